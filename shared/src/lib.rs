@@ -1,0 +1,1 @@
+//! What `ingest` and `task` agree on, and nothing else.

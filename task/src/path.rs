@@ -1,0 +1,177 @@
+//! A *repository path*: the name of a file in a git tree, safe to show and to write.
+//!
+//! Git allows any byte but NUL and `/` in a path component. Paths that could confuse a reader (control
+//! characters), another platform (back slashes, reserved names) or git itself (`.git` in any spelling) never
+//! become a [`RepoPath`], so whatever holds one needs no further check.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest path in bytes, the limit of most file systems (`PATH_MAX` of Linux).
+const MAX_BYTES: usize = 4096;
+/// Deepest nesting of folders.
+const MAX_DEPTH: usize = 64;
+
+/// A relative path with `/` between its components, inside the repository, in UTF-8.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RepoPath(String);
+
+/// Why a text is no [`RepoPath`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    #[error("the path is empty")]
+    Empty,
+    #[error("the path is longer than {MAX_BYTES} bytes or deeper than {MAX_DEPTH} folders")]
+    TooLong,
+    #[error("the path is not UTF-8")]
+    NotUtf8,
+    #[error("the path is absolute; paths are relative to the top of the repository")]
+    Absolute,
+    #[error("the path has an empty, `.` or `..` component; it must stay inside the repository")]
+    NotNormal,
+    #[error("the path has a control, invisible or back-slash character")]
+    BadCharacter,
+    #[error("the path has a component that git reserves (`.git`)")]
+    Reserved,
+}
+
+impl RepoPath {
+    /// Checks `text` and takes it as it is; nothing is normalised.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        if text.is_empty() {
+            return Err(PathError::Empty);
+        }
+        if text.len() > MAX_BYTES || text.split('/').count() > MAX_DEPTH {
+            return Err(PathError::TooLong);
+        }
+        if text.starts_with('/') {
+            return Err(PathError::Absolute);
+        }
+        if text.chars().any(|c| c == '\\' || is_hidden(c)) {
+            return Err(PathError::BadCharacter);
+        }
+        for component in text.split('/') {
+            if matches!(component, "" | "." | "..") {
+                return Err(PathError::NotNormal);
+            }
+            // Covers `.git` as HFS+ and NTFS spell it: ignorable characters, short names, trailing dots, streams.
+            gix::validate::path::component(
+                component.into(),
+                None,
+                gix::validate::path::component::Options::default(),
+            )
+            .map_err(|_| PathError::Reserved)?;
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The path that a git tree names with `bytes`.
+    pub fn from_git(bytes: &[u8]) -> Result<Self, PathError> {
+        Self::parse(std::str::from_utf8(bytes).map_err(|_| PathError::NotUtf8)?)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last component.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// What follows the last dot of the file name, unless that dot is its first character.
+    pub fn extension(&self) -> Option<&str> {
+        match self.file_name().rsplit_once('.') {
+            Some(("", _)) | None => None,
+            Some((_, extension)) => Some(extension),
+        }
+    }
+
+    /// The folder that holds the file; `None` at the top.
+    pub fn parent(&self) -> Option<&str> {
+        self.0.rsplit_once('/').map(|(parent, _)| parent)
+    }
+}
+
+/// Whether a character cannot be seen, or changes how its neighbours are shown.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}'
+            | '\u{e0100}'..='\u{e01ef}')
+}
+
+impl fmt::Display for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl TryFrom<String> for RepoPath {
+    type Error = PathError;
+
+    fn try_from(text: String) -> Result<Self, PathError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<RepoPath> for String {
+    fn from(path: RepoPath) -> Self {
+        path.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_ordinary_paths_and_names_the_reason_for_the_others() {
+        use PathError::{Absolute, BadCharacter, Empty, NotNormal, Reserved};
+        for good in ["a", "src/lib.rs", ".github/CODEOWNERS", "a b/ü.txt", ".gitignore", "...", "日本/語.py"]
+        {
+            assert_eq!(RepoPath::parse(good).map(String::from), Ok(good.to_owned()));
+        }
+        for (bad, why) in [
+            ("", Empty),
+            ("/etc/passwd", Absolute),
+            ("../x", NotNormal),
+            ("a/../b", NotNormal),
+            ("a//b", NotNormal),
+            ("a/", NotNormal),
+            ("./a", NotNormal),
+            ("a\\b", BadCharacter),
+            ("a\nb", BadCharacter),
+            ("a\u{1b}[31m", BadCharacter),
+            ("a\u{202e}b", BadCharacter),
+            (".git/config", Reserved),
+            ("a/.GIT/hooks/x", Reserved),
+            ("git~1/config", Reserved),
+        ] {
+            assert_eq!(RepoPath::parse(bad), Err(why), "{bad:?}");
+        }
+        assert_eq!(RepoPath::parse(&"a/".repeat(70)), Err(PathError::TooLong));
+    }
+
+    #[test]
+    fn splits_names() {
+        let path = RepoPath::parse("src/a.test.rs").unwrap();
+        assert_eq!(
+            (path.file_name(), path.extension(), path.parent()),
+            ("a.test.rs", Some("rs"), Some("src"))
+        );
+        let dot = RepoPath::parse(".env").unwrap();
+        assert_eq!((dot.file_name(), dot.extension(), dot.parent()), (".env", None, None));
+    }
+}
