@@ -1,1 +1,11 @@
 //! What `ingest` and `task` agree on, and nothing else.
+
+pub mod command;
+pub mod queue;
+pub mod repo;
+pub mod task;
+pub mod telemetry;
+pub mod trace;
+pub mod user;
+
+mod hex;

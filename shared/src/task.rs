@@ -1,0 +1,381 @@
+//! A *task*: one request for one run on one issue, as it travels through the queue.
+//!
+//! The message is a JSON object. The first four fields alone are a task; the others say more about who asked for
+//! what. A field that is not in this list is refused.
+//!
+//! | field | |
+//! |---|---|
+//! | `repo_url` | `https://HOST/OWNER/NAME`, see [`crate::repo`] |
+//! | `issue_id` | number of the issue. Of a command that was written on a pull request: the number of that pull request, for a webhook does not tell the issue behind it; the run finds it by the branch |
+//! | `mode` | `quickfix`, `plan`, `revise` or `approve` |
+//! | `trigger_user` | login of the person who asked |
+//! | `task_id` | see [`TaskId`]; derived from the other fields if it is missing |
+//! | `triggered_at` | when, RFC 3339, by GitHub's clock: what was written later was not seen by who asked |
+//! | `delivery_id` | GitHub's id of the webhook delivery |
+//! | `repository_id`, `installation_id` | GitHub's numbers; the first survives a renaming |
+//! | `pull_request` | number of the pull request that a command is about; `approve` needs it |
+//! | `comment_id`, `comment_kind` | the comment that holds the command; `approve` and `revise` need it |
+//! | `issue_digest` | see [`IssueDigest`] |
+
+use std::{fmt, num::NonZeroU64};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    hex,
+    repo::{HostPolicy, Repo, RepoError},
+    user::{Login, LoginError},
+};
+
+/// Longest message in bytes. One with every field is shorter than 2 KiB.
+pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Longest id of a delivery in characters; GitHub's are GUIDs of 36.
+const MAX_DELIVERY_ID: usize = 64;
+
+/// One request for one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    pub id: TaskId,
+    pub repo: Repo,
+    /// The thread on which the request was made: an issue, or the pull request of a command that was written there.
+    pub issue: NonZeroU64,
+    pub mode: Mode,
+    pub trigger_user: Login,
+    pub triggered_at: Option<Timestamp>,
+    pub delivery_id: Option<DeliveryId>,
+    pub repository_id: Option<NonZeroU64>,
+    pub installation_id: Option<NonZeroU64>,
+    /// Title and body of the issue when the webhook was sent.
+    pub issue_digest: Option<IssueDigest>,
+}
+
+/// What a run is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A pull request at once.
+    QuickFix,
+    /// A plan to approve.
+    Plan,
+    /// The plan again, with the feedback in the comment. The pull request is unknown if the comment is on the issue.
+    Revise { pull_request: Option<NonZeroU64>, comment: Comment },
+    /// The approved plan carried out.
+    Approve { pull_request: NonZeroU64, comment: Comment },
+}
+
+impl Mode {
+    /// The name in the message.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::QuickFix => "quickfix",
+            Self::Plan => "plan",
+            Self::Revise { .. } => "revise",
+            Self::Approve { .. } => "approve",
+        }
+    }
+}
+
+/// A comment on GitHub. Each kind has numbers and an address of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Comment {
+    /// In the conversation of an issue or a pull request (`/issues/comments/ID`).
+    Issue(NonZeroU64),
+    /// On a line of a pull request (`/pulls/comments/ID`).
+    ReviewLine(NonZeroU64),
+    /// The text of a review (`/pulls/NUMBER/reviews/ID`).
+    Review(NonZeroU64),
+}
+
+/// The key of every external effect of a task, and the id of its message: 32 hexadecimal digits.
+///
+/// A hash over repository, issue, mode and the event that asked. A webhook that is delivered again gives the same
+/// id, a new wish another one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TaskId([u8; 16]);
+
+/// What a [`TaskId`] is derived from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    pub repo: &'a Repo,
+    /// Preferred to owner and name, because it survives a renaming.
+    pub repository_id: Option<NonZeroU64>,
+    pub issue: NonZeroU64,
+    pub mode: Mode,
+    /// Tells one wish from the next among those for one issue and mode.
+    pub event: &'a str,
+}
+
+impl TaskId {
+    pub fn derive(origin: Origin<'_>) -> Self {
+        let repository =
+            origin.repository_id.map_or_else(|| origin.repo.url().to_ascii_lowercase(), |id| id.to_string());
+        let digest =
+            digest_parts("task", &[&repository, &origin.issue.to_string(), origin.mode.name(), origin.event]);
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        Self(id)
+    }
+
+    /// The bytes, which also serve as the id of a trace.
+    pub fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        hex::parse(text).map(Self)
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex::write(f, &self.0)
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex::write(f, &self.0)
+    }
+}
+
+/// A fingerprint of an issue's title and body: a run that reads other text than the person who asked knows it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct IssueDigest([u8; 32]);
+
+impl IssueDigest {
+    /// `body` is empty where GitHub says `null`.
+    pub fn of(title: &str, body: &str) -> Self {
+        Self(digest_parts("issue", &[title, body]))
+    }
+}
+
+impl fmt::Display for IssueDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex::write(f, &self.0)
+    }
+}
+
+impl fmt::Debug for IssueDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex::write(f, &self.0)
+    }
+}
+
+/// GitHub's id of a webhook delivery: letters, digits and hyphens, 1 to 64.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryId(String);
+
+impl DeliveryId {
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=MAX_DELIVERY_ID).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a message is not a task.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    #[error("the message has {0} bytes, more than {MAX_MESSAGE_BYTES}")]
+    TooLong(usize),
+    #[error("the message is not a task: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("repo_url: {0}")]
+    Repo(#[from] RepoError),
+    #[error("trigger_user: {0}")]
+    TriggerUser(#[from] LoginError),
+    #[error("mode `{mode}` needs {field}")]
+    Missing { mode: &'static str, field: &'static str },
+    #[error("mode `{mode}` has no use for {field}")]
+    Superfluous { mode: &'static str, field: &'static str },
+    #[error("task_id is not 32 hexadecimal digits in small letters")]
+    TaskId,
+    #[error("delivery_id is not 1 to {MAX_DELIVERY_ID} letters, digits and hyphens")]
+    DeliveryId,
+    #[error("issue_digest is not 64 hexadecimal digits in small letters")]
+    IssueDigest,
+}
+
+/// The message, field by field.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    repo_url: String,
+    issue_id: NonZeroU64,
+    mode: WireMode,
+    trigger_user: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    task_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    triggered_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delivery_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    repository_id: Option<NonZeroU64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    installation_id: Option<NonZeroU64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pull_request: Option<NonZeroU64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    comment_id: Option<NonZeroU64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    comment_kind: Option<WireComment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issue_digest: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WireMode {
+    QuickFix,
+    Plan,
+    Revise,
+    Approve,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WireComment {
+    Issue,
+    ReviewLine,
+    Review,
+}
+
+impl Task {
+    /// Reads a message. Nothing of it is believed: the address is rebuilt, every text is bounded.
+    pub fn parse(message: &[u8], policy: &HostPolicy) -> Result<Self, TaskError> {
+        if message.len() > MAX_MESSAGE_BYTES {
+            return Err(TaskError::TooLong(message.len()));
+        }
+        let wire: Wire = serde_json::from_slice(message)?;
+        let mode = wire.mode()?;
+        let repo = Repo::parse(&wire.repo_url, policy)?;
+        let id = match &wire.task_id {
+            Some(id) => TaskId::parse(id).ok_or(TaskError::TaskId)?,
+            None => TaskId::derive(Origin {
+                repo: &repo,
+                repository_id: wire.repository_id,
+                issue: wire.issue_id,
+                mode,
+                event: &wire.event(),
+            }),
+        };
+        Ok(Self {
+            id,
+            repo,
+            issue: wire.issue_id,
+            mode,
+            trigger_user: Login::parse(&wire.trigger_user)?,
+            triggered_at: wire.triggered_at,
+            delivery_id: wire
+                .delivery_id
+                .map(|id| DeliveryId::parse(&id).ok_or(TaskError::DeliveryId))
+                .transpose()?,
+            repository_id: wire.repository_id,
+            installation_id: wire.installation_id,
+            issue_digest: wire
+                .issue_digest
+                .map(|digest| hex::parse(&digest).map(IssueDigest).ok_or(TaskError::IssueDigest))
+                .transpose()?,
+        })
+    }
+
+    /// The message for this task.
+    pub fn to_message(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let (mode, pull_request, comment) = match self.mode {
+            Mode::QuickFix => (WireMode::QuickFix, None, None),
+            Mode::Plan => (WireMode::Plan, None, None),
+            Mode::Revise { pull_request, comment } => (WireMode::Revise, pull_request, Some(comment)),
+            Mode::Approve { pull_request, comment } => (WireMode::Approve, Some(pull_request), Some(comment)),
+        };
+        let (comment_id, comment_kind) = match comment {
+            None => (None, None),
+            Some(Comment::Issue(id)) => (Some(id), Some(WireComment::Issue)),
+            Some(Comment::ReviewLine(id)) => (Some(id), Some(WireComment::ReviewLine)),
+            Some(Comment::Review(id)) => (Some(id), Some(WireComment::Review)),
+        };
+        serde_json::to_vec(&Wire {
+            repo_url: self.repo.url(),
+            issue_id: self.issue,
+            mode,
+            trigger_user: self.trigger_user.to_string(),
+            task_id: Some(self.id.to_string()),
+            triggered_at: self.triggered_at,
+            delivery_id: self.delivery_id.as_ref().map(ToString::to_string),
+            repository_id: self.repository_id,
+            installation_id: self.installation_id,
+            pull_request,
+            comment_id,
+            comment_kind,
+            issue_digest: self.issue_digest.map(|digest| digest.to_string()),
+        })
+    }
+}
+
+impl Wire {
+    fn mode(&self) -> Result<Mode, TaskError> {
+        let comment = self.comment_id.map(|id| match self.comment_kind {
+            None | Some(WireComment::Issue) => Comment::Issue(id),
+            Some(WireComment::ReviewLine) => Comment::ReviewLine(id),
+            Some(WireComment::Review) => Comment::Review(id),
+        });
+        let without_comment = |mode: Mode| {
+            let superfluous = |field| TaskError::Superfluous { mode: mode.name(), field };
+            match (self.pull_request, self.comment_id, self.comment_kind) {
+                (None, None, None) => Ok(mode),
+                (Some(_), _, _) => Err(superfluous("pull_request")),
+                (_, Some(_), _) => Err(superfluous("comment_id")),
+                (_, _, Some(_)) => Err(superfluous("comment_kind")),
+            }
+        };
+        let missing = |mode, field| TaskError::Missing { mode, field };
+        match self.mode {
+            WireMode::QuickFix => without_comment(Mode::QuickFix),
+            WireMode::Plan => without_comment(Mode::Plan),
+            WireMode::Revise => Ok(Mode::Revise {
+                pull_request: self.pull_request,
+                comment: comment.ok_or(missing("revise", "comment_id"))?,
+            }),
+            WireMode::Approve => Ok(Mode::Approve {
+                pull_request: self.pull_request.ok_or(missing("approve", "pull_request"))?,
+                comment: comment.ok_or(missing("approve", "comment_id"))?,
+            }),
+        }
+    }
+
+    /// What tells this wish from the next where the message has no id: the comment, else the delivery, else the time.
+    fn event(&self) -> String {
+        if let Some(comment) = self.comment_id {
+            return format!("comment {comment}");
+        }
+        if let Some(delivery) = &self.delivery_id {
+            return format!("delivery {delivery}");
+        }
+        self.triggered_at.map_or_else(String::new, |at| format!("at {at}"))
+    }
+}
+
+/// Hash over a domain and texts, each with its length before it, so that no two lists of texts give the same input.
+fn digest_parts(domain: &str, parts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in [domain].iter().chain(parts) {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn number(n: u64) -> NonZeroU64 {
+    NonZeroU64::new(n).unwrap()
+}
+
+fn parse(message: &str) -> Result<Task, String> {
+    Task::parse(message.as_bytes(), &HostPolicy::github()).map_err(|error| error.to_string())
+}
+
+/// The first four fields with `more` on top, where `null` takes a field away.
+fn message(more: &serde_json::Value) -> String {
+    let mut message = json!({
+        "repo_url": "https://github.com/octo/hello", "issue_id": 123, "mode": "plan", "trigger_user": "dev1",
+    });
+    for (field, value) in more.as_object().unwrap() {
+        if value.is_null() {
+            message.as_object_mut().unwrap().remove(field);
+        } else {
+            message[field] = value.clone();
+        }
+    }
+    message.to_string()
+}
+
+#[test]
+fn the_first_four_fields_alone_are_a_task() {
+    let policy = HostPolicy::github();
+    for (mode, expect) in [("plan", Mode::Plan), ("quickfix", Mode::QuickFix)] {
+        let repo = Repo::parse("https://github.com/octo/hello", &policy).unwrap();
+        let id = TaskId::derive(Origin {
+            repo: &repo,
+            repository_id: None,
+            issue: number(123),
+            mode: expect,
+            event: "",
+        });
+        assert_eq!(
+            parse(&message(&json!({ "mode": mode }))),
+            Ok(Task {
+                id,
+                repo,
+                issue: number(123),
+                mode: expect,
+                trigger_user: Login::parse("dev1").unwrap(),
+                triggered_at: None,
+                delivery_id: None,
+                repository_id: None,
+                installation_id: None,
+                issue_digest: None,
+            })
+        );
+    }
+}
+
+#[test]
+fn commands_carry_what_they_need() {
+    let (seven, nine) = (number(7), number(9));
+    for (more, expect) in [
+        (
+            json!({"mode": "approve", "pull_request": 7, "comment_id": 9}),
+            Mode::Approve { pull_request: seven, comment: Comment::Issue(nine) },
+        ),
+        (
+            json!({"mode": "approve", "pull_request": 7, "comment_id": 9, "comment_kind": "review"}),
+            Mode::Approve { pull_request: seven, comment: Comment::Review(nine) },
+        ),
+        (
+            json!({"mode": "revise", "comment_id": 9}),
+            Mode::Revise { pull_request: None, comment: Comment::Issue(nine) },
+        ),
+        (
+            json!({"mode": "revise", "pull_request": 7, "comment_id": 9, "comment_kind": "review_line"}),
+            Mode::Revise { pull_request: Some(seven), comment: Comment::ReviewLine(nine) },
+        ),
+    ] {
+        assert_eq!(parse(&message(&more)).map(|task| task.mode), Ok(expect));
+    }
+}
+
+#[test]
+fn everything_else_is_refused_with_the_reason() {
+    let table = [
+        (json!({"mode": "approve"}), "mode `approve` needs pull_request"),
+        (json!({"mode": "approve", "comment_id": 9}), "mode `approve` needs pull_request"),
+        (json!({"mode": "approve", "pull_request": 7}), "mode `approve` needs comment_id"),
+        (json!({"mode": "revise"}), "mode `revise` needs comment_id"),
+        (json!({"mode": "revise", "pull_request": 7}), "mode `revise` needs comment_id"),
+        (json!({"pull_request": 7}), "mode `plan` has no use for pull_request"),
+        (json!({"mode": "quickfix", "comment_id": 7}), "mode `quickfix` has no use for comment_id"),
+        (json!({"comment_kind": "review"}), "mode `plan` has no use for comment_kind"),
+        (
+            json!({"repo_url": "http://github.com/octo/hello"}),
+            "repo_url: the repository address does not start with `https://`",
+        ),
+        (
+            json!({"repo_url": "https://evil.example/octo/hello"}),
+            "repo_url: the repository is on `evil.example`, which is not the configured host",
+        ),
+        (
+            json!({"trigger_user": "dependabot[bot]"}),
+            "trigger_user: the user is not 1 to 39 letters, digits, `-` or `_`, starting with a letter or digit",
+        ),
+        (json!({"task_id": "7"}), "task_id is not 32 hexadecimal digits in small letters"),
+        (json!({"task_id": "A".repeat(32)}), "task_id is not 32 hexadecimal digits in small letters"),
+        (json!({"delivery_id": ""}), "delivery_id is not 1 to 64 letters, digits and hyphens"),
+        (json!({"delivery_id": "a b"}), "delivery_id is not 1 to 64 letters, digits and hyphens"),
+        (json!({"delivery_id": "a".repeat(65)}), "delivery_id is not 1 to 64 letters, digits and hyphens"),
+        (
+            json!({"issue_digest": "0".repeat(63)}),
+            "issue_digest is not 64 hexadecimal digits in small letters",
+        ),
+    ];
+    for (more, expect) in table {
+        assert_eq!(parse(&message(&more)), Err(expect.to_owned()), "{more}");
+    }
+}
+
+#[test]
+fn what_is_not_of_the_right_form_is_no_task() {
+    let twice = r#"{"repo_url":"https://github.com/a/b","repo_url":"https://github.com/c/d","issue_id":1,"mode":"plan","trigger_user":"u"}"#;
+    let missing = |field: &str| message(&json!({ field: null }));
+    for (text, expect) in [
+        (String::new(), "EOF while parsing a value"),
+        ("null".to_owned(), "invalid type: null, expected struct Wire"),
+        (format!("{} {{}}", message(&json!({}))), "trailing characters"),
+        (twice.to_owned(), "duplicate field `repo_url`"),
+        (missing("repo_url"), "missing field `repo_url`"),
+        (missing("issue_id"), "missing field `issue_id`"),
+        (missing("mode"), "missing field `mode`"),
+        (missing("trigger_user"), "missing field `trigger_user`"),
+        (message(&json!({"issue_id": 0})), "invalid value: integer `0`, expected a nonzero u64"),
+        (message(&json!({"issue_id": -1})), "invalid value: integer `-1`, expected a nonzero u64"),
+        (message(&json!({"issue_id": "1"})), "invalid type: string \"1\", expected a nonzero u64"),
+        (message(&json!({"issue_id": 1.5})), "invalid type: floating point `1.5`, expected a nonzero u64"),
+        (
+            message(&json!({"mode": "retry"})),
+            "unknown variant `retry`, expected one of `quickfix`, `plan`, `revise`, `approve`",
+        ),
+        (
+            message(&json!({"mode": "Plan"})),
+            "unknown variant `Plan`, expected one of `quickfix`, `plan`, `revise`, `approve`",
+        ),
+        (message(&json!({"trigger_user": 1})), "invalid type: integer `1`, expected a string"),
+    ] {
+        let error = parse(&text).unwrap_err();
+        // serde_json ends every message with the place.
+        let (what, _place) = error.rsplit_once(" at line ").unwrap();
+        assert_eq!(what, format!("the message is not a task: {expect}"), "{text}");
+    }
+    let unknown = parse(&message(&json!({"base_branch": "main"}))).unwrap_err();
+    assert_eq!(unknown.split_once(',').unwrap().0, "the message is not a task: unknown field `base_branch`");
+}
+
+#[test]
+fn the_size_is_capped_before_anything_is_read() {
+    let short = message(&json!({}));
+    let fits = format!("{short}{}", " ".repeat(MAX_MESSAGE_BYTES - short.len()));
+    assert_eq!(parse(&fits).map(|task| task.issue), Ok(number(123)));
+    assert_eq!(parse(&format!("{fits} ")), Err("the message has 65537 bytes, more than 65536".to_owned()));
+}
+
+#[test]
+fn an_id_stands_for_one_wish() {
+    let policy = HostPolicy::github();
+    let repo = Repo::parse("https://github.com/octo/hello", &policy).unwrap();
+    let renamed = Repo::parse("https://github.com/octo/renamed", &policy).unwrap();
+    let base = Origin {
+        repo: &repo,
+        repository_id: Some(number(1)),
+        issue: number(12),
+        mode: Mode::Plan,
+        event: "comment 3",
+    };
+    assert_eq!(TaskId::derive(base), TaskId::derive(Origin { repo: &renamed, ..base }));
+    let by_name = Origin { repository_id: None, ..base };
+    let others = [
+        base,
+        by_name,
+        Origin { repo: &renamed, ..by_name },
+        Origin { repository_id: Some(number(2)), ..base },
+        Origin { issue: number(13), ..base },
+        // The boundary between two fields counts.
+        Origin { repository_id: Some(number(11)), issue: number(2), ..base },
+        Origin { mode: Mode::QuickFix, ..base },
+        Origin { event: "comment 4", ..base },
+    ];
+    let ids: std::collections::HashSet<TaskId> = others.into_iter().map(TaskId::derive).collect();
+    assert_eq!(ids.len(), others.len());
+    // Written into messages and comments that outlive a release: it may not change.
+    assert_eq!(TaskId::derive(base).to_string(), "ed9ec1e0fea7a579f02a8f344c685687");
+}
+
+#[test]
+fn a_message_without_an_id_gets_one_that_tells_wishes_apart() {
+    let id = |more| parse(&message(&more)).unwrap().id;
+    let revise = |more: serde_json::Value| {
+        let mut all = json!({"mode": "revise"});
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        id(all)
+    };
+    assert_eq!(id(json!({})), id(json!({"installation_id": 5})));
+    let ids = [
+        id(json!({})),
+        id(json!({"triggered_at": "2026-11-21T09:00:00Z"})),
+        id(json!({"delivery_id": "d1"})),
+        id(json!({"delivery_id": "d2"})),
+        revise(json!({"comment_id": 1})),
+        revise(json!({"comment_id": 2, "delivery_id": "d1"})),
+    ];
+    let distinct: std::collections::HashSet<_> = ids.into_iter().collect();
+    assert_eq!(distinct.len(), ids.len());
+    assert_eq!(revise(json!({"comment_id": 2, "delivery_id": "d2"})), ids[5]);
+}
+
+#[test]
+fn a_digest_stands_for_title_and_body() {
+    let digests = [("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", "")]
+        .map(|(title, body)| IssueDigest::of(title, body).to_string());
+    let distinct: std::collections::HashSet<_> = digests.iter().collect();
+    assert_eq!(distinct.len(), digests.len());
+}
+
+fn modes() -> impl Strategy<Value = Mode> {
+    let number = || (1..u64::MAX).prop_map(number);
+    let comment = || {
+        prop_oneof![
+            number().prop_map(Comment::Issue),
+            number().prop_map(Comment::ReviewLine),
+            number().prop_map(Comment::Review),
+        ]
+    };
+    prop_oneof![
+        Just(Mode::QuickFix),
+        Just(Mode::Plan),
+        (proptest::option::of(number()), comment())
+            .prop_map(|(pull_request, comment)| Mode::Revise { pull_request, comment }),
+        (number(), comment()).prop_map(|(pull_request, comment)| Mode::Approve { pull_request, comment }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_again(
+        mode in modes(),
+        owner in "[A-Za-z0-9][A-Za-z0-9-]{0,38}",
+        name in "[A-Za-z0-9_-]{1,100}",
+        user in "[A-Za-z0-9][A-Za-z0-9_-]{0,38}",
+        issue in 1..u64::MAX,
+        ids in proptest::option::of((1..u64::MAX, 1..u64::MAX)),
+        delivery in proptest::option::of("[0-9a-f-]{1,64}"),
+        second in proptest::option::of(0..4_000_000_000_i64),
+        text in proptest::option::of((any::<String>(), any::<String>())),
+    ) {
+        let policy = HostPolicy::github();
+        let repo = Repo::parse(&format!("https://github.com/{owner}/{name}"), &policy).unwrap();
+        let repository_id = ids.map(|(id, _)| number(id));
+        let task = Task {
+            id: TaskId::derive(Origin { repo: &repo, repository_id, issue: number(issue), mode, event: "e" }),
+            repo,
+            issue: number(issue),
+            mode,
+            trigger_user: Login::parse(&user).unwrap(),
+            triggered_at: second.map(|second| Timestamp::from_second(second).unwrap()),
+            delivery_id: delivery.map(|id| DeliveryId::parse(&id).unwrap()),
+            repository_id,
+            installation_id: ids.map(|(_, id)| number(id)),
+            issue_digest: text.map(|(title, body)| IssueDigest::of(&title, &body)),
+        };
+        let message = task.to_message().unwrap();
+        prop_assert!(message.len() < 2048);
+        prop_assert_eq!(Task::parse(&message, &policy).unwrap(), task);
+    }
+}

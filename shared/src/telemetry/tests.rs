@@ -1,0 +1,91 @@
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+
+use super::*;
+
+/// What `work` logs, as lines.
+fn lines(format: Format, work: impl FnOnce()) -> String {
+    let out = Arc::new(Mutex::new(String::new()));
+    let sink = Arc::clone(&out);
+    let write = move |line: &str| sink.lock().unwrap().push_str(line);
+    let subscriber = tracing_subscriber::registry().with(Lines { format, write });
+    tracing::subscriber::with_default(subscriber, work);
+    out.lock().unwrap().clone()
+}
+
+fn json_of(work: impl FnOnce()) -> Value {
+    let text = lines(Format::Json, work);
+    let mut line: Value = serde_json::from_str(&text).unwrap();
+    let time = line.as_object_mut().unwrap().remove("time").unwrap();
+    time.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(text.matches('\n').count(), 1);
+    line
+}
+
+#[test]
+fn a_line_holds_its_message_and_the_fields_of_its_spans() {
+    let line = json_of(|| {
+        let outer = tracing::info_span!("outer", delivery = "d1", event = tracing::field::Empty, n = 1);
+        let _outer = outer.enter();
+        outer.record("event", "issues");
+        let inner = tracing::info_span!("inner", n = 2);
+        let _inner = inner.enter();
+        tracing::warn!(target: "here", ok = true, message = "published", level = "fake");
+    });
+    assert_eq!(
+        line,
+        json!({"level": "warn", "target": "here", "message": "published", "delivery": "d1", "event": "issues",
+               "n": 2, "ok": true})
+    );
+}
+
+#[test]
+fn values_can_neither_forge_a_line_nor_drive_a_terminal() {
+    let value = "a\n{\"level\":\"error\"}\u{1b}[2J\u{9b}\u{202e}\u{e0041}ü";
+    let escaped = "a\\u{a}{\"level\":\"error\"}\\u{1b}[2J\\u{9b}\\u{202e}\\u{e0041}ü";
+    for line in [
+        json_of(|| tracing::info!(target: "t", value, "m")),
+        json_of(|| tracing::info!(target: "t", value = %value, "m")),
+    ] {
+        assert_eq!(line, json!({"level": "info", "target": "t", "message": "m", "value": escaped}));
+    }
+    assert_eq!(
+        lines(Format::Text, || tracing::info!(value, "m\nx")),
+        format!("INFO  m\\u{{a}}x value={}\n", Value::from(escaped))
+    );
+}
+
+#[test]
+fn long_values_are_cut() {
+    let line = json_of(|| tracing::info!(target: "t", value = "ä".repeat(MAX_VALUE + 5), "m"));
+    assert_eq!(line["value"], json!(format!("{}… (5 more)", "ä".repeat(MAX_VALUE))));
+}
+
+#[test]
+fn an_error_tells_its_causes() {
+    let error = InitError::Running(
+        tracing_subscriber::registry()
+            .try_init()
+            .and_then(|()| tracing_subscriber::registry().try_init())
+            .unwrap_err(),
+    );
+    let line = json_of(|| tracing::error!(target: "t", error = &error as &dyn std::error::Error, "m"));
+    let cause = std::error::Error::source(&error).unwrap();
+    let innermost = cause.source().unwrap();
+    assert_eq!(line["error"], json!(format!("the process logs already: {cause}: {innermost}")));
+}
+
+#[test]
+fn the_format_follows_the_variable_then_the_terminal() {
+    for (variable, terminal, expect) in [
+        (None, Terminal::Yes, Format::Text),
+        (None, Terminal::No, Format::Json),
+        (Some("json"), Terminal::Yes, Format::Json),
+        (Some("text"), Terminal::No, Format::Text),
+        (Some("xml"), Terminal::Yes, Format::Text),
+        (Some("xml"), Terminal::No, Format::Json),
+    ] {
+        assert_eq!(Format::choose(variable, terminal), expect, "{variable:?} {terminal:?}");
+    }
+}
