@@ -3,6 +3,7 @@
 pub mod command;
 pub mod queue;
 pub mod repo;
+pub mod state;
 pub mod task;
 pub mod telemetry;
 pub mod trace;

@@ -1,0 +1,166 @@
+//! The *state* of an issue, as its labels tell it.
+//!
+//! ```text
+//! Idle ──start──▶ Working ──plan posted──▶ PlanPending ──start (approve, revise)──▶ Working
+//!                    ├──finished──▶ Done
+//!                    ├──failed────▶ Failed
+//!                    └──stopped───▶ Idle         Done, Failed ──start──▶ Working
+//! ```
+
+/// What the labels are called. The defaults are this project's; a repository may have others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelNames {
+    /// Asks for work.
+    pub trigger: String,
+    /// Asks for a pull request at once, without a plan. Also marks such a pull request.
+    pub quick: String,
+    pub working: String,
+    pub plan_pending: String,
+    pub done: String,
+    pub failed: String,
+    /// Marks a pull request as ours.
+    pub generated: String,
+}
+
+impl Default for LabelNames {
+    fn default() -> Self {
+        Self {
+            trigger: "ai-help".to_owned(),
+            quick: "quickfix".to_owned(),
+            working: "ai-working".to_owned(),
+            plan_pending: "plan-pending".to_owned(),
+            done: "ai-done".to_owned(),
+            failed: "ai-failed".to_owned(),
+            generated: "ai-generated".to_owned(),
+        }
+    }
+}
+
+/// Where an issue stands. A repository's labels hold at most one of the last four.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Idle,
+    Working,
+    PlanPending,
+    Done,
+    Failed,
+}
+
+/// What moves an issue on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A run claims the issue.
+    Start,
+    /// A plan waits for approval.
+    PlanPosted,
+    /// A pull request is ready.
+    Finished,
+    /// A run gave up and said why.
+    Failed,
+    /// A person called it off.
+    Stopped,
+}
+
+/// The labels contradict each other: each of these is a state of its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the labels {} contradict each other; remove all but the true one", .0.join(" and "))]
+pub struct Contradiction(pub Vec<String>);
+
+/// An event that makes no sense in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{event:?} is not possible for an issue that is {state:?}")]
+pub struct Illegal {
+    pub state: State,
+    pub event: Event,
+}
+
+impl State {
+    /// Reads the state off an issue's labels. Names are compared as GitHub does, without regard to case.
+    pub fn decode<'a>(
+        labels: impl IntoIterator<Item = &'a str>,
+        names: &LabelNames,
+    ) -> Result<Self, Contradiction> {
+        let mut found = Self::Idle;
+        let mut seen = Vec::new();
+        for label in labels {
+            for state in [Self::Working, Self::PlanPending, Self::Done, Self::Failed] {
+                if state.label(names).is_some_and(|name| name.eq_ignore_ascii_case(label)) {
+                    found = state;
+                    seen.push(label.to_owned());
+                }
+            }
+        }
+        if seen.len() > 1 { Err(Contradiction(seen)) } else { Ok(found) }
+    }
+
+    /// The label that stands for the state.
+    pub fn label(self, names: &LabelNames) -> Option<&str> {
+        match self {
+            Self::Idle => None,
+            Self::Working => Some(&names.working),
+            Self::PlanPending => Some(&names.plan_pending),
+            Self::Done => Some(&names.done),
+            Self::Failed => Some(&names.failed),
+        }
+    }
+
+    /// The state after an event.
+    pub fn after(self, event: Event) -> Result<Self, Illegal> {
+        match (self, event) {
+            // A run that takes over from one that died finds the issue at work.
+            (_, Event::Start) => Ok(Self::Working),
+            (Self::Working, Event::PlanPosted) => Ok(Self::PlanPending),
+            (Self::Working, Event::Finished) => Ok(Self::Done),
+            (Self::Working | Self::Idle, Event::Failed) => Ok(Self::Failed),
+            (Self::Working | Self::PlanPending | Self::Idle, Event::Stopped) => Ok(Self::Idle),
+            (state, event) => Err(Illegal { state, event }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(labels: &[&str]) -> Result<State, Contradiction> {
+        State::decode(labels.iter().copied(), &LabelNames::default())
+    }
+
+    #[test]
+    fn labels_tell_one_state_or_contradict_each_other() {
+        for (labels, expected) in [
+            (&["bug", "ai-help", "quickfix"][..], State::Idle),
+            (&["ai-help", "AI-Working"], State::Working),
+            (&["plan-pending"], State::PlanPending),
+            (&["ai-done", "bug"], State::Done),
+            (&["ai-failed"], State::Failed),
+        ] {
+            assert_eq!(decode(labels), Ok(expected));
+        }
+        let error = decode(&["ai-done", "ai-failed"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the labels ai-done and ai-failed contradict each other; remove all but the true one"
+        );
+    }
+
+    #[test]
+    fn only_a_run_at_work_posts_plans_and_finishes() {
+        use Event::{Failed, Finished, PlanPosted, Start, Stopped};
+        let states = [State::Idle, State::Working, State::PlanPending, State::Done, State::Failed];
+        let legal = |state: State| {
+            [Start, PlanPosted, Finished, Failed, Stopped].map(|event| state.after(event).ok())
+        };
+        use State as S;
+        assert_eq!(
+            states.map(legal),
+            [
+                [Some(S::Working), None, None, Some(S::Failed), Some(S::Idle)],
+                [Some(S::Working), Some(S::PlanPending), Some(S::Done), Some(S::Failed), Some(S::Idle)],
+                [Some(S::Working), None, None, None, Some(S::Idle)],
+                [Some(S::Working), None, None, None, None],
+                [Some(S::Working), None, None, None, None],
+            ]
+        );
+    }
+}
