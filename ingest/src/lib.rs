@@ -1,1 +1,20 @@
-//! x
+//! Bytes in, at most one [`Task`](shared::task::Task) out.
+//!
+//! ```text
+//! request ──signature──▶ believed bytes ──event::parse──▶ Event ──trigger::decide──▶ Task ──publish──▶ confirmed
+//! ```
+//!
+//! Nothing is kept between requests but the connection to the broker. The answer to a webhook is the receipt: 2xx
+//! only when there is nothing to do, or when the broker has confirmed the message.
+
+pub mod config;
+pub mod event;
+pub mod lambda;
+pub mod metrics;
+pub mod publish;
+pub mod server;
+pub mod signature;
+pub mod trigger;
+pub mod webhook;
+
+mod body;

@@ -147,11 +147,12 @@ mod tests {
     #[test]
     fn only_a_run_at_work_posts_plans_and_finishes() {
         use Event::{Failed, Finished, PlanPosted, Start, Stopped};
+        use State as S;
+
         let states = [State::Idle, State::Working, State::PlanPending, State::Done, State::Failed];
         let legal = |state: State| {
             [Start, PlanPosted, Finished, Failed, Stopped].map(|event| state.after(event).ok())
         };
-        use State as S;
         assert_eq!(
             states.map(legal),
             [

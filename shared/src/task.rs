@@ -173,10 +173,6 @@ impl DeliveryId {
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         fits.then(|| Self(text.to_owned()))
     }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl fmt::Display for DeliveryId {
@@ -191,11 +187,11 @@ pub enum TaskError {
     #[error("the message has {0} bytes, more than {MAX_MESSAGE_BYTES}")]
     TooLong(usize),
     #[error("the message is not a task: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
     #[error("repo_url: {0}")]
-    Repo(#[from] RepoError),
+    Repo(RepoError),
     #[error("trigger_user: {0}")]
-    TriggerUser(#[from] LoginError),
+    TriggerUser(LoginError),
     #[error("mode `{mode}` needs {field}")]
     Missing { mode: &'static str, field: &'static str },
     #[error("mode `{mode}` has no use for {field}")]
@@ -259,9 +255,9 @@ impl Task {
         if message.len() > MAX_MESSAGE_BYTES {
             return Err(TaskError::TooLong(message.len()));
         }
-        let wire: Wire = serde_json::from_slice(message)?;
+        let wire: Wire = serde_json::from_slice(message).map_err(TaskError::Json)?;
         let mode = wire.mode()?;
-        let repo = Repo::parse(&wire.repo_url, policy)?;
+        let repo = Repo::parse(&wire.repo_url, policy).map_err(TaskError::Repo)?;
         let id = match &wire.task_id {
             Some(id) => TaskId::parse(id).ok_or(TaskError::TaskId)?,
             None => TaskId::derive(Origin {
@@ -277,7 +273,7 @@ impl Task {
             repo,
             issue: wire.issue_id,
             mode,
-            trigger_user: Login::parse(&wire.trigger_user)?,
+            trigger_user: Login::parse(&wire.trigger_user).map_err(TaskError::TriggerUser)?,
             triggered_at: wire.triggered_at,
             delivery_id: wire
                 .delivery_id

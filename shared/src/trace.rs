@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::hex;
+use crate::{hex, task::TaskId};
 
 /// The value of a `traceparent` header.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct TraceContext {
 
 impl TraceContext {
     /// A trace of our own. Ids of nothing but zeros mean "none" and are not valid: their last byte is set.
-    pub fn new(mut trace_id: [u8; 16], mut parent_id: [u8; 8]) -> Self {
+    fn new(mut trace_id: [u8; 16], mut parent_id: [u8; 8]) -> Self {
         if trace_id == [0; 16] {
             trace_id[15] = 1;
         }
@@ -23,6 +23,14 @@ impl TraceContext {
             parent_id[7] = 1;
         }
         Self { trace_id, parent_id, flags: 1 }
+    }
+
+    /// The trace of a task that nobody traces: all that happens for the task has one trace, whichever program tells it.
+    pub fn of_task(id: TaskId) -> Self {
+        let bytes = id.bytes();
+        let mut parent_id = [0; 8];
+        parent_id.copy_from_slice(&bytes[..8]);
+        Self::new(bytes, parent_id)
     }
 
     /// Reads `VERSION-TRACE-PARENT-FLAGS`. `None` tells the caller to start a trace of its own, as the

@@ -1,0 +1,286 @@
+//! A *trigger*: what in an event asks for a task, and which one.
+//!
+//! | event | asks for |
+//! |---|---|
+//! | issue opened with the trigger label, or the trigger label added, or assigned to the agent while it has the label | `quickfix` if the issue also has the label for that, else `plan` |
+//! | `/retry` on an issue with the trigger label | the same |
+//! | `/revise` on an issue with the trigger label, or on a pull request of the agent's | `revise` |
+//! | `/approve` on a pull request of the agent's | `approve` |
+//!
+//! `/stop`, and the trigger label taken away, publish nothing: a run looks for both before each write, and a task
+//! that waits in the queue looks when it starts. A new message could only come later than that.
+//!
+//! Whether the person may ask is not decided here, for that needs a question to GitHub; the run asks it.
+//!
+//! # One wish, several events
+//!
+//! Who opens an issue with label and assignee sends three events. All their tasks get one id: what happens within
+//! ten seconds of an issue's creation belongs to the creation. A label that is added later is a wish of its own, told
+//! apart by the issue's time of change, which a delivery that is repeated repeats. What remains, a label and an
+//! assignment of one old issue in two seconds, are two tasks; the claim of the run joins them, by
+//! [`Task::triggered_at`](shared::task::Task): a trigger from before the end of a run of the same issue was that
+//! run's.
+
+use std::num::NonZeroU64;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    command::Command,
+    repo::{HostPolicy, Repo, RepoError},
+    task::{Comment, DeliveryId, IssueDigest, Mode, Origin as IdOrigin, Task, TaskId},
+    user::Login,
+};
+
+use crate::event::{Account, Event, IssueAction, Origin, RepositoryState, Thread, ThreadKind, ThreadState};
+
+/// What happens to an issue this soon after its creation was asked for with the creation.
+const CREATION: SignedDuration = SignedDuration::from_secs(10);
+
+/// What the operator calls things.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub hosts: HostPolicy,
+    /// On an issue: somebody wants the agent to work on it.
+    pub trigger_label: String,
+    /// On an issue: without a plan.
+    pub quickfix_label: String,
+    /// On a pull request: the agent made it.
+    pub generated_label: String,
+    pub agent: Agent,
+}
+
+/// The account that the agent works as. An app has none that issues can be assigned to.
+#[derive(Clone, Debug, Default)]
+pub struct Agent {
+    pub login: Option<String>,
+    pub id: Option<u64>,
+}
+
+impl Agent {
+    /// By number if that is known: a login can change hands.
+    fn is(&self, account: &Account<'_>) -> bool {
+        match (self.id, &self.login) {
+            (Some(id), _) => account.id == id,
+            (None, Some(login)) => account.login.eq_ignore_ascii_case(login),
+            (None, None) => false,
+        }
+    }
+}
+
+/// What to do about an event.
+#[derive(Debug)]
+pub enum Decision {
+    Publish(Box<Task>),
+    Ignore(Ignored),
+}
+
+/// Why an event asks for nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ignored {
+    #[error("pong")]
+    Ping,
+    #[error("`{0}` asks for nothing")]
+    Event(String),
+    #[error("`{event}` with action `{action}` asks for nothing")]
+    Action { event: String, action: String },
+    #[error("the sender is the agent itself")]
+    Ourselves,
+    #[error("the sender is not a person")]
+    NotAPerson,
+    #[error("the comment was not written by the sender")]
+    NotTheAuthor,
+    #[error("the repository is archived")]
+    Archived,
+    #[error("it is closed")]
+    Closed,
+    #[error("the issue does not have the label `{0}`")]
+    NotAsked(String),
+    #[error("the label `{0}` does not start a task")]
+    OtherLabel(String),
+    #[error("the issue is assigned to somebody else")]
+    OtherAssignee,
+    #[error("a pull request is no issue to work on")]
+    PullRequest,
+    #[error("the pull request does not have the label `{0}`")]
+    NotOurs(String),
+    #[error("the comment holds no command")]
+    NoCommand,
+    #[error("an approval is given on the pull request that holds the plan")]
+    ApprovalOnIssue,
+    #[error("a task is started again on its issue")]
+    RetryOnPullRequest,
+    #[error("what runs or waits stops by itself")]
+    Stop,
+}
+
+/// The event is signed, but a task cannot be made of it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("repository.html_url: {0}")]
+pub struct BadRepository(RepoError);
+
+/// Decides by the event alone: the same event, the same answer.
+pub fn decide(
+    event: &Event<'_>,
+    delivery_id: Option<&DeliveryId>,
+    rules: &Rules,
+) -> Result<Decision, BadRepository> {
+    let asked = match event {
+        Event::Ping => Err(Ignored::Ping),
+        Event::Other { event, action: None } => Err(Ignored::Event((*event).to_owned())),
+        Event::Other { event, action: Some(action) } => {
+            Err(Ignored::Action { event: (*event).to_owned(), action: action.to_string() })
+        }
+        Event::Issue { action, issue, origin } => wished(action, issue, origin, rules),
+        Event::Written { text, author, comment, at, thread, origin } => {
+            commanded(text, author, *comment, *at, thread, origin, rules)
+        }
+    };
+    match asked {
+        Ok(ask) => Ok(Decision::Publish(Box::new(ask.task(delivery_id, rules)?))),
+        Err(ignored) => Ok(Decision::Ignore(ignored)),
+    }
+}
+
+/// A request for a task, before its repository is looked at.
+struct Ask<'a> {
+    thread: &'a Thread<'a>,
+    origin: &'a Origin<'a>,
+    person: Login,
+    mode: Mode,
+    /// What tells this wish from the next one.
+    event: String,
+    at: Option<Timestamp>,
+}
+
+impl Ask<'_> {
+    fn task(self, delivery_id: Option<&DeliveryId>, rules: &Rules) -> Result<Task, BadRepository> {
+        let repo = Repo::parse(&self.origin.repo_url, &rules.hosts).map_err(BadRepository)?;
+        let repository_id = Some(self.origin.repository_id);
+        Ok(Task {
+            id: TaskId::derive(IdOrigin {
+                repo: &repo,
+                repository_id,
+                issue: self.thread.number,
+                mode: self.mode,
+                event: &self.event,
+            }),
+            repo,
+            issue: self.thread.number,
+            mode: self.mode,
+            trigger_user: self.person,
+            triggered_at: self.at,
+            delivery_id: delivery_id.cloned(),
+            repository_id,
+            installation_id: self.origin.installation_id,
+            // Of a pull request these would be title and body of that, not of the issue.
+            issue_digest: (self.thread.kind == ThreadKind::Issue)
+                .then(|| IssueDigest::of(&self.thread.title, &self.thread.body)),
+        })
+    }
+}
+
+fn wished<'a>(
+    action: &IssueAction<'_>,
+    issue: &'a Thread<'a>,
+    origin: &'a Origin<'a>,
+    rules: &Rules,
+) -> Result<Ask<'a>, Ignored> {
+    match action {
+        IssueAction::Labeled(label) if !same_label(label, &rules.trigger_label) => {
+            return Err(Ignored::OtherLabel(label.to_string()));
+        }
+        IssueAction::Assigned(assignee) if !rules.agent.is(assignee) => return Err(Ignored::OtherAssignee),
+        IssueAction::Opened | IssueAction::Labeled(_) | IssueAction::Assigned(_) => {}
+    }
+    let person = person(issue, origin, rules)?;
+    let mode = mode_of(issue, rules)?;
+    let created = issue
+        .created_at
+        .zip(issue.updated_at)
+        .filter(|(created, updated)| updated.duration_since(*created).abs() <= CREATION);
+    let event = match (created, issue.updated_at) {
+        (Some((created, _)), _) => format!("created {created}"),
+        (None, Some(updated)) => format!("wished {updated}"),
+        (None, None) => "wished".to_owned(),
+    };
+    Ok(Ask { thread: issue, origin, person, mode, event, at: issue.updated_at })
+}
+
+fn commanded<'a>(
+    text: &str,
+    author: &Account<'_>,
+    comment: Comment,
+    at: Option<Timestamp>,
+    thread: &'a Thread<'a>,
+    origin: &'a Origin<'a>,
+    rules: &Rules,
+) -> Result<Ask<'a>, Ignored> {
+    let command = Command::parse(text).ok_or(Ignored::NoCommand)?;
+    if author.id != origin.sender.id {
+        return Err(Ignored::NotTheAuthor);
+    }
+    let person = person(thread, origin, rules)?;
+    let on_issue = thread.kind == ThreadKind::Issue;
+    let label = if on_issue { &rules.trigger_label } else { &rules.generated_label };
+    if !thread.has(label) {
+        let ignored = if on_issue { Ignored::NotAsked } else { Ignored::NotOurs };
+        return Err(ignored(label.clone()));
+    }
+    let pull_request: Option<NonZeroU64> = (!on_issue).then_some(thread.number);
+    let mode = match (command, pull_request) {
+        (Command::Approve, Some(pull_request)) => Mode::Approve { pull_request, comment },
+        (Command::Approve, None) => return Err(Ignored::ApprovalOnIssue),
+        (Command::Revise { .. }, pull_request) => Mode::Revise { pull_request, comment },
+        (Command::Retry, None) => mode_of(thread, rules)?,
+        (Command::Retry, Some(_)) => return Err(Ignored::RetryOnPullRequest),
+        (Command::Stop, _) => return Err(Ignored::Stop),
+    };
+    let event = match comment {
+        Comment::Issue(id) => format!("comment {id}"),
+        Comment::ReviewLine(id) => format!("review line {id}"),
+        Comment::Review(id) => format!("review {id}"),
+    };
+    Ok(Ask { thread, origin, person, mode, event, at })
+}
+
+/// Who asks, if it is a person on an open thread of a repository that can be written to.
+fn person(thread: &Thread<'_>, origin: &Origin<'_>, rules: &Rules) -> Result<Login, Ignored> {
+    if rules.agent.is(&origin.sender) {
+        return Err(Ignored::Ourselves);
+    }
+    if origin.sender.kind != "User" {
+        return Err(Ignored::NotAPerson);
+    }
+    let login = Login::parse(&origin.sender.login).map_err(|_| Ignored::NotAPerson)?;
+    if origin.repository_state == RepositoryState::Archived {
+        return Err(Ignored::Archived);
+    }
+    if thread.state == ThreadState::Closed {
+        return Err(Ignored::Closed);
+    }
+    Ok(login)
+}
+
+fn mode_of(issue: &Thread<'_>, rules: &Rules) -> Result<Mode, Ignored> {
+    if issue.kind == ThreadKind::PullRequest {
+        return Err(Ignored::PullRequest);
+    }
+    if !issue.has(&rules.trigger_label) {
+        return Err(Ignored::NotAsked(rules.trigger_label.clone()));
+    }
+    Ok(if issue.has(&rules.quickfix_label) { Mode::QuickFix } else { Mode::Plan })
+}
+
+impl Thread<'_> {
+    fn has(&self, label: &str) -> bool {
+        self.labels.iter().any(|name| same_label(name, label))
+    }
+}
+
+/// GitHub keeps no two labels of a repository that differ in case only.
+fn same_label(a: &str, b: &str) -> bool {
+    a.to_lowercase() == b.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,350 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn rules() -> Rules {
+    Rules {
+        hosts: HostPolicy::github(),
+        trigger_label: "ai-help".to_owned(),
+        quickfix_label: "quickfix".to_owned(),
+        generated_label: "ai-generated".to_owned(),
+        agent: Agent { login: Some("the-agent".to_owned()), id: Some(100) },
+    }
+}
+
+/// `base` with the values of `change` set at their JSON pointers; `null` takes a field away.
+fn changed(mut base: Value, change: &Value) -> Value {
+    for (pointer, value) in change.as_object().unwrap() {
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
+        let parent = base.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        if value.is_null() {
+            parent.remove(field);
+        } else {
+            parent.insert(field.to_owned(), value.clone());
+        }
+    }
+    base
+}
+
+fn labels(names: &[&str]) -> Value {
+    names.iter().map(|name| json!({ "name": name })).collect()
+}
+
+fn issue_event(action: &str) -> Value {
+    json!({
+        "action": action,
+        "issue": {
+            "number": 12, "title": "A tpyo", "body": null, "state": "open", "labels": labels(&["bug", "ai-help"]),
+            "created_at": "2026-11-01T08:00:00Z", "updated_at": "2026-11-21T09:00:00Z",
+        },
+        "label": {"name": "ai-help"},
+        "assignee": {"login": "The-Agent", "id": 100, "type": "User"},
+        "repository": {"id": 7, "html_url": "https://github.com/octo/hello", "archived": false},
+        "installation": {"id": 42},
+        "sender": {"login": "dev1", "id": 5, "type": "User"},
+    })
+}
+
+fn comment_event(text: &str) -> Value {
+    let comment = json!({
+        "id": 99, "body": text, "created_at": "2026-11-21T10:00:00Z",
+        "user": {"login": "dev1", "id": 5, "type": "User"},
+    });
+    changed(issue_event("created"), &json!({"/comment": comment, "/label": null, "/assignee": null}))
+}
+
+/// A comment in the conversation of the pull request that holds the plan.
+fn on_pull_request(text: &str) -> Value {
+    let change = json!({"/issue/pull_request": {"url": "…"}, "/issue/number": 7,
+                        "/issue/labels": labels(&["ai-generated"])});
+    changed(comment_event(text), &change)
+}
+
+fn decision(event: &str, payload: &Value, rules: &Rules) -> Decision {
+    let payload = payload.to_string();
+    let event = Event::parse(event, payload.as_bytes()).unwrap();
+    decide(&event, DeliveryId::parse("d1").as_ref(), rules).unwrap()
+}
+
+fn task(event: &str, payload: &Value) -> Task {
+    match decision(event, payload, &rules()) {
+        Decision::Publish(task) => *task,
+        Decision::Ignore(why) => panic!("ignored: {why}\n{payload:#}"),
+    }
+}
+
+fn ignored(event: &str, payload: &Value) -> Ignored {
+    match decision(event, payload, &rules()) {
+        Decision::Ignore(why) => why,
+        Decision::Publish(task) => panic!("published: {task:?}\n{payload:#}"),
+    }
+}
+
+fn number(n: u64) -> NonZeroU64 {
+    NonZeroU64::new(n).unwrap()
+}
+
+#[test]
+fn a_wish_becomes_a_task_with_all_that_is_known() {
+    let found = task("issues", &issue_event("labeled"));
+    let repo = Repo::parse("https://github.com/octo/hello", &HostPolicy::github()).unwrap();
+    let id = TaskId::derive(IdOrigin {
+        repo: &repo,
+        repository_id: Some(number(7)),
+        issue: number(12),
+        mode: Mode::Plan,
+        event: "wished 2026-11-21T09:00:00Z",
+    });
+    let expect = Task {
+        id,
+        repo,
+        issue: number(12),
+        mode: Mode::Plan,
+        trigger_user: Login::parse("dev1").unwrap(),
+        triggered_at: Some("2026-11-21T09:00:00Z".parse().unwrap()),
+        delivery_id: DeliveryId::parse("d1"),
+        repository_id: Some(number(7)),
+        installation_id: Some(number(42)),
+        issue_digest: Some(IssueDigest::of("A tpyo", "")),
+    };
+    assert_eq!(found, expect);
+}
+
+#[test]
+fn the_labels_choose_the_mode() {
+    for (names, expect) in [
+        (&["ai-help"][..], Mode::Plan),
+        (&["ai-help", "quickfix"], Mode::QuickFix),
+        (&["Quickfix", "AI-Help", "bug"], Mode::QuickFix),
+    ] {
+        for action in ["opened", "labeled", "assigned"] {
+            let payload = changed(issue_event(action), &json!({"/issue/labels": labels(names)}));
+            assert_eq!(task("issues", &payload).mode, expect, "{action} {names:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_wish_is_ignored_with_the_reason() {
+    use Ignored::{
+        Archived, Closed, NotAPerson, NotAsked, OtherAssignee, OtherLabel, Ourselves, PullRequest,
+    };
+    let not_asked = || NotAsked("ai-help".to_owned());
+    let account = |login: &str, id: u64, kind: &str| json!({"login": login, "id": id, "type": kind});
+    let table = [
+        ("labeled", json!({"/label": {"name": "bug"}}), OtherLabel("bug".to_owned())),
+        ("labeled", json!({"/label": {"name": "quickfix"}}), OtherLabel("quickfix".to_owned())),
+        ("labeled", json!({"/issue/labels": labels(&["bug"])}), not_asked()),
+        ("opened", json!({"/issue/labels": labels(&[])}), not_asked()),
+        ("opened", json!({"/issue/labels": labels(&["quickfix"])}), not_asked()),
+        ("opened", json!({"/issue/labels": labels(&["ai-helper"])}), not_asked()),
+        ("assigned", json!({"/issue/labels": labels(&["bug"])}), not_asked()),
+        ("assigned", json!({"/assignee": account("dev2", 6, "User")}), OtherAssignee),
+        // The login was given up and taken by somebody else: the number counts.
+        ("assigned", json!({"/assignee": account("the-agent", 6, "User")}), OtherAssignee),
+        ("labeled", json!({"/sender": account("the-agent", 100, "User")}), Ourselves),
+        ("labeled", json!({"/sender": account("renamed", 100, "User")}), Ourselves),
+        ("labeled", json!({"/sender": account("dependabot[bot]", 6, "Bot")}), NotAPerson),
+        ("labeled", json!({"/sender": account("dependabot[bot]", 6, "User")}), NotAPerson),
+        ("labeled", json!({"/sender": account("helper", 6, "Bot")}), NotAPerson),
+        ("labeled", json!({"/sender": account("octo", 6, "Organization")}), NotAPerson),
+        ("labeled", json!({"/sender": account("old", 6, "Mannequin")}), NotAPerson),
+        ("labeled", json!({"/sender": {"login": "dev1", "id": 5}}), NotAPerson),
+        ("labeled", json!({"/repository/archived": true}), Archived),
+        ("labeled", json!({"/issue/state": "closed"}), Closed),
+        ("labeled", json!({"/issue/pull_request": {"url": "…"}}), PullRequest),
+    ];
+    for (action, change, expect) in table {
+        assert_eq!(ignored("issues", &changed(issue_event(action), &change)), expect, "{action} {change}");
+    }
+    for action in ["unlabeled", "unassigned", "edited", "closed", "reopened", "a_new_one"] {
+        let expect = Ignored::Action { event: "issues".to_owned(), action: action.to_owned() };
+        assert_eq!(ignored("issues", &issue_event(action)), expect);
+    }
+    for event in ["push", "pull_request", "installation", "a_new_one"] {
+        assert_eq!(ignored(event, &json!({"action": "created"})), Ignored::Event(event.to_owned()));
+    }
+    assert_eq!(ignored("ping", &json!({})), Ignored::Ping);
+}
+
+#[test]
+fn without_an_account_of_the_agents_nothing_is_assigned_to_it() {
+    for (agent, expect) in [
+        (Agent::default(), false),
+        (Agent { login: Some("THE-agent".to_owned()), id: None }, true),
+        (Agent { login: None, id: Some(100) }, true),
+        (Agent { login: Some("somebody".to_owned()), id: Some(100) }, true),
+        (Agent { login: Some("the-agent".to_owned()), id: Some(1) }, false),
+    ] {
+        let rules = Rules { agent: agent.clone(), ..rules() };
+        let found = matches!(decision("issues", &issue_event("assigned"), &rules), Decision::Publish(_));
+        assert_eq!(found, expect, "{agent:?}");
+    }
+}
+
+#[test]
+fn commands_become_tasks_where_they_mean_something() {
+    let comment = Comment::Issue(number(99));
+    let seven = number(7);
+    let approve = Mode::Approve { pull_request: seven, comment };
+    for (payload, issue, mode) in [
+        (on_pull_request("/approve"), 7, approve),
+        (on_pull_request("/approve\n\nThank you"), 7, approve),
+        (on_pull_request("/revise use axum"), 7, Mode::Revise { pull_request: Some(seven), comment }),
+        (comment_event("/revise use axum"), 12, Mode::Revise { pull_request: None, comment }),
+        (comment_event("/revise"), 12, Mode::Revise { pull_request: None, comment }),
+        (comment_event("/retry"), 12, Mode::Plan),
+    ] {
+        let found = task("issue_comment", &payload);
+        assert_eq!((found.issue, found.mode), (number(issue), mode));
+        assert_eq!(found.triggered_at, Some("2026-11-21T10:00:00Z".parse().unwrap()));
+        assert_eq!(found.issue_digest.is_some(), issue == 12);
+    }
+    let quick = changed(comment_event("/retry"), &json!({"/issue/labels": labels(&["ai-help", "quickfix"])}));
+    assert_eq!(task("issue_comment", &quick).mode, Mode::QuickFix);
+}
+
+#[test]
+fn commands_in_reviews_count_as_well() {
+    let pull_request = json!({"number": 7, "title": "t", "body": "b", "state": "open",
+                              "labels": labels(&["ai-generated"])});
+    let said = json!({"id": 99, "body": "/approve", "user": {"login": "dev1", "id": 5, "type": "User"},
+                      "submitted_at": "2026-11-21T10:00:00Z"});
+    let base = changed(issue_event(""), &json!({"/issue": null, "/pull_request": pull_request}));
+    for (event, action, field, comment) in [
+        ("pull_request_review", "submitted", "/review", Comment::Review(number(99))),
+        ("pull_request_review_comment", "created", "/comment", Comment::ReviewLine(number(99))),
+    ] {
+        let payload = changed(base.clone(), &json!({"/action": action, field: said}));
+        let found = task(event, &payload);
+        assert_eq!(
+            (found.issue, found.mode),
+            (number(7), Mode::Approve { pull_request: number(7), comment })
+        );
+        assert_eq!(found.triggered_at, Some("2026-11-21T10:00:00Z".parse().unwrap()));
+        let other = changed(payload, &json!({"/pull_request/labels": labels(&["bug"])}));
+        assert_eq!(ignored(event, &other), Ignored::NotOurs("ai-generated".to_owned()));
+    }
+    // A review without a text.
+    let payload = changed(
+        base,
+        &json!({"/action": "submitted", "/review": {"id": 99, "body": null,
+        "user": {"login": "dev1", "id": 5, "type": "User"}}}),
+    );
+    assert_eq!(ignored("pull_request_review", &payload), Ignored::NoCommand);
+}
+
+#[test]
+fn what_is_no_command_is_ignored_with_the_reason() {
+    use Ignored::{
+        ApprovalOnIssue, Closed, NoCommand, NotAPerson, NotAsked, NotOurs, NotTheAuthor, Ourselves,
+        RetryOnPullRequest, Stop,
+    };
+    let agent = json!({"login": "the-agent", "id": 100, "type": "User"});
+    let bot = json!({"login": "ci[bot]", "id": 8, "type": "Bot"});
+    let none = json!({});
+    let table = [
+        (comment_event("looks good"), none.clone(), NoCommand),
+        (comment_event("> /approve"), none.clone(), NoCommand),
+        (comment_event("/approve"), none.clone(), ApprovalOnIssue),
+        (comment_event("/stop"), none.clone(), Stop),
+        (on_pull_request("/stop"), none.clone(), Stop),
+        (on_pull_request("/retry"), none, RetryOnPullRequest),
+        (comment_event("/retry"), json!({"/issue/labels": labels(&["bug"])}), NotAsked("ai-help".to_owned())),
+        (
+            on_pull_request("/approve"),
+            json!({"/issue/labels": labels(&["ai-help"])}),
+            NotOurs("ai-generated".to_owned()),
+        ),
+        (on_pull_request("/approve"), json!({"/issue/state": "closed"}), Closed),
+        (on_pull_request("/approve"), json!({"/comment/user": agent, "/sender": agent}), Ourselves),
+        (on_pull_request("/approve"), json!({"/comment/user": bot, "/sender": bot}), NotAPerson),
+        (on_pull_request("/approve"), json!({"/sender": bot}), NotTheAuthor),
+        (on_pull_request("/approve"), json!({"/comment/user": bot}), NotTheAuthor),
+    ];
+    for (base, change, expect) in table {
+        assert_eq!(ignored("issue_comment", &changed(base, &change)), expect, "{change}");
+    }
+    for action in ["edited", "deleted"] {
+        let expect = Ignored::Action { event: "issue_comment".to_owned(), action: action.to_owned() };
+        assert_eq!(
+            ignored("issue_comment", &changed(on_pull_request("/approve"), &json!({"/action": action}))),
+            expect
+        );
+    }
+}
+
+#[test]
+fn one_wish_in_several_events_is_one_task() {
+    let id = |action: &str, updated: &str| {
+        task("issues", &changed(issue_event(action), &json!({"/issue/updated_at": updated}))).id
+    };
+    // Opened with label and assignee, which takes GitHub a moment.
+    let opened = id("opened", "2026-11-01T08:00:00Z");
+    assert_eq!(id("labeled", "2026-11-01T08:00:01Z"), opened);
+    assert_eq!(id("assigned", "2026-11-01T08:00:10Z"), opened);
+    // Labelled later: another wish, the same again when it is delivered again.
+    let later = id("labeled", "2026-11-01T08:00:11Z");
+    assert_ne!(later, opened);
+    assert_eq!(id("labeled", "2026-11-01T08:00:11Z"), later);
+    // The label was taken away and added once more.
+    assert_ne!(id("labeled", "2026-11-02T08:00:00Z"), later);
+
+    let command = |comment: u64| {
+        let change = json!({"/comment/id": comment});
+        task("issue_comment", &changed(comment_event("/retry"), &change)).id
+    };
+    assert_eq!(command(1), command(1));
+    assert_ne!(command(1), command(2));
+}
+
+#[test]
+fn a_repository_elsewhere_is_an_error_that_is_told() {
+    let payload =
+        changed(issue_event("labeled"), &json!({"/repository/html_url": "https://evil.example/octo/hello"}))
+            .to_string();
+    let event = Event::parse("issues", payload.as_bytes()).unwrap();
+    let error = decide(&event, None, &rules()).unwrap_err();
+    let expect = "repository.html_url: the repository is on `evil.example`, which is not the configured host";
+    assert_eq!(error.to_string(), expect);
+}
+
+#[test]
+fn a_payload_that_is_not_as_documented_is_an_error() {
+    for (event, payload, expect) in [
+        (
+            "issues",
+            changed(issue_event("opened"), &json!({"/issue": null})),
+            "the payload of `issues` has no issue",
+        ),
+        (
+            "issues",
+            changed(issue_event("labeled"), &json!({"/label": null})),
+            "the payload of `issues` has no label",
+        ),
+        (
+            "issues",
+            changed(issue_event("assigned"), &json!({"/assignee": null})),
+            "the payload of `issues` has no assignee",
+        ),
+        (
+            "issues",
+            changed(issue_event("opened"), &json!({"/sender": null})),
+            "the payload of `issues` has no sender",
+        ),
+        (
+            "issue_comment",
+            changed(comment_event("/approve"), &json!({"/comment": null})),
+            "the payload of `issue_comment` has no comment",
+        ),
+        (
+            "issue_comment",
+            changed(comment_event("/approve"), &json!({"/comment/user": null})),
+            "the payload of `issue_comment` has no comment.user",
+        ),
+    ] {
+        let payload = payload.to_string();
+        let error = Event::parse(event, payload.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), expect);
+    }
+}

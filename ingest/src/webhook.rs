@@ -1,0 +1,204 @@
+//! A *webhook*: one `POST` of GitHub's, from its bytes to the answer.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderValue, Request, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use serde::Serialize;
+use shared::{
+    task::{DeliveryId, Task, TaskId},
+    trace::TraceContext,
+};
+use url::form_urlencoded;
+
+use crate::{
+    body::{Bodies, BodyError},
+    event::{Event, EventError},
+    metrics::{Metrics, Outcome},
+    publish::{PublishError, Publisher},
+    server::Limits,
+    signature::{self, Secrets, SignatureError},
+    trigger::{self, BadRepository, Decision, Ignored, Rules},
+};
+
+/// What answering a webhook takes.
+pub struct Webhooks {
+    secrets: Secrets,
+    rules: Rules,
+    bodies: Bodies,
+    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) metrics: Metrics,
+}
+
+impl Webhooks {
+    pub fn new(secrets: Secrets, rules: Rules, limits: Limits, publisher: Arc<Publisher>) -> Self {
+        Self { secrets, rules, bodies: Bodies::new(limits), publisher, metrics: Metrics::default() }
+    }
+}
+
+/// How a webhook ended well.
+#[derive(Debug)]
+enum Answer {
+    Accepted(TaskId),
+    Ignored(Ignored),
+}
+
+/// Why it did not.
+#[derive(Debug, thiserror::Error)]
+enum WebhookError {
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error("the content type is neither application/json nor application/x-www-form-urlencoded")]
+    ContentType,
+    #[error("a body with a content encoding is not accepted")]
+    ContentEncoding,
+    #[error("the form has no field `payload`")]
+    NoPayload,
+    #[error("the header {0} is missing or unreadable")]
+    Header(&'static str),
+    #[error(transparent)]
+    Event(#[from] EventError),
+    #[error(transparent)]
+    Repository(#[from] BadRepository),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
+impl WebhookError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Body(BodyError::TooLong) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(BodyError::Broken(_)) | Self::Header(_) | Self::NoPayload => StatusCode::BAD_REQUEST,
+            Self::Body(BodyError::NoRoom) | Self::Publish(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Signature(_) => StatusCode::UNAUTHORIZED,
+            Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Event(_) | Self::Repository(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+}
+
+/// The body of an answer, for whoever reads the list of deliveries at GitHub.
+#[derive(Serialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+enum Told {
+    Accepted { task_id: String },
+    Ignored { reason: String },
+    Refused { reason: String },
+    Unavailable { reason: String },
+}
+
+/// `POST /webhook/github`
+pub(crate) async fn receive(State(webhooks): State<Arc<Webhooks>>, request: Request<Body>) -> Response {
+    let delivery = header_text(request.headers(), "x-github-delivery").unwrap_or_default().to_owned();
+    let event = header_text(request.headers(), "x-github-event").unwrap_or_default().to_owned();
+    let (outcome, status, told) = match webhooks.answer(request).await {
+        Ok(Answer::Accepted(id)) => {
+            tracing::info!(delivery, event, task = %id, "accepted");
+            (Outcome::Accepted, StatusCode::ACCEPTED, Told::Accepted { task_id: id.to_string() })
+        }
+        Ok(Answer::Ignored(why)) => {
+            tracing::debug!(delivery, event, reason = %why, "ignored");
+            (Outcome::Ignored, StatusCode::OK, Told::Ignored { reason: why.to_string() })
+        }
+        Err(error) => {
+            let status = error.status();
+            let reason = error.to_string();
+            tracing::warn!(delivery, event, error = &error as &dyn std::error::Error, "not accepted");
+            if status.is_server_error() {
+                (Outcome::Unavailable, status, Told::Unavailable { reason })
+            } else {
+                (Outcome::Refused, status, Told::Refused { reason })
+            }
+        }
+    };
+    webhooks.metrics.count(outcome);
+    (status, Json(told)).into_response()
+}
+
+impl Webhooks {
+    async fn answer(&self, request: Request<Body>) -> Result<Answer, WebhookError> {
+        let (head, body) = request.into_parts();
+        let headers = &head.headers;
+        // Before the body is read: what cannot be right is not worth its memory.
+        let form = is_form(headers)?;
+        if headers.get_all(signature::HEADER).iter().next().is_none() {
+            return Err(SignatureError::Missing.into());
+        }
+        let body = self.bodies.read(headers, body).await?;
+        self.secrets
+            .verify(headers.get_all(signature::HEADER).iter().map(HeaderValue::as_bytes), body.bytes())?;
+
+        let event = header_text(headers, "x-github-event").ok_or(WebhookError::Header("X-GitHub-Event"))?;
+        let delivery = header_text(headers, "x-github-delivery")
+            .and_then(DeliveryId::parse)
+            .ok_or(WebhookError::Header("X-GitHub-Delivery"))?;
+        let unwrapped;
+        let payload: &[u8] = match form {
+            Form::No => body.bytes(),
+            Form::Yes => {
+                unwrapped = payload_of_form(body.bytes())?;
+                &unwrapped
+            }
+        };
+        let event = Event::parse(event, payload)?;
+        match trigger::decide(&event, Some(&delivery), &self.rules)? {
+            Decision::Ignore(why) => Ok(Answer::Ignored(why)),
+            Decision::Publish(task) => {
+                drop(event);
+                self.publish(&task, headers).await?;
+                Ok(Answer::Accepted(task.id))
+            }
+        }
+    }
+
+    async fn publish(&self, task: &Task, headers: &HeaderMap) -> Result<(), PublishError> {
+        let trace = header_text(headers, "traceparent")
+            .and_then(TraceContext::parse)
+            .unwrap_or_else(|| TraceContext::of_task(task.id));
+        let start = Instant::now();
+        let published = self.publisher.publish(task, trace).await;
+        self.metrics.published(start.elapsed());
+        published
+    }
+}
+
+/// Whether the payload is the field of a form: what GitHub sends unless it is told otherwise.
+#[derive(Clone, Copy)]
+enum Form {
+    Yes,
+    No,
+}
+
+fn is_form(headers: &HeaderMap) -> Result<Form, WebhookError> {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(WebhookError::ContentEncoding);
+    }
+    let content_type = header_text(headers, "content-type").unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        Ok(Form::No)
+    } else if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        Ok(Form::Yes)
+    } else {
+        Err(WebhookError::ContentType)
+    }
+}
+
+fn payload_of_form(body: &[u8]) -> Result<Bytes, WebhookError> {
+    let payload = form_urlencoded::parse(body).find(|(field, _)| field == "payload");
+    let (_, payload) = payload.ok_or(WebhookError::NoPayload)?;
+    Ok(Bytes::from(payload.into_owned()))
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
