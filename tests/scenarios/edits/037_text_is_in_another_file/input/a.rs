@@ -1,0 +1,1 @@
+let width = columns * 2;

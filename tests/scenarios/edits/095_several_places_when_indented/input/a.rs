@@ -1,0 +1,6 @@
+fn a() {
+    return;
+}
+fn b() {
+        return;
+}
