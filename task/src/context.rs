@@ -1,0 +1,30 @@
+//! The *context* is what the model is given to read of a repository: the files that matter for an issue, and a map
+//! of those around them.
+//!
+//! ```text
+//! tree ──walk──▶ paths ──index──▶ statistics ──rank──▶ order ──pack──▶ Context
+//! ```
+//!
+//! Everything is read from the object database at one commit; there is no work tree.
+
+mod bm25;
+mod closer;
+mod excerpt;
+mod features;
+mod graph;
+pub mod index;
+mod mention;
+pub mod more;
+pub mod outline;
+pub mod pack;
+pub mod query;
+pub mod rank;
+pub mod role;
+mod term;
+pub mod tokens;
+pub mod walk;
+pub mod weights;
+mod why;
+
+#[cfg(test)]
+mod tests;

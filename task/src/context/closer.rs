@@ -1,0 +1,106 @@
+//! A *closer* look at a file that may be among the best: what it defines, its best passage, and the literal text
+//! that the issue quotes from it.
+
+use memchr::memmem;
+
+use super::features::Corpus;
+use super::index::Field;
+use super::outline::{self, Definition};
+use super::query::Query;
+use super::role::Role;
+use super::term::{self, NameHash};
+use crate::language::Language;
+use crate::path::RepoPath;
+
+/// A passage in lines; the next begins half as far down. Functions are about this long.
+const PASSAGE_LINES: usize = 40;
+
+/// What a closer look gives.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Closer {
+    /// Empty for a test.
+    pub(super) outline: Vec<Definition>,
+    /// Terms of the query, by number, that name a definition of the file, ascending.
+    pub(super) defines: Vec<u16>,
+    /// The names of its definitions, ascending.
+    pub(super) names: Vec<NameHash>,
+    /// The identifiers in its text, ascending.
+    pub(super) uses: Vec<NameHash>,
+    /// BM25 of the best passage.
+    pub(super) passage: f32,
+    /// BM25 of the best passage that is three times as long.
+    pub(super) long_passage: f32,
+    /// BM25 of the best passage for the title alone.
+    pub(super) title_passage: f32,
+    /// Phrases of the query, by number, that stand in the file.
+    pub(super) phrases: Vec<u16>,
+}
+
+pub(super) fn look(path: &RepoPath, role: Role, text: &str, query: &Query, corpus: &Corpus) -> Closer {
+    // Parsing is most of the work, and what a test defines is for itself.
+    let outline = if role == Role::Test { Vec::new() } else { outline_of(path, text) };
+    let mut defines: Vec<u16> = outline
+        .iter()
+        .filter_map(|definition| {
+            // The last term is the whole name, or its only part.
+            let mut number = None;
+            term::scan(&definition.name, |hash, _, _| number = query.table.get(hash));
+            number
+        })
+        .collect();
+    defines.sort_unstable();
+    defines.dedup();
+    let phrases = (0_u16..)
+        .zip(&query.phrases)
+        .filter(|(_, phrase)| memmem::find(text.as_bytes(), phrase.as_bytes()).is_some())
+        .map(|(number, _)| number)
+        .collect();
+    let mut names: Vec<NameHash> =
+        outline.iter().filter_map(|definition| term::name(&definition.name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let uses = term::names(text);
+    let lines = terms_of_lines(text, query);
+    Closer {
+        outline,
+        defines,
+        names,
+        uses,
+        passage: best_passage(&lines, PASSAGE_LINES, |passage| corpus.passage(passage)),
+        long_passage: best_passage(&lines, 3 * PASSAGE_LINES, |passage| corpus.passage(passage)),
+        title_passage: best_passage(&lines, PASSAGE_LINES, |passage| corpus.title_passage(passage)),
+        phrases,
+    }
+}
+
+/// The outline of a file in the language that its path says.
+pub(super) fn outline_of(path: &RepoPath, text: &str) -> Vec<Definition> {
+    Language::of(path).map(|language| outline::outline(text, language)).unwrap_or_default()
+}
+
+/// The terms of each line, by number.
+fn terms_of_lines(text: &str, query: &Query) -> Vec<Vec<u16>> {
+    let terms = |line| {
+        let mut terms = Vec::new();
+        term::scan(line, |hash, _, _| terms.extend(query.table.get(hash)));
+        terms
+    };
+    text.lines().map(terms).collect()
+}
+
+/// The highest score of all passages of `length` lines.
+fn best_passage(lines: &[Vec<u16>], length: usize, score: impl Fn(&Field) -> f32) -> f32 {
+    let mut best = 0.0_f32;
+    for first in (0..lines.len()).step_by(length / 2) {
+        let end = (first + length).min(lines.len());
+        let mut terms = lines[first..end].concat();
+        terms.sort_unstable();
+        let same = terms.chunk_by(|a, b| a == b);
+        let counts = same.map(|same| (same[0], u16::try_from(same.len()).unwrap_or(u16::MAX))).collect();
+        best = best.max(score(&Field { counts, length: 0 }));
+        if end == lines.len() {
+            break;
+        }
+    }
+    best
+}

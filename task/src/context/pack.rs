@@ -1,0 +1,302 @@
+//! *Packing* fills a budget of tokens with what the model reads: whole files while they fit, excerpts of large
+//! ones, a map of the files that come next, and the repository's own instructions to contributors.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::excerpt;
+use super::index::{FileStats, Index, Reader};
+use super::query::Query;
+use super::rank::{self, Ranked};
+use super::role::{self, Omission};
+use super::tokens;
+use super::walk::{Caps, Entry, Walk};
+use super::why;
+use crate::path::{self, RepoPath};
+use crate::read_set::{ReadFile, ReadSet, Shown};
+
+/// How much is packed, in tokens as [`tokens::estimate`] counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// For files, map and instructions together.
+    pub tokens: u32,
+    /// Most files that are read before the model asks for more.
+    pub files: usize,
+}
+
+impl Default for Budget {
+    /// Of the files that a fix touches, 87 % are among the first 20.
+    fn default() -> Self {
+        Self { tokens: 48_000, files: 20 }
+    }
+}
+
+impl Budget {
+    /// At most a tenth for instructions.
+    fn instructions(self) -> u32 {
+        self.tokens / 10
+    }
+
+    /// About a sixth for the map.
+    fn map(self) -> u32 {
+        self.tokens / 6
+    }
+
+    /// No file takes more than this of what is left for files: several are better than one.
+    fn one_file(left: u32) -> u32 {
+        left / 5 * 2
+    }
+}
+
+/// What a file's path and fences add to its content, in tokens.
+const FRAME_TOKENS: u32 = 24;
+/// Files that the map outlines.
+const MAP_FILES: usize = 60;
+/// Definitions of one file on the map.
+const MAP_DEFINITIONS: usize = 40;
+/// Paths that the map lists after the outlines.
+const MAP_PATHS: usize = 200;
+/// Files that a person or a program is told the rank of.
+const EXPLAINED: usize = 100;
+
+/// Where repositories tell contributors, people or programs, how to work on them.
+const INSTRUCTION_PATHS: &[&str] = &[
+    "AGENTS.md",
+    "CLAUDE.md",
+    ".github/copilot-instructions.md",
+    "CONTRIBUTING.md",
+    ".github/CONTRIBUTING.md",
+    "docs/CONTRIBUTING.md",
+];
+
+/// A file of instructions, as material: nothing in it is obeyed because it says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    pub path: RepoPath,
+    /// Without characters that a person cannot see; cut to the budget.
+    pub text: String,
+}
+
+/// A file and why it is where it is in the ranking.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    pub ranked: Ranked,
+    /// One clause for people.
+    pub why: String,
+    /// Of the whole file, estimated from its size.
+    pub tokens: u32,
+}
+
+/// Estimated tokens of each part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    pub files: u32,
+    pub map: u32,
+    pub instructions: u32,
+}
+
+impl Spent {
+    pub fn total(self) -> u32 {
+        self.files + self.map + self.instructions
+    }
+}
+
+/// See [`super`].
+#[derive(Debug)]
+pub struct Context {
+    pub read: ReadSet,
+    /// Outlines of files that were not read, then names of more, for the model.
+    pub map: String,
+    pub instructions: Vec<Instruction>,
+    /// How many files of the tree were not ranked, by reason.
+    pub left_out: BTreeMap<Omission, usize>,
+    /// The best files, whether they were read or not, best first.
+    pub explained: Vec<Explained>,
+    pub spent: Spent,
+    /// All paths of the tree.
+    pub walk: Walk,
+    pub(super) index: Index,
+    pub(super) query: Query,
+    pub(super) caps: Caps,
+}
+
+/// Ranks the files of `walk` and packs the best.
+pub fn pack(
+    repo: &gix::Repository,
+    walk: Walk,
+    index: Index,
+    query: Query,
+    caps: Caps,
+    budget: Budget,
+) -> Context {
+    let reader = Reader::new(repo.clone());
+    let ranked = rank::rank(&index, &walk, &query);
+    let (instructions, instruction_tokens) = instructions(&reader, &walk, &caps, budget.instructions());
+    let left = budget.tokens.saturating_sub(instruction_tokens + budget.map());
+    let mut context = Context {
+        read: ReadSet::default(),
+        map: String::new(),
+        instructions,
+        left_out: index.left_out().clone(),
+        explained: explain(&ranked, &index, &walk, &query),
+        spent: Spent { instructions: instruction_tokens, ..Spent::default() },
+        walk,
+        index,
+        query,
+        caps,
+    };
+    context.read_best(&reader, &ranked, left, budget.files);
+    let (map, map_tokens) = context.draw_map(&ranked, budget.map());
+    context.map = map;
+    context.spent.map = map_tokens;
+    context
+}
+
+impl Context {
+    fn read_best(&mut self, reader: &Reader, ranked: &[Ranked], budget: u32, files: usize) {
+        // A file that does not fit is passed over for a smaller one, but not for one far down the list.
+        for (at, candidate) in ranked.iter().take(files * 2).enumerate() {
+            let left = budget - self.spent.files;
+            if self.read.len() >= files {
+                return;
+            }
+            let Some(entry) = self.walk.get(&candidate.path).cloned() else { continue };
+            let Ok(content) = reader.read(&entry, &self.caps) else { continue };
+            let why = match self.explained.get(at) {
+                Some(explained) => explained.why.clone(),
+                None => "comes next in the ranking".to_owned(),
+            };
+            let most = if at == 0 { left / 4 * 3 } else { Budget::one_file(left) };
+            if let Some(tokens) = self.add(&entry, content, why, most) {
+                self.spent.files += tokens;
+            }
+        }
+    }
+
+    /// Adds a file, whole or in part, for at most `budget` tokens; how many it took.
+    pub(super) fn add(&mut self, entry: &Entry, content: Vec<u8>, why: String, budget: u32) -> Option<u32> {
+        let text = role::plain_text(&content).ok()?;
+        let whole = tokens::estimate(text) + FRAME_TOKENS;
+        let (shown, tokens) = if whole <= budget {
+            (Shown::Whole, whole)
+        } else {
+            let outline = match self.index.closer(&self.walk, &entry.path) {
+                Some(closer) if !closer.outline.is_empty() => closer.outline.clone(),
+                Some(_) | None => super::closer::outline_of(&entry.path, text),
+            };
+            let left = budget.checked_sub(FRAME_TOKENS)?;
+            let (lines, tokens) = excerpt::choose(text, &outline, &self.query, self.index.corpus(), left);
+            if lines.is_empty() {
+                return None;
+            }
+            (Shown::Lines(lines), tokens + FRAME_TOKENS)
+        };
+        let file = ReadFile { content, blob: entry.blob, mode: entry.mode, shown, why };
+        self.read.insert(entry.path.clone(), file);
+        Some(tokens)
+    }
+
+    /// The outlines of the best files that were not read whole, then the names of those after them.
+    fn draw_map(&self, ranked: &[Ranked], budget: u32) -> (String, u32) {
+        let mut map = String::new();
+        let mut spent = 0;
+        let unread = ranked
+            .iter()
+            .filter(|file| self.read.get(&file.path).is_none_or(|read| read.shown != Shown::Whole));
+        let mut outlined = 0;
+        for file in unread.take(MAP_FILES) {
+            let block = self.outline_block(&file.path);
+            let cost = tokens::estimate(&block);
+            if spent + cost > budget / 10 * 9 {
+                break;
+            }
+            map.push_str(&block);
+            spent += cost;
+            outlined += 1;
+        }
+        let rest = ranked.iter().filter(|file| self.read.get(&file.path).is_none()).skip(outlined);
+        for file in rest.take(MAP_PATHS) {
+            let line = format!("{}\n", file.path);
+            let cost = tokens::estimate(&line);
+            if spent + cost > budget {
+                break;
+            }
+            map.push_str(&line);
+            spent += cost;
+        }
+        (map, spent)
+    }
+
+    fn outline_block(&self, path: &RepoPath) -> String {
+        let mut block = format!("{path}\n");
+        let Some(closer) = self.index.closer(&self.walk, path) else { return block };
+        // Inner definitions go first when there are too many.
+        let mut deepest = usize::MAX;
+        while deepest > 0 && closer.outline.iter().filter(|d| d.depth <= deepest).count() > MAP_DEFINITIONS {
+            deepest =
+                closer.outline.iter().map(|d| d.depth).filter(|depth| *depth < deepest).max().unwrap_or(0);
+        }
+        let shown = closer.outline.iter().filter(|definition| definition.depth <= deepest);
+        for definition in shown.take(MAP_DEFINITIONS) {
+            let (indent, (first, last)) = ("  ".repeat(definition.depth + 1), definition.lines);
+            // Writing to a string cannot fail.
+            if writeln!(block, "{indent}{} [{first}-{last}]", visible(&definition.signature)).is_err() {
+                return block;
+            }
+        }
+        block
+    }
+}
+
+fn explain(ranked: &[Ranked], index: &Index, walk: &Walk, query: &Query) -> Vec<Explained> {
+    let stats = |path: &RepoPath| -> Option<&FileStats> { index.stats(walk, path) };
+    ranked
+        .iter()
+        .take(EXPLAINED)
+        .filter_map(|ranked| {
+            let file = stats(&ranked.path)?;
+            let why = why::why(ranked, file, query, index.corpus());
+            Some(Explained {
+                ranked: ranked.clone(),
+                why,
+                tokens: tokens::of_bytes(file.bytes) + FRAME_TOKENS,
+            })
+        })
+        .collect()
+}
+
+fn instructions(reader: &Reader, walk: &Walk, caps: &Caps, budget: u32) -> (Vec<Instruction>, u32) {
+    let mut found: Vec<Instruction> = Vec::new();
+    let mut blobs = Vec::new();
+    let mut spent = 0;
+    for path in INSTRUCTION_PATHS {
+        let Some(entry) = RepoPath::parse(path).ok().and_then(|path| walk.get(&path)) else { continue };
+        // The same text under two names is shown once.
+        if blobs.contains(&entry.blob) || matches!(entry.role, Err(Omission::Symlink | Omission::Submodule)) {
+            continue;
+        }
+        let Ok(content) = reader.read(entry, caps) else { continue };
+        let Ok(text) = role::plain_text(&content) else { continue };
+        let mut kept = String::new();
+        for line in text.lines() {
+            let line = visible(line);
+            let cost = tokens::estimate(&line) + 1;
+            if spent + cost > budget {
+                break;
+            }
+            spent += cost;
+            kept.push_str(&line);
+            kept.push('\n');
+        }
+        if !kept.trim().is_empty() {
+            blobs.push(entry.blob);
+            found.push(Instruction { path: entry.path.clone(), text: kept });
+        }
+    }
+    (found, spent)
+}
+
+/// `text` without the characters that a person cannot see.
+fn visible(text: &str) -> String {
+    text.chars().filter(|c| *c == '\t' || !path::is_hidden(*c)).collect()
+}
