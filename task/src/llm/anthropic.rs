@@ -1,0 +1,162 @@
+//! Anthropic's Messages API, streamed.
+//!
+//! - Request and events: <https://platform.claude.com/docs/en/build-with-claude/streaming>. No temperature is sent unless one
+//!   is configured, and no thinking is asked for or forbidden: current models refuse to have either set.
+//! - Cache: breakpoints after the system prompt and after the first user message, which holds the files; later calls of a
+//!   run repeat both (<https://platform.claude.com/docs/en/build-with-claude/prompt-caching>).
+//! - Stop reasons: <https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons>.
+//! - Errors: <https://platform.claude.com/docs/en/api/errors>. A spend limit comes as 402, as 429 with an error code, or as
+//!   400 with nothing but its words.
+
+use serde_json::{Value, json};
+
+use super::error::LlmError;
+use super::http::{Lines, Server};
+use super::refusal::{Refusal, Sign};
+use super::{Endpoint, Message, Prompt, Role, Turn};
+
+/// <https://platform.claude.com/docs/en/api/versioning>
+const VERSION: &str = "2023-06-01";
+
+pub(super) async fn attempt(
+    endpoint: &Endpoint,
+    prompt: &Prompt<'_>,
+    turn: &mut Turn<'_>,
+) -> Result<(), LlmError> {
+    let server = &endpoint.server;
+    let model = &endpoint.spec.model;
+    let refused = |refusal| error(refusal, model);
+    let headers = [("anthropic-version", VERSION)];
+    let lines = server.post("v1/messages", &headers, &body(endpoint, prompt), turn, refused).await?;
+    read(server, lines, model, prompt, turn).await
+}
+
+fn body(endpoint: &Endpoint, prompt: &Prompt<'_>) -> Value {
+    let cached = |text: &str| json!([{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]);
+    let first_user = prompt.messages.iter().position(|message| message.role == Role::User);
+    let messages: Vec<Value> = prompt
+        .messages
+        .iter()
+        .enumerate()
+        .map(|(at, Message { role, text })| {
+            let content = if Some(at) == first_user { cached(text) } else { json!(text) };
+            json!({"role": role.name(), "content": content})
+        })
+        .collect();
+    let mut body = json!({
+        "model": endpoint.spec.model,
+        "max_tokens": prompt.max_output_tokens,
+        "system": cached(prompt.system),
+        "messages": messages,
+        "stream": true,
+    });
+    if let Some(temperature) = endpoint.temperature {
+        body["temperature"] = json!(temperature);
+    }
+    body
+}
+
+async fn read(
+    server: &Server,
+    mut lines: Lines<'_>,
+    model: &str,
+    prompt: &Prompt<'_>,
+    turn: &mut Turn<'_>,
+) -> Result<(), LlmError> {
+    let mut stop = None;
+    while let Some(data) = lines.next_event().await? {
+        let event: Value = serde_json::from_str(&data).map_err(|_| lines.malformed(&data))?;
+        match event["type"].as_str() {
+            Some("message_start") => {
+                turn.model(&event["message"]["model"]);
+                count(turn, &event["message"]["usage"]);
+            }
+            Some("content_block_start") => piece(turn, &event["content_block"]),
+            Some("content_block_delta") => piece(turn, &event["delta"]),
+            Some("message_delta") => {
+                count(turn, &event["usage"]);
+                if let Some(reason) = event["delta"]["stop_reason"].as_str() {
+                    stop = Some((reason.to_owned(), event["delta"]["stop_details"].clone()));
+                }
+            }
+            Some("message_stop") => {
+                let Some((reason, details)) = stop else { return Err(lines.ended_early()) };
+                return stopped(server, &reason, &details, prompt);
+            }
+            Some("error") => {
+                let status = status_of(event["error"]["type"].as_str().unwrap_or_default());
+                return Err(error(server.refusal_in_stream(status, event), model));
+            }
+            // Events that are new to us are to be ignored, says the documentation; `ping` and `content_block_stop` too.
+            Some(_) => {}
+            None => return Err(lines.malformed(&data)),
+        }
+    }
+    Err(lines.ended_early())
+}
+
+/// Takes the text of a block, or of a piece of one, and notes that there was thinking.
+fn piece(turn: &mut Turn<'_>, piece: &Value) {
+    match piece["type"].as_str() {
+        Some("text" | "text_delta") => turn.write(piece["text"].as_str().unwrap_or_default()),
+        Some("thinking" | "thinking_delta") => turn.think(piece["thinking"].as_str().unwrap_or_default()),
+        _ => {}
+    }
+}
+
+/// Takes the counts of a usage object. Those of `message_delta` are totals, and need not repeat those of `message_start`.
+fn count(turn: &mut Turn<'_>, usage: &Value) {
+    let counts = &mut turn.counts;
+    for (count, field) in [
+        (&mut counts.input, "input_tokens"),
+        (&mut counts.output, "output_tokens"),
+        (&mut counts.cache_read, "cache_read_input_tokens"),
+        (&mut counts.cache_write, "cache_creation_input_tokens"),
+    ] {
+        if let Some(value) = usage[field].as_u64() {
+            *count = Some(value);
+        }
+    }
+}
+
+fn stopped(server: &Server, reason: &str, details: &Value, prompt: &Prompt<'_>) -> Result<(), LlmError> {
+    match reason {
+        "end_turn" | "stop_sequence" => Ok(()),
+        "max_tokens" => Err(LlmError::Truncated { max_output_tokens: prompt.max_output_tokens }),
+        "model_context_window_exceeded" => {
+            let message = "the window was full before the answer was complete".to_owned();
+            Err(LlmError::ContextWindow { message })
+        }
+        "refusal" => {
+            let why = [&details["explanation"], &details["category"]].into_iter().find_map(Value::as_str);
+            let why = why.map_or_else(|| "it gives no reason".to_owned(), |why| server.quote(why));
+            Err(LlmError::Refused { why })
+        }
+        other => Err(LlmError::UnexpectedStop { provider: server.provider, reason: server.quote(other) }),
+    }
+}
+
+/// The status that an error would have had, had it come before the stream.
+fn status_of(kind: &str) -> u16 {
+    match kind {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "billing_error" => 402,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "rate_limit_error" => 429,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => 500,
+    }
+}
+
+fn error(refusal: Refusal, model: &str) -> LlmError {
+    let code = refusal.body["error"]["details"]["error_code"].as_str();
+    let spent = code == Some("enforced_spend_limit_reached")
+        || refusal.kind("type") == "billing_error"
+        || refusal.message.starts_with("You have reached your specified ")
+        || refusal.message.contains("credit balance is too low");
+    refusal.error(model, spent.then_some(Sign::SpendLimit))
+}

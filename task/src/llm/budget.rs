@@ -1,0 +1,257 @@
+//! A *ceiling* is what a run may spend on the model, in tokens and in money; the *ledger* keeps what it has spent.
+//!
+//! Every call is reserved before it is made, at the most that it can cost, and settled afterwards at what it did cost. A
+//! reservation that is never settled, because the call was abandoned, stays spent.
+
+use super::Usage;
+use super::price::{Pricing, Usd, UsdError};
+
+/// What a run may spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ceiling {
+    /// Tokens of all prompts and answers together, cached ones included.
+    pub tokens: u64,
+    pub money: MoneyCeiling,
+}
+
+/// What a run may pay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoneyCeiling {
+    /// At most this; a model whose price is not known is refused.
+    AtMost(Usd),
+    /// At most this where the price is known; the tokens alone are limited where it is not.
+    AtMostIfPriced(Usd),
+}
+
+impl Ceiling {
+    /// Reads `AGENT_MAX_TOKENS` (1,000,000 when unset), `AGENT_MAX_COST` in dollars (3.00 when unset) and
+    /// `AGENT_UNPRICED` (`refuse` when unset, or `allow`: what to do with a model whose price is not known).
+    pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, CeilingError> {
+        let get =
+            |name: &str| get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let tokens = match get("AGENT_MAX_TOKENS") {
+            Some(text) => text.parse().map_err(|_| CeilingError::Tokens(text))?,
+            None => 1_000_000,
+        };
+        let money =
+            get("AGENT_MAX_COST").unwrap_or_else(|| "3.00".to_owned()).parse().map_err(CeilingError::Cost)?;
+        let money = match get("AGENT_UNPRICED").as_deref() {
+            None | Some("refuse") => MoneyCeiling::AtMost(money),
+            Some("allow") => MoneyCeiling::AtMostIfPriced(money),
+            Some(other) => return Err(CeilingError::Unpriced(other.to_owned())),
+        };
+        Ok(Self { tokens, money })
+    }
+}
+
+/// What is wrong with the configured ceiling.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CeilingError {
+    #[error("AGENT_MAX_TOKENS={0} is no number of tokens")]
+    Tokens(String),
+    #[error("AGENT_MAX_COST: {0}")]
+    Cost(UsdError),
+    #[error("AGENT_UNPRICED={0} is neither `refuse` nor `allow`")]
+    Unpriced(String),
+}
+
+/// Why a call was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BudgetError {
+    #[error(
+        "the next call to the model may need {needed} tokens; {spent} of the {ceiling} that a run may use are gone. \
+         Raise AGENT_MAX_TOKENS, or make the issue smaller"
+    )]
+    Tokens { spent: u64, needed: u64, ceiling: u64 },
+    #[error(
+        "the next call to the model may cost {needed}; {spent} of the {ceiling} that a run may cost are gone. \
+         Raise AGENT_MAX_COST, or make the issue smaller"
+    )]
+    Money { spent: Usd, needed: Usd, ceiling: Usd },
+    #[error(
+        "the price of {model} is not known, so its cost cannot be kept under {ceiling}. Add it to a price table and name \
+         the file in AGENT_PRICES, or set AGENT_UNPRICED=allow to limit its tokens alone"
+    )]
+    PriceUnknown { model: String, ceiling: Usd },
+}
+
+/// What a run has spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Calls that were made, failed ones included.
+    pub calls: u32,
+    pub tokens: u64,
+    pub money: Usd,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Ledger {
+    ceiling: Ceiling,
+    spent: Spent,
+    reserved_tokens: u64,
+    reserved_money: Usd,
+}
+
+/// Leave for one call.
+#[derive(Debug)]
+#[must_use = "a reservation is settled with what the call used"]
+pub(super) struct Reservation {
+    tokens: u64,
+    money: Usd,
+    pricing: Pricing,
+}
+
+impl Ledger {
+    pub fn new(ceiling: Ceiling) -> Self {
+        Self { ceiling, spent: Spent::default(), reserved_tokens: 0, reserved_money: Usd::ZERO }
+    }
+
+    /// What was spent, with what abandoned calls may have cost.
+    pub fn spent(&self) -> Spent {
+        Spent {
+            calls: self.spent.calls,
+            tokens: self.spent.tokens.saturating_add(self.reserved_tokens),
+            money: self.spent.money.plus(self.reserved_money),
+        }
+    }
+
+    /// Sets aside what a call of `model` can use at most, or says why it may not be made.
+    pub(super) fn reserve(
+        &mut self,
+        model: &str,
+        pricing: Pricing,
+        prompt_tokens: u64,
+        output_tokens: u64,
+    ) -> Result<Reservation, BudgetError> {
+        let spent = self.spent();
+        let tokens = prompt_tokens.saturating_add(output_tokens);
+        if spent.tokens.saturating_add(tokens) > self.ceiling.tokens {
+            return Err(BudgetError::Tokens {
+                spent: spent.tokens,
+                needed: tokens,
+                ceiling: self.ceiling.tokens,
+            });
+        }
+        let money = match (pricing, self.ceiling.money) {
+            (Pricing::Unknown, MoneyCeiling::AtMost(ceiling)) => {
+                return Err(BudgetError::PriceUnknown { model: model.to_owned(), ceiling });
+            }
+            (Pricing::Unknown | Pricing::Free, _) => Usd::ZERO,
+            (Pricing::Known(price), limit) => {
+                let needed = price.at_most(prompt_tokens, output_tokens);
+                let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = limit;
+                if spent.money.plus(needed) > ceiling {
+                    return Err(BudgetError::Money { spent: spent.money, needed, ceiling });
+                }
+                needed
+            }
+        };
+        self.spent.calls += 1;
+        self.reserved_tokens = self.reserved_tokens.saturating_add(tokens);
+        self.reserved_money = self.reserved_money.plus(money);
+        Ok(Reservation { tokens, money, pricing })
+    }
+
+    /// Replaces a reservation by what the call used.
+    #[expect(clippy::needless_pass_by_value, reason = "a reservation is settled once")]
+    pub(super) fn settle(&mut self, reservation: Reservation, usage: &Usage) {
+        let Reservation { tokens, money, pricing } = reservation;
+        self.reserved_tokens = self.reserved_tokens.saturating_sub(tokens);
+        self.reserved_money = self.reserved_money.left_after(money);
+        self.spent.tokens = self.spent.tokens.saturating_add(usage.total_tokens());
+        if let Pricing::Known(price) = pricing {
+            self.spent.money = self.spent.money.plus(price.of(usage));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llm::{Provider, price::PriceTable};
+
+    fn usd(text: &str) -> Usd {
+        text.parse().unwrap()
+    }
+
+    fn sonnet() -> Pricing {
+        Pricing::Known(PriceTable::built_in().find(Provider::Anthropic, "claude-sonnet-5-5").unwrap().price)
+    }
+
+    fn used(input_tokens: u64, output_tokens: u64) -> Usage {
+        Usage { input_tokens, output_tokens, ..Usage::default() }
+    }
+
+    #[test]
+    fn a_call_is_counted_at_its_most_until_it_is_settled() {
+        let ceiling = Ceiling { tokens: 100_000, money: MoneyCeiling::AtMost(usd("0.20")) };
+        let mut ledger = Ledger::new(ceiling);
+        let call = ledger.reserve("m", sonnet(), 40_000, 8_000).unwrap();
+        // 40,000 at the price of a cache write, 2.50, and 8,000 at 10.
+        assert_eq!(ledger.spent(), Spent { calls: 1, tokens: 48_000, money: usd("0.18") });
+        ledger.settle(call, &used(30_000, 1_000));
+        assert_eq!(ledger.spent(), Spent { calls: 1, tokens: 31_000, money: usd("0.07") });
+    }
+
+    #[test]
+    fn a_call_over_a_ceiling_is_refused_and_costs_nothing() {
+        let ceiling = Ceiling { tokens: 50_000, money: MoneyCeiling::AtMost(usd("0.10")) };
+        let mut ledger = Ledger::new(ceiling);
+        assert_eq!(
+            ledger.reserve("m", sonnet(), 45_000, 8_000).unwrap_err(),
+            BudgetError::Tokens { spent: 0, needed: 53_000, ceiling: 50_000 }
+        );
+        assert_eq!(
+            ledger.reserve("m", sonnet(), 20_000, 8_000).unwrap_err(),
+            BudgetError::Money { spent: Usd::ZERO, needed: usd("0.13"), ceiling: usd("0.10") }
+        );
+        assert_eq!(ledger.spent(), Spent::default());
+    }
+
+    #[test]
+    fn money_is_limited_as_the_price_allows() {
+        let model = || "openai:m".to_owned();
+        let refused = BudgetError::PriceUnknown { model: model(), ceiling: usd("1") };
+        for (pricing, money, expect) in [
+            (Pricing::Unknown, MoneyCeiling::AtMost(usd("1")), Err(refused)),
+            (Pricing::Unknown, MoneyCeiling::AtMostIfPriced(usd("1")), Ok(())),
+            (Pricing::Free, MoneyCeiling::AtMost(Usd::ZERO), Ok(())),
+        ] {
+            let mut ledger = Ledger::new(Ceiling { tokens: u64::MAX, money });
+            let outcome = ledger.reserve(&model(), pricing, 1_000, 1_000).map(|_| ());
+            assert_eq!(outcome, expect, "{pricing:?} {money:?}");
+        }
+    }
+
+    #[test]
+    fn an_abandoned_call_stays_spent() {
+        let mut ledger = Ledger::new(Ceiling { tokens: 3_000, money: MoneyCeiling::AtMost(Usd::ZERO) });
+        drop(ledger.reserve("m", Pricing::Free, 1_000, 1_000).unwrap());
+        assert_eq!(
+            ledger.reserve("m", Pricing::Free, 1_000, 1_000).unwrap_err(),
+            BudgetError::Tokens { spent: 2_000, needed: 2_000, ceiling: 3_000 }
+        );
+    }
+
+    #[test]
+    fn ceilings_are_read() {
+        let read = |variables: &[(&str, &str)]| {
+            Ceiling::from_env(|name| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        for (variables, expect) in [
+            (&[][..], Ok(Ceiling { tokens: 1_000_000, money: MoneyCeiling::AtMost(usd("3")) })),
+            (
+                &[("AGENT_MAX_TOKENS", "9"), ("AGENT_MAX_COST", "0.5"), ("AGENT_UNPRICED", "allow")],
+                Ok(Ceiling { tokens: 9, money: MoneyCeiling::AtMostIfPriced(usd("0.5")) }),
+            ),
+            (&[("AGENT_MAX_TOKENS", "1k")], Err(CeilingError::Tokens("1k".to_owned()))),
+            (&[("AGENT_MAX_COST", "$5")], Err(CeilingError::Cost("$5".parse::<Usd>().unwrap_err()))),
+            (&[("AGENT_UNPRICED", "yes")], Err(CeilingError::Unpriced("yes".to_owned()))),
+        ] {
+            assert_eq!(read(variables), expect, "{variables:?}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Why the model gave no usable answer, in words for the operator: what happened, and what to do.
+//!
+//! Messages of the server are quoted shortened, without invisible characters and without the key.
+
+use std::time::Duration;
+
+use humantime::format_duration;
+
+use super::Provider;
+use super::budget::BudgetError;
+
+/// What was waited for when the time was up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The first or the next piece of the answer.
+    Answer,
+    /// The whole answer, attempts and pauses included.
+    Whole,
+}
+
+/// See the module's documentation.
+#[derive(Debug, thiserror::Error)]
+pub enum LlmError {
+    #[error("no connection to {provider} at {url}: {why}; {}", reach(*provider))]
+    Unreachable { provider: Provider, url: String, why: String },
+    #[error("{}", timeout(*provider, *wait, *limit))]
+    Timeout { provider: Provider, wait: Wait, limit: Duration },
+    #[error(
+        "{provider} cannot answer now (HTTP {status}): {message}; this passes by itself, try again later"
+    )]
+    Overloaded { provider: Provider, status: u16, retry_after: Option<Duration>, message: String },
+    #[error(
+        "{provider} allows no more requests for now: {message}; try again later, or ask it for a higher rate limit"
+    )]
+    RateLimited { provider: Provider, retry_after: Option<Duration>, message: String },
+    #[error(
+        "the account at {provider} has no money left or is at its spend limit: {message}; add credit or raise the limit there"
+    )]
+    SpendLimit { provider: Provider, message: String },
+    #[error("{provider} refuses the key (HTTP {status}): {message}; set {0} or {0}_FILE to a key that is valid there", .provider.key_variable())]
+    BadKey { provider: Provider, status: u16, message: String },
+    #[error("{provider} has no model `{model}`: {message}; {}", choose(*provider, model))]
+    UnknownModel { provider: Provider, model: String, message: String },
+    #[error("there is no {provider} interface at {url} (HTTP {status}); check {}", .provider.url_variable())]
+    NoInterface { provider: Provider, url: String, status: u16 },
+    #[error("{provider} at {url} redirects to {location}; redirects are not followed, set {} to the final address", .provider.url_variable())]
+    Redirected { provider: Provider, url: String, location: String },
+    #[error("{provider} refuses the request (HTTP {status}): {message}")]
+    BadRequest { provider: Provider, status: u16, message: String },
+    #[error(
+        "the prompt does not fit the model: {message}; choose a model with a larger context window, or set AGENT_CONTEXT_WINDOW to what this one really holds"
+    )]
+    ContextWindow { message: String },
+    #[error(
+        "the answer was cut off at {max_output_tokens} tokens and is not used; raise AGENT_MAX_OUTPUT_TOKENS, or make the issue smaller"
+    )]
+    Truncated { max_output_tokens: u32 },
+    #[error("the model refuses to answer: {why}")]
+    Refused { why: String },
+    #[error(
+        "ollama read {evaluated} tokens of a prompt that has at least {at_least}, although a window of {num_ctx} was asked for: it cut the prompt, and its answer is not used. Update Ollama, or set AGENT_CONTEXT_WINDOW to what the model really holds; a proxy that counts in a way of its own is reached through `openai` instead"
+    )]
+    SilentlyTruncated { at_least: u64, evaluated: u64, num_ctx: u32 },
+    #[error("the answer of {provider} broke off: {why}; try again")]
+    Interrupted { provider: Provider, why: String },
+    #[error("the answer of {provider} cannot be read: {what}; is {} the address of its interface?", .provider.url_variable())]
+    Malformed { provider: Provider, what: String },
+    #[error("the answer of {provider} is larger than {limit} bytes and is not used")]
+    TooLarge { provider: Provider, limit: u64 },
+    #[error("{provider} gave an empty answer")]
+    Empty { provider: Provider },
+    #[error("{provider} stopped for a reason that was not asked for (`{reason}`), so its answer is not used")]
+    UnexpectedStop { provider: Provider, reason: String },
+    #[error("{0}")]
+    Budget(#[from] BudgetError),
+}
+
+impl LlmError {
+    /// Whether the same question may succeed later with nothing changed.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Timeout { .. }
+                | Self::Overloaded { .. }
+                | Self::RateLimited { .. }
+                | Self::Interrupted { .. }
+        )
+    }
+
+    /// How long the provider asks to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Overloaded { retry_after, .. } | Self::RateLimited { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+fn reach(provider: Provider) -> String {
+    let variable = provider.url_variable();
+    match provider {
+        Provider::Ollama => format!("start it with `ollama serve`, or set {variable}"),
+        Provider::Anthropic | Provider::OpenAi => format!("check the network and {variable}"),
+    }
+}
+
+fn choose(provider: Provider, model: &str) -> String {
+    match provider {
+        Provider::Ollama => format!("fetch it with `ollama pull {model}`, or choose one of `ollama list`"),
+        Provider::Anthropic | Provider::OpenAi => {
+            format!("choose another with `--model {provider}:NAME` or AGENT_MODEL")
+        }
+    }
+}
+
+fn timeout(provider: Provider, wait: Wait, limit: Duration) -> String {
+    let limit = format_duration(limit);
+    match wait {
+        Wait::Answer => {
+            format!("{provider} sent nothing for {limit}; try again, or raise AGENT_MODEL_IDLE_TIMEOUT")
+        }
+        Wait::Whole => {
+            format!("{provider} did not finish within {limit}; try again, or raise AGENT_MODEL_TIMEOUT")
+        }
+    }
+}
