@@ -1,0 +1,248 @@
+//! *Outbound* text is what the world gets to see: a comment, a title, a commit message, a branch, a log line.
+//!
+//! What a model wrote is not trusted. The [`Gate`] is the only place where an [`Outbound`] is made: secrets are struck
+//! out, images go, links lead only to hosts that are allowed, nobody is called by name who did not ask, no issue is
+//! closed but the one that is worked on, nothing is written that cannot be seen. Passing the gate twice changes
+//! nothing.
+
+mod active;
+mod markup;
+mod secret;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use secrecy::SecretString;
+
+use crate::path::RepoPath;
+use crate::text::visible;
+use active::Kind;
+use secret::Secrets;
+
+pub use secret::Leak;
+
+/// Longest body of an issue, a pull request or a comment, in characters (GitHub answers 422 "body is too long
+/// (maximum is 65536 characters)").
+pub const MAX_BODY: usize = 65_536;
+/// Longest title of an issue or a pull request, in characters (GitHub answers 422 "title is too long (maximum is 256
+/// characters)").
+pub const MAX_TITLE: usize = 256;
+/// Longest slug in characters; short enough to read in a list of branches.
+const MAX_SLUG: usize = 40;
+/// How often a text is gone over before it is shown as it is written, in a code block.
+const MAX_PASSES: usize = 8;
+
+/// Text that has passed the gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outbound(String);
+
+impl Outbound {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A marker that could end its comment early, or that holds a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the marker has a line break, an invisible character, `--`, `>` or a secret in it")]
+pub struct BadMarker;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Gate {
+    secrets: Secrets,
+    hosts: Vec<String>,
+    own_issue: Option<u64>,
+    logins: Vec<String>,
+}
+
+impl Gate {
+    /// `secrets` are struck out wherever they stand, in any usual encoding; `allowed_hosts` are those that links may
+    /// lead to; `own_issue` is the one that closing keywords may name.
+    pub fn new(secrets: &[SecretString], allowed_hosts: &[String], own_issue: Option<u64>) -> Self {
+        let hosts = allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+        Self { secrets: Secrets::new(secrets), hosts, own_issue, logins: Vec::new() }
+    }
+
+    /// Lets this user be mentioned.
+    #[must_use]
+    pub fn with_mention(mut self, login: &str) -> Self {
+        self.logins.push(login.to_ascii_lowercase());
+        self
+    }
+
+    /// The body of a comment or of a pull request, in Markdown.
+    pub fn body(&self, markdown: &str) -> Outbound {
+        Outbound(self.body_of(markdown, MAX_BODY))
+    }
+
+    /// A body with a marker behind it, in a comment that is not shown. The marker is this program's own: it is refused,
+    /// not changed, if it cannot stand there.
+    pub fn marked_body(&self, markdown: &str, marker: &str) -> Result<Outbound, BadMarker> {
+        let bad = marker.contains("--") || marker.contains('>') || marker.contains('\n');
+        if bad || visible(marker) != marker || self.redact(marker) != marker {
+            return Err(BadMarker);
+        }
+        let comment = format!("\n\n<!-- {marker} -->\n");
+        let room = MAX_BODY.saturating_sub(comment.chars().count());
+        Ok(Outbound(self.body_of(markdown, room) + &comment))
+    }
+
+    /// A title: one line, no Markdown.
+    pub fn title(&self, text: &str) -> Outbound {
+        let line = one_line(&self.plain(&one_line(&visible(text))));
+        Outbound(shorten(&line, MAX_TITLE))
+    }
+
+    /// A commit message: the text, and trailers that nothing in the text can imitate.
+    pub fn commit_message(&self, text: &str, trailers: &[(&str, &str)]) -> Outbound {
+        let mut message = self.plain(text).trim().to_owned();
+        let trailers: Vec<String> = trailers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", self.redact(&one_line(&visible(value)))))
+            .collect();
+        let tail = if trailers.is_empty() { String::new() } else { format!("\n\n{}", trailers.join("\n")) };
+        let room = MAX_BODY.saturating_sub(tail.chars().count());
+        message = shorten(&message, room);
+        Outbound(format!("{}{tail}\n", message.trim_end()))
+    }
+
+    /// A piece of a branch name: small letters, digits and single hyphens, never empty.
+    pub fn slug(&self, text: &str) -> String {
+        use unicode_normalization::UnicodeNormalization as _;
+        let mut slug = String::new();
+        for c in self.redact(&visible(text)).nfkd() {
+            if c.is_ascii_alphanumeric() {
+                slug.push(c.to_ascii_lowercase());
+            } else if c.is_ascii() && !slug.is_empty() && !slug.ends_with('-') {
+                slug.push('-');
+            }
+            if slug.len() == MAX_SLUG {
+                break;
+            }
+        }
+        let slug = slug.trim_end_matches('-');
+        if slug.is_empty() { "change".to_owned() } else { slug.to_owned() }
+    }
+
+    /// A text for a log or a terminal: without secrets, otherwise as it is.
+    pub fn redact(&self, text: &str) -> String {
+        self.secrets.redact(text)
+    }
+
+    /// Refuses a file that gains a line with a secret in it, known or by its shape.
+    pub fn scan_added_lines(&self, path: &RepoPath, old: &str, new: &str) -> Result<(), Leak> {
+        self.secrets.scan(path, old, new)
+    }
+
+    fn body_of(&self, markdown: &str, room: usize) -> String {
+        let text = self.settle(markdown);
+        let total = text.chars().count();
+        if total <= room {
+            return text;
+        }
+        let note = |kept: usize| format!("\n\n_(… {} more characters)_\n", total - kept);
+        let mut keep = room.saturating_sub(note(0).chars().count());
+        let mut step = 1;
+        loop {
+            // A block of code that is cut open ends where the text ends.
+            let start: String = text.chars().take(keep).collect();
+            let fence = markup::open_fence(&start).map(|fence| format!("\n{fence}")).unwrap_or_default();
+            let start = self.settle(&(start.trim_end().to_owned() + &fence));
+            let cut = self.settle(&format!("{}{}", start.trim_end(), note(keep)));
+            let excess = cut.chars().count().saturating_sub(room);
+            if excess == 0 {
+                return cut;
+            }
+            if keep == 0 {
+                return String::new();
+            }
+            keep = keep.saturating_sub(excess.max(step));
+            step *= 2;
+        }
+    }
+
+    /// Goes over the text until nothing changes.
+    fn settle(&self, markdown: &str) -> String {
+        let mut text = visible(markdown);
+        for _ in 0..MAX_PASSES {
+            let next = markup::tame(&crate::text::shown(&self.redact(&text)), self);
+            let next = visible(&next);
+            if next == text {
+                return text;
+            }
+            text = next;
+        }
+        markup::code_block(&self.redact(&text))
+    }
+
+    /// Text that is no Markdown: what GitHub acts on in it is taken apart.
+    fn plain(&self, text: &str) -> String {
+        let mut text = self.redact(&visible(text));
+        for _ in 0..MAX_PASSES {
+            let next = self.redact(&active::disarm(&text, self));
+            if next == text {
+                break;
+            }
+            text = next;
+        }
+        text
+    }
+
+    /// Whether the text may do what it does: lead to an allowed host, mention an allowed user, close the own issue.
+    fn allows(&self, kind: &Kind<'_>) -> bool {
+        match kind {
+            Kind::Mention { login } => self.logins.contains(&login.to_ascii_lowercase()),
+            Kind::Closing { issue } => issue.is_some() && *issue == self.own_issue,
+            // An address or a mention inside another address can come to life of its own.
+            Kind::Address { url } => {
+                let inside = url.split_once("://").map_or("", |(_, inside)| inside);
+                !["://", "www.", "@"].iter().any(|part| inside.contains(part))
+                    && url::Url::parse(url).is_ok()
+                    && self.allows_target(url)
+            }
+            Kind::Host | Kind::Mail | Kind::SkipsChecks | Kind::Trailer => false,
+        }
+    }
+
+    /// Whether a link may lead there: an allowed host over http, or a path of the host that shows it.
+    fn allows_target(&self, target: &str) -> bool {
+        match url::Url::parse(target) {
+            Ok(url) => {
+                matches!(url.scheme(), "http" | "https")
+                    && url.username().is_empty()
+                    && url.password().is_none()
+                    && url.port().is_none()
+                    && url.host_str().is_some_and(|host| self.hosts.iter().any(|known| known == host))
+            }
+            Err(url::ParseError::RelativeUrlWithoutBase) => {
+                !target.starts_with("//")
+                    && !target.contains('\\')
+                    && !target.contains(|c: char| c.is_control())
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+/// The text with single spaces for white space.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// At most `room` characters, the last one `…` if any were cut.
+fn shorten(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
