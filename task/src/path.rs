@@ -139,8 +139,7 @@ mod tests {
     #[test]
     fn accepts_ordinary_paths_and_names_the_reason_for_the_others() {
         use PathError::{Absolute, BadCharacter, Empty, NotNormal, Reserved};
-        for good in ["a", "src/lib.rs", ".github/CODEOWNERS", "a b/ü.txt", ".gitignore", "...", "日本/語.py"]
-        {
+        for good in ["a", "src/lib.rs", ".github/CODEOWNERS", "a b/ü.txt", ".gitignore", "日本/語.py"] {
             assert_eq!(RepoPath::parse(good).map(String::from), Ok(good.to_owned()));
         }
         for (bad, why) in [

@@ -1,0 +1,519 @@
+//! A *cycle* is what a run does between reading and writing: read, ask, resolve, check, and correct once.
+//!
+//! It is the same on one machine and on a cluster; it neither knows a tracker nor moves a branch.
+
+use std::time::{Duration, Instant};
+
+use crate::ask::{Ask, Goal};
+use crate::check::{self, CheckedPatch};
+use crate::context::index::{Index, IndexError};
+use crate::context::more::Outcome;
+use crate::context::pack::{self, Context};
+use crate::context::query::Query;
+use crate::context::tokens;
+use crate::context::walk::{self, Caps, Walk, WalkError};
+use crate::edits::{self, Action, Edit};
+use crate::issue::Issue;
+use crate::llm::{Ledger, Llm, LlmError, Message, Progress, Prompt, Role, Spent, Usage};
+use crate::outcome::{Failure, Reason, sentence};
+use crate::patch::{self, EditError, EditErrors, Entry, Refusal};
+use crate::path::RepoPath;
+use crate::plan::{Plan, PlanError};
+use crate::progress::Step;
+use crate::prompt::{MAX_READS, Prompter};
+use crate::protect::Protection;
+use crate::reply::{self, Reply};
+use crate::workspace::Workspace;
+
+/// Times that the model may ask for more files before it must answer.
+const READ_ROUNDS: u32 = 2;
+/// Calls of one cycle: the first, one after each round of reading, and the correction.
+pub const MAX_CALLS: u32 = READ_ROUNDS + 2;
+/// Tokens of the standing instructions, the issue and the frame of the first message.
+const FRAME_TOKENS: u32 = 4_000;
+/// Part of the context's tokens that files asked for later may take, each round.
+const MORE_SHARE: u32 = 2;
+/// The longest that one patch is parsed.
+const CHECK_TIME: Duration = Duration::from_secs(20);
+
+/// What a cycle works with.
+pub struct Cycle<'a> {
+    pub workspace: &'a Workspace,
+    pub issue: &'a Issue,
+    pub llm: &'a Llm,
+    pub protection: &'a Protection,
+    /// Tokens of files and outlines in the first message.
+    pub context_tokens: u32,
+    pub ledger: Ledger,
+    pub progress: &'a mut (dyn FnMut(Step) + Send),
+}
+
+/// A change that was resolved and checked.
+pub struct Solution {
+    pub patch: CheckedPatch,
+    pub reply: Reply,
+    pub account: Account,
+}
+
+/// A plan that was parsed.
+pub struct Planned {
+    pub plan: Plan,
+    pub account: Account,
+}
+
+/// What was read and spent on the way.
+pub struct Account {
+    pub context: Context,
+    pub spent: Spent,
+    pub usage: Usage,
+    pub times: Times,
+}
+
+/// Where the time went.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    pub walk: Duration,
+    pub index: Duration,
+    pub pack: Duration,
+    pub model: Duration,
+    pub check: Duration,
+}
+
+/// The messages so far; the model's own answers among them.
+struct Conversation<'a> {
+    goal: Goal<'a>,
+    prompter: Prompter,
+    system: String,
+    messages: Vec<Message>,
+    /// How often the model may yet ask for files.
+    reads_left: u32,
+    usage: Usage,
+}
+
+/// Why an answer cannot be used.
+struct Complaint {
+    reason: Reason,
+    /// For the model.
+    text: String,
+    /// The same for people, who cannot send anything again.
+    account: String,
+    /// Boxed, since a complaint is mostly words.
+    kept: Box<Kept>,
+}
+
+/// What stands of an answer that is corrected.
+#[derive(Default)]
+struct Kept {
+    reply: Reply,
+    edits: Vec<Edit>,
+}
+
+impl Complaint {
+    fn new(reason: Reason, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { reason, account: text.clone(), text, kept: Box::default() }
+    }
+}
+
+impl Kept {
+    /// The whole of the answer: what was kept, but where the correction says it anew.
+    fn joined(self, reply: Reply, edits: Vec<Edit>) -> (Reply, Vec<Edit>) {
+        let said_anew = |kept: &Edit| {
+            edits.iter().any(|edit| {
+                edit.path == kept.path
+                    && (edit.action == kept.action || !matches!(edit.action, Action::Replace { .. }))
+            })
+        };
+        let kept: Vec<Edit> = self.edits.into_iter().filter(|edit| !said_anew(edit)).collect();
+        let reply = Reply {
+            title: reply.title.or(self.reply.title),
+            summary: reply.summary.or(self.reply.summary),
+            ..reply
+        };
+        (reply, kept.into_iter().chain(edits).collect())
+    }
+}
+
+impl Cycle<'_> {
+    /// Edits that resolve the issue, or carry out an approved plan.
+    pub async fn solve(mut self, plan: Option<&str>) -> Result<Solution, Failure> {
+        let goal = plan.map_or(Goal::Edit, |plan| Goal::Execute { plan });
+        let mut times = Times::default();
+        let mut context = self.read(goal, &mut times)?;
+        let mut talk = self.begin(&context, goal);
+        let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
+        let (patch, reply) = match self.accept_edits(&context, &answer, Kept::default(), &mut times) {
+            Ok(accepted) => accepted,
+            Err(complaint) => {
+                let (answer, kept) =
+                    self.ask_corrected(&mut talk, &mut context, answer, complaint, &mut times).await?;
+                self.accept_edits(&context, &answer, kept, &mut times)
+                    .map_err(|complaint| self.give_up(&complaint))?
+            }
+        };
+        Ok(Solution { patch, reply, account: self.account(context, talk.usage, times) })
+    }
+
+    /// A plan for the issue, or the plan so far rewritten with what a person said of it.
+    pub async fn plan(mut self, revision: Option<(&str, &str)>) -> Result<Planned, Failure> {
+        let goal = revision.map_or(Goal::Plan, |(plan, feedback)| Goal::Revise { plan, feedback });
+        let mut times = Times::default();
+        let mut context = self.read(goal, &mut times)?;
+        let mut talk = self.begin(&context, goal);
+        let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
+        let plan = match accept_plan(&answer) {
+            Ok(plan) => plan,
+            Err(complaint) => {
+                let (answer, _) =
+                    self.ask_corrected(&mut talk, &mut context, answer, complaint, &mut times).await?;
+                accept_plan(&answer).map_err(|complaint| self.give_up(&complaint))?
+            }
+        };
+        Ok(Planned { plan, account: self.account(context, talk.usage, times) })
+    }
+
+    fn read(&mut self, goal: Goal<'_>, times: &mut Times) -> Result<Context, Failure> {
+        (self.progress)(Step::Reading);
+        let caps = Caps::default();
+        let repo = self.workspace.repo();
+        let started = Instant::now();
+        let walk =
+            walk::walk(&repo, self.workspace.base().tree, &caps).map_err(|error| not_walked(&error))?;
+        times.walk = started.elapsed();
+        let started = Instant::now();
+        // What a plan or a person names counts as if the issue had named it.
+        let body = match goal {
+            Goal::Edit | Goal::Plan => self.issue.body.as_str().to_owned(),
+            Goal::Execute { plan } => format!("{}\n\n{plan}", self.issue.body.as_str()),
+            Goal::Revise { plan, feedback } => {
+                format!("{}\n\n{plan}\n\n{feedback}", self.issue.body.as_str())
+            }
+        };
+        let query = Query::new(self.issue.title.as_str(), &body);
+        let index = Index::build(self.workspace.shared(), &walk, &query, &caps)
+            .map_err(|error| not_indexed(&error))?;
+        times.index = started.elapsed();
+        let started = Instant::now();
+        let of = index.len();
+        let budget = pack::Budget { tokens: self.room(), ..pack::Budget::default() };
+        let context = pack::pack(&repo, walk, index, query, caps, budget);
+        times.pack = started.elapsed();
+        (self.progress)(Step::Read { files: context.read.len(), of, tokens: context.spent.total() });
+        Ok(context)
+    }
+
+    /// Tokens for files: what is configured, if the model's window holds as much beside everything else.
+    fn room(&self) -> u32 {
+        let taken = self.llm.max_output_tokens().saturating_add(FRAME_TOKENS);
+        let window = self.llm.context_window().saturating_sub(taken);
+        // Half of the window stays free for files that are asked for, and for the correction.
+        self.context_tokens.min(window / 2)
+    }
+
+    fn begin<'g>(&self, context: &Context, goal: Goal<'g>) -> Conversation<'g> {
+        let prompter = Prompter::new(self.issue, context, self.llm.edit_style());
+        let system = prompter.system(goal);
+        let messages = vec![Message { role: Role::User, text: prompter.material(self.issue, context, goal) }];
+        Conversation { goal, prompter, system, messages, reads_left: READ_ROUNDS, usage: Usage::default() }
+    }
+
+    /// Asks, and hands over the files that the model asks for, a bounded number of times in a conversation.
+    async fn ask_with_reads(
+        &mut self,
+        talk: &mut Conversation<'_>,
+        context: &mut Context,
+        times: &mut Times,
+    ) -> Result<String, Failure> {
+        let mut answer = self.ask(talk, context, times).await?;
+        while talk.reads_left > 0 {
+            let wanted = reply::parse(&answer).reads;
+            if wanted.is_empty() {
+                break;
+            }
+            talk.reads_left -= 1;
+            let (paths, mut notes) = requested(&wanted);
+            let answers = context.read_more(&self.workspace.repo(), &paths, self.room() / MORE_SHARE);
+            let read: Vec<RepoPath> = answers
+                .iter()
+                .filter(|answer| matches!(answer.outcome, Outcome::Read(_)))
+                .map(|answer| answer.path.clone())
+                .collect();
+            notes.extend(answers.iter().map(ToString::to_string));
+            (self.progress)(Step::ReadingMore { paths });
+            let text = talk.prompter.more(context, &read, &notes, talk.reads_left);
+            talk.messages.push(Message { role: Role::Assistant, text: answer });
+            talk.messages.push(Message { role: Role::User, text });
+            answer = self.ask(talk, context, times).await?;
+        }
+        Ok(answer)
+    }
+
+    /// Asks once more, with what was wrong; returns the answer, and what stands of the one before.
+    async fn ask_corrected(
+        &mut self,
+        talk: &mut Conversation<'_>,
+        context: &mut Context,
+        answer: String,
+        complaint: Complaint,
+        times: &mut Times,
+    ) -> Result<(String, Kept), Failure> {
+        // A refusal is an answer, and the built-in provider would say the same again.
+        if complaint.reason == Reason::Declined || matches!(self.llm, Llm::Builtin) {
+            return Err(self.give_up(&complaint));
+        }
+        (self.progress)(Step::Correcting { why: first_line(&complaint.text).to_owned() });
+        talk.messages.push(Message { role: Role::Assistant, text: answer });
+        talk.messages.push(Message {
+            role: Role::User,
+            text: talk.prompter.correct(&complaint.text, complaint.kept.edits.len()),
+        });
+        let answer = self.ask_with_reads(talk, context, times).await?;
+        Ok((answer, *complaint.kept))
+    }
+
+    async fn ask(
+        &mut self,
+        talk: &mut Conversation<'_>,
+        context: &Context,
+        times: &mut Times,
+    ) -> Result<String, Failure> {
+        let call = self.ledger.spent().calls + 1;
+        (self.progress)(Step::Asking { call, model: self.llm.name() });
+        let started = Instant::now();
+        let said = talk
+            .messages
+            .iter()
+            .fold(0_u32, |sum, message| sum.saturating_add(tokens::estimate(&message.text)));
+        let ask = Ask {
+            goal: talk.goal,
+            title: self.issue.title.as_str(),
+            body: self.issue.body.as_str(),
+            read: &context.read,
+        };
+        let prompt = Prompt {
+            system: &talk.system,
+            messages: &talk.messages,
+            max_output_tokens: self.llm.max_output_tokens(),
+            estimated_tokens: said.saturating_add(tokens::estimate(&talk.system)),
+            ask: &ask,
+        };
+        let progress = &mut *self.progress;
+        let reply = self
+            .llm
+            .complete(&prompt, &mut self.ledger, |arrival| match arrival {
+                Progress::Thinking { bytes } => progress(Step::Thinking { bytes }),
+                Progress::Writing { bytes } => progress(Step::Answering { bytes }),
+                Progress::Retrying { error, pause } => {
+                    progress(Step::Waiting { pause, why: error.to_string() });
+                }
+            })
+            .await
+            .map_err(|error| unanswered(&error))?;
+        times.model += started.elapsed();
+        talk.usage = talk.usage.plus(reply.usage);
+        Ok(reply.text)
+    }
+
+    fn accept_edits(
+        &mut self,
+        context: &Context,
+        answer: &str,
+        kept: Kept,
+        times: &mut Times,
+    ) -> Result<(CheckedPatch, Reply), Complaint> {
+        (self.progress)(Step::Checking);
+        let started = Instant::now();
+        let checked = self.check_edits(context, answer, kept);
+        times.check += started.elapsed();
+        checked
+    }
+
+    fn check_edits(
+        &self,
+        context: &Context,
+        answer: &str,
+        kept: Kept,
+    ) -> Result<(CheckedPatch, Reply), Complaint> {
+        let reply = reply::parse(answer);
+        let edits = edits::parse(answer)
+            .map_err(|error| Complaint::new(Reason::EditsDoNotApply, sentence(&error.to_string())))?;
+        if edits.is_empty() {
+            return Err(match reply.cannot {
+                Some(why) => Complaint::new(Reason::Declined, why),
+                None if !reply.reads.is_empty() => {
+                    Complaint::new(Reason::NoEdits, "It asks for files, but no more can be read.")
+                }
+                None => Complaint::new(
+                    Reason::NoEdits,
+                    "It holds neither edits nor a line `CANNOT: reason`. Put each change into a \
+                     SEARCH/REPLACE block below the path of its file.",
+                ),
+            });
+        }
+        let (reply, edits) = kept.joined(reply, edits);
+        let patch =
+            match patch::resolve(&edits, &context.read, self.protection, |path| entry(&context.walk, path)) {
+                Ok(patch) => patch,
+                Err(error) => {
+                    let complaint = Complaint::new(reason_of(&error), error.to_string());
+                    let EditErrors::Refused { errors, kept: edits } = error else { return Err(complaint) };
+                    let account: Vec<String> =
+                        errors.iter().map(|error| format!("{}: {}", error.path, error.refusal)).collect();
+                    return Err(Complaint {
+                        account: account.join("\n"),
+                        kept: Box::new(Kept { reply, edits }),
+                        ..complaint
+                    });
+                }
+            };
+        match check::check(patch, Instant::now() + CHECK_TIME) {
+            Ok(checked) => Ok((checked, reply)),
+            Err(errors) => Err(Complaint::new(Reason::Syntax, errors.to_string())),
+        }
+    }
+
+    /// The words for people when there is no further try.
+    fn give_up(&self, complaint: &Complaint) -> Failure {
+        let why = complaint.account.trim_end();
+        let (what, next) = match complaint.reason {
+            Reason::Declined => (
+                format!("{} declined: {why}", self.llm.name()),
+                match self.llm {
+                    Llm::Builtin => {
+                        "Say it that way in the issue, or have a language model read it, with `--model`."
+                    }
+                    _ => "Say more in the issue, or choose a stronger model.",
+                },
+            ),
+            Reason::NoEdits => (
+                "The model answered without a change, also after a correction.".to_owned(),
+                "Say in the issue which behaviour or text should change, or choose a stronger model.",
+            ),
+            Reason::NoChange => (
+                "The model proposed only what is there already; nothing would change.".to_owned(),
+                "See whether the issue is resolved, or say in it what is still missing.",
+            ),
+            Reason::Protected => (
+                format!("The change touches a protected path.\n\n{why}"),
+                "Make that change by hand, or allow the path in the configuration.",
+            ),
+            Reason::Syntax => (
+                format!(
+                    "The model's change breaks the syntax of a file, also after a correction.\n\n{why}\n"
+                ),
+                "Try again, or choose a stronger model.",
+            ),
+            Reason::NoPlan => (
+                format!("The model's answer is no plan, also after a correction. {why}"),
+                "Try again, or choose a stronger model.",
+            ),
+            _ => (
+                format!("The model's edits do not fit the files, also after a correction.\n\n{why}"),
+                "Try again, make the issue smaller, or choose a stronger model.",
+            ),
+        };
+        Failure::new(complaint.reason, what, next)
+    }
+
+    fn account(self, context: Context, usage: Usage, times: Times) -> Account {
+        Account { context, spent: self.ledger.spent(), usage, times }
+    }
+}
+
+fn accept_plan(answer: &str) -> Result<Plan, Complaint> {
+    match Plan::parse(answer) {
+        Ok(plan) => Ok(plan),
+        Err(error) => Err(match (reply::parse(answer).cannot, error) {
+            (Some(why), _) => Complaint::new(Reason::Declined, why),
+            (None, error @ PlanError::MissingSection(_)) if !reply::parse(answer).reads.is_empty() => {
+                Complaint::new(Reason::NoPlan, format!("It asks for files, but no more can be read. {error}"))
+            }
+            (None, error) => Complaint::new(Reason::NoPlan, error.to_string()),
+        }),
+    }
+}
+
+/// The paths among what the model asked for, and a note on each that is none.
+fn requested(wanted: &[String]) -> (Vec<RepoPath>, Vec<String>) {
+    let mut paths = Vec::new();
+    let mut notes = Vec::new();
+    for name in wanted.iter().take(MAX_READS) {
+        match RepoPath::parse(name) {
+            Ok(path) => paths.push(path),
+            Err(error) => notes.push(format!("{name:?} cannot be read: {error}")),
+        }
+    }
+    if wanted.len() > MAX_READS {
+        notes.push(format!("only the first {MAX_READS} files of a request are read"));
+    }
+    (paths, notes)
+}
+
+fn entry(walk: &Walk, path: &RepoPath) -> Option<Entry> {
+    match walk.get(path) {
+        Some(_) => Some(Entry::File),
+        None if walk.exists(path) => Some(Entry::Folder),
+        None => None,
+    }
+}
+
+fn reason_of(error: &EditErrors) -> Reason {
+    let protected =
+        |errors: &[EditError]| errors.iter().all(|error| matches!(error.refusal, Refusal::Protected(_)));
+    match error {
+        EditErrors::NoChange(_) => Reason::NoChange,
+        EditErrors::Refused { errors, .. } if protected(errors) => Reason::Protected,
+        _ => Reason::EditsDoNotApply,
+    }
+}
+
+fn not_walked(error: &WalkError) -> Failure {
+    let next = match error {
+        WalkError::TooManyPaths(_) | WalkError::TreeTooLarge(_) => {
+            "Repositories of this size are not supported; no model was asked."
+        }
+        WalkError::TooSlow(_) => "Try again when the machine is less busy.",
+        WalkError::Unreadable(_) => "Check the repository with `git fsck`; fetch what is missing.",
+    };
+    Failure::new(Reason::Repository, chain(error), next)
+}
+
+fn not_indexed(error: &IndexError) -> Failure {
+    let next = "There must be source or text files on the branch that is read; binary, generated and vendored \
+                files do not count.";
+    Failure::new(Reason::NothingToRead, error.to_string(), next)
+}
+
+fn unanswered(error: &LlmError) -> Failure {
+    let reason = match error {
+        LlmError::Budget(_) => Reason::Budget,
+        LlmError::Refused { .. } => Reason::Refused,
+        LlmError::Truncated { .. } => Reason::Truncated,
+        LlmError::ContextWindow { .. } | LlmError::SilentlyTruncated { .. } => Reason::ContextWindow,
+        LlmError::Empty { .. } | LlmError::TooLarge { .. } => Reason::BadAnswer,
+        error if error.is_transient() => Reason::Unavailable,
+        _ => Reason::Provider,
+    };
+    let next = "Try again, or choose another model.";
+    match error {
+        // These end in words of the server, semicolons and all.
+        LlmError::BadRequest { .. } | LlmError::Refused { .. } => {
+            Failure::new(reason, error.to_string(), next)
+        }
+        _ => Failure::of_message(reason, &error.to_string(), next),
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}

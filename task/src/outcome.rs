@@ -1,0 +1,132 @@
+//! An *outcome* is how a run ended: done, or a failure that names its reason, what happened, and what to do next.
+//!
+//! This is the one place where a reason is turned into an exit status.
+
+use serde::Serialize;
+
+/// A run that ended without its result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    pub reason: Reason,
+    /// What happened, a sentence for the person who asked.
+    pub what: String,
+    /// What to do next, a sentence.
+    pub next: String,
+}
+
+/// The kinds of failure. The wire name is the variant's in kebab case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// An argument, a file or a setting is wrong.
+    Usage,
+    /// The repository cannot be read, or is too large to be read.
+    Repository,
+    /// No file of the repository is source text that a model could read.
+    NothingToRead,
+    /// The model, or the built-in provider, declined.
+    Declined,
+    /// The answer had neither edits nor a reason, twice.
+    NoEdits,
+    /// The edits did not fit the files, twice.
+    EditsDoNotApply,
+    /// The edits broke a file's syntax, twice.
+    Syntax,
+    /// The edits touch a path that may not be changed.
+    Protected,
+    /// The edits left everything as it was.
+    NoChange,
+    /// The answer was no plan, twice.
+    NoPlan,
+    /// The next call could cost more than is allowed.
+    Budget,
+    /// The provider's safety system refused to answer.
+    Refused,
+    /// The answer was longer than allowed and was cut.
+    Truncated,
+    /// The answer was empty or endless.
+    BadAnswer,
+    /// The conversation does not fit the model's context window.
+    ContextWindow,
+    /// The approved plan's inputs have moved.
+    StalePlan,
+    /// The branch is in other hands.
+    Branch,
+    /// The change holds something that looks like a secret.
+    Secret,
+    /// The provider cannot be used as configured: key, model name, spend limit.
+    Provider,
+    /// The provider is overloaded or cannot be reached; the same run may succeed later.
+    Unavailable,
+    /// Writing failed: disk full, no permission.
+    Storage,
+}
+
+/// How a process ends; the values of `sysexits.h` where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    CouldNotSolve = 1,
+    Usage = 2,
+    /// `EX_TEMPFAIL`: a passing failure, the same command may succeed later.
+    Passing = 75,
+    /// As a shell reports a process that SIGTERM ended.
+    Terminated = 143,
+}
+
+impl Reason {
+    pub fn exit(self) -> Exit {
+        match self {
+            Self::Usage | Self::Repository | Self::Provider => Exit::Usage,
+            Self::Unavailable => Exit::Passing,
+            _ => Exit::CouldNotSolve,
+        }
+    }
+}
+
+impl Failure {
+    pub fn new(reason: Reason, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { reason, what: what.into(), next: next.into() }
+    }
+
+    /// Takes a message apart that says what to do after its last semicolon; `next` is for one that does not.
+    pub fn of_message(reason: Reason, message: &str, next: &str) -> Self {
+        match message.rsplit_once("; ") {
+            Some((what, next)) => Self::new(reason, what, sentence(next)),
+            None => Self::new(reason, message, next),
+        }
+    }
+}
+
+/// `text` with a capital at its beginning and a stop at its end.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut chars = text.trim_end().chars();
+    let mut sentence: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
+    if !sentence.ends_with(['.', '?', '!']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_taken_apart_at_its_last_semicolon() {
+        for (message, what, next) in [
+            ("no connection; check the network", "no connection", "Check the network."),
+            ("a; b; was it copied whole?", "a; b", "Was it copied whole?"),
+            ("an empty answer", "an empty answer", "Try again."),
+        ] {
+            let failure = Failure::of_message(Reason::Provider, message, "Try again.");
+            assert_eq!(failure, Failure::new(Reason::Provider, what, next));
+        }
+    }
+}

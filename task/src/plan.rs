@@ -1,0 +1,320 @@
+//! A *plan* is the proposal that a person approves, and an approval is bound to its content.
+//!
+//! The document that carries a plan ends with a marker: a hidden comment with the hashes of everything that the plan
+//! was made from. An approval holds only while all of them are as they were; else the plan is *stale*.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::issue::hex;
+use crate::path::RepoPath;
+
+/// The sections that a plan must have, in their order.
+const REQUIRED: [&str; 3] = ["Summary", "Files", "Steps"];
+/// Characters of a plan, so that it fits a comment with its frame (GitHub's limit is 65,536).
+const MAX_CHARS: usize = 40_000;
+/// Files that a plan may name; the same as a patch may change.
+const MAX_FILES: usize = 100;
+const MARKER_START: &str = "<!-- ai-agent:plan ";
+const MARKER_END: &str = " -->";
+
+/// See the module's documentation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    text: String,
+    files: Vec<PlannedFile>,
+}
+
+/// One line of the section "Files".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedFile {
+    pub path: RepoPath,
+    pub reason: String,
+}
+
+/// Why a reply is no plan, in words for the model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    #[error(
+        "It has no section \"## {0}\". The sections are Summary, Files, Steps, Tests, Risks and Questions, each a heading of its own."
+    )]
+    MissingSection(&'static str),
+    #[error(
+        "The section \"## Files\" names no file. Write one line for each file: - `path`: what changes there and why."
+    )]
+    NoFiles,
+    #[error("The section \"## Files\" names {0:?}, and {1}.")]
+    BadPath(String, crate::path::PathError),
+    #[error("It is longer than {MAX_CHARS} characters. Say the same in fewer words.")]
+    TooLong,
+    #[error("It names more than {MAX_FILES} files. Plan a smaller change, or answer with CANNOT.")]
+    TooManyFiles,
+}
+
+impl Plan {
+    /// Takes the plan out of a reply; what stands before its first heading is dropped.
+    pub fn parse(reply: &str) -> Result<Self, PlanError> {
+        let start = headings(reply)
+            .find(|(_, name)| name.eq_ignore_ascii_case(REQUIRED[0]))
+            .ok_or(PlanError::MissingSection(REQUIRED[0]))?
+            .0;
+        let text = reply[start..].trim().to_owned();
+        if text.chars().count() > MAX_CHARS {
+            return Err(PlanError::TooLong);
+        }
+        for name in REQUIRED {
+            if section(&text, name).is_none_or(|section| section.trim().is_empty()) {
+                return Err(PlanError::MissingSection(name));
+            }
+        }
+        let mut files: Vec<PlannedFile> = Vec::new();
+        for line in section(&text, "Files").unwrap_or("").lines() {
+            let Some((name, reason)) = planned_file(line) else { continue };
+            let path = RepoPath::parse(name).map_err(|error| PlanError::BadPath(name.to_owned(), error))?;
+            if files.iter().all(|known| known.path != path) {
+                files.push(PlannedFile { path, reason: reason.to_owned() });
+            }
+        }
+        match files.len() {
+            0 => Err(PlanError::NoFiles),
+            1..=MAX_FILES => Ok(Self { text, files }),
+            _ => Err(PlanError::TooManyFiles),
+        }
+    }
+
+    /// The Markdown.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn files(&self) -> &[PlannedFile] {
+        &self.files
+    }
+
+    /// The first paragraph of the summary.
+    pub fn summary(&self) -> &str {
+        let summary = section(&self.text, "Summary").unwrap_or("").trim();
+        summary.split("\n\n").next().unwrap_or(summary)
+    }
+}
+
+/// Hashes of what a plan was made from; SHA-256 in hexadecimal, but for the commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    /// Of the plan's text.
+    pub plan: String,
+    /// Of the issue's title and body.
+    pub issue: String,
+    /// The commit that was read.
+    pub base: String,
+    /// Of what decides how a plan is carried out: model, protected paths, limits.
+    pub config: String,
+    /// Every file that the plan was made from or names.
+    pub files: Vec<RepoPath>,
+}
+
+/// What an approval was given for and is no longer so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Moved {
+    Plan,
+    Issue,
+    Config,
+    /// These files differ between the commit that was read and the one that is built on.
+    Files(Vec<RepoPath>),
+}
+
+/// A clause for people.
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plan => f.write_str("the text of the plan was changed"),
+            Self::Issue => f.write_str("the issue's title or text was changed"),
+            Self::Config => f.write_str("the agent's model or configuration was changed"),
+            Self::Files(files) => {
+                let names: Vec<String> = files.iter().map(|path| format!("`{path}`")).collect();
+                write!(f, "newer commits changed {}", names.join(", "))
+            }
+        }
+    }
+}
+
+impl Binding {
+    /// Binds a plan to the issue's and the configuration's digest, the commit, and the files that were read.
+    pub fn new<'a>(
+        plan: &Plan,
+        issue: &str,
+        base: &str,
+        config: &str,
+        read: impl IntoIterator<Item = &'a RepoPath>,
+    ) -> Self {
+        let mut files: Vec<RepoPath> = plan.files.iter().map(|file| file.path.clone()).collect();
+        files.extend(read.into_iter().cloned());
+        files.sort_unstable();
+        files.dedup();
+        Self {
+            plan: digest(plan),
+            issue: issue.to_owned(),
+            base: base.to_owned(),
+            config: config.to_owned(),
+            files,
+        }
+    }
+
+    /// What has moved since; empty while the approval holds. `differs` tells of a file whether it is another one at
+    /// the commit that is built on.
+    pub fn moved(
+        &self,
+        plan: &Plan,
+        issue: &str,
+        config: &str,
+        differs: impl Fn(&RepoPath) -> bool,
+    ) -> Vec<Moved> {
+        let mut moved = Vec::new();
+        if self.plan != digest(plan) {
+            moved.push(Moved::Plan);
+        }
+        if self.issue != issue {
+            moved.push(Moved::Issue);
+        }
+        if self.config != config {
+            moved.push(Moved::Config);
+        }
+        let files: Vec<RepoPath> = self.files.iter().filter(|path| differs(path)).cloned().collect();
+        if !files.is_empty() {
+            moved.push(Moved::Files(files));
+        }
+        moved
+    }
+}
+
+fn digest(plan: &Plan) -> String {
+    hex(&Sha256::digest(plan.text.as_bytes()))
+}
+
+/// Why a file is not a plan that can be approved.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    #[error(
+        "it has no plan marker; approve the file that `task solve --mode plan --out FILE` wrote, as it is"
+    )]
+    NoMarker,
+    #[error("its plan marker is damaged ({0}); make the plan again")]
+    BadMarker(serde_json::Error),
+    #[error("its text is no longer a plan: {0}")]
+    BadPlan(PlanError),
+}
+
+/// The plan with its marker, as it is kept until it is approved.
+pub fn to_document(plan: &Plan, binding: &Binding) -> String {
+    let json = serde_json::to_string(binding).expect("a struct of strings has a JSON form");
+    format!("{}\n\n{MARKER_START}{json}{MARKER_END}\n", plan.text)
+}
+
+/// The plan and the binding that [`to_document`] wrote.
+pub fn from_document(document: &str) -> Result<(Plan, Binding), DocumentError> {
+    let (text, rest) = document.rsplit_once(MARKER_START).ok_or(DocumentError::NoMarker)?;
+    let (json, _) = rest.split_once(MARKER_END).ok_or(DocumentError::NoMarker)?;
+    let binding = serde_json::from_str(json).map_err(DocumentError::BadMarker)?;
+    let plan = Plan::parse(text).map_err(DocumentError::BadPlan)?;
+    Ok((plan, binding))
+}
+
+/// Byte offset and name of each second-level heading outside fenced blocks.
+fn headings(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut offset = 0;
+    let mut fenced = false;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let start = offset;
+        offset += line.len();
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        }
+        let name = line.strip_prefix("## ").or_else(|| line.strip_prefix("# "))?;
+        (!fenced).then(|| (start, name.trim().trim_end_matches(':').trim_matches('*')))
+    })
+}
+
+/// The text below a heading, up to the next one.
+fn section<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let mut found = headings(text).skip_while(|(_, heading)| !heading.eq_ignore_ascii_case(name));
+    let (start, _) = found.next()?;
+    let body = start + text[start..].find('\n').map_or(text.len() - start, |end| end + 1);
+    let end = found.next().map_or(text.len(), |(end, _)| end);
+    Some(&text[body.min(end)..end])
+}
+
+fn planned_file(line: &str) -> Option<(&str, &str)> {
+    let item = line.trim_start();
+    let item = item.strip_prefix("- ").or_else(|| item.strip_prefix("* "))?;
+    let (name, rest) = match item.strip_prefix("**").unwrap_or(item).strip_prefix('`') {
+        Some(quoted) => quoted.split_once('`')?,
+        None => item.split_once(':').unwrap_or((item, "")),
+    };
+    let reason = rest.trim_start_matches(['*', ' ', ':', '-', '–', '—', '(']).trim_end_matches(')');
+    Some((name.trim().trim_start_matches("./"), reason.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str = "## Summary\nThe parser drops the last line.\nIt should not.\n\nMore.\n\n## Files\n- `src/a.rs`: keep it\n- **`b.rs`** (new)\n- src/c.rs: test\n\n## Steps\n1. Do it.\n";
+
+    fn file(path: &str, reason: &str) -> PlannedFile {
+        PlannedFile { path: RepoPath::parse(path).unwrap(), reason: reason.to_owned() }
+    }
+
+    #[test]
+    fn takes_a_plan_out_of_a_reply() {
+        let plan = Plan::parse(&format!("Sure, here it is:\n\n{PLAN}")).unwrap();
+        assert_eq!(plan.text(), PLAN.trim());
+        assert_eq!(plan.summary(), "The parser drops the last line.\nIt should not.");
+        assert_eq!(
+            plan.files(),
+            [file("src/a.rs", "keep it"), file("b.rs", "new"), file("src/c.rs", "test")]
+        );
+    }
+
+    #[test]
+    fn says_what_a_reply_lacks() {
+        use PlanError::{MissingSection, NoFiles, TooLong};
+        for (reply, error) in [
+            (String::new(), MissingSection("Summary")),
+            ("## Summary\nx\n".to_owned(), MissingSection("Files")),
+            ("## Summary\nx\n## Files\n- `a`: b\n## Steps\n".to_owned(), MissingSection("Steps")),
+            ("## Summary\nx\n## Files\nnone\n## Steps\n1. x".to_owned(), NoFiles),
+            ("```\n## Summary\n```\n".to_owned(), MissingSection("Summary")),
+            (format!("## Summary\n{}\n## Files\n- `a`: b\n## Steps\nx", "y".repeat(50_000)), TooLong),
+        ] {
+            assert_eq!(Plan::parse(&reply), Err(error), "{reply:.60}");
+        }
+        let escape = Plan::parse("## Summary\nx\n## Files\n- `../a`: b\n## Steps\nx").unwrap_err();
+        assert!(matches!(escape, PlanError::BadPath(path, _) if path == "../a"));
+    }
+
+    #[test]
+    fn an_approval_holds_only_for_what_it_was_given_for() {
+        let plan = Plan::parse(PLAN).unwrap();
+        let read = [RepoPath::parse("src/a.rs").unwrap(), RepoPath::parse("z.rs").unwrap()];
+        let bound = Binding::new(&plan, "issue", "1234", "config", &read);
+        let names: Vec<&str> = bound.files.iter().map(RepoPath::as_str).collect();
+        assert_eq!(names, ["b.rs", "src/a.rs", "src/c.rs", "z.rs"]);
+
+        let document = to_document(&plan, &bound);
+        assert_eq!(from_document(&document).unwrap(), (plan.clone(), bound.clone()));
+        assert_eq!(bound.moved(&plan, "issue", "config", |_| false), []);
+
+        let (edited, kept) = from_document(&document.replace("Do it", "Do something else")).unwrap();
+        let moved = kept.moved(&edited, "another issue", "another", |path| path.as_str() == "z.rs");
+        assert_eq!(moved, [Moved::Plan, Moved::Issue, Moved::Config, Moved::Files(vec![read[1].clone()])]);
+
+        assert!(matches!(from_document(PLAN), Err(DocumentError::NoMarker)));
+        assert!(matches!(
+            from_document(&document.replace("{\"plan", "{plan")),
+            Err(DocumentError::BadMarker(_))
+        ));
+    }
+}

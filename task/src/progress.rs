@@ -1,0 +1,53 @@
+//! A *step* is what a run is doing, told to whoever watches: a terminal, a log, the status comment of an issue.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::path::RepoPath;
+
+/// One thing that a run has begun or learnt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The tree is walked and indexed for the issue.
+    Reading,
+    /// Files were ranked and packed.
+    Read { files: usize, of: usize, tokens: u32 },
+    /// The model is being asked, for the n-th time in this run.
+    Asking { call: u32, model: String },
+    /// The model thinks; bytes so far.
+    Thinking { bytes: usize },
+    /// The answer arrives; bytes so far.
+    Answering { bytes: usize },
+    /// A call is repeated after a pause.
+    Waiting { pause: Duration, why: String },
+    /// The model asked for more files.
+    ReadingMore { paths: Vec<RepoPath> },
+    /// The answer is resolved and checked.
+    Checking,
+    /// The answer could not be used and is asked for once more.
+    Correcting { why: String },
+    /// The commit is written.
+    Committing,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reading => write!(f, "reading the repository"),
+            Self::Read { files, of, tokens } => {
+                write!(f, "read {files} of {of} files (about {tokens} tokens)")
+            }
+            Self::Asking { call, model } => write!(f, "asking {model} (call {call})"),
+            Self::Thinking { bytes } => write!(f, "the model thinks ({bytes} bytes)"),
+            Self::Answering { bytes } => write!(f, "the model answers ({bytes} bytes)"),
+            Self::Waiting { pause, why } => write!(f, "waiting {}s: {why}", pause.as_secs()),
+            Self::ReadingMore { paths } => {
+                let names: Vec<&str> = paths.iter().map(RepoPath::as_str).collect();
+                write!(f, "the model asked for {}", names.join(", "))
+            }
+            Self::Checking => write!(f, "resolving and checking the edits"),
+            Self::Correcting { why } => write!(f, "asking for a correction: {why}"),
+            Self::Committing => write!(f, "writing the commit"),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! A *prompt* is an ask in words. The words are in `task/prompts`; what strangers wrote only ever enters as a value,
+//! inside a fence that its text cannot close.
+
+use minijinja::{Environment, UndefinedBehavior, context};
+use sha2::{Digest as _, Sha256};
+
+use crate::ask::Goal;
+use crate::context::pack::Context;
+use crate::issue::{Issue, hex};
+use crate::llm::EditStyle;
+use crate::path::RepoPath;
+use crate::read_set::{ReadFile, Shown};
+
+/// Files that the model may ask for in one answer.
+pub const MAX_READS: usize = 8;
+/// Hexadecimal digits of a fence's word.
+const NONCE_DIGITS: usize = 12;
+
+/// Puts asks into words. One for a run, so that all its fences carry the same word.
+pub struct Prompter {
+    templates: Environment<'static>,
+    nonce: String,
+    style: EditStyle,
+}
+
+impl Prompter {
+    /// The fences' word is a hash of everything that they will hold, so no author can know it beforehand.
+    pub fn new(issue: &Issue, context: &Context, style: EditStyle) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(issue.digest());
+        for (path, file) in context.read.iter() {
+            hash.update(path.as_str());
+            hash.update(file.blob.as_bytes());
+        }
+        let mut nonce = hex(&hash.finalize());
+        nonce.truncate(NONCE_DIGITS);
+        let mut templates = Environment::new();
+        templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        for (name, text) in [
+            ("edit", include_str!("../prompts/edit.md")),
+            ("plan", include_str!("../prompts/plan.md")),
+            ("material", include_str!("../prompts/material.md")),
+            ("more", include_str!("../prompts/more.md")),
+            ("correct", include_str!("../prompts/correct.md")),
+        ] {
+            templates.add_template(name, text).expect("the templates are part of the program");
+        }
+        Self { templates, nonce, style }
+    }
+
+    fn render(&self, name: &str, values: minijinja::Value) -> String {
+        self.templates
+            .get_template(name)
+            .and_then(|template| template.render(values))
+            .expect("the templates are part of the program and are given every value")
+    }
+
+    /// The standing instructions for a goal.
+    pub fn system(&self, goal: Goal<'_>) -> String {
+        let name = match goal {
+            Goal::Edit | Goal::Execute { .. } => "edit",
+            Goal::Plan | Goal::Revise { .. } => "plan",
+        };
+        self.render(
+            name,
+            context! {
+                nonce => self.nonce.as_str(),
+                max_reads => MAX_READS,
+                whole_files => self.style == EditStyle::WholeFiles,
+            },
+        )
+    }
+
+    /// The first message: everything that was read, the issue, and what is wanted.
+    pub fn material(&self, issue: &Issue, context: &Context, goal: Goal<'_>) -> String {
+        let (plan_heading, plan, feedback, task) = match goal {
+            Goal::Edit => ("", None, None, "Resolve the issue now, in the form that was asked for."),
+            Goal::Plan => ("", None, None, "Plan the change now, in the form that was asked for."),
+            Goal::Revise { plan, feedback } => (
+                "The plan so far:",
+                Some(plan),
+                Some(feedback),
+                "Write the plan anew, completely, with what the maintainer said taken into account.",
+            ),
+            Goal::Execute { plan } => (
+                "The plan that a maintainer approved; carry it out, no more and no less:",
+                Some(plan),
+                None,
+                "Carry out the plan now, in the form that was asked for.",
+            ),
+        };
+        let instructions: Vec<_> = context
+            .instructions
+            .iter()
+            .map(|note| context! { path => note.path.as_str(), text => self.fence(&note.text) })
+            .collect();
+        let map = context.map.as_str();
+        self.render(
+            "material",
+            context! {
+                instructions,
+                map => (!map.is_empty()).then(|| self.fence(map)),
+                files => self.files(context.read.iter()),
+                number => issue.number,
+                issue => self.fence(&format!("{}\n\n{}", issue.title.as_str(), issue.body.as_str())),
+                plan_heading,
+                plan => plan.map(|plan| self.fence(plan)),
+                feedback => feedback.map(|feedback| self.fence(feedback)),
+                task,
+            },
+        )
+    }
+
+    /// The answer to a request for more files. `notes` say why a file could not be had.
+    pub fn more(&self, context: &Context, paths: &[RepoPath], notes: &[String], rounds_left: u32) -> String {
+        let read = paths.iter().filter_map(|path| Some((path, context.read.get(path)?)));
+        let notes: Vec<minijinja::Value> = notes.iter().map(|note| note.as_str().into()).collect();
+        self.render("more", context! { files => self.files(read), notes, last => rounds_left == 0 })
+    }
+
+    /// What was wrong with the answer, of which so many edits stand.
+    pub fn correct(&self, complaint: &str, kept: usize) -> String {
+        self.render("correct", context! { complaint, kept })
+    }
+
+    fn files<'a>(&self, files: impl Iterator<Item = (&'a RepoPath, &'a ReadFile)>) -> Vec<minijinja::Value> {
+        files
+            .map(|(path, file)| {
+                let (partial, text) = shown(file);
+                context! { path => path.as_str(), partial, text => self.fence(&text) }
+            })
+            .collect()
+    }
+
+    fn fence(&self, text: &str) -> String {
+        // Only a text that quotes this very run could hold the word: the word is a hash over the text.
+        let text = text.replace(&self.nonce, "(removed)");
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        format!("[{nonce}\n{text}{end}{nonce}]", nonce = self.nonce)
+    }
+}
+
+/// What the model sees of a file: all of it, or numbered lines and which they are.
+fn shown(file: &ReadFile) -> (Option<String>, String) {
+    let text = String::from_utf8_lossy(&file.content);
+    let text = text.trim_start_matches('\u{feff}');
+    let Shown::Lines(ranges) = &file.shown else { return (None, text.to_owned()) };
+    let lines: Vec<&str> = text.lines().collect();
+    let width = lines.len().to_string().len();
+    let mut parts = Vec::new();
+    let mut names = Vec::new();
+    for &(from, to) in ranges {
+        let numbered: Vec<String> = (from..=to.min(lines.len()))
+            .map(|number| format!("{number:>width$}| {}", lines[number - 1]))
+            .collect();
+        parts.push(numbered.join("\n"));
+        names.push(format!("{from}-{to}"));
+    }
+    (Some(format!("lines {} of {}", names.join(", "), lines.len())), parts.join("\n...\n"))
+}

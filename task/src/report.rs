@@ -1,0 +1,196 @@
+//! The *report* of a solved issue, for a person at a terminal or as JSON for a program.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::plan::PlannedFile;
+use crate::pull_request::{self, Facts};
+use crate::terminal::{Colour, visible};
+
+/// Everything that a run on one machine found and did. The JSON is this, with `"outcome": "done"`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub outcome: &'static str,
+    pub issue: IssueFacts,
+    pub base: BaseFacts,
+    #[serde(flatten)]
+    pub result: Outcome,
+    #[serde(flatten)]
+    pub facts: Facts,
+    pub times: Times,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct IssueFacts {
+    pub number: Option<u64>,
+    pub title: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct BaseFacts {
+    pub commit: String,
+    pub branch: Option<String>,
+}
+
+/// What came out.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "result", rename_all = "lowercase")]
+pub enum Outcome {
+    Change(Change),
+    Plan(PlanResult),
+}
+
+/// A change, and where it was put.
+#[derive(Clone, Debug, Serialize)]
+pub struct Change {
+    pub branch: String,
+    /// `None` for a dry run.
+    pub commit: Option<String>,
+    /// The commit of an earlier attempt that the branch pointed to.
+    pub replaced: Option<String>,
+    pub files: Vec<ChangedFile>,
+    pub pull_request_body: String,
+    /// The command that shows the branch; `None` for a dry run.
+    pub look_with: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangedFile {
+    pub path: String,
+    /// Unified diff, without colour.
+    pub diff: String,
+    #[serde(skip)]
+    pub coloured: String,
+}
+
+/// A plan, and where it was put.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanResult {
+    pub plan: String,
+    pub planned_files: Vec<PlannedFile>,
+    /// The plan with its marker, as `--approve` takes it.
+    pub document: String,
+    pub written_to: Option<String>,
+    /// The command that carries the plan out; `None` where it was not written to a file.
+    pub approve_with: Option<String>,
+    /// The most that carrying it out can cost, in words.
+    pub cost_at_most: String,
+}
+
+/// Milliseconds spent in each step.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Times {
+    pub open_ms: u64,
+    pub walk_ms: u64,
+    pub index_ms: u64,
+    pub pack_ms: u64,
+    pub model_ms: u64,
+    pub check_ms: u64,
+    pub total_ms: u64,
+}
+
+/// Whole milliseconds.
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Report {
+    /// The report for a person.
+    pub fn text(&self, colour: Colour) -> String {
+        let mut text = String::new();
+        let mut line = |content: &str| writeln!(text, "{content}").expect("a String takes any text");
+        line(&colour.bold("Read"));
+        for file in &self.facts.read {
+            let mark = if file.changed { "*" } else { " " };
+            line(&format!("  {mark} {}  {}", file.path, colour.dim(&file.why)));
+        }
+        line("");
+        match &self.result {
+            Outcome::Change(change) => self.change(change, colour, &mut line),
+            Outcome::Plan(plan) => self.plan(plan, colour, &mut line),
+        }
+        visible_but_colour(&text)
+    }
+
+    fn change(&self, change: &Change, colour: Colour, line: &mut impl FnMut(&str)) {
+        line(&colour.bold("Change"));
+        for file in &change.files {
+            line(file.coloured.trim_end());
+        }
+        line("");
+        line(&format!("{}  {}", colour.bold("Pull request"), self.facts.title));
+        for body in change.pull_request_body.lines() {
+            line(format!("  {body}").trim_end());
+        }
+        line("");
+        let short = |id: &str| id[..id.len().min(10)].to_owned();
+        let Some(commit) = &change.commit else {
+            line("Dry run: nothing was written.");
+            return;
+        };
+        let replaced = match &change.replaced {
+            Some(replaced) => format!(", in place of an earlier attempt, {}", short(replaced)),
+            None => String::new(),
+        };
+        line(&format!("Committed {} to {}{replaced}.", short(commit), colour.bold(&change.branch)));
+        if let Some(command) = &change.look_with {
+            line("Look at it:");
+            line(&format!("  {command}"));
+        }
+    }
+
+    fn plan(&self, plan: &PlanResult, colour: Colour, line: &mut impl FnMut(&str)) {
+        line(&colour.bold("Plan"));
+        for text in plan.plan.lines() {
+            line(text);
+        }
+        line("");
+        line(&format!(
+            "{}. Carrying the plan out costs {}.",
+            pull_request::bill(&self.facts),
+            plan.cost_at_most
+        ));
+        match &plan.approve_with {
+            Some(command) => {
+                line("Approve it as it is:");
+                line(&format!("  {command}"));
+            }
+            None => line("To approve it later, have it written to a file with `--out FILE`."),
+        }
+    }
+}
+
+/// Takes out what could steer a terminal, but for the colours that this module puts in.
+fn visible_but_colour(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let mut clean = visible(parts.next().unwrap_or_default()).into_owned();
+    for part in parts {
+        match part.find('m').filter(|end| is_colour(&part[..*end])) {
+            Some(end) => {
+                clean.push('\u{1b}');
+                clean.push_str(&part[..=end]);
+                clean.push_str(&visible(&part[end + 1..]));
+            }
+            None => clean.push_str(&visible(part)),
+        }
+    }
+    clean
+}
+
+/// `[` and digits: a colour or weight.
+fn is_colour(sequence: &str) -> bool {
+    sequence.strip_prefix('[').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_colours_and_drops_every_other_escape() {
+        let text = "\u{1b}[1mbold\u{1b}[0m \u{1b}]0;title\u{7} \u{1b}[2J \u{1b}[31mred\u{9b}";
+        assert_eq!(visible_but_colour(text), "\u{1b}[1mbold\u{1b}[0m ]0;title [2J \u{1b}[31mred");
+    }
+}

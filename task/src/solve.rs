@@ -1,0 +1,394 @@
+//! `task solve`: the whole cycle on a local git repository, for one issue from a file.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+
+use crate::config::Config;
+use crate::cycle::{self, Account, Cycle, Planned, Solution};
+use crate::issue::Issue;
+use crate::llm::Ledger;
+use crate::outbound::Gate;
+use crate::outcome::{Failure, Reason};
+use crate::patch;
+use crate::path::RepoPath;
+use crate::plan::{self, Binding, Plan};
+use crate::progress::Step;
+use crate::pull_request::{self, Facts, ReadFact};
+use crate::report::{BaseFacts, Change, ChangedFile, IssueFacts, Outcome, PlanResult, Report, Times, millis};
+use crate::run::publish;
+use crate::terminal::{Colour, diff};
+use crate::workspace::{CommitText, Identity, OpenError, PublishError, TASK_TRAILER, Workspace};
+
+/// The namespace of our branches.
+const BRANCHES: &str = "ai-agent";
+
+/// Solve an issue in a git repository on this machine: nothing is pushed, the work tree is not touched.
+#[derive(Args, Debug)]
+pub struct SolveArgs {
+    /// The repository, or a folder inside it; bare ones too.
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    repo: PathBuf,
+    /// The issue: Markdown with the title on its first line, or what `gh issue view --json number,title,body` prints.
+    #[arg(long, value_name = "FILE|-")]
+    issue: String,
+    /// The issue's number, if the file does not tell it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    number: Option<u64>,
+    /// The branch, tag or commit to start from [default: what HEAD points to]
+    #[arg(long, value_name = "REF")]
+    base: Option<String>,
+    /// Change at once, or write a plan for approval.
+    #[arg(long, value_enum, default_value_t = Mode::Quickfix, conflicts_with = "approve")]
+    mode: Mode,
+    /// Carry out the plan that `--mode plan --out PLAN` wrote.
+    #[arg(long, value_name = "PLAN")]
+    approve: Option<PathBuf>,
+    /// Where to write the plan; on standard output it is shown as well.
+    #[arg(long, value_name = "FILE", conflicts_with = "approve")]
+    out: Option<PathBuf>,
+    /// anthropic, openai, ollama or builtin; a model may follow, as in ollama:qwen3-coder:30b [default: `AGENT_MODEL`, else builtin]
+    #[arg(long, value_name = "PROVIDER[:MODEL]")]
+    model: Option<String>,
+    /// Do everything but write to the repository.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    Quickfix,
+    Plan,
+}
+
+/// What is to be done, decided before anything is read.
+enum Work {
+    Edit,
+    Plan,
+    Execute(Plan, Binding),
+}
+
+/// Where the change goes.
+struct Target {
+    branch: String,
+    /// Names the task in the commit, so that a later attempt at it may replace the commit.
+    task: String,
+}
+
+impl Target {
+    fn new(issue: &Issue) -> Self {
+        let part = issue.branch_part();
+        Self { branch: format!("{BRANCHES}/{part}"), task: format!("local {part}") }
+    }
+}
+
+/// What came of it, apart from what was known before.
+struct Reported {
+    outcome: Outcome,
+    facts: Facts,
+    times: cycle::Times,
+}
+
+/// Does the whole cycle and tells what came of it.
+pub async fn solve(args: &SolveArgs, progress: &mut (dyn FnMut(Step) + Send)) -> Result<Report, Failure> {
+    let started = Instant::now();
+    if args.out.is_some() && args.mode != Mode::Plan {
+        return Err(usage(
+            "--out says where to write a plan, and a change at once has none",
+            "Add `--mode plan`, or leave `--out` away.",
+        ));
+    }
+    let config = Config::from_env(args.model.as_deref(), |name| std::env::var(name).ok())
+        .map_err(|error| usage(&error, "Correct the setting and run the command again."))?;
+    let mut issue = Issue::read(&args.issue)
+        .map_err(|error| usage(&error, "Give an issue with `--issue FILE`, or `-` for standard input."))?;
+    issue.number = args.number.or(issue.number);
+    let work = work(args)?;
+    let workspace = Workspace::open(&args.repo, args.base.as_deref()).map_err(|error| not_opened(&error))?;
+    let opened = started.elapsed();
+    let target = Target::new(&issue);
+    if !args.dry_run && !matches!(work, Work::Plan) {
+        // Before a model is asked in vain.
+        workspace.replaceable(&target.branch, &target.task).map_err(|error| not_published(&error))?;
+    }
+
+    let cycle = Cycle {
+        workspace: &workspace,
+        issue: &issue,
+        llm: &config.llm,
+        protection: &config.protection,
+        context_tokens: config.context_tokens,
+        ledger: Ledger::new(config.ceiling),
+        progress: &mut *progress,
+    };
+    let reported = match &work {
+        Work::Plan => {
+            let planned = cycle.plan(None).await?;
+            keep_plan(args, &config, &issue, &workspace, planned)?
+        }
+        Work::Edit => keep_change(args, &config, &issue, &workspace, cycle.solve(None).await?, progress)?,
+        Work::Execute(plan, binding) => {
+            refuse_stale(plan, binding, &config, &issue, &workspace)?;
+            keep_change(args, &config, &issue, &workspace, cycle.solve(Some(plan.text())).await?, progress)?
+        }
+    };
+    let Reported { outcome, facts, times } = reported;
+    Ok(Report {
+        outcome: "done",
+        issue: IssueFacts { number: issue.number, title: issue.title.as_str().to_owned() },
+        base: BaseFacts {
+            commit: workspace.base().commit.to_string(),
+            branch: workspace.base().branch.clone(),
+        },
+        result: outcome,
+        facts,
+        times: Times {
+            open_ms: millis(opened),
+            walk_ms: millis(times.walk),
+            index_ms: millis(times.index),
+            pack_ms: millis(times.pack),
+            model_ms: millis(times.model),
+            check_ms: millis(times.check),
+            total_ms: millis(started.elapsed()),
+        },
+    })
+}
+
+fn work(args: &SolveArgs) -> Result<Work, Failure> {
+    let Some(file) = &args.approve else {
+        return Ok(match args.mode {
+            Mode::Quickfix => Work::Edit,
+            Mode::Plan => Work::Plan,
+        });
+    };
+    let name = file.display();
+    let document = std::fs::read_to_string(file).map_err(|error| {
+        usage(&format!("the plan {name} cannot be read: {error}"), "Give the file that `--out` wrote.")
+    })?;
+    let (plan, binding) = plan::from_document(&document).map_err(|error| {
+        usage(&format!("the plan {name} cannot be approved: {error}"), "Make the plan again.")
+    })?;
+    Ok(Work::Execute(plan, binding))
+}
+
+/// An approval holds for what the plan was made from.
+fn refuse_stale(
+    plan: &Plan,
+    binding: &Binding,
+    config: &Config,
+    issue: &Issue,
+    workspace: &Workspace,
+) -> Result<(), Failure> {
+    let then = gix::ObjectId::from_hex(binding.base.as_bytes()).ok();
+    let differs = |path: &RepoPath| match then {
+        Some(then) => workspace.differs_from(then, path),
+        None => true,
+    };
+    let moved = binding.moved(plan, &issue.digest(), config.digest(), differs);
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let what: Vec<String> = moved.iter().map(ToString::to_string).collect();
+    Err(Failure::new(
+        Reason::StalePlan,
+        format!("The plan is stale: {}.", what.join("; ")),
+        "Make the plan again with `--mode plan --out FILE`, read it, and approve that.",
+    ))
+}
+
+fn keep_plan(
+    args: &SolveArgs,
+    config: &Config,
+    issue: &Issue,
+    workspace: &Workspace,
+    planned: Planned,
+) -> Result<Reported, Failure> {
+    let Planned { plan, account } = planned;
+    let base = workspace.base().commit.to_string();
+    let read = account.context.read.iter().map(|(path, _)| path);
+    let binding = Binding::new(&plan, &issue.digest(), &base, config.digest(), read);
+    let document = plan::to_document(&plan, &binding);
+    let mut written_to = None;
+    if let Some(file) = args.out.as_ref().filter(|_| !args.dry_run) {
+        std::fs::write(file, &document).map_err(|error| {
+            let what = format!("the plan cannot be written to {}: {error}", file.display());
+            Failure::new(Reason::Storage, what, "Give a place that can be written to with `--out`.")
+        })?;
+        written_to = Some(file.display().to_string());
+    }
+    let facts = facts(issue, config, &account, &[], plan.summary(), plan.summary());
+    let outcome = Outcome::Plan(PlanResult {
+        plan: plan.text().to_owned(),
+        planned_files: plan.files().to_vec(),
+        document,
+        approve_with: written_to.as_deref().map(|plan| approve_with(args, plan)),
+        written_to,
+        cost_at_most: config.cost_at_most(),
+    });
+    Ok(Reported { outcome, facts, times: account.times })
+}
+
+fn keep_change(
+    args: &SolveArgs,
+    config: &Config,
+    issue: &Issue,
+    workspace: &Workspace,
+    solution: Solution,
+    progress: &mut (dyn FnMut(Step) + Send),
+) -> Result<Reported, Failure> {
+    let Solution { patch, reply, account } = solution;
+    let gate = Gate::new(&config.secrets(), &[], issue.number);
+    publish::scan(&gate, &patch)?;
+    let changed: Vec<&RepoPath> = patch.changes().iter().map(patch::Change::path).collect();
+    let title = gate.title(reply.title.as_deref().unwrap_or(issue.title.as_str()));
+    let summary = gate.body(reply.summary.as_deref().unwrap_or_default());
+    let mut facts = facts(issue, config, &account, &changed, title.as_str(), summary.as_str());
+    facts.notes = patch.notes();
+    let body = gate.redact(&pull_request::body(&facts));
+    let files = patch.changes().iter().map(changed_file).collect();
+
+    let Target { branch, task } = Target::new(issue);
+    let mut commit = None;
+    let mut replaced = None;
+    if !args.dry_run {
+        progress(Step::Committing);
+        let identity = Identity {
+            name: config.commit_name.clone(),
+            email: config.commit_email.clone(),
+            seconds: jiff::Timestamp::now().as_second(),
+        };
+        let text = CommitText {
+            subject: title.as_str(),
+            body: summary.as_str(),
+            trailers: &[(TASK_TRAILER, task.clone())],
+        };
+        let id = workspace.write_commit(&patch, &text, &identity).map_err(|error| not_published(&error))?;
+        replaced = workspace.publish(&branch, id, &task, &identity).map_err(|error| not_published(&error))?;
+        commit = Some(id);
+    }
+    let look_with = commit.map(|_| look_with(args, workspace, &branch));
+    let outcome = Outcome::Change(Change {
+        branch,
+        look_with,
+        commit: commit.map(|id| id.to_string()),
+        replaced: replaced.map(|id| id.to_string()),
+        files,
+        pull_request_body: body,
+    });
+    Ok(Reported { outcome, facts, times: account.times })
+}
+
+/// The command that shows what the branch changes.
+fn look_with(args: &SolveArgs, workspace: &Workspace, branch: &str) -> String {
+    let base = workspace.base();
+    let from = base.branch.clone().unwrap_or_else(|| base.commit.to_string());
+    let repo = args.repo.display().to_string();
+    let place = if repo == "." { String::new() } else { format!(" -C {}", quoted(&repo)) };
+    format!("git{place} diff {}", quoted(&format!("{from}...{branch}")))
+}
+
+/// The command that was given, with the plan to approve in place of the wish for one.
+fn approve_with(args: &SolveArgs, plan: &str) -> String {
+    let mut options = vec![("--repo", args.repo.display().to_string()), ("--issue", args.issue.clone())];
+    options.extend(args.number.map(|number| ("--number", number.to_string())));
+    options.extend(args.base.clone().map(|base| ("--base", base)));
+    options.extend(args.model.clone().map(|model| ("--model", model)));
+    options.push(("--approve", plan.to_owned()));
+    let options = options.iter().filter(|(name, value)| (*name, value.as_str()) != ("--repo", "."));
+    options
+        .fold("task solve".to_owned(), |command, (name, value)| format!("{command} {name} {}", quoted(value)))
+}
+
+/// A word as a POSIX shell takes it for one.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,+@%=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+fn changed_file(change: &patch::Change) -> ChangedFile {
+    let path = change.path().as_str();
+    let old = match change.kind() {
+        patch::ChangeKind::Rename { from } => from.as_str(),
+        _ => path,
+    };
+    let sides = |colour| {
+        diff(
+            change.before().map(|content| (old, content)),
+            change.after().map(|content| (path, content)),
+            colour,
+        )
+    };
+    ChangedFile { path: path.to_owned(), diff: sides(Colour::Never), coloured: sides(Colour::of_stdout()) }
+}
+
+fn facts(
+    issue: &Issue,
+    config: &Config,
+    account: &Account,
+    changed: &[&RepoPath],
+    title: &str,
+    summary: &str,
+) -> Facts {
+    let read = account.context.read.iter().map(|(path, file)| ReadFact {
+        path: path.clone(),
+        why: file.why.clone(),
+        changed: changed.contains(&path),
+    });
+    Facts {
+        issue: issue.number,
+        title: title.to_owned(),
+        summary: summary.to_owned(),
+        read: read.collect(),
+        notes: Vec::new(),
+        model: config.llm.name(),
+        calls: account.spent.calls,
+        input_tokens: account.usage.prompt_tokens(),
+        output_tokens: account.usage.output_tokens,
+        cost: config.llm.bill(account.spent.money),
+    }
+}
+
+fn usage(error: &(impl std::fmt::Display + ?Sized), next: &str) -> Failure {
+    Failure::of_message(Reason::Usage, &error.to_string(), next)
+}
+
+fn not_opened(error: &OpenError) -> Failure {
+    // Each of these says what to do.
+    Failure::of_message(Reason::Repository, &error.to_string(), "")
+}
+
+fn not_published(error: &PublishError) -> Failure {
+    match error {
+        PublishError::Write(_) => {
+            let next = "Make room or give write permission, then try again; no branch was moved.";
+            Failure::new(Reason::Storage, error.to_string(), next)
+        }
+        _ => Failure::of_message(Reason::Branch, &error.to_string(), ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_a_quoted_word_for_one() {
+        for (word, shown) in [
+            ("src/a-b_c.md", "src/a-b_c.md"),
+            ("ollama:qwen3-coder:30b", "ollama:qwen3-coder:30b"),
+            ("", "''"),
+            ("~/my plan.md", "'~/my plan.md'"),
+            ("it's $HOME", r"'it'\''s $HOME'"),
+        ] {
+            assert_eq!(quoted(word), shown);
+        }
+    }
+}

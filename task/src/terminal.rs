@@ -1,0 +1,158 @@
+//! The *terminal* side of a run: progress on standard error, the result on standard output.
+//!
+//! Text of strangers is stripped of control characters before it is shown, so that it cannot steer the terminal.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use similar::{ChangeTag, TextDiff};
+
+use crate::path::is_hidden;
+use crate::progress::Step;
+
+/// Unchanged lines around a change, as `git diff` shows.
+const DIFF_CONTEXT_LINES: usize = 3;
+
+/// Whether escape sequences may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    Always,
+    Never,
+}
+
+impl Colour {
+    /// What the environment asks for: a terminal, unless `NO_COLOR` is set and not empty (<https://no-color.org>).
+    pub fn of_stdout() -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        if std::io::stdout().is_terminal() && !refused { Self::Always } else { Self::Never }
+    }
+
+    fn paint<'a>(self, code: &str, text: &'a str) -> Cow<'a, str> {
+        match self {
+            Self::Always => Cow::Owned(format!("\u{1b}[{code}m{text}\u{1b}[0m")),
+            Self::Never => Cow::Borrowed(text),
+        }
+    }
+
+    pub fn bold(self, text: &str) -> Cow<'_, str> {
+        self.paint("1", text)
+    }
+
+    pub fn dim(self, text: &str) -> Cow<'_, str> {
+        self.paint("2", text)
+    }
+}
+
+/// Shows steps: a spinner on a terminal, else one line for each.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    pub fn on_stderr() -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self { bar: None };
+        }
+        let bar = ProgressBar::new_spinner();
+        bar.set_style(ProgressStyle::default_spinner());
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self { bar: Some(bar) }
+    }
+
+    pub fn show(&self, step: &Step) {
+        let text = step.to_string();
+        let text = visible(&text);
+        match &self.bar {
+            Some(bar) => {
+                if matches!(step, Step::Read { .. } | Step::ReadingMore { .. } | Step::Correcting { .. }) {
+                    bar.println(format!("  {text}"));
+                }
+                bar.set_message(text.into_owned());
+            }
+            // Text that arrives is of use only where it can be watched.
+            None if matches!(step, Step::Thinking { .. } | Step::Answering { .. }) => {}
+            None => eprint_line(&text),
+        }
+    }
+
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Writes a line to standard error; a closed standard error is nobody's loss.
+#[expect(clippy::print_stderr, reason = "this is the terminal side")]
+pub fn eprint_line(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Writes the result to standard output.
+pub fn print(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// `text` without characters that a terminal would act on or a person cannot see; line ends and tabs stay.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| is_hidden(c) && c != '\n' && c != '\t';
+    if text.chars().any(bad) { Cow::Owned(text.chars().filter(|&c| !bad(c)).collect()) } else { text.into() }
+}
+
+/// A unified diff of one file, as `git diff` writes it. `None` stands for a file that is not there.
+pub fn diff(old: Option<(&str, &[u8])>, new: Option<(&str, &[u8])>, colour: Colour) -> String {
+    let mut out = String::new();
+    let name = |side: Option<(&str, &[u8])>, prefix: &str| {
+        side.map_or_else(|| "/dev/null".to_owned(), |(path, _)| format!("{prefix}/{path}"))
+    };
+    let heading = format!("--- {}\n+++ {}", name(old, "a"), name(new, "b"));
+    for line in heading.lines() {
+        writeln!(out, "{}", colour.bold(line)).expect("a String takes any text");
+    }
+    let before = String::from_utf8_lossy(old.map_or(&[][..], |(_, content)| content));
+    let after = String::from_utf8_lossy(new.map_or(&[][..], |(_, content)| content));
+    let diff = TextDiff::from_lines(before.as_ref(), after.as_ref());
+    for hunk in diff.unified_diff().context_radius(DIFF_CONTEXT_LINES).iter_hunks() {
+        writeln!(out, "{}", colour.paint("36", &hunk.header().to_string())).expect("a String takes any text");
+        for change in hunk.iter_changes() {
+            let (sign, code) = match change.tag() {
+                ChangeTag::Delete => ('-', "31"),
+                ChangeTag::Insert => ('+', "32"),
+                ChangeTag::Equal => (' ', "0"),
+            };
+            let line = format!("{sign}{}", visible(change.value().trim_end_matches(['\n', '\r'])));
+            let line = if code == "0" { line.into() } else { colour.paint(code, &line) };
+            writeln!(out, "{line}").expect("a String takes any text");
+            if change.missing_newline() {
+                out.push_str("\\ No newline at end of file\n");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diff_reads_like_gits() {
+        let old = Some(("a.txt", &b"one\ntwo\nthree"[..]));
+        let new = Some(("a.txt", &b"one\nzwei\x1b[31m\nthree\n"[..]));
+        let expected = "--- a/a.txt\n+++ b/a.txt\n@@ -1,3 +1,3 @@\n one\n-two\n-three\n\\ No newline at end of file\n+zwei[31m\n+three\n";
+        assert_eq!(diff(old, new, Colour::Never), expected);
+        let made = diff(None, new, Colour::Never);
+        assert!(made.starts_with("--- /dev/null\n+++ b/a.txt\n@@ -0,0 +1,3 @@\n+one\n"), "{made}");
+        assert!(diff(old, None, Colour::Always).contains("\u{1b}[31m-one\u{1b}[0m"));
+    }
+
+    #[test]
+    fn hides_what_a_terminal_would_act_on() {
+        assert_eq!(visible("a\u{1b}]0;x\u{7}b\u{202e}c\n\td"), "a]0;xbc\n\td");
+    }
+}

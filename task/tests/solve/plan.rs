@@ -1,0 +1,170 @@
+//! A plan, read by a person, approved, and carried out only while it is what was approved.
+
+use crate::world::{Model, README, Run, STATION, World, blocks, said};
+
+const BRANCH: &str = "ai-agent/issue-2";
+const ISSUE: &str = "# #2: Sensors go offline too early\n\nChange 30 to 90 in src/station.py.\n";
+const PLAN: &str = "## Summary\n\nThe timeout is too short.\n\n## Files\n\n- `src/station.py`: 30 becomes 90\n\n\
+                    ## Steps\n\n1. Change the number.\n\n## Tests\n\nNone.\n\n## Risks\n\nNone.\n\n## Questions\n\nNone.";
+
+/// A repository, and a plan for it in `plan.md`.
+fn planned() -> (World, String, String) {
+    let world = World::sample();
+    let issue = world.file("issue.md", ISSUE);
+    let plan = world.path("plan.md").to_str().unwrap().to_owned();
+    let model = Model::saying(&[PLAN]);
+    model.solve(&world, &issue, &["--mode", "plan", "--out", &plan], &[]).done();
+    model.finish();
+    (world, issue, plan)
+}
+
+/// Approves the plan with a model that answers so.
+fn approve(world: &World, issue: &str, plan: &str, answers: &[&str]) -> (Run, Vec<tests::model::Request>) {
+    let model = Model::saying(answers);
+    let run = model.solve(world, issue, &["--approve", plan], &[]);
+    (run, model.finish())
+}
+
+fn change() -> String {
+    blocks(&[("src/station.py", "    return now - seen <= 30", "    return now - seen <= 90")])
+}
+
+#[test]
+fn a_plan_is_shown_written_and_carried_out() {
+    let world = World::sample();
+    let issue = world.file("issue.md", ISSUE);
+    let before = world.snapshot("repo");
+    let model = Model::saying(&[PLAN]);
+    let run = model.solve(&world, &issue, &["--mode", "plan", "--out", "my plan.md"], &[]).done();
+    assert_eq!(world.snapshot("repo"), before, "a plan writes nothing to the repository");
+    let requests = model.finish();
+    assert_eq!(said(&requests[0])[0].lines().nth(4), Some("Answer in this form and with nothing else:"));
+
+    let shown = run.stdout.split_once("\nPlan\n").unwrap().1;
+    let words = format!(
+        "{PLAN}\n\nopenai:m, 1 call, {} tokens in, {} out, no cost. Carrying the plan out costs nothing.\nApprove it as it \
+         is:\n  task solve --repo repo --issue WORLD/issue.md --approve 'my plan.md'\n",
+        counted(&requests[0]),
+        PLAN.len().div_ceil(4)
+    );
+    assert_eq!(shown, words);
+
+    let (run, requests) = approve(&world, &issue, "my plan.md", &[&change()]);
+    run.done();
+    assert_eq!(world.at(BRANCH, "src/station.py"), STATION.replace("30", "90"));
+    let material = &said(&requests[0])[1];
+    let plan = material.split_once("carry it out, no more and no less:\n[").unwrap().1;
+    assert_eq!(plan.split_once('\n').unwrap().1.get(..PLAN.len()), Some(PLAN));
+}
+
+/// Tokens of a prompt as the scripted model counts them: one for every four bytes.
+fn counted(request: &tests::model::Request) -> usize {
+    said(request).iter().map(String::len).sum::<usize>().div_ceil(4)
+}
+
+#[test]
+fn the_built_in_provider_plans_and_carries_out() {
+    let world = World::sample();
+    let issue =
+        world.file("issue.md", "# #2: Typo\n\nThe word `recieves` in README.md should be `receives`.\n");
+    world.solve(&issue, &["--mode", "plan", "--out", "plan.md"]).done();
+    let plan = std::fs::read_to_string(world.path("plan.md")).unwrap();
+    assert_eq!(plan.lines().filter(|line| line.starts_with("## ")).count(), 6, "{plan}");
+    world.solve(&issue, &["--approve", "plan.md"]).done();
+    assert_eq!(world.at(BRANCH, "README.md"), README.replace("recieves", "receives"));
+}
+
+#[test]
+fn a_plan_as_json_holds_its_document() {
+    let world = World::sample();
+    let issue = world.file("issue.md", ISSUE);
+    let model = Model::saying(&[PLAN]);
+    let report = model.solve(&world, &issue, &["--mode", "plan", "--json"], &[]).done().json();
+    model.finish();
+    assert_eq!((&report["result"], &report["plan"]), (&"plan".into(), &PLAN.into()));
+    assert_eq!(
+        report["planned_files"],
+        serde_json::json!([{"path": "src/station.py", "reason": "30 becomes 90"}])
+    );
+    assert_eq!(
+        (&report["written_to"], &report["approve_with"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
+    // The document in it can be approved.
+    let plan = world.file("plan.md", report["document"].as_str().unwrap());
+    approve(&world, &issue, &plan, &[&change()]).0.done();
+}
+
+#[test]
+fn a_plan_holds_while_other_files_change() {
+    let (world, issue, plan) = planned();
+    world.commit("repo", &[("other.txt", "other\n")]);
+    approve(&world, &issue, &plan, &[&change()]).0.done();
+    assert_eq!(
+        world.git("repo", &["rev-parse", &format!("{BRANCH}^")]),
+        world.git("repo", &["rev-parse", "main"])
+    );
+}
+
+#[test]
+fn a_plan_is_stale_once_what_it_was_made_from_has_moved() {
+    const NEXT: &str = "Make the plan again with `--mode plan --out FILE`, read it, and approve that.";
+    type Change = fn(&World);
+    let changes: [(Change, &str); 6] = [
+        (
+            |world| drop(world.file("issue.md", ISSUE.replace("90", "60"))),
+            "the issue's title or text was changed",
+        ),
+        (
+            |world| drop(world.file("issue.md", ISSUE.replace("too early", "late"))),
+            "the issue's title or text was changed",
+        ),
+        (
+            |world| {
+                let plan = std::fs::read_to_string(world.path("plan.md")).unwrap();
+                world.file("plan.md", plan.replace("30 becomes 90", "30 becomes 900"));
+            },
+            "the text of the plan was changed",
+        ),
+        (
+            |world| world.commit("repo", &[("src/station.py", format!("# new\n{STATION}"))]),
+            "newer commits changed `src/station.py`",
+        ),
+        (
+            |world| {
+                world.git("repo", &["rm", "-q", "src/station.py"]);
+                world.git("repo", &["commit", "-q", "-m", "Gone"]);
+            },
+            "newer commits changed `src/station.py`",
+        ),
+        (
+            |world| {
+                world.file("issue.md", "# #2: Something else\n");
+                world.commit("repo", &[("src/station.py", "# new\n"), ("README.md", "new\n")]);
+            },
+            "the issue's title or text was changed; newer commits changed `README.md`, `src/station.py`",
+        ),
+    ];
+    for (change, moved) in changes {
+        let (world, issue, plan) = planned();
+        change(&world);
+        let refs = world.refs();
+        let (run, requests) = approve(&world, &issue, &plan, &[]);
+        assert_eq!(run.failure(), (Some(1), format!("error: The plan is stale: {moved}. |   {NEXT}")));
+        assert_eq!(world.refs(), refs);
+        assert!(requests.is_empty(), "a stale plan is not shown to a model");
+    }
+}
+
+#[test]
+fn a_plan_is_stale_under_another_model_or_other_protected_paths() {
+    let (world, issue, plan) = planned();
+    let stale = "error: The plan is stale: the agent's model or configuration was changed. |   \
+                 Make the plan again with `--mode plan --out FILE`, read it, and approve that.";
+    let model = Model::saying(&[]);
+    let run = model.solve(&world, &issue, &["--approve", &plan, "--model", "openai:other"], &[]);
+    assert_eq!(run.failure(), (Some(1), stale.to_owned()));
+    let run = model.solve(&world, &issue, &["--approve", &plan], &[("AGENT_PROTECT", "docs/")]);
+    assert_eq!(run.failure(), (Some(1), stale.to_owned()));
+    model.finish();
+}
