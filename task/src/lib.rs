@@ -1,6 +1,37 @@
 //! One task in, one outcome out: the cycle from an issue to a checked commit.
 
 pub mod ask;
+pub mod check;
+pub mod cli;
+pub mod clone;
+pub mod comment;
+pub mod config;
+pub mod context;
+pub mod cycle;
+pub mod edits;
+pub mod github;
+pub mod issue;
 pub mod language;
+pub mod lease;
+pub mod llm;
+pub mod marker;
+pub mod outbound;
+pub mod outcome;
+pub mod patch;
 pub mod path;
+pub mod plan;
+pub mod progress;
+pub mod prompt;
+pub mod protect;
+pub mod pull_request;
+pub mod push;
 pub mod read_set;
+pub mod remote;
+pub mod reply;
+pub mod repo_config;
+pub mod report;
+pub mod run;
+pub mod solve;
+pub mod terminal;
+pub mod text;
+pub mod workspace;

@@ -1,1 +1,10 @@
-//! x
+//! Stand-ins on the wire for the services that the programs talk to, and what the end-to-end tests share.
+
+pub mod bin;
+pub mod broker;
+pub mod git_http;
+pub mod github;
+pub mod ingest;
+pub mod lambda;
+pub mod model;
+pub mod webhook;

@@ -1,0 +1,194 @@
+//! The *command line*: what `task` can be asked to do, and how each answer reaches the one who asked.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+use shared::task::Task;
+
+use crate::config::Config;
+use crate::lease::{Lease, Lost};
+use crate::outcome::{Exit, Failure, Reason};
+use crate::run::settings::RunSettings;
+use crate::run::{Attempt, Ended};
+use crate::solve::{self, SolveArgs};
+use crate::terminal::{self, Colour, Progress};
+
+/// An autonomous coding agent: one issue in, one checked change out.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Solve(SolveArgs),
+    Run(RunArgs),
+}
+
+/// Do one task on GitHub: what the queue delivers, given by hand.
+#[derive(Args, Debug)]
+struct RunArgs {
+    /// A file with the task as JSON, or `-` for standard input [default: the variable `TASK_JSON`]
+    #[arg(value_name = "FILE|-")]
+    task: Option<PathBuf>,
+    /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, else `builtin`]
+    #[arg(long, value_name = "PROVIDER[:MODEL]")]
+    model: Option<String>,
+}
+
+/// Runs the command; the exit status is 0 done, 1 could not solve, 2 usage or configuration, 75 passing failure.
+pub fn run(cli: Cli) -> Exit {
+    match cli.command {
+        Command::Solve(args) => solve(&args),
+        Command::Run(args) => match run_task(&args) {
+            Ok(ended) => tell_end(&ended),
+            Err(failure) => {
+                tell(&failure);
+                failure.reason.exit()
+            }
+        },
+    }
+}
+
+fn run_task(args: &RunArgs) -> Result<Ended, Failure> {
+    let usage = |what: String, next: &str| Failure::new(Reason::Usage, what, next);
+    let get = |name: &str| std::env::var(name).ok();
+    shared::telemetry::init().map_err(|error| usage(error.to_string(), ""))?;
+    let settings = RunSettings::from_env(get, |path| std::fs::read_to_string(path))
+        .map_err(|error| usage(error.to_string(), "Correct the setting and run the command again."))?;
+    let config = Config::from_env(args.model.as_deref(), get)
+        .map_err(|error| usage(error.to_string(), "Correct the setting and run the command again."))?;
+    let message = read_task(args.task.as_deref())
+        .map_err(|error| usage(error.to_string(), "Give the task as a file, as `-`, or in TASK_JSON."))?;
+    let task = Task::parse(&message, &settings.hosts)
+        .map_err(|error| usage(error.to_string(), "See the message in the README."))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Reason::Unavailable, error.to_string(), ""))?;
+    Ok(runtime.block_on(async {
+        let (revoker, lease) = Lease::new();
+        let ended = crate::run::run(&config, &settings, &task, &lease, Attempt::Last);
+        tokio::pin!(ended);
+        tokio::select! {
+            ended = &mut ended => return ended,
+            () = terminated() => revoker.revoke(Lost::Terminated),
+            () = tokio::time::sleep(settings.deadline) => revoker.revoke(Lost::Deadline),
+        }
+        ended.await
+    }))
+}
+
+fn read_task(source: Option<&Path>) -> std::io::Result<Vec<u8>> {
+    let limit = shared::task::MAX_MESSAGE_BYTES as u64 + 1;
+    let mut message = Vec::new();
+    match source {
+        None => match std::env::var("TASK_JSON") {
+            Ok(text) => message = text.into_bytes(),
+            Err(_) => return Err(std::io::Error::other("there is no task")),
+        },
+        Some(path) if path.as_os_str() == "-" => {
+            std::io::stdin().lock().take(limit).read_to_end(&mut message)?;
+        }
+        Some(path) => {
+            std::fs::File::open(path)?.take(limit).read_to_end(&mut message)?;
+        }
+    }
+    Ok(message)
+}
+
+/// Returns when the process is asked to end.
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+fn tell_end(ended: &Ended) -> Exit {
+    match ended {
+        Ended::Done => {
+            terminal::eprint_line("done");
+            Exit::Done
+        }
+        Ended::Explained(reason) => {
+            terminal::eprint_line(&format!("ended with an explanation on the issue ({reason:?})"));
+            Exit::Done
+        }
+        Ended::Nothing(why) => {
+            terminal::eprint_line(&format!("nothing to do: {why}"));
+            Exit::Done
+        }
+        Ended::Passing(why) => {
+            terminal::eprint_line(&format!("error: {why}"));
+            Exit::Passing
+        }
+        Ended::Misconfigured(why) => {
+            terminal::eprint_line(&format!("error: {why}"));
+            Exit::Usage
+        }
+        Ended::Lost(lost) => {
+            terminal::eprint_line(&format!("error: {lost}; nothing more was written"));
+            Exit::Terminated
+        }
+    }
+}
+
+fn solve(args: &SolveArgs) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal::eprint_line(&format!("error: the runtime cannot start: {error}"));
+            return Exit::Passing;
+        }
+    };
+    let progress = Progress::on_stderr();
+    let solved = runtime.block_on(solve::solve(args, &mut |step| progress.show(&step)));
+    progress.finish();
+    let (exit, text) = match solved {
+        Ok(report) if args.json => (Exit::Done, as_json(&report)),
+        Ok(report) => (Exit::Done, report.text(Colour::of_stdout())),
+        Err(failure) => {
+            let exit = failure.reason.exit();
+            let text = if args.json {
+                as_json(&json!({ "outcome": "failed", "failure": failure }))
+            } else {
+                String::new()
+            };
+            tell(&failure);
+            (exit, text)
+        }
+    };
+    match terminal::print(&text) {
+        Ok(()) => exit,
+        // Whoever read our output has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => exit,
+        Err(error) => {
+            terminal::eprint_line(&format!("error: the result cannot be written: {error}"));
+            Exit::CouldNotSolve
+        }
+    }
+}
+
+fn as_json(value: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("a report has a JSON form");
+    text.push('\n');
+    text
+}
+
+fn tell(failure: &Failure) {
+    terminal::eprint_line(&format!("error: {}", terminal::visible(&failure.what)));
+    if failure.next.is_empty() {
+        return;
+    }
+    // What to do stands apart from what takes more than a line.
+    let apart = if failure.what.contains('\n') { "\n" } else { "" };
+    terminal::eprint_line(&format!("{apart}  {}", terminal::visible(&failure.next)));
+}

@@ -1,0 +1,203 @@
+//! Who we are on GitHub: a GitHub App, whose token is minted for one run, or a personal token.
+//!
+//! An App's token is narrowed when it is minted: to the one repository, and to contents, issues and pull requests.
+//! It is revoked when the run ends.
+
+use octocrab::Octocrab;
+use octocrab::models::AppId;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+use shared::repo::Repo;
+use std::time::Duration;
+
+use super::{CallError, GitHub, Repeat, model};
+use crate::lease::Lease;
+
+/// How a run proves who it is.
+pub enum Credentials {
+    /// A GitHub App: its id and its private key in PEM.
+    App { id: u64, private_key: SecretString },
+    /// A personal access token, classic or fine-grained.
+    Token(SecretString),
+}
+
+/// The account that our comments and commits carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub id: u64,
+    /// For an App it ends in `[bot]`.
+    pub login: String,
+}
+
+/// Where GitHub's interfaces are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// `https://api.github.com`, or `https://HOST/api/v3` of an Enterprise Server.
+    pub rest: String,
+    /// What `/graphql` is put behind: `https://api.github.com`, or `https://HOST/api`.
+    pub graphql: String,
+}
+
+impl Api {
+    /// The interfaces that serve the repositories of a host
+    /// (<https://docs.github.com/enterprise-server/rest/quickstart>).
+    pub fn of(repo: &Repo) -> Self {
+        if repo.host() == "github.com" {
+            let api = "https://api.github.com".to_owned();
+            return Self { rest: api.clone(), graphql: api };
+        }
+        let origin = repo.url();
+        let origin = origin.strip_suffix(&format!("/{repo}")).unwrap_or(&origin);
+        Self { rest: format!("{origin}/api/v3"), graphql: format!("{origin}/api") }
+    }
+}
+
+/// A client that is logged in.
+pub struct Session {
+    pub github: GitHub,
+    pub identity: Identity,
+    /// What the git server takes as password of the user `x-access-token`.
+    pub token: SecretString,
+    minted: bool,
+}
+
+/// What a session is opened with.
+pub struct Login<'a> {
+    pub credentials: &'a Credentials,
+    pub api: &'a Api,
+    pub repo: &'a Repo,
+    /// From the task; asked for when an App has none.
+    pub installation: Option<u64>,
+    pub lease: Lease,
+    /// The longest that rate limits and outages may hold up one call.
+    pub patience: Duration,
+    /// The longest that one call may take.
+    pub timeout: Duration,
+}
+
+#[derive(Deserialize)]
+struct Installation {
+    id: u64,
+}
+
+#[derive(Deserialize)]
+struct Viewer {
+    viewer: ViewerUser,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ViewerUser {
+    database_id: u64,
+    login: String,
+}
+
+impl Session {
+    /// Mints a token if we are an App, and asks GitHub who we are.
+    pub async fn open(login: &Login<'_>) -> Result<Self, CallError> {
+        let (token, minted) = match login.credentials {
+            Credentials::Token(token) => (token.clone(), false),
+            Credentials::App { id, private_key } => (mint(login, *id, private_key).await?, true),
+        };
+        let bearer = |api: &str| {
+            builder(api, login.timeout)?
+                .personal_token(token.clone())
+                .build()
+                .map_err(|error| unusable(&error))
+        };
+        let github = GitHub {
+            rest: bearer(&login.api.rest)?,
+            graphql: bearer(&login.api.graphql)?,
+            api: login.api.rest.clone(),
+            repo: login.repo.clone(),
+            lease: login.lease.clone(),
+            patience: login.patience,
+            timeout: login.timeout,
+        };
+        let viewer: Viewer = github.query("query { viewer { databaseId login } }", json!({})).await?;
+        let identity = Identity { id: viewer.viewer.database_id, login: viewer.viewer.login };
+        Ok(Self { github, identity, token, minted })
+    }
+
+    /// Gives a minted token back. A personal token is left alone.
+    pub async fn close(self) -> Result<(), CallError> {
+        if !self.minted {
+            return Ok(());
+        }
+        // Not a write to the repository: it is done even when the lease is lost.
+        let (_keep, lease) = Lease::new();
+        let github = GitHub { lease, ..self.github };
+        let method = http::Method::DELETE;
+        github
+            .send(&github.rest, method, "/installation/token", None::<&()>, Repeat::Harmless)
+            .await
+            .map(drop)
+    }
+}
+
+async fn mint(login: &Login<'_>, app: u64, key: &SecretString) -> Result<SecretString, CallError> {
+    let key = jwt_key(key)?;
+    let app_client = builder(&login.api.rest, login.timeout)?
+        .app(AppId(app), key)
+        .build()
+        .map_err(|error| unusable(&error))?;
+    let github = GitHub {
+        rest: app_client.clone(),
+        graphql: app_client,
+        api: login.api.rest.clone(),
+        repo: login.repo.clone(),
+        lease: login.lease.clone(),
+        patience: login.patience,
+        timeout: login.timeout,
+    };
+    let installation = match login.installation {
+        Some(id) => id,
+        None => github.get::<Installation>(&format!("{}/installation", github.root())).await?.id,
+    };
+    let body = json!({
+        "repositories": [login.repo.name()],
+        "permissions": { "contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read" },
+    });
+    let route = format!("/app/installations/{installation}/access_tokens");
+    // Minting twice makes a second token that expires by itself, so a lost answer may be repeated.
+    let minted: model::InstallationToken =
+        github.write(http::Method::POST, &route, &body, Repeat::Harmless).await?;
+    Ok(SecretString::from(minted.token))
+}
+
+fn jwt_key(pem: &SecretString) -> Result<jsonwebtoken::EncodingKey, CallError> {
+    jsonwebtoken::EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes()).map_err(|_| {
+        CallError::Unauthorized {
+            call: "log in".to_owned(),
+            message: "the App's private key is not an RSA key in PEM form".to_owned(),
+        }
+    })
+}
+
+/// Neither octocrab's retries nor its redirects are compiled in: the first repeat writes without a pause, and both are
+/// decided here.
+fn builder(
+    api: &str,
+    timeout: Duration,
+) -> Result<
+    octocrab::OctocrabBuilder<
+        octocrab::NoSvc,
+        octocrab::DefaultOctocrabBuilderConfig,
+        octocrab::NoAuth,
+        octocrab::NotLayerReady,
+    >,
+    CallError,
+> {
+    let timeout = Some(timeout);
+    Octocrab::builder()
+        .set_connect_timeout(timeout)
+        .set_read_timeout(timeout)
+        .set_write_timeout(timeout)
+        .base_uri(api)
+        .map_err(|error| unusable(&error))
+}
+
+fn unusable(error: &dyn std::error::Error) -> CallError {
+    CallError::Unexpected { call: "set up the client".to_owned(), why: super::chain(error) }
+}

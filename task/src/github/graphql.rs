@@ -1,0 +1,141 @@
+//! GraphQL, for what REST does not offer: verified commits with compare-and-swap, drafts made ready, reviews asked for.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{CallError, GitHub, Repeat, decode};
+use crate::lease::Lease;
+
+#[derive(Deserialize)]
+struct Envelope {
+    data: Option<Value>,
+    #[serde(default)]
+    errors: Vec<GraphqlError>,
+}
+
+#[derive(Deserialize)]
+struct GraphqlError {
+    message: String,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+/// A commit to be made by GitHub on a branch that is at `expected_head`.
+pub struct CommitRequest<'a> {
+    pub branch: &'a str,
+    pub expected_head: &'a str,
+    pub headline: &'a str,
+    pub body: &'a str,
+    /// Path and whole content.
+    pub additions: Vec<(&'a str, &'a [u8])>,
+    pub deletions: Vec<&'a str>,
+}
+
+const CREATE_COMMIT: &str =
+    "mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { commit { oid } } }";
+const MARK_READY: &str = "mutation($input: MarkPullRequestReadyForReviewInput!) { markPullRequestReadyForReview(input: $input) { pullRequest { isDraft } } }";
+const UPDATE_REFS: &str =
+    "mutation($input: UpdateRefsInput!) { updateRefs(input: $input) { clientMutationId } }";
+
+impl GitHub {
+    /// A query; it changes nothing, so it needs no lease and may be repeated.
+    pub(super) async fn query<T: DeserializeOwned>(
+        &self,
+        document: &str,
+        variables: Value,
+    ) -> Result<T, CallError> {
+        let (_keep, lease) = Lease::new();
+        Self { lease, ..self.clone() }.graphql(document, variables, Repeat::Harmless).await
+    }
+
+    async fn graphql<T: DeserializeOwned>(
+        &self,
+        document: &str,
+        variables: Value,
+        repeat: Repeat,
+    ) -> Result<T, CallError> {
+        let body = json!({ "query": document, "variables": variables });
+        let call = || format!("GraphQL {}", operation(document));
+        let answer = self.send(&self.graphql, http::Method::POST, "/graphql", Some(&body), repeat).await?;
+        let envelope: Envelope = decode("POST", "/graphql", &answer.body).map_err(|error| match repeat {
+            Repeat::Never => CallError::Unknown { call: call(), why: error.to_string() },
+            Repeat::Harmless => error,
+        })?;
+        // Errors come with a status of 200.
+        if let Some(error) = envelope.errors.first() {
+            let (call, message) = (call(), error.message.clone());
+            return Err(match error.kind.as_deref() {
+                Some("NOT_FOUND") => CallError::NotFound { call, message },
+                Some("FORBIDDEN" | "INSUFFICIENT_SCOPES") => {
+                    CallError::Forbidden { call, message, needed: None }
+                }
+                Some("STALE_DATA") => CallError::Conflict { call, message },
+                Some("RATE_LIMITED") => CallError::RateLimited { call, wait_seconds: 60 },
+                _ => CallError::Invalid { call, message },
+            });
+        }
+        serde_json::from_value(envelope.data.unwrap_or(Value::Null))
+            .map_err(|error| CallError::Unexpected { call: call(), why: error.to_string() })
+    }
+
+    /// Makes a commit, which GitHub signs, if the branch is still where it is expected. Returns the commit's id.
+    pub async fn create_commit(&self, request: &CommitRequest<'_>) -> Result<String, CallError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Data {
+            create_commit_on_branch: Payload,
+        }
+        #[derive(Deserialize)]
+        struct Payload {
+            commit: Commit,
+        }
+        #[derive(Deserialize)]
+        struct Commit {
+            oid: String,
+        }
+        let additions: Vec<Value> = request
+            .additions
+            .iter()
+            .map(|(path, content)| json!({ "path": path, "contents": STANDARD.encode(content) }))
+            .collect();
+        let deletions: Vec<Value> = request.deletions.iter().map(|path| json!({ "path": path })).collect();
+        let input = json!({
+            "branch": { "repositoryNameWithOwner": self.repo.to_string(), "branchName": request.branch },
+            "expectedHeadOid": request.expected_head,
+            "message": { "headline": request.headline, "body": request.body },
+            "fileChanges": { "additions": additions, "deletions": deletions },
+        });
+        let data: Data = self.graphql(CREATE_COMMIT, json!({ "input": input }), Repeat::Never).await?;
+        Ok(data.create_commit_on_branch.commit.oid)
+    }
+
+    /// Turns a draft into a pull request that is ready for review.
+    pub async fn mark_ready(&self, pull_request: &str) -> Result<(), CallError> {
+        let input = json!({ "pullRequestId": pull_request });
+        self.graphql::<Value>(MARK_READY, json!({ "input": input }), Repeat::Harmless).await.map(drop)
+    }
+
+    /// Moves a branch from one commit to another that need not follow it, if it is still at `from`.
+    pub async fn reset_branch(
+        &self,
+        repository: &str,
+        branch: &str,
+        from: &str,
+        to: &str,
+    ) -> Result<(), CallError> {
+        let update = json!({
+            "name": format!("refs/heads/{branch}"), "beforeOid": from, "afterOid": to, "force": true,
+        });
+        let input = json!({ "repositoryId": repository, "refUpdates": [update] });
+        self.graphql::<Value>(UPDATE_REFS, json!({ "input": input }), Repeat::Never).await.map(drop)
+    }
+}
+
+/// The name of the first field of a document, for messages.
+fn operation(document: &str) -> &str {
+    let inside = document.split_once('{').map_or(document, |(_, inside)| inside).trim_start();
+    inside.split(['(', ' ', '{']).next().unwrap_or(inside)
+}

@@ -1,0 +1,218 @@
+//! The REST calls of a run: the repository, its issues and comments, labels, branches, pull requests.
+
+use http::Method;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::model::{
+    Collaborator, Comment, Comparison, GitCommit, Issue, Label, OpenOrClosed, PullRequest, Reference,
+    Repository,
+};
+use super::{CallError, GitHub, Repeat};
+
+/// What a user may do, as far as a run cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// Write, maintain or admin.
+    Write,
+    /// Anything less, or no collaborator at all.
+    Less,
+}
+
+/// A pull request to be opened.
+pub struct NewPullRequest<'a> {
+    pub title: &'a str,
+    pub body: &'a str,
+    pub head: &'a str,
+    pub base: &'a str,
+    pub kind: PullRequestKind,
+}
+
+/// Whether a pull request asks for review at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PullRequestKind {
+    Ready,
+    Draft,
+}
+
+#[derive(Deserialize)]
+struct Created {
+    id: u64,
+}
+
+impl GitHub {
+    /// `/repos/OWNER/NAME`
+    pub(super) fn root(&self) -> String {
+        format!("/repos/{}", self.repo)
+    }
+
+    fn under(&self, rest: &str) -> String {
+        format!("/repos/{}/{rest}", self.repo)
+    }
+
+    pub async fn repository(&self) -> Result<Repository, CallError> {
+        self.get(&self.root()).await
+    }
+
+    /// The permission of a user. Someone who is no collaborator is answered with 404.
+    pub async fn permission(&self, login: &str) -> Result<(Permission, Option<Collaborator>), CallError> {
+        match self.get::<Collaborator>(&self.under(&format!("collaborators/{login}/permission"))).await {
+            Ok(found) if matches!(found.permission.as_str(), "admin" | "write" | "maintain") => {
+                Ok((Permission::Write, Some(found)))
+            }
+            Ok(found) => Ok((Permission::Less, Some(found))),
+            Err(CallError::NotFound { .. }) => Ok((Permission::Less, None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub async fn issue(&self, number: u64) -> Result<Issue, CallError> {
+        self.get(&self.under(&format!("issues/{number}"))).await
+    }
+
+    /// The comments of an issue or pull request, oldest first; only those changed since a moment, if one is given.
+    pub async fn comments(&self, number: u64, since: Option<Timestamp>) -> Result<Vec<Comment>, CallError> {
+        let since = since.map(|since| format!("?since={since}")).unwrap_or_default();
+        self.list(&self.under(&format!("issues/{number}/comments{since}"))).await
+    }
+
+    pub async fn comment(&self, id: u64) -> Result<Comment, CallError> {
+        self.get(&self.under(&format!("issues/comments/{id}"))).await
+    }
+
+    /// Makes a comment, and only one: a lost answer is [`CallError::Unknown`].
+    pub async fn create_comment(&self, number: u64, body: &str) -> Result<u64, CallError> {
+        let route = self.under(&format!("issues/{number}/comments"));
+        let made: Created = self.write(Method::POST, &route, &json!({ "body": body }), Repeat::Never).await?;
+        Ok(made.id)
+    }
+
+    pub async fn edit_comment(&self, id: u64, body: &str) -> Result<(), CallError> {
+        let route = self.under(&format!("issues/comments/{id}"));
+        self.write::<Value>(Method::PATCH, &route, &json!({ "body": body }), Repeat::Harmless).await.map(drop)
+    }
+
+    /// Adds labels; those that are there stay. A label that the repository does not have is made by GitHub.
+    pub async fn add_labels(&self, number: u64, labels: &[&str]) -> Result<(), CallError> {
+        let route = self.under(&format!("issues/{number}/labels"));
+        let body = json!({ "labels": labels });
+        self.write::<Vec<Label>>(Method::POST, &route, &body, Repeat::Harmless).await.map(drop)
+    }
+
+    /// Removes a label; one that is not there is no error.
+    pub async fn remove_label(&self, number: u64, label: &str) -> Result<(), CallError> {
+        let route = self.under(&format!("issues/{number}/labels/{}", path_segment(label)));
+        match self.send(&self.rest, Method::DELETE, &route, None::<&Value>, Repeat::Harmless).await {
+            Ok(_) | Err(CallError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The commit that a branch points to; `None` if there is no such branch.
+    pub async fn branch(&self, name: &str) -> Result<Option<String>, CallError> {
+        let route = self.under(&format!("git/ref/heads/{}", path_segments(name)));
+        match self.get::<Reference>(&route).await {
+            Ok(found) => Ok(Some(found.object.sha)),
+            Err(CallError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a branch. One that exists is [`CallError::Invalid`]; whose it is must be looked at.
+    pub async fn create_branch(&self, name: &str, commit: &str) -> Result<(), CallError> {
+        let body = json!({ "ref": format!("refs/heads/{name}"), "sha": commit });
+        self.write::<Reference>(Method::POST, &self.under("git/refs"), &body, Repeat::Never).await.map(drop)
+    }
+
+    pub async fn commit(&self, sha: &str) -> Result<GitCommit, CallError> {
+        self.get(&self.under(&format!("git/commits/{sha}"))).await
+    }
+
+    /// Whether `head` has commits that `base` has not.
+    pub async fn is_ahead(&self, base: &str, head: &str) -> Result<bool, CallError> {
+        Ok(self.compare(base, head).await?.ahead_by > 0)
+    }
+
+    /// The files that were changed from one commit to another, under their new and their old names.
+    pub async fn changed_since(&self, since: &str, head: &str) -> Result<Vec<String>, CallError> {
+        let files = self.compare(since, head).await?.files;
+        Ok(files
+            .into_iter()
+            .flat_map(|file| [Some(file.filename), file.previous_filename])
+            .flatten()
+            .collect())
+    }
+
+    async fn compare(&self, base: &str, head: &str) -> Result<Comparison, CallError> {
+        self.get(&self.under(&format!("compare/{}...{}", path_segments(base), path_segments(head)))).await
+    }
+
+    pub async fn pull_request(&self, number: u64) -> Result<PullRequest, CallError> {
+        self.get(&self.under(&format!("pulls/{number}"))).await
+    }
+
+    /// The pull requests of a branch of this repository, open and closed, newest first.
+    pub async fn pull_requests_of(&self, branch: &str) -> Result<Vec<PullRequest>, CallError> {
+        let head = format!("{}:{branch}", self.repo.owner());
+        self.list(&self.under(&format!("pulls?state=all&head={}", path_segments(&head)))).await
+    }
+
+    /// Opens a pull request, and only one. One that exists is [`CallError::Invalid`].
+    pub async fn create_pull_request(&self, new: &NewPullRequest<'_>) -> Result<PullRequest, CallError> {
+        let body = json!({
+            "title": new.title, "body": new.body, "head": new.head, "base": new.base,
+            "draft": new.kind == PullRequestKind::Draft,
+        });
+        self.write(Method::POST, &self.under("pulls"), &body, Repeat::Never).await
+    }
+
+    pub async fn edit_pull_request(&self, number: u64, title: &str, body: &str) -> Result<(), CallError> {
+        let route = self.under(&format!("pulls/{number}"));
+        let body = json!({ "title": title, "body": body });
+        self.write::<Value>(Method::PATCH, &route, &body, Repeat::Harmless).await.map(drop)
+    }
+
+    /// Asks a user for a review; who was asked before stays asked.
+    pub async fn request_review(&self, number: u64, login: &str) -> Result<(), CallError> {
+        let route = self.under(&format!("pulls/{number}/requested_reviewers"));
+        let body = json!({ "reviewers": [login] });
+        self.write::<Value>(Method::POST, &route, &body, Repeat::Harmless).await.map(drop)
+    }
+
+    /// The open pull request of our branch, if there is one.
+    pub async fn open_pull_request_of(&self, branch: &str) -> Result<Option<PullRequest>, CallError> {
+        let all = self.pull_requests_of(branch).await?;
+        Ok(all.into_iter().find(|found| found.state == OpenOrClosed::Open))
+    }
+}
+
+/// Percent-encodes everything but the characters that RFC 3986 calls unreserved.
+fn path_segment(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => write!(encoded, "%{byte:02X}").expect("a String takes any text"),
+        }
+        encoded
+    })
+}
+
+/// The same for a path: its slashes stay.
+fn path_segments(text: &str) -> String {
+    text.split('/').map(path_segment).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodes_what_a_route_may_not_hold() {
+        assert_eq!(path_segment("good first issue/ü#?"), "good%20first%20issue%2F%C3%BC%23%3F");
+        assert_eq!(path_segments("ai-agent/issue-7"), "ai-agent/issue-7");
+    }
+}

@@ -1,0 +1,91 @@
+//! A *lease* is the right to go on writing: it is lost with the message, the connection, the time, or on request.
+//!
+//! Every write to the outside asks the lease first, so that two runs of one task overlap by at most one write.
+
+use tokio::sync::watch;
+
+/// See the module's documentation. Clones share their fate.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    lost: watch::Receiver<Option<Lost>>,
+    channel: Option<lapin::Channel>,
+}
+
+/// Ends a lease.
+#[derive(Debug)]
+pub struct Revoker(watch::Sender<Option<Lost>>);
+
+/// Why a lease ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    #[error("the process was asked to end")]
+    Terminated,
+    #[error("the connection to the broker was lost, and the message with it")]
+    Connection,
+    #[error("the time for one run is over")]
+    Deadline,
+}
+
+impl Lease {
+    /// A lease that only its [`Revoker`] ends.
+    pub fn new() -> (Revoker, Self) {
+        let (sender, lost) = watch::channel(None);
+        (Revoker(sender), Self { lost, channel: None })
+    }
+
+    /// Ties the lease to the channel that holds the message.
+    #[must_use]
+    pub fn with_channel(self, channel: lapin::Channel) -> Self {
+        Self { channel: Some(channel), ..self }
+    }
+
+    /// Whether writing may go on. With a channel this is a round trip to the broker: `basic.qos` needs no permission
+    /// and fails on a channel that the broker has closed.
+    pub async fn check(&self) -> Result<(), Lost> {
+        if let Some(lost) = *self.lost.borrow() {
+            return Err(lost);
+        }
+        if let Some(channel) = &self.channel {
+            let options = lapin::options::BasicQosOptions::default();
+            channel.basic_qos(1, options).await.map_err(|_| Lost::Connection)?;
+        }
+        Ok(())
+    }
+
+    /// Returns when the lease is lost.
+    pub async fn lost(&self) -> Lost {
+        let mut lost = self.lost.clone();
+        match lost.wait_for(Option::is_some).await {
+            Ok(found) => found.unwrap_or(Lost::Terminated),
+            // The revoker is gone, so nothing can end the lease any more.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Revoker {
+    /// Ends the lease; the first reason stands.
+    pub fn revoke(&self, why: Lost) {
+        self.0.send_if_modified(|lost| {
+            let first = lost.is_none();
+            lost.get_or_insert(why);
+            first
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_reason_stands_and_reaches_every_clone() {
+        let (revoker, lease) = Lease::new();
+        let other = lease.clone();
+        assert_eq!(lease.check().await, Ok(()));
+        revoker.revoke(Lost::Deadline);
+        revoker.revoke(Lost::Terminated);
+        assert_eq!(lease.check().await, Err(Lost::Deadline));
+        assert_eq!(other.lost().await, Lost::Deadline);
+    }
+}

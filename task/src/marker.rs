@@ -1,0 +1,110 @@
+//! A *marker* is what a comment of ours carries so that a later run knows it: a hidden HTML comment with JSON and a MAC.
+//!
+//! ```text
+//! <!-- ai-agent:status {"task":"…"} 4f0c… -->
+//! ```
+//!
+//! The MAC covers the kind, the repository, the number of the issue or pull request, and the JSON, so that a marker
+//! copied elsewhere, by whoever, is none. Comments of other authors are not even looked at.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::Sha256;
+
+use crate::issue::hex;
+
+const START: &str = "<!-- ai-agent:";
+const END: &str = " -->";
+
+/// The key of the MACs, and where they hold.
+pub struct Marks {
+    key: SecretString,
+    repository: u64,
+}
+
+/// What kinds of comment there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Tells how a run is going.
+    Status,
+    /// Holds a plan.
+    Plan,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Plan => "plan",
+        }
+    }
+}
+
+impl Marks {
+    /// `repository` is GitHub's number, which survives a renaming.
+    pub fn new(key: SecretString, repository: u64) -> Self {
+        Self { key, repository }
+    }
+
+    /// The marker's text for a comment on `thread`, the number of an issue or a pull request.
+    pub fn write(&self, kind: Kind, thread: u64, content: &impl Serialize) -> String {
+        let json = serde_json::to_string(content).expect("a marker's content has a JSON form");
+        // `--` would end the HTML comment; in JSON a hyphen may be written as an escape.
+        let json = json.replace("--", "-\\u002d");
+        let mac = hex(&self.mac(kind, thread, &json).finalize().into_bytes());
+        format!("{START}{} {json} {mac}{END}", kind.name())
+    }
+
+    /// The content of the marker that `body` holds for `thread`, if its MAC is right.
+    pub fn read<T: DeserializeOwned>(&self, kind: Kind, thread: u64, body: &str) -> Option<T> {
+        let start = format!("{START}{} ", kind.name());
+        let (_, rest) = body.rsplit_once(&start)?;
+        let (marker, _) = rest.split_once(END)?;
+        let (json, mac) = marker.rsplit_once(' ')?;
+        let mac = unhex(mac)?;
+        self.mac(kind, thread, json).verify_slice(&mac).ok()?;
+        serde_json::from_str(json).ok()
+    }
+
+    fn mac(&self, kind: Kind, thread: u64, json: &str) -> Hmac<Sha256> {
+        let key = self.key.expose_secret().as_bytes();
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+        mac.update(format!("{}\n{}\n{thread}\n{json}", kind.name(), self.repository).as_bytes());
+        mac
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn marks(key: &str, repository: u64) -> Marks {
+        Marks::new(SecretString::from(key), repository)
+    }
+
+    #[test]
+    fn a_marker_is_read_where_it_was_written_and_nowhere_else() {
+        let content = json!({ "task": "ab--cd-->", "state": "working" });
+        let body = format!("Working on it.\n\n{}", marks("k", 1).write(Kind::Status, 7, &content));
+        assert_eq!(body.matches("-->").count(), 1);
+        let read = |marks: &Marks, kind, thread, body: &str| marks.read::<Value>(kind, thread, body);
+        assert_eq!(read(&marks("k", 1), Kind::Status, 7, &body), Some(content));
+        assert_eq!(read(&marks("K", 1), Kind::Status, 7, &body), None);
+        assert_eq!(read(&marks("k", 2), Kind::Status, 7, &body), None);
+        assert_eq!(read(&marks("k", 1), Kind::Plan, 7, &body), None);
+        assert_eq!(read(&marks("k", 1), Kind::Status, 8, &body), None);
+        assert_eq!(read(&marks("k", 1), Kind::Status, 7, &body.replace("working", "done")), None);
+        assert_eq!(read(&marks("k", 1), Kind::Status, 7, "<!-- ai-agent:status {} zz -->"), None);
+    }
+}

@@ -1,0 +1,333 @@
+//! A *broker* for tests: RabbitMQ itself, on ports and with folders of its own.
+//!
+//! [`Broker::start`] runs the distribution's `rabbitmq-server`. [`Broker::shared`] uses the one that the variable
+//! `TESTS_RABBITMQ` names, as `AMQP_PORT:MANAGEMENT_PORT` on this machine with the user `guest`, and starts one if
+//! it names none. Each test works in a virtual host of its own, set up from the definitions that are deployed.
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail, ensure};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{interval, timeout};
+
+/// The script behind the wrapper that would change to another user.
+const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const CTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
+
+/// Five seconds on an idle machine.
+const START_WITHIN: Duration = Duration::from_mins(2);
+
+/// The password of every user.
+pub const PASSWORD: &str = "for-tests-only";
+
+/// A running RabbitMQ.
+pub struct Broker {
+    amqp: u16,
+    management: u16,
+    http: reqwest::Client,
+    own: Option<Own>,
+}
+
+/// A server that was started here.
+struct Own {
+    folder: TempDir,
+    distribution: u16,
+    control: u16,
+    mapper: u16,
+    /// A shell that leads the server's process group and kills it when its standard input closes: also when this
+    /// process dies without a word.
+    leader: Option<Child>,
+}
+
+/// A virtual host with the queues, users and policies that are deployed.
+pub struct VirtualHost<'a> {
+    broker: &'a Broker,
+    name: String,
+}
+
+impl Broker {
+    /// The broker that is given by the environment, or a new one.
+    pub async fn shared() -> anyhow::Result<Self> {
+        let Ok(ports) = std::env::var("TESTS_RABBITMQ") else { return Self::start().await };
+        let (amqp, management) =
+            ports.split_once(':').context("TESTS_RABBITMQ is not AMQP_PORT:MANAGEMENT_PORT")?;
+        Ok(Self {
+            amqp: amqp.parse().context("TESTS_RABBITMQ")?,
+            management: management.parse().context("TESTS_RABBITMQ")?,
+            http: client(),
+            own: None,
+        })
+    }
+
+    /// A broker of one's own, which may be stopped and hurt.
+    pub async fn start() -> anyhow::Result<Self> {
+        ensure!(
+            Path::new(SERVER).exists(),
+            "{SERVER} is missing: apt-get install --no-install-recommends rabbitmq-server"
+        );
+        let folder = TempDir::with_prefix("rabbitmq-")?;
+        let [amqp, management, distribution, control, mapper] = free_ports()?;
+        let file = |name: &str, text: String| fs::write(folder.path().join(name), text);
+        file(
+            "rabbitmq.conf",
+            format!(
+                "listeners.tcp.1 = 127.0.0.1:{amqp}\n\
+                 management.tcp.ip = 127.0.0.1\n\
+                 management.tcp.port = {management}\n\
+                 vm_memory_high_watermark.absolute = 1GB\n\
+                 disk_free_limit.absolute = 50MB\n"
+            ),
+        )?;
+        file("enabled_plugins", "[rabbitmq_management].\n".to_owned())?;
+        fs::create_dir(folder.path().join("home"))?;
+        let own = Own { folder, distribution, control, mapper, leader: None };
+        let mut broker = Self { amqp, management, http: client(), own: Some(own) };
+        broker.start_again().await?;
+        Ok(broker)
+    }
+
+    /// Starts the server with the folders that it had.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        let own = self.own.as_mut().context("the broker was not started here")?;
+        let log = fs::File::options().create(true).append(true).open(own.folder.path().join("out.log"))?;
+        let script = format!("epmd -address 127.0.0.1 & {SERVER} & read -r _; kill -KILL 0");
+        let mut leader = Command::new("sh");
+        leader.args(["-c", &script]).process_group(0).stdin(Stdio::piped());
+        own.leader = Some(own.environment(&mut leader).stdout(log.try_clone()?).stderr(log).spawn()?);
+        let mut pause = interval(Duration::from_millis(200));
+        let up = timeout(START_WITHIN, async {
+            loop {
+                pause.tick().await;
+                let check = self.api(Method::GET, "health/checks/virtual-hosts", None).await;
+                if check.is_ok() && std::net::TcpStream::connect(("127.0.0.1", self.amqp)).is_ok() {
+                    break;
+                }
+            }
+        });
+        if up.await.is_err() {
+            let own = self.own.as_ref().context("the broker was not started here")?;
+            bail!("RabbitMQ did not start:\n{}", fs::read_to_string(own.folder.path().join("out.log"))?);
+        }
+        Ok(())
+    }
+
+    /// Kills the server.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        self.own.as_mut().context("the broker was not started here")?.stop()
+    }
+
+    /// Freezes or thaws the server with all its connections.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let own = self.own.as_ref().context("the broker was not started here")?;
+        let leader = own.leader.as_ref().context("the broker does not run")?;
+        let name = match signal {
+            Signal::Freeze => "-STOP",
+            Signal::Thaw => "-CONT",
+        };
+        let group = format!("-{}", leader.id());
+        ensure!(
+            Command::new("kill").args([name, "--", &group]).status()?.success(),
+            "the broker cannot be signalled"
+        );
+        Ok(())
+    }
+
+    /// Raises or clears the alarm for memory: publishing connections are blocked while it lasts.
+    pub fn set_memory_alarm(&self, alarm: Alarm) -> anyhow::Result<()> {
+        let own = self.own.as_ref().context("the broker was not started here")?;
+        let limit = match alarm {
+            Alarm::On => "1",
+            Alarm::Off => "1GB",
+        };
+        let mut ctl = Command::new(CTL);
+        ctl.args(["set_vm_memory_high_watermark", "absolute", limit]);
+        let out = own.environment(&mut ctl).output()?;
+        ensure!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        Ok(())
+    }
+
+    /// A new virtual host, set up from the definitions in `k8s/base/rabbitmq`.
+    pub async fn virtual_host(&self) -> anyhow::Result<VirtualHost<'_>> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test-{}-{number}", std::process::id());
+        let overview = self.api(Method::GET, "overview", None).await?;
+        let version = overview["rabbitmq_version"].as_str().context("the broker has no version")?;
+        let old = version.starts_with("3.") && !["3.12.", "3.13."].iter().any(|v| version.starts_with(v));
+        let file = if old { "definitions-3.10.json" } else { "definitions.json" };
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s/base/rabbitmq").join(file);
+        let mut definitions: Value = serde_json::from_slice(&fs::read(path)?)?;
+        definitions["vhosts"][0]["name"] = json!(name);
+        for part in ["permissions", "queues", "policies"] {
+            for entry in definitions[part].as_array_mut().context("the definitions lack a part")? {
+                entry["vhost"] = json!(name);
+            }
+        }
+        for user in definitions["users"].as_array_mut().context("the definitions lack users")? {
+            // As the operator does: the deployed file has no passwords.
+            *user = json!({"name": user["name"], "password": PASSWORD, "tags": ""});
+        }
+        // Queues are declared by whoever imports, who needs to be allowed to.
+        self.api(Method::PUT, &format!("vhosts/{name}"), Some(json!({}))).await?;
+        let all = json!({"configure": ".*", "write": ".*", "read": ".*"});
+        self.api(Method::PUT, &format!("permissions/{name}/guest"), Some(all)).await?;
+        self.api(Method::POST, "definitions", Some(definitions)).await?;
+        Ok(VirtualHost { broker: self, name })
+    }
+
+    /// A virtual host that was made before.
+    pub fn existing(&self, name: String) -> VirtualHost<'_> {
+        VirtualHost { broker: self, name }
+    }
+
+    async fn api(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+        let url = format!("http://127.0.0.1:{}/api/{path}", self.management);
+        let mut request = self.http.request(method, url).basic_auth("guest", Some("guest"));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.with_context(|| format!("asking the broker for {path}"))?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        ensure!(status.is_success(), "the broker answers {status} to {path}: {text}");
+        if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&text)?) }
+    }
+}
+
+/// Whether the broker is short of memory.
+#[derive(Clone, Copy, Debug)]
+pub enum Alarm {
+    On,
+    Off,
+}
+
+/// Whether the server's processes run.
+#[derive(Clone, Copy, Debug)]
+pub enum Signal {
+    Freeze,
+    Thaw,
+}
+
+impl VirtualHost<'_> {
+    /// The name alone, to find it again with [`Broker::existing`] after the broker was stopped.
+    pub fn into_name(self) -> String {
+        self.name
+    }
+
+    /// The address for a user of the deployed definitions.
+    pub fn url(&self, user: &str) -> String {
+        format!("amqp://{user}:{PASSWORD}@127.0.0.1:{}/{}", self.broker.amqp, self.name)
+    }
+
+    /// Takes one message away, as the management API tells it.
+    pub async fn take(&self, queue: &str) -> anyhow::Result<Option<Value>> {
+        let how = json!({"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"});
+        let path = format!("queues/{}/{queue}/get", self.name);
+        let mut messages = self.broker.api(Method::POST, &path, Some(how)).await?;
+        Ok(messages.as_array_mut().context("the broker answers no list")?.pop())
+    }
+
+    pub async fn delete_queue(&self, queue: &str) -> anyhow::Result<()> {
+        self.broker.api(Method::DELETE, &format!("queues/{}/{queue}", self.name), None).await.map(drop)
+    }
+
+    /// Lets the queue of tasks hold no more than `length` messages.
+    pub async fn limit_tasks(&self, length: u32) -> anyhow::Result<()> {
+        let path = format!("policies/{}/agent-tasks", self.name);
+        let mut policy = self.broker.api(Method::GET, &path, None).await?;
+        policy["definition"]["max-length"] = json!(length);
+        self.broker.api(Method::PUT, &path, Some(policy)).await.map(drop)
+    }
+
+    /// Cuts every connection to this virtual host; how many there were.
+    ///
+    /// The management API learns of connections with a delay of seconds: waits for one.
+    pub async fn cut_connections(&self) -> anyhow::Result<usize> {
+        let path = format!("vhosts/{}/connections", self.name);
+        let mut pause = interval(Duration::from_millis(200));
+        let found = timeout(Duration::from_secs(30), async {
+            loop {
+                pause.tick().await;
+                let list = self.broker.api(Method::GET, &path, None).await?;
+                let list = list.as_array().context("the broker answers no list")?.clone();
+                if !list.is_empty() {
+                    return anyhow::Ok(list);
+                }
+            }
+        })
+        .await
+        .context("nobody is connected")??;
+        for connection in &found {
+            let name = connection["name"].as_str().context("a connection has no name")?;
+            // Such as `127.0.0.1:1234 -> 127.0.0.1:5673`.
+            let name = name.replace(' ', "%20").replace('>', "%3E");
+            self.broker.api(Method::DELETE, &format!("connections/{name}"), None).await?;
+        }
+        Ok(found.len())
+    }
+}
+
+impl Own {
+    fn environment<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let at = |name: &str| self.folder.path().join(name);
+        command
+            .env("RABBITMQ_NODENAME", "test@localhost")
+            .env("RABBITMQ_DIST_PORT", self.distribution.to_string())
+            .env("RABBITMQ_CTL_DIST_PORT_MIN", self.control.to_string())
+            .env("RABBITMQ_CTL_DIST_PORT_MAX", self.control.to_string())
+            .env("RABBITMQ_MNESIA_BASE", at("mnesia"))
+            .env("RABBITMQ_LOG_BASE", at("log"))
+            .env("RABBITMQ_CONFIG_FILE", at("rabbitmq.conf"))
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", at("enabled_plugins"))
+            .env("RABBITMQ_PID_FILE", at("pid"))
+            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
+            .env("ERL_EPMD_PORT", self.mapper.to_string())
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            .env("HOME", at("home"))
+    }
+
+    fn stop(&mut self) -> anyhow::Result<()> {
+        if let Some(mut leader) = self.leader.take() {
+            drop(leader.stdin.take());
+            leader.wait().context("waiting for RabbitMQ to end")?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        // Fails only if the server is gone already, and a test is about to end.
+        drop(self.stop());
+    }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(30))
+        .no_proxy()
+        .build()
+        .expect("a client without certificates can be built")
+}
+
+/// Ports that nobody listens on at the moment.
+fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
+    let mut ports = [0; N];
+    let mut held = Vec::new();
+    for port in &mut ports {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}

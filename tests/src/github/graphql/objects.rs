@@ -1,0 +1,306 @@
+//! The objects that queries can reach.
+
+use std::cell::RefCell;
+
+use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedValue};
+use serde_json::{Value, json};
+
+use super::SEPARATOR;
+use super::mutations::mutate;
+use crate::github::auth::Actor;
+use crate::github::present::node_id;
+use crate::github::state::{Account, Issue, Pull, Repo, Stage as PullStage, State};
+use crate::github::store::Oid;
+
+/// What resolving works on.
+pub(super) struct Stage<'s> {
+    pub(super) state: &'s mut State,
+    pub(super) actor: Actor,
+    /// Fields that were asked for and that the stand-in does not play.
+    pub(super) unmodelled: Vec<String>,
+}
+
+type Shared<'r, 's> = &'r RefCell<Stage<'s>>;
+
+/// An object of the answer.
+pub(super) struct Node<'r, 's> {
+    stage: Shared<'r, 's>,
+    what: What,
+}
+
+enum What {
+    Query,
+    Mutation,
+    Repository(usize),
+    /// An object whose fields are all here. Its type stands in `__typename`.
+    Data(Value),
+}
+
+/// A refusal as GitHub types it: `NOT_FOUND`, `FORBIDDEN`, `UNPROCESSABLE`, `STALE_DATA`.
+pub(super) fn refuse(kind: &str, message: &str) -> FieldError {
+    FieldError { message: format!("{kind}{SEPARATOR}{message}") }
+}
+
+impl<'r, 's> Node<'r, 's> {
+    pub(super) fn query(stage: Shared<'r, 's>) -> Self {
+        Self { stage, what: What::Query }
+    }
+
+    pub(super) fn mutation(stage: Shared<'r, 's>) -> Self {
+        Self { stage, what: What::Mutation }
+    }
+
+    fn resolved(&self, value: Value) -> ResolvedValue<'_> {
+        match value {
+            Value::Object(_) if value["__typename"].is_string() => {
+                ResolvedValue::object(Node { stage: self.stage, what: What::Data(value) })
+            }
+            Value::Array(items) => {
+                let items: Vec<_> = items.into_iter().map(|item| self.resolved(item)).collect();
+                ResolvedValue::list(items)
+            }
+            leaf => ResolvedValue::Leaf(serde_json::from_value(leaf).expect("JSON is JSON")),
+        }
+    }
+
+    fn missing(&self, info: &ResolveInfo<'_>) -> FieldError {
+        let field = format!("{}.{}", self.type_name(), info.field_name());
+        self.stage.borrow_mut().unmodelled.push(format!("the stand-in does not play the field {field}"));
+        refuse("UNPROCESSABLE", &format!("{field} is not played"))
+    }
+
+    fn query_field<'a>(
+        &'a self,
+        name: &str,
+        arguments: &Value,
+    ) -> Option<Result<ResolvedValue<'a>, FieldError>> {
+        let stage = self.stage.borrow();
+        let value = match name {
+            "viewer" => {
+                let login = stage.actor.login(stage.state);
+                let user = stage.state.user(&login);
+                json!({
+                    "__typename": "User",
+                    "login": login,
+                    "id": node_id("U", user.map_or(0, |user| user.id)),
+                    "databaseId": user.map(|user| user.id),
+                })
+            }
+            "rateLimit" => json!({
+                "__typename": "RateLimit",
+                "limit": stage.state.rate.limit,
+                "cost": 1,
+                "remaining": stage.state.rate.limit.saturating_sub(stage.state.rate.used),
+                "used": stage.state.rate.used,
+            }),
+            "repository" => {
+                let full_name = format!("{}/{}", text(arguments, "owner"), text(arguments, "name"));
+                let found = stage.state.find(&full_name).or_else(|| stage.state.find_former(&full_name));
+                return Some(
+                    match found.filter(|at| stage.actor.sees(stage.state, &stage.state.repos[*at])) {
+                        Some(at) => {
+                            Ok(ResolvedValue::object(Node { stage: self.stage, what: What::Repository(at) }))
+                        }
+                        None => Err(refuse(
+                            "NOT_FOUND",
+                            &format!("Could not resolve to a Repository with the name '{full_name}'."),
+                        )),
+                    },
+                );
+            }
+            "node" => {
+                let id = text(arguments, "id");
+                match find_pull(stage.state, id) {
+                    Some((at, number)) => show_pull(stage.state, at, number),
+                    None => return Some(Err(unresolved(id))),
+                }
+            }
+            _ => return None,
+        };
+        drop(stage);
+        Some(Ok(self.resolved(value)))
+    }
+
+    fn repository_field<'a>(
+        &'a self,
+        at: usize,
+        name: &str,
+        arguments: &Value,
+    ) -> Option<Result<ResolvedValue<'a>, FieldError>> {
+        let stage = self.stage.borrow();
+        let repo = &stage.state.repos[at];
+        let number = arguments["number"].as_u64().unwrap_or(0);
+        let unknown = |kind: &str| {
+            refuse("NOT_FOUND", &format!("Could not resolve to {kind} with the number of {number}."))
+        };
+        let value = match name {
+            "id" => json!(node_id("R", repo.id)),
+            "databaseId" => json!(repo.id),
+            "name" => json!(repo.name),
+            "nameWithOwner" => json!(repo.full_name()),
+            "isPrivate" => json!(repo.visibility == crate::github::Visibility::Private),
+            "isArchived" => json!(repo.availability == crate::github::Availability::Archived),
+            "defaultBranchRef" => show_reference(repo, &format!("refs/heads/{}", repo.default_branch)),
+            "ref" => {
+                let asked = text(arguments, "qualifiedName");
+                let full =
+                    if asked.starts_with("refs/") { asked.to_owned() } else { format!("refs/heads/{asked}") };
+                show_reference(repo, &full)
+            }
+            "pullRequest" => match repo.issues.get(&number).filter(|issue| issue.pull.is_some()) {
+                Some(_) => show_pull(stage.state, at, number),
+                None => return Some(Err(unknown("a PullRequest"))),
+            },
+            "issue" => match repo.issues.get(&number).filter(|issue| issue.pull.is_none()) {
+                Some(issue) => show_issue(repo, issue),
+                None => return Some(Err(unknown("an Issue"))),
+            },
+            _ => return None,
+        };
+        drop(stage);
+        Some(Ok(self.resolved(value)))
+    }
+}
+
+impl ObjectValue for Node<'_, '_> {
+    fn type_name(&self) -> &str {
+        match &self.what {
+            What::Query => "Query",
+            What::Mutation => "Mutation",
+            What::Repository(_) => "Repository",
+            What::Data(value) => value["__typename"].as_str().unwrap_or_default(),
+        }
+    }
+
+    fn resolve_field<'a>(&'a self, info: &'a ResolveInfo<'a>) -> Result<ResolvedValue<'a>, FieldError> {
+        let name = info.field_name();
+        let arguments = serde_json::to_value(info.arguments()).expect("arguments are JSON");
+        let resolved = match &self.what {
+            What::Query => self.query_field(name, &arguments),
+            What::Repository(at) => self.repository_field(*at, name, &arguments),
+            What::Mutation => {
+                let outcome = mutate(&mut self.stage.borrow_mut(), name, &arguments["input"]);
+                outcome.map(|outcome| outcome.map(|value| self.resolved(value)))
+            }
+            What::Data(value) => value.get(name).map(|field| Ok(self.resolved(field.clone()))),
+        };
+        resolved.unwrap_or_else(|| Err(self.missing(info)))
+    }
+}
+
+fn text<'a>(arguments: &'a Value, name: &str) -> &'a str {
+    arguments[name].as_str().unwrap_or_default()
+}
+
+pub(super) fn unresolved(id: &str) -> FieldError {
+    refuse("NOT_FOUND", &format!("Could not resolve to a node with the global id of '{id}'"))
+}
+
+/// Where the pull request with this node id is.
+pub(super) fn find_pull(state: &State, id: &str) -> Option<(usize, u64)> {
+    let is_it = |issue: &&Issue| issue.pull.as_ref().is_some_and(|pull| node_id("PR", pull.id) == id);
+    state
+        .repos
+        .iter()
+        .enumerate()
+        .find_map(|(at, repo)| repo.issues.values().find(is_it).map(|issue| (at, issue.number)))
+}
+
+pub(super) fn show_pull(state: &State, at: usize, number: u64) -> Value {
+    let repo = &state.repos[at];
+    let issue = &repo.issues[&number];
+    let pull: &Pull = issue.pull.as_ref().expect("a pull request");
+    let state_name = match (pull.merged_at, issue.closed_at) {
+        (Some(_), _) => "MERGED",
+        (None, Some(_)) => "CLOSED",
+        (None, None) => "OPEN",
+    };
+    let author = state.user(&issue.author).map(|user| {
+        let kind = match user.account {
+            Account::Bot => "Bot",
+            Account::Organization => "Organization",
+            Account::User => "User",
+        };
+        json!({ "__typename": kind, "login": user.login, "id": node_id("U", user.id) })
+    });
+    json!({
+        "__typename": "PullRequest",
+        "id": node_id("PR", pull.id),
+        "databaseId": pull.id,
+        "number": number,
+        "title": issue.title,
+        "body": issue.body.clone().unwrap_or_default(),
+        "state": state_name,
+        "isDraft": pull.stage == PullStage::Draft,
+        "merged": pull.merged_at.is_some(),
+        "closed": issue.closed_at.is_some(),
+        "headRefName": pull.head,
+        "headRefOid": pull.head_oid.as_str(),
+        "baseRefName": pull.base,
+        "baseRefOid": pull.base_oid.as_str(),
+        "url": format!("{}/pull/{number}", state.web(repo)),
+        "author": author,
+        "labels": show_labels(issue),
+    })
+}
+
+fn show_issue(repo: &Repo, issue: &Issue) -> Value {
+    json!({
+        "__typename": "Issue",
+        "id": node_id("I", issue.id),
+        "databaseId": issue.id,
+        "number": issue.number,
+        "title": issue.title,
+        "body": issue.body.clone().unwrap_or_default(),
+        "state": if issue.closed_at.is_some() { "CLOSED" } else { "OPEN" },
+        "closed": issue.closed_at.is_some(),
+        "locked": issue.lock == crate::github::Lock::Locked,
+        "labels": show_labels(issue),
+        "repository": { "__typename": "Repository", "id": node_id("R", repo.id), "nameWithOwner": repo.full_name() },
+    })
+}
+
+/// All labels in one page, whatever was asked for: an issue has at most a hundred.
+fn show_labels(issue: &Issue) -> Value {
+    let nodes: Vec<Value> =
+        issue.labels.iter().map(|name| json!({ "__typename": "Label", "name": name })).collect();
+    json!({
+        "__typename": "LabelConnection",
+        "totalCount": nodes.len(),
+        "nodes": nodes,
+        "pageInfo": { "__typename": "PageInfo", "hasNextPage": false, "endCursor": null },
+    })
+}
+
+/// Null where there is no such reference.
+pub(super) fn show_reference(repo: &Repo, name: &str) -> Value {
+    let Some(target) = repo.store.target(name) else { return Value::Null };
+    let (prefix, short) = match name.strip_prefix("refs/heads/") {
+        Some(short) => ("refs/heads/", short),
+        None => ("refs/", name.trim_start_matches("refs/")),
+    };
+    json!({
+        "__typename": "Ref",
+        "id": format!("REF_{}_{name}", repo.id),
+        "name": short,
+        "prefix": prefix,
+        "target": show_commit(repo, &target),
+    })
+}
+
+pub(super) fn show_commit(repo: &Repo, oid: &Oid) -> Value {
+    let message = repo.store.commit(oid).map(|commit| commit.message).unwrap_or_default();
+    let signed = repo.signed.contains(oid);
+    json!({
+        "__typename": "Commit",
+        "id": format!("C_{oid}"),
+        "oid": oid.as_str(),
+        "message": message,
+        "messageHeadline": message.lines().next().unwrap_or_default(),
+        "url": format!("https://stand-in.invalid/{}/commit/{oid}", repo.full_name()),
+        "commitUrl": format!("https://stand-in.invalid/{}/commit/{oid}", repo.full_name()),
+        "signature": signed.then(|| json!({
+            "__typename": "GpgSignature", "isValid": true, "state": "VALID", "wasSignedByGitHub": true,
+        })),
+    })
+}

@@ -1,0 +1,86 @@
+//! Calls about comments on issues and pull requests.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Request, issues};
+use crate::github::auth::Actor;
+use crate::github::reply::{Answer, Reply, check_body, created, error, invalid, not_found, ok};
+use crate::github::scene::Scene;
+use crate::github::state::{Lock, Permission};
+
+pub(super) fn list(scene: &Scene<'_>, request: &Request, number: u64) -> Answer {
+    let since: Option<Timestamp> = request.query("since").and_then(|text| text.parse().ok());
+    let comments = scene.issue(number).comments.iter();
+    let shown: Vec<Value> = comments
+        .filter(|comment| since.is_none_or(|since| comment.updated_at >= since))
+        .map(|comment| scene.state.show_comment(scene.repo(), number, comment))
+        .collect();
+    request.page(scene, shown)
+}
+
+pub(super) fn create(scene: &mut Scene<'_>, request: &Request, number: u64) -> Answer {
+    let body = request.text("body").ok_or_else(|| invalid("IssueComment", "body", "missing_field"))?;
+    if body.trim().is_empty() {
+        return Err(invalid("IssueComment", "body", "missing_field"));
+    }
+    check_body("IssueComment", body)?;
+    if scene.issue(number).lock == Lock::Locked && !may_write(scene, request) {
+        return Err(error(403, "Unable to create comment because issue is locked."));
+    }
+    let actor = request.actor.login(scene.state);
+    let id = scene.comment(&actor, number, body);
+    created(show(scene, id))
+}
+
+pub(super) fn handle_one(scene: &mut Scene<'_>, request: &Request) -> Option<Answer> {
+    let id = match request.number("comment_id") {
+        Ok(id) if scene.repo().issue_of_comment(id).is_some() => id,
+        Ok(_) => return Some(Err(not_found())),
+        Err(refusal) => return Some(Err(refusal)),
+    };
+    Some(match request.operation {
+        "issues/get-comment" => ok(show(scene, id)),
+        "issues/update-comment" => update(scene, request, id),
+        "issues/delete-comment" => {
+            scene.delete_comment(id);
+            Ok(Reply::empty(204))
+        }
+        "reactions/list-for-issue-comment" => {
+            let reactions = scene.comment_mut(id).reactions.clone();
+            request.page(scene, reactions.iter().map(|it| scene.state.show_reaction(it)).collect())
+        }
+        "reactions/create-for-issue-comment" => issues::react(scene, request, |repo| {
+            let mut comments = repo.issues.values_mut().flat_map(|issue| &mut issue.comments);
+            &mut comments.find(|comment| comment.id == id).expect("the comment was found").reactions
+        }),
+        _ => return None,
+    })
+}
+
+fn update(scene: &mut Scene<'_>, request: &Request, id: u64) -> Answer {
+    let body = request.text("body").ok_or_else(|| invalid("IssueComment", "body", "missing_field"))?;
+    check_body("IssueComment", body)?;
+    let actor = request.actor.login(scene.state);
+    let own = scene.comment_mut(id).author == actor;
+    if !own && !may_write(scene, request) {
+        return Err(error(403, "Must have admin rights to Repository."));
+    }
+    scene.edit_comment(id, body);
+    ok(show(scene, id))
+}
+
+fn may_write(scene: &Scene<'_>, request: &Request) -> bool {
+    match &request.actor {
+        Actor::Installation { .. } => true,
+        Actor::User { login } => scene.state.permission(scene.repo(), login) >= Permission::Write,
+        Actor::Anonymous | Actor::App => false,
+    }
+}
+
+fn show(scene: &Scene<'_>, id: u64) -> Value {
+    let repo = scene.repo();
+    let number = repo.issue_of_comment(id).expect("the comment exists");
+    let comment = repo.issues[&number].comments.iter().find(|comment| comment.id == id);
+    scene.state.show_comment(repo, number, comment.expect("the comment exists"))
+}

@@ -1,0 +1,379 @@
+//! A **scene** is one repository in which something happens: what people do on the web page, and what calls do through the interface, are the
+//! same verbs.
+
+use super::state::{
+    Availability, Comment, Event, Feature, Issue, Label, Lock, Permission, Place, Pull, Reaction, Repo,
+    Stage, State, Visibility, What,
+};
+use super::store::{Change, Commit, Oid, Refused, Signature};
+
+/// One repository of the state, with the verbs that change it.
+pub struct Scene<'a> {
+    pub(crate) state: &'a mut State,
+    pub(crate) at: usize,
+}
+
+/// A file as it is to be in the next commit.
+#[derive(Debug, Clone)]
+pub struct File {
+    pub path: String,
+    pub mode: &'static str,
+    pub content: Vec<u8>,
+}
+
+impl State {
+    /// The repository of this full name.
+    pub fn at(&mut self, full_name: &str) -> Scene<'_> {
+        let at = self.find(full_name).unwrap_or_else(|| panic!("there is no repository {full_name}"));
+        Scene { state: self, at }
+    }
+}
+
+impl Scene<'_> {
+    pub fn repo(&self) -> &Repo {
+        &self.state.repos[self.at]
+    }
+
+    pub(crate) fn repo_mut(&mut self) -> &mut Repo {
+        &mut self.state.repos[self.at]
+    }
+
+    pub fn issue(&self, number: u64) -> &Issue {
+        self.repo().issues.get(&number).unwrap_or_else(|| panic!("there is no issue {number}"))
+    }
+
+    pub(crate) fn issue_mut(&mut self, number: u64) -> &mut Issue {
+        self.repo_mut().issues.get_mut(&number).unwrap_or_else(|| panic!("there is no issue {number}"))
+    }
+
+    /// Opens an issue and returns its number.
+    pub fn open(&mut self, author: &str, title: &str, body: Option<&str>) -> u64 {
+        let number = self.repo().issues.keys().last().map_or(1, |last| last + 1);
+        self.open_as(number, author, title, body);
+        number
+    }
+
+    pub(crate) fn open_as(&mut self, number: u64, author: &str, title: &str, body: Option<&str>) {
+        let (id, now) = (self.state.id(), self.state.tick());
+        let issue = Issue {
+            id,
+            number,
+            title: title.to_owned(),
+            body: body.map(str::to_owned),
+            author: author.to_owned(),
+            labels: Vec::new(),
+            assignees: Vec::new(),
+            lock: Lock::Unlocked,
+            comments: Vec::new(),
+            reactions: Vec::new(),
+            events: Vec::new(),
+            created_at: now,
+            updated_at: now,
+            closed_at: None,
+            place: Place::Here,
+            pull: None,
+        };
+        assert!(self.repo_mut().issues.insert(number, issue).is_none(), "number {number} is taken");
+    }
+
+    /// Opens a pull request for a branch that exists and returns its number.
+    pub fn open_pull(&mut self, author: &str, title: &str, head: &str, base: &str) -> u64 {
+        let number = self.open(author, title, None);
+        let id = self.state.id();
+        let tip = |repo: &Repo, name: &str| repo.branch(name).unwrap_or_else(|| panic!("no branch {name}"));
+        let (head_oid, base_oid) = (tip(self.repo(), head), tip(self.repo(), base));
+        let merge_base = self.repo().store.merge_base(&head_oid, &base_oid).unwrap_or(base_oid);
+        self.issue_mut(number).pull = Some(Pull {
+            id,
+            stage: Stage::Ready,
+            head: head.to_owned(),
+            head_oid,
+            base: base.to_owned(),
+            base_oid: merge_base,
+            reviewers: Vec::new(),
+            merged_at: None,
+        });
+        number
+    }
+
+    pub(crate) fn record(&mut self, number: u64, actor: &str, what: What) {
+        let (id, at) = (self.state.id(), self.state.tick());
+        let issue = self.issue_mut(number);
+        issue.updated_at = at;
+        issue.events.push(Event { id, actor: actor.to_owned(), what, at });
+    }
+
+    pub fn retitle(&mut self, actor: &str, number: u64, title: &str) {
+        let from = std::mem::replace(&mut self.issue_mut(number).title, title.to_owned());
+        if from != title {
+            self.record(number, actor, What::Renamed { from, to: title.to_owned() });
+        }
+    }
+
+    pub fn rewrite(&mut self, number: u64, body: &str) {
+        let now = self.state.tick();
+        let issue = self.issue_mut(number);
+        issue.body = Some(body.to_owned());
+        issue.updated_at = now;
+    }
+
+    pub fn close(&mut self, actor: &str, number: u64) {
+        if self.issue(number).closed_at.is_none() {
+            let now = self.state.tick();
+            self.issue_mut(number).closed_at = Some(now);
+            self.record(number, actor, What::Closed);
+        }
+    }
+
+    pub fn reopen(&mut self, actor: &str, number: u64) {
+        if self.issue_mut(number).closed_at.take().is_some() {
+            self.record(number, actor, What::Reopened);
+        }
+    }
+
+    pub fn lock(&mut self, number: u64) {
+        self.issue_mut(number).lock = Lock::Locked;
+    }
+
+    /// Deletes an issue, as an administrator can.
+    pub fn delete(&mut self, number: u64) {
+        self.issue_mut(number).place = Place::Deleted;
+    }
+
+    /// Transfers an issue to another repository, where it gets a new number.
+    pub fn transfer(&mut self, number: u64, target: &str) -> u64 {
+        let Issue { title, body, author, .. } = self.issue(number).clone();
+        let moved = self.state.at(target).open(&author, &title, body.as_deref());
+        self.issue_mut(number).place = Place::Moved { repo: target.to_owned(), number: moved };
+        moved
+    }
+
+    /// Merges a pull request: the base moves to a merge commit.
+    pub fn merge(&mut self, actor: &str, number: u64) {
+        let pull = self.issue(number).pull.clone().expect("a pull request");
+        let base = self.repo().branch(&pull.base).expect("the base branch");
+        let tree = self.repo().store.commit(&pull.head_oid).expect("the head commit").tree;
+        let by = self.signature(actor);
+        let message = format!("Merge pull request #{number} from {}/{}", self.repo().owner, pull.head);
+        let parents = vec![base, pull.head_oid];
+        let commit = Commit { tree, parents, author: by.clone(), committer: by, message };
+        let oid = self.repo().store.write_commit(&commit);
+        self.move_branch(&pull.base, &oid).expect("the base branch can move");
+        let now = self.state.tick();
+        let issue = self.issue_mut(number);
+        issue.closed_at = Some(now);
+        issue.pull.as_mut().expect("a pull request").merged_at = Some(now);
+        self.record(number, actor, What::Closed);
+    }
+
+    /// Writes a comment and returns its id.
+    pub fn comment(&mut self, author: &str, number: u64, body: &str) -> u64 {
+        let (id, now) = (self.state.id(), self.state.tick());
+        self.issue_mut(number).comments.push(Comment {
+            id,
+            author: author.to_owned(),
+            body: body.to_owned(),
+            created_at: now,
+            updated_at: now,
+            reactions: Vec::new(),
+        });
+        self.record(number, author, What::Commented { comment: id });
+        id
+    }
+
+    pub(crate) fn comment_mut(&mut self, id: u64) -> &mut Comment {
+        let comments = self.repo_mut().issues.values_mut().flat_map(|issue| &mut issue.comments);
+        comments
+            .into_iter()
+            .find(|comment| comment.id == id)
+            .unwrap_or_else(|| panic!("there is no comment {id}"))
+    }
+
+    pub fn edit_comment(&mut self, id: u64, body: &str) {
+        let now = self.state.tick();
+        let comment = self.comment_mut(id);
+        body.clone_into(&mut comment.body);
+        comment.updated_at = now;
+    }
+
+    pub fn delete_comment(&mut self, id: u64) {
+        for issue in self.repo_mut().issues.values_mut() {
+            issue.comments.retain(|comment| comment.id != id);
+            issue.events.retain(|event| !matches!(event.what, What::Commented { comment } if comment == id));
+        }
+    }
+
+    /// Makes the label if it does not exist, as GitHub does when one is added to an issue.
+    pub(crate) fn ensure_label(&mut self, name: &str) -> Label {
+        let id = self.state.id();
+        let known = self.repo().labels.values().find(|label| label.name.eq_ignore_ascii_case(name)).cloned();
+        known.unwrap_or_else(|| {
+            let label = Label { id, name: name.to_owned(), color: "ededed".to_owned(), description: None };
+            self.repo_mut().labels.insert(name.to_ascii_lowercase(), label.clone());
+            label
+        })
+    }
+
+    pub fn label(&mut self, actor: &str, number: u64, name: &str) {
+        let name = self.ensure_label(name).name;
+        if !self.issue(number).labels.contains(&name) {
+            self.issue_mut(number).labels.push(name.clone());
+            self.record(number, actor, What::Labeled(name));
+        }
+    }
+
+    pub fn unlabel(&mut self, actor: &str, number: u64, name: &str) {
+        let labels = &mut self.issue_mut(number).labels;
+        if let Some(position) = labels.iter().position(|label| label.eq_ignore_ascii_case(name)) {
+            let name = labels.remove(position);
+            self.record(number, actor, What::Unlabeled(name));
+        }
+    }
+
+    pub fn assign(&mut self, actor: &str, number: u64, login: &str) {
+        if !self.issue(number).assignees.iter().any(|name| name == login) {
+            self.issue_mut(number).assignees.push(login.to_owned());
+            self.record(number, actor, What::Assigned(login.to_owned()));
+        }
+    }
+
+    pub fn unassign(&mut self, actor: &str, number: u64, login: &str) {
+        let assignees = &mut self.issue_mut(number).assignees;
+        if let Some(position) = assignees.iter().position(|name| name == login) {
+            assignees.remove(position);
+            self.record(number, actor, What::Unassigned(login.to_owned()));
+        }
+    }
+
+    pub(crate) fn set_stage(&mut self, actor: &str, number: u64, stage: Stage) {
+        let pull = self.issue_mut(number).pull.as_mut().expect("a pull request");
+        if pull.stage != stage {
+            pull.stage = stage;
+            let what = match stage {
+                Stage::Draft => What::ConvertedToDraft,
+                Stage::Ready => What::ReadyForReview,
+            };
+            self.record(number, actor, what);
+        }
+    }
+
+    pub(crate) fn react(&mut self, author: &str, content: &str) -> Reaction {
+        let (id, created_at) = (self.state.id(), self.state.tick());
+        Reaction { id, author: author.to_owned(), content: content.to_owned(), created_at }
+    }
+
+    /// How commits of this user are signed now.
+    pub(crate) fn signature(&mut self, login: &str) -> Signature {
+        let when = self.state.tick();
+        let id = self.state.user(login).map_or(0, |user| user.id);
+        Signature { name: login.to_owned(), email: format!("{id}+{login}@users.noreply.github.com"), when }
+    }
+
+    /// Commits files to a branch, which is made from the default branch if it does not exist, and returns the commit: what a push by a person does.
+    pub fn push(&mut self, author: &str, branch: &str, message: &str, files: &[File]) -> Oid {
+        let parent = self.repo().branch(branch).or_else(|| self.repo().branch(&self.repo().default_branch));
+        let store = &self.repo().store;
+        let base = parent.as_ref().map(|oid| store.commit(oid).expect("the branch has a commit").tree);
+        let changes: Vec<Change> = files
+            .iter()
+            .map(|file| Change::Put {
+                path: file.path.clone(),
+                mode: file.mode.to_owned(),
+                oid: store.write_blob(&file.content),
+            })
+            .collect();
+        let tree = store.write_tree(base.as_ref(), &changes).expect("the files make a tree");
+        let by = self.signature(author);
+        let parents = parent.into_iter().collect();
+        let commit = Commit { tree, parents, author: by.clone(), committer: by, message: message.to_owned() };
+        let oid = self.repo().store.write_commit(&commit);
+        self.move_branch(branch, &oid).expect("the branch can move");
+        oid
+    }
+
+    /// The same for one text file.
+    pub fn push_file(&mut self, author: &str, branch: &str, path: &str, content: &str) -> Oid {
+        self.push(author, branch, &format!("Update {path}"), &[File::text(path, content)])
+    }
+
+    pub(crate) fn move_branch(&mut self, branch: &str, target: &Oid) -> Result<(), Refused> {
+        let reference = format!("refs/heads/{branch}");
+        self.repo().store.set_reference(&reference, target)?;
+        let now = self.state.tick();
+        self.repo_mut().follow_branches(now);
+        Ok(())
+    }
+
+    /// Makes a branch at the head of another one.
+    pub fn create_branch(&mut self, name: &str, from: &str) {
+        let oid = self.repo().branch(from).unwrap_or_else(|| panic!("there is no branch {from}"));
+        self.move_branch(name, &oid).expect("the branch can be made");
+    }
+
+    pub fn delete_branch(&mut self, name: &str) {
+        let now = self.state.tick();
+        self.repo().store.delete_reference(&format!("refs/heads/{name}"));
+        self.repo_mut().follow_branches(now);
+    }
+
+    /// Makes pushes to this branch fail, as branch protection does.
+    pub fn protect(&mut self, branch: &str) {
+        let repo = self.repo_mut();
+        repo.protected.push(branch.to_owned());
+        repo.store.protect(&repo.protected);
+    }
+
+    /// Makes another existing branch the default.
+    pub fn set_default_branch(&mut self, name: &str) {
+        let repo = self.repo_mut();
+        name.clone_into(&mut repo.default_branch);
+        repo.store.set_head(name);
+    }
+
+    /// Renames or transfers the repository; the old name is answered with a redirect.
+    pub fn rename(&mut self, full_name: &str) {
+        let (owner, name) = full_name.split_once('/').expect("OWNER/NAME");
+        let (owner, name) = (owner.to_owned(), name.to_owned());
+        let repo = self.repo_mut();
+        repo.former_names.push(repo.full_name());
+        (repo.owner, repo.name) = (owner, name);
+    }
+
+    pub fn set_permission(&mut self, login: &str, permission: Permission) {
+        self.repo_mut().permissions.insert(login.to_owned(), permission);
+    }
+
+    pub fn set_visibility(&mut self, visibility: Visibility) {
+        self.repo_mut().visibility = visibility;
+    }
+
+    pub fn set_availability(&mut self, availability: Availability) {
+        self.repo_mut().availability = availability;
+    }
+
+    pub fn set_issues(&mut self, feature: Feature) {
+        self.repo_mut().issues_feature = feature;
+    }
+
+    pub fn set_drafts(&mut self, feature: Feature) {
+        self.repo_mut().drafts_feature = feature;
+    }
+}
+
+impl File {
+    pub fn text(path: &str, content: &str) -> Self {
+        Self { path: path.to_owned(), mode: "100644", content: content.as_bytes().to_vec() }
+    }
+
+    pub fn executable(path: &str, content: &str) -> Self {
+        Self { mode: "100755", ..Self::text(path, content) }
+    }
+
+    pub fn symlink(path: &str, target: &str) -> Self {
+        Self { mode: "120000", ..Self::text(path, target) }
+    }
+
+    pub fn bytes(path: &str, content: &[u8]) -> Self {
+        Self { path: path.to_owned(), mode: "100644", content: content.to_vec() }
+    }
+}
