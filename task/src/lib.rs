@@ -32,6 +32,7 @@ pub mod repo_config;
 pub mod report;
 pub mod run;
 pub mod solve;
+pub mod sweep;
 pub mod terminal;
 pub mod text;
 pub mod workspace;
