@@ -145,7 +145,16 @@ fn a_stranger_gets_one_answer_and_no_run() {
 }
 
 #[test]
-fn a_plan_is_posted_approved_and_carried_out() {
+fn a_plan_is_posted_approved_on_the_pull_request_and_carried_out() {
+    approved_on(2);
+}
+
+#[test]
+fn a_plan_is_posted_approved_on_the_issue_and_carried_out() {
+    approved_on(1);
+}
+
+fn approved_on(thread: u64) {
     let world = hello().issue(
         1,
         "Sensors go offline too early",
@@ -162,10 +171,12 @@ fn a_plan_is_posted_approved_and_carried_out() {
     );
     assert!(text.contains("    labels: ai-help, plan-pending\n"), "{text}");
 
-    let comment = github.now(|state| state.at("octo/hello").comment("dev1", 2, "/approve"));
+    let comment = github.now(|state| state.at("octo/hello").comment("dev1", thread, "/approve"));
     let mut task = wish(&github, "approve", "dev1");
-    task["issue_id"] = 2.into();
-    task["pull_request"] = 2.into();
+    task["issue_id"] = thread.into();
+    if thread == 2 {
+        task["pull_request"] = 2.into();
+    }
     task["comment_id"] = comment.into();
     let done = run(&github, &task, &[]);
     assert_eq!(done.status, Some(0), "{}\n{}", done.stderr, github.journal().summary());

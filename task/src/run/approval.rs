@@ -34,7 +34,16 @@ pub(super) async fn check(desk: &Desk<'_>, config: &Config) -> Result<Approved, 
         return Err(Stop::Ended(Ended::Nothing("the task approves nothing")));
     };
     command_of(desk, comment, |command| command == Command::Approve).await?;
-    let pull = pull_request_of(desk, u64::from(pull_request)).await?;
+    let number = if let Some(number) = pull_request {
+        u64::from(number)
+    } else {
+        let open = desk.github.open_pull_request_of(&desk.branch).await?;
+        open.map(|pull| pull.number).ok_or_else(|| {
+            let next = "Comment `/retry` for a new plan.";
+            Failure::new(Reason::StalePlan, "There is no plan to approve.", next)
+        })?
+    };
+    let pull = pull_request_of(desk, number).await?;
     let posted = find_plan(desk, pull.number).await?.ok_or_else(|| {
         Failure::new(
             Reason::StalePlan,
