@@ -8,6 +8,7 @@ use serde_json::json;
 use shared::task::Task;
 
 use crate::config::Config;
+use crate::explain::{self, ExplainArgs};
 use crate::lease::{Lease, Lost};
 use crate::outcome::{Exit, Failure, Reason};
 use crate::run::settings::RunSettings;
@@ -26,6 +27,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Solve(SolveArgs),
+    Explain(ExplainArgs),
     Run(RunArgs),
 }
 
@@ -44,6 +46,7 @@ struct RunArgs {
 pub fn run(cli: Cli) -> Exit {
     match cli.command {
         Command::Solve(args) => solve(&args),
+        Command::Explain(args) => explain(&args),
         Command::Run(args) => match run_task(&args) {
             Ok(ended) => tell_end(&ended),
             Err(failure) => {
@@ -152,12 +155,24 @@ fn solve(args: &SolveArgs) -> Exit {
     let progress = Progress::on_stderr();
     let solved = runtime.block_on(solve::solve(args, &mut |step| progress.show(&step)));
     progress.finish();
-    let (exit, text) = match solved {
-        Ok(report) if args.json => (Exit::Done, as_json(&report)),
-        Ok(report) => (Exit::Done, report.text(Colour::of_stdout())),
+    give(solved, args.json, |report| report.text(Colour::of_stdout()))
+}
+
+fn explain(args: &ExplainArgs) -> Exit {
+    let progress = Progress::on_stderr();
+    let explained = explain::explain(args, &mut |step| progress.show(&step));
+    progress.finish();
+    give(explained, args.json, |explanation| explanation.text(Colour::of_stdout()))
+}
+
+/// Prints what came of a command, in words or as JSON; a failure is told on standard error as well.
+fn give<T: serde::Serialize>(result: Result<T, Failure>, json: bool, words: impl Fn(&T) -> String) -> Exit {
+    let (exit, text) = match result {
+        Ok(value) if json => (Exit::Done, as_json(&value)),
+        Ok(value) => (Exit::Done, words(&value)),
         Err(failure) => {
             let exit = failure.reason.exit();
-            let text = if args.json {
+            let text = if json {
                 as_json(&json!({ "outcome": "failed", "failure": failure }))
             } else {
                 String::new()

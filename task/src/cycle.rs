@@ -139,6 +139,13 @@ impl Kept {
 }
 
 impl Cycle<'_> {
+    /// What a change at once would be given to read; no model is asked.
+    pub fn look(mut self) -> Result<(Context, Times), Failure> {
+        let mut times = Times::default();
+        let context = self.read(Goal::Edit, &mut times)?;
+        Ok((context, times))
+    }
+
     /// Edits that resolve the issue, or carry out an approved plan.
     pub async fn solve(mut self, plan: Option<&str>) -> Result<Solution, Failure> {
         let goal = plan.map_or(Goal::Edit, |plan| Goal::Execute { plan });
@@ -207,7 +214,7 @@ impl Cycle<'_> {
     }
 
     /// Tokens for files: what is configured, if the model's window holds as much beside everything else.
-    fn room(&self) -> u32 {
+    pub fn room(&self) -> u32 {
         let taken = self.llm.max_output_tokens().saturating_add(FRAME_TOKENS);
         let window = self.llm.context_window().saturating_sub(taken);
         // Half of the window stays free for files that are asked for, and for the correction.

@@ -9,6 +9,7 @@ pub mod config;
 pub mod context;
 pub mod cycle;
 pub mod edits;
+pub mod explain;
 pub mod github;
 pub mod issue;
 pub mod language;
