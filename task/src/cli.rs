@@ -1,6 +1,6 @@
 //! The *command line*: what `task` can be asked to do, and how each answer reaches the one who asked.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -14,6 +14,8 @@ use crate::outcome::{Exit, Failure, Reason};
 use crate::run::settings::RunSettings;
 use crate::run::{Attempt, Ended};
 use crate::solve::{self, SolveArgs};
+use crate::sweep::settings::SweepSettings;
+use crate::sweep::{self, Finding, SweepArgs, Swept};
 use crate::terminal::{self, Colour, Progress};
 
 /// An autonomous coding agent: one issue in, one checked change out.
@@ -29,6 +31,7 @@ enum Command {
     Solve(SolveArgs),
     Explain(ExplainArgs),
     Run(RunArgs),
+    Sweep(SweepArgs),
 }
 
 /// Do one task on GitHub: what the queue delivers, given by hand.
@@ -49,6 +52,13 @@ pub fn run(cli: Cli) -> Exit {
         Command::Explain(args) => explain(&args),
         Command::Run(args) => match run_task(&args) {
             Ok(ended) => tell_end(&ended),
+            Err(failure) => {
+                tell(&failure);
+                failure.reason.exit()
+            }
+        },
+        Command::Sweep(args) => match sweep(args) {
+            Ok(swept) => tell_swept(&swept),
             Err(failure) => {
                 tell(&failure);
                 failure.reason.exit()
@@ -82,6 +92,58 @@ fn run_task(args: &RunArgs) -> Result<Ended, Failure> {
         }
         ended.await
     }))
+}
+
+fn sweep(args: SweepArgs) -> Result<Swept, Failure> {
+    let usage =
+        |what: String| Failure::new(Reason::Usage, what, "Correct the setting and run the command again.");
+    let get = |name: &str| std::env::var(name).ok();
+    let read = |path: &str| std::fs::read_to_string(path);
+    shared::telemetry::init().map_err(|error| usage(error.to_string()))?;
+    let run = RunSettings::from_env(get, read).map_err(|error| usage(error.to_string()))?;
+    let settings =
+        SweepSettings::from_env(&run.hosts, get, read).map_err(|error| usage(error.to_string()))?;
+    let unavailable = |what: String| Failure::new(Reason::Unavailable, what, "");
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| unavailable("the provider of TLS was chosen before".to_owned()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| unavailable(error.to_string()))?;
+    let mut lines = std::io::stdout().lock();
+    let mut unwritten = None;
+    let swept = runtime.block_on(async {
+        let (revoker, lease) = Lease::new();
+        let mut show = |finding: &Finding| {
+            let line = terminal::visible(&finding.to_string()).into_owned();
+            unwritten = unwritten.take().or(writeln!(lines, "{line}").err());
+        };
+        let swept = sweep::sweep(&run, &settings, args.hand(), &lease, &mut show);
+        tokio::pin!(swept);
+        tokio::select! {
+            swept = &mut swept => return swept,
+            () = terminated() => revoker.revoke(Lost::Terminated),
+            () = tokio::time::sleep(sweep::WITHIN) => revoker.revoke(Lost::Deadline),
+        }
+        swept.await
+    });
+    match unwritten {
+        Some(error) => Err(unavailable(format!("what was found cannot be written: {error}"))),
+        None => Ok(swept),
+    }
+}
+
+fn tell_swept(swept: &Swept) -> Exit {
+    match swept {
+        Swept::Whole => Exit::Done,
+        Swept::InPart(why) => {
+            terminal::eprint_line(&format!("error: {}", terminal::visible(why)));
+            Exit::Passing
+        }
+        Swept::Lost(lost) => {
+            terminal::eprint_line(&format!("error: {lost}; the next sweep goes on"));
+            Exit::Terminated
+        }
+    }
 }
 
 fn read_task(source: Option<&Path>) -> std::io::Result<Vec<u8>> {

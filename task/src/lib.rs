@@ -33,6 +33,7 @@ pub mod repo_config;
 pub mod report;
 pub mod run;
 pub mod solve;
+pub mod sweep;
 pub mod terminal;
 pub mod text;
 pub mod workspace;

@@ -211,6 +211,13 @@ pub enum Alarm {
     Off,
 }
 
+/// Why a task is to become a dead letter.
+#[derive(Clone, Copy, Debug)]
+pub enum Cause {
+    Rejected,
+    DeliveryLimit,
+}
+
 /// Whether the server's processes run.
 #[derive(Clone, Copy, Debug)]
 pub enum Signal {
@@ -235,6 +242,48 @@ impl VirtualHost<'_> {
         let path = format!("queues/{}/{queue}/get", self.name);
         let mut messages = self.broker.api(Method::POST, &path, Some(how)).await?;
         Ok(messages.as_array_mut().context("the broker answers no list")?.pop())
+    }
+
+    /// Puts a message into a queue, as a program would that publishes carelessly.
+    pub async fn put(&self, queue: &str, payload: &str) -> anyhow::Result<()> {
+        let message = json!({
+            "properties": {"delivery_mode": 2}, "routing_key": queue, "payload": payload, "payload_encoding": "string",
+        });
+        let path = format!("exchanges/{}/amq.default/publish", self.name);
+        let answer = self.broker.api(Method::POST, &path, Some(message)).await?;
+        ensure!(answer["routed"] == true, "nobody keeps the message");
+        Ok(())
+    }
+
+    /// Makes a task a dead letter: returns when it has arrived there.
+    pub async fn bury(&self, payload: &str, cause: Cause) -> anyhow::Result<()> {
+        self.put("agent-tasks", payload).await?;
+        let (mode, times) = match cause {
+            Cause::Rejected => ("reject_requeue_false", 1),
+            // One more than the limit of the policy.
+            Cause::DeliveryLimit => ("reject_requeue_true", 3),
+        };
+        for _ in 0..times {
+            self.next("agent-tasks", mode).await?;
+        }
+        self.next("agent-tasks.dlq", "reject_requeue_true").await.map(drop)
+    }
+
+    /// Waits for a message and answers it as `mode` says, by the words of the management API.
+    async fn next(&self, queue: &str, mode: &str) -> anyhow::Result<Value> {
+        let how = json!({"count": 1, "ackmode": mode, "encoding": "auto"});
+        let path = format!("queues/{}/{queue}/get", self.name);
+        let mut pause = interval(Duration::from_millis(50));
+        let found = timeout(Duration::from_secs(30), async {
+            loop {
+                pause.tick().await;
+                let mut messages = self.broker.api(Method::POST, &path, Some(how.clone())).await?;
+                if let Some(message) = messages.as_array_mut().context("the broker answers no list")?.pop() {
+                    return anyhow::Ok(message);
+                }
+            }
+        });
+        found.await.with_context(|| format!("nothing arrives in {queue}"))?
     }
 
     pub async fn delete_queue(&self, queue: &str) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use super::claim::Claim;
 use super::settings::RunSettings;
 use super::{Attempt, Stop};
 use crate::comment;
-use crate::github::model::{Comment, Issue as GitHubIssue, OpenOrClosed, Repository};
+use crate::github::model::{Comment, Issue as GitHubIssue, OpenOrClosed, PullRequest, Repository};
 use crate::github::{CallError, GitHub, Identity, Permission, Session};
 use crate::marker::{Kind, Marks};
 use crate::outbound::Gate;
@@ -39,17 +39,17 @@ pub(super) struct Desk<'a> {
 
 /// What the marker of a status comment says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Status {
-    pub(super) task: String,
-    pub(super) phase: Phase,
-    pub(super) since: Timestamp,
+pub(crate) struct Status {
+    pub(crate) task: String,
+    pub(crate) phase: Phase,
+    pub(crate) since: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) proposal: Option<Proposal>,
+    pub(crate) proposal: Option<Proposal>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     Working,
     /// Interrupted; another attempt follows.
     Waiting,
@@ -58,19 +58,19 @@ pub(super) enum Phase {
 
 /// What the model proposed, in our words, as it goes into the commit and the pull request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Proposal {
-    pub(super) title: String,
-    pub(super) body: String,
-    pub(super) bill: String,
+pub(crate) struct Proposal {
+    pub(crate) title: String,
+    pub(crate) body: String,
+    pub(crate) bill: String,
     /// The comment that holds the plan, without its marker, and what the marker binds; for a plan only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) plan: Option<PlanComment>,
+    pub(crate) plan: Option<PlanComment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct PlanComment {
-    pub(super) text: String,
-    pub(super) binding: crate::plan::Binding,
+pub(crate) struct PlanComment {
+    pub(crate) text: String,
+    pub(crate) binding: crate::plan::Binding,
 }
 
 impl Status {
@@ -85,7 +85,7 @@ impl Status {
 }
 
 /// Our own status comments of a thread, oldest first.
-pub(super) fn find_status(
+pub(crate) fn find_status(
     marks: &Marks,
     identity: &Identity,
     thread: u64,
@@ -105,7 +105,7 @@ fn ours<'c>(identity: &Identity, comments: &'c [Comment]) -> impl Iterator<Item 
 }
 
 /// A status comment with its marker.
-pub(super) fn with_status(marks: &Marks, thread: u64, text: &str, status: &Status) -> String {
+pub(crate) fn with_status(marks: &Marks, thread: u64, text: &str, status: &Status) -> String {
     format!("{text}\n\n{}", marks.write(Kind::Status, thread, status))
 }
 
@@ -312,11 +312,16 @@ async fn issue_of(github: &GitHub, thread: u64) -> Result<GitHubIssue, Stop> {
         return Ok(issue);
     }
     let pull = github.pull_request(thread).await?;
-    if let Some(number) = pull.head.branch.strip_prefix(BRANCHES).and_then(|number| number.parse().ok()) {
+    if let Some(number) = issue_behind(&pull) {
         return Ok(github.issue(number).await?);
     }
     let what = format!("#{thread} is a pull request, and none of the agent's");
     Err(Failure::new(Reason::Usage, what, "").into())
+}
+
+/// The number of the issue that a pull request of ours is for, by its branch.
+pub(crate) fn issue_behind(pull: &PullRequest) -> Option<u64> {
+    pull.head.branch.strip_prefix(BRANCHES)?.parse().ok()
 }
 
 fn capitalise(text: &str) -> String {
