@@ -1,5 +1,7 @@
 //! The *desk* is where a run writes to its author: one status comment for a task, and the labels of the issue.
 
+use std::sync::{Mutex, PoisonError};
+
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,8 @@ pub(super) struct Desk<'a> {
     pub(super) gate: Gate,
     /// `ai-agent/issue-N`
     pub(super) branch: String,
+    /// What this run made of its status comment, which `comments` does not show.
+    said: Mutex<Option<(u64, Status)>>,
 }
 
 /// What the marker of a status comment says.
@@ -134,6 +138,7 @@ impl<'a> Desk<'a> {
             repository,
             issue,
             comments,
+            said: Mutex::new(None),
         };
         if desk.issue.state == OpenOrClosed::Closed {
             let what = "The issue is closed.";
@@ -168,13 +173,23 @@ impl<'a> Desk<'a> {
         find_status(&self.marks, self.identity, self.thread(), &self.comments)
     }
 
+    /// The status comment of this task as it is now.
     fn own_status(&self) -> Option<(u64, Status)> {
+        if let Some(said) = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Some(said);
+        }
         let id = self.task.id.to_string();
         self.statuses().into_iter().find(|(_, status)| status.task == id)
     }
 
     /// Writes the status comment, which is made only once: if the answer to making it is lost, it is looked for.
     async fn say(&self, known: Option<u64>, text: &str, status: &Status) -> Result<u64, CallError> {
+        let id = self.write_status(known, text, status).await?;
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, status.clone()));
+        Ok(id)
+    }
+
+    async fn write_status(&self, known: Option<u64>, text: &str, status: &Status) -> Result<u64, CallError> {
         let thread = self.thread();
         let body = with_status(&self.marks, thread, self.gate.body(text).as_str(), status);
         let mut id = known.or_else(|| self.own_status().map(|(id, _)| id));
