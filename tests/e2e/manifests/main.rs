@@ -4,9 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
 mod agreement;
+mod github_app;
 mod keda;
 mod policy;
 mod render;
 mod schema;
+mod scripts;
 mod supply_chain;
 mod workload;

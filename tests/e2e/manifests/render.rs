@@ -62,7 +62,7 @@ fn template() -> Command {
     helm
 }
 
-fn kubectl() -> Command {
+pub(crate) fn kubectl() -> Command {
     tool("KUBECTL", "kubectl")
 }
 
@@ -78,7 +78,8 @@ fn tool(variable: &str, name: &str) -> Command {
     Command::new(program)
 }
 
-fn run(command: &mut Command) -> String {
+/// What the program prints.
+pub(crate) fn run(command: &mut Command) -> String {
     let output = command
         .env_remove("KUBECONFIG")
         .output()
