@@ -7,7 +7,7 @@
 mod approval;
 mod claim;
 mod conversation;
-mod desk;
+pub(crate) mod desk;
 pub(crate) mod publish;
 pub mod settings;
 

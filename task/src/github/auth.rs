@@ -166,7 +166,7 @@ async fn mint(login: &Login<'_>, app: u64, key: &SecretString) -> Result<SecretS
     Ok(SecretString::from(minted.token))
 }
 
-fn jwt_key(pem: &SecretString) -> Result<jsonwebtoken::EncodingKey, CallError> {
+pub(super) fn jwt_key(pem: &SecretString) -> Result<jsonwebtoken::EncodingKey, CallError> {
     jsonwebtoken::EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes()).map_err(|_| {
         CallError::Unauthorized {
             call: "log in".to_owned(),
@@ -177,7 +177,7 @@ fn jwt_key(pem: &SecretString) -> Result<jsonwebtoken::EncodingKey, CallError> {
 
 /// Neither octocrab's retries nor its redirects are compiled in: the first repeat writes without a pause, and both are
 /// decided here.
-fn builder(
+pub(super) fn builder(
     api: &str,
     timeout: Duration,
 ) -> Result<
@@ -198,6 +198,6 @@ fn builder(
         .map_err(|error| unusable(&error))
 }
 
-fn unusable(error: &dyn std::error::Error) -> CallError {
+pub(super) fn unusable(error: &dyn std::error::Error) -> CallError {
     CallError::Unexpected { call: "set up the client".to_owned(), why: super::chain(error) }
 }

@@ -48,6 +48,7 @@ pub struct Issue {
     pub pull_request: Option<serde::de::IgnoredAny>,
     pub html_url: String,
     pub comments: u64,
+    pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 

@@ -1,5 +1,7 @@
 //! The *desk* is where a run writes to its author: one status comment for a task, and the labels of the issue.
 
+use std::sync::{Mutex, PoisonError};
+
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,7 @@ use super::claim::Claim;
 use super::settings::RunSettings;
 use super::{Attempt, Stop};
 use crate::comment;
-use crate::github::model::{Comment, Issue as GitHubIssue, OpenOrClosed, Repository};
+use crate::github::model::{Comment, Issue as GitHubIssue, OpenOrClosed, PullRequest, Repository};
 use crate::github::{CallError, GitHub, Identity, Permission, Session};
 use crate::marker::{Kind, Marks};
 use crate::outbound::Gate;
@@ -35,21 +37,23 @@ pub(super) struct Desk<'a> {
     pub(super) gate: Gate,
     /// `ai-agent/issue-N`
     pub(super) branch: String,
+    /// What this run made of its status comment, which `comments` does not show.
+    said: Mutex<Option<(u64, Status)>>,
 }
 
 /// What the marker of a status comment says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Status {
-    pub(super) task: String,
-    pub(super) phase: Phase,
-    pub(super) since: Timestamp,
+pub(crate) struct Status {
+    pub(crate) task: String,
+    pub(crate) phase: Phase,
+    pub(crate) since: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) proposal: Option<Proposal>,
+    pub(crate) proposal: Option<Proposal>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     Working,
     /// Interrupted; another attempt follows.
     Waiting,
@@ -58,19 +62,19 @@ pub(super) enum Phase {
 
 /// What the model proposed, in our words, as it goes into the commit and the pull request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Proposal {
-    pub(super) title: String,
-    pub(super) body: String,
-    pub(super) bill: String,
+pub(crate) struct Proposal {
+    pub(crate) title: String,
+    pub(crate) body: String,
+    pub(crate) bill: String,
     /// The comment that holds the plan, without its marker, and what the marker binds; for a plan only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) plan: Option<PlanComment>,
+    pub(crate) plan: Option<PlanComment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct PlanComment {
-    pub(super) text: String,
-    pub(super) binding: crate::plan::Binding,
+pub(crate) struct PlanComment {
+    pub(crate) text: String,
+    pub(crate) binding: crate::plan::Binding,
 }
 
 impl Status {
@@ -85,7 +89,7 @@ impl Status {
 }
 
 /// Our own status comments of a thread, oldest first.
-pub(super) fn find_status(
+pub(crate) fn find_status(
     marks: &Marks,
     identity: &Identity,
     thread: u64,
@@ -105,7 +109,7 @@ fn ours<'c>(identity: &Identity, comments: &'c [Comment]) -> impl Iterator<Item 
 }
 
 /// A status comment with its marker.
-pub(super) fn with_status(marks: &Marks, thread: u64, text: &str, status: &Status) -> String {
+pub(crate) fn with_status(marks: &Marks, thread: u64, text: &str, status: &Status) -> String {
     format!("{text}\n\n{}", marks.write(Kind::Status, thread, status))
 }
 
@@ -134,6 +138,7 @@ impl<'a> Desk<'a> {
             repository,
             issue,
             comments,
+            said: Mutex::new(None),
         };
         if desk.issue.state == OpenOrClosed::Closed {
             let what = "The issue is closed.";
@@ -168,13 +173,23 @@ impl<'a> Desk<'a> {
         find_status(&self.marks, self.identity, self.thread(), &self.comments)
     }
 
+    /// The status comment of this task as it is now.
     fn own_status(&self) -> Option<(u64, Status)> {
+        if let Some(said) = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Some(said);
+        }
         let id = self.task.id.to_string();
         self.statuses().into_iter().find(|(_, status)| status.task == id)
     }
 
     /// Writes the status comment, which is made only once: if the answer to making it is lost, it is looked for.
     async fn say(&self, known: Option<u64>, text: &str, status: &Status) -> Result<u64, CallError> {
+        let id = self.write_status(known, text, status).await?;
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, status.clone()));
+        Ok(id)
+    }
+
+    async fn write_status(&self, known: Option<u64>, text: &str, status: &Status) -> Result<u64, CallError> {
         let thread = self.thread();
         let body = with_status(&self.marks, thread, self.gate.body(text).as_str(), status);
         let mut id = known.or_else(|| self.own_status().map(|(id, _)| id));
@@ -312,11 +327,16 @@ async fn issue_of(github: &GitHub, thread: u64) -> Result<GitHubIssue, Stop> {
         return Ok(issue);
     }
     let pull = github.pull_request(thread).await?;
-    if let Some(number) = pull.head.branch.strip_prefix(BRANCHES).and_then(|number| number.parse().ok()) {
+    if let Some(number) = issue_behind(&pull) {
         return Ok(github.issue(number).await?);
     }
     let what = format!("#{thread} is a pull request, and none of the agent's");
     Err(Failure::new(Reason::Usage, what, "").into())
+}
+
+/// The number of the issue that a pull request of ours is for, by its branch.
+pub(crate) fn issue_behind(pull: &PullRequest) -> Option<u64> {
+    pull.head.branch.strip_prefix(BRANCHES)?.parse().ok()
 }
 
 fn capitalise(text: &str) -> String {

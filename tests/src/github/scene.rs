@@ -69,6 +69,7 @@ impl Scene<'_> {
             events: Vec::new(),
             created_at: now,
             updated_at: now,
+            edited_at: None,
             closed_at: None,
             place: Place::Here,
             pull: None,
@@ -115,6 +116,7 @@ impl Scene<'_> {
         let issue = self.issue_mut(number);
         issue.body = Some(body.to_owned());
         issue.updated_at = now;
+        issue.edited_at = Some(now);
     }
 
     pub fn close(&mut self, actor: &str, number: u64) {
