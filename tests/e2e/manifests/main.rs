@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
 mod agreement;
+mod configuration;
 mod github_app;
 mod keda;
 mod policy;
