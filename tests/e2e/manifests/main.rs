@@ -5,6 +5,7 @@
 
 mod agreement;
 mod configuration;
+mod documentation;
 mod github_app;
 mod keda;
 mod policy;
