@@ -40,7 +40,7 @@ fn tables(source: &str) -> String {
         let default =
             if default.is_empty() || default.contains(' ') { default } else { format!("`{default}`") };
         let meaning = field("meaning").replace('|', "\\|");
-        table.push_str(&format!("| {} | {default} | {meaning} |\n", names.join(", ")));
+        table.extend(["| ", &names.join(", "), " | ", &default, " | ", &meaning, " |\n"]);
     }
     table
 }
@@ -52,7 +52,7 @@ fn generated(document: &str) -> String {
     while let Some((before, after)) = rest.split_once("<!-- from ") {
         let (source, after) = after.split_once(" -->\n").unwrap();
         let (_, after) = after.split_once("<!-- end -->").unwrap();
-        out.push_str(&format!("{before}<!-- from {source} -->\n{}<!-- end -->", tables(&read(source))));
+        out.extend([before, "<!-- from ", source, " -->\n", &tables(&read(source)), "<!-- end -->"]);
         rest = after;
     }
     out + rest
@@ -83,7 +83,7 @@ fn sources(folder: &Path, text: &mut String) {
 }
 
 /// Names as variables have them, between the given marks.
-fn names<'a>(text: &'a str, mark: char) -> BTreeSet<&'a str> {
+fn names(text: &str, mark: char) -> BTreeSet<&str> {
     let is_name = |word: &&str| {
         word.contains('_')
             && word.starts_with(|first: char| first.is_ascii_uppercase())
