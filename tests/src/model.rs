@@ -194,6 +194,11 @@ impl ScriptedModel {
         }
     }
 
+    /// The requests so far.
+    pub fn requests(&self) -> Vec<Request> {
+        lock(&self.journal).requests.clone()
+    }
+
     /// Stops, panics if a request was wrong or the script was not played to its end, and returns the requests.
     pub fn finish(self) -> Vec<Request> {
         self.server.abort();
