@@ -157,8 +157,9 @@ impl<'a> Desk<'a> {
         let comments = github.comments(number, None).await?;
         let thread = u64::from(task.issue);
         let pull_request = match task.mode {
-            Mode::Approve { pull_request, .. } => Some(u64::from(pull_request)),
-            Mode::Revise { pull_request, .. } => pull_request.map(u64::from),
+            Mode::Approve { pull_request, .. } | Mode::Revise { pull_request, .. } => {
+                pull_request.map(u64::from)
+            }
             _ => None,
         };
         Ok(Self {

@@ -130,7 +130,7 @@ impl Story {
         let mut task = wish(&self.github, mode, user);
         task["issue_id"] = thread.into();
         task["comment_id"] = comment.into();
-        if thread != 1 || mode == "approve" {
+        if thread != 1 {
             task["pull_request"] = 2.into();
         }
         task

@@ -95,6 +95,13 @@ const PLANNED: &str = "**A plan waits for you**: #2.\n\nopenai:scripted, 1 call,
 const CASES: &[Case] = &[
     Case { name: "nothing happened", happen: command, status: 0, answer: DONE, labels: "ai-done ai-help" },
     Case {
+        name: "the command stands on the issue",
+        happen: |story| story.command("approve", "dev1", 1, "/approve"),
+        status: 0,
+        answer: DONE,
+        labels: "ai-done ai-help",
+    },
+    Case {
         name: "the base moved elsewhere",
         happen: |story| {
             story.github.now(|state| state.at(REPO).push_file("dev1", "main", "other.txt", "new\n"));
