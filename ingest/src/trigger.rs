@@ -23,18 +23,15 @@
 
 use std::num::NonZeroU64;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use shared::{
     command::Command,
     repo::{HostPolicy, Repo, RepoError},
-    task::{Comment, DeliveryId, IssueDigest, Mode, Origin as IdOrigin, Task, TaskId},
+    task::{self, Comment, DeliveryId, IssueDigest, Mode, Origin as IdOrigin, Task, TaskId},
     user::Login,
 };
 
 use crate::event::{Account, Event, IssueAction, Origin, RepositoryState, Thread, ThreadKind, ThreadState};
-
-/// What happens to an issue this soon after its creation was asked for with the creation.
-const CREATION: SignedDuration = SignedDuration::from_secs(10);
 
 /// What the operator calls things.
 #[derive(Clone, Debug)]
@@ -194,15 +191,7 @@ fn wished<'a>(
     }
     let person = person(issue, origin, rules)?;
     let mode = mode_of(issue, rules)?;
-    let created = issue
-        .created_at
-        .zip(issue.updated_at)
-        .filter(|(created, updated)| updated.duration_since(*created).abs() <= CREATION);
-    let event = match (created, issue.updated_at) {
-        (Some((created, _)), _) => format!("created {created}"),
-        (None, Some(updated)) => format!("wished {updated}"),
-        (None, None) => "wished".to_owned(),
-    };
+    let event = task::wish(issue.created_at, issue.updated_at);
     Ok(Ask { thread: issue, origin, person, mode, event, at: issue.updated_at })
 }
 

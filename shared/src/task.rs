@@ -19,7 +19,7 @@
 
 use std::{fmt, num::NonZeroU64};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -34,6 +34,10 @@ pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
 /// Longest id of a delivery in characters; GitHub's are GUIDs of 36.
 const MAX_DELIVERY_ID: usize = 64;
+
+/// What happens to an issue this soon after its creation was asked for with the creation: GitHub sends an event for
+/// each label and assignee that an issue is opened with.
+const CREATION: SignedDuration = SignedDuration::from_secs(10);
 
 /// One request for one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +141,21 @@ impl fmt::Display for TaskId {
 impl fmt::Debug for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         hex::write(f, &self.0)
+    }
+}
+
+/// The [`Origin::event`] of a wish that an issue's label or assignee expresses, by when the issue was created and when
+/// the wish was made.
+///
+/// All events of an issue's creation are one wish, and so are a webhook and a look at the issue that finds the same
+/// label: both know the same two times.
+pub fn wish(created: Option<Timestamp>, wished: Option<Timestamp>) -> String {
+    match (created, wished) {
+        (Some(created), Some(wished)) if wished.duration_since(created).abs() <= CREATION => {
+            format!("created {created}")
+        }
+        (_, Some(wished)) => format!("wished {wished}"),
+        (_, None) => "wished".to_owned(),
     }
 }
 

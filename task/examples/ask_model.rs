@@ -14,6 +14,7 @@ use anyhow::Context;
 use task::ask::{Ask, Goal};
 use task::context::tokens::estimate;
 use task::llm::{Ceiling, Ledger, Llm, LlmConfig, Message, ModelSpec, Progress, Prompt, Role};
+use task::protect::Protection;
 use task::read_set::ReadSet;
 
 const SYSTEM: &str = "Answer briefly.";
@@ -35,7 +36,7 @@ async fn main() -> anyhow::Result<()> {
         messages: &[Message { role: Role::User, text: question }],
         max_output_tokens: llm.max_output_tokens(),
         estimated_tokens,
-        ask: &Ask { goal: Goal::Edit, title: "", body: "", read: &read },
+        ask: &Ask { goal: Goal::Edit, title: "", body: "", read: &read, protection: &Protection::default() },
     };
     let reply = llm
         .complete(&prompt, &mut ledger, |progress| match progress {

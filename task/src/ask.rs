@@ -2,6 +2,7 @@
 //!
 //! `prompt` renders it for the models that read text; the built-in provider reads it as it is.
 
+use crate::protect::Protection;
 use crate::read_set::ReadSet;
 
 /// What the answer has to be.
@@ -26,4 +27,6 @@ pub struct Ask<'a> {
     /// The body, cleaned, Markdown.
     pub body: &'a str,
     pub read: &'a ReadSet,
+    /// What an answer may not touch; it is looked at again when the answer is resolved.
+    pub protection: &'a Protection,
 }

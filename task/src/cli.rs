@@ -1,32 +1,46 @@
 //! The *command line*: what `task` can be asked to do, and how each answer reaches the one who asked.
 
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use serde_json::json;
 use shared::task::Task;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::config::Config;
+use crate::delivery::{self, settings::Settings as DeliverySettings};
+use crate::explain::{self, ExplainArgs};
 use crate::lease::{Lease, Lost};
 use crate::outcome::{Exit, Failure, Reason};
+use crate::probe;
 use crate::run::settings::RunSettings;
 use crate::run::{Attempt, Ended};
 use crate::solve::{self, SolveArgs};
+use crate::sweep::settings::SweepSettings;
+use crate::sweep::{self, Finding, SweepArgs, Swept};
 use crate::terminal::{self, Colour, Progress};
 
 /// An autonomous coding agent: one issue in, one checked change out.
+///
+/// Without a command it is `consume`, as in a container; to a person at a terminal it shows this help.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version)]
 pub struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Solve(SolveArgs),
+    Explain(ExplainArgs),
     Run(RunArgs),
+    Sweep(SweepArgs),
+    Consume(ConsumeArgs),
+    /// Tell by the exit status whether a task is held: 0 it is, 1 it is not
+    Probe,
 }
 
 /// Do one task on GitHub: what the queue delivers, given by hand.
@@ -40,10 +54,28 @@ struct RunArgs {
     model: Option<String>,
 }
 
-/// Runs the command; the exit status is 0 done, 1 could not solve, 2 usage or configuration, 75 passing failure.
+/// Take one task from the queue, do it, settle its message; end if there is none.
+#[derive(Args, Debug, Default)]
+struct ConsumeArgs {
+    /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, else `builtin`]
+    #[arg(long, value_name = "PROVIDER[:MODEL]")]
+    model: Option<String>,
+}
+
+/// Time for threads that still compute when everything is settled.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Runs the command; the exit status is 0 done, 1 could not solve, 2 usage or configuration, 70 message lost,
+/// 75 passing failure, 143 asked to end.
 pub fn run(cli: Cli) -> Exit {
-    match cli.command {
+    let command = match cli.command {
+        Some(command) => command,
+        None if std::io::stdin().is_terminal() || std::io::stderr().is_terminal() => return help(),
+        None => Command::Consume(ConsumeArgs::default()),
+    };
+    match command {
         Command::Solve(args) => solve(&args),
+        Command::Explain(args) => explain(&args),
         Command::Run(args) => match run_task(&args) {
             Ok(ended) => tell_end(&ended),
             Err(failure) => {
@@ -51,24 +83,73 @@ pub fn run(cli: Cli) -> Exit {
                 failure.reason.exit()
             }
         },
+        Command::Sweep(args) => match sweep(args) {
+            Ok(swept) => tell_swept(&swept),
+            Err(failure) => {
+                tell(&failure);
+                failure.reason.exit()
+            }
+        },
+        Command::Consume(args) => consume(&args).unwrap_or_else(|failure| {
+            tell(&failure);
+            failure.reason.exit()
+        }),
+        Command::Probe if probe::is_ready(&probe::path(variable)) => Exit::Done,
+        Command::Probe => Exit::CouldNotSolve,
     }
 }
 
-fn run_task(args: &RunArgs) -> Result<Ended, Failure> {
-    let usage = |what: String, next: &str| Failure::new(Reason::Usage, what, next);
-    let get = |name: &str| std::env::var(name).ok();
+fn help() -> Exit {
+    terminal::eprint_line(Cli::command().render_help().to_string().trim_end());
+    Exit::Usage
+}
+
+/// A variable of the environment; one that is not Unicode is as good as missing.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn consume(args: &ConsumeArgs) -> Result<Exit, Failure> {
+    let (settings, config) = settings(args.model.as_deref())?;
+    let delivery = DeliverySettings::from_env(variable, |path| std::fs::read_to_string(path))
+        .map_err(|error| usage(error.to_string(), MEND))?;
+    let runtime = runtime()?;
+    let exit = runtime.block_on(delivery::consume(&config, &settings, &delivery));
+    runtime.shutdown_timeout(LEAVE_WITHIN);
+    Ok(exit)
+}
+
+/// Starts logging and reads what every run on GitHub needs.
+fn settings(model: Option<&str>) -> Result<(RunSettings, Config), Failure> {
     shared::telemetry::init().map_err(|error| usage(error.to_string(), ""))?;
-    let settings = RunSettings::from_env(get, |path| std::fs::read_to_string(path))
-        .map_err(|error| usage(error.to_string(), "Correct the setting and run the command again."))?;
-    let config = Config::from_env(args.model.as_deref(), get)
-        .map_err(|error| usage(error.to_string(), "Correct the setting and run the command again."))?;
+    let settings = RunSettings::from_env(variable, |path| std::fs::read_to_string(path))
+        .map_err(|error| usage(error.to_string(), MEND))?;
+    let config = Config::from_env(model, variable).map_err(|error| usage(error.to_string(), MEND))?;
+    Ok((settings, config))
+}
+
+const MEND: &str = "Correct the setting and run the command again.";
+
+fn usage(what: String, next: &str) -> Failure {
+    Failure::new(Reason::Usage, what, next)
+}
+
+/// With more than one thread: the heartbeats of a connection live through whatever a run computes.
+fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Reason::Unavailable, format!("the runtime cannot start: {error}"), ""))
+}
+
+fn run_task(args: &RunArgs) -> Result<Ended, Failure> {
+    let (settings, config) = settings(args.model.as_deref())?;
     let message = read_task(args.task.as_deref())
         .map_err(|error| usage(error.to_string(), "Give the task as a file, as `-`, or in TASK_JSON."))?;
     let task = Task::parse(&message, &settings.hosts)
         .map_err(|error| usage(error.to_string(), "See the message in the README."))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Reason::Unavailable, error.to_string(), ""))?;
-    Ok(runtime.block_on(async {
+    Ok(runtime()?.block_on(async {
         let (revoker, lease) = Lease::new();
         let ended = crate::run::run(&config, &settings, &task, &lease, Attempt::Last);
         tokio::pin!(ended);
@@ -79,6 +160,58 @@ fn run_task(args: &RunArgs) -> Result<Ended, Failure> {
         }
         ended.await
     }))
+}
+
+fn sweep(args: SweepArgs) -> Result<Swept, Failure> {
+    let usage =
+        |what: String| Failure::new(Reason::Usage, what, "Correct the setting and run the command again.");
+    let get = |name: &str| std::env::var(name).ok();
+    let read = |path: &str| std::fs::read_to_string(path);
+    shared::telemetry::init().map_err(|error| usage(error.to_string()))?;
+    let run = RunSettings::from_env(get, read).map_err(|error| usage(error.to_string()))?;
+    let settings =
+        SweepSettings::from_env(&run.hosts, get, read).map_err(|error| usage(error.to_string()))?;
+    let unavailable = |what: String| Failure::new(Reason::Unavailable, what, "");
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| unavailable("the provider of TLS was chosen before".to_owned()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| unavailable(error.to_string()))?;
+    let mut lines = std::io::stdout().lock();
+    let mut unwritten = None;
+    let swept = runtime.block_on(async {
+        let (revoker, lease) = Lease::new();
+        let mut show = |finding: &Finding| {
+            let line = terminal::visible(&finding.to_string()).into_owned();
+            unwritten = unwritten.take().or(writeln!(lines, "{line}").err());
+        };
+        let swept = sweep::sweep(&run, &settings, args.hand(), &lease, &mut show);
+        tokio::pin!(swept);
+        tokio::select! {
+            swept = &mut swept => return swept,
+            () = terminated() => revoker.revoke(Lost::Terminated),
+            () = tokio::time::sleep(sweep::WITHIN) => revoker.revoke(Lost::Deadline),
+        }
+        swept.await
+    });
+    match unwritten {
+        Some(error) => Err(unavailable(format!("what was found cannot be written: {error}"))),
+        None => Ok(swept),
+    }
+}
+
+fn tell_swept(swept: &Swept) -> Exit {
+    match swept {
+        Swept::Whole => Exit::Done,
+        Swept::InPart(why) => {
+            terminal::eprint_line(&format!("error: {}", terminal::visible(why)));
+            Exit::Passing
+        }
+        Swept::Lost(lost) => {
+            terminal::eprint_line(&format!("error: {lost}; the next sweep goes on"));
+            Exit::Terminated
+        }
+    }
 }
 
 fn read_task(source: Option<&Path>) -> std::io::Result<Vec<u8>> {
@@ -152,12 +285,24 @@ fn solve(args: &SolveArgs) -> Exit {
     let progress = Progress::on_stderr();
     let solved = runtime.block_on(solve::solve(args, &mut |step| progress.show(&step)));
     progress.finish();
-    let (exit, text) = match solved {
-        Ok(report) if args.json => (Exit::Done, as_json(&report)),
-        Ok(report) => (Exit::Done, report.text(Colour::of_stdout())),
+    give(solved, args.json, |report| report.text(Colour::of_stdout()))
+}
+
+fn explain(args: &ExplainArgs) -> Exit {
+    let progress = Progress::on_stderr();
+    let explained = explain::explain(args, &mut |step| progress.show(&step));
+    progress.finish();
+    give(explained, args.json, |explanation| explanation.text(Colour::of_stdout()))
+}
+
+/// Prints what came of a command, in words or as JSON; a failure is told on standard error as well.
+fn give<T: serde::Serialize>(result: Result<T, Failure>, json: bool, words: impl Fn(&T) -> String) -> Exit {
+    let (exit, text) = match result {
+        Ok(value) if json => (Exit::Done, as_json(&value)),
+        Ok(value) => (Exit::Done, words(&value)),
         Err(failure) => {
             let exit = failure.reason.exit();
-            let text = if args.json {
+            let text = if json {
                 as_json(&json!({ "outcome": "failed", "failure": failure }))
             } else {
                 String::new()

@@ -2,7 +2,11 @@
 //!
 //! It is the same on one machine and on a cluster; it neither knows a tracker nor moves a branch.
 
+mod base;
+
 use std::time::{Duration, Instant};
+
+use base::Base;
 
 use crate::ask::{Ask, Goal};
 use crate::check::{self, CheckedPatch};
@@ -11,12 +15,12 @@ use crate::context::more::Outcome;
 use crate::context::pack::{self, Context};
 use crate::context::query::Query;
 use crate::context::tokens;
-use crate::context::walk::{self, Caps, Walk, WalkError};
+use crate::context::walk::{self, Caps, WalkError};
 use crate::edits::{self, Action, Edit};
 use crate::issue::Issue;
 use crate::llm::{Ledger, Llm, LlmError, Message, Progress, Prompt, Role, Spent, Usage};
 use crate::outcome::{Failure, Reason, sentence};
-use crate::patch::{self, EditError, EditErrors, Entry, Refusal};
+use crate::patch::{self, EditError, EditErrors, Refusal};
 use crate::path::RepoPath;
 use crate::plan::{Plan, PlanError};
 use crate::progress::Step;
@@ -135,6 +139,13 @@ impl Kept {
 }
 
 impl Cycle<'_> {
+    /// What a change at once would be given to read; no model is asked.
+    pub fn look(mut self) -> Result<(Context, Times), Failure> {
+        let mut times = Times::default();
+        let context = self.read(Goal::Edit, &mut times)?;
+        Ok((context, times))
+    }
+
     /// Edits that resolve the issue, or carry out an approved plan.
     pub async fn solve(mut self, plan: Option<&str>) -> Result<Solution, Failure> {
         let goal = plan.map_or(Goal::Edit, |plan| Goal::Execute { plan });
@@ -203,7 +214,7 @@ impl Cycle<'_> {
     }
 
     /// Tokens for files: what is configured, if the model's window holds as much beside everything else.
-    fn room(&self) -> u32 {
+    pub fn room(&self) -> u32 {
         let taken = self.llm.max_output_tokens().saturating_add(FRAME_TOKENS);
         let window = self.llm.context_window().saturating_sub(taken);
         // Half of the window stays free for files that are asked for, and for the correction.
@@ -211,9 +222,14 @@ impl Cycle<'_> {
     }
 
     fn begin<'g>(&self, context: &Context, goal: Goal<'g>) -> Conversation<'g> {
-        let prompter = Prompter::new(self.issue, context, self.llm.edit_style());
+        let prompter = Prompter::new(self.issue, context, self.llm.guidance());
         let system = prompter.system(goal);
-        let messages = vec![Message { role: Role::User, text: prompter.material(self.issue, context, goal) }];
+        let mut messages = Vec::new();
+        if let Some((question, answer)) = prompter.example(goal) {
+            messages.push(Message { role: Role::User, text: question });
+            messages.push(Message { role: Role::Assistant, text: answer.to_owned() });
+        }
+        messages.push(Message { role: Role::User, text: prompter.material(self.issue, context, goal) });
         Conversation { goal, prompter, system, messages, reads_left: READ_ROUNDS, usage: Usage::default() }
     }
 
@@ -289,6 +305,7 @@ impl Cycle<'_> {
             title: self.issue.title.as_str(),
             body: self.issue.body.as_str(),
             read: &context.read,
+            protection: self.protection,
         };
         let prompt = Prompt {
             system: &talk.system,
@@ -351,21 +368,21 @@ impl Cycle<'_> {
             });
         }
         let (reply, edits) = kept.joined(reply, edits);
-        let patch =
-            match patch::resolve(&edits, &context.read, self.protection, |path| entry(&context.walk, path)) {
-                Ok(patch) => patch,
-                Err(error) => {
-                    let complaint = Complaint::new(reason_of(&error), error.to_string());
-                    let EditErrors::Refused { errors, kept: edits } = error else { return Err(complaint) };
-                    let account: Vec<String> =
-                        errors.iter().map(|error| format!("{}: {}", error.path, error.refusal)).collect();
-                    return Err(Complaint {
-                        account: account.join("\n"),
-                        kept: Box::new(Kept { reply, edits }),
-                        ..complaint
-                    });
-                }
-            };
+        let base = Base::of(&context.walk);
+        let patch = match patch::resolve(&edits, &context.read, self.protection, |path| base.entry(path)) {
+            Ok(patch) => patch,
+            Err(error) => {
+                let complaint = Complaint::new(reason_of(&error), error.to_string());
+                let EditErrors::Refused { errors, kept: edits } = error else { return Err(complaint) };
+                let account: Vec<String> =
+                    errors.iter().map(|error| format!("{}: {}", error.path, error.refusal)).collect();
+                return Err(Complaint {
+                    account: account.join("\n"),
+                    kept: Box::new(Kept { reply, edits }),
+                    ..complaint
+                });
+            }
+        };
         match check::check(patch, Instant::now() + CHECK_TIME) {
             Ok(checked) => Ok((checked, reply)),
             Err(errors) => Err(Complaint::new(Reason::Syntax, errors.to_string())),
@@ -447,14 +464,6 @@ fn requested(wanted: &[String]) -> (Vec<RepoPath>, Vec<String>) {
         notes.push(format!("only the first {MAX_READS} files of a request are read"));
     }
     (paths, notes)
-}
-
-fn entry(walk: &Walk, path: &RepoPath) -> Option<Entry> {
-    match walk.get(path) {
-        Some(_) => Some(Entry::File),
-        None if walk.exists(path) => Some(Entry::Folder),
-        None => None,
-    }
 }
 
 fn reason_of(error: &EditErrors) -> Reason {

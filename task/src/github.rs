@@ -10,6 +10,7 @@ mod graphql;
 mod limits;
 pub mod model;
 mod repository;
+mod survey;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::lease::{Lease, Lost};
 pub use auth::{Api, Credentials, Identity, Login, Session};
 pub use graphql::CommitRequest;
 pub use repository::{NewPullRequest, Permission, PullRequestKind};
+pub use survey::{Listed, TimelineEvent, installed};
 
 /// Bytes of one answer. A page of 100 comments of 65,536 characters can be 26 MB in UTF-8.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;

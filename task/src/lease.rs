@@ -11,8 +11,8 @@ pub struct Lease {
     channel: Option<lapin::Channel>,
 }
 
-/// Ends a lease.
-#[derive(Debug)]
+/// Ends a lease. Clones end the same one.
+#[derive(Clone, Debug)]
 pub struct Revoker(watch::Sender<Option<Lost>>);
 
 /// Why a lease ended.
@@ -40,16 +40,22 @@ impl Lease {
     }
 
     /// Whether writing may go on. With a channel this is a round trip to the broker: `basic.qos` needs no permission
-    /// and fails on a channel that the broker has closed.
+    /// and fails on a channel that the broker has closed. A broker that does not answer holds the write up until the
+    /// heartbeats tell that it is gone, or the time is over.
     pub async fn check(&self) -> Result<(), Lost> {
-        if let Some(lost) = *self.lost.borrow() {
-            return Err(lost);
+        self.standing()?;
+        let Some(channel) = &self.channel else { return Ok(()) };
+        tokio::select! {
+            answer = channel.basic_qos(1, lapin::options::BasicQosOptions::default()) => {
+                answer.map_err(|_| Lost::Connection)?;
+            }
+            lost = self.lost() => return Err(lost),
         }
-        if let Some(channel) = &self.channel {
-            let options = lapin::options::BasicQosOptions::default();
-            channel.basic_qos(1, options).await.map_err(|_| Lost::Connection)?;
-        }
-        Ok(())
+        self.standing()
+    }
+
+    fn standing(&self) -> Result<(), Lost> {
+        self.lost.borrow().map_or(Ok(()), Err)
     }
 
     /// Returns when the lease is lost.

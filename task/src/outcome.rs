@@ -68,6 +68,8 @@ pub enum Exit {
     Done = 0,
     CouldNotSolve = 1,
     Usage = 2,
+    /// `EX_SOFTWARE`: the message is held by another process, or by none.
+    LostLease = 70,
     /// `EX_TEMPFAIL`: a passing failure, the same command may succeed later.
     Passing = 75,
     /// As a shell reports a process that SIGTERM ended.

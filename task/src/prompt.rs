@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::ask::Goal;
 use crate::context::pack::Context;
 use crate::issue::{Issue, hex};
-use crate::llm::EditStyle;
+use crate::llm::Guidance;
 use crate::path::RepoPath;
 use crate::read_set::{ReadFile, Shown};
 
@@ -20,12 +20,12 @@ const NONCE_DIGITS: usize = 12;
 pub struct Prompter {
     templates: Environment<'static>,
     nonce: String,
-    style: EditStyle,
+    guidance: Guidance,
 }
 
 impl Prompter {
     /// The fences' word is a hash of everything that they will hold, so no author can know it beforehand.
-    pub fn new(issue: &Issue, context: &Context, style: EditStyle) -> Self {
+    pub fn new(issue: &Issue, context: &Context, guidance: Guidance) -> Self {
         let mut hash = Sha256::new();
         hash.update(issue.digest());
         for (path, file) in context.read.iter() {
@@ -39,13 +39,14 @@ impl Prompter {
         for (name, text) in [
             ("edit", include_str!("../prompts/edit.md")),
             ("plan", include_str!("../prompts/plan.md")),
+            ("example", include_str!("../prompts/example.md")),
             ("material", include_str!("../prompts/material.md")),
             ("more", include_str!("../prompts/more.md")),
             ("correct", include_str!("../prompts/correct.md")),
         ] {
             templates.add_template(name, text).expect("the templates are part of the program");
         }
-        Self { templates, nonce, style }
+        Self { templates, nonce, guidance }
     }
 
     fn render(&self, name: &str, values: minijinja::Value) -> String {
@@ -66,9 +67,22 @@ impl Prompter {
             context! {
                 nonce => self.nonce.as_str(),
                 max_reads => MAX_READS,
-                whole_files => self.style == EditStyle::WholeFiles,
             },
         )
+    }
+
+    /// A question and its answer, to go before the first message, where the model needs to see the form in use.
+    ///
+    /// A model of 1.5 billion parameters that was only told the form copied its placeholders, or wrote prose; after one
+    /// such turn it kept the form. An example within the instructions it takes for a part of the issue.
+    pub fn example(&self, goal: Goal<'_>) -> Option<(String, &'static str)> {
+        match (self.guidance, goal) {
+            (Guidance::Shown, Goal::Edit | Goal::Execute { .. }) => {
+                let question = self.render("example", context! { nonce => self.nonce.as_str() });
+                Some((question, include_str!("../prompts/example_answer.md")))
+            }
+            _ => None,
+        }
     }
 
     /// The first message: everything that was read, the issue, and what is wanted.

@@ -1,6 +1,6 @@
 //! `task solve`: the whole cycle on a local git repository, for one issue from a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -102,13 +102,10 @@ pub async fn solve(args: &SolveArgs, progress: &mut (dyn FnMut(Step) + Send)) ->
             "Add `--mode plan`, or leave `--out` away.",
         ));
     }
-    let config = Config::from_env(args.model.as_deref(), |name| std::env::var(name).ok())
-        .map_err(|error| usage(&error, "Correct the setting and run the command again."))?;
-    let mut issue = Issue::read(&args.issue)
-        .map_err(|error| usage(&error, "Give an issue with `--issue FILE`, or `-` for standard input."))?;
+    let (config, mut issue, workspace) =
+        open(&args.repo, &args.issue, args.base.as_deref(), args.model.as_deref())?;
     issue.number = args.number.or(issue.number);
     let work = work(args)?;
-    let workspace = Workspace::open(&args.repo, args.base.as_deref()).map_err(|error| not_opened(&error))?;
     let opened = started.elapsed();
     let target = Target::new(&issue);
     if !args.dry_run && !matches!(work, Work::Plan) {
@@ -156,6 +153,21 @@ pub async fn solve(args: &SolveArgs, progress: &mut (dyn FnMut(Step) + Send)) ->
             total_ms: millis(started.elapsed()),
         },
     })
+}
+
+/// What is worked with: the configuration, the issue, and the repository that `repo` is in, at `base`.
+pub(crate) fn open(
+    repo: &Path,
+    issue: &str,
+    base: Option<&str>,
+    model: Option<&str>,
+) -> Result<(Config, Issue, Workspace), Failure> {
+    let config = Config::from_env(model, |name| std::env::var(name).ok())
+        .map_err(|error| usage(&error, "Correct the setting and run the command again."))?;
+    let issue = Issue::read(issue)
+        .map_err(|error| usage(&error, "Give an issue with `--issue FILE`, or `-` for standard input."))?;
+    let workspace = Workspace::open(repo, base).map_err(|error| not_opened(&error))?;
+    Ok((config, issue, workspace))
 }
 
 fn work(args: &SolveArgs) -> Result<Work, Failure> {

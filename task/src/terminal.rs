@@ -44,6 +44,10 @@ impl Colour {
     pub fn dim(self, text: &str) -> Cow<'_, str> {
         self.paint("2", text)
     }
+
+    pub fn accent(self, text: &str) -> Cow<'_, str> {
+        self.paint("36", text)
+    }
 }
 
 /// Shows steps: a spinner on a terminal, else one line for each.

@@ -3,7 +3,7 @@
 //! - `input/` is the base commit. All of it was read, unless `case.toml` says otherwise.
 //! - `reply.md` is what the model answered.
 //! - `expected/` is the whole tree afterwards, or `error.txt` the whole text that goes back to the model.
-//! - `case.toml`, if there: `unread` and `partial` files, `executable` ones, `protected` and `allowed` globs, and
+//! - `case.toml`, if there: `unread` and `partial` files, `executable` ones, `links`, `protected` and `allowed` globs, and
 //!   `applied`, what is reported of each edit.
 //!
 //! With `UPDATE_SCENARIOS=1` the outcome is written in place of what was expected; read the diff.
@@ -27,6 +27,8 @@ struct Case {
     unread: Vec<String>,
     partial: Vec<String>,
     executable: BTreeSet<String>,
+    /// Files that stand for symbolic links, which are never read.
+    links: Vec<String>,
     protected: Vec<String>,
     allowed: Vec<String>,
     applied: Option<Vec<String>>,
@@ -74,7 +76,9 @@ fn run(directory: &Path, case: &Case) -> Outcome {
     let input = tree(&directory.join("input"));
     let reply = String::from_utf8(fs::read(directory.join("reply.md")).unwrap()).unwrap();
     let mut read = ReadSet::default();
-    for (path, content) in input.iter().filter(|(path, _)| !case.unread.contains(path)) {
+    for (path, content) in
+        input.iter().filter(|(path, _)| !case.unread.contains(path) && !case.links.contains(path))
+    {
         let mode = if case.executable.contains(path) { FileMode::Executable } else { FileMode::Regular };
         let shown = if case.partial.contains(path) { Shown::Lines(vec![(1, 2)]) } else { Shown::Whole };
         let blob = gix::ObjectId::null(gix::hash::Kind::Sha1);
@@ -87,7 +91,7 @@ fn run(directory: &Path, case: &Case) -> Outcome {
         Ok(edits) => edits,
         Err(error) => return Outcome::Refused(error.to_string()),
     };
-    match patch::resolve(&edits, &read, &protection, |path| entry(&input, path)) {
+    match patch::resolve(&edits, &read, &protection, |path| entry(&input, &case.links, path)) {
         Ok(patch) => {
             check_modes(&patch, &read);
             let reports =
@@ -99,9 +103,10 @@ fn run(directory: &Path, case: &Case) -> Outcome {
 }
 
 /// What a base commit has at a path, letter case aside.
-fn entry(input: &Tree, path: &RepoPath) -> Option<Entry> {
+fn entry(input: &Tree, links: &[String], path: &RepoPath) -> Option<Entry> {
     let wanted = path.as_str().to_lowercase();
     input.keys().map(|name| name.to_lowercase()).find_map(|name| match name.strip_prefix(&wanted) {
+        Some("") if links.iter().any(|link| link.to_lowercase() == wanted) => Some(Entry::Link),
         Some("") => Some(Entry::File),
         Some(rest) if rest.starts_with('/') => Some(Entry::Folder),
         _ => None,

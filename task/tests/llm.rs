@@ -10,6 +10,7 @@ use task::llm::{
     Ceiling, Counted, Ledger, Llm, LlmConfig, LlmError, Message, ModelSpec, MoneyCeiling, Progress, Prompt,
     Provider, Reply, Retries, Role, Spent, Usage, Usd,
 };
+use task::protect::Protection;
 use task::read_set::ReadSet;
 use tests::model::{Answer, Counts, End, Fault, KEY, Request, ScriptedModel, Step, Stop, Wire, refused_url};
 
@@ -51,7 +52,13 @@ struct Outcome {
 
 async fn ask(config: &LlmConfig, spec: ModelSpec, messages: &[Message], ledger: &mut Ledger) -> Outcome {
     let read = ReadSet::default();
-    let ask = Ask { goal: Goal::Edit, title: "title", body: "body", read: &read };
+    let ask = Ask {
+        goal: Goal::Edit,
+        title: "title",
+        body: "body",
+        read: &read,
+        protection: &Protection::default(),
+    };
     let bytes: usize = messages.iter().map(|message| message.text.len()).sum();
     let prompt = Prompt {
         system: SYSTEM,
@@ -614,7 +621,7 @@ async fn a_ceiling_is_asked_before_every_attempt() {
     let outcome = ask(&config, spec(Wire::Anthropic), &question(), &mut ledger).await;
     assert_eq!(
         outcome.reply.unwrap_err().to_string(),
-        "the next call to the model may need 2520 tokens; 1151 of the 3600 that a run may use are gone. Raise AGENT_MAX_TOKENS, or make the issue smaller"
+        "the next call to the model may need 2520 tokens, and 1151 of the 3600 that a run may use are gone; raise AGENT_MAX_TOKENS, or make the issue smaller"
     );
     model.finish();
 }

@@ -3,6 +3,8 @@
 //! [`Broker::start`] runs the distribution's `rabbitmq-server`. [`Broker::shared`] uses the one that the variable
 //! `TESTS_RABBITMQ` names, as `AMQP_PORT:MANAGEMENT_PORT` on this machine with the user `guest`, and starts one if
 //! it names none. Each test works in a virtual host of its own, set up from the definitions that are deployed.
+//! `cargo run -p tests --example rabbitmq` runs one for all tests: it prints the value of the variable and ends with
+//! its standard input.
 
 use std::{
     fs,
@@ -15,6 +17,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
+use lapin::{Connection, ConnectionProperties, options::QueueDeclareOptions, types::FieldTable};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -71,6 +74,16 @@ impl Broker {
 
     /// A broker of one's own, which may be stopped and hurt.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with("", "[].\n").await
+    }
+
+    /// One that takes a message back that was held for longer than this. It looks twice a second.
+    pub async fn start_with_consumer_timeout(held: Duration) -> anyhow::Result<Self> {
+        let conf = format!("consumer_timeout = {}\n", held.as_millis());
+        Self::start_with(&conf, "[{rabbit, [{channel_tick_interval, 500}]}].\n").await
+    }
+
+    async fn start_with(conf: &str, advanced: &str) -> anyhow::Result<Self> {
         ensure!(
             Path::new(SERVER).exists(),
             "{SERVER} is missing: apt-get install --no-install-recommends rabbitmq-server"
@@ -85,9 +98,11 @@ impl Broker {
                  management.tcp.ip = 127.0.0.1\n\
                  management.tcp.port = {management}\n\
                  vm_memory_high_watermark.absolute = 1GB\n\
-                 disk_free_limit.absolute = 50MB\n"
+                 disk_free_limit.absolute = 50MB\n\
+                 {conf}"
             ),
         )?;
+        file("advanced.config", advanced.to_owned())?;
         file("enabled_plugins", "[rabbitmq_management].\n".to_owned())?;
         fs::create_dir(folder.path().join("home"))?;
         let own = Own { folder, distribution, control, mapper, leader: None };
@@ -185,6 +200,11 @@ impl Broker {
         Ok(VirtualHost { broker: self, name })
     }
 
+    /// As `TESTS_RABBITMQ` names it.
+    pub fn ports(&self) -> String {
+        format!("{}:{}", self.amqp, self.management)
+    }
+
     /// A virtual host that was made before.
     pub fn existing(&self, name: String) -> VirtualHost<'_> {
         VirtualHost { broker: self, name }
@@ -211,6 +231,13 @@ pub enum Alarm {
     Off,
 }
 
+/// Why a task is to become a dead letter.
+#[derive(Clone, Copy, Debug)]
+pub enum Cause {
+    Rejected,
+    DeliveryLimit,
+}
+
 /// Whether the server's processes run.
 #[derive(Clone, Copy, Debug)]
 pub enum Signal {
@@ -229,12 +256,98 @@ impl VirtualHost<'_> {
         format!("amqp://{user}:{PASSWORD}@127.0.0.1:{}/{}", self.broker.amqp, self.name)
     }
 
+    /// Where the broker listens.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.broker.amqp)
+    }
+
+    /// Puts a message into the queue of tasks, as `ingest` would.
+    pub async fn publish(&self, id: &str, payload: &str) -> anyhow::Result<()> {
+        let message = json!({
+            "properties": {"delivery_mode": 2, "content_type": "application/json", "type": "task", "message_id": id},
+            "routing_key": "agent-tasks", "payload": payload, "payload_encoding": "string",
+        });
+        let path = format!("exchanges/{}/amq.default/publish", self.name);
+        let answer = self.broker.api(Method::POST, &path, Some(message)).await?;
+        ensure!(answer["routed"] == true, "the broker has no queue for tasks");
+        Ok(())
+    }
+
+    /// How many messages wait in a queue, told by the queue itself: the management API is seconds behind.
+    pub async fn ready(&self, queue: &str) -> anyhow::Result<u32> {
+        let url = format!("amqp://guest:guest@{}/{}", self.address(), self.name);
+        let connection = Connection::connect(&url, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let count =
+            channel.queue_declare(queue.into(), passive, FieldTable::default()).await?.message_count();
+        connection.close(200, "counted".into()).await?;
+        Ok(count)
+    }
+
+    /// Returns when so many messages wait in a queue. What a lost connection held is back within milliseconds.
+    pub async fn until_ready(&self, queue: &str, count: u32) -> anyhow::Result<()> {
+        let mut pause = interval(Duration::from_millis(50));
+        let waiting = timeout(Duration::from_secs(30), async {
+            while self.ready(queue).await? != count {
+                pause.tick().await;
+            }
+            anyhow::Ok(())
+        });
+        match waiting.await {
+            Ok(found) => found,
+            Err(_) => bail!("{queue} holds {} messages, not {count}", self.ready(queue).await?),
+        }
+    }
+
     /// Takes one message away, as the management API tells it.
     pub async fn take(&self, queue: &str) -> anyhow::Result<Option<Value>> {
         let how = json!({"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"});
         let path = format!("queues/{}/{queue}/get", self.name);
         let mut messages = self.broker.api(Method::POST, &path, Some(how)).await?;
         Ok(messages.as_array_mut().context("the broker answers no list")?.pop())
+    }
+
+    /// Puts a message into a queue, as a program would that publishes carelessly.
+    pub async fn put(&self, queue: &str, payload: &str) -> anyhow::Result<()> {
+        let message = json!({
+            "properties": {"delivery_mode": 2}, "routing_key": queue, "payload": payload, "payload_encoding": "string",
+        });
+        let path = format!("exchanges/{}/amq.default/publish", self.name);
+        let answer = self.broker.api(Method::POST, &path, Some(message)).await?;
+        ensure!(answer["routed"] == true, "nobody keeps the message");
+        Ok(())
+    }
+
+    /// Makes a task a dead letter: returns when it has arrived there.
+    pub async fn bury(&self, payload: &str, cause: Cause) -> anyhow::Result<()> {
+        self.put("agent-tasks", payload).await?;
+        let (mode, times) = match cause {
+            Cause::Rejected => ("reject_requeue_false", 1),
+            // One more than the limit of the policy.
+            Cause::DeliveryLimit => ("reject_requeue_true", 3),
+        };
+        for _ in 0..times {
+            self.next("agent-tasks", mode).await?;
+        }
+        self.next("agent-tasks.dlq", "reject_requeue_true").await.map(drop)
+    }
+
+    /// Waits for a message and answers it as `mode` says, by the words of the management API.
+    async fn next(&self, queue: &str, mode: &str) -> anyhow::Result<Value> {
+        let how = json!({"count": 1, "ackmode": mode, "encoding": "auto"});
+        let path = format!("queues/{}/{queue}/get", self.name);
+        let mut pause = interval(Duration::from_millis(50));
+        let found = timeout(Duration::from_secs(30), async {
+            loop {
+                pause.tick().await;
+                let mut messages = self.broker.api(Method::POST, &path, Some(how.clone())).await?;
+                if let Some(message) = messages.as_array_mut().context("the broker answers no list")?.pop() {
+                    return anyhow::Ok(message);
+                }
+            }
+        });
+        found.await.with_context(|| format!("nothing arrives in {queue}"))?
     }
 
     pub async fn delete_queue(&self, queue: &str) -> anyhow::Result<()> {
@@ -288,6 +401,7 @@ impl Own {
             .env("RABBITMQ_MNESIA_BASE", at("mnesia"))
             .env("RABBITMQ_LOG_BASE", at("log"))
             .env("RABBITMQ_CONFIG_FILE", at("rabbitmq.conf"))
+            .env("RABBITMQ_ADVANCED_CONFIG_FILE", at("advanced.config"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", at("enabled_plugins"))
             .env("RABBITMQ_PID_FILE", at("pid"))
             .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")

@@ -5,7 +5,7 @@
 //! ordered fault never happened. The operations that are played, by GitHub's names for them:
 //!
 //! - meta/root, meta/get, rate-limit/get, users/get-authenticated, users/get-by-username
-//! - apps/…: get-authenticated, get-installation, get-repo-installation, create-installation-access-token, revoke-installation-access-token,
+//! - apps/…: get-authenticated, list-installations, get-installation, get-repo-installation, create-installation-access-token, revoke-installation-access-token,
 //!   list-repos-accessible-to-installation, list-webhook-deliveries, redeliver-webhook-delivery
 //! - repos/…: get, get-collaborator-permission-level, list-branches, get-branch, get-content, list-commits, get-commit, compare-commits,
 //!   get-combined-status-for-ref, list-webhook-deliveries, redeliver-webhook-delivery; checks/list-for-ref

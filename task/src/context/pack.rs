@@ -8,7 +8,7 @@ use super::excerpt;
 use super::index::{FileStats, Index, Reader};
 use super::query::Query;
 use super::rank::{self, Ranked};
-use super::role::{self, Omission};
+use super::role::{self, Omission, Role};
 use super::tokens;
 use super::walk::{Caps, Entry, Walk};
 use super::why;
@@ -113,6 +113,8 @@ pub struct Context {
     /// The best files, whether they were read or not, best first.
     pub explained: Vec<Explained>,
     pub spent: Spent,
+    /// What the map has: outlines first.
+    pub mapped: Vec<RepoPath>,
     /// All paths of the tree.
     pub walk: Walk,
     pub(super) index: Index,
@@ -136,6 +138,7 @@ pub fn pack(
     let mut context = Context {
         read: ReadSet::default(),
         map: String::new(),
+        mapped: Vec::new(),
         instructions,
         left_out: index.left_out().clone(),
         explained: explain(&ranked, &index, &walk, &query),
@@ -146,9 +149,7 @@ pub fn pack(
         caps,
     };
     context.read_best(&reader, &ranked, left, budget.files);
-    let (map, map_tokens) = context.draw_map(&ranked, budget.map());
-    context.map = map;
-    context.spent.map = map_tokens;
+    context.draw_map(&ranked, budget.map());
     context
 }
 
@@ -197,8 +198,9 @@ impl Context {
     }
 
     /// The outlines of the best files that were not read whole, then the names of those after them.
-    fn draw_map(&self, ranked: &[Ranked], budget: u32) -> (String, u32) {
+    fn draw_map(&mut self, ranked: &[Ranked], budget: u32) {
         let mut map = String::new();
+        let mut mapped = Vec::new();
         let mut spent = 0;
         let unread = ranked
             .iter()
@@ -211,6 +213,7 @@ impl Context {
                 break;
             }
             map.push_str(&block);
+            mapped.push(file.path.clone());
             spent += cost;
             outlined += 1;
         }
@@ -222,9 +225,18 @@ impl Context {
                 break;
             }
             map.push_str(&line);
+            mapped.push(file.path.clone());
             spent += cost;
         }
-        (map, spent)
+        self.map = map;
+        self.mapped = mapped;
+        self.spent.map = spent;
+    }
+
+    /// Every file that was ranked, ordered by path, with its role and its size in bytes.
+    pub fn sizes(&self) -> impl Iterator<Item = (&RepoPath, Role, usize)> {
+        let entries = self.walk.entries();
+        self.index.files.iter().map(|file| (&entries[file.entry].path, file.role, file.bytes))
     }
 
     fn outline_block(&self, path: &RepoPath) -> String {

@@ -16,6 +16,8 @@
 //! The features overlap: leaving one out costs at most 1.2 points of all@5 (title in path, identifier, user, language)
 //! and 0.6 of MRR (prose, head, identifier, language).
 
+use serde::Serialize;
+
 use super::role::Role;
 
 /// What is known of a file for ranking. Each is scaled so that the best source of a run has 1.
@@ -65,29 +67,45 @@ pub enum Feature {
     Tested,
 }
 
-/// Each feature with its weight and its name for people.
-const WEIGHTS: [(Feature, f32, &str); Feature::COUNT] = [
-    (Feature::Text, 0.50, "text"),
-    (Feature::Prose, 0.76, "prose"),
-    (Feature::Title, 1.36, "title"),
-    (Feature::Head, 0.66, "head"),
-    (Feature::Path, 0.98, "path"),
-    (Feature::TitleInPath, 0.52, "title in path"),
-    (Feature::Passage, 1.64, "passage"),
-    (Feature::LongPassage, 1.42, "long passage"),
-    (Feature::TitlePassage, 0.89, "title in passage"),
-    (Feature::Definition, 0.71, "definition"),
-    (Feature::Named, 0.89, "identifier"),
-    (Feature::Mention, 0.57, "mention"),
-    (Feature::Stem, 0.35, "base name"),
-    (Feature::Phrase, 0.97, "quotation"),
-    (Feature::Size, 0.68, "size"),
-    (Feature::Language, 1.60, "language"),
-    (Feature::Area, 0.67, "area"),
-    (Feature::Siblings, 0.81, "siblings"),
-    (Feature::Used, 0.14, "used"),
-    (Feature::User, 0.95, "user"),
-    (Feature::Tested, 0.29, "tested"),
+/// What kind of evidence a feature is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Words of the issue in the text.
+    Words,
+    /// Names and literal text that the issue and the file share.
+    Names,
+    /// The path.
+    Path,
+    /// What other files make likely.
+    Neighbours,
+    /// What the file is, whatever the issue says.
+    Kind,
+}
+
+/// Each feature with its weight, its family and its name for people.
+const WEIGHTS: [(Feature, f32, Family, &str); Feature::COUNT] = [
+    (Feature::Text, 0.50, Family::Words, "text"),
+    (Feature::Prose, 0.76, Family::Words, "prose"),
+    (Feature::Title, 1.36, Family::Words, "title"),
+    (Feature::Head, 0.66, Family::Words, "head"),
+    (Feature::Path, 0.98, Family::Path, "path"),
+    (Feature::TitleInPath, 0.52, Family::Path, "title in path"),
+    (Feature::Passage, 1.64, Family::Words, "passage"),
+    (Feature::LongPassage, 1.42, Family::Words, "long passage"),
+    (Feature::TitlePassage, 0.89, Family::Words, "title in passage"),
+    (Feature::Definition, 0.71, Family::Names, "definition"),
+    (Feature::Named, 0.89, Family::Names, "identifier"),
+    (Feature::Mention, 0.57, Family::Path, "mention"),
+    (Feature::Stem, 0.35, Family::Path, "base name"),
+    (Feature::Phrase, 0.97, Family::Names, "quotation"),
+    (Feature::Size, 0.68, Family::Kind, "size"),
+    (Feature::Language, 1.60, Family::Kind, "language"),
+    (Feature::Area, 0.67, Family::Kind, "area"),
+    (Feature::Siblings, 0.81, Family::Neighbours, "siblings"),
+    (Feature::Used, 0.14, Family::Neighbours, "used"),
+    (Feature::User, 0.95, Family::Neighbours, "user"),
+    (Feature::Tested, 0.29, Family::Neighbours, "tested"),
 ];
 
 impl Feature {
@@ -95,11 +113,15 @@ impl Feature {
 
     /// Every feature, in the order in which [`Ranked`](super::rank::Ranked) has them.
     pub fn all() -> [Self; Self::COUNT] {
-        WEIGHTS.map(|(feature, _, _)| feature)
+        WEIGHTS.map(|(feature, _, _, _)| feature)
     }
 
-    /// One or two words for people.
+    /// One to three words for people.
     pub fn name(self) -> &'static str {
+        WEIGHTS[self as usize].3
+    }
+
+    pub fn family(self) -> Family {
         WEIGHTS[self as usize].2
     }
 
@@ -107,11 +129,39 @@ impl Feature {
     pub fn weight(self) -> f32 {
         WEIGHTS[self as usize].1
     }
+
+    /// What it says of a file, as a clause for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Text => "words of the issue, in the text",
+            Self::Prose => "words of the issue without its code and logs, in the text",
+            Self::Title => "words of the title, in text and path",
+            Self::Head => "words of the issue, in the first lines",
+            Self::Path => "words of the issue, in the path",
+            Self::TitleInPath => "words of the title, in the path",
+            Self::Passage => "words of the issue, in the best 40 lines",
+            Self::LongPassage => "words of the issue, in the best 120 lines",
+            Self::TitlePassage => "words of the title, in the best 40 lines",
+            Self::Definition => "defines what the title names",
+            Self::Named => "defines a name that the issue spells as code",
+            Self::Mention => "the issue names the path",
+            Self::Stem => "the issue has the base name as a word",
+            Self::Phrase => "has text that the issue quotes",
+            Self::Size => "length of the file",
+            Self::Language => "is in the language of most sources",
+            Self::Area => "share of the sources that its top-level folder has",
+            Self::Siblings => "likely files are in its folder",
+            Self::Used => "likely files use what it defines",
+            Self::User => "it uses what likely files define",
+            Self::Tested => "likely tests use what it defines",
+        }
+    }
 }
 
 /// The score of a file with these features.
 pub(super) fn score(features: &[f32; Feature::COUNT], role: Role) -> f32 {
-    prior(role) + features.iter().zip(WEIGHTS).map(|(feature, (_, weight, _))| feature * weight).sum::<f32>()
+    prior(role)
+        + features.iter().zip(WEIGHTS).map(|(feature, (_, weight, _, _))| feature * weight).sum::<f32>()
 }
 
 /// What a file's role adds, set by hand: tests come after the sources that match as well, unless the issue names them.
@@ -131,8 +181,9 @@ mod tests {
 
     #[test]
     fn the_table_is_in_the_order_of_the_features() {
-        for (at, (feature, weight, name)) in WEIGHTS.into_iter().enumerate() {
-            assert_eq!((feature as usize, feature.weight(), feature.name()), (at, weight, name));
+        for (at, (feature, weight, family, name)) in WEIGHTS.into_iter().enumerate() {
+            let found = (feature as usize, feature.weight(), feature.family(), feature.name());
+            assert_eq!(found, (at, weight, family, name));
         }
     }
 }

@@ -136,7 +136,7 @@ impl Session {
 }
 
 impl GitHub {
-    fn new(login: &Login<'_>, rest: Octocrab, graphql: Octocrab) -> Self {
+    pub(super) fn new(login: &Login<'_>, rest: Octocrab, graphql: Octocrab) -> Self {
         Self {
             rest,
             graphql,
@@ -149,7 +149,7 @@ impl GitHub {
     }
 
     /// Not a write to the repository: it is done even when the lease is lost.
-    async fn revoke_token(self) -> Result<(), CallError> {
+    pub(super) async fn revoke_token(self) -> Result<(), CallError> {
         let (_keep, lease) = Lease::new();
         let github = Self { lease, ..self };
         let method = http::Method::DELETE;
@@ -237,7 +237,7 @@ fn named(login: &Login<'_>, full_name: &str) -> Result<Repo, CallError> {
     })
 }
 
-fn jwt_key(pem: &SecretString) -> Result<jsonwebtoken::EncodingKey, CallError> {
+pub(super) fn jwt_key(pem: &SecretString) -> Result<jsonwebtoken::EncodingKey, CallError> {
     jsonwebtoken::EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes()).map_err(|_| {
         CallError::Unauthorized {
             call: "log in".to_owned(),
@@ -248,7 +248,7 @@ fn jwt_key(pem: &SecretString) -> Result<jsonwebtoken::EncodingKey, CallError> {
 
 /// Neither octocrab's retries nor its redirects are compiled in: the first repeat writes without a pause, and both are
 /// decided here.
-fn builder(
+pub(super) fn builder(
     api: &str,
     timeout: Duration,
 ) -> Result<
@@ -269,6 +269,6 @@ fn builder(
         .map_err(|error| unusable(&error))
 }
 
-fn unusable(error: &dyn std::error::Error) -> CallError {
+pub(super) fn unusable(error: &dyn std::error::Error) -> CallError {
     CallError::Unexpected { call: "set up the client".to_owned(), why: super::chain(error) }
 }

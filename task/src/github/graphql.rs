@@ -92,7 +92,11 @@ impl GitHub {
     }
 
     /// A query; it changes nothing, so it needs no lease and may be repeated.
-    async fn query<T: DeserializeOwned>(&self, document: &str, variables: Value) -> Result<T, CallError> {
+    pub(super) async fn query<T: DeserializeOwned>(
+        &self,
+        document: &str,
+        variables: Value,
+    ) -> Result<T, CallError> {
         let (_keep, lease) = Lease::new();
         Self { lease, ..self.clone() }.graphql(document, variables, Repeat::Harmless).await
     }

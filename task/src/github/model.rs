@@ -136,6 +136,7 @@ pub struct Issue {
     pub repository_url: String,
     pub html_url: String,
     pub comments: u64,
+    pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
 

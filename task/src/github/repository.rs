@@ -189,7 +189,7 @@ impl GitHub {
 }
 
 /// Percent-encodes everything but the characters that RFC 3986 calls unreserved.
-fn path_segment(text: &str) -> String {
+pub(super) fn path_segment(text: &str) -> String {
     use std::fmt::Write as _;
     text.bytes().fold(String::new(), |mut encoded, byte| {
         match byte {

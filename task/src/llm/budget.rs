@@ -59,17 +59,17 @@ pub enum CeilingError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BudgetError {
     #[error(
-        "the next call to the model may need {needed} tokens; {spent} of the {ceiling} that a run may use are gone. \
-         Raise AGENT_MAX_TOKENS, or make the issue smaller"
+        "the next call to the model may need {needed} tokens, and {spent} of the {ceiling} that a run may use are gone; \
+         raise AGENT_MAX_TOKENS, or make the issue smaller"
     )]
     Tokens { spent: u64, needed: u64, ceiling: u64 },
     #[error(
-        "the next call to the model may cost {needed}; {spent} of the {ceiling} that a run may cost are gone. \
-         Raise AGENT_MAX_COST, or make the issue smaller"
+        "the next call to the model may cost {needed}, and {spent} of the {ceiling} that a run may cost are gone; \
+         raise AGENT_MAX_COST, or make the issue smaller"
     )]
     Money { spent: Usd, needed: Usd, ceiling: Usd },
     #[error(
-        "the price of {model} is not known, so its cost cannot be kept under {ceiling}. Add it to a price table and name \
+        "the price of {model} is not known, so its cost cannot be kept under {ceiling}; add it to a price table and name \
          the file in AGENT_PRICES, or set AGENT_UNPRICED=allow to limit its tokens alone"
     )]
     PriceUnknown { model: String, ceiling: Usd },

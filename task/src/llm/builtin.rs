@@ -60,7 +60,7 @@ fn reply(ask: &Ask<'_>) -> Result<String, Stop> {
     if ask.title.len() + ask.body.len() > MAX_ISSUE {
         return Err(Stop::Cannot(format!("the issue is longer than {} KiB", MAX_ISSUE / 1024)));
     }
-    let sources = files::sources(ask.read);
+    let sources = files::sources(ask.read, ask.protection);
     let instructions = |sources: &[files::Source<'_>]| {
         let found = grammar::understand(ask.title, &token::read(ask.body), &|word| {
             files::path_of(word, sources).is_some()

@@ -61,6 +61,8 @@ pub enum Refusal {
     Exists,
     /// The path is a folder.
     Folder,
+    /// The path is a symbolic link or a submodule.
+    Link,
     /// The path differs from another in letter case only, or two edits make it.
     Collides(RepoPath),
     /// The path has a file where it needs a folder.
@@ -204,6 +206,10 @@ impl fmt::Display for Refusal {
                 "a file of that name exists. Choose another name, or change it with SEARCH/REPLACE blocks.",
             ),
             Self::Folder => f.write_str("this is a folder. Name a file."),
+            Self::Link => f.write_str(
+                "this is a symbolic link or a submodule, which cannot be read or changed. Name the file that it \
+                 leads to, or leave it out.",
+            ),
             Self::Collides(other) => write!(
                 f,
                 "the path is that of {other}, which exists or is made by another edit; letter case does not tell \
@@ -278,7 +284,7 @@ fn absent(
             )
         }
         None if elsewhere.is_none() => {
-            f.write_str(" Nothing in it is like these lines. Read the file again, and copy from it.")
+            f.write_str(" Nothing in it is like these lines: copy them from the file as it was given to you.")
         }
         None => Ok(()),
     }

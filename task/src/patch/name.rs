@@ -77,6 +77,7 @@ impl<'a, E: Fn(&RepoPath) -> Option<Entry>> Names<'a, E> {
         match (self.entry)(&path) {
             Some(Entry::File) if self.twin(&path).is_none() => Err(Refusal::Unread(path)),
             Some(Entry::Folder) => Err(Refusal::Folder),
+            Some(Entry::Link) => Err(Refusal::Link),
             _ => Err(Refusal::Missing { alike: self.alike(&path) }),
         }
     }
@@ -132,6 +133,7 @@ impl<'a, E: Fn(&RepoPath) -> Option<Entry>> Names<'a, E> {
         match (self.entry)(&path) {
             Some(Entry::File) => return Err(Refusal::Exists),
             Some(Entry::Folder) => return Err(Refusal::Folder),
+            Some(Entry::Link) => return Err(Refusal::Link),
             None => {}
         }
         let folded = path.as_str().to_lowercase();
@@ -146,7 +148,7 @@ impl<'a, E: Fn(&RepoPath) -> Option<Entry>> Names<'a, E> {
         }
         for (at, _) in path.as_str().match_indices('/') {
             let parent = RepoPath::parse(&path.as_str()[..at]).map_err(Refusal::Path)?;
-            if (self.entry)(&parent) == Some(Entry::File) {
+            if matches!((self.entry)(&parent), Some(Entry::File | Entry::Link)) {
                 return Err(Refusal::InsideFile(parent));
             }
         }

@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::edits;
+use crate::edits::{self, Action, Divider, Edit};
+use crate::protect::Protection;
+use crate::read_set::{ReadFile, ReadSet, Shown};
 
 /// Lines, each with its newline.
 fn lines<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) -> String {

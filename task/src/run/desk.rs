@@ -1,6 +1,7 @@
 //! The *desk* is where a run writes to its author: one status comment for a task, and the labels of the issue.
 
 use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -14,7 +15,9 @@ use super::claim::Claim;
 use super::settings::{RunSettings, Terms};
 use super::{Attempt, BRANCHES, Ended, Stop};
 use crate::comment::{self, Turn};
-use crate::github::model::{Branch, Comment, Issue as GitHubIssue, OpenOrClosed, Remark, ThreadState};
+use crate::github::model::{
+    Branch, Comment, Issue as GitHubIssue, OpenOrClosed, PullRequest, Remark, ThreadState,
+};
 use crate::github::{CallError, GitHub, Identity, Permission, Session};
 use crate::marker::{Kind, Marks};
 use crate::outbound::{Gate, Outbound};
@@ -45,6 +48,8 @@ pub(super) struct Desk<'a> {
     pub(super) gate: Gate,
     /// `ai-agent/issue-N`
     pub(super) branch: String,
+    /// What this run made of its status comment, which `comments` does not show.
+    said: Mutex<Option<(u64, Status)>>,
 }
 
 /// Who asked, as GitHub knows the account.
@@ -54,17 +59,17 @@ pub(super) struct Asker {
 
 /// What the marker of a status comment says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Status {
-    pub(super) task: String,
-    pub(super) phase: Phase,
-    pub(super) since: Timestamp,
+pub(crate) struct Status {
+    pub(crate) task: String,
+    pub(crate) phase: Phase,
+    pub(crate) since: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) proposal: Option<Proposal>,
+    pub(crate) proposal: Option<Proposal>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     Working,
     /// Interrupted; another attempt follows.
     Waiting,
@@ -73,22 +78,22 @@ pub(super) enum Phase {
 
 /// What the model proposed, in our words, as it goes into the commit and the pull request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Proposal {
-    pub(super) title: String,
-    pub(super) body: String,
-    pub(super) bill: String,
+pub(crate) struct Proposal {
+    pub(crate) title: String,
+    pub(crate) body: String,
+    pub(crate) bill: String,
     /// For a plan only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) plan: Option<PlanComment>,
+    pub(crate) plan: Option<PlanComment>,
 }
 
 /// What the comment with the plan is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct PlanComment {
-    pub(super) text: String,
+pub(crate) struct PlanComment {
+    pub(crate) text: String,
     /// What carrying it out costs, in words.
-    pub(super) cost: String,
-    pub(super) binding: crate::plan::Binding,
+    pub(crate) cost: String,
+    pub(crate) binding: crate::plan::Binding,
 }
 
 impl Status {
@@ -103,7 +108,7 @@ impl Status {
 }
 
 /// Our own status comments of a thread, oldest first.
-pub(super) fn find_status(
+pub(crate) fn find_status(
     marks: &Marks,
     identity: &Identity,
     thread: u64,
@@ -123,7 +128,7 @@ fn ours<'c>(identity: &Identity, comments: &'c [Comment]) -> impl Iterator<Item 
 }
 
 /// A status comment with its marker.
-pub(super) fn with_status(
+pub(crate) fn with_status(
     gate: &Gate,
     marks: &Marks,
     thread: u64,
@@ -171,6 +176,7 @@ impl<'a> Desk<'a> {
             issue,
             comments,
             labels,
+            said: Mutex::new(None),
         })
     }
 
@@ -222,7 +228,11 @@ impl<'a> Desk<'a> {
         find_status(&self.marks, self.identity, self.thread(), &self.comments)
     }
 
+    /// The status comment of this task as it is now.
     fn own_status(&self) -> Option<(u64, Status)> {
+        if let Some(said) = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Some(said);
+        }
         let id = self.task.id.to_string();
         self.statuses().into_iter().find(|(_, status)| status.task == id)
     }
@@ -259,6 +269,12 @@ impl<'a> Desk<'a> {
 
     /// Writes the status comment, which is made only once: if the answer to making it is lost, it is looked for.
     async fn say(&self, known: Option<u64>, text: &str, status: &Status) -> Result<u64, Stop> {
+        let id = self.write_status(known, text, status).await?;
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, status.clone()));
+        Ok(id)
+    }
+
+    async fn write_status(&self, known: Option<u64>, text: &str, status: &Status) -> Result<u64, Stop> {
         let thread = self.thread();
         let body = with_status(&self.gate, &self.marks, thread, &self.gate.body(text), status)?;
         let mut id = known.or_else(|| self.own_status().map(|(id, _)| id));
@@ -340,7 +356,7 @@ impl<'a> Desk<'a> {
     pub(super) async fn interrupted(&self, failure: &Failure, attempt: Attempt) -> Result<(), CallError> {
         match attempt {
             Attempt::MoreFollow => {
-                let kept = self.own_status_now().await?.and_then(|(_, own)| own.proposal);
+                let kept = self.own_status().and_then(|(_, own)| own.proposal);
                 self.last_word(&comment::waiting(failure), Phase::Waiting, kept).await
             }
             Attempt::Last => {
@@ -357,8 +373,7 @@ impl<'a> Desk<'a> {
 
     /// What a run says when it ends before its end: words of ours and a short marker, which always fit.
     async fn last_word(&self, text: &str, phase: Phase, proposal: Option<Proposal>) -> Result<(), CallError> {
-        let known = self.own_status_now().await?.map(|(id, _)| id);
-        match self.say(known, text, &Status::of(self.task, phase, proposal)).await {
+        match self.say(None, text, &Status::of(self.task, phase, proposal)).await {
             Ok(_) => Ok(()),
             Err(Stop::Call(error)) => Err(error),
             Err(other) => Err(CallError::Unexpected {
@@ -366,14 +381,6 @@ impl<'a> Desk<'a> {
                 why: format!("it cannot be written: {other:?}"),
             }),
         }
-    }
-
-    /// The task's status comment, also if this run made it.
-    async fn own_status_now(&self) -> Result<Option<(u64, Status)>, CallError> {
-        let comments = self.github.comments(self.thread(), None).await?;
-        let own = self.task.id.to_string();
-        let mut statuses = find_status(&self.marks, self.identity, self.thread(), &comments).into_iter();
-        Ok(statuses.find(|(_, status)| status.task == own))
     }
 
     /// Puts the label of the state after `event` on the issue, and takes the others off.
@@ -469,7 +476,7 @@ async fn issue_of(session: &Session, thread: u64) -> Result<GitHubIssue, Stop> {
     }
     let pull = session.github.pull_request(thread).await?;
     let ours = pull.user.as_ref().is_some_and(|user| user.id == session.identity.id);
-    match pull.head.branch.strip_prefix(BRANCHES).and_then(|number| number.parse().ok()) {
+    match issue_behind(&pull) {
         Some(number) if ours => one_issue(session, number).await,
         _ => Ok(issue),
     }
@@ -489,6 +496,11 @@ async fn one_issue(session: &Session, number: u64) -> Result<GitHubIssue, Stop> 
         return Err(refuse(format!("issue #{number} was transferred to {}", issue.html_url)));
     }
     Ok(issue)
+}
+
+/// The number of the issue that a pull request of ours is for, by its branch.
+pub(crate) fn issue_behind(pull: &PullRequest) -> Option<u64> {
+    pull.head.branch.strip_prefix(BRANCHES)?.parse().ok()
 }
 
 fn capitalise(text: &str) -> String {

@@ -270,8 +270,8 @@ fn servers() {
             "tokens spent",
             |world| play_with(world, Wire::OpenAi, [], &[("AGENT_MAX_TOKENS", "100")]),
             COULD_NOT_SOLVE,
-            "error: the next call to the model may need 8945 tokens |   0 of the 100 that a run may \
-             use are gone. Raise AGENT_MAX_TOKENS, or make the issue smaller.",
+            "error: the next call to the model may need 9161 tokens, and 0 of the 100 that a run may \
+             use are gone |   Raise AGENT_MAX_TOKENS, or make the issue smaller.",
         ),
     ]);
 }
@@ -396,8 +396,8 @@ fn answers() {
             |world| wants(world, "README.md", "nothing like it"),
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
-             README.md: SEARCH is not in the file. Nothing in it is like these lines. Read the file \
-             again, and copy from it. |  |   Try again, make the issue smaller, or choose a \
+             README.md: SEARCH is not in the file. Nothing in it is like these lines: copy them from \
+             the file as it was given to you. |  |   Try again, make the issue smaller, or choose a \
              stronger model.",
         ),
         (
@@ -453,7 +453,8 @@ fn answers() {
             },
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | link: \
-             only files that you have read may be changed. Ask for it first: `READ: link` |  |   \
+             this is a symbolic link or a submodule, which cannot be read or changed. Name the file that it leads to, or \
+             leave it out. |  |   \
              Try again, make the issue smaller, or choose a stronger model.",
         ),
         (
@@ -465,6 +466,17 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
              link/evil.txt: link is a file and cannot hold others. Choose another folder. |  |   \
+             Try again, make the issue smaller, or choose a stronger model.",
+        ),
+        (
+            "new file beside one that was not read and differs in letter case only",
+            |world| {
+                world.entry("100644", "\0\u{1}\u{2}", "Logo.png");
+                stubborn(world, "WRITE: logo.PNG\n```\nx\n```\n")
+            },
+            COULD_NOT_SOLVE,
+            "error: The model's edits do not fit the files, also after a correction. |  | \
+             logo.PNG: only files that you have read may be changed. Ask for it first: `READ: logo.PNG` |  |   \
              Try again, make the issue smaller, or choose a stronger model.",
         ),
     ]);

@@ -1,4 +1,4 @@
-//! `task solve` as a person runs it: the real program, real git repositories, models over real HTTP.
+//! `task solve` and `task explain` as a person runs them: the real program, real git repositories, models over real HTTP.
 
 #![expect(clippy::unwrap_used, reason = "everything here is a test or serves one")]
 #![expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
@@ -7,6 +7,7 @@ mod bad_input;
 mod bad_model;
 mod branch;
 mod bytes;
+mod explain;
 mod model;
 mod plan;
 mod quickfix;

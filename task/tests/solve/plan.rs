@@ -52,7 +52,7 @@ fn a_plan_is_shown_written_and_carried_out() {
     let (run, requests) = approve(&world, &issue, "my plan.md", &[&change()]);
     run.done();
     assert_eq!(world.at(BRANCH, "src/station.py"), STATION.replace("30", "90"));
-    let material = &said(&requests[0])[1];
+    let material = said(&requests[0]).pop().unwrap();
     let plan = material.split_once("carry it out, no more and no less:\n[").unwrap().1;
     assert_eq!(plan.split_once('\n').unwrap().1.get(..PLAN.len()), Some(PLAN));
 }

@@ -23,7 +23,7 @@ fn a_change_is_one_commit_on_a_branch_of_its_own() {
         format!(
             "{base} ai-agent <ai-agent@users.noreply.github.com> ai-agent\n\
              Correct the misspelling `recieves` to `receives`\n\n\
-             Correct the misspelling `recieves` to `receives`:\n\n- `README.md`, line 3\n\n\
+             As the issue asks, in:\n\n- `README.md`, line 3\n\n\
              Agent-Task: local issue-7"
         )
     );
@@ -120,7 +120,7 @@ Change
 +A small station that receives readings.
 
 Pull request  Correct the misspelling `recieves` to `receives`
-  Correct the misspelling `recieves` to `receives`:
+  As the issue asks, in:
 
   - `README.md`, line 3
 
@@ -188,7 +188,7 @@ fn a_program_reads_the_same_as_json() {
                          -A small station that recieves readings.\n+A small station that receives readings.\n",
             }],
             "title": "Correct the misspelling `recieves` to `receives`",
-            "summary": "Correct the misspelling `recieves` to `receives`:\n\n- `README.md`, line 3",
+            "summary": "As the issue asks, in:\n\n- `README.md`, line 3",
             "read": [
                 {"path": "README.md", "why": "the title has its name", "changed": true},
                 {"path": "src/station.py", "why": "one of the larger files", "changed": false},

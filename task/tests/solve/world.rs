@@ -151,6 +151,13 @@ impl World {
         self.run_task(command, variables, input)
     }
 
+    /// `task explain` in the world's folder.
+    pub(crate) fn explain(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_task"));
+        command.arg("explain").args(arguments);
+        self.run_task(command, variables, b"")
+    }
+
     /// Runs a command that is, or becomes, `task`.
     pub(crate) fn run_task(&self, mut command: Command, variables: &[(&str, &str)], input: &[u8]) -> Run {
         command.current_dir(self.folder.path()).env_clear().env("HOME", self.path("home"));

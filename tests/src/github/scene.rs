@@ -29,6 +29,13 @@ impl State {
     }
 }
 
+impl State {
+    /// The first repository of the story, whatever it is called by now.
+    pub fn first(&mut self) -> Scene<'_> {
+        Scene { state: self, at: 0 }
+    }
+}
+
 impl Scene<'_> {
     pub fn repo(&self) -> &Repo {
         &self.state.repos[self.at]
@@ -69,6 +76,7 @@ impl Scene<'_> {
             events: Vec::new(),
             created_at: now,
             updated_at: now,
+            edited_at: None,
             closed_at: None,
             place: Place::Here,
             pull: None,
@@ -115,6 +123,7 @@ impl Scene<'_> {
         let issue = self.issue_mut(number);
         issue.body = Some(body.to_owned());
         issue.updated_at = now;
+        issue.edited_at = Some(now);
     }
 
     pub fn close(&mut self, actor: &str, number: u64) {

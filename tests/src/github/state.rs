@@ -162,6 +162,8 @@ pub struct Issue {
     pub events: Vec<Event>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// When the text was last edited.
+    pub edited_at: Option<Timestamp>,
     /// Open as long as there is none.
     pub closed_at: Option<Timestamp>,
     pub place: Place,

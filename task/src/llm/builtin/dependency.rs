@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Stop;
-use super::files::{Change, Places, Source, is_lock_file, is_protected};
+use super::files::{Change, Places, Source};
 use super::grammar::Direction;
 use super::term::{is_version, short};
 use crate::path::RepoPath;
@@ -90,7 +90,7 @@ pub(super) fn places<'a>(
         if from.is_some_and(|from| from.trim_start_matches(['v', '=', '^', '~']) != bare) {
             continue;
         }
-        if is_lock_file(source.path) || is_protected(source.path) {
+        if source.protected {
             return cannot(format!("`{}` is protected", source.path));
         }
         let plain = to.trim_start_matches(['v', 'V']);

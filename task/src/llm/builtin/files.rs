@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Stop;
 use crate::path::RepoPath;
+use crate::protect::Protection;
 use crate::read_set::ReadSet;
 
 /// See the module's documentation.
@@ -11,6 +12,8 @@ use crate::read_set::ReadSet;
 pub(super) struct Source<'a> {
     pub(super) path: &'a RepoPath,
     pub(super) text: &'a str,
+    /// Whether people keep the file to themselves.
+    pub(super) protected: bool,
 }
 
 /// A range of a source's bytes, and what goes there.
@@ -30,11 +33,12 @@ pub(super) struct Places<'a> {
 }
 
 /// The files that can be edited, ordered by path.
-pub(super) fn sources(read: &ReadSet) -> Vec<Source<'_>> {
+pub(super) fn sources<'a>(read: &'a ReadSet, protection: &Protection) -> Vec<Source<'a>> {
     read.iter()
         .filter_map(|(path, file)| {
             let bytes = file.content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&file.content);
-            Some(Source { path, text: std::str::from_utf8(bytes).ok()? })
+            let protected = protection.reason(path).is_some();
+            Some(Source { path, text: std::str::from_utf8(bytes).ok()?, protected })
         })
         .collect()
 }
@@ -150,30 +154,6 @@ pub(super) fn in_scope<'a>(paths: &[String], sources: &[Source<'a>]) -> Result<V
         }
     }
     if missing.is_empty() { Ok(scope) } else { Err(Stop::Read(missing)) }
-}
-
-/// Whether the file is made by a package manager, so that no person edits it.
-pub(super) fn is_lock_file(path: &RepoPath) -> bool {
-    let name = path.file_name();
-    let known = [
-        "package-lock.json",
-        "npm-shrinkwrap.json",
-        "pnpm-lock.yaml",
-        "go.sum",
-        "bun.lockb",
-        "gradle.lockfile",
-        "packages.lock.json",
-        "Package.resolved",
-    ];
-    path.extension() == Some("lock") || known.contains(&name)
-}
-
-/// Whether the file steers machines or agents instead of the product, so that the built-in provider leaves it
-/// to people: workflows and other top-level folders that start with a dot, owners, instructions for agents.
-pub(super) fn is_protected(path: &RepoPath) -> bool {
-    let top = path.as_str().split('/').next().unwrap_or_default();
-    let in_dot_folder = top.starts_with('.') && top.len() < path.as_str().len();
-    in_dot_folder || ["CODEOWNERS", "AGENTS.md", "CLAUDE.md", "GEMINI.md"].contains(&path.file_name())
 }
 
 /// Whether the file is prose, where a value is an example and not the setting.

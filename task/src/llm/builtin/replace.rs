@@ -1,7 +1,7 @@
 //! Where a phrase stands, and what takes its place.
 
 use super::Stop;
-use super::files::{Change, Places, Source, is_lock_file, is_protected, line_range};
+use super::files::{Change, Places, Source, line_range};
 use super::grammar::Spread;
 use super::term::{self, short};
 
@@ -46,7 +46,7 @@ pub(super) fn places<'a>(
         if found.is_empty() {
             continue;
         }
-        if is_lock_file(source.path) || is_protected(source.path) {
+        if source.protected {
             kept_back.push(source.path.as_str());
         } else {
             places.changes.extend(found);

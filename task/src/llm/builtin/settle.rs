@@ -1,6 +1,6 @@
 //! A wish is *settled* when every place that it changes is known; then it can be written down as edits or a plan.
 
-use super::files::{Places, Source, in_scope, is_protected, line_of, path_of};
+use super::files::{Places, Source, in_scope, line_of, path_of};
 use super::grammar::{Direction, Instruction, Name, Spread, Wish};
 use super::term::{self, short};
 use super::{Stop, dependency, replace, reply, value};
@@ -92,9 +92,7 @@ fn item<'a>(instruction: Instruction, sources: &[Source<'a>]) -> Result<Item<'a>
 /// Before a name is taken for a key: a dependency of a workflow is protected, and manifests may not have been read.
 fn look_for_manifest(name: &Name, sources: &[Source<'_>]) -> Result<(), Stop> {
     let uses = format!("uses: {}@", name.as_str());
-    if let Some(source) =
-        sources.iter().find(|source| is_protected(source.path) && source.text.contains(&uses))
-    {
+    if let Some(source) = sources.iter().find(|source| source.protected && source.text.contains(&uses)) {
         return Err(Stop::Cannot(format!(
             "`{}` is used by `{}`, which is protected",
             name.as_str(),
@@ -207,15 +205,19 @@ impl Settled<'_> {
         let changes: Vec<_> =
             self.items.iter().flat_map(|item| item.places.changes.iter().cloned()).collect();
         let blocks = reply::blocks(sources, &changes)?;
-        let told = |item| {
+        let title = self.title();
+        let told = |item: &Item<'_>| {
             let files = lines_by_file(item, sources);
             let files =
                 files.iter().map(|(path, lines)| format!("- {}, {}", code(path.as_str()), numbers(lines)));
-            let paragraphs = [format!("{}:", item.deed.sentence()), files.collect::<Vec<_>>().join("\n")];
+            let sentence = item.deed.sentence();
+            let head =
+                if sentence == title { "As the issue asks, in:".to_owned() } else { format!("{sentence}:") };
+            let paragraphs = [head, files.collect::<Vec<_>>().join("\n")];
             paragraphs.into_iter().chain(item.places.notes.iter().cloned()).collect::<Vec<_>>().join("\n\n")
         };
         let summary = self.items.iter().map(told).collect::<Vec<_>>().join("\n\n");
-        Ok(format!("TITLE: {}\nSUMMARY:\n{summary}\n{blocks}", self.title()))
+        Ok(format!("TITLE: {title}\nSUMMARY:\n{summary}\n{blocks}"))
     }
 
     fn title(&self) -> String {

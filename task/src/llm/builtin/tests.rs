@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::{ABLE, answer};
 use crate::ask::{Ask, Goal};
 use crate::path::RepoPath;
+use crate::protect::Protection;
 use crate::read_set::{FileMode, ReadFile, ReadSet, Shown};
 
 fn read_set<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> ReadSet {
@@ -66,8 +67,8 @@ fn apply<'a>(reply: &'a str, read: &ReadSet) -> BTreeMap<&'a str, String> {
 
 /// What an answer does, briefly: the changed lines, or its refusal without the common ending.
 fn outcome(goal: Goal<'_>, title: &str, body: &str, read: &ReadSet) -> String {
-    let reply = answer(&Ask { goal, title, body, read });
-    assert_eq!(reply, answer(&Ask { goal, title, body, read }));
+    let reply = answer(&Ask { goal, title, body, read, protection: &Protection::default() });
+    assert_eq!(reply, answer(&Ask { goal, title, body, read, protection: &Protection::default() }));
     if !reply.starts_with("TITLE: ") {
         return reply.replace(&format!(". {ABLE}."), "").trim_end().to_owned();
     }
@@ -144,10 +145,16 @@ fn blocks_grow_until_they_stand_once_and_never_look_like_markers() {
     ] {
         assert_eq!(outcome(Goal::Edit, title, "", &read), expect, "{title}");
     }
-    let reply = answer(&Ask { goal: Goal::Edit, title: "Set `b.port` to 2", body: "", read: &read });
+    let reply = answer(&Ask {
+        goal: Goal::Edit,
+        title: "Set `b.port` to 2",
+        body: "",
+        read: &read,
+        protection: &Protection::default(),
+    });
     assert_eq!(
         reply,
-        "TITLE: Set `b.port` to `2`\nSUMMARY:\nSet `b.port` to `2`:\n\n- `a.toml`, line 24\n\n\
+        "TITLE: Set `b.port` to `2`\nSUMMARY:\nAs the issue asks, in:\n\n- `a.toml`, line 24\n\n\
          a.toml\n<<<<<<< SEARCH\n[b]\nx = 1\nx = 1\nx = 1\nx = 1\nx = 1\nx = 1\nx = 1\nport = 1\n=======\n\
          [b]\nx = 1\nx = 1\nx = 1\nx = 1\nx = 1\nx = 1\nx = 1\nport = 2\n>>>>>>> REPLACE\n"
     );
@@ -158,8 +165,13 @@ const TITLE: &str = "Typo: `occured` should be `occurred`";
 #[test]
 fn a_plan_says_what_will_change() {
     let read = read_set(repository(include_str!("repository.txt")));
-    let plan =
-        answer(&Ask { goal: Goal::Plan, title: TITLE, body: "In docs/a.md and docs/b.md.", read: &read });
+    let plan = answer(&Ask {
+        goal: Goal::Plan,
+        title: TITLE,
+        body: "In docs/a.md and docs/b.md.",
+        read: &read,
+        protection: &Protection::default(),
+    });
     assert_eq!(
         plan,
         "## Summary\n\nCorrect the misspelling `occured` to `occurred`.\n\n\
@@ -182,7 +194,8 @@ fn executing_a_plan_does_what_the_issue_asks() {
     for case in include_str!("phrasings.txt").trim_end().strip_prefix("### ").unwrap().split("\n### ") {
         let (input, expect) = case.split_once("\n---\n").unwrap();
         let (title, body) = input.split_once('\n').unwrap_or((input, ""));
-        let plan = answer(&Ask { goal: Goal::Plan, title, body, read: &read });
+        let plan =
+            answer(&Ask { goal: Goal::Plan, title, body, read: &read, protection: &Protection::default() });
         if plan.starts_with("## Summary") {
             planned += 1;
             assert_eq!(outcome(Goal::Execute { plan: &plan }, "", "", &read), expect, "{plan}");
@@ -220,10 +233,12 @@ fn a_plan_is_revised_by_atomic_feedback() {
         (value, "only docs/a.md", "CANNOT: the feedback leaves no file to change"),
         (value, "use 10", "CANNOT: `timeout` is `10` already"),
     ] {
-        let plan = answer(&Ask { goal: Goal::Plan, title, body, read: &read });
+        let plan =
+            answer(&Ask { goal: Goal::Plan, title, body, read: &read, protection: &Protection::default() });
         assert!(plan.starts_with("## Summary"), "{plan}");
         let revise = Goal::Revise { plan: &plan, feedback };
-        let revised = answer(&Ask { goal: revise, title, body, read: &read });
+        let revised =
+            answer(&Ask { goal: revise, title, body, read: &read, protection: &Protection::default() });
         let outcome = if revised.starts_with("## Summary") {
             outcome(Goal::Execute { plan: &revised }, title, body, &read)
         } else {
@@ -341,20 +356,20 @@ proptest! {
         title in issue(), body in issue(), a in content(), b in content(), cargo in content(),
     ) {
         let read = read_set([("a.txt", a.as_str()), ("b.toml", b.as_str()), ("Cargo.toml", cargo.as_str())]);
-        let reply = answer(&Ask { goal: Goal::Edit, title: &title, body: &body, read: &read });
-        prop_assert_eq!(&reply, &answer(&Ask { goal: Goal::Edit, title: &title, body: &body, read: &read }));
+        let reply = answer(&Ask { goal: Goal::Edit, title: &title, body: &body, read: &read, protection: &Protection::default() });
+        prop_assert_eq!(&reply, &answer(&Ask { goal: Goal::Edit, title: &title, body: &body, read: &read, protection: &Protection::default() }));
         apply(&reply, &read);
-        let plan = answer(&Ask { goal: Goal::Plan, title: &title, body: &body, read: &read });
-        answer(&Ask { goal: Goal::Execute { plan: &plan }, title: &title, body: &body, read: &read });
+        let plan = answer(&Ask { goal: Goal::Plan, title: &title, body: &body, read: &read, protection: &Protection::default() });
+        answer(&Ask { goal: Goal::Execute { plan: &plan }, title: &title, body: &body, read: &read, protection: &Protection::default() });
         let revise = Goal::Revise { plan: &plan, feedback: &body };
-        answer(&Ask { goal: revise, title: &title, body: &body, read: &read });
+        answer(&Ask { goal: revise, title: &title, body: &body, read: &read, protection: &Protection::default() });
     }
 
     #[test]
     fn no_text_makes_it_panic(title in ".*", body in "(?s).*", a in "(?s).*") {
         let read = read_set([("a.txt", a.as_str()), ("package.json", a.as_str()), ("pom.xml", a.as_str())]);
         for goal in [Goal::Edit, Goal::Plan, Goal::Execute { plan: &body }, Goal::Revise { plan: &body, feedback: &title }] {
-            answer(&Ask { goal, title: &title, body: &body, read: &read });
+            answer(&Ask { goal, title: &title, body: &body, read: &read, protection: &Protection::default() });
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::Stop;
-use super::files::{Change, Places, Source, is_lock_file, is_prose, is_protected, line_of, line_range};
+use super::files::{Change, Places, Source, is_prose, line_of, line_range};
 use super::grammar::Name;
 use super::term::{self, Literal, short};
 
@@ -77,7 +77,7 @@ pub(super) fn places<'a>(
             all.join(", ")
         )));
     };
-    if is_lock_file(setting.source.path) || is_protected(setting.source.path) {
+    if setting.source.protected {
         return Err(Stop::Cannot(format!("`{}` is protected", setting.source.path)));
     }
     if same(setting.value(), to) {

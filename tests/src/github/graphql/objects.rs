@@ -251,6 +251,7 @@ fn show_issue(state: &State, repo: &Repo, issue: &Issue) -> Value {
         "state": if issue.closed_at.is_some() { "CLOSED" } else { "OPEN" },
         "closed": issue.closed_at.is_some(),
         "locked": issue.lock == crate::github::Lock::Locked,
+        "lastEditedAt": issue.edited_at,
         "labels": show_labels(issue),
         "comments": show_comments(state, issue),
         "repository": { "__typename": "Repository", "id": node_id("R", repo.id), "nameWithOwner": repo.full_name() },

@@ -25,6 +25,10 @@ pub(super) fn handle(state: &mut State, request: &Request) -> Result<Option<Repl
             Reply::json(200, profile(state.show_user(user)))
         }
         "apps/get-authenticated" => as_app(request).map(|()| Reply::json(200, state.show_app()))?,
+        "apps/list-installations" => {
+            as_app(request)?;
+            Reply::json(200, json!([state.show_installation()]))
+        }
         "apps/get-installation" => {
             as_app(request)?;
             installation(state, request)?;

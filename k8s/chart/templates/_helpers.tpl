@@ -1,0 +1,23 @@
+{{/* The labels of every object, beside its own name and component. */}}
+{{- define "ai-agent.labels" -}}
+app.kubernetes.io/part-of: ai-agent
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{/* An image by digest, or by tag where it was loaded by hand. */}}
+{{- define "ai-agent.image" -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ required "an image needs a digest, or a tag if it was loaded by hand" .tag }}
+{{- end -}}
+{{- end }}
+
+{{- define "ai-agent.amqpPort" -}}
+{{ ternary 5671 5672 .Values.broker.tls }}
+{{- end }}
+
+{{- define "ai-agent.amqpUrl" -}}
+{{ ternary "amqps" "amqp" .Values.broker.tls }}://{{ .Values.broker.host }}:{{ include "ai-agent.amqpPort" . }}/agents
+{{- end }}

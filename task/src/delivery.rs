@@ -1,0 +1,283 @@
+//! A *delivery* is one message in the hands of one process: taken from the queue, worked on, settled.
+//!
+//! | a run ends | settlement | exit |
+//! |---|---|---|
+//! | done, explained on the issue, or nothing to do | ack | 0 |
+//! | a passing failure | after a pause, reject and requeue | 75 |
+//! | something that the operator has to mend | the same | 2 |
+//! | one of the two, at the last attempt | reject to the dead letters | 1, 2 |
+//! | SIGTERM | nack and requeue | 143 |
+//! | the run's time is over | reject and requeue | 143 |
+//! | the message is no longer ours | none | 70 |
+//! | the message is no task | reject to the dead letters | 0 |
+//! | no message | none | 0 |
+//!
+//! A failure is rejected, never nacked: RabbitMQ from 4.3 on does not count what is nacked
+//! (<https://www.rabbitmq.com/docs/quorum-queues#repeated-requeues>), and what is not counted never ends. A settlement
+//! counts when the broker has answered a question that was asked after it on the same channel.
+
+pub mod broker;
+pub mod settings;
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use lapin::Event;
+use shared::queue::DELIVERY_LIMIT;
+use shared::task::Task;
+use tracing::Instrument as _;
+
+use crate::config::Config;
+use crate::lease::{Lease, Lost, Revoker};
+use crate::outcome::Exit;
+use crate::probe;
+use crate::run::settings::RunSettings;
+use crate::run::{self, Attempt, Ended};
+use broker::{BrokerError, Held, Settlement};
+use settings::Settings;
+
+/// How long a run that has lost its lease may take to notice. Kubernetes kills 60 s after it has asked.
+const NOTICE: Duration = Duration::from_secs(40);
+
+/// Takes one message, does its task, settles it.
+pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings) -> Exit {
+    let (revoker, lease) = Lease::new();
+    if let Err(error) = revoke_on_signal(&revoker) {
+        tracing::error!(error = &error as &dyn std::error::Error, "signals cannot be waited for");
+        return Exit::Passing;
+    }
+    if let Err(error) = probe::unready(&settings.ready_file) {
+        tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "an old ready file stays");
+        return Exit::Usage;
+    }
+    let taken = tokio::select! {
+        taken = settings.broker.take(&settings.name, settings.wait) => taken,
+        lost = lease.lost() => {
+            tracing::info!(why = %lost, "ends before a task was taken");
+            return Exit::Terminated;
+        }
+    };
+    match taken {
+        Ok(Some(held)) => deliver(config, run, settings, held, &revoker, lease).await,
+        Ok(None) => {
+            tracing::info!("no task is waiting");
+            Exit::Done
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "no task can be taken");
+            match error {
+                BrokerError::Refused(_) | BrokerError::NoQueue(_) => Exit::Usage,
+                _ => Exit::Passing,
+            }
+        }
+    }
+}
+
+async fn deliver(
+    config: &Config,
+    run: &RunSettings,
+    settings: &Settings,
+    held: Held,
+    revoker: &Revoker,
+    lease: Lease,
+) -> Exit {
+    let (attempt, trace) = (held.attempt(), held.trace());
+    let task = match Task::parse(held.body(), &run.hosts) {
+        Ok(task) => task,
+        Err(error) => {
+            let (bytes, message_id) = (held.body().len(), held.message_id());
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                bytes,
+                message_id,
+                "the message is no task"
+            );
+            return settle(held, Settlement::DeadLetter, Exit::Done).await;
+        }
+    };
+    let trace = trace.unwrap_or_else(|| shared::trace::TraceContext::of_task(task.id));
+    let span = tracing::info_span!(
+        "task",
+        task_id = %task.id,
+        repository = %task.repo,
+        issue = task.issue.get(),
+        mode = task.mode.name(),
+        attempt,
+        traceparent = %trace,
+    );
+    let work = async {
+        if let Err(error) = probe::ready(&settings.ready_file) {
+            tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "readiness cannot be told");
+        }
+        tracing::info!("task taken");
+        let follow = if attempt > DELIVERY_LIMIT { Attempt::Last } else { Attempt::MoreFollow };
+        revoke_on_loss(revoker, &held, run.deadline);
+        let lease = lease.with_channel(held.channel().clone());
+        let ended = run_until_lost(config, run, &task, &lease, follow).await;
+        let (settlement, exit) = verdict(&ended, follow);
+        let end = describe(&ended);
+        if exit == Exit::Done {
+            tracing::info!(end, "run ended");
+        } else {
+            tracing::warn!(end, "run ended");
+        }
+        let Some(settlement) = settlement else { return exit };
+        if matches!((&ended, settlement), (Ended::Passing(_) | Ended::Misconfigured(_), Settlement::Requeue))
+        {
+            pause(&lease, settings.pause).await;
+        }
+        settle(held, settlement, exit).await
+    };
+    let exit = work.instrument(span).await;
+    if let Err(error) = probe::unready(&settings.ready_file) {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the ready file stays");
+    }
+    exit
+}
+
+/// A run looks at its lease before each write; one that does not get there is left behind.
+async fn run_until_lost(
+    config: &Config,
+    settings: &RunSettings,
+    task: &Task,
+    lease: &Lease,
+    attempt: Attempt,
+) -> Ended {
+    let overdue = async {
+        let lost = lease.lost().await;
+        tokio::time::sleep(NOTICE).await;
+        lost
+    };
+    tokio::select! {
+        ended = run::run(config, settings, task, lease, attempt) => ended,
+        lost = overdue => Ended::Lost(lost),
+    }
+}
+
+/// What becomes of the message, and of the process. `None` if the message is no longer ours.
+fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
+    let again = match attempt {
+        Attempt::MoreFollow => Settlement::Requeue,
+        Attempt::Last => Settlement::DeadLetter,
+    };
+    match ended {
+        Ended::Done | Ended::Explained(_) | Ended::Nothing(_) => (Some(Settlement::Ack), Exit::Done),
+        Ended::Passing(_) => match attempt {
+            Attempt::MoreFollow => (Some(again), Exit::Passing),
+            Attempt::Last => (Some(again), Exit::CouldNotSolve),
+        },
+        // Credentials may be exchanged right now, and GitHub has refused good ones before. Nothing is lost while the
+        // broker counts, and a Job that fails with a status of its own is what an operator sees.
+        Ended::Misconfigured(_) => (Some(again), Exit::Usage),
+        Ended::Lost(Lost::Terminated) => (Some(Settlement::HandBack), Exit::Terminated),
+        // Counted: a task that never ends in time must not come back for ever.
+        Ended::Lost(Lost::Deadline) => (Some(Settlement::Requeue), Exit::Terminated),
+        Ended::Lost(Lost::Connection) => (None, Exit::LostLease),
+    }
+}
+
+fn describe(ended: &Ended) -> String {
+    match ended {
+        Ended::Done => "done".to_owned(),
+        Ended::Explained(reason) => format!("explained on the issue: {reason:?}"),
+        Ended::Nothing(why) => format!("nothing to do: {why}"),
+        Ended::Passing(why) => format!("passing failure: {why}"),
+        Ended::Misconfigured(why) => format!("the operator has to mend something: {why}"),
+        Ended::Lost(lost) => lost.to_string(),
+    }
+}
+
+/// Lets whatever failed recover. Who is asked to end meanwhile does not wait.
+async fn pause(lease: &Lease, pause: Duration) {
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        _ = lease.lost() => {}
+    }
+}
+
+async fn settle(held: Held, settlement: Settlement, exit: Exit) -> Exit {
+    match held.settle(settlement).await {
+        Ok(()) => {
+            tracing::info!(?settlement, "message settled");
+            exit
+        }
+        Err(error) => {
+            // The broker gives the message out again; the next run finds what this one did.
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                ?settlement,
+                "the message is not known to be settled"
+            );
+            if exit == Exit::Terminated { exit } else { Exit::LostLease }
+        }
+    }
+}
+
+/// SIGTERM is what Kubernetes sends before it kills, SIGINT what a person does.
+fn revoke_on_signal(revoker: &Revoker) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let revoker = revoker.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        revoker.revoke(Lost::Terminated);
+    });
+    Ok(())
+}
+
+/// Ends the lease with the connection, the channel, or the time. In tasks of their own, because a run may compute for
+/// seconds without a pause.
+fn revoke_on_loss(revoker: &Revoker, held: &Held, deadline: Duration) {
+    let mut events = held.events();
+    let of_connection = revoker.clone();
+    tokio::spawn(async move {
+        while let Some(event) = events.next().await {
+            if let Event::Error(error) = event {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the broker is lost");
+                of_connection.revoke(Lost::Connection);
+                return;
+            }
+        }
+        of_connection.revoke(Lost::Connection);
+    });
+    let of_time = revoker.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(deadline).await;
+        of_time.revoke(Lost::Deadline);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Reason;
+
+    #[test]
+    fn every_end_has_its_settlement_and_its_status() {
+        use Attempt::{Last, MoreFollow};
+        use Settlement::{Ack, DeadLetter, HandBack, Requeue};
+        let passing = || Ended::Passing("x".to_owned());
+        let misconfigured = || Ended::Misconfigured("x".to_owned());
+        let table = [
+            (Ended::Done, MoreFollow, Some(Ack), 0),
+            (Ended::Done, Last, Some(Ack), 0),
+            (Ended::Explained(Reason::Budget), MoreFollow, Some(Ack), 0),
+            (Ended::Explained(Reason::Budget), Last, Some(Ack), 0),
+            (Ended::Nothing("x"), Last, Some(Ack), 0),
+            (passing(), MoreFollow, Some(Requeue), 75),
+            (passing(), Last, Some(DeadLetter), 1),
+            (misconfigured(), MoreFollow, Some(Requeue), 2),
+            (misconfigured(), Last, Some(DeadLetter), 2),
+            (Ended::Lost(Lost::Terminated), Last, Some(HandBack), 143),
+            (Ended::Lost(Lost::Deadline), Last, Some(Requeue), 143),
+            (Ended::Lost(Lost::Connection), MoreFollow, None, 70),
+        ];
+        for (ended, attempt, settlement, status) in table {
+            let (given, exit) = verdict(&ended, attempt);
+            assert_eq!((given, exit as u8), (settlement, status), "{ended:?} {attempt:?}");
+        }
+    }
+}

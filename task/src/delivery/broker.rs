@@ -1,0 +1,251 @@
+//! The *broker* as a run sees it: one connection, one message, one settlement. Nothing is declared.
+//!
+//! The message is fetched by `basic.get`. A consumer would be sent the next message with the settlement of the first,
+//! and the end of the process would return that one with an attempt used up.
+
+use std::time::Duration;
+
+use futures_util::Stream;
+use lapin::message::BasicGetMessage;
+use lapin::options::{
+    BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
+};
+use lapin::protocol::{AMQPErrorKind, AMQPHardError};
+use lapin::tcp::OwnedTLSConfig;
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::uri::AMQPUri;
+use lapin::{Channel, Connection, ConnectionBuilder, ConnectionProperties, ErrorKind, Event};
+use shared::queue::{self, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY_COUNT, HEADER_TRACEPARENT};
+use shared::trace::TraceContext;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+/// Pauses before the second and the third try to connect.
+const CONNECT_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+/// Time for one try, with the handshake.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// Time for the broker to answer a question.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Between two looks into an empty queue. A queue whose leader is being elected, or to which a message is just
+/// returning, looks empty for a moment.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Where the broker is and how to be believed there.
+#[derive(Clone)]
+pub struct Broker {
+    pub(super) uri: AMQPUri,
+    /// Certificates in PEM that the broker's is checked against, if not those of the system.
+    pub(super) certificates: Option<String>,
+}
+
+/// Why no message was taken, or is not known to be settled.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    #[error("the broker cannot be reached")]
+    Unreachable(#[source] lapin::Error),
+    #[error("the broker refuses the credentials or the virtual host")]
+    Refused(#[source] lapin::Error),
+    #[error("the broker does not give out tasks")]
+    NoQueue(#[source] lapin::Error),
+    #[error("the connection to the broker failed")]
+    Lost(#[source] lapin::Error),
+    #[error("the broker did not answer in time")]
+    TimedOut,
+    /// The channel ended before the settlement was sent.
+    #[error("the message is no longer held")]
+    NotHeld,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    Ack,
+    /// Given out again; counts as an attempt.
+    Requeue,
+    DeadLetter,
+    /// Given out again; RabbitMQ from 4.3 on does not count it.
+    HandBack,
+}
+
+/// A message that this process holds, with the connection that it holds it by.
+pub struct Held {
+    connection: Connection,
+    channel: Channel,
+    message: BasicGetMessage,
+}
+
+impl Broker {
+    /// Takes one message; waits for one as long as `wait`.
+    pub async fn take(&self, name: &str, wait: Duration) -> Result<Option<Held>, BrokerError> {
+        let connection = self.connect(name).await?;
+        let channel = connection.create_channel().await.map_err(BrokerError::Lost)?;
+        tracing::debug!("looking for a task");
+        let until = Instant::now() + wait;
+        loop {
+            let look = channel.basic_get(queue::TASKS.into(), BasicGetOptions::default());
+            let found = timeout(ANSWER_WITHIN, look).await.map_err(|_| BrokerError::TimedOut)?;
+            if let Some(message) = found.map_err(not_given)? {
+                return Ok(Some(Held { connection, channel, message }));
+            }
+            if Instant::now() >= until {
+                close(&connection).await;
+                return Ok(None);
+            }
+            sleep(LOOK_AGAIN.min(until.saturating_duration_since(Instant::now()))).await;
+        }
+    }
+
+    async fn connect(&self, name: &str) -> Result<Connection, BrokerError> {
+        let mut pauses = CONNECT_PAUSES.into_iter();
+        loop {
+            let error = match timeout(CONNECT_WITHIN, self.connect_once(name)).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) if is_refusal(&error) => return Err(BrokerError::Refused(error)),
+                Ok(Err(error)) => BrokerError::Unreachable(error),
+                Err(_) => BrokerError::TimedOut,
+            };
+            let Some(pause) = pauses.next() else { return Err(error) };
+            tracing::warn!(error = &error as &dyn std::error::Error, "connecting again");
+            sleep(pause).await;
+        }
+    }
+
+    async fn connect_once(&self, name: &str) -> lapin::Result<Connection> {
+        // Not recovered by itself: a new connection does not hold the message of the old one.
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        ConnectionBuilder::new()?
+            .with_uri(self.uri.clone())
+            .with_properties(properties)
+            .with_tls_config(OwnedTLSConfig { identity: None, cert_chain: self.certificates.clone() })
+            .connect()
+            .await
+    }
+}
+
+impl Held {
+    pub fn body(&self) -> &[u8] {
+        &self.message.data
+    }
+
+    pub fn message_id(&self) -> Option<&str> {
+        self.message.properties.message_id().as_ref().map(lapin::types::ShortString::as_str)
+    }
+
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// What happens to the connection and its channels from now on.
+    pub fn events(&self) -> impl Stream<Item = Event> + Send + Unpin + 'static {
+        Box::pin(self.connection.events_listener())
+    }
+
+    /// The how many-th attempt at the message this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.message.properties.headers().as_ref().map_or(1, attempt)
+    }
+
+    pub fn trace(&self) -> Option<TraceContext> {
+        let headers = self.message.properties.headers().as_ref()?;
+        let AMQPValue::LongString(text) = headers.inner().get(HEADER_TRACEPARENT)? else { return None };
+        TraceContext::parse(std::str::from_utf8(text.as_bytes()).ok()?)
+    }
+
+    /// Settles the message and takes leave. `Ok` when the broker has said, after the settlement, that it still has the
+    /// channel: it works a channel's methods off in their order.
+    pub async fn settle(self, settlement: Settlement) -> Result<(), BrokerError> {
+        let until = Instant::now() + ANSWER_WITHIN;
+        let settled = async {
+            match settlement {
+                Settlement::Ack => self.message.ack(BasicAckOptions::default()).await,
+                Settlement::Requeue => self.message.reject(BasicRejectOptions { requeue: true }).await,
+                Settlement::DeadLetter => self.message.reject(BasicRejectOptions { requeue: false }).await,
+                Settlement::HandBack => {
+                    self.message.nack(BasicNackOptions { requeue: true, multiple: false }).await
+                }
+            }
+        };
+        let sent = timeout_at(until, settled).await.map_err(|_| BrokerError::TimedOut)?;
+        if !sent.map_err(BrokerError::Lost)? {
+            return Err(BrokerError::NotHeld);
+        }
+        let asked = self.channel.basic_qos(1, BasicQosOptions::default());
+        timeout_at(until, asked).await.map_err(|_| BrokerError::TimedOut)?.map_err(BrokerError::Lost)?;
+        close(&self.connection).await;
+        Ok(())
+    }
+}
+
+/// Says goodbye; everything that matters was answered before.
+async fn close(connection: &Connection) {
+    match timeout(ANSWER_WITHIN, connection.close(200, "done".into())).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "closing the connection to the broker");
+        }
+        Err(_) => tracing::warn!("the broker did not answer the close of the connection"),
+    }
+}
+
+/// Attempts are counted by what the broker has counted before. Quorum queues count returns; from 4.3 on they also count
+/// how often a message was taken, which includes those that were handed back without blame.
+fn attempt(headers: &FieldTable) -> u32 {
+    let count = |name: &str| headers.inner().get(name).and_then(number).unwrap_or(0);
+    count(HEADER_DELIVERY_COUNT).max(count(HEADER_ACQUIRED_COUNT)).saturating_add(1)
+}
+
+fn number(value: &AMQPValue) -> Option<u32> {
+    match *value {
+        AMQPValue::ShortShortInt(number) => u32::try_from(number).ok(),
+        AMQPValue::ShortShortUInt(number) => Some(number.into()),
+        AMQPValue::ShortInt(number) => u32::try_from(number).ok(),
+        AMQPValue::ShortUInt(number) => Some(number.into()),
+        AMQPValue::LongInt(number) => u32::try_from(number).ok(),
+        AMQPValue::LongUInt(number) => Some(number),
+        AMQPValue::LongLongInt(number) => u32::try_from(number).ok(),
+        _ => None,
+    }
+}
+
+/// Wrong password (403) or virtual host (530, 404): trying again does not help.
+fn is_refusal(error: &lapin::Error) -> bool {
+    let ErrorKind::ProtocolError(error) = error.kind() else { return false };
+    matches!(
+        error.kind(),
+        AMQPErrorKind::Soft(_) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED | AMQPHardError::INVALIDPATH)
+    )
+}
+
+/// A queue that is missing or forbidden is told by the broker; everything else is the connection.
+fn not_given(error: lapin::Error) -> BrokerError {
+    if error.is_amqp_soft_error() { BrokerError::NoQueue(error) } else { BrokerError::Unreachable(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_are_counted_by_whichever_count_is_higher() {
+        let table: &[(&[(&str, AMQPValue)], u32)] = &[
+            (&[], 1),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(0))], 1),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(2))], 3),
+            (
+                &[
+                    (HEADER_ACQUIRED_COUNT, AMQPValue::LongInt(4)),
+                    (HEADER_DELIVERY_COUNT, AMQPValue::ShortInt(1)),
+                ],
+                5,
+            ),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(-1))], 1),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongString("2".into()))], 1),
+        ];
+        for (given, expected) in table {
+            let mut headers = FieldTable::default();
+            for (name, value) in *given {
+                headers.insert((*name).into(), value.clone());
+            }
+            assert_eq!(attempt(&headers), *expected, "{given:?}");
+        }
+    }
+}

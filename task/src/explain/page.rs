@@ -1,0 +1,266 @@
+//! The explanation as one page for a browser: the ranked files with their features, and the repository as a map.
+//!
+//! The page loads nothing and runs nothing: its policy allows one style sheet, named by its hash. Paths and the issue
+//! are a stranger's; the template escapes every value.
+
+use std::collections::{HashMap, HashSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use sha2::{Digest as _, Sha256};
+
+use super::explanation::{Explanation, FileFacts, Given, Tokens};
+use super::treemap::{self, Keep, Leaf, Rect, Tile};
+use crate::context::pack::Context;
+use crate::context::role::Role;
+use crate::context::weights::{Family, Feature};
+use crate::path::RepoPath;
+use crate::terminal::visible;
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+/// The map, in units of the picture.
+const MAP: Rect = Rect { x: 0.0, y: 0.0, width: 1200.0, height: 640.0 };
+/// The longest bar of a file, in units of its picture.
+const BAR: f32 = 300.0;
+/// A character of the map's labels takes about this much.
+const LABEL_CHARACTER: f64 = 6.2;
+/// Characters of the issue that are shown.
+const ISSUE_CHARS: usize = 4_000;
+
+/// Families in the order of a bar's parts.
+const FAMILIES: [(Family, &str, &str); 5] = [
+    (Family::Words, "words", "words of the issue in the text"),
+    (Family::Names, "names", "names and quoted text"),
+    (Family::Path, "path", "the path"),
+    (Family::Neighbours, "neighbours", "files around it"),
+    (Family::Kind, "kind", "language, size, place"),
+];
+
+/// The page.
+pub(super) fn page(explanation: &Explanation, issue: &str, context: &Context) -> String {
+    let mut templates = Environment::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    // The ending of the name makes it escape every value.
+    templates.add_template("page.html", TEMPLATE).expect("the template is part of the program");
+    let issue = visible(issue);
+    let shown: String = issue.chars().take(ISSUE_CHARS).collect();
+    let read =
+        explanation.files.iter().filter(|file| matches!(file.given, Given::Whole | Given::Part)).count();
+    let left_out: Vec<Value> = explanation
+        .left_out
+        .iter()
+        .map(|(reason, count)| context! { reason => reason.to_string(), count })
+        .collect();
+    let values = context! {
+        style => Value::from_safe_string(STYLE.to_owned()),
+        style_hash => STANDARD.encode(Sha256::digest(STYLE.as_bytes())),
+        title => visible(&explanation.issue.title),
+        number => explanation.issue.number,
+        issue => shown.trim(),
+        cut => issue.chars().count() > ISSUE_CHARS,
+        commit => explanation.base.commit.chars().take(10).collect::<String>(),
+        branch => explanation.base.branch.as_deref().map(visible),
+        model => explanation.model.as_str(),
+        calls => explanation.calls_at_most,
+        cost => explanation.cost_at_most.as_str(),
+        tokens => tokens(explanation),
+        ranked => explanation.ranked,
+        read,
+        left_out,
+        families => FAMILIES.map(|(_, class, meaning)| context! { class, meaning }).to_vec(),
+        files => rows(&explanation.files),
+        map => map(explanation, context),
+        width => MAP.width,
+        height => MAP.height,
+    };
+    templates
+        .get_template("page.html")
+        .and_then(|template| template.render(values))
+        .expect("the template is part of the program and is given every value")
+}
+
+fn tokens(explanation: &Explanation) -> Value {
+    let Tokens { budget, files, map, instructions, total } = explanation.tokens;
+    context! { budget, files, map, instructions, total }
+}
+
+/// The files with their bars.
+fn rows(files: &[FileFacts]) -> Vec<Value> {
+    let most =
+        files.iter().map(|file| file.shares.iter().map(|(_, share)| share).sum::<f32>()).fold(1.0, f32::max);
+    files
+        .iter()
+        .map(|file| {
+            let (folder, name) = match file.path.as_str().rsplit_once('/') {
+                Some((folder, name)) => (format!("{folder}/"), name),
+                None => (String::new(), file.path.as_str()),
+            };
+            let lines: Vec<String> =
+                file.lines.iter().map(|(first, last)| format!("{first}–{last}")).collect();
+            context! {
+                rank => file.rank,
+                folder,
+                name,
+                role => file.role.name(),
+                given => file.given.name(),
+                lines => lines.join(", "),
+                tokens => file.tokens,
+                score => format!("{:.2}", file.score),
+                prior => (file.prior != 0.0).then(|| format!("{:.2}", file.prior)),
+                why => visible(&file.why),
+                parts => parts(file, BAR / most),
+                features => features(file),
+            }
+        })
+        .collect()
+}
+
+/// One bar for all features, family by family.
+fn parts(file: &FileFacts, scale: f32) -> Vec<Value> {
+    let mut at = 0.0;
+    let mut parts = Vec::new();
+    for (family, class, _) in FAMILIES {
+        let sum: f32 = file
+            .shares
+            .iter()
+            .filter(|(name, _)| family_of(name) == Some(family))
+            .map(|(_, share)| share)
+            .sum();
+        let width = sum * scale;
+        if width > 0.0 {
+            parts.push(context! {
+                class, x => format!("{at:.1}"), width => format!("{width:.1}"), share => format!("{sum:.2}"),
+            });
+        }
+        at += width;
+    }
+    parts
+}
+
+/// A bar for each feature, longest first.
+fn features(file: &FileFacts) -> Vec<Value> {
+    let longest = Feature::all().iter().map(|feature| feature.weight()).fold(0.0, f32::max);
+    file.largest()
+        .into_iter()
+        .filter_map(|(name, share)| {
+            let feature = Feature::all().into_iter().find(|feature| feature.name() == name)?;
+            let class = class_of(feature.family());
+            let width = format!("{:.1}", share / longest * BAR / 2.0);
+            Some(
+                context! { name, class, meaning => feature.meaning(), share => format!("{share:.2}"), width },
+            )
+        })
+        .collect()
+}
+
+fn family_of(name: &str) -> Option<Family> {
+    Feature::all().into_iter().find(|feature| feature.name() == name).map(Feature::family)
+}
+
+fn class_of(family: Family) -> &'static str {
+    FAMILIES.iter().find(|(known, _, _)| *known == family).map_or("", |(_, class, _)| class)
+}
+
+/// The tiles of the map: every ranked file, those that would be read at any size.
+fn map(explanation: &Explanation, context: &Context) -> Vec<Value> {
+    let known: HashMap<&str, &FileFacts> =
+        explanation.files.iter().map(|file| (file.path.as_str(), file)).collect();
+    let mapped: HashSet<&str> = context.mapped.iter().map(RepoPath::as_str).collect();
+    let leaves: Vec<Leaf<'_>> = context
+        .sizes()
+        .map(|(path, role, bytes)| {
+            let keep = match known.get(path.as_str()).map(|file| file.given) {
+                Some(Given::Whole | Given::Part) => Keep::Always,
+                _ => Keep::WhereItFits,
+            };
+            Leaf { path: path.as_str(), size: area(role, bytes), keep }
+        })
+        .collect();
+    let tiles = treemap::layout(&leaves, MAP).into_iter().map(|tile| match tile {
+        Tile::Folder { path, rect, labelled } => {
+            let label = labelled.then(|| shortened(&path, rect.width - 6.0));
+            tile_values("folder", rect, label.as_deref(), &path)
+        }
+        Tile::Rest { folder, files, rect } => {
+            let place = if folder.is_empty() { "." } else { &folder };
+            tile_values("rest", rect, None, &format!("{files} more in {place}"))
+        }
+        Tile::File { leaf, rect } => {
+            let path = leaves[leaf].path;
+            match known.get(path) {
+                Some(file) => {
+                    let label = label(file, rect);
+                    tile_values(file.given.name(), rect, label.as_deref(), &format!("{}. {path}", file.rank))
+                }
+                None if mapped.contains(path) => tile_values(Given::Map.name(), rect, None, path),
+                None => tile_values("file", rect, None, path),
+            }
+        }
+    });
+    tiles.collect()
+}
+
+/// The root keeps small files visible beside large ones; what a fix seldom touches takes less room.
+fn area(role: Role, bytes: usize) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "files are far below 2^52 bytes")]
+    let side = (bytes as f64).sqrt().max(8.0);
+    match role {
+        Role::Source | Role::Markup => side,
+        Role::Config | Role::Document | Role::Example | Role::Test => side / 4.0,
+    }
+}
+
+fn tile_values(class: &str, rect: Rect, label: Option<&str>, title: &str) -> Value {
+    context! {
+        class,
+        x => format!("{:.1}", rect.x),
+        y => format!("{:.1}", rect.y),
+        // A tile of no size at all would hide a file that is read.
+        width => format!("{:.1}", rect.width.max(3.0)),
+        height => format!("{:.1}", rect.height.max(3.0)),
+        label,
+        label_x => format!("{:.1}", rect.x + 3.0),
+        label_y => format!("{:.1}", rect.y + 10.5),
+        title,
+    }
+}
+
+/// The rank, and the name where there is room.
+fn label(file: &FileFacts, rect: Rect) -> Option<String> {
+    let rank = file.rank.to_string();
+    let whole = format!("{rank} {}", file.path.file_name());
+    let fits = |text: &str| width(text) <= rect.width - 4.0;
+    if rect.height < 12.0 {
+        return None;
+    }
+    [whole, rank].into_iter().find(|text| fits(text))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a label has few characters")]
+fn width(text: &str) -> f64 {
+    text.chars().count() as f64 * LABEL_CHARACTER
+}
+
+/// The end of a path, as much as fits.
+fn shortened(path: &str, room: f64) -> String {
+    if width(path) <= room {
+        return path.to_owned();
+    }
+    let mut rest = path;
+    while let Some((_, inner)) = rest.split_once('/') {
+        rest = inner;
+        if width(rest) + LABEL_CHARACTER * 2.0 <= room {
+            return format!("…/{rest}");
+        }
+    }
+    let mut kept = String::new();
+    for c in rest.chars() {
+        if width(&kept) + 2.0 * LABEL_CHARACTER > room {
+            return format!("{kept}…");
+        }
+        kept.push(c);
+    }
+    kept
+}

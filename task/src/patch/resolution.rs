@@ -1,0 +1,368 @@
+//! *Resolution* finds for each edit the file and the place in it that are meant.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ladder::{self, Change as Effect, Miss};
+use super::name::Names;
+use super::text::{Splice, Text};
+use super::{
+    Applied, Change, ChangeKind, EditError, EditErrors, Entry, Excerpt, How, MAX_BYTES, MAX_EDITS, MAX_FILES,
+    Patch, Refusal, elision, similarity,
+};
+use crate::edits::{Action, Divider, Edit};
+use crate::path::RepoPath;
+use crate::protect::{self, Protection, Reason};
+use crate::read_set::{FileMode, ReadFile, ReadSet, Shown};
+
+/// Resolves edits against the files that were read, all or nothing.
+///
+/// `entry` tells what the base commit has at a path; it should not regard letter case, so that no new file hides
+/// another on a system that does not.
+pub fn resolve(
+    edits: &[Edit],
+    read: &ReadSet,
+    protection: &Protection,
+    entry: impl Fn(&RepoPath) -> Option<Entry>,
+) -> Result<Patch, EditErrors> {
+    if edits.len() > MAX_EDITS {
+        return Err(EditErrors::TooManyEdits(edits.len()));
+    }
+    let mut resolution =
+        Resolution { edits, read, protection, errors: BTreeMap::new(), applied: BTreeMap::new() };
+    let files = resolution.sort(&Names::new(edits, read, entry));
+    let mut changes = Vec::new();
+    for (path, work) in &files {
+        changes.extend(resolution.change(path, work));
+    }
+    resolution.finish(changes)
+}
+
+/// The edits of one file, by what they do; each with its number, from 0.
+#[derive(Default)]
+struct Work<'a> {
+    blocks: Vec<Block<'a>>,
+    wholes: Vec<(usize, &'a str)>,
+    deletes: Vec<usize>,
+    renames: Vec<(usize, RepoPath)>,
+}
+
+#[derive(Clone, Copy)]
+struct Block<'a> {
+    edit: usize,
+    search: &'a str,
+    replace: &'a str,
+    divider: Divider,
+}
+
+struct Resolution<'a> {
+    edits: &'a [Edit],
+    read: &'a ReadSet,
+    protection: &'a Protection,
+    errors: BTreeMap<usize, Refusal>,
+    applied: BTreeMap<usize, Applied>,
+}
+
+impl<'a> Resolution<'a> {
+    /// Puts each edit to the file that it is for.
+    fn sort<E: Fn(&RepoPath) -> Option<Entry>>(
+        &mut self,
+        names: &Names<'a, E>,
+    ) -> BTreeMap<RepoPath, Work<'a>> {
+        let mut files: BTreeMap<RepoPath, Work<'a>> = BTreeMap::new();
+        for (number, edit) in self.edits.iter().enumerate() {
+            let path = match names.target(edit) {
+                Ok(path) => path,
+                Err(refusal) => {
+                    self.errors.insert(number, refusal);
+                    continue;
+                }
+            };
+            let to = match &edit.action {
+                Action::Rename { to } => match names.new_path(to) {
+                    Ok(to) => Some(to),
+                    Err(refusal) => {
+                        self.errors.insert(number, refusal);
+                        continue;
+                    }
+                },
+                _ => None,
+            };
+            if let Some(reason) =
+                [Some(&path), to.as_ref()].into_iter().flatten().find_map(|path| self.reason(path))
+            {
+                self.errors.insert(number, Refusal::Protected(reason));
+                continue;
+            }
+            let work = files.entry(path).or_default();
+            match &edit.action {
+                Action::Replace { search, replace, divider } => {
+                    work.blocks.push(Block { edit: number, search, replace, divider: *divider });
+                }
+                Action::Create { content } | Action::Write { content } => work.wholes.push((number, content)),
+                Action::Delete => work.deletes.push(number),
+                Action::Rename { .. } => work.renames.extend(to.map(|to| (number, to))),
+            }
+        }
+        self.refuse_collisions(&files);
+        files
+    }
+
+    fn reason(&self, path: &RepoPath) -> Option<Reason> {
+        let is_pointer = || self.read.get(path).is_some_and(|file| protect::is_lfs_pointer(&file.content));
+        self.protection.reason(path).or_else(|| is_pointer().then_some(Reason::LfsPointer))
+    }
+
+    /// Refuses new paths that only letter case tells apart, or of which one would hold the other.
+    fn refuse_collisions(&mut self, files: &BTreeMap<RepoPath, Work<'_>>) {
+        let mut new: Vec<(usize, &RepoPath)> = Vec::new();
+        for (path, work) in files {
+            new.extend(
+                work.wholes
+                    .first()
+                    .filter(|_| self.read.get(path).is_none())
+                    .map(|(number, _)| (*number, path)),
+            );
+            new.extend(work.renames.first().map(|(number, to)| (*number, to)));
+        }
+        new.sort_unstable();
+        let mut taken: BTreeMap<String, &RepoPath> = BTreeMap::new();
+        for (number, path) in &new {
+            if let Some(other) = taken.insert(path.as_str().to_lowercase(), path) {
+                self.errors.insert(*number, Refusal::Collides(other.clone()));
+            }
+        }
+        for (number, path) in new {
+            let folded = path.as_str().to_lowercase();
+            let file = folded.match_indices('/').find_map(|(at, _)| taken.get(&folded[..at]));
+            if let Some(file) = file {
+                self.errors.insert(number, Refusal::InsideFile((*file).clone()));
+            }
+        }
+    }
+
+    /// The change of one file, unless an edit of it is refused or it stays as it is.
+    fn change(&mut self, path: &RepoPath, work: &Work<'a>) -> Option<Change> {
+        let whole = self.agreed(path, &work.wholes, |a, b| a == b)?;
+        let rename = self.agreed(path, &work.renames, |a, b| a == b)?;
+        let deletes: Vec<(usize, ())> = work.deletes.iter().map(|number| (*number, ())).collect();
+        let delete = self.agreed(path, &deletes, |(), ()| true)?;
+        let rest = [whole.map(|(number, _)| *number), rename.map(|(number, _)| *number)];
+        let rest = rest.into_iter().flatten().chain(work.blocks.first().map(|block| block.edit));
+        if let Some(((number, ()), other)) = delete.zip(rest.clone().min()) {
+            return self.refuse_both(*number, other);
+        }
+        if let Some(((number, _), block)) = whole.zip(work.blocks.first()) {
+            return self.refuse_both(*number, block.edit);
+        }
+        let Some(file) = self.read.get(path) else {
+            let (number, content) = whole?;
+            return self.create(*number, path, content);
+        };
+        let before = file.content.clone();
+        if let Some((number, ())) = delete {
+            self.done(*number, path, How::Whole);
+            let path = path.clone();
+            return Some(Change {
+                path,
+                kind: ChangeKind::Delete,
+                mode: file.mode,
+                before: Some(before),
+                after: None,
+            });
+        }
+        let after = match whole {
+            Some((number, content)) => self.rewrite(*number, path, file, content)?,
+            None => self.apply(path, file, &work.blocks)?,
+        };
+        let (path, kind) = match rename {
+            Some((number, to)) => {
+                self.done(*number, to, How::Whole);
+                (to.clone(), ChangeKind::Rename { from: path.clone() })
+            }
+            None if after == before => return None,
+            None => (path.clone(), ChangeKind::Modify),
+        };
+        Some(Change { path, kind, mode: file.mode, before: Some(before), after: Some(after) })
+    }
+
+    /// The first of edits that must all say the same; the outer `None` if they do not.
+    #[expect(clippy::option_option, reason = "refused, or none, or one")]
+    fn agreed<'w, T>(
+        &mut self,
+        path: &RepoPath,
+        edits: &'w [(usize, T)],
+        same: impl Fn(&T, &T) -> bool,
+    ) -> Option<Option<&'w (usize, T)>> {
+        let Some(first) = edits.first() else { return Some(None) };
+        for (number, value) in &edits[1..] {
+            if !same(&first.1, value) {
+                return self.refuse_both(*number, first.0);
+            }
+            self.done(*number, path, How::Twice);
+        }
+        Some(Some(first))
+    }
+
+    fn create(&mut self, number: usize, path: &RepoPath, content: &str) -> Option<Change> {
+        if let Some(line) = placeholder(path, content.lines(), &BTreeSet::new()) {
+            return self.refuse(number, Refusal::Placeholder(line));
+        }
+        if protect::is_lfs_pointer(content.as_bytes()) {
+            return self.refuse(number, Refusal::Protected(Reason::LfsPointer));
+        }
+        self.done(number, path, How::Whole);
+        let (path, after) = (path.clone(), Some(content.as_bytes().to_vec()));
+        Some(Change { path, kind: ChangeKind::Create, mode: FileMode::Regular, before: None, after })
+    }
+
+    fn rewrite(&mut self, number: usize, path: &RepoPath, file: &ReadFile, content: &str) -> Option<Vec<u8>> {
+        let Some(text) = Text::parse(&file.content) else { return self.refuse(number, Refusal::NotText) };
+        if file.shown != Shown::Whole {
+            return self.refuse(number, Refusal::PartlyShown);
+        }
+        if content.trim().is_empty() && !text.lines().iter().all(|line| line.trim().is_empty()) {
+            return self.refuse(number, Refusal::Emptied);
+        }
+        if let Some(line) = placeholder(path, content.lines(), &text.lines().iter().copied().collect()) {
+            return self.refuse(number, Refusal::Placeholder(line));
+        }
+        self.done(number, path, How::Whole);
+        Some(text.rewritten(content))
+    }
+
+    /// The bytes of a file after its blocks.
+    fn apply(&mut self, path: &RepoPath, file: &ReadFile, blocks: &[Block<'a>]) -> Option<Vec<u8>> {
+        let Some(text) = Text::parse(&file.content) else {
+            return self.refuse(blocks.first()?.edit, Refusal::NotText);
+        };
+        let known: BTreeSet<&str> = text.lines().iter().copied().collect();
+        let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
+        let mut splices: Vec<(usize, Splice)> = Vec::new();
+        let mut refused = Vec::new();
+        for block in blocks {
+            let (search, replace): (Vec<&str>, Vec<&str>) =
+                (block.search.lines().collect(), block.replace.lines().collect());
+            if !seen.insert((block.search, block.replace)) {
+                self.done(block.edit, path, How::Twice);
+                continue;
+            }
+            if search == replace {
+                self.done(block.edit, path, How::NoOp);
+                continue;
+            }
+            match ladder::place(&text, &search, &replace, block.divider) {
+                Ok(placed) => match placed.change {
+                    Effect::AlreadyThere => self.done(block.edit, path, How::AlreadyThere),
+                    Effect::Lines(lines) => {
+                        let new = lines.iter().flat_map(|splice| splice.lines.iter().map(String::as_str));
+                        if let Some(line) = placeholder(path, new, &known) {
+                            refused.push((block.edit, Refusal::Placeholder(line)));
+                            continue;
+                        }
+                        self.done(block.edit, path, How::Block(placed.rung));
+                        splices.extend(lines.into_iter().map(|splice| (block.edit, splice)));
+                    }
+                },
+                Err(miss) => refused.push((block.edit, self.refusal(path, &text, &search, miss))),
+            }
+        }
+        splices.sort_by(|(a, one), (b, two)| {
+            (one.range.start, one.range.end, a).cmp(&(two.range.start, two.range.end, b))
+        });
+        for pair in splices.windows(2) {
+            let ((first, before), (second, after)) = (&pair[0], &pair[1]);
+            let touch =
+                before.range.end == after.range.start && (before.range.is_empty() || after.range.is_empty());
+            if first != second && (after.range.start < before.range.end || touch) {
+                let line = after.range.start + 1;
+                refused.push((*first, Refusal::Overlap { with: second + 1, line }));
+                refused.push((*second, Refusal::Overlap { with: first + 1, line }));
+            }
+        }
+        if !refused.is_empty() {
+            self.errors.extend(refused);
+            return None;
+        }
+        let splices: Vec<Splice> = splices.into_iter().map(|(_, splice)| splice).collect();
+        Some(text.splice(&splices))
+    }
+
+    /// A miss in words that the model can act on.
+    fn refusal(&self, path: &RepoPath, text: &Text<'_>, search: &[&str], miss: Miss) -> Refusal {
+        let excerpt = |range: std::ops::Range<usize>| Excerpt::new(text.lines(), range);
+        match miss {
+            Miss::Absent => Refusal::Absent {
+                closest: similarity::closest(text, search).map(excerpt),
+                elsewhere: self.elsewhere(path, search),
+            },
+            Miss::Ambiguous { rung, starts } => {
+                Refusal::Ambiguous { rung, lines: starts.into_iter().map(|start| start + 1).collect() }
+            }
+            Miss::Differs(range) => Refusal::Differs(excerpt(range)),
+            Miss::Indentation(range) => Refusal::Indentation(excerpt(range)),
+            Miss::Elision => Refusal::Elision,
+            Miss::PartOfLine(line) => Refusal::PartOfLine(excerpt(line..line + search.len())),
+        }
+    }
+
+    /// Another file of the read set that has the SEARCH to the letter.
+    fn elsewhere(&self, path: &RepoPath, search: &[&str]) -> Option<RepoPath> {
+        let wanted = search.join("\n");
+        let has = |file: &ReadFile| {
+            std::str::from_utf8(&file.content).is_ok_and(|content| content.contains(wanted.as_str()))
+        };
+        self.read.iter().find(|(other, file)| *other != path && has(file)).map(|(other, _)| other.clone())
+    }
+
+    fn done(&mut self, number: usize, path: &RepoPath, how: How) {
+        self.applied.insert(number, Applied { number: number + 1, path: path.clone(), how });
+    }
+
+    fn refuse<T>(&mut self, number: usize, refusal: Refusal) -> Option<T> {
+        self.errors.insert(number, refusal);
+        None
+    }
+
+    /// Refuses two edits that exclude each other: neither is kept.
+    fn refuse_both<T>(&mut self, one: usize, other: usize) -> Option<T> {
+        self.errors.insert(one, Refusal::Mixed { with: other + 1 });
+        self.refuse(other, Refusal::Mixed { with: one + 1 })
+    }
+
+    fn finish(self, changes: Vec<Change>) -> Result<Patch, EditErrors> {
+        let applied: Vec<Applied> = self.applied.into_values().collect();
+        if !self.errors.is_empty() {
+            let kept = self.edits.iter().enumerate().filter(|(number, _)| !self.errors.contains_key(number));
+            let kept = kept.map(|(_, edit)| edit.clone()).collect();
+            let edits = self.edits;
+            let errors = self.errors.into_iter().map(|(number, refusal)| EditError {
+                number: number + 1,
+                line: edits[number].line,
+                path: edits[number].path.clone(),
+                refusal,
+            });
+            return Err(EditErrors::Refused { errors: errors.collect(), kept });
+        }
+        if changes.is_empty() {
+            return Err(EditErrors::NoChange(applied));
+        }
+        if changes.len() > MAX_FILES {
+            return Err(EditErrors::TooManyFiles(changes.len()));
+        }
+        let bytes = changes.iter().filter_map(Change::after).map(<[u8]>::len).sum();
+        if bytes > MAX_BYTES {
+            return Err(EditErrors::TooLarge(bytes));
+        }
+        Ok(Patch { changes, applied })
+    }
+}
+
+/// A new line that stands for code that was not written out.
+fn placeholder<'l>(
+    path: &RepoPath,
+    mut new: impl Iterator<Item = &'l str>,
+    known: &BTreeSet<&str>,
+) -> Option<String> {
+    new.find(|line| elision::is_placeholder(line, path.extension()) && !known.contains(line))
+        .map(str::to_owned)
+}

@@ -1,0 +1,163 @@
+//! The *issues* of a repository: those that ask in vain, and those at work whose run is gone.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::queue::CONSUMER_TIMEOUT;
+use shared::state::State;
+use shared::task::{IssueDigest, Mode, Origin, Task, TaskId, wish};
+use shared::user;
+
+use super::finding::Finding;
+use super::queue::Queue;
+use super::site::{Said, Site, has};
+use super::{Hand, MARGIN, Stop, Sweep};
+use crate::github::model::Issue;
+use crate::github::{CallError, Listed, Permission, TimelineEvent};
+use crate::outcome::{Failure, Reason};
+use crate::run::desk::Phase;
+use crate::text::Raw;
+
+/// Looks through one repository. `waiting` tasks are in the queue, of which nobody knows for which issues they are.
+pub(super) async fn sweep(
+    sweep: &mut Sweep<'_>,
+    site: &Site<'_>,
+    queue: &Queue,
+    waiting: u32,
+) -> Result<(), Stop> {
+    if waiting > 0 {
+        sweep.found(&Finding::Busy { repo: site.repo.to_string(), waiting });
+        return Ok(());
+    }
+    let looked = async {
+        for issue in site.github().labelled(&site.labels().working, Listed::All).await? {
+            if let Some(finding) = at_work(site, &issue, sweep.hand).await? {
+                sweep.found(&finding);
+            }
+        }
+        for issue in site.github().labelled(&site.labels().trigger, Listed::Open).await? {
+            match asking(site, &issue, sweep.settings.grace).await? {
+                Asking::No => {}
+                Asking::InVain(why) => {
+                    sweep.found(&Finding::Unanswered { issue: site.name(issue.number), why });
+                }
+                Asking::Yes(task) => {
+                    if sweep.hand == Hand::Writing {
+                        queue.publish(&task).await?;
+                    }
+                    sweep.found(&Finding::Missed {
+                        issue: site.name(issue.number),
+                        task: task.id,
+                        mode: task.mode.name(),
+                        user: task.trigger_user.to_string(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    };
+    match looked.await {
+        Err(Stop::Call(error)) if !matches!(error, CallError::Lost(_)) => {
+            sweep.found(&Finding::Unreachable { repo: site.repo.to_string(), why: error.to_string() });
+            Ok(())
+        }
+        ended => ended,
+    }
+}
+
+/// An issue with the label of work: puts it right if its run is gone.
+async fn at_work(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<Option<Finding>, CallError> {
+    if issue.pull_request.is_some() {
+        return Ok(None);
+    }
+    let statuses = site.statuses(issue.number).await?;
+    let open: Vec<&Said> = statuses.iter().filter(|said| said.status.phase != Phase::Ended).collect();
+    let seen = open.iter().map(|said| said.seen).max().unwrap_or(issue.updated_at);
+    if is_younger(seen, CONSUMER_TIMEOUT + MARGIN) {
+        return Ok(None);
+    }
+    let name = site.name(issue.number);
+    if open.is_empty() {
+        if hand == Hand::Writing {
+            site.github().remove_label(issue.number, &site.labels().working).await?;
+        }
+        return Ok(Some(Finding::Unlabelled { issue: name }));
+    }
+    if hand == Hand::Writing {
+        site.mark_failed(issue).await?;
+        for said in open {
+            let what = "The run ended without a word, and no other one follows.";
+            let next = format!(
+                "If that happens again, ask who operates the agent to look into its logs for task {}.",
+                said.status.task
+            );
+            let failure = Failure::new(Reason::Unavailable, what, next);
+            site.tell(issue.number, Some(said.comment), &said.status.task, &failure).await?;
+        }
+    }
+    Ok(Some(Finding::Gone { issue: name }))
+}
+
+/// Whether an issue asks for work that nobody has begun.
+enum Asking {
+    No,
+    /// It does, but nothing is to be done about it.
+    InVain(&'static str),
+    Yes(Box<Task>),
+}
+
+async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Asking, CallError> {
+    let labels = issue.labels.iter().map(|label| label.name.as_str());
+    let is_idle = State::decode(labels, site.labels()) == Ok(State::Idle);
+    let number = NonZeroU64::new(issue.number);
+    let (true, None, Some(number)) = (is_idle, &issue.pull_request, number) else { return Ok(Asking::No) };
+    if is_younger(issue.updated_at, grace) || !site.statuses(issue.number).await?.is_empty() {
+        return Ok(Asking::No);
+    }
+    let timeline = site.github().timeline(issue.number).await?;
+    let is = |event: &&TimelineEvent, name: &str| event.event.as_deref() == Some(name);
+    let labelled = timeline.iter().rev().filter(|event| is(event, "labeled")).find(|event| {
+        event.label.as_ref().is_some_and(|label| label.name.eq_ignore_ascii_case(&site.labels().trigger))
+    });
+    let Some((actor, at)) = labelled.and_then(|event| event.actor.as_ref().zip(event.created_at)) else {
+        return Ok(Asking::InVain("nobody is known to have asked"));
+    };
+    let person = (actor.kind == "User").then(|| user::Login::parse(&actor.login).ok()).flatten();
+    let Some(person) = person else { return Ok(Asking::InVain("it was not a person who asked")) };
+    if site.github().permission(person.as_str()).await?.0 == Permission::Less {
+        return Ok(Asking::InVain("who asked may not ask"));
+    }
+    let renamed =
+        timeline.iter().filter(|event| is(event, "renamed")).filter_map(|event| event.created_at).max();
+    let edited = site.github().last_edited(issue.number).await?;
+    if renamed.max(edited).is_some_and(|changed| changed > at) {
+        return Ok(Asking::InVain(
+            "it was edited after it was asked for; take the label off and put it on again",
+        ));
+    }
+    let mode = if has(issue, &site.labels().quick) { Mode::QuickFix } else { Mode::Plan };
+    let repository_id = NonZeroU64::new(site.repository_id());
+    let event = wish(Some(issue.created_at), Some(at));
+    let origin = Origin { repo: &site.repo, repository_id, issue: number, mode, event: &event };
+    Ok(Asking::Yes(Box::new(Task {
+        id: TaskId::derive(origin),
+        repo: site.repo.clone(),
+        issue: number,
+        mode,
+        trigger_user: person,
+        triggered_at: Some(at),
+        delivery_id: None,
+        repository_id,
+        installation_id: None,
+        issue_digest: Some(IssueDigest::of(
+            issue.title.for_machine(),
+            issue.body.as_ref().map_or("", Raw::for_machine),
+        )),
+    })))
+}
+
+fn is_younger(at: Timestamp, age: Duration) -> bool {
+    let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
+    at.duration_until(Timestamp::now()) < age
+}

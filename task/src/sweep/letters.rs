@@ -1,0 +1,124 @@
+//! *Dead letters*: tasks that were given up, each told on its issue and taken off the queue.
+
+use sha2::{Digest as _, Sha256};
+use shared::queue::DELIVERY_LIMIT;
+use shared::task::Task;
+
+use super::finding::Finding;
+use super::queue::{Death, Letter, Queue};
+use super::site::{Site, Sites};
+use super::{Hand, Stop, Sweep};
+use crate::github::model::Issue;
+use crate::github::{CallError, Permission};
+use crate::issue::hex;
+use crate::outcome::{Failure, Reason};
+use crate::run::desk::{Phase, issue_behind};
+
+/// Reads every dead letter once.
+pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &Queue) -> Result<(), Stop> {
+    while let Some(letter) = queue.next_letter().await? {
+        let task = match Task::parse(letter.body(), &sweep.run.hosts) {
+            Ok(task) => task,
+            Err(error) => {
+                let hash = hex(&Sha256::digest(letter.body()));
+                tracing::warn!(bytes = letter.body().len(), hash, %error, "a dead letter is no task");
+                sweep.found(&Finding::Unreadable {
+                    bytes: letter.body().len(),
+                    hash,
+                    why: error.to_string(),
+                });
+                continue;
+            }
+        };
+        let thread = format!("{}#{}", task.repo, task.issue);
+        let handled = match sites.at(&task.repo).await {
+            Ok(site) => handle(site, &task, &letter, sweep.hand).await,
+            Err(error) => Err(error),
+        };
+        let finding = match handled {
+            Ok(finding) => finding,
+            Err(lost @ CallError::Lost(_)) => return Err(lost.into()),
+            Err(error) => Finding::Left { task: task.id, issue: thread, why: error.to_string() },
+        };
+        let stays = matches!(finding, Finding::Left { .. });
+        if !stays && sweep.hand == Hand::Writing {
+            letter.settle().await?;
+        }
+        sweep.found(&finding);
+    }
+    Ok(())
+}
+
+async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Result<Finding, CallError> {
+    let thread = u64::from(task.issue);
+    let settled = |issue: u64, why| Ok(Finding::Settled { task: task.id, issue: site.name(issue), why });
+    if task.repository_id.is_some_and(|id| u64::from(id) != site.repository_id()) {
+        return settled(thread, "the repository was replaced by another one of the same name");
+    }
+    if site.github().permission(task.trigger_user.as_str()).await?.0 == Permission::Less {
+        return settled(thread, "who asked may not ask");
+    }
+    let Some(issue) = issue_of(site, thread).await? else {
+        return settled(thread, "there is no such issue any more");
+    };
+    let own = task.id.to_string();
+    let statuses = site.statuses(issue.number).await?;
+    let mine = statuses.iter().find(|said| said.status.task == own);
+    if mine.is_some_and(|said| said.status.phase == Phase::Ended) {
+        return settled(issue.number, "it is told already");
+    }
+    // A wish that came later decides over the labels.
+    let overtaken = statuses.iter().filter(|said| said.status.task != own).any(|said| match mine {
+        Some(mine) => said.comment > mine.comment,
+        None => task.triggered_at.is_some_and(|at| said.status.since > at),
+    });
+    if overtaken && mine.is_none() {
+        return settled(issue.number, "a later task was done on the issue");
+    }
+    let failure = failure(task, &letter.death());
+    if hand == Hand::Writing {
+        if !overtaken {
+            site.mark_failed(&issue).await?;
+        }
+        site.tell(issue.number, mine.map(|said| said.comment), &own, &failure).await?;
+    }
+    Ok(Finding::Told { task: task.id, issue: site.name(issue.number), why: failure.what })
+}
+
+/// The issue of a thread: itself, or the one that a pull request of ours is for. `None` if it is gone, or if the pull
+/// request is somebody else's.
+async fn issue_of(site: &Site<'_>, thread: u64) -> Result<Option<Issue>, CallError> {
+    let gone = |error| match error {
+        CallError::NotFound { .. } | CallError::Gone { .. } => Ok(None),
+        error => Err(error),
+    };
+    let issue = match site.github().issue(thread).await {
+        Ok(issue) if issue.pull_request.is_none() => return Ok(Some(issue)),
+        Ok(pull) => match issue_behind(&site.github().pull_request(pull.number).await?) {
+            Some(issue) => issue,
+            None => return Ok(None),
+        },
+        Err(error) => return gone(error),
+    };
+    site.github().issue(issue).await.map(Some).or_else(gone)
+}
+
+fn failure(task: &Task, death: &Death) -> Failure {
+    let what = match death {
+        Death::DeliveryLimit => {
+            format!("It was tried {} times, and no attempt came to its end.", DELIVERY_LIMIT + 1)
+        }
+        Death::Rejected => "It was given up, and what happened could not be told here.".to_owned(),
+        Death::Other(reason) => format!("The queue gave it up ({}).", plain(reason)),
+    };
+    let next = format!(
+        "If that happens again, ask who operates the agent to look into its logs for task {}.",
+        task.id
+    );
+    Failure::new(Reason::Unavailable, what, next)
+}
+
+/// A reason of the broker's as one word that means nothing to Markdown.
+fn plain(reason: &str) -> String {
+    reason.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' }).take(40).collect()
+}

@@ -1,0 +1,193 @@
+//! A *site* is one repository as a sweep works on it: logged in, with what is known of it.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use shared::repo::Repo;
+use shared::state::State;
+
+use super::settings::Place;
+use crate::comment::{self, Turn};
+use crate::github::model::{Comment, Issue};
+use crate::github::{Api, CallError, Credentials, GitHub, Login, Session, installed};
+use crate::lease::Lease;
+use crate::marker::Marks;
+use crate::outbound::Gate;
+use crate::outcome::Failure;
+use crate::run::desk::{Phase, Status, find_status, with_status};
+use crate::run::settings::RunSettings;
+
+/// See the module's documentation.
+pub(super) struct Site<'a> {
+    pub(super) repo: Repo,
+    session: Session,
+    marks: Marks,
+    run: &'a RunSettings,
+}
+
+/// The sites of a sweep. Each is opened once; one that cannot be opened is not tried again.
+pub(super) struct Sites<'a> {
+    run: &'a RunSettings,
+    lease: &'a Lease,
+    known: HashMap<String, Result<Site<'a>, CallError>>,
+}
+
+impl<'a> Sites<'a> {
+    pub(super) fn new(run: &'a RunSettings, lease: &'a Lease) -> Self {
+        Self { run, lease, known: HashMap::new() }
+    }
+
+    pub(super) async fn at(&mut self, repo: &Repo) -> Result<&Site<'a>, CallError> {
+        let key = repo.url().to_ascii_lowercase();
+        if !self.known.contains_key(&key) {
+            let opened = Site::open(self.run, repo, self.lease).await;
+            self.known.insert(key.clone(), opened);
+        }
+        self.known[&key].as_ref().map_err(CallError::clone)
+    }
+
+    /// The repositories at these places.
+    pub(super) async fn list(&self, places: &[Place]) -> Result<Vec<Repo>, CallError> {
+        let mut found = Vec::new();
+        for place in places {
+            match place {
+                Place::One(repo) => found.push(repo.clone()),
+                Place::AllOn(host) => found.extend(self.installed_on(host).await?),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn installed_on(&self, host: &Repo) -> Result<Vec<Repo>, CallError> {
+        let Credentials::App { id, private_key } = &self.run.credentials else {
+            return Err(CallError::Unauthorized {
+                call: "list repositories".to_owned(),
+                message: "only an App knows where it is installed: set AGENT_SWEEP_REPOSITORIES".to_owned(),
+            });
+        };
+        let api = Api::of(host);
+        let addresses = installed(&login(self.run, &api, host, self.lease), *id, private_key).await?;
+        let parse = |address: String| {
+            Repo::parse(&address, &self.run.hosts).map_err(|error| CallError::Unexpected {
+                call: "list repositories".to_owned(),
+                why: format!("{address}: {error}"),
+            })
+        };
+        addresses.into_iter().map(parse).collect()
+    }
+
+    /// Gives minted tokens back.
+    pub(super) async fn close(self) {
+        for site in self.known.into_values().flatten() {
+            if let Err(error) = site.session.close().await {
+                tracing::warn!(%error, "an installation token could not be revoked; it expires within the hour");
+            }
+        }
+    }
+}
+
+fn login<'a>(run: &'a RunSettings, api: &'a Api, repo: &'a Repo, lease: &Lease) -> Login<'a> {
+    Login {
+        credentials: &run.credentials,
+        api,
+        repo,
+        hosts: &run.hosts,
+        // What a task says may be out of date.
+        repository: None,
+        installation: None,
+        lease: lease.clone(),
+        patience: run.patience,
+        timeout: run.timeout,
+    }
+}
+
+impl<'a> Site<'a> {
+    async fn open(run: &'a RunSettings, repo: &Repo, lease: &Lease) -> Result<Self, CallError> {
+        let api = Api::of(repo);
+        let session = Session::open(&login(run, &api, repo, lease)).await?;
+        let marks = Marks::new(run.marker_key.clone(), session.repository.id);
+        Ok(Self { repo: session.repo().clone(), session, marks, run })
+    }
+
+    pub(super) fn github(&self) -> &GitHub {
+        &self.session.github
+    }
+
+    /// GitHub's number of the repository.
+    pub(super) fn repository_id(&self) -> u64 {
+        self.session.repository.id
+    }
+
+    /// The name of an issue, as GitHub links it.
+    pub(super) fn name(&self, issue: u64) -> String {
+        format!("{}#{issue}", self.repo)
+    }
+
+    pub(super) fn labels(&self) -> &'a shared::state::LabelNames {
+        &self.run.labels
+    }
+
+    /// Our status comments of an issue, oldest first, with when each was last written.
+    pub(super) async fn statuses(&self, issue: u64) -> Result<Vec<Said>, CallError> {
+        let comments = self.github().comments(issue, None).await?;
+        let written = |id: u64| {
+            comments.iter().find(|comment: &&Comment| comment.id == id).map(|found| found.updated_at)
+        };
+        Ok(find_status(&self.marks, &self.session.identity, issue, &comments)
+            .into_iter()
+            .map(|(comment, status)| {
+                let seen = written(comment).map_or(status.since, |written| written.max(status.since));
+                Said { comment, status, seen }
+            })
+            .collect())
+    }
+
+    /// Puts the label of a failure on an issue and takes those of other states off.
+    pub(super) async fn mark_failed(&self, issue: &Issue) -> Result<(), CallError> {
+        if let Some(failed) = State::Failed.label(self.labels()) {
+            self.github().add_labels(issue.number, &[failed]).await?;
+        }
+        for state in [State::Working, State::PlanPending, State::Done] {
+            if let Some(label) = state.label(self.labels()).filter(|label| has(issue, label)) {
+                self.github().remove_label(issue.number, label).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says how a task ended, in its status comment if it has one.
+    pub(super) async fn tell(
+        &self,
+        issue: u64,
+        comment: Option<u64>,
+        task: &str,
+        failure: &Failure,
+    ) -> Result<(), CallError> {
+        let status =
+            Status { task: task.to_owned(), phase: Phase::Ended, since: Timestamp::now(), proposal: None };
+        let mut secrets = self.run.secrets();
+        secrets.push(self.session.token.clone());
+        let gate = Gate::new(&secrets, &[], Some(issue));
+        let text = gate.body(&comment::failed(failure, Turn::Start));
+        let body = with_status(&gate, &self.marks, issue, &text, &status).map_err(|failure| {
+            CallError::Unexpected { call: "write a comment".to_owned(), why: failure.what }
+        })?;
+        match comment {
+            Some(comment) => self.github().edit_comment(comment, &body).await,
+            // If the answer is lost, the next sweep finds the comment.
+            None => self.github().create_comment(issue, &body).await.map(drop),
+        }
+    }
+}
+
+pub(super) fn has(issue: &Issue, label: &str) -> bool {
+    issue.labels.iter().any(|has| has.name.eq_ignore_ascii_case(label))
+}
+
+/// A status comment.
+pub(super) struct Said {
+    pub(super) comment: u64,
+    pub(super) status: Status,
+    /// The latest sign of the run.
+    pub(super) seen: Timestamp,
+}

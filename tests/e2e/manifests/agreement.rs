@@ -1,0 +1,130 @@
+//! What must be the same in two places: the overlays and the chart, the manifests and the programs, the users of the
+//! broker wherever they are named.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::Value;
+use shared::queue;
+
+use crate::render::{WAYS, Way, documents, read};
+use crate::workload::Workload;
+
+/// Objects by kind and name, without what tells kustomize from Helm.
+fn comparable(way: Way) -> BTreeMap<(String, String), Value> {
+    let mut objects = way.render();
+    // Who installs the chart makes the namespace (docs/DEPLOYMENT.md).
+    objects.retain(|object| object["kind"] != "Namespace");
+    objects
+        .into_iter()
+        .map(|mut object| {
+            let labels = object["metadata"]["labels"].as_object_mut().unwrap();
+            labels.remove("app.kubernetes.io/managed-by").unwrap();
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            ((text(&object["kind"]), text(&object["metadata"]["name"])), object)
+        })
+        .collect()
+}
+
+#[test]
+fn the_chart_installs_what_the_overlays_install() {
+    for overlay in ["dev", "prod"] {
+        let expected = comparable(Way::Overlay(overlay, &[]));
+        let found = comparable(Way::Chart(overlay));
+        assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{overlay}");
+        for (name, object) in expected {
+            assert_eq!(found[&name], object, "{overlay}: {name:?}");
+        }
+    }
+}
+
+fn seconds(value: &Value) -> Duration {
+    Duration::from_secs(value.as_u64().unwrap_or_else(|| panic!("{value} is no number")))
+}
+
+#[test]
+fn each_deadline_leaves_room_for_the_one_inside_of_it() {
+    for way in WAYS {
+        let objects = way.render();
+
+        let task = Workload::named(&objects, "task");
+        let run = task.env()["AGENT_RUN_TIMEOUT"].as_str().unwrap().strip_suffix("min").unwrap();
+        let run = Duration::from_mins(run.parse().unwrap());
+        let job = seconds(&task.job.unwrap()["activeDeadlineSeconds"]);
+        let grace = seconds(&task.spec()["terminationGracePeriodSeconds"]);
+        let probe = &task.containers()[0]["startupProbe"];
+        let start = seconds(&probe["periodSeconds"])
+            * u32::try_from(probe["failureThreshold"].as_u64().unwrap()).unwrap();
+        assert!(start + run < job, "{way:?}");
+        assert!(job + grace < queue::CONSUMER_TIMEOUT, "{way:?}");
+
+        // ingest drains for 20 s after the pause before it, and takes 2 s at most to leave the broker.
+        let ingest = Workload::named(&objects, "ingest");
+        let pause = seconds(&ingest.containers()[0]["lifecycle"]["preStop"]["sleep"]["seconds"]);
+        let grace = seconds(&ingest.spec()["terminationGracePeriodSeconds"]);
+        assert!(pause + Duration::from_secs(22) < grace, "{way:?}");
+        // Its answer to /ready takes 3 s at most.
+        assert!(
+            seconds(&ingest.containers()[0]["readinessProbe"]["timeoutSeconds"]) > Duration::from_secs(3)
+        );
+
+        let cron = objects.iter().find(|object| object["kind"] == "CronJob").unwrap();
+        let every = cron["spec"]["schedule"].as_str().unwrap();
+        let minutes = every.strip_prefix("*/").unwrap().strip_suffix(" * * * *").unwrap().parse().unwrap();
+        let sweep = Workload::named(&objects, "sweep");
+        let deadline = seconds(&sweep.job.unwrap()["activeDeadlineSeconds"]);
+        let grace = seconds(&sweep.spec()["terminationGracePeriodSeconds"]);
+        assert!(deadline + grace < Duration::from_mins(minutes), "{way:?}");
+    }
+}
+
+#[test]
+fn the_quota_has_room_for_all_runs_and_a_sweep() {
+    for way in WAYS {
+        let objects = way.render();
+        let scaled = objects.iter().find(|object| object["kind"] == "ScaledJob").unwrap();
+        let quota = objects.iter().find(|object| object["metadata"]["name"] == "agent-batch-pods").unwrap();
+        let pods: u64 = quota["spec"]["hard"]["pods"].as_str().unwrap().parse().unwrap();
+        assert!(scaled["spec"]["maxReplicaCount"].as_u64().unwrap() + 2 <= pods, "{way:?}");
+        for name in ["task", "sweep"] {
+            let class = &Workload::named(&objects, name).spec()["priorityClassName"];
+            assert_eq!(*class, quota["spec"]["scopeSelector"]["matchExpressions"][0]["values"][0]);
+        }
+    }
+}
+
+#[test]
+fn the_same_users_of_the_broker_wherever_they_are_named() {
+    let definitions: Value = serde_json::from_str(&read("k8s/base/rabbitmq/definitions.json")).unwrap();
+    let users = definitions["users"].as_array().unwrap();
+    let defined: BTreeSet<&str> = users.iter().map(|user| user["name"].as_str().unwrap()).collect();
+
+    let secrets = documents(&read("k8s/secrets.yaml"));
+    let logins: BTreeSet<&str> =
+        secrets.iter().filter_map(|secret| secret["stringData"]["username"].as_str()).collect();
+    assert_eq!(logins, defined);
+
+    for way in [WAYS[2], WAYS[5]] {
+        let objects = way.render();
+        let kind = |kind: &'static str| objects.iter().filter(move |object| object["kind"] == kind);
+        let made: BTreeSet<&str> =
+            kind("User").map(|user| user["metadata"]["name"].as_str().unwrap()).collect();
+        assert_eq!(made, defined, "{way:?}");
+        for user in kind("User") {
+            let secret = user["spec"]["importCredentialsSecret"]["name"].as_str().unwrap();
+            let template = secrets.iter().find(|template| template["metadata"]["name"] == secret).unwrap();
+            assert_eq!(template["stringData"]["username"], user["metadata"]["name"], "{way:?}");
+        }
+        let permissions: BTreeMap<&str, &Value> = kind("Permission")
+            .map(|object| {
+                (object["spec"]["userReference"]["name"].as_str().unwrap(), &object["spec"]["permissions"])
+            })
+            .collect();
+        for defined in definitions["permissions"].as_array().unwrap() {
+            for right in ["configure", "write", "read"] {
+                let found = permissions[defined["user"].as_str().unwrap()];
+                assert_eq!(found[right], defined[right], "{way:?}: {defined}");
+            }
+        }
+    }
+}

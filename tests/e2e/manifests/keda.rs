@@ -1,0 +1,65 @@
+//! What KEDA does with the queue. Its schema takes any key and any value in a trigger, and each of these settings has a
+//! default under which messages get two Jobs, or none, or running Jobs are deleted.
+
+use serde_json::{Value, json};
+use shared::queue;
+
+use crate::render::WAYS;
+use crate::workload::Workload;
+
+#[test]
+fn one_job_for_each_message_and_none_is_deleted() {
+    for way in WAYS {
+        let objects = way.render();
+        let scaled = objects.iter().find(|object| object["kind"] == "ScaledJob").unwrap();
+        let spec = &scaled["spec"];
+        assert_eq!(
+            spec["triggers"],
+            json!([{
+                "type": "rabbitmq",
+                "metadata": {"protocol": "amqp", "queueName": queue::TASKS, "mode": "QueueLength", "value": "1"},
+                "authenticationRef": {"name": "rabbitmq-agent-tasks"},
+            }]),
+            "{way:?}"
+        );
+        assert_eq!(
+            spec["scalingStrategy"],
+            json!({"strategy": "accurate", "pendingPodConditions": ["Ready"]})
+        );
+        assert_eq!(spec["rollout"], json!({"strategy": "gradual", "propagationPolicy": "foreground"}));
+        // A pod's name is made of this, and has 63 characters.
+        assert!(scaled["metadata"]["name"].as_str().unwrap().len() <= 57);
+
+        let task = Workload::named(&objects, "task");
+        let job = task.job.unwrap();
+        for field in ["parallelism", "completions"] {
+            assert_eq!(job[field], 1, "{way:?}: {field}");
+        }
+        assert_eq!(job["backoffLimit"], 0, "{way:?}");
+        assert_eq!(task.spec()["restartPolicy"], "Never", "{way:?}");
+        // Ready is said by this probe alone: by nothing sooner, and by nothing that could take it back.
+        let container = task.containers()[0];
+        assert_eq!(container["startupProbe"]["exec"]["command"], json!(["/usr/local/bin/task", "probe"]));
+        assert_eq!((&container["readinessProbe"], &container["livenessProbe"]), (&Value::Null, &Value::Null));
+        assert_eq!(container["args"], json!(["consume"]));
+    }
+}
+
+#[test]
+fn keda_is_told_what_it_needs_to_log_in() {
+    for way in WAYS {
+        let objects = way.render();
+        let authentication = objects.iter().find(|object| object["kind"] == "TriggerAuthentication").unwrap();
+        let targets = authentication["spec"]["secretTargetRef"].as_array().unwrap();
+        let parameters: Vec<&str> =
+            targets.iter().map(|target| target["parameter"].as_str().unwrap()).collect();
+        let tls = objects.iter().any(|object| object["kind"] == "RabbitmqCluster");
+        let expected: &[&str] = if tls {
+            &["host", "username", "password", "tls", "ca"]
+        } else {
+            &["host", "username", "password", "tls"]
+        };
+        assert_eq!(parameters, expected, "{way:?}");
+        assert!(targets.iter().all(|target| target["key"] == target["parameter"]), "{way:?}");
+    }
+}

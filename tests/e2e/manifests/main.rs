@@ -1,0 +1,12 @@
+//! The *manifests*: what the overlays and the chart say to a cluster, held against the schemas of Kubernetes, KEDA and
+//! the RabbitMQ operators, against the rules that every workload obeys, and against each other. No cluster is needed.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
+
+mod agreement;
+mod keda;
+mod policy;
+mod render;
+mod schema;
+mod supply_chain;
+mod workload;

@@ -1,0 +1,103 @@
+//! A *rendering*: the objects that one way of installing sends to the API server.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+/// What the release says; here, any.
+const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The ways to install.
+pub(crate) const WAYS: [Way; 6] = [
+    Way::Overlay("dev", &[]),
+    Way::Overlay("dev", &["ollama", "github-token"]),
+    Way::Overlay("prod", &[]),
+    Way::Overlay("prod", &["github-token"]),
+    Way::Chart("dev"),
+    Way::Chart("prod"),
+];
+
+/// One way to install.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    /// An overlay, with components on top.
+    Overlay(&'static str, &'static [&'static str]),
+    /// The chart with the values of an overlay.
+    Chart(&'static str),
+}
+
+impl Way {
+    pub(crate) fn render(self) -> Vec<Value> {
+        let text = match self {
+            Self::Overlay(overlay, []) => {
+                run(kubectl().arg("kustomize").arg(path(&format!("k8s/overlays/{overlay}"))))
+            }
+            Self::Overlay(overlay, components) => {
+                let folder = tempfile::tempdir().unwrap();
+                let folder_path = folder.path().canonicalize().unwrap();
+                // kustomize takes no absolute path.
+                let up = "../".repeat(folder_path.components().count() - 1);
+                let at = |of: &str| format!("{up}{}", path(of).display().to_string().trim_start_matches('/'));
+                let resource = at(&format!("k8s/overlays/{overlay}"));
+                let components: Vec<String> =
+                    components.iter().map(|name| at(&format!("k8s/components/{name}"))).collect();
+                let kustomization = json!({ "resources": [resource], "components": components });
+                std::fs::write(folder_path.join("kustomization.yaml"), kustomization.to_string()).unwrap();
+                run(kubectl().arg("kustomize").arg(folder.path()))
+            }
+            Self::Chart("dev") => run(template().arg("--values").arg(path("k8s/chart/values-dev.yaml"))),
+            Self::Chart(_) => {
+                let digests = format!("images.ingest.digest={DIGEST},images.task.digest={DIGEST}");
+                run(template().args(["--set", &digests]))
+            }
+        };
+        documents(&text)
+    }
+}
+
+fn template() -> Command {
+    let mut helm = tool("HELM", "helm");
+    helm.args(["template", "ai-agent"]).arg(path("k8s/chart")).args(["--namespace", "ai-agent"]);
+    helm
+}
+
+fn kubectl() -> Command {
+    tool("KUBECTL", "kubectl")
+}
+
+/// The program that a variable names, else the one that `scripts/check` put beside the build, else that of the path.
+fn tool(variable: &str, name: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let fetched = test.ancestors().nth(3).unwrap().join("tools").join(name);
+    let program = match std::env::var_os(variable) {
+        Some(program) => PathBuf::from(program),
+        None if fetched.is_file() => fetched,
+        None => PathBuf::from(name),
+    };
+    Command::new(program)
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command
+        .env_remove("KUBECONFIG")
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}; scripts/check fetches kubectl and helm"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The objects of a YAML stream, without the empty ones.
+pub(crate) fn documents(text: &str) -> Vec<Value> {
+    let all: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
+    all.into_iter().filter(|document| !document.is_null()).collect()
+}
+
+/// A path of the repository.
+pub(crate) fn path(of: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(of)
+}
+
+pub(crate) fn read(of: &str) -> String {
+    std::fs::read_to_string(path(of)).unwrap_or_else(|error| panic!("{of}: {error}"))
+}

@@ -1,0 +1,121 @@
+//! What is fetched by name is pinned to its content: the images that the Dockerfile builds on, the actions of the
+//! workflows. And no workflow may do more than it needs.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::render::{WAYS, documents, path, read};
+use crate::workload::Workload;
+
+/// The Dockerfile's instructions, continued lines joined.
+fn instructions(dockerfile: &str) -> Vec<(String, String)> {
+    let joined = dockerfile
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .collect::<Vec<_>>()
+        .join("\n")
+        .replace("\\\n", " ");
+    let lines = joined.lines().filter_map(|line| line.trim().split_once(' '));
+    lines.map(|(instruction, rest)| (instruction.to_owned(), rest.trim().to_owned())).collect()
+}
+
+#[test]
+fn images_are_built_on_pinned_ones_and_run_one_program_as_nobody() {
+    let dockerfile = instructions(&read("Dockerfile"));
+    let all = |name: &str| -> Vec<&str> {
+        dockerfile
+            .iter()
+            .filter(|(instruction, _)| instruction == name)
+            .map(|(_, rest)| rest.as_str())
+            .collect()
+    };
+    let bases: Vec<&str> =
+        all("ARG").into_iter().filter(|argument| argument.contains('/') && argument.contains(':')).collect();
+    let pinned = |argument: &str| {
+        argument.rsplit_once("@sha256:").is_some_and(|(_, digest)| {
+            digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+    };
+    let (bases, others): (Vec<&str>, Vec<&str>) = bases.into_iter().partition(|argument| pinned(argument));
+    assert_eq!(bases.len(), 2);
+    assert!(others.iter().all(|argument| argument.starts_with("SOURCE=")), "{others:?}");
+    assert_eq!(
+        all("FROM"),
+        ["${RUST} AS chef", "chef AS plan", "chef AS build", "${RUNTIME} AS ingest", "${RUNTIME} AS task"]
+    );
+    assert_eq!(all("ENTRYPOINT"), ["[\"/usr/local/bin/ingest\"]", "[\"/usr/local/bin/task\"]"]);
+    assert_eq!(all("CMD"), ["[\"consume\"]"]);
+    for command in all("RUN").into_iter().filter(|command| command.contains("cargo")) {
+        assert!(command.contains("--locked") || command.contains("chef prepare"), "{command}");
+    }
+    // The pods say the user as well, for the files of their secrets.
+    let user = all("USER");
+    assert_eq!(user, ["65532:65532", "65532:65532"]);
+    let objects = WAYS[0].render();
+    for name in ["ingest", "task", "sweep"] {
+        let context = &Workload::named(&objects, name).spec()["securityContext"];
+        assert_eq!(format!("{}:{}", context["runAsUser"], context["runAsGroup"]), user[0]);
+    }
+}
+
+/// The workflows by file name.
+fn workflows() -> BTreeMap<String, (String, Value)> {
+    let files = std::fs::read_dir(path(".github/workflows")).unwrap();
+    files
+        .map(|file| {
+            let file = file.unwrap();
+            let text = std::fs::read_to_string(file.path()).unwrap();
+            let workflow = documents(&text).into_iter().next().unwrap();
+            (file.file_name().into_string().unwrap(), (text, workflow))
+        })
+        .collect()
+}
+
+#[test]
+fn actions_are_pinned_to_a_commit_and_say_their_version() {
+    let mut seen = 0;
+    for (name, (text, _)) in workflows() {
+        for line in
+            text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: "))
+        {
+            let (action, version) = line.split_once(" # v").unwrap_or_else(|| panic!("{name}: {line}"));
+            let (_, commit) = action.split_once('@').unwrap();
+            assert!(
+                commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "{name}: {line}"
+            );
+            assert!(version.split('.').all(|part| part.parse::<u32>().is_ok()), "{name}: {line}");
+            seen += 1;
+        }
+        assert!(!text.contains("pull_request_target"), "{name} would run a stranger's change with secrets");
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn workflows_may_do_what_they_need_and_nothing_more() {
+    let mut writes = Vec::new();
+    for (name, (_, workflow)) in workflows() {
+        assert_eq!(workflow["permissions"], json!({}), "{name}");
+        for (job, definition) in workflow["jobs"].as_object().unwrap() {
+            assert!(definition["timeout-minutes"].as_u64().is_some(), "{name}: {job}");
+            for (scope, access) in definition["permissions"].as_object().unwrap() {
+                if access != "read" {
+                    writes.push(format!("{name} {job} {scope}"));
+                }
+            }
+            for step in definition["steps"].as_array().unwrap() {
+                if step["uses"].as_str().is_some_and(|action| action.starts_with("actions/checkout@")) {
+                    assert_eq!(step["with"]["persist-credentials"], false, "{name}: {job}");
+                }
+                // A value in a script's text is part of the script; in the environment it is a value.
+                assert!(!step["run"].as_str().unwrap_or("").contains("${{"), "{name}: {job}: {step}");
+            }
+        }
+    }
+    assert_eq!(
+        writes,
+        ["image.yml publish attestations", "image.yml publish id-token", "image.yml publish packages"]
+    );
+}

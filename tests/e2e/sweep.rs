@@ -1,0 +1,513 @@
+//! `task sweep` against a real broker and the stand-in for GitHub: each thing that it finds, and that it finds it once.
+
+use std::{
+    collections::BTreeSet,
+    process::{Command, Stdio},
+};
+
+use anyhow::Context as _;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use shared::{queue, task::IssueDigest};
+use tests::{
+    bin::program,
+    broker::{Broker, Cause, VirtualHost},
+    github::{Fault, GitHub, Permission, When, World},
+    ingest::{Ingest, answer},
+};
+
+const MARKER_KEY: &str = "0123456789abcdef0123456789abcdef";
+const TASK: &str = "00112233445566778899aabbccddeeff";
+const OTHER: &str = "ffeeddccbbaa99887766554433221100";
+
+fn hello() -> World {
+    World::new()
+        .user("dev1", Permission::Write)
+        .user("guest", Permission::Read)
+        .repo("octo/hello")
+        .file("README.md", "# Hello\n\nThis text recieves readers.\n")
+}
+
+fn typo(labels: &[&str]) -> GitHub {
+    let world = hello().issue(
+        1,
+        "Typo in README.md",
+        "The word `recieves` in README.md should be `receives`.",
+        labels,
+    );
+    GitHub::start(world)
+}
+
+/// What a program said and how it ended.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    status: Option<i32>,
+    stdout: String,
+}
+
+fn said(stdout: &str) -> Said {
+    Said { status: Some(0), stdout: stdout.to_owned() }
+}
+
+/// Runs `task` as the App with the broker's user `sweep`.
+fn task(github: &GitHub, host: &VirtualHost<'_>, arguments: &[&str], variables: &[(&str, &str)]) -> Said {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = folder.path().join("key.pem");
+    std::fs::write(&key, github.app_private_key()).expect("the key is written");
+    let output = Command::new(program("task"))
+        .args(arguments)
+        .env_clear()
+        .env("HOME", folder.path())
+        .env("AGENT_GITHUB_APP_ID", github.app_id().to_string())
+        .env("AGENT_GITHUB_APP_KEY_FILE", &key)
+        .env("AGENT_MARKER_KEY", MARKER_KEY)
+        .env("AGENT_ALLOW_LOOPBACK", "1")
+        .env("AGENT_GITHUB_TIMEOUT", "2s")
+        .env("AGENT_PATIENCE", "5s")
+        .env("AGENT_WORK_DIR", folder.path())
+        .env("AMQP_URL", host.url("sweep"))
+        .env("AGENT_SWEEP_REPOSITORIES", github.repo_url("octo/hello"))
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
+    let stdout = String::from_utf8(output.stdout).expect("UTF-8").replace(&github.url(), "GITHUB");
+    Said { status: output.status.code(), stdout }
+}
+
+fn sweep(github: &GitHub, host: &VirtualHost<'_>) -> Said {
+    task(github, host, &["sweep"], &[])
+}
+
+fn message(github: &GitHub, more: &Value) -> String {
+    let mut task = json!({
+        "repo_url": github.repo_url("octo/hello"), "issue_id": 1, "mode": "quickfix", "trigger_user": "dev1",
+        "task_id": TASK, "triggered_at": "2026-01-01T00:00:00Z",
+    });
+    let more = more.as_object().expect("an object").clone();
+    task.as_object_mut().expect("an object").extend(more);
+    task.to_string()
+}
+
+/// A status comment as a run leaves it.
+fn status(github: &GitHub, task: &str, phase: &str, since: &str) -> String {
+    let json = json!({"task": task, "phase": phase, "since": since}).to_string();
+    let repository = github.now(|state| state.at("octo/hello").repo().id);
+    let mut mac = Hmac::<Sha256>::new_from_slice(MARKER_KEY.as_bytes()).expect("any length");
+    mac.update(format!("status\n{repository}\n1\n{json}").as_bytes());
+    let tag = mac.finalize().into_bytes();
+    let tag = tag.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    format!("**Working on it**\n\n<!-- ai-agent:status {json} {tag} -->")
+}
+
+/// The issues as a person sees them, without markers.
+fn seen(github: &GitHub) -> String {
+    let text = github.snapshot();
+    let kept = text
+        .lines()
+        .filter(|line| !line.contains("<!-- ai-agent:"))
+        .skip_while(|line| !line.contains("issue #"));
+    kept.fold(String::new(), |text, line| text + line.trim_end() + "\n").trim_start().to_owned()
+}
+
+fn writes(github: &GitHub) -> Vec<String> {
+    let tokens = ["apps/create-installation-access-token", "apps/revoke-installation-access-token"];
+    let calls = github.journal();
+    calls
+        .mutations()
+        .map(|call| call.operation.clone())
+        .filter(|name| !tokens.contains(&name.as_str()))
+        .collect()
+}
+
+const GIVEN_UP: &str = "\
+  issue #1 open by dev1: Typo in README.md
+    labels: ai-failed, ai-help
+      | The word `recieves` in README.md should be `receives`.
+    comment by ai-agent[bot]
+      | **Not done.** It was tried 3 times, and no attempt came to its end.
+      |
+      | If that happens again, ask who operates the agent to look into its logs for task 00112233445566778899aabbccddeeff.
+      |
+      | Comment `/retry` to start again.
+      |
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_told_once_and_removed() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let github = typo(&["ai-help"]);
+    host.bury(&message(&github, &json!({})), Cause::DeliveryLimit).await?;
+    let line = format!(
+        "octo/hello#1: told that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
+    );
+    // Looking changes nothing.
+    assert_eq!(task(&github, &host, &["sweep", "--dry-run"], &[]).stdout.lines().next(), line.lines().next());
+    assert_eq!(writes(&github), Vec::<String>::new());
+
+    assert_eq!(sweep(&github, &host), said(&line));
+    assert_eq!(seen(&github), GIVEN_UP);
+    let before = writes(&github);
+    assert_eq!(sweep(&github, &host), said(""));
+    assert_eq!(writes(&github), before);
+    assert_eq!(host.take(queue::DEAD_LETTERS).await?, None);
+    github.finish();
+    Ok(())
+}
+
+/// Whatever becomes of a write, the next sweeps complete it, and nothing is there twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_that_was_cut_short_is_completed_by_the_next() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    for (operation, fault) in ["issues/add-labels", "issues/create-comment"]
+        .into_iter()
+        .flat_map(|operation| Fault::ALL.into_iter().map(move |fault| (operation, fault)))
+    {
+        let host = broker.virtual_host().await?;
+        let github = typo(&["ai-help"]);
+        github.fault(When::Nth(operation.to_owned(), 1), fault);
+        host.bury(&message(&github, &json!({})), Cause::DeliveryLimit).await?;
+        let mut ends = Vec::new();
+        while ends.len() < 3 && ends.last() != Some(&Some(0)) {
+            ends.push(sweep(&github, &host).status);
+        }
+        assert_eq!(
+            ends.last(),
+            Some(&Some(0)),
+            "{operation} {fault:?}: {ends:?}\n{}",
+            github.journal().summary()
+        );
+        assert_eq!(seen(&github), GIVEN_UP, "{operation} {fault:?}");
+        assert_eq!(host.take(queue::DEAD_LETTERS).await?, None, "{operation} {fault:?}");
+        github.finish();
+    }
+    Ok(())
+}
+
+/// Name, more fields of the task, cause of death, what the issue tells at the present time, what is said, what is written.
+type LetterCase = (&'static str, Value, Cause, fn(&GitHub, &str), Said, &'static [&'static str]);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let now = jiff::Timestamp::now().to_string();
+    let nothing: fn(&GitHub, &str) = |_, _| {};
+    let cases: Vec<LetterCase> = vec![
+        (
+            "set aside without a word",
+            json!({}),
+            Cause::Rejected,
+            nothing,
+            said(&format!(
+                "octo/hello#1: told that task {TASK} was given up: It was given up, and what happened could not be told here.\n"
+            )),
+            &["issues/add-labels", "issues/create-comment"],
+        ),
+        (
+            "told by the last attempt",
+            json!({}),
+            Cause::Rejected,
+            |github, now| comment(github, &status(github, TASK, "ended", now)),
+            said(&format!("octo/hello#1: dead letter of task {TASK} removed: it is told already\n")),
+            &[],
+        ),
+        (
+            "interrupted by every attempt",
+            json!({}),
+            Cause::DeliveryLimit,
+            |github, now| {
+                github.now(|state| state.at("octo/hello").label("ai-agent[bot]", 1, "ai-working"));
+                comment(github, &status(github, TASK, "waiting", now));
+            },
+            said(&format!(
+                "octo/hello#1: told that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
+            )),
+            &["issues/add-labels", "issues/remove-label", "issues/update-comment"],
+        ),
+        (
+            "overtaken by a later wish",
+            json!({}),
+            Cause::DeliveryLimit,
+            |github, now| {
+                comment(github, &status(github, TASK, "working", now));
+                comment(github, &status(github, OTHER, "working", now));
+            },
+            said(&format!(
+                "octo/hello#1: told that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
+            )),
+            &["issues/update-comment"],
+        ),
+        (
+            "asked by a stranger",
+            json!({"trigger_user": "guest"}),
+            Cause::DeliveryLimit,
+            nothing,
+            said(&format!("octo/hello#1: dead letter of task {TASK} removed: who asked may not ask\n")),
+            &[],
+        ),
+        (
+            "the issue is gone",
+            json!({"issue_id": 77}),
+            Cause::DeliveryLimit,
+            nothing,
+            said(&format!(
+                "octo/hello#77: dead letter of task {TASK} removed: there is no such issue any more\n"
+            )),
+            &[],
+        ),
+        (
+            "the repository is another one",
+            json!({"repository_id": 1}),
+            Cause::DeliveryLimit,
+            nothing,
+            said(&format!(
+                "octo/hello#1: dead letter of task {TASK} removed: the repository was replaced by another one of the same name\n"
+            )),
+            &[],
+        ),
+    ];
+    for (name, more, cause, before, expected, written) in cases {
+        let host = broker.virtual_host().await?;
+        let github = typo(&[]);
+        before(&github, &now);
+        host.bury(&message(&github, &more), cause).await?;
+        assert_eq!(sweep(&github, &host), expected, "{name}");
+        assert_eq!(writes(&github), written, "{name}");
+        assert_eq!(sweep(&github, &host), said(""), "{name}");
+        assert_eq!(host.take(queue::DEAD_LETTERS).await?, None, "{name}");
+        github.finish();
+    }
+    Ok(())
+}
+
+fn comment(github: &GitHub, body: &str) {
+    github.now(|state| state.at("octo/hello").comment("ai-agent[bot]", 1, body));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_or_told_stays() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let github = typo(&[]);
+    let garbage = "no task";
+    let hash = Sha256::digest(garbage).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let elsewhere = message(&github, &json!({"repo_url": github.repo_url("octo/elsewhere")}));
+    host.bury(garbage, Cause::Rejected).await?;
+    host.put(queue::DEAD_LETTERS, &elsewhere).await?;
+    let expected = format!(
+        "dead letter of 7 bytes stays (sha256 {hash}): the message is not a task: expected ident at line 1 column 2\n\
+         octo/elsewhere#1: dead letter of task {TASK} stays: GitHub finds nothing for GET /repos/octo/elsewhere/installation: Not Found\n"
+    );
+    for _ in 0..2 {
+        assert_eq!(sweep(&github, &host), Said { status: Some(75), stdout: expected.clone() });
+    }
+    let mut kept = BTreeSet::new();
+    while let Some(letter) = host.take(queue::DEAD_LETTERS).await? {
+        kept.insert(letter["payload"].as_str().context("no payload")?.to_owned());
+    }
+    assert_eq!(kept, BTreeSet::from([garbage.to_owned(), elsewhere]));
+    github.finish();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missed_wish_is_published_once_with_the_id_of_its_webhook() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let github = typo(&["ai-help", "quickfix"]);
+    let all = github.url();
+    let variables = [("AGENT_SWEEP_REPOSITORIES", all.as_str())];
+    let dry = task(&github, &host, &["sweep", "--dry-run"], &variables);
+    assert_eq!(host.take(queue::TASKS).await?, None);
+    let swept = task(&github, &host, &["sweep"], &variables);
+    assert_eq!(swept, dry);
+    // The task waits; whether another one is missed cannot be told now.
+    assert_eq!(
+        sweep(&github, &host),
+        said("octo/hello: not looked through while tasks wait in the queue: 1\n")
+    );
+
+    let task_message = host.take(queue::TASKS).await?.context("the queue is empty")?;
+    let payload = task_message["payload"].as_str().context("no payload")?.to_owned();
+    let published: Value = serde_json::from_str(&payload)?;
+    let id = published["task_id"].as_str().context("no id")?.to_owned();
+    assert_eq!(
+        swept,
+        said(&format!("octo/hello#1: published the quickfix that dev1 asked for, as task {id}\n"))
+    );
+    let (created, labelled, repository) = github.now(|state| {
+        let scene = state.at("octo/hello");
+        (scene.issue(1).created_at, scene.issue(1).events[0].at, scene.repo().id)
+    });
+    let (title, body) = ("Typo in README.md", "The word `recieves` in README.md should be `receives`.");
+    assert_eq!(
+        published,
+        json!({
+            "repo_url": github.repo_url("octo/hello"), "issue_id": 1, "mode": "quickfix", "trigger_user": "dev1",
+            "task_id": id, "triggered_at": labelled, "repository_id": repository,
+            "issue_digest": IssueDigest::of(title, body).to_string(),
+        })
+    );
+
+    // The webhook arrives late.
+    let ingest = Ingest::start(&host.url("ingest"), &[("ALLOW_LOOPBACK_REPOS", "true")])?;
+    let webhook = json!({
+        "action": "labeled", "label": {"name": "ai-help"},
+        "issue": {
+            "number": 1, "title": title, "body": body, "state": "open",
+            "labels": [{"name": "ai-help"}, {"name": "quickfix"}], "created_at": created, "updated_at": labelled,
+        },
+        "repository": {"id": repository, "html_url": github.repo_url("octo/hello"), "archived": false},
+        "sender": {"login": "dev1", "id": 101, "type": "User"},
+    });
+    let told = answer(ingest.webhook("issues", "late", webhook.to_string().as_bytes())).await?;
+    assert_eq!(told, (202, json!({"status": "accepted", "task_id": id})));
+    host.take(queue::TASKS).await?.context("the queue is empty")?;
+
+    // Both messages make one pull request, and nothing is missed any more.
+    for _ in 0..2 {
+        assert_eq!(task(&github, &host, &["run"], &[("TASK_JSON", &payload)]).status, Some(0));
+    }
+    assert_eq!(github.journal().count("pulls/create"), 1);
+    assert_eq!(sweep(&github, &host), said(""));
+    assert_eq!(host.take(queue::TASKS).await?, None);
+    github.finish();
+    Ok(())
+}
+
+/// Name, labels, what happened since, settings, what is said.
+type WishCase = (
+    &'static str,
+    &'static [&'static str],
+    fn(&GitHub),
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_was_asked_for_in_vain_is_published() -> anyhow::Result<()> {
+    let cases: &[WishCase] = &[
+        ("no label", &["bug"], |_| {}, &[], ""),
+        ("done", &["ai-help", "ai-done"], |_| {}, &[], ""),
+        ("just now", &["ai-help"], |_| {}, &[("AGENT_SWEEP_GRACE", "100years")], ""),
+        (
+            "answered before",
+            &["ai-help"],
+            |github| comment(github, &status(github, OTHER, "ended", "2026-01-01T00:00:00Z")),
+            &[],
+            "",
+        ),
+        (
+            "labelled by a stranger",
+            &[],
+            |github| github.now(|state| state.at("octo/hello").label("guest", 1, "ai-help")),
+            &[],
+            "octo/hello#1: not published: who asked may not ask\n",
+        ),
+        (
+            "labelled by a bot",
+            &[],
+            |github| github.now(|state| state.at("octo/hello").label("ai-agent[bot]", 1, "ai-help")),
+            &[],
+            "octo/hello#1: not published: it was not a person who asked\n",
+        ),
+        (
+            "edited since",
+            &["ai-help"],
+            |github| github.now(|state| state.at("octo/hello").rewrite(1, "Something else.")),
+            &[],
+            "octo/hello#1: not published: it was edited after it was asked for; take the label off and put it on again\n",
+        ),
+        (
+            "renamed since",
+            &["ai-help"],
+            |github| github.now(|state| state.at("octo/hello").retitle("dev1", 1, "Something else")),
+            &[],
+            "octo/hello#1: not published: it was edited after it was asked for; take the label off and put it on again\n",
+        ),
+    ];
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    for (name, labels, before, variables, expected) in cases {
+        let github = typo(labels);
+        before(&github);
+        assert_eq!(task(&github, &host, &["sweep"], variables), said(expected), "{name}");
+        assert_eq!(writes(&github), Vec::<String>::new(), "{name}");
+        assert_eq!(host.take(queue::TASKS).await?, None, "{name}");
+        github.finish();
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_at_work_is_put_right_when_its_run_is_gone() -> anyhow::Result<()> {
+    let ago = |minutes: i64| (jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes)).to_string();
+    let gone = "\
+  issue #1 open by dev1: Typo in README.md
+    labels: ai-failed, ai-help
+      | The word `recieves` in README.md should be `receives`.
+    comment by ai-agent[bot] (edited)
+      | **Not done.** The run ended without a word, and no other one follows.
+      |
+      | If that happens again, ask who operates the agent to look into its logs for task 00112233445566778899aabbccddeeff.
+      |
+      | Comment `/retry` to start again.
+      |
+";
+    let told = "octo/hello#1: its run is gone; told, and labelled as failed\n";
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    for (phase, minutes, expected) in [
+        ("working", 119, ""),
+        ("working", 121, told),
+        ("waiting", 119, ""),
+        ("waiting", 121, told),
+        ("ended", 0, "octo/hello#1: nobody works on it; label removed\n"),
+    ] {
+        let github = typo(&["ai-help"]);
+        github.now(|state| state.at("octo/hello").label("ai-agent[bot]", 1, "ai-working"));
+        comment(&github, &status(&github, TASK, phase, &ago(minutes)));
+        assert_eq!(task(&github, &host, &["sweep", "--dry-run"], &[]), said(expected), "{phase} {minutes}");
+        assert_eq!(writes(&github), Vec::<String>::new());
+        assert_eq!(sweep(&github, &host), said(expected), "{phase} {minutes}");
+        if expected == told {
+            assert_eq!(seen(&github), gone);
+        }
+        let before = writes(&github);
+        if !expected.is_empty() {
+            assert_eq!(sweep(&github, &host), said(""), "{phase} {minutes}");
+        }
+        assert_eq!(writes(&github), before);
+        github.finish();
+    }
+
+    // A task that waits in the queue may be the one.
+    let github = typo(&["ai-help"]);
+    github.now(|state| state.at("octo/hello").label("ai-agent[bot]", 1, "ai-working"));
+    comment(&github, &status(&github, TASK, "waiting", &ago(500)));
+    host.put(queue::TASKS, &message(&github, &json!({}))).await?;
+    assert_eq!(
+        sweep(&github, &host),
+        said("octo/hello: not looked through while tasks wait in the queue: 1\n")
+    );
+    assert_eq!(writes(&github), Vec::<String>::new());
+    github.finish();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_broker_nothing_is_touched() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let github = typo(&["ai-help"]);
+    let url = host.url("sweep");
+    let nowhere = url.replace("sweep:", "nobody:");
+    assert_eq!(task(&github, &host, &["sweep"], &[("AMQP_URL", &nowhere)]).status, Some(75));
+    host.delete_queue(queue::TASKS).await?;
+    assert_eq!(sweep(&github, &host), Said { status: Some(75), stdout: String::new() });
+    assert_eq!(writes(&github), Vec::<String>::new());
+    github.finish();
+    Ok(())
+}
