@@ -71,7 +71,7 @@ const CASES: &[Case] = &[
         name: "repository taken down",
         happen: |state| state.at(REPO).set_availability(Availability::Blocked),
         status: 2,
-        stderr: "error: GitHub does not allow GET /repos/octo/hello/installation: Repository access blocked",
+        stderr: "error: GitHub does not allow GET /repos/octo/hello/collaborators/dev1/permission: Repository access blocked",
         ..PLAIN
     },
     Case {
@@ -80,7 +80,7 @@ const CASES: &[Case] = &[
         happen: |state| state.at(REPO).set_availability(Availability::Archived),
         status: 2,
         answer: "**Working on it**, as @dev1 asked.\n\n- [ ] Reading the repository\n\nComment `/stop` to call it off.",
-        stderr: "error: GitHub does not allow PATCH /repos/octo/hello/issues/comments/1013: Repository was archived so is read-only.",
+        stderr: "error: GitHub does not allow PATCH /repos/octo/hello/issues/comments/1005: Repository was archived so is read-only.",
         ..PLAIN
     },
     Case {
@@ -100,7 +100,7 @@ const CASES: &[Case] = &[
         name: "issue deleted meanwhile",
         at: Some("git:upload-pack"),
         happen: |state| state.at(REPO).delete(1),
-        answer: "**Working on it**, as @dev1 asked.\n\n- [ ] Reading the repository\n\nComment `/stop` to call it off.",
+        answer: "**Working on it**, as @dev1 asked.\n\n- [x] Read 2 of 2 files (about 72 tokens)\n- [ ] Asking openai:scripted (call 1)\n\nComment `/stop` to call it off.",
         stderr: "ended with an explanation on the issue (Usage)",
         ..PLAIN
     },
@@ -331,5 +331,20 @@ fn an_empty_repository_is_told_to_commit_something() {
     let ended = story.run(&story.wish("quickfix"));
     let expected = "**Not done.** The repository is empty.\n\nCommit something to the default branch, then comment `/retry`.";
     assert_eq!((ended.status, story.answer(1).as_str()), (Some(0), expected), "{}", story.told(&ended));
+    story.finish();
+}
+
+/// A private repository's long conversation is read to its end.
+#[test]
+fn a_long_conversation_is_read_page_by_page() {
+    let mut world = offline(hello()).private();
+    for number in 0..120 {
+        world = world.comment("dev1", 1, &format!("remark {number}"));
+    }
+    let story = Story::new(world, &[EDIT]);
+    let ended = story.run(&story.wish("quickfix"));
+    assert_eq!((ended.status, crate::harness::without_tokens(&story.answer(1)).as_str()), (Some(0), DONE));
+    let prompt = story.asked()[0].body.to_string();
+    assert!(prompt.contains("remark 119") && prompt.contains("remark 100"), "{prompt}");
     story.finish();
 }
