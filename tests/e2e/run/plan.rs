@@ -20,22 +20,27 @@ fn approve(story: &Story) -> Run {
     story.run(&story.command("approve", "dev1", 2, "/approve"))
 }
 
+/// The approval stands on the issue, or on the pull request.
 #[test]
 fn the_builtin_provider_plans_and_carries_out() {
-    let github = GitHub::start(offline(hello()));
-    let planned = run(&github, &wish(&github, "plan", "dev1"), &[]);
-    assert_eq!(planned.status, Some(0), "{}\n{}", planned.stderr, github.journal().summary());
-    let comment = github.now(|state| state.at(REPO).comment("dev1", 2, "/approve"));
-    let mut task = wish(&github, "approve", "dev1");
-    task["issue_id"] = 2.into();
-    task["pull_request"] = 2.into();
-    task["comment_id"] = comment.into();
-    let done = run(&github, &task, &[]);
-    assert_eq!(done.status, Some(0), "{}\n{}", done.stderr, github.journal().summary());
-    let text = seen(&github);
-    assert!(text.contains("pull #2 open by ai-agent[bot]: Set `timeout` from `30` to `90`\n"), "{text}");
-    assert!(text.contains("    labels: ai-done, ai-help\n"), "{text}");
-    github.finish();
+    for thread in [1, 2] {
+        let github = GitHub::start(offline(hello()));
+        let planned = run(&github, &wish(&github, "plan", "dev1"), &[]);
+        assert_eq!(planned.status, Some(0), "{}\n{}", planned.stderr, github.journal().summary());
+        let comment = github.now(|state| state.at(REPO).comment("dev1", thread, "/approve"));
+        let mut task = wish(&github, "approve", "dev1");
+        task["issue_id"] = thread.into();
+        task["comment_id"] = comment.into();
+        if thread == 2 {
+            task["pull_request"] = 2.into();
+        }
+        let done = run(&github, &task, &[]);
+        assert_eq!(done.status, Some(0), "{}\n{}", done.stderr, github.journal().summary());
+        let text = seen(&github);
+        assert!(text.contains("pull #2 open by ai-agent[bot]: Set `timeout` from `30` to `90`\n"), "{text}");
+        assert!(text.contains("    labels: ai-done, ai-help\n"), "{text}");
+        github.finish();
+    }
 }
 
 /// From the plan over two revisions to the pull request, as the page shows it in the end.
