@@ -94,7 +94,7 @@ impl Broker {
         }
     }
 
-    async fn connect(&self, name: &str) -> Result<Connection, BrokerError> {
+    pub(crate) async fn connect(&self, name: &str) -> Result<Connection, BrokerError> {
         let mut pauses = CONNECT_PAUSES.into_iter();
         loop {
             let error = match timeout(CONNECT_WITHIN, self.connect_once(name)).await {
