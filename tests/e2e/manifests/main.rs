@@ -13,5 +13,6 @@ mod policy;
 mod render;
 mod schema;
 mod scripts;
+mod steps;
 mod supply_chain;
 mod workload;
