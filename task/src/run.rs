@@ -14,7 +14,6 @@ mod publish;
 pub mod settings;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use secrecy::SecretString;
 use shared::task::Task;
@@ -327,7 +326,8 @@ async fn ask_model(
         // The built-in provider answers at once: there is nothing to watch.
         let watched = !matches!(terms.llm, Llm::Builtin);
         let mut progress = |step: Step| {
-            tracing::info!(step = %step, "progress");
+            // A step can hold the model's words.
+            tracing::info!(step = desk.gate.redact(&step.to_string()), "progress");
             if watched && steps.send(step).is_err() {
                 tracing::debug!("nobody watches the progress any more");
             }
@@ -389,10 +389,6 @@ fn not_cloned(error: &CloneError) -> Failure {
     let reason = if error.is_transient() { Reason::Unavailable } else { Reason::Repository };
     Failure::new(reason, error.to_string(), "")
 }
-
-/// The longest that GitHub's lists may lag behind its writes
-/// (<https://github.com/rust-lang/homu/issues/75> saw half a minute; most are there at once).
-const LAG: Duration = Duration::from_secs(1);
 
 /// What the model is asked about.
 struct Material {

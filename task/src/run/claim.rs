@@ -8,7 +8,7 @@ use shared::task::Mode;
 
 use super::desk::{Desk, Phase, Proposal, Status, find_status};
 use super::settings::Terms;
-use super::{LAG, Stop, approval};
+use super::{Stop, approval};
 use crate::github::CallError;
 use crate::github::model::GitCommit;
 use crate::outcome::{Failure, Reason};
@@ -246,7 +246,7 @@ async fn make(desk: &Desk<'_>, base: &str) -> Result<Option<Branch>, Stop> {
     }
     let own = desk.task.id.to_string();
     for _ in 0..HOLDER_LOOKS {
-        tokio::time::sleep(LAG).await;
+        tokio::time::sleep(desk.settings.lag()).await;
         let comments = desk.github.comments(desk.thread(), None).await?;
         let statuses = find_status(&desk.marks, desk.identity, desk.thread(), &comments);
         if statuses.iter().any(|(_, status)| status.task != own && is_alive(status, desk.settings.deadline)) {
