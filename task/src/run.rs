@@ -8,6 +8,7 @@ mod approval;
 mod claim;
 mod conversation;
 pub(crate) mod desk;
+mod holder;
 pub(crate) mod publish;
 pub mod settings;
 
@@ -80,13 +81,13 @@ impl From<Lost> for Stop {
     }
 }
 
-/// Does one task. `last` tells that no attempt follows if this one fails.
+/// Does one task.
 pub async fn run(
     config: &Config,
     settings: &RunSettings,
     task: &Task,
     lease: &Lease,
-    last: Attempt,
+    attempt: Attempt,
 ) -> Ended {
     let login = Login {
         credentials: &settings.credentials,
@@ -101,18 +102,32 @@ pub async fn run(
         Ok(session) => session,
         Err(error) => return ended_by(&error),
     };
-    let ended = with_session(config, settings, task, lease, &session, last).await;
+    let ended = with_session(config, settings, task, lease, &session, attempt).await;
     if let Err(error) = session.close().await {
         tracing::warn!(%error, "the installation token could not be revoked; it expires within the hour");
     }
     ended
 }
 
-/// Whether the task is tried again if this run fails for a passing reason.
+/// Which attempt at the task this is, and whether another one follows if it fails for a passing reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
-    MoreFollow,
-    Last,
+    /// The how many-th delivery of the message, from 1.
+    MoreFollow(u32),
+    /// The same, and the last one.
+    Last(u32),
+    /// Nobody tries again but the person who started this.
+    ByHand,
+}
+
+impl Attempt {
+    /// The how many-th delivery this is.
+    pub fn delivery(self) -> Option<u32> {
+        match self {
+            Self::MoreFollow(number) | Self::Last(number) => Some(number),
+            Self::ByHand => None,
+        }
+    }
 }
 
 async fn with_session(
@@ -123,7 +138,7 @@ async fn with_session(
     session: &Session,
     attempt: Attempt,
 ) -> Ended {
-    let desk = match open_desk(config, settings, task, session).await {
+    let desk = match open_desk(config, settings, task, session, attempt).await {
         Ok(desk) => desk,
         Err(Stop::Ended(ended)) => return ended,
         Err(Stop::Call(error)) => return ended_by(&error),
@@ -144,16 +159,16 @@ async fn with_session(
         Stop::Ended(ended) => return ended,
         Stop::CalledOff(why) => desk.stopped(&why).await.map(|()| Ended::Explained(Reason::Declined)),
         Stop::Failure(failure) if failure.reason.exit() == crate::outcome::Exit::Passing => {
-            desk.interrupted(&failure, attempt).await.map(|()| Ended::Passing(failure.what.clone()))
+            desk.interrupted(&failure).await.map(|()| Ended::Passing(failure.what.clone()))
         }
         Stop::Failure(failure) => desk.failed(&failure).await.map(|()| Ended::Explained(failure.reason)),
-        Stop::Call(error) => return tell_call_error(&desk, &error, attempt).await,
+        Stop::Call(error) => return tell_call_error(&desk, &error).await,
     };
     told.unwrap_or_else(|error| ended_by(&error))
 }
 
 /// A call that GitHub refused is told on the issue, if GitHub lets us.
-async fn tell_call_error(desk: &Desk<'_>, error: &CallError, attempt: Attempt) -> Ended {
+async fn tell_call_error(desk: &Desk<'_>, error: &CallError) -> Ended {
     let ended = ended_by(error);
     let failure = match &ended {
         Ended::Lost(_) => return ended,
@@ -165,7 +180,7 @@ async fn tell_call_error(desk: &Desk<'_>, error: &CallError, attempt: Attempt) -
         ),
     };
     let told = match &ended {
-        Ended::Passing(_) => desk.interrupted(&failure, attempt).await,
+        Ended::Passing(_) => desk.interrupted(&failure).await,
         _ => desk.failed(&failure).await,
     };
     if let Err(error) = told {
@@ -188,6 +203,7 @@ async fn open_desk<'a>(
     settings: &'a RunSettings,
     task: &'a Task,
     session: &'a Session,
+    attempt: Attempt,
 ) -> Result<Desk<'a>, Stop> {
     let github = &session.github;
     let repository = github.repository().await?;
@@ -208,7 +224,7 @@ async fn open_desk<'a>(
         }
         return Err(Stop::Ended(Ended::Nothing("the user may not ask for this")));
     }
-    Desk::open(settings, task, session, repository, config.secrets()).await
+    Desk::open(settings, task, session, repository, config.secrets(), attempt).await
 }
 
 /// One short comment, also if the task is delivered again.
@@ -312,10 +328,15 @@ async fn clone_branch(
         let source = Source { remote: &remote, branch: Some(&branch) };
         clone::clone(&source, &into, &CloneCaps::default(), &flag)
     });
+    tokio::pin!(cloning);
     let cloned = tokio::select! {
-        cloned = cloning => cloned.map_err(|error| Failure::new(Reason::Unavailable, format!("cloning failed: {error}"), ""))?,
+        cloned = &mut cloning => cloned.map_err(|error| Failure::new(Reason::Unavailable, format!("cloning failed: {error}"), ""))?,
         lost = lease.lost() => {
             interrupt.store(true, Ordering::Relaxed);
+            // What it still writes would outlive the folder.
+            if tokio::time::timeout(CLONE_ENDS_WITHIN, cloning).await.is_err() {
+                tracing::warn!("a clone that was interrupted goes on");
+            }
             return Err(lost.into());
         }
     };
@@ -346,6 +367,9 @@ fn read_repo_config(workspace: &Workspace) -> Result<RepoConfig, Failure> {
 /// The longest that GitHub's lists may lag behind its writes
 /// (<https://github.com/rust-lang/homu/issues/75> saw half a minute; most are there at once).
 const LAG: Duration = Duration::from_secs(1);
+
+/// The longest that a clone takes to notice that it was interrupted: a read that waits ends with its time limit.
+const CLONE_ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// What the model is asked about.
 struct Material {

@@ -288,16 +288,17 @@ impl VirtualHost<'_> {
     /// Returns when so many messages wait in a queue. What a lost connection held is back within milliseconds.
     pub async fn until_ready(&self, queue: &str, count: u32) -> anyhow::Result<()> {
         let mut pause = interval(Duration::from_millis(50));
-        let waiting = timeout(Duration::from_secs(30), async {
+        let waiting = timeout(Duration::from_mins(1), async {
             while self.ready(queue).await? != count {
                 pause.tick().await;
             }
             anyhow::Ok(())
         });
-        match waiting.await {
-            Ok(found) => found,
-            Err(_) => bail!("{queue} holds {} messages, not {count}", self.ready(queue).await?),
+        if let Ok(found) = waiting.await {
+            return found;
         }
+        let told = self.broker.api(Method::GET, &format!("queues/{}/{queue}", self.name), None).await?;
+        bail!("{queue} holds {} messages, not {count}: {told}", self.ready(queue).await?)
     }
 
     /// Takes one message away, as the management API tells it.

@@ -15,7 +15,7 @@ use lapin::tcp::OwnedTLSConfig;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionBuilder, ConnectionProperties, ErrorKind, Event};
-use shared::queue::{self, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY_COUNT, HEADER_TRACEPARENT};
+use shared::queue::{self, DELIVERY_LIMIT, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY_COUNT, HEADER_TRACEPARENT};
 use shared::trace::TraceContext;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -141,7 +141,7 @@ impl Held {
 
     /// The how many-th attempt at the message this is, from 1.
     pub fn attempt(&self) -> u32 {
-        self.message.properties.headers().as_ref().map_or(1, attempt)
+        attempt(self.message.properties.headers().as_ref(), self.message.redelivered)
     }
 
     pub fn trace(&self) -> Option<TraceContext> {
@@ -187,10 +187,15 @@ async fn close(connection: &Connection) {
 }
 
 /// Attempts are counted by what the broker has counted before. Quorum queues count returns; from 4.3 on they also count
-/// how often a message was taken, which includes those that were handed back without blame.
-fn attempt(headers: &FieldTable) -> u32 {
-    let count = |name: &str| headers.inner().get(name).and_then(number).unwrap_or(0);
-    count(HEADER_DELIVERY_COUNT).max(count(HEADER_ACQUIRED_COUNT)).saturating_add(1)
+/// how often a message was taken, which includes those that were handed back without blame. A classic queue counts
+/// nothing: there a message that comes back has its last attempt.
+fn attempt(headers: Option<&FieldTable>, redelivered: bool) -> u32 {
+    let count = |name: &str| headers?.inner().get(name).and_then(number);
+    match count(HEADER_DELIVERY_COUNT).max(count(HEADER_ACQUIRED_COUNT)) {
+        Some(count) => count.saturating_add(1),
+        None if redelivered => DELIVERY_LIMIT + 1,
+        None => 1,
+    }
 }
 
 fn number(value: &AMQPValue) -> Option<u32> {
@@ -226,26 +231,30 @@ mod tests {
 
     #[test]
     fn attempts_are_counted_by_whichever_count_is_higher() {
-        let table: &[(&[(&str, AMQPValue)], u32)] = &[
-            (&[], 1),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(0))], 1),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(2))], 3),
+        let table: &[(&[(&str, AMQPValue)], bool, u32)] = &[
+            (&[], false, 1),
+            (&[], true, 3),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(0))], false, 1),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(0))], true, 1),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(2))], true, 3),
             (
                 &[
                     (HEADER_ACQUIRED_COUNT, AMQPValue::LongInt(4)),
                     (HEADER_DELIVERY_COUNT, AMQPValue::ShortInt(1)),
                 ],
+                true,
                 5,
             ),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(-1))], 1),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongString("2".into()))], 1),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(-1))], false, 1),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongString("2".into()))], false, 1),
         ];
-        for (given, expected) in table {
+        for (given, redelivered, expected) in table {
             let mut headers = FieldTable::default();
             for (name, value) in *given {
                 headers.insert((*name).into(), value.clone());
             }
-            assert_eq!(attempt(&headers), *expected, "{given:?}");
+            assert_eq!(attempt(Some(&headers), *redelivered), *expected, "{given:?}");
         }
+        assert_eq!(attempt(None, false), 1);
     }
 }

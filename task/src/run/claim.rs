@@ -2,19 +2,27 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use shared::state::Event;
 use shared::task::Mode;
 
+use super::Stop;
 use super::approval::Approved;
-use super::desk::{Desk, Phase, Proposal, Status, find_status};
-use super::{LAG, Stop};
+use super::desk::{Desk, Proposal, find_status};
+use super::holder::{self, Claimant};
 use crate::github::CallError;
 use crate::outcome::{Failure, Reason};
 use crate::workspace::TASK_TRAILER;
 
-/// Looks for the comment of a run that made the branch a moment before us.
-const HOLDER_LOOKS: u32 = 3;
+/// Pauses before the looks for the comment of a run that made the branch a moment before us. Its next call posts the
+/// comment, and GitHub ends a call after ten seconds.
+const HOLDER_LOOKS: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(3),
+    Duration::from_secs(5),
+];
 
 /// Tries to make the branch when the answers are lost.
 const CREATE_TRIES: u32 = 3;
@@ -51,11 +59,8 @@ pub(super) async fn claim(desk: &Desk<'_>, approved: Option<&Approved>) -> Resul
     let own = desk.task.id.to_string();
     let statuses = desk.statuses();
     let mine = statuses.iter().find(|(_, status)| status.task == own);
-    if mine.is_some_and(|(_, status)| status.phase == Phase::Ended) {
-        return Ok(Claimed::Held("this task was finished before"));
-    }
-    if statuses.iter().any(|(_, status)| status.task != own && is_alive(status, desk.settings.deadline)) {
-        return Ok(Claimed::Held("another run works on the issue"));
+    if let Some(why) = holder::in_the_way(&claimant(desk), &desk.comments, &statuses) {
+        return Ok(Claimed::Held(why));
     }
     let kept = mine.and_then(|(_, status)| status.proposal.clone());
 
@@ -69,17 +74,18 @@ pub(super) async fn claim(desk: &Desk<'_>, approved: Option<&Approved>) -> Resul
     };
     let since = mine.map_or_else(Timestamp::now, |(_, status)| status.since);
     let status = match mine {
-        Some((id, _)) => *id,
+        Some((id, status)) => {
+            desk.resume(status).await?;
+            *id
+        }
         None => desk.begin().await?,
     };
     desk.move_on(Event::Start).await?;
     Ok(Claimed::Ours(Box::new(Claim { head, status, since, proposal })))
 }
 
-/// A run that has not said how it ended is alive until its time is over.
-fn is_alive(status: &Status, deadline: Duration) -> bool {
-    let deadline = SignedDuration::try_from(deadline).unwrap_or(SignedDuration::MAX);
-    status.phase == Phase::Working && status.since.duration_until(Timestamp::now()) < deadline
+fn claimant<'d>(desk: &'d Desk<'_>) -> Claimant<'d> {
+    Claimant { task: desk.task, run: &desk.holder, deadline: desk.settings.deadline }
 }
 
 async fn look(desk: &Desk<'_>, approved: Option<&Approved>) -> Result<Branch, Stop> {
@@ -133,12 +139,11 @@ async fn make(desk: &Desk<'_>) -> Result<Option<String>, Stop> {
             Err(error) => return Err(error.into()),
         }
     }
-    let own = desk.task.id.to_string();
-    for _ in 0..HOLDER_LOOKS {
-        tokio::time::sleep(LAG).await;
+    for pause in HOLDER_LOOKS {
+        tokio::time::sleep(pause).await;
         let comments = desk.github.comments(desk.thread(), None).await?;
         let statuses = find_status(&desk.marks, desk.identity, desk.thread(), &comments);
-        if statuses.iter().any(|(_, status)| status.task != own && is_alive(status, desk.settings.deadline)) {
+        if holder::in_the_way(&claimant(desk), &comments, &statuses).is_some() {
             return Ok(None);
         }
     }

@@ -10,6 +10,7 @@ use shared::state::{Event, LabelNames, State};
 use shared::task::Task;
 
 use super::claim::Claim;
+use super::holder::Holder;
 use super::settings::RunSettings;
 use super::{Attempt, Stop};
 use crate::comment;
@@ -39,6 +40,9 @@ pub(super) struct Desk<'a> {
     pub(super) branch: String,
     /// What this run made of its status comment, which `comments` does not show.
     said: Mutex<Option<(u64, Status)>>,
+    attempt: Attempt,
+    /// This run, as its status comment names it.
+    pub(super) holder: Holder,
 }
 
 /// What the marker of a status comment says.
@@ -49,6 +53,12 @@ pub(crate) struct Status {
     pub(crate) since: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) proposal: Option<Proposal>,
+    /// Who wrote this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) by: Option<Holder>,
+    /// The mode of the wish that was answered, if it was: not one that was refused or called off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answered: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +89,12 @@ pub(crate) struct PlanComment {
 
 impl Status {
     fn of(task: &Task, phase: Phase, proposal: Option<Proposal>) -> Self {
-        Self { task: task.id.to_string(), phase, since: Timestamp::now(), proposal }
+        Self { task: task.id.to_string(), phase, since: Timestamp::now(), proposal, by: None, answered: None }
+    }
+
+    /// For a task that has its answer.
+    fn answered(task: &Task) -> Self {
+        Self { answered: Some(task.mode.name().to_owned()), ..Self::of(task, Phase::Ended, None) }
     }
 
     /// For someone who may not ask.
@@ -121,6 +136,7 @@ impl<'a> Desk<'a> {
         session: &'a Session,
         repository: Repository,
         mut secrets: Vec<SecretString>,
+        attempt: Attempt,
     ) -> Result<Self, Stop> {
         let github = &session.github;
         let issue = issue_of(github, u64::from(task.issue)).await?;
@@ -139,6 +155,8 @@ impl<'a> Desk<'a> {
             issue,
             comments,
             said: Mutex::new(None),
+            attempt,
+            holder: Holder { delivery: attempt.delivery(), since: Timestamp::now() },
         };
         if desk.issue.state == OpenOrClosed::Closed {
             let what = "The issue is closed.";
@@ -160,12 +178,18 @@ impl<'a> Desk<'a> {
         self.issue.labels.iter().any(|label| label.name.eq_ignore_ascii_case(name))
     }
 
+    /// The state that the labels tell. A run that died between two labels leaves `working` beside another one; that
+    /// is no contradiction of a person's.
     pub(super) fn state(&self) -> Result<State, Failure> {
-        let names = self.issue.labels.iter().map(|label| label.name.as_str());
-        State::decode(names, self.labels()).map_err(|error| {
-            let next = "Remove the labels that are wrong, then comment `/retry`.";
-            Failure::new(Reason::Usage, capitalise(&error.to_string()), next)
-        })
+        let names = || self.issue.labels.iter().map(|label| label.name.as_str());
+        match State::decode(names(), self.labels()) {
+            Err(_) if self.has_label(&self.labels().working) => Ok(State::Working),
+            Err(error) => {
+                let next = "Remove the labels that are wrong, then comment `/retry`.";
+                Err(Failure::new(Reason::Usage, capitalise(&error.to_string()), next))
+            }
+            Ok(state) => Ok(state),
+        }
     }
 
     /// Status comments of all tasks of this issue, oldest first.
@@ -184,8 +208,9 @@ impl<'a> Desk<'a> {
 
     /// Writes the status comment, which is made only once: if the answer to making it is lost, it is looked for.
     async fn say(&self, known: Option<u64>, text: &str, status: &Status) -> Result<u64, CallError> {
-        let id = self.write_status(known, text, status).await?;
-        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, status.clone()));
+        let status = Status { by: Some(self.holder.clone()), ..status.clone() };
+        let id = self.write_status(known, text, &status).await?;
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, status));
         Ok(id)
     }
 
@@ -225,6 +250,13 @@ impl<'a> Desk<'a> {
         self.say(None, &text, &status).await
     }
 
+    /// Puts this run in the place of an earlier one of the same task.
+    pub(super) async fn resume(&self, status: &Status) -> Result<(), CallError> {
+        let text = comment::working(self.task.trigger_user.as_str(), "going on where an earlier run ended");
+        let status = Status { phase: Phase::Working, ..status.clone() };
+        self.say(None, &text, &status).await.map(drop)
+    }
+
     /// Keeps what the model proposed, before anything of it is published.
     pub(super) async fn keep(&self, claim: &Claim, proposal: &Proposal) -> Result<(), CallError> {
         let text = comment::working(self.task.trigger_user.as_str(), "publishing the result");
@@ -234,18 +266,18 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) async fn ended(&self, claim: &Claim, text: &str) -> Result<(), CallError> {
-        self.say(Some(claim.status), text, &Status::of(self.task, Phase::Ended, None)).await.map(drop)
+        self.say(Some(claim.status), text, &Status::answered(self.task)).await.map(drop)
     }
 
     pub(super) async fn failed(&self, failure: &Failure) -> Result<(), CallError> {
         self.move_on(Event::Failed).await?;
-        let status = Status::of(self.task, Phase::Ended, None);
+        let status = Status::answered(self.task);
         self.say(None, &comment::failed(failure), &status).await.map(drop)
     }
 
-    pub(super) async fn interrupted(&self, failure: &Failure, attempt: Attempt) -> Result<(), CallError> {
-        match attempt {
-            Attempt::MoreFollow => {
+    pub(super) async fn interrupted(&self, failure: &Failure) -> Result<(), CallError> {
+        match self.attempt {
+            Attempt::MoreFollow(_) => {
                 let status = Status::of(
                     self.task,
                     Phase::Waiting,
@@ -253,7 +285,7 @@ impl<'a> Desk<'a> {
                 );
                 self.say(None, &comment::waiting(failure), &status).await.map(drop)
             }
-            Attempt::Last => {
+            Attempt::Last(_) | Attempt::ByHand => {
                 let next = "It was tried several times. Comment `/retry` when that has passed.";
                 self.failed(&Failure::new(failure.reason, failure.what.clone(), next)).await
             }

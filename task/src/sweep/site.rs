@@ -157,8 +157,14 @@ impl<'a> Site<'a> {
         task: &str,
         failure: &Failure,
     ) -> Result<(), CallError> {
-        let status =
-            Status { task: task.to_owned(), phase: Phase::Ended, since: Timestamp::now(), proposal: None };
+        let status = Status {
+            task: task.to_owned(),
+            phase: Phase::Ended,
+            since: Timestamp::now(),
+            proposal: None,
+            by: None,
+            answered: None,
+        };
         let body = with_status(&self.marks, issue, &comment::failed(failure), &status);
         match comment {
             Some(comment) => self.github().edit_comment(comment, &body).await,
