@@ -1,11 +1,55 @@
 //! The *comments* that a run writes on an issue or pull request, as pure functions. Markers are added by who posts.
 
-use crate::outcome::{Failure, Reason};
-use crate::plan::{Moved, Plan};
+use std::fmt::Write as _;
 
-/// Words for the status comment while a run goes on.
-pub fn working(user: &str, doing: &str) -> String {
-    format!("**Working on it**, as @{user} asked: {doing}.\n\nComment `/stop` to call it off.")
+use shared::task::Mode;
+
+use crate::outcome::{Failure, Reason};
+use crate::plan::Moved;
+
+/// What stands before each earlier plan that is folded below the newest.
+const FOLD: &str = "\n\n<details><summary>The plan before</summary>\n\n";
+const FOLD_END: &str = "\n\n</details>";
+/// What stands between a plan and the words about it.
+const RULE: &str = "\n\n---\nCarrying it out costs ";
+/// Characters of a comment with a plan, so that its marker fits behind it.
+const MAX_PLAN_COMMENT: usize = 50_000;
+
+/// Which turn of the conversation a task is: it decides which command starts it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// A quick fix or a plan.
+    Start,
+    Revise,
+    Approve,
+}
+
+impl Turn {
+    pub fn of(mode: Mode) -> Self {
+        match mode {
+            Mode::QuickFix | Mode::Plan => Self::Start,
+            Mode::Revise { .. } => Self::Revise,
+            Mode::Approve { .. } => Self::Approve,
+        }
+    }
+
+    fn again(self) -> &'static str {
+        match self {
+            Self::Start => "Comment `/retry` to start again.",
+            Self::Revise => "Comment `/revise` and what should be different to try again.",
+            Self::Approve => "Comment `/approve` on the pull request to try again.",
+        }
+    }
+}
+
+/// Words for the status comment while a run goes on: what is done, what is being done.
+pub fn working(user: &str, done: &[String], now: &str) -> String {
+    let mut text = format!("**Working on it**, as @{user} asked.\n\n");
+    for step in done {
+        writeln!(text, "- [x] {step}").expect("a String takes any text");
+    }
+    write!(text, "- [ ] {now}\n\nComment `/stop` to call it off.").expect("a String takes any text");
+    text
 }
 
 /// The result of a run that opened or updated a pull request.
@@ -26,12 +70,15 @@ pub fn planned(pull_request: &str, bill: &str) -> String {
 }
 
 /// A run that gave up.
-pub fn failed(failure: &Failure) -> String {
-    let retry = match failure.reason {
-        Reason::StalePlan | Reason::Branch | Reason::Usage | Reason::Repository => "",
-        _ => "\n\nComment `/retry` to start again.",
+pub fn failed(failure: &Failure, turn: Turn) -> String {
+    // These say themselves which command helps.
+    let again = match failure.reason {
+        Reason::StalePlan | Reason::Branch | Reason::Repository => "",
+        _ => turn.again(),
     };
-    format!("**Not done.** {}\n\n{}{retry}", sentence(&failure.what), sentence(&failure.next))
+    let parts =
+        [format!("**Not done.** {}", sentence(&failure.what)), sentence(&failure.next), again.to_owned()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 /// A run that will be tried again by itself.
@@ -40,8 +87,8 @@ pub fn waiting(failure: &Failure) -> String {
 }
 
 /// A run that was called off.
-pub fn stopped(why: &str) -> String {
-    format!("**Stopped**: {why}. Nothing more is written. Comment `/retry` to start again.")
+pub fn stopped(why: &str, turn: Turn) -> String {
+    format!("**Stopped**: {why}. Nothing more is written.\n\n{}", turn.again())
 }
 
 /// An answer to someone who may not ask.
@@ -49,16 +96,33 @@ pub fn not_allowed(user: &str) -> String {
     format!("@{user}, only people with write access to this repository can ask for this.")
 }
 
-/// The comment that holds a plan. `earlier` is the text that it replaces.
-pub fn plan(plan: &Plan, cost: &str, earlier: Option<&str>) -> String {
-    let folded = earlier
-        .map(|text| format!("\n\n<details><summary>The plan before</summary>\n\n{text}\n\n</details>"));
-    format!(
-        "{}\n\n---\nCarrying it out costs {cost}. Nothing is changed before someone with write access comments \
-         `/approve`. `/revise` and what should be different rewrites the plan.{}",
-        plan.text(),
-        folded.unwrap_or_default()
-    )
+/// The comment that holds a plan. `earlier` is the comment that it replaces, without its marker: the plans in it are
+/// folded below, as many as there is room for, the newest first.
+pub fn plan(plan: &str, cost: &str, earlier: Option<&str>) -> String {
+    let mut text = format!(
+        "{plan}{RULE}{cost}. Nothing is changed before someone with write access comments `/approve`. `/revise` and \
+         what should be different rewrites the plan."
+    );
+    let mut room = MAX_PLAN_COMMENT.saturating_sub(text.chars().count());
+    for plan in earlier.into_iter().flat_map(plans) {
+        let folded = format!("{FOLD}{plan}{FOLD_END}");
+        let length = folded.chars().count();
+        if length > room {
+            break;
+        }
+        room -= length;
+        text.push_str(&folded);
+    }
+    text
+}
+
+/// The plans in a comment that [`plan`] made, the newest first.
+pub fn plans(comment: &str) -> impl Iterator<Item = &str> {
+    let mut parts = comment.split(FOLD);
+    let newest = parts.next().unwrap_or(comment);
+    // A plan can have a rule of its own; the last one is ours.
+    let newest = newest.rsplit_once(RULE).map_or(newest, |(plan, _)| plan);
+    std::iter::once(newest).chain(parts.map(|part| part.strip_suffix(FOLD_END).unwrap_or(part)))
 }
 
 /// The answer to an approval of a plan whose inputs have moved.
@@ -88,13 +152,29 @@ mod tests {
         let failure =
             Failure::new(Reason::Declined, "The issue names no value", "Say which value it should be.");
         assert_eq!(
-            failed(&failure),
+            failed(&failure, Turn::Start),
             "**Not done.** The issue names no value.\n\nSay which value it should be.\n\nComment `/retry` to start again."
         );
         assert_eq!(
-            failed(&stale(&[Moved::Issue, Moved::Plan])),
+            failed(&stale(&[Moved::Issue, Moved::Plan]), Turn::Approve),
             "**Not done.** The plan is stale: the issue's title or text was changed; the text of the plan was changed.\n\n\
              Comment `/revise` to have the plan made anew from how things are now, then approve that."
         );
+        let passed = Failure::new(Reason::Unavailable, "No answer", "");
+        assert_eq!(
+            failed(&passed, Turn::Revise),
+            "**Not done.** No answer.\n\nComment `/revise` and what should be different to try again."
+        );
+    }
+
+    #[test]
+    fn earlier_plans_are_folded_below_and_found_again() {
+        let first = plan("one\n\n---\na rule", "nothing", None);
+        assert_eq!(plans(&first).collect::<Vec<_>>(), ["one\n\n---\na rule"]);
+        let second = plan("two", "nothing", Some(&first));
+        let third = plan("three", "nothing", Some(&second));
+        assert_eq!(plans(&third).collect::<Vec<_>>(), ["three", "two", "one\n\n---\na rule"]);
+        let long = plan(&"x".repeat(MAX_PLAN_COMMENT - 300), "nothing", Some(&third));
+        assert_eq!(plans(&long).skip(1).collect::<Vec<_>>(), ["three", "two"]);
     }
 }

@@ -27,6 +27,11 @@ pub struct Setting {
 /// The variables that [`Config::from_env`] reads.
 pub const SETTINGS: &[Setting] = &[
     Setting {
+        name: "AGENT_MODELS",
+        default: "",
+        meaning: "models that a repository may choose in its configuration, as PROVIDER:MODEL, separated by spaces",
+    },
+    Setting {
         name: "AGENT_CONTEXT_TOKENS",
         default: "24000",
         meaning: "tokens of files and outlines in the first message",
@@ -58,6 +63,8 @@ pub struct Config {
     pub protection: Protection,
     pub commit_name: String,
     pub commit_email: String,
+    /// What a repository may choose besides `llm`.
+    models: Vec<Llm>,
     protected: Vec<String>,
     allowed: Vec<String>,
     digest: String,
@@ -84,6 +91,11 @@ impl Config {
         let set = |name: &str| get(name).filter(|value| !value.trim().is_empty());
         let model = model.map(str::to_owned).or_else(|| set("AGENT_MODEL"));
         let llm = Llm::from_env(model.as_deref(), &get, |path| std::fs::read_to_string(path))?;
+        let models = set("AGENT_MODELS")
+            .unwrap_or_else(String::new)
+            .split_whitespace()
+            .map(|name| Llm::from_env(Some(name), &get, |path| std::fs::read_to_string(path)))
+            .collect::<Result<Vec<Llm>, _>>()?;
         let ceiling = Ceiling::from_env(&get)?;
         let context_tokens = match set("AGENT_CONTEXT_TOKENS") {
             None => CONTEXT_TOKENS,
@@ -111,6 +123,7 @@ impl Config {
             protection: Protection::new(&protected, &allowed)?,
             commit_name: author("AGENT_COMMIT_NAME")?,
             commit_email: author("AGENT_COMMIT_EMAIL")?,
+            models,
             protected,
             allowed,
             digest,
@@ -122,17 +135,27 @@ impl Config {
         (self.protected.clone(), self.allowed.clone())
     }
 
-    /// The secrets that the model's provider is called with.
+    /// The secrets that the models' providers are called with.
     pub fn secrets(&self) -> Vec<SecretString> {
-        self.llm.key().into_iter().cloned().collect()
+        std::iter::once(&self.llm).chain(&self.models).filter_map(Llm::key).cloned().collect()
+    }
+
+    /// The model of this name, `provider:model`, if a repository may choose it.
+    pub fn model(&self, name: &str) -> Option<&Llm> {
+        std::iter::once(&self.llm).chain(&self.models).find(|llm| llm.name() == name)
+    }
+
+    /// What a repository may choose.
+    pub fn model_names(&self) -> Vec<String> {
+        std::iter::once(&self.llm).chain(&self.models).map(Llm::name).collect()
     }
 
     /// The most that carrying out a plan can cost, in words: every call that a cycle may make at its worst, or the
     /// ceiling.
-    pub fn cost_at_most(&self) -> String {
+    pub fn cost_at_most(&self, llm: &Llm, ceiling: &Ceiling) -> String {
         let prompt = self.context_tokens.saturating_mul(2);
-        let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = self.ceiling.money;
-        match self.llm.at_most(prompt, MAX_CALLS) {
+        let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = ceiling.money;
+        match llm.at_most(prompt, MAX_CALLS) {
             None => "an amount that is not known, for the price of the model is not".to_owned(),
             Some(Usd::ZERO) => "nothing".to_owned(),
             Some(worst) => format!("at most {}", worst.min(ceiling)),

@@ -78,7 +78,7 @@ pub fn explain(args: &ExplainArgs, progress: &mut (dyn FnMut(Step) + Send)) -> R
         },
         model: config.llm.name(),
         calls_at_most: MAX_CALLS,
-        cost_at_most: config.cost_at_most(),
+        cost_at_most: config.cost_at_most(&config.llm, &config.ceiling),
         tokens: Tokens {
             budget,
             files: context.spent.files,

@@ -7,6 +7,8 @@
 //! The MAC covers the kind, the repository, the number of the issue or pull request, and the JSON, so that a marker
 //! copied elsewhere, by whoever, is none. Comments of other authors are not even looked at.
 
+use std::fmt;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -17,6 +19,16 @@ use crate::issue::hex;
 
 const START: &str = "<!-- ai-agent:";
 const END: &str = " -->";
+
+/// A marker as it stands in a comment. Minted by [`Marks::write`] only, so that its text ends where it seems to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker(String);
+
+impl fmt::Display for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// The key of the MACs, and where they hold.
 pub struct Marks {
@@ -49,12 +61,12 @@ impl Marks {
     }
 
     /// The marker's text for a comment on `thread`, the number of an issue or a pull request.
-    pub fn write(&self, kind: Kind, thread: u64, content: &impl Serialize) -> String {
+    pub fn write(&self, kind: Kind, thread: u64, content: &impl Serialize) -> Marker {
         let json = serde_json::to_string(content).expect("a marker's content has a JSON form");
         // `--` would end the HTML comment; in JSON a hyphen may be written as an escape.
         let json = json.replace("--", "-\\u002d");
         let mac = hex(&self.mac(kind, thread, &json).finalize().into_bytes());
-        format!("{START}{} {json} {mac}{END}", kind.name())
+        Marker(format!("{START}{} {json} {mac}{END}", kind.name()))
     }
 
     /// The content of the marker that `body` holds for `thread`, if its MAC is right.

@@ -16,6 +16,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 
+use crate::marker::Marker;
 use crate::path::RepoPath;
 use crate::text::visible;
 use active::Kind;
@@ -29,6 +30,8 @@ pub const MAX_BODY: usize = 65_536;
 /// Longest title of an issue or a pull request, in characters (GitHub answers 422 "title is too long (maximum is 256
 /// characters)").
 pub const MAX_TITLE: usize = 256;
+/// Characters that a marker must leave for the text before it.
+const MIN_BODY: usize = 1_000;
 /// Longest slug in characters; short enough to read in a list of branches.
 const MAX_SLUG: usize = 40;
 /// How often a text is gone over before it is shown as it is written, in a code block.
@@ -50,9 +53,9 @@ impl fmt::Display for Outbound {
     }
 }
 
-/// A marker that could end its comment early, or that holds a secret.
+/// A marker that holds a secret, or leaves no room for a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the marker has a line break, an invisible character, `--`, `>` or a secret in it")]
+#[error("the marker has a secret in it, or is too long for a comment")]
 pub struct BadMarker;
 
 /// See the module's documentation.
@@ -84,16 +87,28 @@ impl Gate {
         Outbound(self.body_of(markdown, MAX_BODY))
     }
 
-    /// A body with a marker behind it, in a comment that is not shown. The marker is this program's own: it is refused,
-    /// not changed, if it cannot stand there.
-    pub fn marked_body(&self, markdown: &str, marker: &str) -> Result<Outbound, BadMarker> {
-        let bad = marker.contains("--") || marker.contains('>') || marker.contains('\n');
-        if bad || visible(marker) != marker || self.redact(marker) != marker {
+    /// A body of at most `room` characters.
+    pub fn body_within(&self, markdown: &str, room: usize) -> Outbound {
+        Outbound(self.body_of(markdown, room.min(MAX_BODY)))
+    }
+
+    /// A body that this program put together from its own words and from parts that have passed: its links, its
+    /// details and its closing keyword stay. Secrets are struck out all the same.
+    pub fn composed(&self, markdown: &str) -> Outbound {
+        let text = self.redact(markdown);
+        Outbound(if text.chars().count() <= MAX_BODY { text } else { self.body_of(&text, MAX_BODY) })
+    }
+
+    /// The same body with a marker behind it, which is not shown. The marker is this program's own: it is refused, not
+    /// changed, if it cannot stand there.
+    pub fn marked(&self, body: &Outbound, marker: &Marker) -> Result<Outbound, BadMarker> {
+        let tail = format!("\n\n{marker}");
+        let room = MAX_BODY.saturating_sub(tail.chars().count());
+        if room < MIN_BODY || self.redact(&tail) != tail {
             return Err(BadMarker);
         }
-        let comment = format!("\n\n<!-- {marker} -->\n");
-        let room = MAX_BODY.saturating_sub(comment.chars().count());
-        Ok(Outbound(self.body_of(markdown, room) + &comment))
+        let body = if body.0.chars().count() <= room { body.0.clone() } else { self.body_of(&body.0, room) };
+        Ok(Outbound(body + &tail))
     }
 
     /// A title: one line, no Markdown.

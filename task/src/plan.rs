@@ -13,8 +13,9 @@ use crate::path::RepoPath;
 
 /// The sections that a plan must have, in their order.
 const REQUIRED: [&str; 3] = ["Summary", "Files", "Steps"];
-/// Characters of a plan, so that it fits a comment with its frame (GitHub's limit is 65,536).
-const MAX_CHARS: usize = 40_000;
+/// Characters of a plan, so that it fits a comment with its frame, and, with every line end escaped, a marker
+/// (GitHub's limit is 65,536 for both together).
+const MAX_CHARS: usize = 24_000;
 /// Files that a plan may name; the same as a patch may change.
 const MAX_FILES: usize = 100;
 const MARKER_START: &str = "<!-- ai-agent:plan ";

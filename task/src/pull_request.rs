@@ -8,6 +8,8 @@ use crate::path::RepoPath;
 
 /// Files of the read set that the description lists; the rest is counted.
 const MAX_LISTED_FILES: usize = 30;
+/// Characters of that list: paths can be long.
+const MAX_LIST: usize = 8_000;
 
 /// What a run has to tell its readers.
 #[derive(Clone, Debug, Serialize)]
@@ -50,13 +52,19 @@ pub fn body(facts: &Facts) -> String {
     }
     write!(body, "\n\n<details><summary>{}</summary>\n", read_heading(facts))
         .expect("a String takes any text");
+    let start = body.chars().count();
+    let mut listed = 0;
     for file in facts.read.iter().take(MAX_LISTED_FILES) {
         let mark = if file.changed { " (changed)" } else { "" };
-        write!(body, "\n- `{}`{mark}: {}", file.path, file.why).expect("a String takes any text");
+        let line = format!("\n- `{}`{mark}: {}", file.path, file.why);
+        if body.chars().count() - start + line.chars().count() > MAX_LIST {
+            break;
+        }
+        body.push_str(&line);
+        listed += 1;
     }
-    if facts.read.len() > MAX_LISTED_FILES {
-        write!(body, "\n- and {} more", facts.read.len() - MAX_LISTED_FILES)
-            .expect("a String takes any text");
+    if facts.read.len() > listed {
+        write!(body, "\n- and {} more", facts.read.len() - listed).expect("a String takes any text");
     }
     write!(body, "\n\n</details>\n\n{}. The change was parsed and checked for syntax, not run.", bill(facts))
         .expect("a String takes any text");

@@ -6,6 +6,9 @@
 use std::num::NonZeroU32;
 
 use serde::Deserialize;
+use shared::state::LabelNames;
+
+use crate::github::model::Blob;
 
 /// Where the file lies.
 pub const PATH: &str = ".github/ai-agent.toml";
@@ -20,8 +23,24 @@ pub struct RepoConfig {
     pub language: Option<String>,
     /// What the model is told besides the issue. Material, like everything that a repository holds.
     pub instructions: Option<String>,
+    /// The branch that is read and that pull requests are for; the default branch when absent.
+    pub base_branch: Option<String>,
+    /// One of the models that the operator allows, as `provider:model`.
+    pub model: Option<String>,
+    pub labels: Labels,
     pub paths: Paths,
     pub budget: Budget,
+}
+
+/// What the labels that a run puts on are called. Those that start one are the operator's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Labels {
+    pub working: Option<String>,
+    pub plan_pending: Option<String>,
+    pub done: Option<String>,
+    pub failed: Option<String>,
+    pub generated: Option<String>,
 }
 
 /// Patterns as in `.gitignore`.
@@ -48,7 +67,7 @@ pub struct Budget {
 pub enum RepoConfigError {
     #[error("`{PATH}` is larger than {MAX_BYTES} bytes")]
     TooLarge,
-    #[error("`{PATH}` is not UTF-8")]
+    #[error("`{PATH}` is not a text file in UTF-8")]
     NotUtf8,
     #[error("`{PATH}` cannot be used: {0}")]
     Invalid(String),
@@ -62,11 +81,74 @@ impl RepoConfig {
         let text = std::str::from_utf8(content).map_err(|_| RepoConfigError::NotUtf8)?;
         let config: Self = toml::from_str(text)
             .map_err(|error| RepoConfigError::Invalid(error.to_string().trim().to_owned()))?;
-        if config.budget.max_cost.is_some_and(|cost| !cost.is_finite() || cost < 0.0) {
-            return Err(RepoConfigError::Invalid("budget.max-cost is not an amount of money".to_owned()));
-        }
+        config.check().map_err(|what| RepoConfigError::Invalid(what.to_owned()))?;
         Ok(config)
     }
+
+    /// The file as GitHub shows it; no file is a configuration that changes nothing.
+    pub fn of(file: Option<&Blob>) -> Result<Self, RepoConfigError> {
+        let Some(file) = file else { return Ok(Self::default()) };
+        if file.is_truncated || file.byte_size > MAX_BYTES as u64 {
+            return Err(RepoConfigError::TooLarge);
+        }
+        Self::parse(file.text.as_ref().ok_or(RepoConfigError::NotUtf8)?.as_bytes())
+    }
+
+    /// What the form of the file does not say.
+    fn check(&self) -> Result<(), &'static str> {
+        if self.budget.max_cost.is_some_and(|cost| !cost.is_finite() || cost < 0.0) {
+            return Err("budget.max-cost is not an amount of money");
+        }
+        if self.base_branch.as_deref().is_some_and(|name| !is_branch(name)) {
+            return Err("base-branch is not the name of a branch");
+        }
+        let labels = self.labels.all();
+        if labels.iter().any(|name| !is_label(name)) {
+            return Err("a label's name has 1 to 50 characters, all of them visible, and no comma");
+        }
+        let twice =
+            |(at, name): (usize, &&str)| labels[..at].iter().any(|other| other.eq_ignore_ascii_case(name));
+        if labels.iter().enumerate().any(twice) {
+            return Err("two labels have the same name");
+        }
+        Ok(())
+    }
+
+    /// The operator's names of the labels, with the repository's in place of those that it has its own for.
+    pub fn labels(&self, operator: &LabelNames) -> LabelNames {
+        let own = |own: &Option<String>, operator: &String| own.as_ref().unwrap_or(operator).clone();
+        LabelNames {
+            trigger: operator.trigger.clone(),
+            quick: operator.quick.clone(),
+            working: own(&self.labels.working, &operator.working),
+            plan_pending: own(&self.labels.plan_pending, &operator.plan_pending),
+            done: own(&self.labels.done, &operator.done),
+            failed: own(&self.labels.failed, &operator.failed),
+            generated: own(&self.labels.generated, &operator.generated),
+        }
+    }
+}
+
+impl Labels {
+    fn all(&self) -> Vec<&str> {
+        [&self.working, &self.plan_pending, &self.done, &self.failed, &self.generated]
+            .into_iter()
+            .filter_map(Option::as_deref)
+            .collect()
+    }
+}
+
+/// What git takes for a branch, and not one of ours: those are made and moved.
+fn is_branch(name: &str) -> bool {
+    gix::validate::reference::name_partial(name.into()).is_ok() && !name.starts_with(crate::run::BRANCHES)
+}
+
+/// GitHub's rule for labels; it takes a comma, but lists of labels are separated by it.
+fn is_label(name: &str) -> bool {
+    (1..=50).contains(&name.chars().count())
+        && name.trim() == name
+        && !name.contains(',')
+        && !name.chars().any(|c| c.is_control() || crate::path::is_hidden(c))
 }
 
 #[cfg(test)]
@@ -80,6 +162,11 @@ mod tests {
             br#"
 language = "German"
 instructions = "Add a line to CHANGELOG.md."
+base-branch = "develop"
+model = "anthropic:claude-sonnet-5-5"
+[labels]
+working = "bot: at work"
+done = "bot: done"
 [paths]
 protected = ["db/migrations/"]
 allowed = ["Cargo.lock"]
@@ -92,6 +179,14 @@ max-cost = 0.5
         assert_eq!(full.language.as_deref(), Some("German"));
         assert_eq!(full.paths.allowed, ["Cargo.lock"]);
         assert_eq!(full.budget.max_tokens.map(NonZeroU32::get), Some(50_000));
+        assert_eq!(full.base_branch.as_deref(), Some("develop"));
+        let names = full.labels(&LabelNames::default());
+        let expected = LabelNames {
+            working: "bot: at work".to_owned(),
+            done: "bot: done".to_owned(),
+            ..LabelNames::default()
+        };
+        assert_eq!(names, expected);
     }
 
     #[test]
@@ -100,7 +195,12 @@ max-cost = 0.5
             ("langauge = \"German\"", "unknown field `langauge`"),
             ("[budget]\nmax-tokens = 0", "expected a nonzero"),
             ("[budget]\nmax-cost = -1.0", "budget.max-cost is not an amount"),
-            ("[labels]\ndone = \"x\"", "unknown field `labels`"),
+            ("[labels]\ntrigger = \"x\"", "unknown field `trigger`"),
+            ("[labels]\ndone = \"\"", "a label's name has 1 to 50 characters"),
+            ("[labels]\ndone = \"a,b\"", "a label's name has 1 to 50 characters"),
+            ("[labels]\ndone = \"x\"\nfailed = \"X\"", "two labels have the same name"),
+            ("base-branch = \"a..b\"", "base-branch is not the name of a branch"),
+            ("base-branch = \"ai-agent/issue-7\"", "base-branch is not the name of a branch"),
         ] {
             let error = RepoConfig::parse(text.as_bytes()).unwrap_err().to_string();
             assert!(error.starts_with("`.github/ai-agent.toml` cannot be used: "), "{error}");

@@ -5,17 +5,20 @@
 //! comment before the commit is made, so that it is asked once.
 
 mod approval;
+mod ask;
 mod claim;
+mod commit;
 mod conversation;
 pub(crate) mod desk;
 mod holder;
-pub(crate) mod publish;
+mod publish;
 pub mod settings;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use shared::task::{Mode, Task};
+use secrecy::SecretString;
+use shared::task::Task;
 
 use crate::clone::{self, CloneCaps, CloneError, Source};
 use crate::comment;
@@ -24,18 +27,23 @@ use crate::cycle::Cycle;
 use crate::github::{CallError, Login, Permission, Session};
 use crate::issue::Issue;
 use crate::lease::{Lease, Lost};
-use crate::llm::Ledger;
+use crate::llm::{Ledger, Llm};
 use crate::marker::Marks;
-use crate::outcome::{Failure, Reason};
+use crate::outbound::Gate;
+use crate::outcome::{Exit, Failure, Reason};
 use crate::progress::Step;
 use crate::remote::Remote;
-use crate::repo_config::{self, RepoConfig};
+use crate::repo_config::{self, RepoConfig, RepoConfigError};
 use crate::workspace::Workspace;
 
-use approval::Approved;
 use claim::{Claim, Claimed};
-use desk::{Desk, Proposal};
-use settings::{RunSettings, Strangers};
+use desk::{Asker, Desk, Proposal};
+use settings::{RunSettings, Strangers, Terms};
+
+pub(crate) use ask::scan;
+
+/// The namespace of our branches; nothing outside of it is ever written.
+pub(crate) const BRANCHES: &str = "ai-agent/issue-";
 
 /// How a run ended, for whoever settles the message.
 #[derive(Debug)]
@@ -93,6 +101,8 @@ pub async fn run(
         credentials: &settings.credentials,
         api: &settings.api_of(&task.repo),
         repo: &task.repo,
+        hosts: &settings.hosts,
+        repository: task.repository_id.map(u64::from),
         installation: task.installation_id.map(u64::from),
         lease: lease.clone(),
         patience: settings.patience,
@@ -138,7 +148,9 @@ async fn with_session(
     session: &Session,
     attempt: Attempt,
 ) -> Ended {
-    let desk = match open_desk(config, settings, task, session, attempt).await {
+    // A configuration that cannot be used is told as soon as there is a place to tell it.
+    let repo_config = RepoConfig::of(session.repository.config.as_ref());
+    let desk = match open_desk(config, settings, task, session, repo_config.as_ref().ok(), attempt).await {
         Ok(desk) => desk,
         Err(Stop::Ended(ended)) => return ended,
         Err(Stop::Call(error)) => return ended_by(&error),
@@ -151,37 +163,43 @@ async fn with_session(
             return Ended::Nothing("called off");
         }
     };
-    let stop = match work(config, settings, task, lease, session, &desk).await {
+    let stop = match work(config, lease, session, &desk, repo_config).await {
         Ok(()) => return Ended::Done,
         Err(stop) => stop,
     };
     let told = match stop {
         Stop::Ended(ended) => return ended,
         Stop::CalledOff(why) => desk.stopped(&why).await.map(|()| Ended::Explained(Reason::Declined)),
-        Stop::Failure(failure) if failure.reason.exit() == crate::outcome::Exit::Passing => {
+        Stop::Failure(failure) if failure.reason.exit() == Exit::Passing => {
             desk.interrupted(&failure).await.map(|()| Ended::Passing(failure.what.clone()))
         }
         Stop::Failure(failure) => desk.failed(&failure).await.map(|()| Ended::Explained(failure.reason)),
         Stop::Call(error) => return tell_call_error(&desk, &error).await,
     };
-    told.unwrap_or_else(|error| ended_by(&error))
+    told.unwrap_or_else(|error| match error {
+        CallError::NotFound { .. } | CallError::Gone { .. } => {
+            tracing::warn!(%error, "the issue is gone, and with it the place to tell how the task ended");
+            Ended::Explained(Reason::Usage)
+        }
+        error => ended_by(&error),
+    })
 }
 
 /// A call that GitHub refused is told on the issue, if GitHub lets us.
 async fn tell_call_error(desk: &Desk<'_>, error: &CallError) -> Ended {
     let ended = ended_by(error);
-    let failure = match &ended {
-        Ended::Lost(_) => return ended,
-        Ended::Passing(_) => Failure::new(Reason::Unavailable, error.to_string(), ""),
-        _ => Failure::new(
-            Reason::Provider,
-            error.to_string(),
-            "Ask who operates the agent to look at its permissions.",
-        ),
+    let next = match error {
+        CallError::Forbidden { .. } => "Ask who operates the agent to grant that permission.",
+        CallError::Unauthorized { .. } => "Ask who operates the agent to renew its credentials.",
+        _ => "Ask who operates the agent to look at its log.",
     };
     let told = match &ended {
-        Ended::Passing(_) => desk.interrupted(&failure).await,
-        _ => desk.failed(&failure).await,
+        Ended::Lost(_) => return ended,
+        Ended::Passing(_) => {
+            let failure = Failure::new(Reason::Unavailable, error.to_string(), "");
+            desk.interrupted(&failure).await
+        }
+        _ => desk.failed(&Failure::new(Reason::Provider, error.to_string(), next)).await,
     };
     if let Err(error) = told {
         tracing::warn!(%error, "the failure could not be told on the issue");
@@ -203,28 +221,34 @@ async fn open_desk<'a>(
     settings: &'a RunSettings,
     task: &'a Task,
     session: &'a Session,
+    repo_config: Option<&RepoConfig>,
     attempt: Attempt,
 ) -> Result<Desk<'a>, Stop> {
-    let github = &session.github;
-    let repository = github.repository().await?;
+    let repository = &session.repository;
     let refuse = |what: &str| Failure::new(Reason::Repository, what, "");
-    if repository.archived {
+    if repository.is_archived {
         return Err(refuse("the repository is archived").into());
     }
-    if !repository.has_issues {
+    if !repository.has_issues_enabled {
         return Err(refuse("the repository has no issues").into());
     }
     if task.repository_id.is_some_and(|id| u64::from(id) != repository.id) {
         return Err(refuse("the repository has been replaced by another one of the same name").into());
     }
-    let (permission, _) = github.permission(task.trigger_user.as_str()).await?;
-    if permission == Permission::Less {
-        if settings.strangers == Strangers::Answered {
-            answer_stranger(settings, task, session, repository.id).await?;
+    let mut secrets: Vec<SecretString> = config.secrets();
+    secrets.extend(settings.secrets());
+    secrets.push(session.token.clone());
+    let asker = match session.github.permission(task.trigger_user.as_str()).await? {
+        (Permission::Write, found) => Asker { id: found.and_then(|found| found.user).map(|user| user.id) },
+        (Permission::Less, _) => {
+            if settings.strangers == Strangers::Answered {
+                answer_stranger(settings, task, session, &secrets).await?;
+            }
+            return Err(Stop::Ended(Ended::Nothing("the user may not ask for this")));
         }
-        return Err(Stop::Ended(Ended::Nothing("the user may not ask for this")));
-    }
-    Desk::open(settings, task, session, repository, config.secrets(), attempt).await
+    };
+    let labels = repo_config.map_or_else(|| settings.labels.clone(), |own| own.labels(&settings.labels));
+    Desk::open(settings, task, session, asker, labels, &secrets, attempt).await
 }
 
 /// One short comment, also if the task is delivered again.
@@ -232,17 +256,18 @@ async fn answer_stranger(
     settings: &RunSettings,
     task: &Task,
     session: &Session,
-    repository: u64,
+    secrets: &[SecretString],
 ) -> Result<(), Stop> {
-    let marks = Marks::new(settings.marker_key.clone(), repository);
+    let marks = Marks::new(settings.marker_key.clone(), session.repository.id);
     let thread = u64::from(task.issue);
     let comments = session.github.comments(thread, None).await?;
     let known = desk::find_status(&marks, &session.identity, thread, &comments)
         .into_iter()
         .any(|(_, status)| status.task == task.id.to_string());
     if !known {
-        let text = comment::not_allowed(task.trigger_user.as_str());
-        let body = desk::with_status(&marks, thread, &text, &desk::Status::refused(task));
+        let gate = Gate::new(secrets, &[], None).with_mention(task.trigger_user.as_str());
+        let text = gate.body(&comment::not_allowed(task.trigger_user.as_str()));
+        let body = desk::with_status(&gate, &marks, thread, &text, &desk::Status::refused(task))?;
         session.github.create_comment(thread, &body).await?;
     }
     Ok(())
@@ -250,75 +275,101 @@ async fn answer_stranger(
 
 async fn work(
     config: &Config,
-    settings: &RunSettings,
-    task: &Task,
     lease: &Lease,
     session: &Session,
     desk: &Desk<'_>,
+    repo_config: Result<RepoConfig, RepoConfigError>,
 ) -> Result<(), Stop> {
-    let approved = match task.mode {
-        Mode::Approve { .. } => Some(approval::check(desk, config).await?),
-        _ => None,
-    };
-    let claimed = match claim::claim(desk, approved.as_ref()).await? {
+    desk.admit().await?;
+    let terms = settings::terms(config, repo_config.map_err(|error| unusable(&error))?)?;
+    let claim = match claim::claim(desk, &terms).await? {
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
         Claimed::Ours(claim) => claim,
     };
-    let proposal = match claimed.proposal.clone() {
+    let proposal = match claim.proposal.clone() {
         Some(proposal) => proposal,
-        None => propose(config, settings, task, lease, session, desk, &claimed, approved.as_ref()).await?,
+        None => propose(config, lease, session, desk, &claim, &terms).await?,
     };
-    publish::complete(desk, &claimed, &proposal).await
+    publish::complete(desk, &claim, &proposal).await
+}
+
+/// A file that cannot be used, quoted for who can mend it.
+fn unusable(error: &RepoConfigError) -> Failure {
+    let what = match error {
+        RepoConfigError::Invalid(why) => {
+            format!("`{}` cannot be used:\n\n```text\n{why}\n```\n", repo_config::PATH)
+        }
+        other => format!("{other}."),
+    };
+    Failure::new(Reason::Usage, what, "Correct the file on the default branch.")
 }
 
 /// Clones, reads, asks the model, and makes the commit. From here on the model is not asked again.
-#[expect(clippy::too_many_arguments, reason = "the one place where everything comes together")]
 async fn propose(
     config: &Config,
-    settings: &RunSettings,
-    task: &Task,
     lease: &Lease,
     session: &Session,
     desk: &Desk<'_>,
     claim: &Claim,
-    approved: Option<&Approved>,
+    terms: &Terms<'_>,
 ) -> Result<Proposal, Stop> {
-    let folder =
-        tempfile::Builder::new().prefix("task-").tempdir_in(&settings.work_dir).map_err(|error| {
-            let what = format!("no working folder can be made in {}: {error}", settings.work_dir.display());
-            Failure::new(Reason::Unavailable, what, "")
-        })?;
-    let workspace = clone_branch(task, session, desk, folder.path(), lease).await?;
-    let repo_config = read_repo_config(&workspace)?;
-    let narrowed = settings::narrow(config, &repo_config)?;
-    let material = conversation::material(desk, approved, &repo_config).await?;
-
-    let mut progress = |step: Step| tracing::info!(step = %step, "progress");
-    let cycle = Cycle {
-        workspace: &workspace,
-        issue: &material.issue,
-        llm: &config.llm,
-        protection: &narrowed.protection,
-        context_tokens: config.context_tokens,
-        ledger: Ledger::new(narrowed.ceiling),
-        progress: &mut progress,
-    };
+    let work_dir = &desk.settings.work_dir;
+    let folder = tempfile::Builder::new().prefix("task-").tempdir_in(work_dir).map_err(|error| {
+        let what = format!("no working folder can be made in {}: {error}", work_dir.display());
+        Failure::new(Reason::Unavailable, what, "")
+    })?;
+    let workspace = clone_branch(session, desk, folder.path(), lease).await?;
+    let material = conversation::material(desk, claim, &terms.repo).await?;
     let made = tokio::select! {
-        made = publish::ask(cycle, desk, config, &material, approved) => made?,
+        made = ask_model(config, desk, claim, terms, &workspace, &material) => made?,
         lost = lease.lost() => return Err(lost.into()),
     };
     desk.still_wanted(claim).await?;
-    publish::commit(desk, session, &workspace, claim, made).await
+    commit::commit(desk, session, &workspace, claim, made).await
+}
+
+/// Asks, and meanwhile shows in the status comment how far it is.
+async fn ask_model(
+    config: &Config,
+    desk: &Desk<'_>,
+    claim: &Claim,
+    terms: &Terms<'_>,
+    workspace: &Workspace,
+    material: &Material,
+) -> Result<ask::Made, Stop> {
+    let (steps, seen) = tokio::sync::mpsc::unbounded_channel();
+    let asking = async move {
+        // The built-in provider answers at once: there is nothing to watch.
+        let watched = !matches!(terms.llm, Llm::Builtin);
+        let mut progress = |step: Step| {
+            tracing::info!(step = %step, "progress");
+            if watched && steps.send(step).is_err() {
+                tracing::debug!("nobody watches the progress any more");
+            }
+        };
+        let cycle = Cycle {
+            workspace,
+            issue: &material.issue,
+            llm: terms.llm,
+            protection: &terms.protection,
+            context_tokens: config.context_tokens,
+            ledger: Ledger::new(terms.ceiling),
+            progress: &mut progress,
+        };
+        ask::ask(cycle, desk, config, terms, material, claim).await
+    };
+    // Both are awaited: an edit on its way must not overtake what is kept later.
+    let (made, ()) = tokio::join!(asking, desk.show_progress(claim, seen));
+    made
 }
 
 async fn clone_branch(
-    task: &Task,
     session: &Session,
     desk: &Desk<'_>,
     folder: &std::path::Path,
     lease: &Lease,
 ) -> Result<Workspace, Stop> {
-    let remote = Remote::new(&task.repo.url(), Some(session.token.clone()))
+    let remote = Remote::new(&session.repo().url(), Some(session.token.clone()))
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
     let branch = desk.branch.clone();
     let into = folder.join("repo");
@@ -349,19 +400,6 @@ async fn clone_branch(
 fn not_cloned(error: &CloneError) -> Failure {
     let reason = if error.is_transient() { Reason::Unavailable } else { Reason::Repository };
     Failure::new(reason, error.to_string(), "")
-}
-
-fn read_repo_config(workspace: &Workspace) -> Result<RepoConfig, Failure> {
-    let Some(content) = workspace.read_file(repo_config::PATH, repo_config::MAX_BYTES) else {
-        return Ok(RepoConfig::default());
-    };
-    RepoConfig::parse(&content).map_err(|error| {
-        Failure::new(
-            Reason::Usage,
-            error.to_string(),
-            "Correct the file on the default branch, then comment `/retry`.",
-        )
-    })
 }
 
 /// The longest that GitHub's lists may lag behind its writes

@@ -17,7 +17,7 @@ use crate::plan::{self, Binding, Plan};
 use crate::progress::Step;
 use crate::pull_request::{self, Facts, ReadFact};
 use crate::report::{BaseFacts, Change, ChangedFile, IssueFacts, Outcome, PlanResult, Report, Times, millis};
-use crate::run::publish;
+use crate::run;
 use crate::terminal::{Colour, diff};
 use crate::workspace::{CommitText, Identity, OpenError, PublishError, TASK_TRAILER, Workspace};
 
@@ -239,7 +239,7 @@ fn keep_plan(
         document,
         approve_with: written_to.as_deref().map(|plan| approve_with(args, plan)),
         written_to,
-        cost_at_most: config.cost_at_most(),
+        cost_at_most: config.cost_at_most(&config.llm, &config.ceiling),
     });
     Ok(Reported { outcome, facts, times: account.times })
 }
@@ -254,7 +254,7 @@ fn keep_change(
 ) -> Result<Reported, Failure> {
     let Solution { patch, reply, account } = solution;
     let gate = Gate::new(&config.secrets(), &[], issue.number);
-    publish::scan(&gate, &patch)?;
+    run::scan(&gate, &patch)?;
     let changed: Vec<&RepoPath> = patch.changes().iter().map(patch::Change::path).collect();
     let title = gate.title(reply.title.as_deref().unwrap_or(issue.title.as_str()));
     let summary = gate.body(reply.summary.as_deref().unwrap_or_default());

@@ -8,10 +8,12 @@ use octocrab::models::AppId;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
-use shared::repo::Repo;
+use shared::repo::{HostPolicy, Repo};
 use std::time::Duration;
 
-use super::{CallError, GitHub, Repeat, model};
+use super::graphql::Opening;
+use super::model::{self, Repository};
+use super::{CallError, GitHub, Repeat};
 use crate::lease::Lease;
 
 /// How a run proves who it is.
@@ -57,6 +59,8 @@ impl Api {
 pub struct Session {
     pub github: GitHub,
     pub identity: Identity,
+    /// As GitHub shows it now; its name can be another one than the task's.
+    pub repository: Repository,
     /// What the git server takes as password of the user `x-access-token`.
     pub token: SecretString,
     minted: bool,
@@ -67,6 +71,9 @@ pub struct Login<'a> {
     pub credentials: &'a Credentials,
     pub api: &'a Api,
     pub repo: &'a Repo,
+    pub hosts: &'a HostPolicy,
+    /// GitHub's number of the repository, which survives a renaming; from the task.
+    pub repository: Option<u64>,
     /// From the task; asked for when an App has none.
     pub installation: Option<u64>,
     pub lease: Lease,
@@ -82,15 +89,16 @@ struct Installation {
 }
 
 #[derive(Deserialize)]
-struct Viewer {
-    viewer: ViewerUser,
+struct Numbered {
+    id: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ViewerUser {
-    database_id: u64,
-    login: String,
+/// Which repositories a token is to be good for, and for what.
+enum Scope<'a> {
+    Number(u64),
+    Name(&'a str),
+    /// Whatever the installation covers, to read what is open to everybody who sees it.
+    Metadata,
 }
 
 impl Session {
@@ -106,18 +114,16 @@ impl Session {
                 .build()
                 .map_err(|error| unusable(&error))
         };
-        let github = GitHub {
-            rest: bearer(&login.api.rest)?,
-            graphql: bearer(&login.api.graphql)?,
-            api: login.api.rest.clone(),
-            repo: login.repo.clone(),
-            lease: login.lease.clone(),
-            patience: login.patience,
-            timeout: login.timeout,
-        };
-        let viewer: Viewer = github.query("query { viewer { databaseId login } }", json!({})).await?;
-        let identity = Identity { id: viewer.viewer.database_id, login: viewer.viewer.login };
-        Ok(Self { github, identity, token, minted })
+        let mut github = GitHub::new(login, bearer(&login.api.rest)?, bearer(&login.api.graphql)?);
+        let Opening { viewer, repository } = github.opening().await?;
+        github.repo = named(login, &repository.full_name)?;
+        let identity = Identity { id: viewer.database_id, login: viewer.login };
+        Ok(Self { github, identity, repository, token, minted })
+    }
+
+    /// The repository under its present name.
+    pub fn repo(&self) -> &Repo {
+        &self.github.repo
     }
 
     /// Gives a minted token back. A personal token is left alone.
@@ -125,9 +131,27 @@ impl Session {
         if !self.minted {
             return Ok(());
         }
-        // Not a write to the repository: it is done even when the lease is lost.
+        self.github.revoke_token().await
+    }
+}
+
+impl GitHub {
+    pub(super) fn new(login: &Login<'_>, rest: Octocrab, graphql: Octocrab) -> Self {
+        Self {
+            rest,
+            graphql,
+            api: login.api.rest.clone(),
+            repo: login.repo.clone(),
+            lease: login.lease.clone(),
+            patience: login.patience,
+            timeout: login.timeout,
+        }
+    }
+
+    /// Not a write to the repository: it is done even when the lease is lost.
+    async fn revoke_token(self) -> Result<(), CallError> {
         let (_keep, lease) = Lease::new();
-        let github = GitHub { lease, ..self.github };
+        let github = Self { lease, ..self };
         let method = http::Method::DELETE;
         github
             .send(&github.rest, method, "/installation/token", None::<&()>, Repeat::Harmless)
@@ -142,28 +166,75 @@ async fn mint(login: &Login<'_>, app: u64, key: &SecretString) -> Result<SecretS
         .app(AppId(app), key)
         .build()
         .map_err(|error| unusable(&error))?;
-    let github = GitHub {
-        rest: app_client.clone(),
-        graphql: app_client,
-        api: login.api.rest.clone(),
-        repo: login.repo.clone(),
-        lease: login.lease.clone(),
-        patience: login.patience,
-        timeout: login.timeout,
-    };
+    let github = GitHub::new(login, app_client.clone(), app_client);
     let installation = match login.installation {
         Some(id) => id,
         None => github.get::<Installation>(&format!("{}/installation", github.root())).await?.id,
     };
-    let body = json!({
-        "repositories": [login.repo.name()],
-        "permissions": { "contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read" },
-    });
+    let minted = match login.repository {
+        Some(number) => mint_for(&github, installation, &Scope::Number(number)).await,
+        None => match mint_for(&github, installation, &Scope::Name(login.repo.name())).await {
+            // The name may be one that the repository no longer has.
+            Err(error @ CallError::Invalid { .. }) => {
+                let token = mint_for(&github, installation, &Scope::Metadata).await?;
+                match number_of(login, token).await? {
+                    Some(number) => mint_for(&github, installation, &Scope::Number(number)).await,
+                    None => Err(error),
+                }
+            }
+            other => other,
+        },
+    };
+    minted.map_err(|error| match error {
+        // The permissions are all that is asked for besides the repository.
+        CallError::Invalid { call, message } if message.contains("permissions") => {
+            CallError::Forbidden { call, message, needed: Some(PERMISSIONS.to_owned()) }
+        }
+        error => error,
+    })
+}
+
+/// What a run needs, in the words of GitHub's header.
+const PERMISSIONS: &str = "contents=write, issues=write, pull_requests=write";
+
+async fn mint_for(github: &GitHub, installation: u64, scope: &Scope<'_>) -> Result<SecretString, CallError> {
+    let all = json!({ "contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read" });
+    let body = match scope {
+        Scope::Number(number) => json!({ "repository_ids": [number], "permissions": all }),
+        Scope::Name(name) => json!({ "repositories": [name], "permissions": all }),
+        Scope::Metadata => json!({ "permissions": { "metadata": "read" } }),
+    };
     let route = format!("/app/installations/{installation}/access_tokens");
     // Minting twice makes a second token that expires by itself, so a lost answer may be repeated.
     let minted: model::InstallationToken =
         github.write(http::Method::POST, &route, &body, Repeat::Harmless).await?;
     Ok(SecretString::from(minted.token))
+}
+
+/// The number of a repository that has another name by now. The token is given back.
+async fn number_of(login: &Login<'_>, token: SecretString) -> Result<Option<u64>, CallError> {
+    let client = builder(&login.api.rest, login.timeout)?
+        .personal_token(token)
+        .build()
+        .map_err(|error| unusable(&error))?;
+    let github = GitHub::new(login, client.clone(), client);
+    let found = match github.get::<Numbered>(&github.root()).await {
+        Ok(found) => Some(found.id),
+        Err(CallError::NotFound { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    github.revoke_token().await?;
+    Ok(found)
+}
+
+/// The repository under the name that GitHub gives it, on the host of the task.
+fn named(login: &Login<'_>, full_name: &str) -> Result<Repo, CallError> {
+    let address = login.repo.url();
+    let origin = address.strip_suffix(&login.repo.to_string()).unwrap_or(&address);
+    Repo::parse(&format!("{origin}{full_name}"), login.hosts).map_err(|error| CallError::Unexpected {
+        call: "look at the repository".to_owned(),
+        why: error.to_string(),
+    })
 }
 
 pub(super) fn jwt_key(pem: &SecretString) -> Result<jsonwebtoken::EncodingKey, CallError> {

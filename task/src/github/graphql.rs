@@ -6,8 +6,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::model::{Repository, Standing};
 use super::{CallError, GitHub, Repeat, decode};
 use crate::lease::Lease;
+use crate::outbound::Outbound;
+use crate::repo_config;
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -27,8 +30,7 @@ struct GraphqlError {
 pub struct CommitRequest<'a> {
     pub branch: &'a str,
     pub expected_head: &'a str,
-    pub headline: &'a str,
-    pub body: &'a str,
+    pub message: &'a Outbound,
     /// Path and whole content.
     pub additions: Vec<(&'a str, &'a [u8])>,
     pub deletions: Vec<&'a str>,
@@ -40,7 +42,55 @@ const MARK_READY: &str = "mutation($input: MarkPullRequestReadyForReviewInput!) 
 const UPDATE_REFS: &str =
     "mutation($input: UpdateRefsInput!) { updateRefs(input: $input) { clientMutationId } }";
 
+const REPOSITORY: &str = "query($owner: String!, $name: String!, $config: String!) { \
+    viewer { databaseId login } \
+    repository(owner: $owner, name: $name) { \
+        databaseId id nameWithOwner isArchived hasIssuesEnabled defaultBranchRef { name target { oid } } \
+        config: object(expression: $config) { ... on Blob { byteSize text isTruncated } } } }";
+/// Newest comments that are looked through for a `/stop`.
+const STANDING: &str = "query($owner: String!, $name: String!, $issue: Int!, $pull: Int!, $withPull: Boolean!) { \
+    repository(owner: $owner, name: $name) { \
+        issue(number: $issue) { state labels(first: 100) { nodes { name } } \
+            comments(last: 50) { nodes { databaseId body createdAt author { login } } } } \
+        pullRequest(number: $pull) @include(if: $withPull) { state \
+            comments(last: 50) { nodes { databaseId body createdAt author { login } } } } } }";
+
+/// Who asks, and the repository: what a run has to know first.
+#[derive(Deserialize)]
+pub(super) struct Opening {
+    pub(super) viewer: Viewer,
+    pub(super) repository: Repository,
+}
+
+/// The account behind the token.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Viewer {
+    pub(super) database_id: u64,
+    pub(super) login: String,
+}
+
 impl GitHub {
+    /// A repository that was renamed or transferred is found under its old name.
+    pub(super) async fn opening(&self) -> Result<Opening, CallError> {
+        let config = format!("HEAD:{}", repo_config::PATH);
+        let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "config": config });
+        self.query(REPOSITORY, variables).await
+    }
+
+    /// How an issue stands now, and a pull request with it.
+    pub async fn standing(&self, issue: u64, pull_request: Option<u64>) -> Result<Standing, CallError> {
+        #[derive(Deserialize)]
+        struct Data {
+            repository: Standing,
+        }
+        let variables = json!({
+            "owner": self.repo.owner(), "name": self.repo.name(), "issue": issue,
+            "pull": pull_request.unwrap_or(issue), "withPull": pull_request.is_some(),
+        });
+        Ok(self.query::<Data>(STANDING, variables).await?.repository)
+    }
+
     /// A query; it changes nothing, so it needs no lease and may be repeated.
     pub(super) async fn query<T: DeserializeOwned>(
         &self,
@@ -70,7 +120,7 @@ impl GitHub {
             return Err(match error.kind.as_deref() {
                 Some("NOT_FOUND") => CallError::NotFound { call, message },
                 Some("FORBIDDEN" | "INSUFFICIENT_SCOPES") => {
-                    CallError::Forbidden { call, message, needed: None }
+                    CallError::Forbidden { needed: needed(document), call, message }
                 }
                 Some("STALE_DATA") => CallError::Conflict { call, message },
                 Some("RATE_LIMITED") => CallError::RateLimited { call, wait_seconds: 60 },
@@ -102,10 +152,12 @@ impl GitHub {
             .map(|(path, content)| json!({ "path": path, "contents": STANDARD.encode(content) }))
             .collect();
         let deletions: Vec<Value> = request.deletions.iter().map(|path| json!({ "path": path })).collect();
+        let message = request.message.as_str();
+        let (headline, body) = message.split_once('\n').unwrap_or((message, ""));
         let input = json!({
             "branch": { "repositoryNameWithOwner": self.repo.to_string(), "branchName": request.branch },
             "expectedHeadOid": request.expected_head,
-            "message": { "headline": request.headline, "body": request.body },
+            "message": { "headline": headline, "body": body.trim() },
             "fileChanges": { "additions": additions, "deletions": deletions },
         });
         let data: Data = self.graphql(CREATE_COMMIT, json!({ "input": input }), Repeat::Never).await?;
@@ -132,6 +184,16 @@ impl GitHub {
         let input = json!({ "repositoryId": repository, "refUpdates": [update] });
         self.graphql::<Value>(UPDATE_REFS, json!({ "input": input }), Repeat::Never).await.map(drop)
     }
+}
+
+/// The permission that a mutation needs: GraphQL answers do not name it, as those of REST do.
+fn needed(document: &str) -> Option<String> {
+    let permission = match document {
+        CREATE_COMMIT | UPDATE_REFS => "contents=write",
+        MARK_READY => "pull_requests=write",
+        _ => return None,
+    };
+    Some(permission.to_owned())
 }
 
 /// The name of the first field of a document, for messages.

@@ -12,15 +12,101 @@ pub struct User {
     pub login: String,
 }
 
+/// A repository as GraphQL shows it.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Repository {
+    #[serde(rename = "databaseId")]
     pub id: u64,
+    #[serde(rename = "id")]
     pub node_id: String,
+    #[serde(rename = "nameWithOwner")]
     pub full_name: String,
-    pub default_branch: String,
-    pub archived: bool,
-    pub has_issues: bool,
-    pub private: bool,
+    /// Absent while the repository is empty.
+    #[serde(rename = "defaultBranchRef")]
+    pub default_branch: Option<Branch>,
+    pub is_archived: bool,
+    pub has_issues_enabled: bool,
+    /// The repository's configuration on the default branch, if it has one.
+    pub config: Option<Blob>,
+}
+
+/// A branch and where it points to.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Branch {
+    pub name: String,
+    pub target: Target,
+}
+
+/// What a branch points to.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Target {
+    pub oid: String,
+}
+
+/// A file as GraphQL shows it. Of anything but a file every part is absent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Blob {
+    #[serde(default)]
+    pub byte_size: u64,
+    /// Absent where it is no text.
+    pub text: Option<String>,
+    #[serde(default)]
+    pub is_truncated: bool,
+}
+
+/// An issue and, if it was asked for, a pull request, as they stand in the middle of a run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standing {
+    pub issue: Option<Thread>,
+    pub pull_request: Option<Thread>,
+}
+
+/// State, labels and the newest comments of a thread.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Thread {
+    pub state: ThreadState,
+    #[serde(default)]
+    pub labels: Nodes<Label>,
+    pub comments: Nodes<Remark>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ThreadState {
+    Open,
+    Closed,
+    Merged,
+}
+
+/// A page of a GraphQL connection.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Nodes<T> {
+    pub nodes: Vec<T>,
+}
+
+impl<T> Default for Nodes<T> {
+    fn default() -> Self {
+        Self { nodes: Vec::new() }
+    }
+}
+
+/// A comment as GraphQL shows it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Remark {
+    #[serde(rename = "databaseId")]
+    pub id: u64,
+    pub body: Raw,
+    pub created_at: Timestamp,
+    pub author: Option<Author>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Author {
+    pub login: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +132,8 @@ pub struct Issue {
     pub labels: Vec<Label>,
     pub user: Option<User>,
     pub pull_request: Option<serde::de::IgnoredAny>,
+    /// Ends in `/repos/OWNER/NAME`: of an issue that was transferred it is another repository's.
+    pub repository_url: String,
     pub html_url: String,
     pub comments: u64,
     pub created_at: Timestamp,
@@ -134,6 +222,7 @@ pub struct ComparedFile {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Comparison {
     pub ahead_by: u64,
+    pub behind_by: u64,
     #[serde(default)]
     pub files: Vec<ComparedFile>,
 }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::model::{
     Collaborator, Comment, Comparison, GitCommit, Issue, Label, OpenOrClosed, PullRequest, Reference,
-    Repository,
 };
 use super::{CallError, GitHub, Repeat};
+use crate::outbound::Outbound;
 
 /// What a user may do, as far as a run cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub enum Permission {
 
 /// A pull request to be opened.
 pub struct NewPullRequest<'a> {
-    pub title: &'a str,
-    pub body: &'a str,
+    pub title: &'a Outbound,
+    pub body: &'a Outbound,
     pub head: &'a str,
     pub base: &'a str,
     pub kind: PullRequestKind,
@@ -49,10 +49,6 @@ impl GitHub {
 
     fn under(&self, rest: &str) -> String {
         format!("/repos/{}/{rest}", self.repo)
-    }
-
-    pub async fn repository(&self) -> Result<Repository, CallError> {
-        self.get(&self.root()).await
     }
 
     /// The permission of a user. Someone who is no collaborator is answered with 404.
@@ -82,15 +78,18 @@ impl GitHub {
     }
 
     /// Makes a comment, and only one: a lost answer is [`CallError::Unknown`].
-    pub async fn create_comment(&self, number: u64, body: &str) -> Result<u64, CallError> {
+    pub async fn create_comment(&self, number: u64, body: &Outbound) -> Result<u64, CallError> {
         let route = self.under(&format!("issues/{number}/comments"));
-        let made: Created = self.write(Method::POST, &route, &json!({ "body": body }), Repeat::Never).await?;
+        let made: Created =
+            self.write(Method::POST, &route, &json!({ "body": body.as_str() }), Repeat::Never).await?;
         Ok(made.id)
     }
 
-    pub async fn edit_comment(&self, id: u64, body: &str) -> Result<(), CallError> {
+    pub async fn edit_comment(&self, id: u64, body: &Outbound) -> Result<(), CallError> {
         let route = self.under(&format!("issues/comments/{id}"));
-        self.write::<Value>(Method::PATCH, &route, &json!({ "body": body }), Repeat::Harmless).await.map(drop)
+        self.write::<Value>(Method::PATCH, &route, &json!({ "body": body.as_str() }), Repeat::Harmless)
+            .await
+            .map(drop)
     }
 
     /// Adds labels; those that are there stay. A label that the repository does not have is made by GitHub.
@@ -129,22 +128,19 @@ impl GitHub {
         self.get(&self.under(&format!("git/commits/{sha}"))).await
     }
 
-    /// Whether `head` has commits that `base` has not.
-    pub async fn is_ahead(&self, base: &str, head: &str) -> Result<bool, CallError> {
-        Ok(self.compare(base, head).await?.ahead_by > 0)
+    /// Makes a commit that no branch points to yet. Made twice it is one more object that nobody sees.
+    pub async fn create_loose_commit(
+        &self,
+        message: &str,
+        tree: &str,
+        parent: &str,
+    ) -> Result<GitCommit, CallError> {
+        let body = json!({ "message": message, "tree": tree, "parents": [parent] });
+        self.write(Method::POST, &self.under("git/commits"), &body, Repeat::Harmless).await
     }
 
-    /// The files that were changed from one commit to another, under their new and their old names.
-    pub async fn changed_since(&self, since: &str, head: &str) -> Result<Vec<String>, CallError> {
-        let files = self.compare(since, head).await?.files;
-        Ok(files
-            .into_iter()
-            .flat_map(|file| [Some(file.filename), file.previous_filename])
-            .flatten()
-            .collect())
-    }
-
-    async fn compare(&self, base: &str, head: &str) -> Result<Comparison, CallError> {
+    /// What `head` has that `base` has not, and the other way round.
+    pub async fn compare(&self, base: &str, head: &str) -> Result<Comparison, CallError> {
         self.get(&self.under(&format!("compare/{}...{}", path_segments(base), path_segments(head)))).await
     }
 
@@ -161,15 +157,20 @@ impl GitHub {
     /// Opens a pull request, and only one. One that exists is [`CallError::Invalid`].
     pub async fn create_pull_request(&self, new: &NewPullRequest<'_>) -> Result<PullRequest, CallError> {
         let body = json!({
-            "title": new.title, "body": new.body, "head": new.head, "base": new.base,
+            "title": new.title.as_str(), "body": new.body.as_str(), "head": new.head, "base": new.base,
             "draft": new.kind == PullRequestKind::Draft,
         });
         self.write(Method::POST, &self.under("pulls"), &body, Repeat::Never).await
     }
 
-    pub async fn edit_pull_request(&self, number: u64, title: &str, body: &str) -> Result<(), CallError> {
+    pub async fn edit_pull_request(
+        &self,
+        number: u64,
+        title: &Outbound,
+        body: &Outbound,
+    ) -> Result<(), CallError> {
         let route = self.under(&format!("pulls/{number}"));
-        let body = json!({ "title": title, "body": body });
+        let body = json!({ "title": title.as_str(), "body": body.as_str() });
         self.write::<Value>(Method::PATCH, &route, &body, Repeat::Harmless).await.map(drop)
     }
 

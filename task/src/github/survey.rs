@@ -2,7 +2,6 @@
 
 use http::Method;
 use jiff::Timestamp;
-use octocrab::Octocrab;
 use octocrab::models::AppId;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -114,7 +113,8 @@ impl GitHub {
 pub async fn installed(login: &Login<'_>, app: u64, key: &SecretString) -> Result<Vec<String>, CallError> {
     let key = jwt_key(key)?;
     let as_app = builder(&login.api.rest, login.timeout)?.app(AppId(app), key).build();
-    let as_app = client(login, as_app.map_err(|error| unusable(&error))?);
+    let as_app = as_app.map_err(|error| unusable(&error))?;
+    let as_app = GitHub::new(login, as_app.clone(), as_app);
     let installations: Vec<Installation> = as_app.list("/app/installations").await?;
     let mut addresses = Vec::new();
     for installation in installations.iter().filter(|found| found.suspended_at.is_none()) {
@@ -123,7 +123,8 @@ pub async fn installed(login: &Login<'_>, app: u64, key: &SecretString) -> Resul
         let minted: InstallationToken =
             as_app.write(Method::POST, &route, &narrowed, Repeat::Harmless).await?;
         let installed = builder(&login.api.rest, login.timeout)?.personal_token(minted.token).build();
-        let installed = client(login, installed.map_err(|error| unusable(&error))?);
+        let installed = installed.map_err(|error| unusable(&error))?;
+        let installed = GitHub::new(login, installed.clone(), installed);
         let reached = installed.reached().await;
         let route = "/installation/token";
         let revoked =
@@ -134,16 +135,4 @@ pub async fn installed(login: &Login<'_>, app: u64, key: &SecretString) -> Resul
         addresses.extend(reached?);
     }
     Ok(addresses)
-}
-
-fn client(login: &Login<'_>, rest: Octocrab) -> GitHub {
-    GitHub {
-        graphql: rest.clone(),
-        rest,
-        api: login.api.rest.clone(),
-        repo: login.repo.clone(),
-        lease: login.lease.clone(),
-        patience: login.patience,
-        timeout: login.timeout,
-    }
 }

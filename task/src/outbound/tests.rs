@@ -243,19 +243,25 @@ fn bodies_are_cut_with_a_note_and_leave_room_for_the_marker() {
     for body in [&cut, &code] {
         assert_eq!(gate.body(body).0, *body);
     }
-    assert_eq!(gate.marked_body("hi", r#"{"v":1}"#).unwrap().as_str(), "hi\n\n<!-- {\"v\":1} -->\n");
-    let marked = gate.marked_body(&whole, "{}").unwrap().0;
-    assert!((MAX_BODY - 9..=MAX_BODY).contains(&marked.chars().count()));
-    assert!(marked.ends_with(
-        " more characters)_
-
-
-<!-- {} -->
-"
-    ));
-    for bad in ["a --> b", "a\nb", "a>b", "a\u{200b}", CANARY] {
-        assert_eq!(gate.marked_body("hi", bad), Err(BadMarker));
+    let marker = |content: &str| {
+        crate::marker::Marks::new(SecretString::from("key"), 1).write(
+            crate::marker::Kind::Status,
+            7,
+            &content,
+        )
+    };
+    let short = marker("x");
+    assert_eq!(gate.marked(&gate.body("hi"), &short).unwrap().0, format!("hi\n\n{short}"));
+    let long = gate.marked(&gate.body(&whole), &short).unwrap().0;
+    let room = MAX_BODY - short.to_string().len();
+    assert!((room..=MAX_BODY).contains(&long.chars().count()), "{}", long.chars().count());
+    assert!(long.ends_with(&format!(" more characters)_\n\n\n{short}")), "{}", &long[long.len() - 200..]);
+    for bad in [CANARY.to_owned(), "x".repeat(MAX_BODY - 500)] {
+        assert_eq!(gate.marked(&gate.body("hi"), &marker(&bad)), Err(BadMarker));
     }
+    let own = "<details><summary>Two files</summary>\n\n- `a`\n\n</details>";
+    assert_eq!(gate.composed(&format!("{own} {CANARY}")).0, format!("{own} [redacted]"));
+    assert!(gate.composed(&own.repeat(2_000)).0.chars().count() <= MAX_BODY);
 }
 
 fn markdown() -> impl Strategy<Value = String> {

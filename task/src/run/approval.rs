@@ -3,23 +3,25 @@
 use shared::command::Command;
 use shared::task::{Comment as CommentId, Mode};
 
+use super::claim::Basis;
 use super::desk::Desk;
-use super::{Ended, Stop, conversation};
+use super::settings::Terms;
+use super::{Stop, conversation};
 use crate::comment;
-use crate::config::Config;
 use crate::github::CallError;
-use crate::github::model::{Comment, OpenOrClosed, PullRequest};
+use crate::github::model::{Comment, GitCommit, OpenOrClosed, PullRequest};
+use crate::issue::MAX_BODY_CHARS;
 use crate::marker::Kind;
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::plan::{Binding, Plan};
 
-/// A plan that may be carried out.
-pub(super) struct Approved {
-    pub(super) plan: Plan,
-}
+/// Files that GitHub lists of one comparison, however many there are
+/// (<https://docs.github.com/rest/commits/commits#compare-two-commits>).
+const COMPARED_FILES: usize = 300;
 
 /// A plan as its comment holds it.
+#[derive(Clone, Debug)]
 pub(super) struct Posted {
     pub(super) comment: u64,
     pub(super) plan: Plan,
@@ -28,28 +30,76 @@ pub(super) struct Posted {
     pub(super) text: String,
 }
 
-/// Checks the approval of the task; every answer that is not yes is told on the issue.
-pub(super) async fn check(desk: &Desk<'_>, config: &Config) -> Result<Approved, Stop> {
-    let Mode::Approve { pull_request, comment } = desk.task.mode else {
-        return Err(Stop::Ended(Ended::Nothing("the task approves nothing")));
-    };
-    command_of(desk, comment, |command| command == Command::Approve).await?;
-    let pull = pull_request_of(desk, u64::from(pull_request)).await?;
-    let posted = find_plan(desk, pull.number).await?.ok_or_else(|| {
+/// Checks the command of the task and the plan that it is about; every answer that is not yes is told on the issue.
+/// `head` is where the branch is.
+pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &GitCommit) -> Result<Basis, Stop> {
+    match desk.task.mode {
+        Mode::Approve { pull_request, comment } => {
+            command_of(desk, comment, |command| command == Command::Approve).await?;
+            let pull = pull_request_of(desk, u64::from(pull_request)).await?;
+            let posted = plan_of(desk, pull.number, head).await?;
+            hold(desk, terms, &posted).await?;
+            Ok(Basis::Approved(posted.plan))
+        }
+        Mode::Revise { pull_request, comment } => {
+            let feedback = feedback(desk, comment).await?;
+            let pull = match pull_request {
+                Some(number) => pull_request_of(desk, u64::from(number)).await?,
+                None => desk.github.open_pull_request_of(&desk.branch).await?.ok_or_else(|| {
+                    let next = "Comment `/retry` on the issue for a new plan.";
+                    Failure::new(Reason::StalePlan, "There is no plan to revise.", next)
+                })?,
+            };
+            let posted = plan_of(desk, pull.number, head).await?;
+            Ok(Basis::Revision { plan: posted.plan, feedback, base: posted.binding.base })
+        }
+        Mode::QuickFix | Mode::Plan => Ok(Basis::Nothing),
+    }
+}
+
+/// The plan on a pull request, as long as it is one: what the branch has is an empty commit.
+async fn plan_of(desk: &Desk<'_>, pull_request: u64, head: &GitCommit) -> Result<Posted, Stop> {
+    let posted = find_plan(desk, pull_request).await?.ok_or_else(|| {
         Failure::new(
             Reason::StalePlan,
             "There is no plan of the agent on the pull request.",
-            "Comment `/retry` for a new plan.",
+            "Close the pull request, then comment `/retry` on the issue for a new plan.",
         )
     })?;
-    let changed = changed_files(desk, &posted.binding.base).await?;
+    // It stands on the commit that the plan was made from, or was put onto a newer one by a revision that died.
+    for parent in &head.parents {
+        if parent.sha == posted.binding.base
+            || desk.github.commit(&parent.sha).await?.tree.sha == head.tree.sha
+        {
+            return Ok(posted);
+        }
+    }
+    let next =
+        "Review the pull request as it is; or close it, say more on the issue, and comment `/retry` there.";
+    Err(Failure::new(Reason::StalePlan, "The plan was carried out already.", next).into())
+}
+
+/// Checks that nothing has moved that the plan was made from.
+async fn hold(desk: &Desk<'_>, terms: &Terms<'_>, posted: &Posted) -> Result<(), Stop> {
+    let changed = changed_files(desk, terms, &posted.binding.base).await?;
+    let differs = |path: &RepoPath| changed.as_ref().is_none_or(|changed| changed.contains(path));
     let digest = conversation::digest(&desk.issue);
-    let moved = posted.binding.moved(&posted.plan, &digest, config.digest(), |path| changed.contains(path));
-    if moved.is_empty() { Ok(Approved { plan: posted.plan }) } else { Err(comment::stale(&moved).into()) }
+    let moved = posted.binding.moved(&posted.plan, &digest, &terms.digest, differs);
+    if moved.is_empty() { Ok(()) } else { Err(comment::stale(&moved).into()) }
+}
+
+/// What `/revise` says.
+async fn feedback(desk: &Desk<'_>, comment: CommentId) -> Result<String, Stop> {
+    let found = command_of(desk, comment, |command| matches!(command, Command::Revise { .. })).await?;
+    let body = found.body.map(|body| body.clean(MAX_BODY_CHARS)).unwrap_or_default();
+    match Command::parse(body.as_str()) {
+        Some(Command::Revise { feedback }) if !feedback.is_empty() => Ok(feedback.to_owned()),
+        _ => Err(Failure::new(Reason::Usage, "`/revise` says nothing.", "").into()),
+    }
 }
 
 /// The comment that gave a command: by the person of the task, as it was written.
-pub(super) async fn command_of(
+async fn command_of(
     desk: &Desk<'_>,
     id: CommentId,
     is_wanted: impl Fn(Command<'_>) -> bool,
@@ -79,10 +129,16 @@ pub(super) async fn command_of(
 }
 
 /// A pull request of ours for this issue that is open.
-pub(super) async fn pull_request_of(desk: &Desk<'_>, number: u64) -> Result<PullRequest, Stop> {
-    let pull = desk.github.pull_request(number).await?;
-    let refuse =
-        |what: String| Stop::from(Failure::new(Reason::StalePlan, what, "Comment `/retry` for a new plan."));
+async fn pull_request_of(desk: &Desk<'_>, number: u64) -> Result<PullRequest, Stop> {
+    let refuse = |what: String| {
+        Stop::from(Failure::new(Reason::StalePlan, what, "Comment `/retry` on the issue for a new plan."))
+    };
+    let pull = match desk.github.pull_request(number).await {
+        Err(CallError::NotFound { .. } | CallError::Gone { .. }) => {
+            return Err(refuse(format!("There is no pull request #{number}.")));
+        }
+        other => other?,
+    };
     if pull.head.branch != desk.branch || pull.user.as_ref().is_none_or(|user| user.id != desk.identity.id) {
         return Err(refuse(format!("#{number} is not the agent's pull request for this issue.")));
     }
@@ -100,13 +156,26 @@ pub(super) async fn find_plan(desk: &Desk<'_>, pull_request: u64) -> Result<Opti
         let body = comment.body.as_ref()?.for_machine();
         let binding: Binding = desk.marks.read(Kind::Plan, pull_request, body)?;
         let text = body.split("\n\n<!-- ai-agent:plan ").next().unwrap_or(body);
-        let plan = Plan::parse(text.split("\n\n---\n").next().unwrap_or(text)).ok()?;
+        let plan = Plan::parse(comment::plans(text).next()?).ok()?;
         Some(Posted { comment: comment.id, plan, binding, text: text.to_owned() })
     }))
 }
 
-/// The files that the default branch has changed since a commit.
-async fn changed_files(desk: &Desk<'_>, since: &str) -> Result<Vec<RepoPath>, Stop> {
-    let names = desk.github.changed_since(since, &desk.repository.default_branch).await?;
-    Ok(names.iter().filter_map(|name| RepoPath::parse(name).ok()).collect())
+/// The files that the base branch has changed since a commit; `None` if that cannot be told, because there are too
+/// many of them or the commit is no longer part of the branch.
+async fn changed_files(
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    since: &str,
+) -> Result<Option<Vec<RepoPath>>, Stop> {
+    let compared = match desk.github.compare(since, desk.base_branch(terms)?).await {
+        Err(CallError::NotFound { .. }) => return Ok(None),
+        other => other?,
+    };
+    if compared.behind_by > 0 || compared.files.len() >= COMPARED_FILES {
+        return Ok(None);
+    }
+    let names =
+        compared.files.iter().flat_map(|file| [Some(&file.filename), file.previous_filename.as_ref()]);
+    Ok(Some(names.flatten().filter_map(|name| RepoPath::parse(name).ok()).collect()))
 }

@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use shared::state::Event;
 use shared::task::Mode;
 
-use super::Stop;
-use super::approval::Approved;
 use super::desk::{Desk, Proposal, find_status};
 use super::holder::{self, Claimant};
+use super::settings::Terms;
+use super::{Stop, approval};
 use crate::github::CallError;
+use crate::github::model::GitCommit;
 use crate::outcome::{Failure, Reason};
+use crate::plan::Plan;
 use crate::workspace::TASK_TRAILER;
 
 /// Pauses before the looks for the comment of a run that made the branch a moment before us. Its next call posts the
@@ -35,8 +37,25 @@ pub(super) struct Claim {
     /// The status comment.
     pub(super) status: u64,
     pub(super) since: Timestamp,
+    /// The branch that the pull request is for.
+    pub(super) base: String,
+    pub(super) basis: Basis,
     /// What an earlier run of this task already published the commit of.
     pub(super) proposal: Option<Proposal>,
+}
+
+/// What a run works from besides the issue.
+#[derive(Clone, Debug)]
+pub(super) enum Basis {
+    Nothing,
+    /// The plan that was approved.
+    Approved(Plan),
+    /// The plan that is to be written again, what a person said of it, and the commit that is read for it.
+    Revision {
+        plan: Plan,
+        feedback: String,
+        base: String,
+    },
 }
 
 pub(super) enum Claimed {
@@ -50,11 +69,13 @@ enum Branch {
     Absent,
     /// At a commit that a run may build on.
     Free(String),
+    /// At the commit with a plan of ours, which the task revises or carries out.
+    Planned(GitCommit),
     /// At the commit that this task published.
-    Published(String),
+    Published(GitCommit),
 }
 
-pub(super) async fn claim(desk: &Desk<'_>, approved: Option<&Approved>) -> Result<Claimed, Stop> {
+pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed, Stop> {
     desk.state()?;
     let own = desk.task.id.to_string();
     let statuses = desk.statuses();
@@ -63,72 +84,162 @@ pub(super) async fn claim(desk: &Desk<'_>, approved: Option<&Approved>) -> Resul
         return Ok(Claimed::Held(why));
     }
     let kept = mine.and_then(|(_, status)| status.proposal.clone());
+    let base = desk.base_branch(terms)?.to_owned();
 
-    let (head, proposal) = match look(desk, approved).await? {
-        Branch::Published(head) => (head, kept),
-        Branch::Free(head) => (head, None),
-        Branch::Absent => match make(desk).await? {
-            Some(head) => (head, None),
+    let mut branch = look(desk, &base).await?;
+    if matches!(branch, Branch::Absent) {
+        branch = match make(desk, &base).await? {
+            Some(made) => made,
             None => return Ok(Claimed::Held("another run works on the issue")),
-        },
+        };
+    }
+    let (head, basis, proposal) = match branch {
+        Branch::Absent => return Err(absent().into()),
+        Branch::Published(commit) => {
+            let proposal = kept.or_else(|| recovered(desk, &commit));
+            (commit.sha, Basis::Nothing, proposal)
+        }
+        // A revision makes no commit: what was kept is all that it makes.
+        Branch::Planned(commit) if matches!(desk.task.mode, Mode::Revise { .. }) && kept.is_some() => {
+            (commit.sha, Basis::Nothing, kept)
+        }
+        Branch::Planned(commit) => {
+            let basis = approval::check(desk, terms, &commit).await?;
+            match basis {
+                Basis::Revision { plan, feedback, .. } => {
+                    let (head, base) = renew(desk, &base, commit).await?;
+                    (head, Basis::Revision { plan, feedback, base }, None)
+                }
+                basis => (commit.sha, basis, None),
+            }
+        }
+        Branch::Free(head) => (head, Basis::Nothing, None),
     };
     let since = mine.map_or_else(Timestamp::now, |(_, status)| status.since);
     let status = match mine {
         Some((id, status)) => {
-            desk.resume(status).await?;
+            desk.resume(*id, status).await?;
             *id
         }
         None => desk.begin().await?,
     };
     desk.move_on(Event::Start).await?;
-    Ok(Claimed::Ours(Box::new(Claim { head, status, since, proposal })))
+    Ok(Claimed::Ours(Box::new(Claim { head, status, since, base, basis, proposal })))
+}
+
+/// What a commit of this task tells of its proposal, where the status comment that kept it is gone. A plan is in its
+/// comment only.
+fn recovered(desk: &Desk<'_>, commit: &GitCommit) -> Option<Proposal> {
+    if matches!(desk.task.mode, Mode::Plan) {
+        return None;
+    }
+    let title = commit.message.lines().next().unwrap_or_default().to_owned();
+    let body = format!(
+        "{title}\n\nFixes #{}\n\nThe rest of this description was lost with the comment that kept it.",
+        desk.issue.number
+    );
+    Some(Proposal { title, body, bill: "The account of the run was lost.".to_owned(), plan: None })
 }
 
 fn claimant<'d>(desk: &'d Desk<'_>) -> Claimant<'d> {
     Claimant { task: desk.task, run: &desk.holder, deadline: desk.settings.deadline }
 }
 
-async fn look(desk: &Desk<'_>, approved: Option<&Approved>) -> Result<Branch, Stop> {
+/// Whether the task is about a pull request that is there.
+fn builds_on_plan(desk: &Desk<'_>) -> bool {
+    matches!(desk.task.mode, Mode::Approve { .. } | Mode::Revise { .. })
+}
+
+async fn look(desk: &Desk<'_>, base: &str) -> Result<Branch, Stop> {
     // A task that nobody has begun on most likely has no branch yet: making it tells.
-    if desk.statuses().is_empty() && approved.is_none() && !matches!(desk.task.mode, Mode::Revise { .. }) {
+    if desk.statuses().is_empty() && !builds_on_plan(desk) {
         return Ok(Branch::Absent);
     }
-    let Some(head) = desk.github.branch(&desk.branch).await? else { return Ok(Branch::Absent) };
+    match desk.github.branch(&desk.branch).await? {
+        Some(head) => judge(desk, base, head).await,
+        None if builds_on_plan(desk) => {
+            let what = format!("The branch `{}` is gone, and the plan with it.", desk.branch);
+            Err(Failure::new(Reason::StalePlan, what, "Comment `/retry` on the issue for a new plan.").into())
+        }
+        None => Ok(Branch::Absent),
+    }
+}
+
+/// Finds out whose commit the branch is at, and makes it ready for this task.
+async fn judge(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
     let commit = desk.github.commit(&head).await?;
     let maker = trailer(&commit.message);
     if maker == Some(desk.task.id.to_string().as_str()) {
-        return Ok(Branch::Published(head));
+        return Ok(Branch::Published(commit));
     }
-    let builds_on_plan = approved.is_some() || matches!(desk.task.mode, Mode::Revise { .. });
     match maker {
-        Some(_) if builds_on_plan => Ok(Branch::Free(head)),
-        Some(_) => reclaim(desk, head).await,
-        // Our branch without a commit of ours: a run made it and died. Anything else is a person's.
-        None if desk.github.is_ahead(&desk.repository.default_branch, &head).await? => {
-            Err(held_by_person(desk).into())
+        Some(_) if builds_on_plan(desk) => Ok(Branch::Planned(commit)),
+        Some(_) => reclaim(desk, base, head).await,
+        None => {
+            let compared = desk.github.compare(base, &head).await?;
+            // Our branch without a commit of ours: a run made it and died. Anything else is a person's.
+            if compared.ahead_by > 0 {
+                return Err(held_by_person(desk).into());
+            }
+            // What the base has learnt since, the run has to read.
+            if compared.behind_by > 0 {
+                return move_to_base(desk, base, head).await;
+            }
+            Ok(Branch::Free(head))
         }
-        None => Ok(Branch::Free(head)),
     }
 }
 
 /// A new wish for an issue that has a branch of an earlier one: an open pull request stays as it is.
-async fn reclaim(desk: &Desk<'_>, head: String) -> Result<Branch, Stop> {
+async fn reclaim(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
     if let Some(open) = desk.github.open_pull_request_of(&desk.branch).await? {
         let what = format!("#{} is open for this issue already.", open.number);
         let next = "Comment there, or close it and comment `/retry` here.";
         return Err(Failure::new(Reason::Branch, what, next).into());
     }
-    let base = base_commit(desk).await?;
-    desk.github.reset_branch(&desk.repository.node_id, &desk.branch, &head, &base).await?;
-    Ok(Branch::Free(base))
+    move_to_base(desk, base, head).await
+}
+
+async fn move_to_base(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
+    let to = desk.base_commit(base).await?;
+    move_branch(desk, &head, &to).await?;
+    Ok(Branch::Free(to))
+}
+
+/// Moves the branch with compare-and-swap; a move whose answer was lost is looked for.
+async fn move_branch(desk: &Desk<'_>, from: &str, to: &str) -> Result<(), Stop> {
+    match desk.github.reset_branch(desk.node_id, &desk.branch, from, to).await {
+        Ok(()) => Ok(()),
+        Err(error @ (CallError::Unknown { .. } | CallError::Conflict { .. })) => {
+            if desk.github.branch(&desk.branch).await?.as_deref() == Some(to) {
+                return Ok(());
+            }
+            Err(CallError::Unavailable { call: "move a branch".to_owned(), why: error.to_string() }.into())
+        }
+        Err(error) => Err(not_let(desk, error)),
+    }
+}
+
+/// Puts the empty commit of a plan onto the newest commit of the base, so that a revision is made from how things are
+/// now. The branch moves in one step: on a branch without a commit of its own GitHub closes the pull request. Returns
+/// the commit and its parent.
+async fn renew(desk: &Desk<'_>, base: &str, plan: GitCommit) -> Result<(String, String), Stop> {
+    let newest = desk.base_commit(base).await?;
+    if plan.parents.iter().any(|parent| parent.sha == newest) {
+        return Ok((plan.sha, newest));
+    }
+    let tree = desk.github.commit(&newest).await?.tree.sha;
+    let renewed = desk.github.create_loose_commit(&plan.message, &tree, &newest).await?;
+    move_branch(desk, &plan.sha, &renewed.sha).await?;
+    Ok((renewed.sha, newest))
 }
 
 /// Makes the branch. `None` if another run made it first and is at work.
-async fn make(desk: &Desk<'_>) -> Result<Option<String>, Stop> {
-    let base = base_commit(desk).await?;
+async fn make(desk: &Desk<'_>, base: &str) -> Result<Option<Branch>, Stop> {
+    let commit = desk.base_commit(base).await?;
     for _ in 0..CREATE_TRIES {
-        match desk.github.create_branch(&desk.branch, &base).await {
-            Ok(()) => return Ok(Some(base)),
+        match desk.github.create_branch(&desk.branch, &commit).await {
+            Ok(()) => return Ok(Some(Branch::Free(commit))),
             Err(CallError::Invalid { message, .. }) if message.contains("already exists") => break,
             // If it is there now it may be ours or another's; whose it is shows in the comments.
             Err(CallError::Unknown { .. }) => {
@@ -136,7 +247,7 @@ async fn make(desk: &Desk<'_>) -> Result<Option<String>, Stop> {
                     break;
                 }
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(not_let(desk, error)),
         }
     }
     for pause in HOLDER_LOOKS {
@@ -148,35 +259,27 @@ async fn make(desk: &Desk<'_>) -> Result<Option<String>, Stop> {
         }
     }
     // Nobody says that he works: whoever made the branch is gone, or it was us, or it is a person's.
-    let Some(head) = desk.github.branch(&desk.branch).await? else {
-        return Err(CallError::Unavailable {
-            call: "POST a branch".to_owned(),
-            why: "not confirmed".to_owned(),
-        }
-        .into());
-    };
-    if head != base && desk.github.is_ahead(&desk.repository.default_branch, &head).await? {
-        return Err(held_by_person(desk).into());
+    match desk.github.branch(&desk.branch).await? {
+        Some(head) => judge(desk, base, head).await.map(Some),
+        None => Err(absent().into()),
     }
-    Ok(Some(head))
 }
 
-async fn base_commit(desk: &Desk<'_>) -> Result<String, Stop> {
-    let name = &desk.repository.default_branch;
-    match desk.github.branch(name).await {
-        Ok(Some(commit)) => Ok(commit),
-        Ok(None) => Err(Failure::new(Reason::Repository, format!("The branch `{name}` is gone."), "").into()),
-        Err(CallError::Conflict { message, .. }) => {
-            let next = "Commit something to the default branch, then comment `/retry`.";
-            Err(Failure::new(Reason::Repository, message, next).into())
-        }
-        Err(error) => Err(error.into()),
-    }
+fn absent() -> CallError {
+    CallError::Unavailable { call: "POST a branch".to_owned(), why: "not confirmed".to_owned() }
+}
+
+/// GitHub's rules for branches stand in the way, or something else does.
+fn not_let(desk: &Desk<'_>, error: CallError) -> Stop {
+    let CallError::Invalid { message, .. } = error else { return error.into() };
+    let what = format!("GitHub does not let the agent write to its branch `{}`: {message}", desk.branch);
+    let next = "Let it create and change branches below `ai-agent/` in the rules for branches, then comment `/retry`.";
+    Failure::new(Reason::Branch, what, next).into()
 }
 
 fn held_by_person(desk: &Desk<'_>) -> Failure {
     let what = format!("The branch `{}` holds commits that are not the agent's.", desk.branch);
-    Failure::new(Reason::Branch, what, "Rename or delete the branch, then comment `/retry`.")
+    Failure::new(Reason::Branch, what, "Rename or delete the branch, then comment `/retry` on the issue.")
 }
 
 /// The task that a commit message of ours names.

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use shared::command::Command;
 use shared::task::IssueDigest;
 
-use super::approval::Approved;
+use super::claim::{Basis, Claim};
 use super::desk::Desk;
 use super::{Material, Stop};
 use crate::github::model::{Comment, Issue as GitHubIssue};
@@ -27,14 +27,10 @@ const MAX_AUTHORS: usize = 5;
 const MAX_COMMENT_CHARS: usize = 8_000;
 
 /// The issue with its conversation. An issue that was changed since the wish is not worked on: nobody asked for it.
-pub(super) async fn material(
-    desk: &Desk<'_>,
-    approved: Option<&Approved>,
-    config: &RepoConfig,
-) -> Result<Material, Stop> {
+pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig) -> Result<Material, Stop> {
     let issue = &desk.issue;
-    if approved.is_none() && is_other_than_asked(desk) {
-        let next = "Read it once more, then comment `/retry`.";
+    if !matches!(claim.basis, Basis::Approved(_)) && is_other_than_asked(desk) {
+        let next = "Read it once more.";
         return Err(
             Failure::new(Reason::Usage, "The issue was edited after the agent was asked.", next).into()
         );

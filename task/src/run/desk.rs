@@ -1,5 +1,6 @@
 //! The *desk* is where a run writes to its author: one status comment for a task, and the labels of the issue.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -7,21 +8,25 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use shared::command::Command;
 use shared::state::{Event, LabelNames, State};
-use shared::task::Task;
+use shared::task::{Comment as CommentId, Mode, Task};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::claim::Claim;
 use super::holder::Holder;
-use super::settings::RunSettings;
-use super::{Attempt, Stop};
-use crate::comment;
-use crate::github::model::{Comment, Issue as GitHubIssue, OpenOrClosed, PullRequest, Repository};
+use super::settings::{RunSettings, Terms};
+use super::{Attempt, BRANCHES, Ended, Stop};
+use crate::comment::{self, Turn};
+use crate::github::model::{
+    Branch, Comment, Issue as GitHubIssue, OpenOrClosed, PullRequest, Remark, ThreadState,
+};
 use crate::github::{CallError, GitHub, Identity, Permission, Session};
 use crate::marker::{Kind, Marks};
-use crate::outbound::Gate;
+use crate::outbound::{Gate, Outbound};
 use crate::outcome::{Failure, Reason};
+use crate::progress::Step;
+use crate::repo_config::PATH;
+use crate::text::Raw;
 
-/// The namespace of our branches; nothing outside of it is ever written.
-pub(super) const BRANCHES: &str = "ai-agent/issue-";
 /// Tries to find a comment whose creation was not confirmed.
 const CREATE_TRIES: u32 = 3;
 
@@ -31,9 +36,15 @@ pub(super) struct Desk<'a> {
     pub(super) identity: &'a Identity,
     pub(super) settings: &'a RunSettings,
     pub(super) task: &'a Task,
-    pub(super) repository: Repository,
+    pub(super) asker: Asker,
+    pub(super) node_id: &'a str,
+    /// Absent while the repository is empty.
+    pub(super) default_branch: Option<&'a Branch>,
     pub(super) issue: GitHubIssue,
+    /// The pull request on which a command was written.
+    pub(super) pull_request: Option<u64>,
     pub(super) comments: Vec<Comment>,
+    pub(super) labels: LabelNames,
     pub(super) marks: Marks,
     pub(super) gate: Gate,
     /// `ai-agent/issue-N`
@@ -43,6 +54,11 @@ pub(super) struct Desk<'a> {
     attempt: Attempt,
     /// This run, as its status comment names it.
     pub(super) holder: Holder,
+}
+
+/// Who asked, as GitHub knows the account.
+pub(super) struct Asker {
+    pub(super) id: Option<u64>,
 }
 
 /// What the marker of a status comment says.
@@ -76,14 +92,17 @@ pub(crate) struct Proposal {
     pub(crate) title: String,
     pub(crate) body: String,
     pub(crate) bill: String,
-    /// The comment that holds the plan, without its marker, and what the marker binds; for a plan only.
+    /// For a plan only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) plan: Option<PlanComment>,
 }
 
+/// What the comment with the plan is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlanComment {
     pub(crate) text: String,
+    /// What carrying it out costs, in words.
+    pub(crate) cost: String,
     pub(crate) binding: crate::plan::Binding,
 }
 
@@ -124,8 +143,17 @@ fn ours<'c>(identity: &Identity, comments: &'c [Comment]) -> impl Iterator<Item 
 }
 
 /// A status comment with its marker.
-pub(crate) fn with_status(marks: &Marks, thread: u64, text: &str, status: &Status) -> String {
-    format!("{text}\n\n{}", marks.write(Kind::Status, thread, status))
+pub(crate) fn with_status(
+    gate: &Gate,
+    marks: &Marks,
+    thread: u64,
+    text: &Outbound,
+    status: &Status,
+) -> Result<Outbound, Failure> {
+    gate.marked(text, &marks.write(Kind::Status, thread, status)).map_err(|_| {
+        let what = "The answer is too long to be kept in a comment.";
+        Failure::new(Reason::BadAnswer, what, "Ask for a smaller change.")
+    })
 }
 
 impl<'a> Desk<'a> {
@@ -134,58 +162,79 @@ impl<'a> Desk<'a> {
         settings: &'a RunSettings,
         task: &'a Task,
         session: &'a Session,
-        repository: Repository,
-        mut secrets: Vec<SecretString>,
+        asker: Asker,
+        labels: LabelNames,
+        secrets: &[SecretString],
         attempt: Attempt,
     ) -> Result<Self, Stop> {
         let github = &session.github;
-        let issue = issue_of(github, u64::from(task.issue)).await?;
+        let issue = issue_of(session, u64::from(task.issue)).await?;
         let number = issue.number;
         let comments = github.comments(number, None).await?;
-        secrets.extend([session.token.clone(), settings.marker_key.clone()]);
-        let desk = Self {
+        let thread = u64::from(task.issue);
+        let pull_request = match task.mode {
+            Mode::Approve { pull_request, .. } => Some(u64::from(pull_request)),
+            Mode::Revise { pull_request, .. } => pull_request.map(u64::from),
+            _ => None,
+        };
+        Ok(Self {
             github,
             identity: &session.identity,
             settings,
             task,
-            marks: Marks::new(settings.marker_key.clone(), repository.id),
-            gate: Gate::new(&secrets, &[], Some(number)).with_mention(task.trigger_user.as_str()),
+            asker,
+            node_id: &session.repository.node_id,
+            default_branch: session.repository.default_branch.as_ref(),
+            marks: Marks::new(settings.marker_key.clone(), session.repository.id),
+            gate: Gate::new(secrets, &[], Some(number)).with_mention(task.trigger_user.as_str()),
             branch: format!("{BRANCHES}{number}"),
-            repository,
+            pull_request: pull_request.or_else(|| (thread != number).then_some(thread)),
             issue,
             comments,
+            labels,
             said: Mutex::new(None),
             attempt,
             holder: Holder { delivery: attempt.delivery(), since: Timestamp::now() },
-        };
-        if desk.issue.state == OpenOrClosed::Closed {
-            let what = "The issue is closed.";
-            desk.failed(&Failure::new(Reason::Usage, what, "Open it again, then comment `/retry`.")).await?;
-            return Err(Stop::Ended(super::Ended::Explained(Reason::Usage)));
-        }
-        Ok(desk)
+        })
     }
 
     pub(super) fn thread(&self) -> u64 {
         self.issue.number
     }
 
-    fn labels(&self) -> &LabelNames {
-        &self.settings.labels
+    /// The branch that is read and that the pull request is for.
+    pub(super) fn base_branch<'t>(&'t self, terms: &'t Terms<'_>) -> Result<&'t str, Failure> {
+        let own = terms.repo.base_branch.as_deref();
+        own.or(self.default_branch.map(|branch| branch.name.as_str())).ok_or_else(|| {
+            let next = "Commit something to the default branch, then comment `/retry`.";
+            Failure::new(Reason::Repository, "The repository is empty.", next)
+        })
+    }
+
+    /// Where that branch is.
+    pub(super) async fn base_commit(&self, name: &str) -> Result<String, Stop> {
+        if let Some(known) = self.default_branch.filter(|branch| branch.name == name) {
+            return Ok(known.target.oid.clone());
+        }
+        self.github.branch(name).await?.ok_or_else(|| {
+            let what = format!("The repository has no branch `{name}`, which `{PATH}` names.");
+            let next = "Correct the file on the default branch, then comment `/retry`.";
+            Failure::new(Reason::Repository, what, next).into()
+        })
     }
 
     fn has_label(&self, name: &str) -> bool {
-        self.issue.labels.iter().any(|label| label.name.eq_ignore_ascii_case(name))
+        has_label(self.issue.labels.iter().map(|label| label.name.as_str()), name)
     }
 
     /// The state that the labels tell. A run that died between two labels leaves `working` beside another one; that
     /// is no contradiction of a person's.
     pub(super) fn state(&self) -> Result<State, Failure> {
         let names = || self.issue.labels.iter().map(|label| label.name.as_str());
-        match State::decode(names(), self.labels()) {
-            Err(_) if self.has_label(&self.labels().working) => Ok(State::Working),
+        match State::decode(names(), &self.labels) {
+            Err(_) if has_label(names(), &self.labels.working) => Ok(State::Working),
             Err(error) => {
-                let next = "Remove the labels that are wrong, then comment `/retry`.";
+                let next = "Remove the labels that are wrong.";
                 Err(Failure::new(Reason::Usage, capitalise(&error.to_string()), next))
             }
             Ok(state) => Ok(state),
@@ -206,17 +255,47 @@ impl<'a> Desk<'a> {
         self.statuses().into_iter().find(|(_, status)| status.task == id)
     }
 
+    /// Whether there is anything to do: a task that ended stays ended, whatever happened since.
+    pub(super) async fn admit(&self) -> Result<(), Stop> {
+        let own = self.own_status().map(|(_, status)| status);
+        if own.as_ref().is_some_and(|status| status.phase == Phase::Ended) {
+            return Err(Stop::Ended(Ended::Nothing("this task was finished before")));
+        }
+        if self.issue.pull_request.is_some() {
+            let what = format!("#{} is a pull request, and none of the agent's.", self.issue.number);
+            return Err(Failure::new(Reason::Repository, what, "Ask on an issue.").into());
+        }
+        // An issue that our own pull request closed is one that has to be finished.
+        let published = own.is_some_and(|status| status.proposal.is_some());
+        if self.issue.state == OpenOrClosed::Closed && !published {
+            let what = "The issue is closed.";
+            return Err(Failure::new(Reason::Usage, what, "Open it again.").into());
+        }
+        let starts = matches!(self.task.mode, Mode::QuickFix | Mode::Plan);
+        // A task without a time was given by hand: nobody set a label for it.
+        if starts && self.task.triggered_at.is_some() && !self.has_label(&self.labels.trigger) {
+            return Err(Stop::CalledOff(format!("the label `{}` was removed", self.labels.trigger)));
+        }
+        let stops: Vec<&Comment> = self
+            .comments
+            .iter()
+            .filter(|comment| self.calls_off(comment.id, comment.created_at, comment.body.as_ref(), u64::MAX))
+            .collect();
+        let authors = stops.iter().filter_map(|comment| Some(comment.user.as_ref()?.login.as_str()));
+        self.stopped_by(authors).await
+    }
+
     /// Writes the status comment, which is made only once: if the answer to making it is lost, it is looked for.
-    async fn say(&self, known: Option<u64>, text: &str, status: &Status) -> Result<u64, CallError> {
+    async fn say(&self, known: Option<u64>, text: &str, status: &Status) -> Result<u64, Stop> {
         let status = Status { by: Some(self.holder.clone()), ..status.clone() };
         let id = self.write_status(known, text, &status).await?;
         *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, status));
         Ok(id)
     }
 
-    async fn write_status(&self, known: Option<u64>, text: &str, status: &Status) -> Result<u64, CallError> {
+    async fn write_status(&self, known: Option<u64>, text: &str, status: &Status) -> Result<u64, Stop> {
         let thread = self.thread();
-        let body = with_status(&self.marks, thread, self.gate.body(text).as_str(), status);
+        let body = with_status(&self.gate, &self.marks, thread, &self.gate.body(text), status)?;
         let mut id = known.or_else(|| self.own_status().map(|(id, _)| id));
         for _ in 0..CREATE_TRIES {
             if let Some(id) = id {
@@ -233,60 +312,85 @@ impl<'a> Desk<'a> {
                         .into_iter()
                         .find_map(|(id, status)| (status.task == own).then_some(id));
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         Err(CallError::Unavailable {
             call: "POST a comment".to_owned(),
             why: format!("not confirmed in {CREATE_TRIES} tries"),
-        })
+        }
+        .into())
+    }
+
+    fn turn(&self) -> Turn {
+        Turn::of(self.task.mode)
     }
 
     /// The status comment when the issue is claimed.
-    pub(super) async fn begin(&self) -> Result<u64, CallError> {
-        let text =
-            comment::working(self.task.trigger_user.as_str(), "reading the repository and asking the model");
-        let status = Status::of(self.task, Phase::Working, None);
-        self.say(None, &text, &status).await
+    pub(super) async fn begin(&self) -> Result<u64, Stop> {
+        let text = comment::working(self.task.trigger_user.as_str(), &[], "Reading the repository");
+        self.say(None, &text, &Status::of(self.task, Phase::Working, None)).await
+    }
+
+    /// Shows the steps of the run in its status comment, one edit for each question to the model. What cannot be shown
+    /// does not stop the run.
+    pub(super) async fn show_progress(&self, claim: &Claim, mut steps: UnboundedReceiver<Step>) {
+        let mut done: Vec<String> = Vec::new();
+        while let Some(step) = steps.recv().await {
+            match &step {
+                Step::Read { .. } | Step::ReadingMore { .. } | Step::Correcting { .. } => {
+                    done.push(capitalise(&step.to_string()));
+                }
+                Step::Asking { .. } => {
+                    let now = capitalise(&step.to_string());
+                    let text = comment::working(self.task.trigger_user.as_str(), &done, &now);
+                    let status = Status { since: claim.since, ..Status::of(self.task, Phase::Working, None) };
+                    if let Err(error) = self.say(Some(claim.status), &text, &status).await {
+                        tracing::warn!(?error, "the progress could not be shown");
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Puts this run in the place of an earlier one of the same task.
-    pub(super) async fn resume(&self, status: &Status) -> Result<(), CallError> {
-        let text = comment::working(self.task.trigger_user.as_str(), "going on where an earlier run ended");
+    pub(super) async fn resume(&self, comment: u64, status: &Status) -> Result<(), Stop> {
+        let text = comment::working(
+            self.task.trigger_user.as_str(),
+            &[],
+            "Going on where an earlier run of this task ended",
+        );
         let status = Status { phase: Phase::Working, ..status.clone() };
-        self.say(None, &text, &status).await.map(drop)
+        self.say(Some(comment), &text, &status).await.map(drop)
     }
 
     /// Keeps what the model proposed, before anything of it is published.
-    pub(super) async fn keep(&self, claim: &Claim, proposal: &Proposal) -> Result<(), CallError> {
-        let text = comment::working(self.task.trigger_user.as_str(), "publishing the result");
+    pub(super) async fn keep(&self, claim: &Claim, proposal: &Proposal) -> Result<(), Stop> {
+        let done = ["Read the repository and asked the model".to_owned()];
+        let text = comment::working(self.task.trigger_user.as_str(), &done, "Publishing the result");
         let status =
             Status { since: claim.since, ..Status::of(self.task, Phase::Working, Some(proposal.clone())) };
         self.say(Some(claim.status), &text, &status).await.map(drop)
     }
 
-    pub(super) async fn ended(&self, claim: &Claim, text: &str) -> Result<(), CallError> {
+    pub(super) async fn ended(&self, claim: &Claim, text: &str) -> Result<(), Stop> {
         self.say(Some(claim.status), text, &Status::answered(self.task)).await.map(drop)
     }
 
     pub(super) async fn failed(&self, failure: &Failure) -> Result<(), CallError> {
         self.move_on(Event::Failed).await?;
-        let status = Status::answered(self.task);
-        self.say(None, &comment::failed(failure), &status).await.map(drop)
+        self.last_word(&comment::failed(failure, self.turn()), Status::answered(self.task)).await
     }
 
     pub(super) async fn interrupted(&self, failure: &Failure) -> Result<(), CallError> {
         match self.attempt {
             Attempt::MoreFollow(_) => {
-                let status = Status::of(
-                    self.task,
-                    Phase::Waiting,
-                    self.own_status().and_then(|(_, own)| own.proposal),
-                );
-                self.say(None, &comment::waiting(failure), &status).await.map(drop)
+                let kept = self.own_status_now().await?.and_then(|(_, own)| own.proposal);
+                self.last_word(&comment::waiting(failure), Status::of(self.task, Phase::Waiting, kept)).await
             }
             Attempt::Last(_) | Attempt::ByHand => {
-                let next = "It was tried several times. Comment `/retry` when that has passed.";
+                let next = "It was tried several times. Wait until that has passed.";
                 self.failed(&Failure::new(failure.reason, failure.what.clone(), next)).await
             }
         }
@@ -294,21 +398,41 @@ impl<'a> Desk<'a> {
 
     pub(super) async fn stopped(&self, why: &str) -> Result<(), CallError> {
         self.move_on(Event::Stopped).await?;
-        let status = Status::of(self.task, Phase::Ended, None);
-        self.say(None, &comment::stopped(why), &status).await.map(drop)
+        self.last_word(&comment::stopped(why, self.turn()), Status::of(self.task, Phase::Ended, None)).await
+    }
+
+    /// What a run says when it ends before its end: words of ours and a short marker, which always fit.
+    async fn last_word(&self, text: &str, status: Status) -> Result<(), CallError> {
+        let known = self.own_status_now().await?.map(|(id, _)| id);
+        match self.say(known, text, &status).await {
+            Ok(_) => Ok(()),
+            Err(Stop::Call(error)) => Err(error),
+            Err(other) => Err(CallError::Unexpected {
+                call: "PATCH a comment".to_owned(),
+                why: format!("it cannot be written: {other:?}"),
+            }),
+        }
+    }
+
+    /// The task's status comment, also if this run made it.
+    async fn own_status_now(&self) -> Result<Option<(u64, Status)>, CallError> {
+        let comments = self.github.comments(self.thread(), None).await?;
+        let own = self.task.id.to_string();
+        let mut statuses = find_status(&self.marks, self.identity, self.thread(), &comments).into_iter();
+        Ok(statuses.find(|(_, status)| status.task == own))
     }
 
     /// Puts the label of the state after `event` on the issue, and takes the others off.
     pub(super) async fn move_on(&self, event: Event) -> Result<(), CallError> {
         // A run that got here has the issue at work, whatever its labels say.
         let Ok(state) = State::Working.after(event) else { return Ok(()) };
-        let wanted = state.label(self.labels());
+        let wanted = state.label(&self.labels);
         if let Some(label) = wanted {
             self.github.add_labels(self.thread(), &[label]).await?;
         }
         let others = [State::Working, State::PlanPending, State::Done, State::Failed];
-        for label in others.into_iter().filter_map(|other| other.label(self.labels())) {
-            let may_be_there = self.has_label(label) || label == self.labels().working;
+        for label in others.into_iter().filter_map(|other| other.label(&self.labels)) {
+            let may_be_there = self.has_label(label) || label == self.labels.working;
             if Some(label) != wanted && may_be_there {
                 self.github.remove_label(self.thread(), label).await?;
             }
@@ -318,29 +442,56 @@ impl<'a> Desk<'a> {
 
     /// Looks whether a person has called the task off since it was claimed.
     pub(super) async fn still_wanted(&self, claim: &Claim) -> Result<(), Stop> {
-        let now = self.github.issue(self.thread()).await?;
-        if now.state == OpenOrClosed::Closed {
+        let gone = || Stop::CalledOff("the issue is gone".to_owned());
+        let now = match self.github.standing(self.thread(), self.pull_request).await {
+            Err(CallError::NotFound { .. }) => return Err(gone()),
+            other => other?,
+        };
+        let issue = now.issue.ok_or_else(gone)?;
+        if issue.state != ThreadState::Open && self.issue.state == OpenOrClosed::Open {
             return Err(Stop::CalledOff("the issue was closed".to_owned()));
         }
-        let trigger = &self.labels().trigger;
-        let asks =
-            |issue: &GitHubIssue| issue.labels.iter().any(|label| label.name.eq_ignore_ascii_case(trigger));
-        if asks(&self.issue) && !asks(&now) {
+        let trigger = &self.labels.trigger;
+        let asks = has_label(issue.labels.nodes.iter().map(|label| label.name.as_str()), trigger);
+        if self.has_label(trigger) && !asks {
             return Err(Stop::CalledOff(format!("the label `{trigger}` was removed")));
         }
-        // Our own status comment is one that was not there before.
-        if now.comments <= self.issue.comments + 1 {
-            return Ok(());
-        }
-        for comment in self.github.comments(self.thread(), Some(self.issue.updated_at)).await? {
-            let body = comment.body.as_ref().map(crate::text::Raw::for_machine);
-            // Ids ascend; clocks of two machines need not agree.
-            if comment.id < claim.status || body.and_then(Command::parse) != Some(Command::Stop) {
-                continue;
+        let mut remarks = issue.comments.nodes;
+        if let (Some(pull), Some(number)) = (now.pull_request, self.pull_request) {
+            match pull.state {
+                ThreadState::Open => remarks.extend(pull.comments.nodes),
+                ThreadState::Closed => return Err(Stop::CalledOff(format!("#{number} was closed"))),
+                ThreadState::Merged => return Err(Stop::CalledOff(format!("#{number} was merged"))),
             }
-            let Some(author) = comment.user else { continue };
-            if self.github.permission(&author.login).await?.0 == Permission::Write {
-                return Err(Stop::CalledOff(format!("`{}` asked to stop", author.login)));
+        }
+        let stops = remarks
+            .iter()
+            .filter(|remark| self.calls_off(remark.id, remark.created_at, Some(&remark.body), claim.status));
+        let authors = stops.filter_map(|remark: &Remark| Some(remark.author.as_ref()?.login.as_str()));
+        self.stopped_by(authors).await
+    }
+
+    /// Whether a comment asks to stop this task: written after it was asked for, or, if that time is not known, after
+    /// its status comment. Ids ascend; clocks of two machines need not agree.
+    fn calls_off(&self, id: u64, at: Timestamp, body: Option<&Raw>, status: u64) -> bool {
+        let asked_by = match self.task.mode {
+            Mode::Approve { comment: CommentId::Issue(id), .. }
+            | Mode::Revise { comment: CommentId::Issue(id), .. } => u64::from(id),
+            _ => 0,
+        };
+        let later = match self.task.triggered_at {
+            Some(asked_at) => at >= asked_at && id > asked_by,
+            None => id > status,
+        };
+        later && body.map(Raw::for_machine).and_then(Command::parse) == Some(Command::Stop)
+    }
+
+    /// Stops if one of these users may.
+    async fn stopped_by(&self, authors: impl Iterator<Item = &str>) -> Result<(), Stop> {
+        let mut known = HashSet::new();
+        for login in authors.filter(|login| known.insert(*login)).collect::<Vec<_>>() {
+            if self.github.permission(login).await?.0 == Permission::Write {
+                return Err(Stop::CalledOff(format!("`{login}` asked to stop")));
             }
         }
         Ok(())
@@ -352,18 +503,38 @@ impl<'a> Desk<'a> {
     }
 }
 
+fn has_label<'l>(labels: impl IntoIterator<Item = &'l str>, name: &str) -> bool {
+    labels.into_iter().any(|label| label.eq_ignore_ascii_case(name))
+}
+
 /// The issue of a thread: itself, or the one that our branch of a pull request is named after.
-async fn issue_of(github: &GitHub, thread: u64) -> Result<GitHubIssue, Stop> {
-    let issue = github.issue(thread).await?;
+async fn issue_of(session: &Session, thread: u64) -> Result<GitHubIssue, Stop> {
+    let issue = one_issue(session, thread).await?;
     if issue.pull_request.is_none() {
         return Ok(issue);
     }
-    let pull = github.pull_request(thread).await?;
-    if let Some(number) = issue_behind(&pull) {
-        return Ok(github.issue(number).await?);
+    let pull = session.github.pull_request(thread).await?;
+    let ours = pull.user.as_ref().is_some_and(|user| user.id == session.identity.id);
+    match issue_behind(&pull) {
+        Some(number) if ours => one_issue(session, number).await,
+        _ => Ok(issue),
     }
-    let what = format!("#{thread} is a pull request, and none of the agent's");
-    Err(Failure::new(Reason::Usage, what, "").into())
+}
+
+/// An issue of this repository; one that was transferred is answered with that of another repository.
+async fn one_issue(session: &Session, number: u64) -> Result<GitHubIssue, Stop> {
+    let refuse = |what: String| Stop::from(Failure::new(Reason::Usage, what, ""));
+    let issue = match session.github.issue(number).await {
+        Err(CallError::NotFound { .. } | CallError::Gone { .. }) => {
+            return Err(refuse(format!("issue #{number} is not there: it was deleted or transferred")));
+        }
+        other => other?,
+    };
+    let place = format!("/repos/{}", session.repository.full_name).to_ascii_lowercase();
+    if issue.number != number || !issue.repository_url.to_ascii_lowercase().ends_with(&place) {
+        return Err(refuse(format!("issue #{number} was transferred to {}", issue.html_url)));
+    }
+    Ok(issue)
 }
 
 /// The number of the issue that a pull request of ours is for, by its branch.

@@ -4,15 +4,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
 use shared::repo::{HostError, HostPolicy, Repo};
 use shared::state::LabelNames;
 
 use crate::config::{Config, Setting};
 use crate::github::{Api, Credentials};
-use crate::llm::{Ceiling, MoneyCeiling, Usd};
+use crate::issue::hex;
+use crate::llm::{Ceiling, Llm, MoneyCeiling, Usd};
 use crate::outcome::{Failure, Reason};
 use crate::protect::Protection;
-use crate::repo_config::RepoConfig;
+use crate::repo_config::{PATH, RepoConfig};
 
 /// The variables that [`RunSettings::from_env`] reads. Each `…_FILE` names a file with the value and goes first.
 pub const SETTINGS: &[Setting] = &[
@@ -37,6 +39,17 @@ pub const SETTINGS: &[Setting] = &[
         name: "AGENT_STRANGERS",
         default: "answer",
         meaning: "what someone without write access gets: `answer`, one comment, or `ignore`",
+    },
+    Setting { name: "TRIGGER_LABEL", default: "ai-help", meaning: "the label that asks for work" },
+    Setting {
+        name: "QUICKFIX_LABEL",
+        default: "quickfix",
+        meaning: "the label that asks for it without a plan",
+    },
+    Setting {
+        name: "GENERATED_LABEL",
+        default: "ai-generated",
+        meaning: "the label of the agent's pull requests; all three as the receiver of the webhooks has them",
     },
     Setting {
         name: "AGENT_WORK_DIR",
@@ -154,11 +167,17 @@ impl RunSettings {
                 humantime::parse_duration(&given).map_err(|_| SettingsError::Duration { variable, given })
             }
         };
+        let names = LabelNames::default();
         Ok(Self {
             credentials,
             hosts,
             marker_key,
-            labels: LabelNames::default(),
+            labels: LabelNames {
+                trigger: set("TRIGGER_LABEL").unwrap_or(names.trigger),
+                quick: set("QUICKFIX_LABEL").unwrap_or(names.quick),
+                generated: set("GENERATED_LABEL").unwrap_or(names.generated),
+                ..names
+            },
             strangers,
             work_dir: set("AGENT_WORK_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
             patience: duration("AGENT_PATIENCE", Duration::from_mins(3))?,
@@ -167,26 +186,42 @@ impl RunSettings {
         })
     }
 
+    /// What must be in nothing that is posted, committed or logged.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let (Credentials::App { private_key: own, .. } | Credentials::Token(own)) = &self.credentials;
+        vec![own.clone(), self.marker_key.clone()]
+    }
+
     pub fn api_of(&self, repo: &Repo) -> Api {
         Api::of(repo)
     }
 }
 
-/// The operator's limits, narrowed by the repository's.
-pub struct Narrowed {
+/// What a run works with and within: the operator's word, narrowed by the repository's.
+pub struct Terms<'a> {
+    pub llm: &'a Llm,
     pub protection: Protection,
     pub ceiling: Ceiling,
+    pub repo: RepoConfig,
+    /// Hash of what decides how a plan is carried out; SHA-256 in hexadecimal.
+    pub digest: String,
 }
 
-/// The lower of both ceilings, and the patterns of both.
-pub fn narrow(config: &Config, repo: &RepoConfig) -> Result<Narrowed, Failure> {
+/// The lower of both ceilings, the patterns of both, and the repository's choice among the operator's models.
+pub fn terms(config: &Config, repo: RepoConfig) -> Result<Terms<'_>, Failure> {
+    let refuse = |what: String| Failure::new(Reason::Usage, what, "Correct the file on the default branch.");
     let (mut protected, mut allowed) = config.patterns();
     protected.extend(repo.paths.protected.iter().cloned());
     allowed.extend(repo.paths.allowed.iter().cloned());
-    let protection = Protection::new(&protected, &allowed).map_err(|error| {
-        let what = format!("`{}`: {error}", crate::repo_config::PATH);
-        Failure::new(Reason::Usage, what, "Correct the pattern on the default branch, then comment `/retry`.")
-    })?;
+    let protection =
+        Protection::new(&protected, &allowed).map_err(|error| refuse(format!("`{PATH}`: {error}")))?;
+    let llm = match &repo.model {
+        None => &config.llm,
+        Some(name) => config.model(name).ok_or_else(|| {
+            let known: Vec<String> = config.model_names().iter().map(|name| format!("`{name}`")).collect();
+            refuse(format!("`{PATH}` asks for the model `{name}`. Allowed here: {}.", known.join(", ")))
+        })?,
+    };
     let mut ceiling = config.ceiling;
     if let Some(tokens) = repo.budget.max_tokens {
         ceiling.tokens = ceiling.tokens.min(tokens.get().into());
@@ -197,5 +232,15 @@ pub fn narrow(config: &Config, repo: &RepoConfig) -> Result<Narrowed, Failure> {
             MoneyCeiling::AtMostIfPriced(ours) => MoneyCeiling::AtMostIfPriced(ours.min(cost)),
         };
     }
-    Ok(Narrowed { protection, ceiling })
+    let digest = digest(&[config.digest(), &llm.name(), &format!("{repo:?}")]);
+    Ok(Terms { llm, protection, ceiling, repo, digest })
+}
+
+fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+        hash.update([0]);
+    }
+    hex(&hash.finalize())
 }

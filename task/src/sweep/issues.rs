@@ -13,6 +13,7 @@ use super::finding::Finding;
 use super::queue::Queue;
 use super::site::{Said, Site, has};
 use super::{Hand, MARGIN, Stop, Sweep};
+use crate::comment::Turn;
 use crate::github::model::Issue;
 use crate::github::{CallError, Listed, Permission, TimelineEvent};
 use crate::outcome::{Failure, Reason};
@@ -93,7 +94,7 @@ async fn at_work(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<Option<Fi
                 said.status.task
             );
             let failure = Failure::new(Reason::Unavailable, what, next);
-            site.tell(issue.number, Some(said.comment), &said.status.task, &failure).await?;
+            site.tell(issue.number, Some(said.comment), &said.status.task, &failure, Turn::Start).await?;
         }
     }
     Ok(Some(Finding::Gone { issue: name }))
@@ -137,7 +138,7 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
         ));
     }
     let mode = if has(issue, &site.labels().quick) { Mode::QuickFix } else { Mode::Plan };
-    let repository_id = NonZeroU64::new(site.repository.id);
+    let repository_id = NonZeroU64::new(site.number());
     let event = wish(Some(issue.created_at), Some(at));
     let origin = Origin { repo: &site.repo, repository_id, issue: number, mode, event: &event };
     Ok(Asking::Yes(Box::new(Task {

@@ -8,6 +8,7 @@ use super::finding::Finding;
 use super::queue::{Death, Letter, Queue};
 use super::site::{Site, Sites};
 use super::{Hand, Stop, Sweep};
+use crate::comment::Turn;
 use crate::github::model::Issue;
 use crate::github::{CallError, Permission};
 use crate::issue::hex;
@@ -52,7 +53,7 @@ pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &
 async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Result<Finding, CallError> {
     let thread = u64::from(task.issue);
     let settled = |issue: u64, why| Ok(Finding::Settled { task: task.id, issue: site.name(issue), why });
-    if task.repository_id.is_some_and(|id| u64::from(id) != site.repository.id) {
+    if task.repository_id.is_some_and(|id| u64::from(id) != site.number()) {
         return settled(thread, "the repository was replaced by another one of the same name");
     }
     if site.github().permission(task.trigger_user.as_str()).await?.0 == Permission::Less {
@@ -80,7 +81,7 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
         if !overtaken {
             site.mark_failed(&issue).await?;
         }
-        site.tell(issue.number, mine.map(|said| said.comment), &own, &failure).await?;
+        site.tell(issue.number, mine.map(|said| said.comment), &own, &failure, Turn::of(task.mode)).await?;
     }
     Ok(Finding::Told { task: task.id, issue: site.name(issue.number), why: failure.what })
 }

@@ -7,11 +7,12 @@ use shared::repo::Repo;
 use shared::state::State;
 
 use super::settings::Place;
-use crate::comment;
-use crate::github::model::{Comment, Issue, Repository};
+use crate::comment::{self, Turn};
+use crate::github::model::{Comment, Issue};
 use crate::github::{Api, CallError, Credentials, GitHub, Login, Session, installed};
 use crate::lease::Lease;
 use crate::marker::Marks;
+use crate::outbound::Gate;
 use crate::outcome::Failure;
 use crate::run::desk::{Phase, Status, find_status, with_status};
 use crate::run::settings::RunSettings;
@@ -19,7 +20,6 @@ use crate::run::settings::RunSettings;
 /// See the module's documentation.
 pub(super) struct Site<'a> {
     pub(super) repo: Repo,
-    pub(super) repository: Repository,
     session: Session,
     marks: Marks,
     run: &'a RunSettings,
@@ -91,6 +91,8 @@ fn login<'a>(run: &'a RunSettings, api: &'a Api, repo: &'a Repo, lease: &Lease) 
         credentials: &run.credentials,
         api,
         repo,
+        hosts: &run.hosts,
+        repository: None,
         // What a task says may be out of date.
         installation: None,
         lease: lease.clone(),
@@ -103,9 +105,13 @@ impl<'a> Site<'a> {
     async fn open(run: &'a RunSettings, repo: &Repo, lease: &Lease) -> Result<Self, CallError> {
         let api = Api::of(repo);
         let session = Session::open(&login(run, &api, repo, lease)).await?;
-        let repository = session.github.repository().await?;
-        let marks = Marks::new(run.marker_key.clone(), repository.id);
-        Ok(Self { repo: repo.clone(), repository, session, marks, run })
+        let marks = Marks::new(run.marker_key.clone(), session.repository.id);
+        Ok(Self { repo: repo.clone(), session, marks, run })
+    }
+
+    /// GitHub's number of the repository.
+    pub(super) fn number(&self) -> u64 {
+        self.session.repository.id
     }
 
     pub(super) fn github(&self) -> &GitHub {
@@ -156,6 +162,7 @@ impl<'a> Site<'a> {
         comment: Option<u64>,
         task: &str,
         failure: &Failure,
+        turn: Turn,
     ) -> Result<(), CallError> {
         let status = Status {
             task: task.to_owned(),
@@ -165,7 +172,12 @@ impl<'a> Site<'a> {
             by: None,
             answered: None,
         };
-        let body = with_status(&self.marks, issue, &comment::failed(failure), &status);
+        // Nothing of it was written by a stranger or a model.
+        let gate = Gate::new(&[], &[], Some(issue));
+        let text = gate.body(&comment::failed(failure, turn));
+        let body = with_status(&gate, &self.marks, issue, &text, &status).map_err(|failure| {
+            CallError::Unexpected { call: "write a comment".to_owned(), why: failure.what }
+        })?;
         match comment {
             Some(comment) => self.github().edit_comment(comment, &body).await,
             // If the answer is lost, the next sweep finds the comment.

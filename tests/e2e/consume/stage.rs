@@ -120,7 +120,7 @@ impl<'a> Stage<'a> {
             .env("AGENT_RETRY_PAUSE", "0s")
             .env("AGENT_GITHUB_APP_ID", self.github.app_id().to_string())
             .env("AGENT_GITHUB_APP_KEY_FILE", path("key.pem"))
-            .env("AGENT_MARKER_KEY", "0123456789abcdef0123456789abcdef")
+            .env("AGENT_MARKER_KEY", "the key of the marks in these tests")
             .env("AGENT_ALLOW_LOOPBACK", "1")
             .env("AGENT_GITHUB_TIMEOUT", "5s")
             .env("AGENT_PATIENCE", "5s")
@@ -156,9 +156,10 @@ impl<'a> Stage<'a> {
         (death["reason"].as_str().unwrap().to_owned(), death["queue"].as_str().unwrap().to_owned())
     }
 
-    /// Returns when the model has been asked so often.
+    /// Returns when the model has been asked so often, and the status comment says so.
     pub(crate) async fn asked(&self, times: usize) {
-        until("the model is asked", || self.model.requests().len() >= times).await;
+        let told = || self.comments().iter().any(|comment| comment.contains("- [ ] Asking openai:scripted"));
+        until("the model is asked", || self.model.requests().len() >= times && told()).await;
     }
 
     /// Lets a call wait: the first receiver tells that it is there, the sender lets it go on.

@@ -75,6 +75,8 @@ fn each_deadline_leaves_room_for_the_one_inside_of_it() {
         let deadline = seconds(&sweep.job.unwrap()["activeDeadlineSeconds"]);
         let grace = seconds(&sweep.spec()["terminationGracePeriodSeconds"]);
         assert!(deadline + grace < Duration::from_mins(minutes), "{way:?}");
+        // A sweep ends by itself after 20 minutes.
+        assert!(deadline > Duration::from_mins(20), "{way:?}");
     }
 }
 

@@ -4,9 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
 mod agreement;
+mod configuration;
+mod documentation;
+mod github_app;
 mod keda;
 mod policy;
 mod render;
 mod schema;
+mod scripts;
 mod supply_chain;
 mod workload;

@@ -16,35 +16,36 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 fn every_pod_is_restricted_and_bounded() {
     for way in WAYS {
         let objects = way.render();
-        for pod in Workload::all(&objects) {
-            let (name, spec) = (pod.name, pod.spec());
-            let context = &spec["securityContext"];
-            assert_eq!(context["runAsNonRoot"], true, "{name}");
-            assert!(context["runAsUser"].as_u64().unwrap() > 0, "{name}");
-            assert!(context["runAsGroup"].as_u64().unwrap() > 0, "{name}");
-            assert_eq!(context["seccompProfile"], json!({"type": "RuntimeDefault"}), "{name}");
-            assert_eq!(spec["automountServiceAccountToken"], false, "{name}");
-            assert_eq!(spec["enableServiceLinks"], false, "{name}");
-            assert_eq!(text(spec, "serviceAccountName"), name);
-            assert!(spec["terminationGracePeriodSeconds"].as_u64().unwrap() > 0, "{name}");
-            for shared in ["hostNetwork", "hostPID", "hostIPC", "hostUsers", "shareProcessNamespace"] {
-                assert_eq!(spec[shared], Value::Null, "{name}: {shared}");
-            }
-            for volume in pod.volumes() {
-                let kinds: Vec<&String> =
-                    volume.as_object().unwrap().keys().filter(|key| *key != "name").collect();
-                let known = ["configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"];
-                assert!(kinds.iter().all(|kind| known.contains(&kind.as_str())), "{name}: {kinds:?}");
-                if volume["emptyDir"].is_object() {
-                    text(&volume["emptyDir"], "sizeLimit");
-                }
-            }
-            assert_eq!(pod.labels()["app.kubernetes.io/part-of"], "ai-agent");
-            assert!(pod.labels().contains_key("app.kubernetes.io/component"), "{name}");
-            for container in pod.containers() {
-                check_container(name, container);
-            }
+        Workload::all(&objects).into_iter().for_each(check_pod);
+    }
+}
+
+pub(crate) fn check_pod(pod: Workload<'_>) {
+    let (name, spec) = (pod.name, pod.spec());
+    let context = &spec["securityContext"];
+    assert_eq!(context["runAsNonRoot"], true, "{name}");
+    assert!(context["runAsUser"].as_u64().unwrap() > 0, "{name}");
+    assert!(context["runAsGroup"].as_u64().unwrap() > 0, "{name}");
+    assert_eq!(context["seccompProfile"], json!({"type": "RuntimeDefault"}), "{name}");
+    assert_eq!(spec["automountServiceAccountToken"], false, "{name}");
+    assert_eq!(spec["enableServiceLinks"], false, "{name}");
+    assert_eq!(text(spec, "serviceAccountName"), name);
+    assert!(spec["terminationGracePeriodSeconds"].as_u64().unwrap() > 0, "{name}");
+    for shared in ["hostNetwork", "hostPID", "hostIPC", "hostUsers", "shareProcessNamespace"] {
+        assert_eq!(spec[shared], Value::Null, "{name}: {shared}");
+    }
+    for volume in pod.volumes() {
+        let kinds: Vec<&String> = volume.as_object().unwrap().keys().filter(|key| *key != "name").collect();
+        let known = ["configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"];
+        assert!(kinds.iter().all(|kind| known.contains(&kind.as_str())), "{name}: {kinds:?}");
+        if volume["emptyDir"].is_object() {
+            text(&volume["emptyDir"], "sizeLimit");
         }
+    }
+    assert_eq!(pod.labels()["app.kubernetes.io/part-of"], "ai-agent");
+    assert!(pod.labels().contains_key("app.kubernetes.io/component"), "{name}");
+    for container in pod.containers() {
+        check_container(name, container);
     }
 }
 
@@ -195,7 +196,7 @@ fn every_file_that_a_variable_names_is_mounted() {
 }
 
 /// Secrets that objects name, and the keys that they use; the operator's own use is by convention.
-fn used_secrets(objects: &[Value]) -> BTreeMap<String, BTreeSet<String>> {
+pub(crate) fn used_secrets(objects: &[Value]) -> BTreeMap<String, BTreeSet<String>> {
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut add = |name: &str, keys: &[&str]| {
         used.entry(name.to_owned()).or_default().extend(keys.iter().map(|key| (*key).to_owned()));

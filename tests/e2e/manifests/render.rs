@@ -35,15 +35,13 @@ impl Way {
             }
             Self::Overlay(overlay, components) => {
                 let folder = tempfile::tempdir().unwrap();
-                let folder_path = folder.path().canonicalize().unwrap();
-                // kustomize takes no absolute path.
-                let up = "../".repeat(folder_path.components().count() - 1);
-                let at = |of: &str| format!("{up}{}", path(of).display().to_string().trim_start_matches('/'));
-                let resource = at(&format!("k8s/overlays/{overlay}"));
-                let components: Vec<String> =
-                    components.iter().map(|name| at(&format!("k8s/components/{name}"))).collect();
+                let resource = relative(folder.path(), &format!("k8s/overlays/{overlay}"));
+                let components: Vec<String> = components
+                    .iter()
+                    .map(|name| relative(folder.path(), &format!("k8s/components/{name}")))
+                    .collect();
                 let kustomization = json!({ "resources": [resource], "components": components });
-                std::fs::write(folder_path.join("kustomization.yaml"), kustomization.to_string()).unwrap();
+                std::fs::write(folder.path().join("kustomization.yaml"), kustomization.to_string()).unwrap();
                 run(kubectl().arg("kustomize").arg(folder.path()))
             }
             Self::Chart("dev") => run(template().arg("--values").arg(path("k8s/chart/values-dev.yaml"))),
@@ -56,13 +54,13 @@ impl Way {
     }
 }
 
-fn template() -> Command {
+pub(crate) fn template() -> Command {
     let mut helm = tool("HELM", "helm");
     helm.args(["template", "ai-agent"]).arg(path("k8s/chart")).args(["--namespace", "ai-agent"]);
     helm
 }
 
-fn kubectl() -> Command {
+pub(crate) fn kubectl() -> Command {
     tool("KUBECTL", "kubectl")
 }
 
@@ -78,7 +76,8 @@ fn tool(variable: &str, name: &str) -> Command {
     Command::new(program)
 }
 
-fn run(command: &mut Command) -> String {
+/// What the program prints.
+pub(crate) fn run(command: &mut Command) -> String {
     let output = command
         .env_remove("KUBECONFIG")
         .output()
@@ -91,6 +90,12 @@ fn run(command: &mut Command) -> String {
 pub(crate) fn documents(text: &str) -> Vec<Value> {
     let all: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
     all.into_iter().filter(|document| !document.is_null()).collect()
+}
+
+/// A path of the repository as seen from a folder: kustomize takes no absolute one.
+pub(crate) fn relative(from: &Path, of: &str) -> String {
+    let up = "../".repeat(from.canonicalize().unwrap().components().count() - 1);
+    format!("{up}{}", path(of).canonicalize().unwrap().display().to_string().trim_start_matches('/'))
 }
 
 /// A path of the repository.

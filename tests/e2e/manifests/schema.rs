@@ -13,10 +13,10 @@ static SCHEMAS: LazyLock<Value> =
 
 /// Validators by kind, made when the first object of the kind comes.
 #[derive(Default)]
-struct Schemas(BTreeMap<String, Validator>);
+pub(crate) struct Schemas(BTreeMap<String, Validator>);
 
 impl Schemas {
-    fn faults(&mut self, object: &Value) -> Vec<String> {
+    pub(crate) fn faults(&mut self, object: &Value) -> Vec<String> {
         let text = |field: &str| object[field].as_str().unwrap_or_else(|| panic!("no {field}: {object}"));
         let kind = format!("{}/{}", text("apiVersion"), text("kind"));
         let place = format!("{kind} {}", object["metadata"]["name"]);

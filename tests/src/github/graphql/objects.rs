@@ -9,7 +9,7 @@ use super::SEPARATOR;
 use super::mutations::mutate;
 use crate::github::auth::Actor;
 use crate::github::present::node_id;
-use crate::github::state::{Account, Issue, Pull, Repo, Stage as PullStage, State};
+use crate::github::state::{Account, Issue, Place, Pull, Repo, Stage as PullStage, State};
 use crate::github::store::Oid;
 
 /// What resolving works on.
@@ -139,6 +139,8 @@ impl<'r, 's> Node<'r, 's> {
             "name" => json!(repo.name),
             "nameWithOwner" => json!(repo.full_name()),
             "isPrivate" => json!(repo.visibility == crate::github::Visibility::Private),
+            "hasIssuesEnabled" => json!(repo.issues_feature == crate::github::Feature::On),
+            "object" => show_blob(repo, text(arguments, "expression")),
             "isArchived" => json!(repo.availability == crate::github::Availability::Archived),
             "defaultBranchRef" => show_reference(repo, &format!("refs/heads/{}", repo.default_branch)),
             "ref" => {
@@ -152,7 +154,8 @@ impl<'r, 's> Node<'r, 's> {
                 None => return Some(Err(unknown("a PullRequest"))),
             },
             "issue" => match repo.issues.get(&number).filter(|issue| issue.pull.is_none()) {
-                Some(issue) => show_issue(repo, issue),
+                Some(issue) if issue.place != Place::Here => return Some(Err(unknown("an Issue"))),
+                Some(issue) => show_issue(stage.state, repo, issue),
                 None => return Some(Err(unknown("an Issue"))),
             },
             _ => return None,
@@ -215,14 +218,6 @@ pub(super) fn show_pull(state: &State, at: usize, number: u64) -> Value {
         (None, Some(_)) => "CLOSED",
         (None, None) => "OPEN",
     };
-    let author = state.user(&issue.author).map(|user| {
-        let kind = match user.account {
-            Account::Bot => "Bot",
-            Account::Organization => "Organization",
-            Account::User => "User",
-        };
-        json!({ "__typename": kind, "login": user.login, "id": node_id("U", user.id) })
-    });
     json!({
         "__typename": "PullRequest",
         "id": node_id("PR", pull.id),
@@ -239,12 +234,13 @@ pub(super) fn show_pull(state: &State, at: usize, number: u64) -> Value {
         "baseRefName": pull.base,
         "baseRefOid": pull.base_oid.as_str(),
         "url": format!("{}/pull/{number}", state.web(repo)),
-        "author": author,
+        "author": show_actor(state, &issue.author),
         "labels": show_labels(issue),
+        "comments": show_comments(state, issue),
     })
 }
 
-fn show_issue(repo: &Repo, issue: &Issue) -> Value {
+fn show_issue(state: &State, repo: &Repo, issue: &Issue) -> Value {
     json!({
         "__typename": "Issue",
         "id": node_id("I", issue.id),
@@ -257,7 +253,73 @@ fn show_issue(repo: &Repo, issue: &Issue) -> Value {
         "locked": issue.lock == crate::github::Lock::Locked,
         "lastEditedAt": issue.edited_at,
         "labels": show_labels(issue),
+        "comments": show_comments(state, issue),
         "repository": { "__typename": "Repository", "id": node_id("R", repo.id), "nameWithOwner": repo.full_name() },
+    })
+}
+
+/// GitHub gives a bot's login without the `[bot]` that REST has.
+fn show_actor(state: &State, login: &str) -> Value {
+    state.user(login).map_or(Value::Null, |user| {
+        let kind = match user.account {
+            Account::Bot => "Bot",
+            Account::Organization => "Organization",
+            Account::User => "User",
+        };
+        let login = user.login.trim_end_matches("[bot]");
+        json!({ "__typename": kind, "login": login, "id": node_id("U", user.id) })
+    })
+}
+
+/// The last fifty comments in one page: whoever asks for more is told so by `hasPreviousPage`.
+fn show_comments(state: &State, issue: &Issue) -> Value {
+    const PAGE: usize = 50;
+    let nodes: Vec<Value> = issue.comments[issue.comments.len().saturating_sub(PAGE)..]
+        .iter()
+        .map(|comment| {
+            json!({
+                "__typename": "IssueComment",
+                "id": node_id("IC", comment.id),
+                "databaseId": comment.id,
+                "body": comment.body,
+                "createdAt": comment.created_at,
+                "updatedAt": comment.updated_at,
+                "lastEditedAt": (comment.created_at != comment.updated_at).then_some(comment.updated_at),
+                "author": show_actor(state, &comment.author),
+            })
+        })
+        .collect();
+    json!({
+        "__typename": "IssueCommentConnection",
+        "totalCount": issue.comments.len(),
+        "nodes": nodes,
+        "pageInfo": {
+            "__typename": "PageInfo",
+            "hasPreviousPage": issue.comments.len() > PAGE, "hasNextPage": false, "startCursor": null, "endCursor": null,
+        },
+    })
+}
+
+/// The file at `REVISION:PATH`. Null where there is none.
+fn show_blob(repo: &Repo, expression: &str) -> Value {
+    let Some((revision, path)) = expression.split_once(':') else { return Value::Null };
+    let revision = if revision == "HEAD" { &repo.default_branch } else { revision };
+    let entry = repo
+        .store
+        .commit_named(revision)
+        .and_then(|commit| repo.store.entry_at(commit.as_str(), path))
+        .filter(|entry| entry.kind == "blob");
+    let Some(entry) = entry else { return Value::Null };
+    let bytes = repo.store.blob(&entry.oid).unwrap_or_default();
+    let text = String::from_utf8(bytes.clone()).ok();
+    json!({
+        "__typename": "Blob",
+        "id": format!("B_{}", entry.oid),
+        "oid": entry.oid.as_str(),
+        "byteSize": bytes.len(),
+        "isBinary": text.is_none(),
+        "isTruncated": false,
+        "text": text,
     })
 }
 

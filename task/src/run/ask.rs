@@ -1,0 +1,133 @@
+//! *Asking* the model for what the task wants, and putting its answer into words of ours.
+
+use shared::task::Mode;
+
+use super::claim::{Basis, Claim};
+use super::desk::{Desk, PlanComment, Proposal};
+use super::settings::Terms;
+use super::{Material, Stop};
+use crate::check::CheckedPatch;
+use crate::config::Config;
+use crate::cycle::{Account, Cycle, Planned, Solution};
+use crate::outbound::Gate;
+use crate::outcome::{Failure, Reason};
+use crate::patch::Change;
+use crate::path::RepoPath;
+use crate::plan::{Binding, Plan};
+use crate::pull_request::{self, Facts, ReadFact};
+
+/// Characters of a summary, so that the whole description can be kept in a comment, every line end escaped.
+const MAX_SUMMARY: usize = 8_000;
+
+/// What came of asking the model.
+pub(super) enum Made {
+    Change { patch: Box<CheckedPatch>, proposal: Proposal },
+    Plan(Proposal),
+}
+
+/// Asks the model for what the task wants.
+pub(super) async fn ask(
+    cycle: Cycle<'_>,
+    desk: &Desk<'_>,
+    config: &Config,
+    terms: &Terms<'_>,
+    material: &Material,
+    claim: &Claim,
+) -> Result<Made, Stop> {
+    let read = cycle.workspace.base().commit.to_string();
+    let (planned, base) = match (&claim.basis, desk.task.mode) {
+        (Basis::Approved(approved), _) => {
+            return change(desk, terms, cycle.solve(Some(approved.text())).await?);
+        }
+        (Basis::Revision { plan, feedback, base }, _) => {
+            (cycle.plan(Some((plan.text(), feedback))).await?, base.clone())
+        }
+        (Basis::Nothing, Mode::Plan) => (cycle.plan(None).await?, read),
+        (Basis::Nothing, _) => return change(desk, terms, cycle.solve(None).await?),
+    };
+    plan(desk, config, terms, material, &base, planned)
+}
+
+fn change(desk: &Desk<'_>, terms: &Terms<'_>, solution: Solution) -> Result<Made, Stop> {
+    let Solution { patch, reply, account } = solution;
+    scan(&desk.gate, &patch)?;
+    let changed: Vec<&RepoPath> = patch.changes().iter().map(Change::path).collect();
+    let title = desk.gate.title(reply.title.as_deref().unwrap_or("Resolve the issue"));
+    let summary = reply.summary.as_deref().unwrap_or(title.as_str());
+    let summary = desk.gate.body_within(summary, MAX_SUMMARY);
+    let mut facts = facts(desk, terms, &account, &changed, title.as_str(), summary.as_str());
+    facts.notes = patch.notes();
+    let body = desk.gate.composed(&pull_request::body(&facts));
+    let bill = pull_request::bill(&facts);
+    let proposal = Proposal { title: title.to_string(), body: body.to_string(), bill, plan: None };
+    Ok(Made::Change { patch: Box::new(patch), proposal })
+}
+
+/// Refuses a change that would publish a secret.
+pub(crate) fn scan(gate: &Gate, patch: &CheckedPatch) -> Result<(), Failure> {
+    for change in patch.changes() {
+        let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        gate.scan_added_lines(change.path(), &text(change.before()), &text(change.after())).map_err(
+            |leak| {
+                let next = "Take the secret out of the issue or the repository, and revoke it.";
+                Failure::new(Reason::Secret, format!("The change would publish a secret: {leak}."), next)
+            },
+        )?;
+    }
+    Ok(())
+}
+
+fn plan(
+    desk: &Desk<'_>,
+    config: &Config,
+    terms: &Terms<'_>,
+    material: &Material,
+    base: &str,
+    planned: Planned,
+) -> Result<Made, Stop> {
+    let Planned { plan, account } = planned;
+    let read = account.context.read.iter().map(|(path, _)| path);
+    let title = desk.gate.title(&format!("Plan: {}", material.issue.title.as_str()));
+    let facts = facts(desk, terms, &account, &[], title.as_str(), plan.summary());
+    // What is bound is what is shown: the text as it passed the gate.
+    let plan = Plan::parse(desk.gate.body(plan.text()).as_str()).map_err(|error| {
+        let what = format!("Nothing of the plan is left that may be shown: {error}");
+        Failure::new(Reason::NoPlan, what, "Choose a stronger model.")
+    })?;
+    let cost = config.cost_at_most(terms.llm, &terms.ceiling);
+    let binding = Binding::new(&plan, &material.digest, base, &terms.digest, read);
+    let bill = pull_request::bill(&facts);
+    let body = format!(
+        "A plan for #{}, in the first comment below. Nothing is changed yet.\n\n{bill}",
+        desk.issue.number
+    );
+    let plan = Some(PlanComment { text: plan.text().to_owned(), cost, binding });
+    Ok(Made::Plan(Proposal { title: title.to_string(), body, bill, plan }))
+}
+
+fn facts(
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    account: &Account,
+    changed: &[&RepoPath],
+    title: &str,
+    summary: &str,
+) -> Facts {
+    let read = account.context.read.iter().map(|(path, file)| ReadFact {
+        path: path.clone(),
+        why: file.why.clone(),
+        changed: changed.contains(&path),
+    });
+    Facts {
+        issue: Some(desk.issue.number),
+        title: title.to_owned(),
+        summary: summary.to_owned(),
+        read: read.collect(),
+        notes: Vec::new(),
+        model: terms.llm.name(),
+        calls: account.spent.calls,
+        input_tokens: account.usage.prompt_tokens(),
+        output_tokens: account.usage.output_tokens,
+        cost: terms.llm.bill(account.spent.money),
+    }
+}

@@ -1,0 +1,212 @@
+//! The *commit* of a run, made with compare-and-swap: the branch moves only from where the run found it.
+
+use gix::ObjectId;
+use shared::task::Mode;
+
+use super::ask::Made;
+use super::claim::{Claim, trailer};
+use super::desk::{Desk, Proposal};
+use super::{LAG, Stop};
+use crate::check::CheckedPatch;
+use crate::github::{CallError, CommitRequest, Session};
+use crate::outbound::Outbound;
+use crate::outcome::{Failure, Reason};
+use crate::patch::{Change, ChangeKind};
+use crate::push::{self, PushCaps, PushError, Update};
+use crate::read_set::FileMode;
+use crate::remote::Remote;
+use crate::workspace::{CommitText, Identity, TASK_TRAILER, Workspace};
+
+/// Tries of a write whose outcome was lost, each after a look.
+const TRIES: u32 = 3;
+/// Bytes of changed files that go into one commit over GraphQL; larger ones are pushed.
+const MAX_API_BYTES: usize = 1024 * 1024;
+
+/// Makes the commit. The proposal is kept first, so that a run that dies after this needs no model.
+pub(super) async fn commit(
+    desk: &Desk<'_>,
+    session: &Session,
+    workspace: &Workspace,
+    claim: &Claim,
+    made: Made,
+) -> Result<Proposal, Stop> {
+    let (patch, proposal) = match made {
+        Made::Change { patch, proposal } => (Some(patch), proposal),
+        Made::Plan(proposal) => (None, proposal),
+    };
+    desk.keep(claim, &proposal).await?;
+    if matches!(desk.task.mode, Mode::Revise { .. }) {
+        return Ok(proposal);
+    }
+    match patch {
+        Some(patch) if !fits_api(&patch) => {
+            push(desk, session, workspace, claim, &patch, &proposal).await?;
+        }
+        patch => over_api(desk, claim, patch.as_deref(), &proposal).await?,
+    }
+    Ok(proposal)
+}
+
+fn trailers(desk: &Desk<'_>) -> Vec<(&'static str, String)> {
+    let user = &desk.task.trigger_user;
+    // The form that GitHub links to the account, also when its name changes
+    // (<https://docs.github.com/account-and-profile/reference/email-addresses-reference>).
+    let number = desk.asker.id.map(|id| format!("{id}+")).unwrap_or_default();
+    let host = desk.settings.hosts.host();
+    vec![
+        (TASK_TRAILER, desk.task.id.to_string()),
+        ("Co-authored-by", format!("{user} <{number}{user}@users.noreply.{host}>")),
+    ]
+}
+
+/// GitHub's commits have files of mode 100644; an executable that stays where it is keeps its own.
+fn fits_api(patch: &CheckedPatch) -> bool {
+    let bytes: usize = patch.changes().iter().filter_map(Change::after).map(<[u8]>::len).sum();
+    bytes <= MAX_API_BYTES
+        && patch.changes().iter().all(|change| {
+            change.mode() == FileMode::Regular
+                || matches!(change.kind(), ChangeKind::Modify | ChangeKind::Delete)
+        })
+}
+
+/// Title, issue and trailers; nothing in the title can imitate a trailer.
+fn message(desk: &Desk<'_>, proposal: &Proposal) -> Outbound {
+    let text = format!("{}\n\nProposed for #{}.", proposal.title, desk.issue.number);
+    let trailers = trailers(desk);
+    let trailers: Vec<(&str, &str)> = trailers.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    desk.gate.commit_message(&text, &trailers)
+}
+
+async fn over_api(
+    desk: &Desk<'_>,
+    claim: &Claim,
+    patch: Option<&CheckedPatch>,
+    proposal: &Proposal,
+) -> Result<(), Stop> {
+    let message = message(desk, proposal);
+    let mut request = CommitRequest {
+        branch: &desk.branch,
+        expected_head: &claim.head,
+        message: &message,
+        additions: Vec::new(),
+        deletions: Vec::new(),
+    };
+    for change in patch.into_iter().flat_map(CheckedPatch::changes) {
+        match change.after() {
+            Some(content) => request.additions.push((change.path().as_str(), content)),
+            None => request.deletions.push(change.path().as_str()),
+        }
+        if let ChangeKind::Rename { from } = change.kind() {
+            request.deletions.push(from.as_str());
+        }
+    }
+    for _ in 0..TRIES {
+        match desk.github.create_commit(&request).await {
+            Ok(_) => return Ok(()),
+            Err(
+                error @ (CallError::Unknown { .. }
+                | CallError::Conflict { .. }
+                | CallError::Invalid { .. }
+                | CallError::NotFound { .. }),
+            ) => match (where_is(desk, claim).await?, error) {
+                (Place::Ours, _) => return Ok(()),
+                (Place::Unmoved, CallError::Unknown { .. }) => {}
+                (Place::Unmoved, CallError::Invalid { message, .. }) => {
+                    let what =
+                        format!("GitHub does not let the agent commit to `{}`: {message}", desk.branch);
+                    let next = "Let it write below `ai-agent/` in the rules for branches, then ask again.";
+                    return Err(Failure::new(Reason::Branch, what, next).into());
+                }
+                (Place::Unmoved, error) => return Err(error.into()),
+                (Place::Others, _) => return Err(moved(desk).into()),
+                (Place::Gone, _) => return Err(gone(desk).into()),
+            },
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(CallError::Unavailable { call: "commit".to_owned(), why: format!("not confirmed in {TRIES} tries") }
+        .into())
+}
+
+async fn push(
+    desk: &Desk<'_>,
+    session: &Session,
+    workspace: &Workspace,
+    claim: &Claim,
+    patch: &CheckedPatch,
+    proposal: &Proposal,
+) -> Result<(), Stop> {
+    let broken = |what: String| Stop::from(Failure::new(Reason::Unavailable, what, ""));
+    let identity = Identity {
+        name: desk.identity.login.clone(),
+        email: format!("{}+{}@users.noreply.github.com", desk.identity.id, desk.identity.login),
+        // The same commit whenever it is made for this task.
+        seconds: desk.task.triggered_at.unwrap_or(claim.since).as_second(),
+    };
+    let title = desk.gate.title(&proposal.title);
+    let text = CommitText {
+        subject: title.as_str(),
+        body: &format!("Proposed for #{}.", desk.issue.number),
+        trailers: &trailers(desk),
+    };
+    let new = workspace.write_commit(patch, &text, &identity).map_err(|error| broken(error.to_string()))?;
+    let old = ObjectId::from_hex(claim.head.as_bytes()).ok();
+    let remote = Remote::new(&session.repo().url(), Some(session.token.clone()))
+        .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
+    for _ in 0..TRIES {
+        desk.github.hold().await?;
+        let (repo, remote, branch) = (workspace.shared().clone(), remote.clone(), desk.branch.clone());
+        let pushed = tokio::task::spawn_blocking(move || {
+            let update = Update { branch: &branch, old, new };
+            let never = std::sync::atomic::AtomicBool::new(false);
+            push::push(&repo.to_thread_local(), &remote, &update, &PushCaps::default(), &never)
+        });
+        match pushed.await.map_err(|error| broken(error.to_string()))? {
+            Ok(_) => return Ok(()),
+            Err(PushError::Unknown { .. } | PushError::Stale { .. }) => match where_is(desk, claim).await? {
+                Place::Ours => return Ok(()),
+                Place::Unmoved => {}
+                Place::Others => return Err(moved(desk).into()),
+                Place::Gone => return Err(gone(desk).into()),
+            },
+            Err(error) if error.is_transient() => return Err(broken(error.to_string())),
+            Err(error) => {
+                let next = "Let the agent push to its branches, then comment `/retry`.";
+                return Err(Failure::new(Reason::Branch, error.to_string(), next).into());
+            }
+        }
+    }
+    Err(broken(format!("the push was not confirmed in {TRIES} tries")))
+}
+
+/// Where the branch is after a write whose outcome is not known.
+enum Place {
+    Ours,
+    Unmoved,
+    Others,
+    Gone,
+}
+
+async fn where_is(desk: &Desk<'_>, claim: &Claim) -> Result<Place, CallError> {
+    tokio::time::sleep(LAG).await;
+    match desk.github.branch(&desk.branch).await? {
+        Some(head) if head == claim.head => Ok(Place::Unmoved),
+        Some(head) => {
+            let commit = desk.github.commit(&head).await?;
+            let ours = trailer(&commit.message) == Some(desk.task.id.to_string().as_str());
+            Ok(if ours { Place::Ours } else { Place::Others })
+        }
+        None => Ok(Place::Gone),
+    }
+}
+
+fn moved(desk: &Desk<'_>) -> Failure {
+    let what = format!("The branch `{}` was changed while the agent worked.", desk.branch);
+    Failure::new(Reason::Branch, what, "Look at the branch; delete or rename it, then comment `/retry`.")
+}
+
+/// A branch that somebody deleted.
+pub(super) fn gone(desk: &Desk<'_>) -> Failure {
+    let what = format!("The branch `{}` was deleted while the agent worked.", desk.branch);
+    Failure::new(Reason::Branch, what, "Comment `/retry` on the issue to start again.")
+}

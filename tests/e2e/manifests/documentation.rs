@@ -1,0 +1,98 @@
+//! What the documentation tells people to apply is rendered as the rest is, and its links lead somewhere.
+
+use crate::render::{Way, documents, kubectl, path, read, relative, run, template};
+use crate::schema::Schemas;
+
+const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+fn check(objects: &[serde_json::Value]) {
+    let mut schemas = Schemas::default();
+    for object in objects {
+        assert_eq!(schemas.faults(object), Vec::<String>::new());
+    }
+}
+
+/// The code block of DEPLOYMENT.md that has the line.
+fn block(line: &str) -> String {
+    let document = read("docs/DEPLOYMENT.md");
+    let blocks = document.split("```").skip(1).step_by(2);
+    let found: Vec<&str> = blocks.filter(|block| block.contains(line)).collect();
+    assert_eq!(found.len(), 1, "blocks with {line}");
+    found[0].split_once('\n').unwrap().1.replace("sha256:…", DIGEST)
+}
+
+#[test]
+fn the_overlay_of_the_documentation_changes_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let prod = relative(folder.path(), "k8s/overlays/prod");
+    let overlay = block("# kustomization.yaml");
+    let local = overlay.replace("https://github.com/OWNER/ai-agent//k8s/overlays/prod?ref=COMMIT", &prod);
+    assert_ne!(overlay, local);
+    std::fs::write(folder.path().join("kustomization.yaml"), local).unwrap();
+    let objects = documents(&run(kubectl().arg("kustomize").arg(folder.path())));
+    check(&objects);
+    assert_eq!(objects.len(), Way::Overlay("prod", &[]).render().len());
+    let named = |kind: &str, name: &str| {
+        objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name).unwrap()
+    };
+    assert_eq!(named("ConfigMap", "task-settings")["data"]["AGENT_MODEL"], "anthropic");
+    assert_eq!(named("Ingress", "ingest")["spec"]["rules"][0]["host"], "agent.your.domain");
+    let job = &named("ScaledJob", "task")["spec"]["jobTargetRef"];
+    assert_eq!(
+        job["template"]["spec"]["containers"][0]["image"],
+        format!("ghcr.io/OWNER/ai-agent/task@{DIGEST}")
+    );
+}
+
+#[test]
+fn the_chart_takes_the_values_of_the_documentation() {
+    let command = block("helm upgrade --install ai-agent k8s/chart").replace("\\\n", " ");
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let values = words.windows(2).filter(|pair| pair[0].starts_with("--set"));
+    let objects = documents(&run(template().args(values.flatten())));
+    check(&objects);
+    let settings = objects.iter().find(|object| object["metadata"]["name"] == "task-settings").unwrap();
+    assert_eq!(settings["data"]["AGENT_GITHUB_APP_ID"], "123456");
+    // No Ingress, and nothing of it.
+    let without = documents(&run(template()
+        .args(["--set", "ingest.ingress=null"])
+        .args(["--set", &format!("images.ingest.digest={DIGEST},images.task.digest={DIGEST}")])));
+    assert!(without.iter().all(|object| object["kind"] != "Ingress"));
+}
+
+/// GitHub's anchor of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().to_lowercase();
+    kept.chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut followed = 0;
+    for document in
+        ["README.md", "ARCHITECTURE.md", "docs/DEPLOYMENT.md", "docs/OPERATIONS.md", "docs/SECURITY.md"]
+    {
+        let text = read(document);
+        let folder = path(document).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1).map(|rest| rest.split_once(')').unwrap().0) {
+            if link.contains("://") {
+                continue;
+            }
+            let (file, fragment) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { path(document) } else { folder.join(file) };
+            assert!(target.exists(), "{document}: {link}");
+            if !fragment.is_empty() {
+                let target = std::fs::read_to_string(target).unwrap();
+                let headings = target.lines().filter(|line| line.starts_with('#'));
+                let anchors: Vec<String> =
+                    headings.map(|line| anchor(line.trim_start_matches('#'))).collect();
+                assert!(anchors.iter().any(|known| known == fragment), "{document}: {link}");
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 10, "{followed}");
+}

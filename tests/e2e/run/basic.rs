@@ -1,0 +1,79 @@
+//! What whoever asked sees in the end, in the ordinary cases.
+
+use tests::github::GitHub;
+
+use crate::harness::{hello, mutations, run, seen, typo, wish};
+
+pub(crate) const QUICKFIX_DONE: &str = "\
+repository octo/hello (default branch main)
+  branch ai-agent/issue-1
+    commit by ai-agent[bot]: Correct the misspelling `recieves` to `receives`
+    M 100644 878def5 README.md
+  branch main
+    100644 749c769 README.md
+    100644 5c89b7c config.toml
+  issue #1 open by dev1: Typo in README.md
+    labels: ai-done, ai-help, quickfix
+      | The word `recieves` in README.md should be `receives`.
+    comment by ai-agent[bot] (edited)
+      | **Done**: #2 is ready for review.
+      |
+      | builtin, no model was asked, no cost
+      |
+      | Not what you meant? Close the pull request, say more on this issue, and comment `/retry`.
+      |
+  pull #2 open by ai-agent[bot]: Correct the misspelling `recieves` to `receives`
+    ai-agent/issue-1 -> main
+    reviewers: dev1
+    labels: ai-generated, quickfix
+      | Correct the misspelling `recieves` to `receives`:
+      |
+      | - `README.md`, line 3
+      |
+      | Fixes #1
+      |
+      | <details><summary>2 files read, 1 of them changed</summary>
+      |
+      | - `README.md` (changed): the issue names it
+      | - `config.toml`: one of the larger files
+      |
+      | </details>
+      |
+      | builtin, no model was asked, no cost. The change was parsed and checked for syntax, not run.
+      |
+";
+
+#[test]
+fn a_label_becomes_a_pull_request_in_twenty_calls() {
+    let github = GitHub::start(typo(hello(), &["ai-help", "quickfix"]));
+    let mut task = wish(&github, "quickfix", "dev1");
+    task["installation_id"] = github.installation_id().into();
+    let ended = run(&github, &task, &[]);
+    assert_eq!(ended.status, Some(0), "{}\n{}", ended.stderr, github.journal().summary());
+    assert_eq!(seen(&github), QUICKFIX_DONE);
+    let calls = github.journal().calls.iter().filter(|call| !call.operation.starts_with("git:")).count();
+    assert!(calls <= 20, "{calls} calls\n{}", github.journal().summary());
+
+    // The same message once more changes nothing.
+    let before = mutations(&github).len();
+    let again = run(&github, &task, &[]);
+    assert_eq!(again.status, Some(0), "{}", again.stderr);
+    assert_eq!(seen(&github), QUICKFIX_DONE);
+    let tokens = ["apps/create-installation-access-token", "apps/revoke-installation-access-token"];
+    assert_eq!(mutations(&github)[before..], tokens);
+    github.finish();
+}
+
+#[test]
+fn a_stranger_gets_one_answer_and_no_run() {
+    let github = GitHub::start(typo(hello(), &["ai-help", "quickfix"]));
+    for _ in 0..2 {
+        let ended = run(&github, &wish(&github, "quickfix", "guest"), &[]);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    }
+    let expected = "    comment by ai-agent[bot]\n      | @guest, only people with write access to this repository can ask for this.\n";
+    assert_eq!(seen(&github).matches(expected).count(), 1, "{}", seen(&github));
+    assert_eq!(github.journal().count("issues/create-comment"), 1);
+    assert_eq!(github.journal().count("git/create-ref"), 0);
+    github.finish();
+}

@@ -1,0 +1,192 @@
+//! A *story*: a repository on the stand-in, a model that answers from a script, and the runs that are made of both.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tests::bin::program;
+use tests::github::{GitHub, Permission, World};
+use tests::model::{KEY, Request, ScriptedModel, Step, Wire};
+
+pub(crate) const REPO: &str = "octo/hello";
+pub(crate) const MARKER_KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// A small repository, one person who may write and one who may not.
+pub(crate) fn hello() -> World {
+    World::new()
+        .user("dev1", Permission::Write)
+        .user("guest", Permission::Read)
+        .repo(REPO)
+        .file("README.md", "# Hello\n\nThis text recieves readers.\n")
+        .file("config.toml", "port = 8000\ntimeout = 30\n")
+}
+
+pub(crate) fn typo(world: World, labels: &[&str]) -> World {
+    world.issue(1, "Typo in README.md", "The word `recieves` in README.md should be `receives`.", labels)
+}
+
+pub(crate) fn offline(world: World) -> World {
+    world.issue(
+        1,
+        "Sensors go offline too early",
+        "Change `timeout` from 30 to 90 in config.toml.",
+        &["ai-help"],
+    )
+}
+
+/// A plan as a model writes it.
+pub(crate) const PLAN: &str = "## Summary\nThe time-out is too short.\n\n## Files\n- `config.toml`: raise `timeout`\n\n\
+    ## Steps\n1. Set `timeout` to 90.\n\n## Tests\n- None.\n\n## Risks\n- None.\n\n## Questions\n- None.";
+
+/// The edits for it.
+pub(crate) const EDIT: &str = "TITLE: Raise the time-out\nSUMMARY:\nSensors need longer.\n\nconfig.toml\n<<<<<<< SEARCH\n\
+    timeout = 30\n=======\ntimeout = 90\n>>>>>>> REPLACE\n";
+
+/// What a run said and how it ended.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) status: Option<i32>,
+    pub(crate) stderr: String,
+}
+
+/// Runs the program with a clean environment, as the App unless `variables` say otherwise.
+pub(crate) fn run(github: &GitHub, task: &Value, variables: &[(&str, &str)]) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key.pem");
+    std::fs::write(&key, github.app_private_key()).unwrap();
+    let mut child = Command::new(program("task"))
+        .args(["run", "-"])
+        .env_clear()
+        .env("HOME", folder.path())
+        .env("AGENT_GITHUB_APP_ID", github.app_id().to_string())
+        .env("AGENT_GITHUB_APP_KEY_FILE", &key)
+        .env("AGENT_MARKER_KEY", MARKER_KEY)
+        .env("AGENT_ALLOW_LOOPBACK", "1")
+        .env("AGENT_GITHUB_TIMEOUT", "2s")
+        .env("AGENT_PATIENCE", "5s")
+        .env("AGENT_WORK_DIR", folder.path())
+        .envs(variables.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(task.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    Run { status: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
+}
+
+pub(crate) fn wish(github: &GitHub, mode: &str, user: &str) -> Value {
+    json!({ "repo_url": github.repo_url(REPO), "issue_id": 1, "mode": mode, "trigger_user": user })
+}
+
+/// The visible state without the markers, which hold times and keys.
+pub(crate) fn seen(github: &GitHub) -> String {
+    let text = github.snapshot();
+    let kept = text.lines().filter(|line| !line.contains("<!-- ai-agent:"));
+    kept.fold(String::new(), |text, line| text + line.trim_end() + "\n")
+}
+
+pub(crate) fn mutations(github: &GitHub) -> Vec<String> {
+    github.journal().mutations().map(|call| call.operation.clone()).collect()
+}
+
+/// See the module's documentation.
+pub(crate) struct Story {
+    pub(crate) github: GitHub,
+    runtime: tokio::runtime::Runtime,
+    model: ScriptedModel,
+}
+
+impl Story {
+    /// The model gives these answers one after the other.
+    pub(crate) fn new(world: World, replies: &[&str]) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let model = runtime.block_on(ScriptedModel::start(replies.iter().map(|text| Step::text(text))));
+        Self { github: GitHub::start(world), runtime, model }
+    }
+
+    /// One run on the answers of the script.
+    pub(crate) fn run(&self, task: &Value) -> Run {
+        self.run_with(task, &[])
+    }
+
+    pub(crate) fn run_with(&self, task: &Value, variables: &[(&str, &str)]) -> Run {
+        let url = self.model.base_url(Wire::OpenAi);
+        let model =
+            [("AGENT_MODEL", "openai:scripted"), ("OPENAI_BASE_URL", url.as_str()), ("OPENAI_API_KEY", KEY)];
+        run(&self.github, task, &[&model, variables].concat())
+    }
+
+    /// A wish of `dev1` for issue 1.
+    pub(crate) fn wish(&self, mode: &str) -> Value {
+        wish(&self.github, mode, "dev1")
+    }
+
+    /// A comment by which `user` commands, and the task that a webhook makes of it. `thread` is where it is written.
+    pub(crate) fn command(&self, mode: &str, user: &str, thread: u64, text: &str) -> Value {
+        let comment = self.github.now(|state| state.at(REPO).comment(user, thread, text));
+        let mut task = wish(&self.github, mode, user);
+        task["issue_id"] = thread.into();
+        task["comment_id"] = comment.into();
+        if thread != 1 || mode == "approve" {
+            task["pull_request"] = 2.into();
+        }
+        task
+    }
+
+    /// The agent's newest comment on a thread, without its marker.
+    pub(crate) fn answer(&self, thread: u64) -> String {
+        let bot = self.github.app_login();
+        self.github.now(|state| {
+            let scene = state.at(REPO);
+            let newest = scene.issue(thread).comments.iter().rfind(|comment| comment.author == bot);
+            let body = newest.map_or("", |comment| comment.body.as_str());
+            body.split("\n\n<!-- ai-agent:").next().unwrap_or_default().to_owned()
+        })
+    }
+
+    /// The labels of a thread in alphabetical order.
+    pub(crate) fn labels(&self, thread: u64) -> String {
+        self.github.now(|state| {
+            let mut labels = state.at(REPO).issue(thread).labels.clone();
+            labels.sort();
+            labels.join(" ")
+        })
+    }
+
+    /// What the model was asked so far.
+    pub(crate) fn asked(&self) -> Vec<Request> {
+        self.model.requests()
+    }
+
+    /// The story so far, for a failure message.
+    pub(crate) fn told(&self, run: &Run) -> String {
+        format!("{run:?}\n{}\n{}", self.github.journal().summary(), seen(&self.github))
+    }
+
+    /// Ends the story: nothing may be amiss on either side, nothing left over.
+    pub(crate) fn finish(self) {
+        let Self { github, runtime, model } = self;
+        model.finish();
+        runtime.shutdown_background();
+        github.finish();
+    }
+}
+
+/// Checks every case of a table, a few at a time, and panics with all that failed.
+pub(crate) fn check_all<C: Sync>(cases: &[C], check: impl Fn(&C) -> Result<(), String> + Sync) {
+    const AT_A_TIME: usize = 6;
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let failures: Vec<String> = std::thread::scope(|scope| {
+        let work = || {
+            let mine =
+                std::iter::from_fn(|| cases.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)));
+            mine.filter_map(|case| check(case).err()).collect::<Vec<String>>()
+        };
+        let workers: Vec<_> = (0..AT_A_TIME).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), cases.len(), failures.join("\n\n"));
+}

@@ -1,0 +1,9 @@
+//! `task run` against the stand-in for GitHub.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
+
+mod basic;
+mod faults;
+mod harness;
+mod plan;
+mod stop;

@@ -1,0 +1,427 @@
+//! Plan, revise, approve: what a person reads at each turn, and what makes an approval void.
+
+use serde_json::Value;
+use tests::github::{Fault, GitHub, Permission, When};
+
+use crate::harness::{EDIT, PLAN, REPO, Run, Story, check_all, hello, offline, run, seen, wish};
+
+/// A story in which the plan is posted as pull request 2.
+fn planned(replies: &[&str]) -> Story {
+    let story = Story::new(offline(hello()), &[&[PLAN], replies].concat());
+    let ended = story.run(&story.wish("plan"));
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    assert_eq!(story.labels(1), "ai-help plan-pending", "{}", story.told(&ended));
+    story
+}
+
+fn approve(story: &Story) -> Run {
+    story.run(&story.command("approve", "dev1", 2, "/approve"))
+}
+
+#[test]
+fn the_builtin_provider_plans_and_carries_out() {
+    let github = GitHub::start(offline(hello()));
+    let planned = run(&github, &wish(&github, "plan", "dev1"), &[]);
+    assert_eq!(planned.status, Some(0), "{}\n{}", planned.stderr, github.journal().summary());
+    let comment = github.now(|state| state.at(REPO).comment("dev1", 2, "/approve"));
+    let mut task = wish(&github, "approve", "dev1");
+    task["issue_id"] = 2.into();
+    task["pull_request"] = 2.into();
+    task["comment_id"] = comment.into();
+    let done = run(&github, &task, &[]);
+    assert_eq!(done.status, Some(0), "{}\n{}", done.stderr, github.journal().summary());
+    let text = seen(&github);
+    assert!(text.contains("pull #2 open by ai-agent[bot]: Set `timeout` from `30` to `90`\n"), "{text}");
+    assert!(text.contains("    labels: ai-done, ai-help\n"), "{text}");
+    github.finish();
+}
+
+/// From the plan over two revisions to the pull request, as the page shows it in the end.
+#[test]
+fn a_plan_is_revised_and_the_earlier_ones_folded_below() {
+    let second = PLAN.replace("to 90", "to 120").replace("## Risks\n", "---\n\n## Risks\n");
+    let third = PLAN.replace("to 90", "to 150");
+    let edit = EDIT.replace("90", "150");
+    let story = planned(&[&second, &third, &edit]);
+    for (thread, text) in [(1, "/revise make it 120"), (2, "/revise\n\nno, 150")] {
+        let task = story.command("revise", "dev1", thread, text);
+        let revised = story.run(&task);
+        assert_eq!(revised.status, Some(0), "{}", story.told(&revised));
+        assert_eq!(story.labels(1), "ai-help plan-pending", "{}", story.told(&revised));
+        // The same message once more changes nothing and asks nobody.
+        let before = story.github.snapshot();
+        let again = story.run(&task);
+        assert_eq!((again.status, story.github.snapshot()), (Some(0), before), "{}", story.told(&again));
+    }
+    let frame = "\n\n---\nCarrying it out costs nothing. Nothing is changed before someone with write access comments \
+        `/approve`. `/revise` and what should be different rewrites the plan.";
+    let folded =
+        |plan: &str| format!("\n\n<details><summary>The plan before</summary>\n\n{plan}\n\n</details>");
+    let expected = format!("{third}{frame}{}{}", folded(&second), folded(PLAN));
+    assert_eq!(story.answer(2), expected);
+    let prompts: Vec<String> = story.asked().iter().map(|request| request.body.to_string()).collect();
+    assert!(prompts[2].contains("no, 150"), "{}", prompts[2]);
+
+    let done = approve(&story);
+    assert_eq!(done.status, Some(0), "{}", story.told(&done));
+    let page = seen(&story.github);
+    let head = "  pull #2 open by ai-agent[bot]: Raise the time-out\n    ai-agent/issue-1 -> main\n    reviewers: dev1\n    labels: ai-generated\n";
+    assert!(page.contains(head), "{page}");
+    assert_eq!(story.labels(1), "ai-done ai-help");
+    assert_eq!(story.answer(2), expected);
+    story.finish();
+}
+
+/// What happens between the plan and its approval, how the run ends, what the issue says, and its labels.
+struct Case {
+    name: &'static str,
+    happen: fn(&Story) -> Value,
+    status: i32,
+    answer: &'static str,
+    labels: &'static str,
+}
+
+fn command(story: &Story) -> Value {
+    story.command("approve", "dev1", 2, "/approve")
+}
+
+const STALE: &str =
+    "Comment `/revise` to have the plan made anew from how things are now, then approve that.";
+const DONE: &str = "**Done**: #2 is ready for review.\n\nopenai:scripted, 1 call, BILL\n\nNot what you meant? Close the \
+    pull request, say more on this issue, and comment `/retry`.";
+const PLANNED: &str = "**A plan waits for you**: #2.\n\nopenai:scripted, 1 call, BILL\n\nComment `/approve` to have it \
+    carried out, `/revise` and what should be different to have it rewritten, or close the pull request.";
+
+const CASES: &[Case] = &[
+    Case { name: "nothing happened", happen: command, status: 0, answer: DONE, labels: "ai-done ai-help" },
+    Case {
+        name: "the base moved elsewhere",
+        happen: |story| {
+            story.github.now(|state| state.at(REPO).push_file("dev1", "main", "other.txt", "new\n"));
+            command(story)
+        },
+        status: 0,
+        answer: DONE,
+        labels: "ai-done ai-help",
+    },
+    Case {
+        name: "the issue was edited",
+        happen: |story| {
+            story.github.now(|state| state.at(REPO).rewrite(1, "Change `timeout` from 30 to 95."));
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** The plan is stale: the issue's title or text was changed.\n\nSTALE",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the title was edited",
+        happen: |story| {
+            story.github.now(|state| state.at(REPO).retitle("dev1", 1, "Another title"));
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** The plan is stale: the issue's title or text was changed.\n\nSTALE",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the plan was edited",
+        happen: |story| {
+            story.github.now(|state| {
+                let mut scene = state.at(REPO);
+                let plan = scene.issue(2).comments[0].clone();
+                scene.edit_comment(plan.id, &plan.body.replace("to 90", "to 9000"));
+            });
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** The plan is stale: the text of the plan was changed.\n\nSTALE",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the plan was deleted",
+        happen: |story| {
+            story.github.now(|state| {
+                let mut scene = state.at(REPO);
+                let plan = scene.issue(2).comments[0].id;
+                scene.delete_comment(plan);
+            });
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** There is no plan of the agent on the pull request.\n\nClose the pull request, then comment `/retry` on the issue for a new plan.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "somebody else posted a plan",
+        happen: |story| {
+            story.github.now(|state| {
+                let mut scene = state.at(REPO);
+                let plan = scene.issue(2).comments[0].clone();
+                scene.delete_comment(plan.id);
+                scene.comment("dev1", 2, &plan.body);
+            });
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** There is no plan of the agent on the pull request.\n\nClose the pull request, then comment `/retry` on the issue for a new plan.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "a file that was read changed on the base",
+        happen: |story| {
+            story.github.now(|state| {
+                state.at(REPO).push_file("dev1", "main", "config.toml", "port = 1\ntimeout = 30\n");
+                state.at(REPO).push_file("dev1", "main", "other.txt", "new\n")
+            });
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** The plan is stale: newer commits changed `config.toml`.\n\nSTALE",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the repository's configuration changed",
+        happen: |story| {
+            story.github.now(|state| {
+                state.at(REPO).push_file("dev1", "main", ".github/ai-agent.toml", "language = \"German\"\n")
+            });
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** The plan is stale: the agent's model or configuration was changed.\n\nSTALE",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the command was edited",
+        happen: |story| {
+            let task = story.command("approve", "dev1", 2, "well");
+            let comment = task["comment_id"].as_u64().unwrap();
+            story.github.now(|state| state.at(REPO).edit_comment(comment, "/approve"));
+            task
+        },
+        status: 0,
+        answer: "**Not done.** The comment with the command was edited.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the command was deleted",
+        happen: |story| {
+            let task = command(story);
+            let comment = task["comment_id"].as_u64().unwrap();
+            story.github.now(|state| state.at(REPO).delete_comment(comment));
+            task
+        },
+        status: 0,
+        answer: "**Not done.** The comment with the command was deleted.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the command is another one's",
+        happen: |story| {
+            let mut task = story.command("approve", "guest", 2, "/approve");
+            task["trigger_user"] = "dev1".into();
+            task
+        },
+        status: 0,
+        answer: "**Not done.** The comment with the command is not by who asked.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the command stands in a review",
+        happen: |story| {
+            let mut task = command(story);
+            task["comment_kind"] = "review_line".into();
+            task
+        },
+        status: 0,
+        answer: "**Not done.** Commands are read from the conversation, not from reviews.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "who approves may not",
+        happen: |story| story.command("approve", "guest", 2, "/approve"),
+        status: 0,
+        answer: PLANNED,
+        labels: "ai-help plan-pending",
+    },
+    Case {
+        name: "the pull request was closed",
+        happen: |story| {
+            story.github.now(|state| state.at(REPO).close("dev1", 2));
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** #2 is closed.\n\nComment `/retry` on the issue for a new plan.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the pull request was merged",
+        happen: |story| {
+            story.github.now(|state| state.at(REPO).merge("dev1", 2));
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** #2 is merged already.\n\nComment `/retry` on the issue for a new plan.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the pull request is another one",
+        happen: |story| {
+            story.github.now(|state| {
+                state.at(REPO).push_file("dev1", "feature", "other.txt", "new\n");
+                state.at(REPO).open_pull("dev1", "A feature", "feature", "main")
+            });
+            let mut task = command(story);
+            task["pull_request"] = 3.into();
+            task
+        },
+        status: 0,
+        answer: "**Not done.** #3 is not the agent's pull request for this issue.\n\nComment `/retry` on the issue for a new plan.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "a person committed to the branch",
+        happen: |story| {
+            story
+                .github
+                .now(|state| state.at(REPO).push_file("dev1", "ai-agent/issue-1", "other.txt", "new\n"));
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the branch was deleted",
+        happen: |story| {
+            story.github.now(|state| state.at(REPO).delete_branch("ai-agent/issue-1"));
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** The branch `ai-agent/issue-1` is gone, and the plan with it.\n\nComment `/retry` on the issue for a new plan.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the issue was closed",
+        happen: |story| {
+            story.github.now(|state| state.at(REPO).close("dev1", 1));
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** The issue is closed.\n\nOpen it again.\n\nComment `/approve` on the pull request to try again.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "a stale plan was revised",
+        happen: |story| {
+            story.github.now(|state| {
+                state.at(REPO).push_file("dev1", "main", "config.toml", "port = 1\ntimeout = 30\n")
+            });
+            let stale = story.run(&command(story));
+            assert!(
+                story.answer(1).contains("newer commits changed `config.toml`"),
+                "{}",
+                story.told(&stale)
+            );
+            let revised = story.run(&story.command("revise", "dev1", 2, "/revise as things are now"));
+            assert_eq!(story.labels(1), "ai-help plan-pending", "{}", story.told(&revised));
+            command(story)
+        },
+        status: 0,
+        answer: DONE,
+        labels: "ai-done ai-help",
+    },
+    Case {
+        name: "it was carried out before",
+        happen: |story| {
+            assert_eq!(approve(story).status, Some(0));
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** The plan was carried out already.\n\nReview the pull request as it is; or close it, say more on the issue, and comment `/retry` there.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "a commit arrives while the model thinks",
+        happen: |story| {
+            story.github.on_call(When::nth("graphql:repository", 1), |state| {
+                state.at(REPO).push_file("dev1", "ai-agent/issue-1", "other.txt", "new\n");
+            });
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** The branch `ai-agent/issue-1` was changed while the agent worked.\n\nLook at the branch; delete or rename it, then comment `/retry`.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the pull request is closed while the model thinks",
+        happen: |story| {
+            story.github.on_call(When::nth("graphql:repository", 1), |state| {
+                state.at(REPO).close("dev1", 2);
+            });
+            command(story)
+        },
+        status: 0,
+        answer: "**Stopped**: #2 was closed. Nothing more is written.\n\nComment `/approve` on the pull request to try again.",
+        labels: "ai-help",
+    },
+    Case {
+        name: "a stop on the pull request while the model thinks",
+        happen: |story| {
+            story.github.on_call(When::nth("graphql:repository", 1), |state| {
+                state.at(REPO).comment("dev1", 2, "/stop");
+            });
+            command(story)
+        },
+        status: 0,
+        answer: "**Stopped**: `dev1` asked to stop. Nothing more is written.\n\nComment `/approve` on the pull request to try again.",
+        labels: "ai-help",
+    },
+    Case {
+        name: "a permission that cannot be asked for",
+        happen: |story| {
+            story.github.fault(When::every("repos/get-collaborator-permission-level"), Fault::ServerError);
+            command(story)
+        },
+        status: 75,
+        answer: PLANNED,
+        labels: "ai-help plan-pending",
+    },
+    Case {
+        name: "a maintainer's right was taken away",
+        happen: |story| {
+            story.github.now(|state| state.at(REPO).set_permission("dev1", Permission::Triage));
+            command(story)
+        },
+        status: 0,
+        answer: PLANNED,
+        labels: "ai-help plan-pending",
+    },
+];
+
+#[test]
+fn an_approval_holds_for_what_it_was_given_for() {
+    check_all(CASES, |case| {
+        let replies = if case.name == "a stale plan was revised" { [PLAN, EDIT] } else { [EDIT, EDIT] };
+        let story = planned(&replies);
+        let task = (case.happen)(&story);
+        let ended = story.run(&task);
+        let answer = story.answer(1).replace(STALE, "STALE");
+        let answer = without_tokens(&answer);
+        let wanted = (Some(case.status), case.answer.to_owned(), case.labels.to_owned());
+        let got = (ended.status, answer, story.labels(1));
+        let violations = story.github.take_violations();
+        (got == wanted && violations.is_empty())
+            .then_some(())
+            .ok_or_else(|| format!("{}: {got:#?}\n{violations:?}\n{}", case.name, story.told(&ended)))
+    });
+}
+
+/// The text without the counts of tokens, which hang on the prompts.
+fn without_tokens(text: &str) -> String {
+    let Some((before, rest)) = text.split_once(" tokens in, ") else { return text.to_owned() };
+    let before = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    let rest = rest.split_once(" out, no cost").map_or(rest, |(_, rest)| rest);
+    format!("{before}BILL{rest}")
+}
