@@ -23,7 +23,10 @@
 use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 
 use lapin::uri::AMQPUri;
-use shared::repo::{HostError, HostPolicy};
+use shared::{
+    repo::{HostError, HostPolicy},
+    state::LabelNames,
+};
 
 use crate::{
     publish::Broker,
@@ -73,6 +76,7 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
             hosts = hosts.and_loopback();
         }
         let defaults = Limits::default();
+        let labels = LabelNames::default();
         let seconds = |name, default: Duration| {
             self.parsed(name, "a number of seconds", default.as_secs()).map(Duration::from_secs)
         };
@@ -85,9 +89,9 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
             broker: self.broker()?,
             rules: Rules {
                 hosts,
-                trigger_label: self.label("TRIGGER_LABEL", "ai-help")?,
-                quickfix_label: self.label("QUICKFIX_LABEL", "quickfix")?,
-                generated_label: self.label("GENERATED_LABEL", "ai-generated")?,
+                trigger_label: self.label("TRIGGER_LABEL", labels.trigger)?,
+                quickfix_label: self.label("QUICKFIX_LABEL", labels.quick)?,
+                generated_label: self.label("GENERATED_LABEL", labels.generated)?,
                 agent: Agent {
                     login: self.get("AGENT_LOGIN")?,
                     id: self
@@ -127,8 +131,8 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
         Ok(Broker { uri, certificates: self.get("AMQP_CA")? })
     }
 
-    fn label(&self, name: &'static str, default: &str) -> Result<String, ConfigError> {
-        let label = self.get(name)?.unwrap_or_else(|| default.to_owned());
+    fn label(&self, name: &'static str, default: String) -> Result<String, ConfigError> {
+        let label = self.get(name)?.unwrap_or(default);
         if label.trim().is_empty() { Err(ConfigError::Empty(name)) } else { Ok(label) }
     }
 

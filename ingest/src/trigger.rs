@@ -4,8 +4,7 @@
 //! |---|---|
 //! | issue opened with the trigger label, or the trigger label added, or assigned to the agent while it has the label | `quickfix` if the issue also has the label for that, else `plan` |
 //! | `/retry` on an issue with the trigger label | the same |
-//! | `/revise` on an issue with the trigger label, or on a pull request of the agent's | `revise` |
-//! | `/approve` on a pull request of the agent's | `approve` |
+//! | `/revise`, `/approve` on an issue with the trigger label, or on a pull request of the agent's | `revise`, `approve` |
 //!
 //! `/stop`, and the trigger label taken away, publish nothing: a run looks for both before each write, and a task
 //! that waits in the queue looks when it starts. A new message could only come later than that.
@@ -102,8 +101,6 @@ pub enum Ignored {
     NotOurs(String),
     #[error("the comment holds no command")]
     NoCommand,
-    #[error("an approval is given on the pull request that holds the plan")]
-    ApprovalOnIssue,
     #[error("a task is started again on its issue")]
     RetryOnPullRequest,
     #[error("what runs or waits stops by itself")]
@@ -217,8 +214,7 @@ fn commanded<'a>(
     }
     let pull_request: Option<NonZeroU64> = (!on_issue).then_some(thread.number);
     let mode = match (command, pull_request) {
-        (Command::Approve, Some(pull_request)) => Mode::Approve { pull_request, comment },
-        (Command::Approve, None) => return Err(Ignored::ApprovalOnIssue),
+        (Command::Approve, pull_request) => Mode::Approve { pull_request, comment },
         (Command::Revise { .. }, pull_request) => Mode::Revise { pull_request, comment },
         (Command::Retry, None) => mode_of(thread, rules)?,
         (Command::Retry, Some(_)) => return Err(Ignored::RetryOnPullRequest),

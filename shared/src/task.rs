@@ -13,7 +13,7 @@
 //! | `triggered_at` | when, RFC 3339, by GitHub's clock: what was written later was not seen by who asked |
 //! | `delivery_id` | GitHub's id of the webhook delivery |
 //! | `repository_id`, `installation_id` | GitHub's numbers; the first survives a renaming |
-//! | `pull_request` | number of the pull request that a command is about; `approve` needs it |
+//! | `pull_request` | number of the pull request on which a command was written; of one on the issue, the run finds it by the branch |
 //! | `comment_id`, `comment_kind` | the comment that holds the command; `approve` and `revise` need it |
 //! | `issue_digest` | see [`IssueDigest`] |
 
@@ -65,8 +65,8 @@ pub enum Mode {
     Plan,
     /// The plan again, with the feedback in the comment. The pull request is unknown if the comment is on the issue.
     Revise { pull_request: Option<NonZeroU64>, comment: Comment },
-    /// The approved plan carried out.
-    Approve { pull_request: NonZeroU64, comment: Comment },
+    /// The approved plan carried out. As above, the pull request may be unknown; the run looks for the plan's.
+    Approve { pull_request: Option<NonZeroU64>, comment: Comment },
 }
 
 impl Mode {
@@ -313,7 +313,7 @@ impl Task {
             Mode::QuickFix => (WireMode::QuickFix, None, None),
             Mode::Plan => (WireMode::Plan, None, None),
             Mode::Revise { pull_request, comment } => (WireMode::Revise, pull_request, Some(comment)),
-            Mode::Approve { pull_request, comment } => (WireMode::Approve, Some(pull_request), Some(comment)),
+            Mode::Approve { pull_request, comment } => (WireMode::Approve, pull_request, Some(comment)),
         };
         let (comment_id, comment_kind) = match comment {
             None => (None, None),
@@ -364,7 +364,7 @@ impl Wire {
                 comment: comment.ok_or(missing("revise", "comment_id"))?,
             }),
             WireMode::Approve => Ok(Mode::Approve {
-                pull_request: self.pull_request.ok_or(missing("approve", "pull_request"))?,
+                pull_request: self.pull_request,
                 comment: comment.ok_or(missing("approve", "comment_id"))?,
             }),
         }

@@ -163,23 +163,14 @@ fn run_task(args: &RunArgs) -> Result<Ended, Failure> {
 }
 
 fn sweep(args: SweepArgs) -> Result<Swept, Failure> {
-    let usage =
-        |what: String| Failure::new(Reason::Usage, what, "Correct the setting and run the command again.");
-    let get = |name: &str| std::env::var(name).ok();
     let read = |path: &str| std::fs::read_to_string(path);
-    shared::telemetry::init().map_err(|error| usage(error.to_string()))?;
-    let run = RunSettings::from_env(get, read).map_err(|error| usage(error.to_string()))?;
-    let settings =
-        SweepSettings::from_env(&run.hosts, get, read).map_err(|error| usage(error.to_string()))?;
-    let unavailable = |what: String| Failure::new(Reason::Unavailable, what, "");
-    rustls::crypto::aws_lc_rs::default_provider()
-        .install_default()
-        .map_err(|_| unavailable("the provider of TLS was chosen before".to_owned()))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = runtime.map_err(|error| unavailable(error.to_string()))?;
+    shared::telemetry::init().map_err(|error| usage(error.to_string(), ""))?;
+    let run = RunSettings::from_env(variable, read).map_err(|error| usage(error.to_string(), MEND))?;
+    let settings = SweepSettings::from_env(&run.hosts, variable, read)
+        .map_err(|error| usage(error.to_string(), MEND))?;
     let mut lines = std::io::stdout().lock();
     let mut unwritten = None;
-    let swept = runtime.block_on(async {
+    let swept = runtime()?.block_on(async {
         let (revoker, lease) = Lease::new();
         let mut show = |finding: &Finding| {
             let line = terminal::visible(&finding.to_string()).into_owned();
@@ -195,7 +186,9 @@ fn sweep(args: SweepArgs) -> Result<Swept, Failure> {
         swept.await
     });
     match unwritten {
-        Some(error) => Err(unavailable(format!("what was found cannot be written: {error}"))),
+        Some(error) => {
+            Err(Failure::new(Reason::Storage, format!("what was found cannot be written: {error}"), ""))
+        }
         None => Ok(swept),
     }
 }

@@ -219,7 +219,8 @@ impl GitHub {
                 if !bytes.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err() {
                     return Err(lost("the answer is not whole JSON".to_owned()));
                 }
-                return Ok(Answer { body: bytes, next: limits::next_page(&head.headers) });
+                let next = limits::next_page(&head.headers, &self.api, call)?;
+                return Ok(Answer { body: bytes, next });
             }
             return Err(limits::classify(&head, &bytes, method, call));
         }

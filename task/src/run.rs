@@ -112,7 +112,8 @@ pub async fn run(
         Ok(session) => session,
         Err(error) => return ended_by(&error),
     };
-    let ended = with_session(config, settings, task, lease, &session, attempt).await;
+    // On the heap: a whole run is a large thing to carry about.
+    let ended = Box::pin(with_session(config, settings, task, lease, &session, attempt)).await;
     if let Err(error) = session.close().await {
         tracing::warn!(%error, "the installation token could not be revoked; it expires within the hour");
     }
@@ -391,7 +392,15 @@ async fn clone_branch(
             return Err(lost.into());
         }
     };
-    let cloned = cloned.map_err(|error| not_cloned(&error))?;
+    let cloned = match cloned {
+        Ok(cloned) => cloned,
+        Err(CloneError::NoSuchBranch { .. } | CloneError::Empty)
+            if desk.github.branch(&desk.branch).await?.is_none() =>
+        {
+            return Err(commit::gone(desk).into());
+        }
+        Err(error) => return Err(not_cloned(&error).into()),
+    };
     let workspace = Workspace::of_clone(cloned.repo, cloned.commit, &cloned.branch)
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
     Ok(workspace)

@@ -23,6 +23,7 @@ const OTHER: &str = "ffeeddccbbaa99887766554433221100";
 
 fn hello() -> World {
     World::new()
+        .starting("2020-01-01T00:00:00Z")
         .user("dev1", Permission::Write)
         .user("guest", Permission::Read)
         .repo("octo/hello")

@@ -186,10 +186,11 @@ fn without_an_account_of_the_agents_nothing_is_assigned_to_it() {
 fn commands_become_tasks_where_they_mean_something() {
     let comment = Comment::Issue(number(99));
     let seven = number(7);
-    let approve = Mode::Approve { pull_request: seven, comment };
+    let approve = |pull_request| Mode::Approve { pull_request, comment };
     for (payload, issue, mode) in [
-        (on_pull_request("/approve"), 7, approve),
-        (on_pull_request("/approve\n\nThank you"), 7, approve),
+        (on_pull_request("/approve"), 7, approve(Some(seven))),
+        (on_pull_request("/approve\n\nThank you"), 7, approve(Some(seven))),
+        (comment_event("/approve"), 12, approve(None)),
         (on_pull_request("/revise use axum"), 7, Mode::Revise { pull_request: Some(seven), comment }),
         (comment_event("/revise use axum"), 12, Mode::Revise { pull_request: None, comment }),
         (comment_event("/revise"), 12, Mode::Revise { pull_request: None, comment }),
@@ -219,7 +220,7 @@ fn commands_in_reviews_count_as_well() {
         let found = task(event, &payload);
         assert_eq!(
             (found.issue, found.mode),
-            (number(7), Mode::Approve { pull_request: number(7), comment })
+            (number(7), Mode::Approve { pull_request: Some(number(7)), comment })
         );
         assert_eq!(found.triggered_at, Some("2026-11-21T10:00:00Z".parse().unwrap()));
         let other = changed(payload, &json!({"/pull_request/labels": labels(&["bug"])}));
@@ -237,8 +238,7 @@ fn commands_in_reviews_count_as_well() {
 #[test]
 fn what_is_no_command_is_ignored_with_the_reason() {
     use Ignored::{
-        ApprovalOnIssue, Closed, NoCommand, NotAPerson, NotAsked, NotOurs, NotTheAuthor, Ourselves,
-        RetryOnPullRequest, Stop,
+        Closed, NoCommand, NotAPerson, NotAsked, NotOurs, NotTheAuthor, Ourselves, RetryOnPullRequest, Stop,
     };
     let agent = json!({"login": "the-agent", "id": 100, "type": "User"});
     let bot = json!({"login": "ci[bot]", "id": 8, "type": "Bot"});
@@ -246,11 +246,15 @@ fn what_is_no_command_is_ignored_with_the_reason() {
     let table = [
         (comment_event("looks good"), none.clone(), NoCommand),
         (comment_event("> /approve"), none.clone(), NoCommand),
-        (comment_event("/approve"), none.clone(), ApprovalOnIssue),
         (comment_event("/stop"), none.clone(), Stop),
         (on_pull_request("/stop"), none.clone(), Stop),
         (on_pull_request("/retry"), none, RetryOnPullRequest),
         (comment_event("/retry"), json!({"/issue/labels": labels(&["bug"])}), NotAsked("ai-help".to_owned())),
+        (
+            comment_event("/approve"),
+            json!({"/issue/labels": labels(&["bug"])}),
+            NotAsked("ai-help".to_owned()),
+        ),
         (
             on_pull_request("/approve"),
             json!({"/issue/labels": labels(&["ai-help"])}),

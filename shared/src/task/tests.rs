@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -62,11 +63,15 @@ fn commands_carry_what_they_need() {
     for (more, expect) in [
         (
             json!({"mode": "approve", "pull_request": 7, "comment_id": 9}),
-            Mode::Approve { pull_request: seven, comment: Comment::Issue(nine) },
+            Mode::Approve { pull_request: Some(seven), comment: Comment::Issue(nine) },
         ),
         (
             json!({"mode": "approve", "pull_request": 7, "comment_id": 9, "comment_kind": "review"}),
-            Mode::Approve { pull_request: seven, comment: Comment::Review(nine) },
+            Mode::Approve { pull_request: Some(seven), comment: Comment::Review(nine) },
+        ),
+        (
+            json!({"mode": "approve", "comment_id": 9}),
+            Mode::Approve { pull_request: None, comment: Comment::Issue(nine) },
         ),
         (
             json!({"mode": "revise", "comment_id": 9}),
@@ -84,8 +89,7 @@ fn commands_carry_what_they_need() {
 #[test]
 fn everything_else_is_refused_with_the_reason() {
     let table = [
-        (json!({"mode": "approve"}), "mode `approve` needs pull_request"),
-        (json!({"mode": "approve", "comment_id": 9}), "mode `approve` needs pull_request"),
+        (json!({"mode": "approve"}), "mode `approve` needs comment_id"),
         (json!({"mode": "approve", "pull_request": 7}), "mode `approve` needs comment_id"),
         (json!({"mode": "revise"}), "mode `revise` needs comment_id"),
         (json!({"mode": "revise", "pull_request": 7}), "mode `revise` needs comment_id"),
@@ -238,7 +242,8 @@ fn modes() -> impl Strategy<Value = Mode> {
         Just(Mode::Plan),
         (proptest::option::of(number()), comment())
             .prop_map(|(pull_request, comment)| Mode::Revise { pull_request, comment }),
-        (number(), comment()).prop_map(|(pull_request, comment)| Mode::Approve { pull_request, comment }),
+        (proptest::option::of(number()), comment())
+            .prop_map(|(pull_request, comment)| Mode::Approve { pull_request, comment }),
     ]
 }
 
@@ -273,5 +278,20 @@ proptest! {
         let message = task.to_message().unwrap();
         prop_assert!(message.len() < 2048);
         prop_assert_eq!(Task::parse(&message, &policy).unwrap(), task);
+    }
+}
+
+#[test]
+fn what_is_wished_with_the_creation_is_one_wish() {
+    let at = |text: &str| Some(format!("2026-11-21T{text}Z").parse::<Timestamp>().unwrap());
+    let created = at("09:00:00");
+    for (created, wished, expect) in [
+        (created, at("09:00:00"), "created 2026-11-21T09:00:00Z"),
+        (created, at("09:00:10"), "created 2026-11-21T09:00:00Z"),
+        (created, at("09:00:11"), "wished 2026-11-21T09:00:11Z"),
+        (None, at("09:00:00"), "wished 2026-11-21T09:00:00Z"),
+        (created, None, "wished"),
+    ] {
+        assert_eq!(wish(created, wished), expect);
     }
 }

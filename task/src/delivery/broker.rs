@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use futures_util::Stream;
-use lapin::message::BasicGetMessage;
+use lapin::message::{BasicGetMessage, Delivery};
 use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
 };
 use lapin::protocol::{AMQPErrorKind, AMQPHardError};
 use lapin::tcp::OwnedTLSConfig;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::AMQPValue;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionBuilder, ConnectionProperties, ErrorKind, Event};
 use shared::queue::{self, DELIVERY_LIMIT, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY_COUNT, HEADER_TRACEPARENT};
@@ -94,7 +94,7 @@ impl Broker {
         }
     }
 
-    async fn connect(&self, name: &str) -> Result<Connection, BrokerError> {
+    pub(crate) async fn connect(&self, name: &str) -> Result<Connection, BrokerError> {
         let mut pauses = CONNECT_PAUSES.into_iter();
         loop {
             let error = match timeout(CONNECT_WITHIN, self.connect_once(name)).await {
@@ -141,7 +141,7 @@ impl Held {
 
     /// The how many-th attempt at the message this is, from 1.
     pub fn attempt(&self) -> u32 {
-        attempt(self.message.properties.headers().as_ref(), self.message.redelivered)
+        attempt(&self.message)
     }
 
     pub fn trace(&self) -> Option<TraceContext> {
@@ -189,11 +189,12 @@ async fn close(connection: &Connection) {
 /// Attempts are counted by what the broker has counted before. Quorum queues count returns; from 4.3 on they also count
 /// how often a message was taken, which includes those that were handed back without blame. A classic queue counts
 /// nothing: there a message that comes back has its last attempt.
-fn attempt(headers: Option<&FieldTable>, redelivered: bool) -> u32 {
+fn attempt(message: &Delivery) -> u32 {
+    let headers = message.properties.headers().as_ref();
     let count = |name: &str| headers?.inner().get(name).and_then(number);
     match count(HEADER_DELIVERY_COUNT).max(count(HEADER_ACQUIRED_COUNT)) {
         Some(count) => count.saturating_add(1),
-        None if redelivered => DELIVERY_LIMIT + 1,
+        None if message.redelivered => DELIVERY_LIMIT + 1,
         None => 1,
     }
 }
@@ -227,11 +228,16 @@ fn not_given(error: lapin::Error) -> BrokerError {
 
 #[cfg(test)]
 mod tests {
+    use lapin::BasicProperties;
+    use lapin::types::FieldTable;
+
     use super::*;
+
+    type Counts<'a> = &'a [(&'a str, AMQPValue)];
 
     #[test]
     fn attempts_are_counted_by_whichever_count_is_higher() {
-        let table: &[(&[(&str, AMQPValue)], bool, u32)] = &[
+        let table: &[(Counts<'_>, bool, u32)] = &[
             (&[], false, 1),
             (&[], true, 3),
             (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(0))], false, 1),
@@ -248,13 +254,16 @@ mod tests {
             (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(-1))], false, 1),
             (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongString("2".into()))], false, 1),
         ];
-        for (given, redelivered, expected) in table {
-            let mut headers = FieldTable::default();
-            for (name, value) in *given {
-                headers.insert((*name).into(), value.clone());
+        for (counts, redelivered, expected) in table {
+            let mut message = Delivery::mock(1, "".into(), "agent-tasks".into(), *redelivered, Vec::new());
+            if !counts.is_empty() {
+                let mut headers = FieldTable::default();
+                for (name, value) in *counts {
+                    headers.insert((*name).into(), value.clone());
+                }
+                message.properties = BasicProperties::default().with_headers(headers);
             }
-            assert_eq!(attempt(Some(&headers), *redelivered), *expected, "{given:?}");
+            assert_eq!(attempt(&message), *expected, "{counts:?} {redelivered}");
         }
-        assert_eq!(attempt(None, false), 1);
     }
 }

@@ -149,7 +149,7 @@ impl GitHub {
     }
 
     /// Not a write to the repository: it is done even when the lease is lost.
-    async fn revoke_token(self) -> Result<(), CallError> {
+    pub(super) async fn revoke_token(self) -> Result<(), CallError> {
         let (_keep, lease) = Lease::new();
         let github = Self { lease, ..self };
         let method = http::Method::DELETE;

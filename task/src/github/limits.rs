@@ -31,31 +31,35 @@ pub(super) fn backoff(tries: u32) -> Duration {
     FIRST_PAUSE * 2_u32.pow(tries.saturating_sub(1).min(6))
 }
 
-/// The `next` of a `Link` header, as a route on the same host.
-pub(super) fn next_page(headers: &HeaderMap) -> Option<String> {
-    let links = headers.get(http::header::LINK)?.to_str().ok()?;
-    links.split(',').find_map(|link| {
+/// The `next` of a `Link` header, as a route of the interface.
+pub(super) fn next_page(headers: &HeaderMap, api: &str, call: &str) -> Result<Option<String>, CallError> {
+    let links = headers.get(http::header::LINK).and_then(|links| links.to_str().ok()).unwrap_or_default();
+    let next = links.split(',').find_map(|link| {
         let (target, parameters) = link.split_once(';')?;
         let is_next = parameters.split(';').any(|parameter| parameter.trim() == "rel=\"next\"");
         let target = target.trim().strip_prefix('<')?.strip_suffix('>')?;
-        is_next.then(|| target.to_owned())
-    })
+        is_next.then_some(target)
+    });
+    next.map(|target| route(target, api, call)).transpose()
 }
 
-/// Where a redirect of a read leads. Another host than the API's could answer anything, so that is refused, although
-/// the token would not be sent there.
+/// Where a redirect of a read leads, as a route of the interface. Another host than the API's could answer anything,
+/// so that is refused, although the token would not be sent there.
 pub(super) fn redirect(headers: &HeaderMap, api: &str, call: &str) -> Result<String, CallError> {
     let target = headers.get(http::header::LOCATION).and_then(|location| location.to_str().ok());
-    match target {
-        Some(target) if target.starts_with('/') && !target.starts_with("//") => Ok(target.to_owned()),
-        Some(target) if target.strip_prefix(api).is_some_and(|rest| rest.starts_with('/')) => {
-            Ok(target.to_owned())
-        }
-        _ => Err(CallError::Unexpected {
-            call: call.to_owned(),
-            why: "a redirect away from its interface, which is not followed".to_owned(),
-        }),
+    route(target.unwrap_or_default(), api, call)
+}
+
+/// An address of the interface without the interface's own: to a whole address octocrab sends no token.
+fn route(target: &str, api: &str, call: &str) -> Result<String, CallError> {
+    let route = target.strip_prefix(api).unwrap_or(target);
+    if route.starts_with('/') && !route.starts_with("//") {
+        return Ok(route.to_owned());
     }
+    Err(CallError::Unexpected {
+        call: call.to_owned(),
+        why: "a way that leads away from its interface, which is not followed".to_owned(),
+    })
 }
 
 /// The error that a status other than 2xx and 3xx stands for.
@@ -200,7 +204,7 @@ mod tests {
             redirect(&head(301, &[("location", location)]).headers, "https://api.github.com", "GET /x").ok()
         };
         for good in ["/repositories/1", "https://api.github.com/repositories/1"] {
-            assert_eq!(to(good).as_deref(), Some(good));
+            assert_eq!(to(good).as_deref(), Some("/repositories/1"));
         }
         for bad in ["//evil.example/x", "https://evil.example/x", "https://api.github.com.evil.example/", "x"]
         {
@@ -212,7 +216,10 @@ mod tests {
     fn finds_the_next_page() {
         let link =
             r#"<https://api.github.com/x?page=1>; rel="prev", <https://api.github.com/x?page=3>; rel="next""#;
-        let head = head(200, &[("link", link)]);
-        assert_eq!(next_page(&head.headers).as_deref(), Some("https://api.github.com/x?page=3"));
+        let next =
+            |link: &str| next_page(&head(200, &[("link", link)]).headers, "https://api.github.com", "GET /x");
+        assert_eq!(next(link), Ok(Some("/x?page=3".to_owned())));
+        assert_eq!(next(r#"<https://api.github.com/x?page=1>; rel="prev""#), Ok(None));
+        assert!(next(r#"<https://evil.example/x?page=3>; rel="next""#).is_err());
     }
 }

@@ -2,10 +2,11 @@
 
 use http::Method;
 use jiff::Timestamp;
+use octocrab::Octocrab;
 use octocrab::models::AppId;
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::auth::{builder, jwt_key, unusable};
 use super::model::{InstallationToken, Issue, Label};
@@ -113,8 +114,7 @@ impl GitHub {
 pub async fn installed(login: &Login<'_>, app: u64, key: &SecretString) -> Result<Vec<String>, CallError> {
     let key = jwt_key(key)?;
     let as_app = builder(&login.api.rest, login.timeout)?.app(AppId(app), key).build();
-    let as_app = as_app.map_err(|error| unusable(&error))?;
-    let as_app = GitHub::new(login, as_app.clone(), as_app);
+    let as_app = client(login, as_app)?;
     let installations: Vec<Installation> = as_app.list("/app/installations").await?;
     let mut addresses = Vec::new();
     for installation in installations.iter().filter(|found| found.suspended_at.is_none()) {
@@ -123,16 +123,17 @@ pub async fn installed(login: &Login<'_>, app: u64, key: &SecretString) -> Resul
         let minted: InstallationToken =
             as_app.write(Method::POST, &route, &narrowed, Repeat::Harmless).await?;
         let installed = builder(&login.api.rest, login.timeout)?.personal_token(minted.token).build();
-        let installed = installed.map_err(|error| unusable(&error))?;
-        let installed = GitHub::new(login, installed.clone(), installed);
+        let installed = client(login, installed)?;
         let reached = installed.reached().await;
-        let route = "/installation/token";
-        let revoked =
-            installed.send(&installed.rest, Method::DELETE, route, None::<&Value>, Repeat::Harmless).await;
-        if let Err(error) = revoked {
+        if let Err(error) = installed.revoke_token().await {
             tracing::warn!(%error, "an installation token could not be revoked; it expires within the hour");
         }
         addresses.extend(reached?);
     }
     Ok(addresses)
+}
+
+fn client(login: &Login<'_>, built: octocrab::Result<Octocrab>) -> Result<GitHub, CallError> {
+    let rest = built.map_err(|error| unusable(&error))?;
+    Ok(GitHub::new(login, rest.clone(), rest))
 }

@@ -1,5 +1,7 @@
 //! The *approval* of a plan: who gave it, in which comment, for which plan, and whether that is still the same.
 
+use std::num::NonZeroU64;
+
 use shared::command::Command;
 use shared::task::{Comment as CommentId, Mode};
 
@@ -36,25 +38,29 @@ pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &GitCommit) 
     match desk.task.mode {
         Mode::Approve { pull_request, comment } => {
             command_of(desk, comment, |command| command == Command::Approve).await?;
-            let pull = pull_request_of(desk, u64::from(pull_request)).await?;
+            let pull = pull_of(desk, pull_request, "There is no plan to approve.").await?;
             let posted = plan_of(desk, pull.number, head).await?;
             hold(desk, terms, &posted).await?;
             Ok(Basis::Approved(posted.plan))
         }
         Mode::Revise { pull_request, comment } => {
             let feedback = feedback(desk, comment).await?;
-            let pull = match pull_request {
-                Some(number) => pull_request_of(desk, u64::from(number)).await?,
-                None => desk.github.open_pull_request_of(&desk.branch).await?.ok_or_else(|| {
-                    let next = "Comment `/retry` on the issue for a new plan.";
-                    Failure::new(Reason::StalePlan, "There is no plan to revise.", next)
-                })?,
-            };
+            let pull = pull_of(desk, pull_request, "There is no plan to revise.").await?;
             let posted = plan_of(desk, pull.number, head).await?;
             Ok(Basis::Revision { plan: posted.plan, feedback, base: posted.binding.base })
         }
         Mode::QuickFix | Mode::Plan => Ok(Basis::Nothing),
     }
+}
+
+/// The pull request that the command stands on, or, for one on the issue, the open one of our branch.
+async fn pull_of(desk: &Desk<'_>, pull_request: Option<NonZeroU64>, none: &str) -> Result<PullRequest, Stop> {
+    if let Some(number) = pull_request {
+        return pull_request_of(desk, number.into()).await;
+    }
+    desk.github.open_pull_request_of(&desk.branch).await?.ok_or_else(|| {
+        Failure::new(Reason::StalePlan, none, "Comment `/retry` on the issue for a new plan.").into()
+    })
 }
 
 /// The plan on a pull request, as long as it is one: what the branch has is an empty commit.

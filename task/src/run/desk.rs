@@ -173,8 +173,9 @@ impl<'a> Desk<'a> {
         let comments = github.comments(number, None).await?;
         let thread = u64::from(task.issue);
         let pull_request = match task.mode {
-            Mode::Approve { pull_request, .. } => Some(u64::from(pull_request)),
-            Mode::Revise { pull_request, .. } => pull_request.map(u64::from),
+            Mode::Approve { pull_request, .. } | Mode::Revise { pull_request, .. } => {
+                pull_request.map(u64::from)
+            }
             _ => None,
         };
         Ok(Self {
@@ -386,7 +387,7 @@ impl<'a> Desk<'a> {
     pub(super) async fn interrupted(&self, failure: &Failure) -> Result<(), CallError> {
         match self.attempt {
             Attempt::MoreFollow(_) => {
-                let kept = self.own_status_now().await?.and_then(|(_, own)| own.proposal);
+                let kept = self.own_status().and_then(|(_, own)| own.proposal);
                 self.last_word(&comment::waiting(failure), Status::of(self.task, Phase::Waiting, kept)).await
             }
             Attempt::Last(_) | Attempt::ByHand => {
@@ -403,8 +404,7 @@ impl<'a> Desk<'a> {
 
     /// What a run says when it ends before its end: words of ours and a short marker, which always fit.
     async fn last_word(&self, text: &str, status: Status) -> Result<(), CallError> {
-        let known = self.own_status_now().await?.map(|(id, _)| id);
-        match self.say(known, text, &status).await {
+        match self.say(None, text, &status).await {
             Ok(_) => Ok(()),
             Err(Stop::Call(error)) => Err(error),
             Err(other) => Err(CallError::Unexpected {
@@ -412,14 +412,6 @@ impl<'a> Desk<'a> {
                 why: format!("it cannot be written: {other:?}"),
             }),
         }
-    }
-
-    /// The task's status comment, also if this run made it.
-    async fn own_status_now(&self) -> Result<Option<(u64, Status)>, CallError> {
-        let comments = self.github.comments(self.thread(), None).await?;
-        let own = self.task.id.to_string();
-        let mut statuses = find_status(&self.marks, self.identity, self.thread(), &comments).into_iter();
-        Ok(statuses.find(|(_, status)| status.task == own))
     }
 
     /// Puts the label of the state after `event` on the issue, and takes the others off.

@@ -138,7 +138,7 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
         ));
     }
     let mode = if has(issue, &site.labels().quick) { Mode::QuickFix } else { Mode::Plan };
-    let repository_id = NonZeroU64::new(site.number());
+    let repository_id = NonZeroU64::new(site.repository_id());
     let event = wish(Some(issue.created_at), Some(at));
     let origin = Origin { repo: &site.repo, repository_id, issue: number, mode, event: &event };
     Ok(Asking::Yes(Box::new(Task {

@@ -53,7 +53,7 @@ pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &
 async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Result<Finding, CallError> {
     let thread = u64::from(task.issue);
     let settled = |issue: u64, why| Ok(Finding::Settled { task: task.id, issue: site.name(issue), why });
-    if task.repository_id.is_some_and(|id| u64::from(id) != site.number()) {
+    if task.repository_id.is_some_and(|id| u64::from(id) != site.repository_id()) {
         return settled(thread, "the repository was replaced by another one of the same name");
     }
     if site.github().permission(task.trigger_user.as_str()).await?.0 == Permission::Less {

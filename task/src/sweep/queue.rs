@@ -9,15 +9,14 @@ use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
 };
-use lapin::tcp::OwnedTLSConfig;
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionBuilder, ConnectionProperties};
+use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use shared::queue;
 use shared::task::Task;
 use shared::trace::TraceContext;
 use tokio::time::timeout;
 
-use super::settings::Broker;
+use crate::delivery::broker::{Broker, BrokerError};
 
 /// Time for one exchange with the broker.
 const WITHIN: Duration = Duration::from_secs(15);
@@ -49,8 +48,8 @@ pub(super) enum Death {
 /// Why the broker did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum QueueError {
-    #[error("the broker cannot be reached: {0}")]
-    Connect(#[source] lapin::Error),
+    #[error(transparent)]
+    Connect(#[from] BrokerError),
     #[error("the broker failed at {call}: {source}")]
     Failed { call: &'static str, source: lapin::Error },
     #[error("the broker did not answer {0} in time")]
@@ -78,15 +77,7 @@ async fn within<T>(
 
 impl Queue {
     pub(super) async fn connect(broker: &Broker) -> Result<Self, QueueError> {
-        let builder = ConnectionBuilder::new()
-            .map_err(QueueError::Connect)?
-            .with_uri(broker.uri.clone())
-            .with_properties(ConnectionProperties::default().with_connection_name("sweep".into()))
-            .with_tls_config(OwnedTLSConfig { identity: None, cert_chain: broker.certificates.clone() });
-        let connection = match timeout(WITHIN, builder.connect()).await {
-            Ok(connected) => connected.map_err(QueueError::Connect)?,
-            Err(_) => return Err(QueueError::TimedOut("the connection")),
-        };
+        let connection = broker.connect("sweep").await?;
         let letters = within("a channel", connection.create_channel()).await?;
         let publishing = within("a channel", connection.create_channel()).await?;
         within("confirm mode", publishing.confirm_select(ConfirmSelectOptions::default())).await?;

@@ -92,8 +92,8 @@ fn login<'a>(run: &'a RunSettings, api: &'a Api, repo: &'a Repo, lease: &Lease) 
         api,
         repo,
         hosts: &run.hosts,
-        repository: None,
         // What a task says may be out of date.
+        repository: None,
         installation: None,
         lease: lease.clone(),
         patience: run.patience,
@@ -106,16 +106,16 @@ impl<'a> Site<'a> {
         let api = Api::of(repo);
         let session = Session::open(&login(run, &api, repo, lease)).await?;
         let marks = Marks::new(run.marker_key.clone(), session.repository.id);
-        Ok(Self { repo: repo.clone(), session, marks, run })
-    }
-
-    /// GitHub's number of the repository.
-    pub(super) fn number(&self) -> u64 {
-        self.session.repository.id
+        Ok(Self { repo: session.repo().clone(), session, marks, run })
     }
 
     pub(super) fn github(&self) -> &GitHub {
         &self.session.github
+    }
+
+    /// GitHub's number of the repository.
+    pub(super) fn repository_id(&self) -> u64 {
+        self.session.repository.id
     }
 
     /// The name of an issue, as GitHub links it.
@@ -172,8 +172,9 @@ impl<'a> Site<'a> {
             by: None,
             answered: None,
         };
-        // Nothing of it was written by a stranger or a model.
-        let gate = Gate::new(&[], &[], Some(issue));
+        let mut secrets = self.run.secrets();
+        secrets.push(self.session.token.clone());
+        let gate = Gate::new(&secrets, &[], Some(issue));
         let text = gate.body(&comment::failed(failure, turn));
         let body = with_status(&gate, &self.marks, issue, &text, &status).map_err(|failure| {
             CallError::Unexpected { call: "write a comment".to_owned(), why: failure.what }

@@ -57,11 +57,13 @@ fn local_cluster_tells_its_use_to_whoever_misuses_it() {
 /// A folder of programs that are there, and of those that are there and fail.
 fn programs(present: &[&str], failing: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let basics = ["bash", "dirname", "sed", "python3", "openssl", "mkdir", "chmod", "cat", "cp"];
-    for name in basics {
+    for name in ["bash", "dirname", "sed", "openssl", "mkdir", "chmod", "cat", "cp", "rm", "rmdir", "env"] {
         let found = run(Command::new("sh").args(["-c", &format!("command -v {name}")]));
         symlink(found.trim(), folder.path().join(name)).unwrap();
     }
+    // What the path has may be a switch between versions.
+    let python = run(Command::new("python3").args(["-c", "import sys; print(sys.executable)"]));
+    symlink(python.trim(), folder.path().join("python3")).unwrap();
     for (names, status) in [(present, 0), (failing, 1)] {
         for name in names {
             let program = folder.path().join(name);
@@ -175,6 +177,31 @@ fn local_cluster_applies_a_secret_for_every_one_that_is_mounted() {
         };
         assert_eq!(passwords(&rendered(state.path(), settings)), passwords(&objects));
     }
+}
+
+#[test]
+fn local_cluster_takes_away_what_it_made_and_nothing_else() {
+    let folder = programs(&["kind"], &[]);
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().join("state");
+    std::fs::write(home.path().join("token"), "x").unwrap();
+    let command = |name: &str| {
+        let mut command = script("local-cluster");
+        // As seen from there.
+        command.arg(name).current_dir(&home).env("AGENT_LOCAL_STATE", "state").env("PATH", folder.path());
+        command.env("AGENT_GITHUB_TOKEN_FILE", "token");
+        run(&mut command)
+    };
+    command("render");
+    assert!(state.join("passwords/ingest").is_file());
+    command("down");
+    assert!(!state.exists());
+
+    command("render");
+    std::fs::write(state.join("diary"), "dear").unwrap();
+    command("down");
+    let left: Vec<_> = std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["diary"]);
 }
 
 #[test]

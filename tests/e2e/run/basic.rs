@@ -26,7 +26,7 @@ repository octo/hello (default branch main)
     ai-agent/issue-1 -> main
     reviewers: dev1
     labels: ai-generated, quickfix
-      | Correct the misspelling `recieves` to `receives`:
+      | As the issue asks, in:
       |
       | - `README.md`, line 3
       |

@@ -130,7 +130,7 @@ impl Story {
         let mut task = wish(&self.github, mode, user);
         task["issue_id"] = thread.into();
         task["comment_id"] = comment.into();
-        if thread != 1 || mode == "approve" {
+        if thread != 1 {
             task["pull_request"] = 2.into();
         }
         task
@@ -140,7 +140,7 @@ impl Story {
     pub(crate) fn answer(&self, thread: u64) -> String {
         let bot = self.github.app_login();
         self.github.now(|state| {
-            let scene = state.at(REPO);
+            let scene = state.first();
             let newest = scene.issue(thread).comments.iter().rfind(|comment| comment.author == bot);
             let body = newest.map_or("", |comment| comment.body.as_str());
             body.split("\n\n<!-- ai-agent:").next().unwrap_or_default().to_owned()
@@ -150,7 +150,7 @@ impl Story {
     /// The labels of a thread in alphabetical order.
     pub(crate) fn labels(&self, thread: u64) -> String {
         self.github.now(|state| {
-            let mut labels = state.at(REPO).issue(thread).labels.clone();
+            let mut labels = state.first().issue(thread).labels.clone();
             labels.sort();
             labels.join(" ")
         })
@@ -173,6 +173,14 @@ impl Story {
         runtime.shutdown_background();
         github.finish();
     }
+}
+
+/// The text without the counts of tokens, which hang on the prompts.
+pub(crate) fn without_tokens(text: &str) -> String {
+    let Some((before, rest)) = text.split_once(" tokens in, ") else { return text.to_owned() };
+    let before = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    let rest = rest.split_once(" out, no cost").map_or(rest, |(_, rest)| rest);
+    format!("{before}BILL{rest}")
 }
 
 /// Checks every case of a table, a few at a time, and panics with all that failed.

@@ -3,7 +3,9 @@
 use serde_json::Value;
 use tests::github::{Fault, GitHub, Permission, When};
 
-use crate::harness::{EDIT, PLAN, REPO, Run, Story, check_all, hello, offline, run, seen, wish};
+use crate::harness::{
+    EDIT, PLAN, REPO, Run, Story, check_all, hello, offline, run, seen, wish, without_tokens,
+};
 
 /// A story in which the plan is posted as pull request 2.
 fn planned(replies: &[&str]) -> Story {
@@ -94,6 +96,13 @@ const PLANNED: &str = "**A plan waits for you**: #2.\n\nopenai:scripted, 1 call,
 
 const CASES: &[Case] = &[
     Case { name: "nothing happened", happen: command, status: 0, answer: DONE, labels: "ai-done ai-help" },
+    Case {
+        name: "the command stands on the issue",
+        happen: |story| story.command("approve", "dev1", 1, "/approve"),
+        status: 0,
+        answer: DONE,
+        labels: "ai-done ai-help",
+    },
     Case {
         name: "the base moved elsewhere",
         happen: |story| {
@@ -416,12 +425,4 @@ fn an_approval_holds_for_what_it_was_given_for() {
             .then_some(())
             .ok_or_else(|| format!("{}: {got:#?}\n{violations:?}\n{}", case.name, story.told(&ended)))
     });
-}
-
-/// The text without the counts of tokens, which hang on the prompts.
-fn without_tokens(text: &str) -> String {
-    let Some((before, rest)) = text.split_once(" tokens in, ") else { return text.to_owned() };
-    let before = before.trim_end_matches(|c: char| c.is_ascii_digit());
-    let rest = rest.split_once(" out, no cost").map_or(rest, |(_, rest)| rest);
-    format!("{before}BILL{rest}")
 }

@@ -290,7 +290,7 @@ fn a_failed_task_is_tried_again() {
             name: "GitHub took no commit",
             replies: &[TYPO, TYPO],
             before: |story| {
-                story.github.fault(When::every("graphql:createCommitOnBranch"), Fault::ServerError)
+                story.github.fault(When::every("graphql:createCommitOnBranch"), Fault::ServerError);
             },
             after: |_| {},
             failed: "**Not done.** GitHub is not available for commit: not confirmed in 3 tries.",

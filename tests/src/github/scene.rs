@@ -29,6 +29,13 @@ impl State {
     }
 }
 
+impl State {
+    /// The first repository of the story, whatever it is called by now.
+    pub fn first(&mut self) -> Scene<'_> {
+        Scene { state: self, at: 0 }
+    }
+}
+
 impl Scene<'_> {
     pub fn repo(&self) -> &Repo {
         &self.state.repos[self.at]

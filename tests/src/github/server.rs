@@ -203,6 +203,8 @@ impl Hub {
             reply
         });
         let transport = fault.map_or(Transport::Answer, Fault::transport);
+        let enterprise = received.head.uri.path().starts_with("/api/v3");
+        let applied = applied.map(|reply| if enterprise { self.at_enterprise(reply) } else { reply });
         let reply = match (fault, applied) {
             (None, Some(reply)) => reply,
             (Some(fault), applied) => fault.distort(&self.state, applied),
@@ -212,6 +214,18 @@ impl Hub {
             self.journal.calls[call].status = Some(reply.status);
         }
         Ok((transport, reply))
+    }
+
+    /// The addresses in the headers of an answer as an enterprise server has them.
+    fn at_enterprise(&self, mut reply: Reply) -> Reply {
+        let plain = format!("{}/repositories/", self.state.base);
+        let enterprise = format!("{}/api/v3/repositories/", self.state.base);
+        for (name, value) in &mut reply.headers {
+            if matches!(name.as_str(), "location" | "link") {
+                *value = value.replace(&plain, &enterprise);
+            }
+        }
+        reply
     }
 
     /// The headers that stand in every answer.

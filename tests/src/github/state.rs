@@ -257,10 +257,16 @@ pub(crate) struct Delivery {
     pub id: u64,
     pub guid: String,
     pub event: String,
-    pub action: Option<String>,
     pub status_code: u16,
     pub at: Timestamp,
-    pub redelivered: u32,
+    pub attempt: Attempt,
+}
+
+/// Whether GitHub delivered a webhook by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    First,
+    Again,
 }
 
 /// The primary rate limit, as the headers tell it.
@@ -315,6 +321,19 @@ impl State {
     /// Lets time pass between what happened and what happens next.
     pub fn pass(&mut self, time: Duration) {
         self.clock += time;
+    }
+
+    pub(crate) fn start(&mut self, at: Timestamp) {
+        self.clock = at;
+    }
+
+    /// Remembers the delivery of a webhook so long ago.
+    pub fn deliver(&mut self, guid: &str, event: &str, status_code: u16, ago: Duration) {
+        let at = Timestamp::try_from(self.wall_clock() - ago).expect("a time of this century");
+        let known = self.deliveries.iter().any(|delivery| delivery.guid == guid);
+        let attempt = if known { Attempt::Again } else { Attempt::First };
+        let (id, guid, event) = (self.id(), guid.to_owned(), event.to_owned());
+        self.deliveries.push(Delivery { id, guid, event, status_code, at, attempt });
     }
 
     /// Puts GitHub's own clock ahead of this machine's, in the `Date` header and in the check of an App's claims.

@@ -11,9 +11,11 @@
 //! let github = GitHub::start(world);
 //! ```
 
+use std::time::Duration;
+
 use super::auth::{Level, Permissions};
 use super::scene::{File, Scene};
-use super::state::{Account, Availability, Delivery, Feature, Permission, Repo, State, User, Visibility};
+use super::state::{Account, Availability, Feature, Permission, Repo, State, User, Visibility};
 use super::store::Store;
 
 /// The beginning of a story. The words that come after `repo` are about that repository.
@@ -65,18 +67,15 @@ impl World {
         self
     }
 
-    /// A webhook delivery that GitHub remembers.
-    pub fn delivery(mut self, guid: &str, event: &str, action: &str, status_code: u16) -> Self {
-        let (id, at) = (self.state.id(), self.state.tick());
-        self.state.deliveries.push(Delivery {
-            id,
-            guid: guid.to_owned(),
-            event: event.to_owned(),
-            action: Some(action.to_owned()),
-            status_code,
-            at,
-            redelivered: 0,
-        });
+    /// When the story begins, in place of the usual moment.
+    pub fn starting(mut self, at: &str) -> Self {
+        self.state.start(at.parse().expect("a time"));
+        self
+    }
+
+    /// A webhook delivery that GitHub remembers, from so long ago by this machine's clock.
+    pub fn delivery(mut self, guid: &str, event: &str, status_code: u16, ago: Duration) -> Self {
+        self.state.deliver(guid, event, status_code, ago);
         self
     }
 

@@ -1,6 +1,6 @@
 //! Calls that are about no single repository: the App and its tokens, users, limits.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Request;
 use crate::github::auth::{Actor, Installed, Level, Permissions, Standing, bad_credentials};
 use crate::github::reply::{Refusal, Reply, error, not_found};
-use crate::github::state::{Delivery, Permission, State};
+use crate::github::state::{Attempt, Delivery, Permission, State};
 
 pub(super) fn handle(state: &mut State, request: &Request) -> Result<Option<Reply>, Refusal> {
     let reply = match request.operation {
@@ -48,7 +48,7 @@ pub(super) fn handle(state: &mut State, request: &Request) -> Result<Option<Repl
         }
         "apps/list-webhook-deliveries" => {
             as_app(request)?;
-            Reply::json(200, state.deliveries.iter().map(show_delivery).collect())
+            deliveries(state, request)
         }
         "apps/redeliver-webhook-delivery" => {
             as_app(request)?;
@@ -164,25 +164,43 @@ fn revoke(state: &mut State, request: &Request) -> Result<Reply, Refusal> {
     Ok(Reply::empty(204))
 }
 
-pub(super) fn show_delivery(delivery: &Delivery) -> Value {
+/// One page of deliveries, newest first. A page of these lists begins at a cursor, the id of its first entry.
+pub(super) fn deliveries(state: &State, request: &Request) -> Reply {
+    let size = request.query("per_page").and_then(|size| size.parse().ok()).unwrap_or(30);
+    let cursor = request.query("cursor").and_then(|cursor| cursor.parse().ok()).unwrap_or(u64::MAX);
+    let mut found = state.deliveries.iter().rev().filter(|delivery| delivery.id <= cursor);
+    let shown: Value = found.by_ref().take(size).map(show_delivery).collect();
+    let reply = Reply::json(200, shown);
+    match found.next() {
+        Some(next) => {
+            let address = format!("{}{}?per_page={size}&cursor={}", state.base, request.path, next.id);
+            reply.with("link", format!("<{address}>; rel=\"next\""))
+        }
+        None => reply,
+    }
+}
+
+fn show_delivery(delivery: &Delivery) -> Value {
     json!({
         "id": delivery.id,
         "guid": delivery.guid,
         "delivered_at": delivery.at,
-        "redelivery": delivery.redelivered > 0,
+        "redelivery": delivery.attempt == Attempt::Again,
         "duration": 0.1,
         "status": if delivery.status_code < 300 { "OK" } else { "failed" },
         "status_code": delivery.status_code,
         "event": delivery.event,
-        "action": delivery.action,
+        "action": null,
         "installation_id": 42,
         "repository_id": null,
     })
 }
 
+/// Delivers once more, which goes well.
 pub(super) fn redeliver(state: &mut State, request: &Request) -> Result<Reply, Refusal> {
     let id = request.number("delivery_id")?;
-    let delivery = state.deliveries.iter_mut().find(|delivery| delivery.id == id).ok_or_else(not_found)?;
-    delivery.redelivered += 1;
+    let found = state.deliveries.iter().find(|delivery| delivery.id == id).ok_or_else(not_found)?;
+    let (guid, event) = (found.guid.clone(), found.event.clone());
+    state.deliver(&guid, &event, 202, Duration::ZERO);
     Ok(Reply::json(202, json!({})))
 }

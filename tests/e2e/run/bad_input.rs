@@ -1,0 +1,350 @@
+//! Repositories, issues, branches and tokens that are not as a run needs them: how the run ends, and what is told.
+
+use tests::github::{Availability, Feature, Level, State, Visibility, When, World};
+
+use crate::harness::{EDIT, REPO, Story, check_all, hello, offline};
+
+/// One misfortune, when it happens, and what comes of it.
+struct Case {
+    name: &'static str,
+    mode: &'static str,
+    /// Before the story begins.
+    world: fn(World) -> World,
+    /// The call at which `happen` happens; before the run if there is none.
+    at: Option<&'static str>,
+    happen: fn(&mut State),
+    status: i32,
+    /// The newest answer on the issue.
+    answer: &'static str,
+    /// What stands on standard error, where nothing can be told on the issue.
+    stderr: &'static str,
+}
+
+const PLAIN: Case = Case {
+    name: "",
+    mode: "quickfix",
+    world: |world| world,
+    at: None,
+    happen: |_| {},
+    status: 0,
+    answer: "",
+    stderr: "",
+};
+
+const DONE: &str = "**Done**: #2 is ready for review.\n\nopenai:scripted, 1 call, BILL\n\nNot what you meant? Close the \
+    pull request, say more on this issue, and comment `/retry`.";
+const CASES: &[Case] = &[
+    Case {
+        name: "repository archived",
+        world: World::archived,
+        stderr: "ended with an explanation on the issue (Repository)",
+        ..PLAIN
+    },
+    Case {
+        name: "repository without issues",
+        world: World::without_issues,
+        stderr: "ended with an explanation on the issue (Repository)",
+        ..PLAIN
+    },
+    Case {
+        name: "repository renamed",
+        happen: |state| state.at(REPO).rename("octo/greetings"),
+        answer: DONE,
+        ..PLAIN
+    },
+    Case {
+        name: "repository transferred",
+        happen: |state| state.at(REPO).rename("dev1/greetings"),
+        answer: DONE,
+        ..PLAIN
+    },
+    Case {
+        name: "repository renamed and private",
+        happen: |state| {
+            state.at(REPO).set_visibility(Visibility::Private);
+            state.at(REPO).rename("octo/greetings");
+        },
+        answer: DONE,
+        ..PLAIN
+    },
+    Case {
+        name: "repository taken down",
+        happen: |state| state.at(REPO).set_availability(Availability::Blocked),
+        status: 2,
+        stderr: "error: GitHub does not allow GET /repos/octo/hello/collaborators/dev1/permission: Repository access blocked",
+        ..PLAIN
+    },
+    Case {
+        name: "repository archived meanwhile",
+        at: Some("git:upload-pack"),
+        happen: |state| state.at(REPO).set_availability(Availability::Archived),
+        status: 2,
+        answer: "**Working on it**, as @dev1 asked.\n\n- [ ] Reading the repository\n\nComment `/stop` to call it off.",
+        stderr: "error: GitHub does not allow PATCH /repos/octo/hello/issues/comments/1005: Repository was archived so is read-only.",
+        ..PLAIN
+    },
+    Case {
+        name: "issue closed",
+        happen: |state| state.at(REPO).close("dev1", 1),
+        answer: "**Not done.** The issue is closed.\n\nOpen it again.\n\nComment `/retry` to start again.",
+        ..PLAIN
+    },
+    Case { name: "issue locked", happen: |state| state.at(REPO).lock(1), answer: DONE, ..PLAIN },
+    Case {
+        name: "issue deleted",
+        happen: |state| state.at(REPO).delete(1),
+        stderr: "ended with an explanation on the issue (Usage)",
+        ..PLAIN
+    },
+    Case {
+        name: "issue deleted meanwhile",
+        at: Some("git:upload-pack"),
+        happen: |state| state.at(REPO).delete(1),
+        answer: "**Working on it**, as @dev1 asked.\n\n- [x] Read 2 of 2 files (about 72 tokens)\n- [ ] Asking openai:scripted (call 1)\n\nComment `/stop` to call it off.",
+        stderr: "ended with an explanation on the issue (Usage)",
+        ..PLAIN
+    },
+    Case {
+        name: "issue is a pull request of a person's",
+        happen: |state| {
+            state.at(REPO).push_file("dev1", "feature", "other.txt", "new\n");
+            let mut scene = state.at(REPO);
+            scene.open_pull("dev1", "A feature", "feature", "main");
+        },
+        ..PLAIN
+    },
+    Case {
+        name: "branch protected",
+        world: |world| world.protected("ai-agent/issue-1"),
+        answer: "**Not done.** GitHub does not let the agent write to its branch `ai-agent/issue-1`: Cannot update this protected ref refs/heads/ai-agent/issue-1.\n\nLet it create and change branches below `ai-agent/` in the rules for branches, then comment `/retry`.",
+        ..PLAIN
+    },
+    Case {
+        name: "branch protected meanwhile",
+        at: Some("git:upload-pack"),
+        happen: |state| state.at(REPO).protect("ai-agent/issue-1"),
+        answer: "**Not done.** GitHub does not let the agent commit to `ai-agent/issue-1`: Cannot update this protected ref.\n\nLet it write below `ai-agent/` in the rules for branches, then ask again.",
+        ..PLAIN
+    },
+    Case {
+        name: "branch deleted meanwhile",
+        at: Some("graphql:repository"),
+        happen: |state| state.at(REPO).delete_branch("ai-agent/issue-1"),
+        answer: "**Not done.** The branch `ai-agent/issue-1` was deleted while the agent worked.\n\nComment `/retry` on the issue to start again.",
+        ..PLAIN
+    },
+    Case {
+        name: "branch deleted before the clone",
+        at: Some("git:info/upload-pack"),
+        happen: |state| state.at(REPO).delete_branch("ai-agent/issue-1"),
+        answer: "**Not done.** The branch `ai-agent/issue-1` was deleted while the agent worked.\n\nComment `/retry` on the issue to start again.",
+        ..PLAIN
+    },
+    Case {
+        name: "branch deleted after the commit",
+        at: Some("pulls/create"),
+        happen: |state| state.at(REPO).delete_branch("ai-agent/issue-1"),
+        answer: "**Not done.** The branch `ai-agent/issue-1` was deleted while the agent worked.\n\nComment `/retry` on the issue to start again.",
+        ..PLAIN
+    },
+    Case {
+        name: "branch holds a person's commits",
+        happen: |state| {
+            state.at(REPO).push_file("dev1", "ai-agent/issue-1", "other.txt", "mine\n");
+        },
+        answer: "**Not done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.",
+        ..PLAIN
+    },
+    Case {
+        name: "a person commits meanwhile",
+        at: Some("graphql:repository"),
+        happen: |state| {
+            state.at(REPO).push_file("dev1", "ai-agent/issue-1", "other.txt", "mine\n");
+        },
+        answer: "**Not done.** The branch `ai-agent/issue-1` was changed while the agent worked.\n\nLook at the branch; delete or rename it, then comment `/retry`.",
+        ..PLAIN
+    },
+    Case {
+        name: "default branch moved meanwhile",
+        at: Some("graphql:repository"),
+        happen: |state| {
+            state.at(REPO).push_file("dev1", "main", "other.txt", "newer\n");
+        },
+        answer: DONE,
+        ..PLAIN
+    },
+    Case {
+        name: "default branch renamed meanwhile",
+        at: Some("pulls/create"),
+        happen: |state| {
+            let mut scene = state.at(REPO);
+            scene.create_branch("trunk", "main");
+            scene.set_default_branch("trunk");
+            scene.delete_branch("main");
+        },
+        answer: "**Not done.** The branch `main` is gone; it was renamed or deleted meanwhile.\n\nComment `/retry` on the issue to start again.",
+        ..PLAIN
+    },
+    Case {
+        name: "installation suspended",
+        happen: State::suspend_installation,
+        status: 2,
+        stderr: "error: GitHub does not allow POST /app/installations/42/access_tokens: This installation has been suspended",
+        ..PLAIN
+    },
+    Case {
+        name: "installation suspended meanwhile",
+        at: Some("graphql:createCommitOnBranch"),
+        happen: State::suspend_installation,
+        status: 2,
+        answer: "**Working on it**, as @dev1 asked.\n\n- [x] Read the repository and asked the model\n- [ ] Publishing the result\n\nComment `/stop` to call it off.",
+        stderr: "error: GitHub does not allow POST /graphql: This installation has been suspended",
+        ..PLAIN
+    },
+    Case {
+        name: "token expired meanwhile",
+        at: Some("graphql:createCommitOnBranch"),
+        happen: State::expire_tokens,
+        status: 2,
+        answer: "**Working on it**, as @dev1 asked.\n\n- [x] Read the repository and asked the model\n- [ ] Publishing the result\n\nComment `/stop` to call it off.",
+        stderr: "error: GitHub does not accept the credentials for POST /graphql: Bad credentials",
+        ..PLAIN
+    },
+    Case {
+        name: "App without a permission",
+        world: |world| world.app_permissions(&[("issues", Level::Write), ("contents", Level::Write)]),
+        status: 2,
+        stderr: "error: GitHub does not allow POST /app/installations/42/access_tokens: The permissions requested are not granted to this installation. (needs contents=write, issues=write, pull_requests=write)",
+        ..PLAIN
+    },
+    Case {
+        name: "drafts not to be had",
+        mode: "plan",
+        world: |world| world.before(|scene| scene.set_drafts(Feature::Off)),
+        answer: "**A plan waits for you**: #2.\n\nopenai:scripted, 1 call, BILL\n\nComment `/approve` to have it carried out, `/revise` and what should be different to have it rewritten, or close the pull request.",
+        ..PLAIN
+    },
+    Case {
+        name: "pull request opened by a person meanwhile",
+        at: Some("pulls/create"),
+        happen: |state| {
+            state.at(REPO).open_pull("dev1", "I was first", "ai-agent/issue-1", "main");
+        },
+        answer: DONE,
+        ..PLAIN
+    },
+    Case {
+        name: "contradictory labels",
+        happen: |state| {
+            state.at(REPO).label("dev1", 1, "ai-done");
+            state.at(REPO).label("dev1", 1, "plan-pending");
+        },
+        answer: "**Not done.** The labels ai-done and plan-pending contradict each other; remove all but the true one.\n\nRemove the labels that are wrong.\n\nComment `/retry` to start again.",
+        ..PLAIN
+    },
+];
+
+#[test]
+fn whatever_is_amiss_is_told_where_it_can_be() {
+    check_all(CASES, |case| {
+        let world = offline((case.world)(hello()));
+        let replies: &[&str] = if case.mode == "plan" { &[crate::harness::PLAN] } else { &[EDIT] };
+        let story = Story::new(world, replies);
+        let mut task = story.wish(case.mode);
+        match (case.name, case.at) {
+            ("issue is a pull request of a person's", _) => {
+                story.github.now(case.happen);
+                task["issue_id"] = 2.into();
+                let ended = story.run(&task);
+                let told = story.answer(2);
+                let expected =
+                    "**Not done.** #2 is a pull request, and none of the agent's.\n\nAsk on an issue.";
+                return if told == expected && ended.status == Some(0) {
+                    Ok(())
+                } else {
+                    Err(story.told(&ended))
+                };
+            }
+            (_, None) => story.github.now(case.happen),
+            (_, Some(call)) => story.github.on_call(When::next(call), case.happen),
+        }
+        let ended = story.run(&task);
+        let answer = crate::harness::without_tokens(&story.answer(1));
+        let violations = story.github.take_violations();
+        let last = ended.stderr.lines().last().unwrap_or_default();
+        let right = ended.status == Some(case.status)
+            && answer == case.answer
+            && (case.stderr.is_empty() || last == case.stderr)
+            && violations.is_empty();
+        right.then_some(()).ok_or_else(|| {
+            format!("{}: {answer:?}\n{last}\n{violations:?}\n{}", case.name, story.told(&ended))
+        })
+    });
+}
+
+/// An issue that is now another repository's: nobody there has asked for anything.
+#[test]
+fn an_issue_that_was_transferred_is_left_alone() {
+    let world = offline(hello()).repo("octo/other").file("a.txt", "a\n");
+    let story = Story::new(world, &[]);
+    story.github.now(|state| state.at(REPO).transfer(1, "octo/other"));
+    let before = story.github.snapshot();
+    let ended = story.run(&story.wish("quickfix"));
+    assert_eq!((ended.status, story.github.snapshot()), (Some(0), before), "{}", story.told(&ended));
+    assert!(ended.stderr.contains("issue #1 was transferred to"), "{}", ended.stderr);
+    story.finish();
+}
+
+#[test]
+fn a_repository_that_is_not_there_is_the_operators_matter() {
+    let story = Story::new(offline(hello()), &[]);
+    let mut task = story.wish("quickfix");
+    task["repo_url"] = story.github.repo_url("octo/nowhere").into();
+    let ended = story.run(&task);
+    let expected = "error: GitHub finds nothing for GET /repos/octo/nowhere/installation: Not Found\n";
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(2), expected), "{}", story.told(&ended));
+    story.finish();
+}
+
+/// A personal token lacks a right: the answer names it where GitHub does.
+#[test]
+fn a_token_without_a_right_is_told_as_such() {
+    use tests::github::Permission;
+    let story = Story::new(offline(hello().user("agent", Permission::Triage)), &[EDIT]);
+    let token = story.github.personal_token("agent");
+    let ended = story
+        .run_with(&story.wish("quickfix"), &[("AGENT_GITHUB_APP_ID", ""), ("AGENT_GITHUB_TOKEN", &token)]);
+    let expected = "error: GitHub does not allow GET /repos/octo/hello/collaborators/dev1/permission: Must have admin rights to Repository.";
+    assert_eq!(
+        (ended.status, ended.stderr.lines().last()),
+        (Some(2), Some(expected)),
+        "{}",
+        story.told(&ended)
+    );
+}
+
+#[test]
+fn an_empty_repository_is_told_to_commit_something() {
+    use tests::github::Permission;
+    let world = World::new().user("dev1", Permission::Write).repo(REPO);
+    let story = Story::new(offline(world), &[]);
+    let ended = story.run(&story.wish("quickfix"));
+    let expected = "**Not done.** The repository is empty.\n\nCommit something to the default branch, then comment `/retry`.";
+    assert_eq!((ended.status, story.answer(1).as_str()), (Some(0), expected), "{}", story.told(&ended));
+    story.finish();
+}
+
+/// A private repository's long conversation is read to its end.
+#[test]
+fn a_long_conversation_is_read_page_by_page() {
+    let mut world = offline(hello()).private();
+    for number in 0..120 {
+        world = world.comment("dev1", 1, &format!("remark {number}"));
+    }
+    let story = Story::new(world, &[EDIT]);
+    let ended = story.run(&story.wish("quickfix"));
+    assert_eq!((ended.status, crate::harness::without_tokens(&story.answer(1)).as_str()), (Some(0), DONE));
+    let prompt = story.asked()[0].body.to_string();
+    assert!(prompt.contains("remark 119") && prompt.contains("remark 100"), "{prompt}");
+    story.finish();
+}
