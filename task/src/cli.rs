@@ -157,7 +157,7 @@ fn run_task(args: &RunArgs) -> Result<Ended, Failure> {
         .map_err(|error| usage(error.to_string(), "See the message in the README."))?;
     Ok(runtime()?.block_on(async {
         let (revoker, lease) = Lease::new();
-        let ended = crate::run::run(&config, &settings, &task, &lease, Attempt::Last);
+        let ended = crate::run::run(&config, &settings, &task, &lease, Attempt::ByHand);
         tokio::pin!(ended);
         tokio::select! {
             ended = &mut ended => return ended,
