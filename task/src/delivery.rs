@@ -58,7 +58,7 @@ pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings) ->
         }
     };
     match taken {
-        Ok(Some(held)) => deliver(config, run, settings, held, &revoker, lease).await,
+        Ok(Some(held)) => Box::pin(deliver(config, run, settings, held, &revoker, lease)).await,
         Ok(None) => {
             tracing::info!("no task is waiting");
             Exit::Done
@@ -110,7 +110,8 @@ async fn deliver(
             tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "readiness cannot be told");
         }
         tracing::info!("task taken");
-        let follow = if attempt > DELIVERY_LIMIT { Attempt::Last } else { Attempt::MoreFollow };
+        let follow =
+            if attempt > DELIVERY_LIMIT { Attempt::Last(attempt) } else { Attempt::MoreFollow(attempt) };
         revoke_on_loss(revoker, &held, run.deadline);
         let lease = lease.with_channel(held.channel().clone());
         let ended = run_until_lost(config, run, &task, &lease, follow).await;
@@ -156,16 +157,13 @@ async fn run_until_lost(
 
 /// What becomes of the message, and of the process. `None` if the message is no longer ours.
 fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
-    let again = match attempt {
-        Attempt::MoreFollow => Settlement::Requeue,
-        Attempt::Last => Settlement::DeadLetter,
+    let (again, passing) = match attempt {
+        Attempt::MoreFollow(_) => (Settlement::Requeue, Exit::Passing),
+        Attempt::Last(_) | Attempt::ByHand => (Settlement::DeadLetter, Exit::CouldNotSolve),
     };
     match ended {
         Ended::Done | Ended::Explained(_) | Ended::Nothing(_) => (Some(Settlement::Ack), Exit::Done),
-        Ended::Passing(_) => match attempt {
-            Attempt::MoreFollow => (Some(again), Exit::Passing),
-            Attempt::Last => (Some(again), Exit::CouldNotSolve),
-        },
+        Ended::Passing(_) => (Some(again), passing),
         // Credentials may be exchanged right now, and GitHub has refused good ones before. Nothing is lost while the
         // broker counts, and a Job that fails with a status of its own is what an operator sees.
         Ended::Misconfigured(_) => (Some(again), Exit::Usage),
@@ -257,23 +255,23 @@ mod tests {
 
     #[test]
     fn every_end_has_its_settlement_and_its_status() {
-        use Attempt::{Last, MoreFollow};
         use Settlement::{Ack, DeadLetter, HandBack, Requeue};
         let passing = || Ended::Passing("x".to_owned());
         let misconfigured = || Ended::Misconfigured("x".to_owned());
+        let (first, last) = (Attempt::MoreFollow(1), Attempt::Last(3));
         let table = [
-            (Ended::Done, MoreFollow, Some(Ack), 0),
-            (Ended::Done, Last, Some(Ack), 0),
-            (Ended::Explained(Reason::Budget), MoreFollow, Some(Ack), 0),
-            (Ended::Explained(Reason::Budget), Last, Some(Ack), 0),
-            (Ended::Nothing("x"), Last, Some(Ack), 0),
-            (passing(), MoreFollow, Some(Requeue), 75),
-            (passing(), Last, Some(DeadLetter), 1),
-            (misconfigured(), MoreFollow, Some(Requeue), 2),
-            (misconfigured(), Last, Some(DeadLetter), 2),
-            (Ended::Lost(Lost::Terminated), Last, Some(HandBack), 143),
-            (Ended::Lost(Lost::Deadline), Last, Some(Requeue), 143),
-            (Ended::Lost(Lost::Connection), MoreFollow, None, 70),
+            (Ended::Done, first, Some(Ack), 0),
+            (Ended::Done, last, Some(Ack), 0),
+            (Ended::Explained(Reason::Budget), first, Some(Ack), 0),
+            (Ended::Explained(Reason::Budget), last, Some(Ack), 0),
+            (Ended::Nothing("x"), last, Some(Ack), 0),
+            (passing(), first, Some(Requeue), 75),
+            (passing(), last, Some(DeadLetter), 1),
+            (misconfigured(), first, Some(Requeue), 2),
+            (misconfigured(), last, Some(DeadLetter), 2),
+            (Ended::Lost(Lost::Terminated), last, Some(HandBack), 143),
+            (Ended::Lost(Lost::Deadline), last, Some(Requeue), 143),
+            (Ended::Lost(Lost::Connection), first, None, 70),
         ];
         for (ended, attempt, settlement, status) in table {
             let (given, exit) = verdict(&ended, attempt);

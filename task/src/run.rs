@@ -10,6 +10,7 @@ mod claim;
 mod commit;
 mod conversation;
 pub(crate) mod desk;
+mod holder;
 mod publish;
 pub mod settings;
 
@@ -88,13 +89,13 @@ impl From<Lost> for Stop {
     }
 }
 
-/// Does one task. `last` tells that no attempt follows if this one fails.
+/// Does one task.
 pub async fn run(
     config: &Config,
     settings: &RunSettings,
     task: &Task,
     lease: &Lease,
-    last: Attempt,
+    attempt: Attempt,
 ) -> Ended {
     let login = Login {
         credentials: &settings.credentials,
@@ -112,18 +113,32 @@ pub async fn run(
         Err(error) => return ended_by(&error),
     };
     // On the heap: a whole run is a large thing to carry about.
-    let ended = Box::pin(with_session(config, settings, task, lease, &session, last)).await;
+    let ended = Box::pin(with_session(config, settings, task, lease, &session, attempt)).await;
     if let Err(error) = session.close().await {
         tracing::warn!(%error, "the installation token could not be revoked; it expires within the hour");
     }
     ended
 }
 
-/// Whether the task is tried again if this run fails for a passing reason.
+/// Which attempt at the task this is, and whether another one follows if it fails for a passing reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
-    MoreFollow,
-    Last,
+    /// The how many-th delivery of the message, from 1.
+    MoreFollow(u32),
+    /// The same, and the last one.
+    Last(u32),
+    /// Nobody tries again but the person who started this.
+    ByHand,
+}
+
+impl Attempt {
+    /// The how many-th delivery this is.
+    pub fn delivery(self) -> Option<u32> {
+        match self {
+            Self::MoreFollow(number) | Self::Last(number) => Some(number),
+            Self::ByHand => None,
+        }
+    }
 }
 
 async fn with_session(
@@ -136,7 +151,7 @@ async fn with_session(
 ) -> Ended {
     // A configuration that cannot be used is told as soon as there is a place to tell it.
     let repo_config = RepoConfig::of(session.repository.config.as_ref());
-    let desk = match open_desk(config, settings, task, session, repo_config.as_ref().ok()).await {
+    let desk = match open_desk(config, settings, task, session, repo_config.as_ref().ok(), attempt).await {
         Ok(desk) => desk,
         Err(Stop::Ended(ended)) => return ended,
         Err(Stop::Call(error)) => return ended_by(&error),
@@ -157,10 +172,10 @@ async fn with_session(
         Stop::Ended(ended) => return ended,
         Stop::CalledOff(why) => desk.stopped(&why).await.map(|()| Ended::Explained(Reason::Declined)),
         Stop::Failure(failure) if failure.reason.exit() == Exit::Passing => {
-            desk.interrupted(&failure, attempt).await.map(|()| Ended::Passing(failure.what.clone()))
+            desk.interrupted(&failure).await.map(|()| Ended::Passing(failure.what.clone()))
         }
         Stop::Failure(failure) => desk.failed(&failure).await.map(|()| Ended::Explained(failure.reason)),
-        Stop::Call(error) => return tell_call_error(&desk, &error, attempt).await,
+        Stop::Call(error) => return tell_call_error(&desk, &error).await,
     };
     told.unwrap_or_else(|error| match error {
         CallError::NotFound { .. } | CallError::Gone { .. } => {
@@ -172,7 +187,7 @@ async fn with_session(
 }
 
 /// A call that GitHub refused is told on the issue, if GitHub lets us.
-async fn tell_call_error(desk: &Desk<'_>, error: &CallError, attempt: Attempt) -> Ended {
+async fn tell_call_error(desk: &Desk<'_>, error: &CallError) -> Ended {
     let ended = ended_by(error);
     let next = match error {
         CallError::Forbidden { .. } => "Ask who operates the agent to grant that permission.",
@@ -183,7 +198,7 @@ async fn tell_call_error(desk: &Desk<'_>, error: &CallError, attempt: Attempt) -
         Ended::Lost(_) => return ended,
         Ended::Passing(_) => {
             let failure = Failure::new(Reason::Unavailable, error.to_string(), "");
-            desk.interrupted(&failure, attempt).await
+            desk.interrupted(&failure).await
         }
         _ => desk.failed(&Failure::new(Reason::Provider, error.to_string(), next)).await,
     };
@@ -208,6 +223,7 @@ async fn open_desk<'a>(
     task: &'a Task,
     session: &'a Session,
     repo_config: Option<&RepoConfig>,
+    attempt: Attempt,
 ) -> Result<Desk<'a>, Stop> {
     let repository = &session.repository;
     let refuse = |what: &str| Failure::new(Reason::Repository, what, "");
@@ -233,7 +249,7 @@ async fn open_desk<'a>(
         }
     };
     let labels = repo_config.map_or_else(|| settings.labels.clone(), |own| own.labels(&settings.labels));
-    Desk::open(settings, task, session, asker, labels, &secrets).await
+    Desk::open(settings, task, session, asker, labels, &secrets, attempt).await
 }
 
 /// One short comment, also if the task is delivered again.
@@ -327,7 +343,8 @@ async fn ask_model(
         // The built-in provider answers at once: there is nothing to watch.
         let watched = !matches!(terms.llm, Llm::Builtin);
         let mut progress = |step: Step| {
-            tracing::info!(step = %step, "progress");
+            // A step can hold the model's words.
+            tracing::info!(step = desk.gate.redact(&step.to_string()), "progress");
             if watched && steps.send(step).is_err() {
                 tracing::debug!("nobody watches the progress any more");
             }
@@ -364,10 +381,15 @@ async fn clone_branch(
         let source = Source { remote: &remote, branch: Some(&branch) };
         clone::clone(&source, &into, &CloneCaps::default(), &flag)
     });
+    tokio::pin!(cloning);
     let cloned = tokio::select! {
-        cloned = cloning => cloned.map_err(|error| Failure::new(Reason::Unavailable, format!("cloning failed: {error}"), ""))?,
+        cloned = &mut cloning => cloned.map_err(|error| Failure::new(Reason::Unavailable, format!("cloning failed: {error}"), ""))?,
         lost = lease.lost() => {
             interrupt.store(true, Ordering::Relaxed);
+            // What it still writes would outlive the folder.
+            if tokio::time::timeout(CLONE_ENDS_WITHIN, cloning).await.is_err() {
+                tracing::warn!("a clone that was interrupted goes on");
+            }
             return Err(lost.into());
         }
     };
@@ -390,9 +412,8 @@ fn not_cloned(error: &CloneError) -> Failure {
     Failure::new(reason, error.to_string(), "")
 }
 
-/// The longest that GitHub's lists may lag behind its writes
-/// (<https://github.com/rust-lang/homu/issues/75> saw half a minute; most are there at once).
-const LAG: Duration = Duration::from_secs(1);
+/// The longest that a clone takes to notice that it was interrupted: a read that waits ends with its time limit.
+const CLONE_ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// What the model is asked about.
 struct Material {

@@ -288,16 +288,17 @@ impl VirtualHost<'_> {
     /// Returns when so many messages wait in a queue. What a lost connection held is back within milliseconds.
     pub async fn until_ready(&self, queue: &str, count: u32) -> anyhow::Result<()> {
         let mut pause = interval(Duration::from_millis(50));
-        let waiting = timeout(Duration::from_secs(30), async {
+        let waiting = timeout(Duration::from_mins(1), async {
             while self.ready(queue).await? != count {
                 pause.tick().await;
             }
             anyhow::Ok(())
         });
-        match waiting.await {
-            Ok(found) => found,
-            Err(_) => bail!("{queue} holds {} messages, not {count}", self.ready(queue).await?),
+        if let Ok(found) = waiting.await {
+            return found;
         }
+        let told = self.broker.api(Method::GET, &format!("queues/{}/{queue}", self.name), None).await?;
+        bail!("{queue} holds {} messages, not {count}: {told}", self.ready(queue).await?)
     }
 
     /// Takes one message away, as the management API tells it.
@@ -434,14 +435,28 @@ fn client() -> reqwest::Client {
         .expect("a client without certificates can be built")
 }
 
+/// Where ports are looked for: below those that the system gives to whoever asks for any, so that nobody takes the port
+/// of a broker while it is restarted.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
 /// Ports that nobody listens on at the moment.
 fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     let mut ports = [0; N];
-    let mut held = Vec::new();
-    for port in &mut ports {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
+    let mut found = 0;
+    // Test processes that start at once look in different places.
+    let start = std::process::id().wrapping_mul(97);
+    for _ in PORTS {
+        if found == N {
+            break;
+        }
+        let offset = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % u32::try_from(PORTS.len())?;
+        let port = PORTS.start + u16::try_from(offset)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            ports[found] = port;
+            found += 1;
+        }
     }
+    ensure!(found == N, "there are no free ports");
     Ok(ports)
 }

@@ -6,16 +6,16 @@
 use std::time::Duration;
 
 use futures_util::Stream;
-use lapin::message::BasicGetMessage;
+use lapin::message::{BasicGetMessage, Delivery};
 use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
 };
 use lapin::protocol::{AMQPErrorKind, AMQPHardError};
 use lapin::tcp::OwnedTLSConfig;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::AMQPValue;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionBuilder, ConnectionProperties, ErrorKind, Event};
-use shared::queue::{self, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY_COUNT, HEADER_TRACEPARENT};
+use shared::queue::{self, DELIVERY_LIMIT, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY_COUNT, HEADER_TRACEPARENT};
 use shared::trace::TraceContext;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -141,7 +141,7 @@ impl Held {
 
     /// The how many-th attempt at the message this is, from 1.
     pub fn attempt(&self) -> u32 {
-        self.message.properties.headers().as_ref().map_or(1, attempt)
+        attempt(&self.message)
     }
 
     pub fn trace(&self) -> Option<TraceContext> {
@@ -187,10 +187,16 @@ async fn close(connection: &Connection) {
 }
 
 /// Attempts are counted by what the broker has counted before. Quorum queues count returns; from 4.3 on they also count
-/// how often a message was taken, which includes those that were handed back without blame.
-fn attempt(headers: &FieldTable) -> u32 {
-    let count = |name: &str| headers.inner().get(name).and_then(number).unwrap_or(0);
-    count(HEADER_DELIVERY_COUNT).max(count(HEADER_ACQUIRED_COUNT)).saturating_add(1)
+/// how often a message was taken, which includes those that were handed back without blame. A classic queue counts
+/// nothing: there a message that comes back has its last attempt.
+fn attempt(message: &Delivery) -> u32 {
+    let headers = message.properties.headers().as_ref();
+    let count = |name: &str| headers?.inner().get(name).and_then(number);
+    match count(HEADER_DELIVERY_COUNT).max(count(HEADER_ACQUIRED_COUNT)) {
+        Some(count) => count.saturating_add(1),
+        None if message.redelivered => DELIVERY_LIMIT + 1,
+        None => 1,
+    }
 }
 
 fn number(value: &AMQPValue) -> Option<u32> {
@@ -222,30 +228,42 @@ fn not_given(error: lapin::Error) -> BrokerError {
 
 #[cfg(test)]
 mod tests {
+    use lapin::BasicProperties;
+    use lapin::types::FieldTable;
+
     use super::*;
+
+    type Counts<'a> = &'a [(&'a str, AMQPValue)];
 
     #[test]
     fn attempts_are_counted_by_whichever_count_is_higher() {
-        let table: &[(&[(&str, AMQPValue)], u32)] = &[
-            (&[], 1),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(0))], 1),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(2))], 3),
+        let table: &[(Counts<'_>, bool, u32)] = &[
+            (&[], false, 1),
+            (&[], true, 3),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(0))], false, 1),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(0))], true, 1),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(2))], true, 3),
             (
                 &[
                     (HEADER_ACQUIRED_COUNT, AMQPValue::LongInt(4)),
                     (HEADER_DELIVERY_COUNT, AMQPValue::ShortInt(1)),
                 ],
+                true,
                 5,
             ),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(-1))], 1),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongString("2".into()))], 1),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(-1))], false, 1),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongString("2".into()))], false, 1),
         ];
-        for (given, expected) in table {
-            let mut headers = FieldTable::default();
-            for (name, value) in *given {
-                headers.insert((*name).into(), value.clone());
+        for (counts, redelivered, expected) in table {
+            let mut message = Delivery::mock(1, "".into(), "agent-tasks".into(), *redelivered, Vec::new());
+            if !counts.is_empty() {
+                let mut headers = FieldTable::default();
+                for (name, value) in *counts {
+                    headers.insert((*name).into(), value.clone());
+                }
+                message.properties = BasicProperties::default().with_headers(headers);
             }
-            assert_eq!(attempt(&headers), *expected, "{given:?}");
+            assert_eq!(attempt(&message), *expected, "{counts:?} {redelivered}");
         }
     }
 }

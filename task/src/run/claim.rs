@@ -2,21 +2,29 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use shared::state::Event;
 use shared::task::Mode;
 
-use super::desk::{Desk, Phase, Proposal, Status, find_status};
+use super::desk::{Desk, Proposal, find_status};
+use super::holder::{self, Claimant};
 use super::settings::Terms;
-use super::{LAG, Stop, approval};
+use super::{Stop, approval};
 use crate::github::CallError;
 use crate::github::model::GitCommit;
 use crate::outcome::{Failure, Reason};
 use crate::plan::Plan;
 use crate::workspace::TASK_TRAILER;
 
-/// Looks for the comment of a run that made the branch a moment before us.
-const HOLDER_LOOKS: u32 = 3;
+/// Pauses before the looks for the comment of a run that made the branch a moment before us. Its next call posts the
+/// comment, and GitHub ends a call after ten seconds.
+const HOLDER_LOOKS: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(3),
+    Duration::from_secs(5),
+];
 
 /// Tries to make the branch when the answers are lost.
 const CREATE_TRIES: u32 = 3;
@@ -72,11 +80,8 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
     let own = desk.task.id.to_string();
     let statuses = desk.statuses();
     let mine = statuses.iter().find(|(_, status)| status.task == own);
-    if mine.is_some_and(|(_, status)| status.phase == Phase::Ended) {
-        return Ok(Claimed::Held("this task was finished before"));
-    }
-    if statuses.iter().any(|(_, status)| status.task != own && is_alive(status, desk.settings.deadline)) {
-        return Ok(Claimed::Held("another run works on the issue"));
+    if let Some(why) = holder::in_the_way(&claimant(desk), &desk.comments, &statuses) {
+        return Ok(Claimed::Held(why));
     }
     let kept = mine.and_then(|(_, status)| status.proposal.clone());
     let base = desk.base_branch(terms)?.to_owned();
@@ -112,7 +117,10 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
     };
     let since = mine.map_or_else(Timestamp::now, |(_, status)| status.since);
     let status = match mine {
-        Some((id, _)) => *id,
+        Some((id, status)) => {
+            desk.resume(*id, status).await?;
+            *id
+        }
         None => desk.begin().await?,
     };
     desk.move_on(Event::Start).await?;
@@ -133,10 +141,8 @@ fn recovered(desk: &Desk<'_>, commit: &GitCommit) -> Option<Proposal> {
     Some(Proposal { title, body, bill: "The account of the run was lost.".to_owned(), plan: None })
 }
 
-/// A run that has not said how it ended is alive until its time is over.
-fn is_alive(status: &Status, deadline: Duration) -> bool {
-    let deadline = SignedDuration::try_from(deadline).unwrap_or(SignedDuration::MAX);
-    status.phase == Phase::Working && status.since.duration_until(Timestamp::now()) < deadline
+fn claimant<'d>(desk: &'d Desk<'_>) -> Claimant<'d> {
+    Claimant { task: desk.task, run: &desk.holder, deadline: desk.settings.deadline }
 }
 
 /// Whether the task is about a pull request that is there.
@@ -244,12 +250,12 @@ async fn make(desk: &Desk<'_>, base: &str) -> Result<Option<Branch>, Stop> {
             Err(error) => return Err(not_let(desk, error)),
         }
     }
-    let own = desk.task.id.to_string();
-    for _ in 0..HOLDER_LOOKS {
-        tokio::time::sleep(LAG).await;
+    for pause in HOLDER_LOOKS {
+        // Of seconds, where nothing is configured otherwise.
+        tokio::time::sleep(pause.mul_f64(desk.settings.lag().as_secs_f64())).await;
         let comments = desk.github.comments(desk.thread(), None).await?;
         let statuses = find_status(&desk.marks, desk.identity, desk.thread(), &comments);
-        if statuses.iter().any(|(_, status)| status.task != own && is_alive(status, desk.settings.deadline)) {
+        if holder::in_the_way(&claimant(desk), &comments, &statuses).is_some() {
             return Ok(None);
         }
     }

@@ -12,6 +12,7 @@ use shared::task::{Comment as CommentId, Mode, Task};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::claim::Claim;
+use super::holder::Holder;
 use super::settings::{RunSettings, Terms};
 use super::{Attempt, BRANCHES, Ended, Stop};
 use crate::comment::{self, Turn};
@@ -50,6 +51,9 @@ pub(super) struct Desk<'a> {
     pub(super) branch: String,
     /// What this run made of its status comment, which `comments` does not show.
     said: Mutex<Option<(u64, Status)>>,
+    attempt: Attempt,
+    /// This run, as its status comment names it.
+    pub(super) holder: Holder,
 }
 
 /// Who asked, as GitHub knows the account.
@@ -65,6 +69,12 @@ pub(crate) struct Status {
     pub(crate) since: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) proposal: Option<Proposal>,
+    /// Who wrote this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) by: Option<Holder>,
+    /// The mode of the wish that was answered, if it was: not one that was refused or called off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answered: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,7 +108,12 @@ pub(crate) struct PlanComment {
 
 impl Status {
     fn of(task: &Task, phase: Phase, proposal: Option<Proposal>) -> Self {
-        Self { task: task.id.to_string(), phase, since: Timestamp::now(), proposal }
+        Self { task: task.id.to_string(), phase, since: Timestamp::now(), proposal, by: None, answered: None }
+    }
+
+    /// For a task that has its answer.
+    fn answered(task: &Task) -> Self {
+        Self { answered: Some(task.mode.name().to_owned()), ..Self::of(task, Phase::Ended, None) }
     }
 
     /// For someone who may not ask.
@@ -150,6 +165,7 @@ impl<'a> Desk<'a> {
         asker: Asker,
         labels: LabelNames,
         secrets: &[SecretString],
+        attempt: Attempt,
     ) -> Result<Self, Stop> {
         let github = &session.github;
         let issue = issue_of(session, u64::from(task.issue)).await?;
@@ -178,6 +194,8 @@ impl<'a> Desk<'a> {
             comments,
             labels,
             said: Mutex::new(None),
+            attempt,
+            holder: Holder { delivery: attempt.delivery(), since: Timestamp::now() },
         })
     }
 
@@ -270,8 +288,9 @@ impl<'a> Desk<'a> {
 
     /// Writes the status comment, which is made only once: if the answer to making it is lost, it is looked for.
     async fn say(&self, known: Option<u64>, text: &str, status: &Status) -> Result<u64, Stop> {
-        let id = self.write_status(known, text, status).await?;
-        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, status.clone()));
+        let status = Status { by: Some(self.holder.clone()), ..status.clone() };
+        let id = self.write_status(known, text, &status).await?;
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, status));
         Ok(id)
     }
 
@@ -287,7 +306,7 @@ impl<'a> Desk<'a> {
             match self.github.create_comment(thread, &body).await {
                 Ok(made) => return Ok(made),
                 Err(CallError::Unknown { .. }) => {
-                    tokio::time::sleep(super::LAG).await;
+                    tokio::time::sleep(self.settings.lag()).await;
                     let comments = self.github.comments(thread, None).await?;
                     let own = self.task.id.to_string();
                     id = find_status(&self.marks, self.identity, thread, &comments)
@@ -336,6 +355,17 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Puts this run in the place of an earlier one of the same task.
+    pub(super) async fn resume(&self, comment: u64, status: &Status) -> Result<(), Stop> {
+        let text = comment::working(
+            self.task.trigger_user.as_str(),
+            &[],
+            "Going on where an earlier run of this task ended",
+        );
+        let status = Status { phase: Phase::Working, ..status.clone() };
+        self.say(Some(comment), &text, &status).await.map(drop)
+    }
+
     /// Keeps what the model proposed, before anything of it is published.
     pub(super) async fn keep(&self, claim: &Claim, proposal: &Proposal) -> Result<(), Stop> {
         let done = ["Read the repository and asked the model".to_owned()];
@@ -346,21 +376,21 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) async fn ended(&self, claim: &Claim, text: &str) -> Result<(), Stop> {
-        self.say(Some(claim.status), text, &Status::of(self.task, Phase::Ended, None)).await.map(drop)
+        self.say(Some(claim.status), text, &Status::answered(self.task)).await.map(drop)
     }
 
     pub(super) async fn failed(&self, failure: &Failure) -> Result<(), CallError> {
         self.move_on(Event::Failed).await?;
-        self.last_word(&comment::failed(failure, self.turn()), Phase::Ended, None).await
+        self.last_word(&comment::failed(failure, self.turn()), Status::answered(self.task)).await
     }
 
-    pub(super) async fn interrupted(&self, failure: &Failure, attempt: Attempt) -> Result<(), CallError> {
-        match attempt {
-            Attempt::MoreFollow => {
+    pub(super) async fn interrupted(&self, failure: &Failure) -> Result<(), CallError> {
+        match self.attempt {
+            Attempt::MoreFollow(_) => {
                 let kept = self.own_status().and_then(|(_, own)| own.proposal);
-                self.last_word(&comment::waiting(failure), Phase::Waiting, kept).await
+                self.last_word(&comment::waiting(failure), Status::of(self.task, Phase::Waiting, kept)).await
             }
-            Attempt::Last => {
+            Attempt::Last(_) | Attempt::ByHand => {
                 let next = "It was tried several times. Wait until that has passed.";
                 self.failed(&Failure::new(failure.reason, failure.what.clone(), next)).await
             }
@@ -369,12 +399,12 @@ impl<'a> Desk<'a> {
 
     pub(super) async fn stopped(&self, why: &str) -> Result<(), CallError> {
         self.move_on(Event::Stopped).await?;
-        self.last_word(&comment::stopped(why, self.turn()), Phase::Ended, None).await
+        self.last_word(&comment::stopped(why, self.turn()), Status::of(self.task, Phase::Ended, None)).await
     }
 
     /// What a run says when it ends before its end: words of ours and a short marker, which always fit.
-    async fn last_word(&self, text: &str, phase: Phase, proposal: Option<Proposal>) -> Result<(), CallError> {
-        match self.say(None, text, &Status::of(self.task, phase, proposal)).await {
+    async fn last_word(&self, text: &str, status: Status) -> Result<(), CallError> {
+        match self.say(None, text, &status).await {
             Ok(_) => Ok(()),
             Err(Stop::Call(error)) => Err(error),
             Err(other) => Err(CallError::Unexpected {

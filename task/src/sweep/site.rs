@@ -164,8 +164,14 @@ impl<'a> Site<'a> {
         failure: &Failure,
         turn: Turn,
     ) -> Result<(), CallError> {
-        let status =
-            Status { task: task.to_owned(), phase: Phase::Ended, since: Timestamp::now(), proposal: None };
+        let status = Status {
+            task: task.to_owned(),
+            phase: Phase::Ended,
+            since: Timestamp::now(),
+            proposal: None,
+            by: None,
+            answered: None,
+        };
         let mut secrets = self.run.secrets();
         secrets.push(self.session.token.clone());
         let gate = Gate::new(&secrets, &[], Some(issue));

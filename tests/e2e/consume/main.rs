@@ -3,5 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
+mod claims;
+mod kills;
+mod losses;
+mod relay;
 mod settlements;
+mod soak;
 mod stage;

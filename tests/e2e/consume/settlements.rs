@@ -132,9 +132,12 @@ async fn a_message_that_is_no_task_is_a_dead_letter() {
 async fn an_empty_queue_is_no_failure() {
     let broker = Broker::shared().await.unwrap();
     let stage = Stage::set(&broker, vec![]).await;
-    let end = stage.consume(NOTHING).await;
-    let told: Vec<&Value> = end.log.iter().map(|line| &line["message"]).collect();
-    assert_eq!((end.status, told), (0, vec![&json!("no task is waiting")]));
+    // Without a command and without a terminal, it is the same.
+    for arguments in [&["consume"][..], &[]] {
+        let end = stage.start_command(arguments, NOTHING).end().await;
+        let told: Vec<&Value> = end.log.iter().map(|line| &line["message"]).collect();
+        assert_eq!((end.status, told), (0, vec![&json!("no task is waiting")]));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

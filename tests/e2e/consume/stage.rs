@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use shared::queue;
 use tempfile::TempDir;
 use tests::bin::program;
 use tests::broker::{Broker, VirtualHost};
-use tests::github::{GitHub, Permission, World};
+use tests::github::{GitHub, Permission, When, World};
 use tests::model::{KEY, ScriptedModel, Step, Wire};
 use tokio::time::{interval, timeout};
 
@@ -49,13 +50,18 @@ pub(crate) struct End {
     pub(crate) left: Vec<String>,
 }
 
-pub(crate) fn world() -> World {
-    World::new()
-        .user("dev1", Permission::Write)
-        .user("guest", Permission::Read)
-        .repo(REPO)
-        .file("README.md", "# Hello\n\nThis text recieves readers.\n")
-        .issue(1, "Typo in README.md", "It should be `receives`.", &["ai-help", "quickfix"])
+/// One person who may write, one who may not.
+pub(crate) fn people() -> World {
+    World::new().user("dev1", Permission::Write).user("guest", Permission::Read)
+}
+
+fn world() -> World {
+    people().repo(REPO).file("README.md", "# Hello\n\nThis text recieves readers.\n").issue(
+        1,
+        "Typo in README.md",
+        "It should be `receives`.",
+        &["ai-help", "quickfix"],
+    )
 }
 
 impl<'a> Stage<'a> {
@@ -70,10 +76,15 @@ impl<'a> Stage<'a> {
 
     /// The message of a wish for issue 1.
     pub(crate) fn wish(&self, task: &str, user: &str) -> Value {
-        json!({
-            "repo_url": self.github.repo_url(REPO), "issue_id": 1, "mode": "quickfix", "trigger_user": user,
-            "task_id": task, "installation_id": self.github.installation_id(),
-        })
+        wish(&self.github, task, user)
+    }
+
+    /// The same with the time at which the issue was changed last, as a webhook has it.
+    pub(crate) fn wish_now(&self, task: &str) -> Value {
+        let mut wish = self.wish(task, "dev1");
+        let changed = self.github.now(|state| state.at(REPO).issue(1).updated_at);
+        wish["triggered_at"] = changed.to_string().into();
+        wish
     }
 
     pub(crate) async fn publish(&self, task: &Value) {
@@ -82,11 +93,24 @@ impl<'a> Stage<'a> {
 
     /// Starts a process with a clean environment, and with these variables in addition.
     pub(crate) fn start(&self, more: &[(&str, &str)]) -> Consumer {
+        self.start_command(&["consume"], more)
+    }
+
+    /// Tells dead letters on their issues.
+    pub(crate) async fn sweep(&self) -> End {
+        let host = self.host.url("sweep");
+        let repository = self.github.repo_url(REPO);
+        let more = [("AMQP_URL", host.as_str()), ("AGENT_SWEEP_REPOSITORIES", repository.as_str())];
+        self.start_command(&["sweep"], &more).end().await
+    }
+
+    pub(crate) fn start_command(&self, arguments: &[&str], more: &[(&str, &str)]) -> Consumer {
         let folder = TempDir::with_prefix("consume-").unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("key.pem"), self.github.app_private_key()).unwrap();
         fs::create_dir(path("work")).unwrap();
         let child = Command::new(program("task"))
+            .args(arguments)
             .env_clear()
             .env("HOME", folder.path())
             .env("TMPDIR", folder.path())
@@ -96,7 +120,7 @@ impl<'a> Stage<'a> {
             .env("AGENT_RETRY_PAUSE", "0s")
             .env("AGENT_GITHUB_APP_ID", self.github.app_id().to_string())
             .env("AGENT_GITHUB_APP_KEY_FILE", path("key.pem"))
-            .env("AGENT_MARKER_KEY", "0123456789abcdef0123456789abcdef")
+            .env("AGENT_MARKER_KEY", "the key of the marks in these tests")
             .env("AGENT_ALLOW_LOOPBACK", "1")
             .env("AGENT_GITHUB_TIMEOUT", "5s")
             .env("AGENT_PATIENCE", "5s")
@@ -132,9 +156,20 @@ impl<'a> Stage<'a> {
         (death["reason"].as_str().unwrap().to_owned(), death["queue"].as_str().unwrap().to_owned())
     }
 
-    /// Returns when the model has been asked so often.
+    /// Returns when the model has been asked so often, and the status comment says so.
     pub(crate) async fn asked(&self, times: usize) {
-        until("the model is asked", || self.model.requests().len() >= times).await;
+        let told = || self.comments().iter().any(|comment| comment.contains("- [ ] Asking openai:scripted"));
+        until("the model is asked", || self.model.requests().len() >= times && told()).await;
+    }
+
+    /// Lets a call wait: the first receiver tells that it is there, the sender lets it go on.
+    pub(crate) fn hold(&self, when: When) -> (Receiver<()>, Sender<()>) {
+        let ((arrived, told), (go_on, told_to)) = (channel(), channel());
+        self.github.on_call(when, move |_| {
+            arrived.send(()).unwrap();
+            told_to.recv().unwrap();
+        });
+        (told, go_on)
     }
 
     /// The visible state without the markers, which hold times and keys.
@@ -190,6 +225,21 @@ impl Consumer {
         signal(self.id(), name);
     }
 
+    /// Waits for the end, or kills the process after a while.
+    pub(crate) async fn end_or_kill(mut self, after: Duration) -> End {
+        let child = &mut self.child;
+        let mut pause = interval(Duration::from_millis(5));
+        let waiting = timeout(after, async {
+            while child.try_wait().unwrap().is_none() {
+                pause.tick().await;
+            }
+        });
+        if waiting.await.is_err() {
+            self.child.kill().unwrap();
+        }
+        self.end().await
+    }
+
     /// Waits for the end.
     pub(crate) async fn end(mut self) -> End {
         let child = &mut self.child;
@@ -219,6 +269,23 @@ impl Drop for Consumer {
         // Fails only if the process has ended, as it has in most tests.
         drop(self.child.kill().and_then(|()| self.child.wait()));
     }
+}
+
+/// The message of a wish for issue 1.
+pub(crate) fn wish(github: &GitHub, task: &str, user: &str) -> Value {
+    json!({
+        "repo_url": github.repo_url(REPO), "issue_id": 1, "mode": "quickfix", "trigger_user": user,
+        "task_id": task, "installation_id": github.installation_id(),
+    })
+}
+
+/// The issue after a run that nothing disturbs, and the number of calls by which that run writes.
+pub(crate) async fn undisturbed(broker: &Broker) -> (String, usize) {
+    let stage = Stage::set(broker, vec![Step::text(EDIT)]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let end = stage.consume(&[]).await;
+    assert_eq!((end.status, stage.labels().as_str()), (0, "ai-done ai-help quickfix"), "{end:#?}");
+    (stage.seen(), stage.github.journal().mutations().count())
 }
 
 /// Sends a signal to a process.

@@ -1,0 +1,92 @@
+//! The *holder* of an issue is the run that works on it. Its status comment says so; this module reads from the comments
+//! whether somebody else is in the way of a run that wants to begin.
+//!
+//! How it is told that a holder is gone:
+//!
+//! - The broker gives a message to one process at a time, and counts. A run of a *later delivery of the same task* knows
+//!   that the earlier one has lost its message, and with it the right to write: it takes over at once.
+//! - A run of the *same or an earlier* delivery is a double: the message was published twice. The other one works.
+//! - Whoever runs a task *by hand* has looked, and takes over.
+//! - A run of *another task* is gone when the time for one run is over, and not before: if its process died, its own
+//!   message comes back.
+//!
+//! A task that starts work (a label, an assignment, `/retry`) and was asked for before another such task of the same
+//! issue got its answer was that one's wish as well: the label and the assignment of one person in one moment.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use shared::task::{Mode, Task};
+
+use super::desk::{Phase, Status};
+use crate::github::model::Comment;
+
+/// A run, as a status comment names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Holder {
+    /// The how many-th delivery of the message, from 1; none if it was started by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) delivery: Option<u32>,
+    /// When it began.
+    pub(crate) since: Timestamp,
+}
+
+/// A run that wants to begin.
+pub(super) struct Claimant<'a> {
+    pub(super) task: &'a Task,
+    pub(super) run: &'a Holder,
+    /// The longest that a run takes.
+    pub(super) deadline: Duration,
+}
+
+/// Why this run has nothing to do, if so. `statuses` are those of `comments`, by the comments' ids.
+pub(super) fn in_the_way(
+    claimant: &Claimant<'_>,
+    comments: &[Comment],
+    statuses: &[(u64, Status)],
+) -> Option<&'static str> {
+    let own = claimant.task.id.to_string();
+    statuses.iter().find_map(|(id, status)| {
+        let alive = is_alive(status, claimant);
+        match status.phase {
+            Phase::Ended if status.task == own => Some("this task was finished before"),
+            Phase::Working if status.task == own && alive && !supersedes(claimant.run, status) => {
+                Some("another process works on this task")
+            }
+            Phase::Working | Phase::Waiting if status.task != own && alive => {
+                Some("another run works on the issue")
+            }
+            Phase::Ended if is_answer(claimant.task, comments, *id, status) => {
+                Some("another run answered this wish")
+            }
+            _ => None,
+        }
+    })
+}
+
+fn is_alive(status: &Status, claimant: &Claimant<'_>) -> bool {
+    let deadline = SignedDuration::try_from(claimant.deadline).unwrap_or(SignedDuration::MAX);
+    let since = status.by.as_ref().map_or(status.since, |by| by.since);
+    since.duration_until(claimant.run.since) < deadline
+}
+
+/// Whether this run may take the place of the one that wrote the status.
+fn supersedes(run: &Holder, status: &Status) -> bool {
+    match (run.delivery, status.by.as_ref().and_then(|by| by.delivery)) {
+        (None, _) => true,
+        (Some(ours), Some(theirs)) => ours > theirs,
+        (Some(_), None) => false,
+    }
+}
+
+/// Both times are GitHub's, whose clock has whole seconds.
+fn is_answer(task: &Task, comments: &[Comment], id: u64, status: &Status) -> bool {
+    let starts = |mode: &str| [Mode::QuickFix.name(), Mode::Plan.name()].contains(&mode);
+    let answered_at = comments.iter().find(|comment| comment.id == id).map(|comment| comment.updated_at);
+    let before = task.triggered_at.zip(answered_at).is_some_and(|(asked, answered)| asked <= answered);
+    before && starts(task.mode.name()) && status.answered.as_deref().is_some_and(starts)
+}
+
+#[cfg(test)]
+mod tests;
