@@ -58,7 +58,7 @@ pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings) ->
         }
     };
     match taken {
-        Ok(Some(held)) => deliver(config, run, settings, held, &revoker, lease).await,
+        Ok(Some(held)) => Box::pin(deliver(config, run, settings, held, &revoker, lease)).await,
         Ok(None) => {
             tracing::info!("no task is waiting");
             Exit::Done
