@@ -16,6 +16,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::json;
+use task::context::history::History;
 use task::context::index::Index;
 use task::context::query::Query;
 use task::context::rank;
@@ -82,7 +83,8 @@ fn rank_one(issue: &Issue, instance: &Instance) -> Result<Vec<rank::Ranked>> {
     let query = Query::new(title, body);
     let caps = Caps::default();
     let walk = walk::walk(&repo, tree, &caps)?;
-    let index = Index::build(&repo.into_sync(), &walk, &query, &caps)?;
+    let history = History::read(&repo, commit);
+    let index = Index::build(&repo.into_sync(), &walk, &history, &query, &caps)?;
     Ok(rank::rank(&index, &walk, &query))
 }
 

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 
 use crate::cycle::MAX_CALLS;
+use crate::cycle::choice::Choose;
 use crate::issue::hex;
 use crate::llm::{self, Ceiling, CeilingError, Llm, MoneyCeiling, Usd};
 use crate::protect::{GlobError, Protection};
@@ -37,6 +38,11 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "tokens of files and outlines in the first message",
     },
     Setting {
+        name: "AGENT_CHOOSE",
+        default: "auto",
+        meaning: "whether the model first chooses what is read: auto, where the ranking is not sure; never; always",
+    },
+    Setting {
         name: "AGENT_PROTECT",
         default: "",
         meaning: "more paths that may not be changed: patterns as in .gitignore, separated by spaces",
@@ -60,6 +66,7 @@ pub struct Config {
     pub llm: Llm,
     pub ceiling: Ceiling,
     pub context_tokens: u32,
+    pub choose: Choose,
     pub protection: Protection,
     pub commit_name: String,
     pub commit_email: String,
@@ -79,6 +86,8 @@ pub enum ConfigError {
     Ceiling(#[from] CeilingError),
     #[error("AGENT_CONTEXT_TOKENS={0} is no number of at least {MIN_CONTEXT_TOKENS}")]
     ContextTokens(String),
+    #[error("AGENT_CHOOSE={0} is none of `auto`, `never` and `always`")]
+    Choose(String),
     #[error("AGENT_PROTECT or AGENT_ALLOW: {0}")]
     Pattern(#[from] GlobError),
     #[error("{0} has a character that a commit's author cannot have: a line end, `<` or `>`")]
@@ -106,6 +115,10 @@ impl Config {
                 .filter(|tokens| *tokens >= MIN_CONTEXT_TOKENS)
                 .ok_or(ConfigError::ContextTokens(text))?,
         };
+        let choose = match set("AGENT_CHOOSE") {
+            None => Choose::default(),
+            Some(text) => Choose::parse(text.trim()).ok_or(ConfigError::Choose(text))?,
+        };
         let patterns = |name: &str| -> Vec<String> {
             set(name).unwrap_or_else(String::new).split_whitespace().map(str::to_owned).collect()
         };
@@ -120,6 +133,7 @@ impl Config {
             llm,
             ceiling,
             context_tokens,
+            choose,
             protection: Protection::new(&protected, &allowed)?,
             commit_name: author("AGENT_COMMIT_NAME")?,
             commit_email: author("AGENT_COMMIT_EMAIL")?,
@@ -150,12 +164,21 @@ impl Config {
         std::iter::once(&self.llm).chain(&self.models).map(Llm::name).collect()
     }
 
+    /// The most calls that a cycle makes; the built-in provider has nothing to choose, to ask for or to correct.
+    pub fn calls_at_most(&self, llm: &Llm) -> u32 {
+        match (llm, self.choose) {
+            (Llm::Builtin, _) => 1,
+            (_, Choose::Never) => MAX_CALLS - 1,
+            (_, Choose::Auto | Choose::Always) => MAX_CALLS,
+        }
+    }
+
     /// The most that carrying out a plan can cost, in words: every call that a cycle may make at its worst, or the
     /// ceiling.
     pub fn cost_at_most(&self, llm: &Llm, ceiling: &Ceiling) -> String {
         let prompt = self.context_tokens.saturating_mul(2);
         let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = ceiling.money;
-        match llm.at_most(prompt, MAX_CALLS) {
+        match llm.at_most(prompt, self.calls_at_most(llm)) {
             None => "an amount that is not known, for the price of the model is not".to_owned(),
             Some(Usd::ZERO) => "nothing".to_owned(),
             Some(worst) => format!("at most {}", worst.min(ceiling)),
@@ -218,6 +241,7 @@ mod tests {
                 "a\nb",
                 "AGENT_COMMIT_NAME has a character that a commit's author cannot have: a line end, `<` or `>`",
             ),
+            ("AGENT_CHOOSE", "maybe", "AGENT_CHOOSE=maybe is none of `auto`, `never` and `always`"),
             ("AGENT_MAX_TOKENS", "many", "AGENT_MAX_TOKENS=many is no number of tokens"),
         ] {
             assert_eq!(config(&[(name, value)]).unwrap_err().to_string(), message);

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! tree ──walk──▶ paths ──index──▶ statistics ──rank──▶ order ──pack──▶ Context
+//! commits ──history──────┘
 //! ```
 //!
 //! Everything is read from the object database at one commit; there is no work tree.
@@ -12,6 +13,8 @@ mod closer;
 mod excerpt;
 mod features;
 mod graph;
+pub mod history;
+mod imports;
 pub mod index;
 mod mention;
 pub mod more;
@@ -19,7 +22,9 @@ pub mod outline;
 pub mod pack;
 pub mod query;
 pub mod rank;
+mod relevance;
 pub mod role;
+mod sureness;
 mod term;
 pub mod tokens;
 pub mod walk;

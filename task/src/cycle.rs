@@ -3,6 +3,7 @@
 //! It is the same on one machine and on a cluster; it neither knows a tracker nor moves a branch.
 
 mod base;
+pub mod choice;
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use base::Base;
 
 use crate::ask::{Ask, Goal};
 use crate::check::{self, CheckedPatch};
+use crate::context::history::History;
 use crate::context::index::{Index, IndexError};
 use crate::context::more::Outcome;
 use crate::context::pack::{self, Context};
@@ -28,11 +30,12 @@ use crate::prompt::{MAX_READS, Prompter};
 use crate::protect::Protection;
 use crate::reply::{self, Reply};
 use crate::workspace::Workspace;
+use choice::Choose;
 
 /// Times that the model may ask for more files before it must answer.
 const READ_ROUNDS: u32 = 2;
-/// Calls of one cycle: the first, one after each round of reading, and the correction.
-pub const MAX_CALLS: u32 = READ_ROUNDS + 2;
+/// Calls of one cycle: the choice of files, the first, one after each round of reading, and the correction.
+pub const MAX_CALLS: u32 = READ_ROUNDS + 3;
 /// Tokens of the standing instructions, the issue and the frame of the first message.
 const FRAME_TOKENS: u32 = 4_000;
 /// Part of the context's tokens that files asked for later may take, each round.
@@ -48,6 +51,8 @@ pub struct Cycle<'a> {
     pub protection: &'a Protection,
     /// Tokens of files and outlines in the first message.
     pub context_tokens: u32,
+    /// Whether the model is asked which files to read.
+    pub choose: Choose,
     pub ledger: Ledger,
     pub progress: &'a mut (dyn FnMut(Step) + Send),
 }
@@ -91,6 +96,7 @@ struct Conversation<'a> {
     messages: Vec<Message>,
     /// How often the model may yet ask for files.
     reads_left: u32,
+    max_output_tokens: u32,
     usage: Usage,
 }
 
@@ -151,7 +157,9 @@ impl Cycle<'_> {
         let goal = plan.map_or(Goal::Edit, |plan| Goal::Execute { plan });
         let mut times = Times::default();
         let mut context = self.read(goal, &mut times)?;
-        let mut talk = self.begin(&context, goal);
+        // Boxed, so that the futures around it stay small.
+        let choosing = Box::pin(self.choose(&mut context, goal, &mut times)).await?;
+        let mut talk = self.begin(&context, goal, choosing);
         let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
         let (patch, reply) = match self.accept_edits(&context, &answer, Kept::default(), &mut times) {
             Ok(accepted) => accepted,
@@ -170,7 +178,8 @@ impl Cycle<'_> {
         let goal = revision.map_or(Goal::Plan, |(plan, feedback)| Goal::Revise { plan, feedback });
         let mut times = Times::default();
         let mut context = self.read(goal, &mut times)?;
-        let mut talk = self.begin(&context, goal);
+        let choosing = Box::pin(self.choose(&mut context, goal, &mut times)).await?;
+        let mut talk = self.begin(&context, goal, choosing);
         let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
         let plan = match accept_plan(&answer) {
             Ok(plan) => plan,
@@ -201,7 +210,8 @@ impl Cycle<'_> {
             }
         };
         let query = Query::new(self.issue.title.as_str(), &body);
-        let index = Index::build(self.workspace.shared(), &walk, &query, &caps)
+        let history = History::read(&repo, self.workspace.base().commit);
+        let index = Index::build(self.workspace.shared(), &walk, &history, &query, &caps)
             .map_err(|error| not_indexed(&error))?;
         times.index = started.elapsed();
         let started = Instant::now();
@@ -221,7 +231,8 @@ impl Cycle<'_> {
         self.context_tokens.min(window / 2)
     }
 
-    fn begin<'g>(&self, context: &Context, goal: Goal<'g>) -> Conversation<'g> {
+    /// Begins the conversation; `usage` is what was used before it.
+    fn begin<'g>(&self, context: &Context, goal: Goal<'g>, usage: Usage) -> Conversation<'g> {
         let prompter = Prompter::new(self.issue, context, self.llm.guidance());
         let system = prompter.system(goal);
         let mut messages = Vec::new();
@@ -230,7 +241,15 @@ impl Cycle<'_> {
             messages.push(Message { role: Role::Assistant, text: answer.to_owned() });
         }
         messages.push(Message { role: Role::User, text: prompter.material(self.issue, context, goal) });
-        Conversation { goal, prompter, system, messages, reads_left: READ_ROUNDS, usage: Usage::default() }
+        Conversation {
+            goal,
+            prompter,
+            system,
+            messages,
+            reads_left: READ_ROUNDS,
+            max_output_tokens: self.llm.max_output_tokens(),
+            usage,
+        }
     }
 
     /// Asks, and hands over the files that the model asks for, a bounded number of times in a conversation.
@@ -310,7 +329,7 @@ impl Cycle<'_> {
         let prompt = Prompt {
             system: &talk.system,
             messages: &talk.messages,
-            max_output_tokens: self.llm.max_output_tokens(),
+            max_output_tokens: talk.max_output_tokens,
             estimated_tokens: said.saturating_add(tokens::estimate(&talk.system)),
             ask: &ask,
         };

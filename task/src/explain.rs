@@ -17,7 +17,7 @@ pub use explanation::{Explanation, FeatureFacts, FileFacts, Given, Times, Tokens
 
 use crate::context::pack::Context;
 use crate::context::weights::Feature;
-use crate::cycle::{Cycle, MAX_CALLS};
+use crate::cycle::Cycle;
 use crate::llm::Ledger;
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
@@ -64,6 +64,7 @@ pub fn explain(args: &ExplainArgs, progress: &mut (dyn FnMut(Step) + Send)) -> R
         llm: &config.llm,
         protection: &config.protection,
         context_tokens: config.context_tokens,
+        choose: config.choose,
         ledger: Ledger::new(config.ceiling),
         progress,
     };
@@ -77,7 +78,7 @@ pub fn explain(args: &ExplainArgs, progress: &mut (dyn FnMut(Step) + Send)) -> R
             branch: workspace.base().branch.clone(),
         },
         model: config.llm.name(),
-        calls_at_most: MAX_CALLS,
+        calls_at_most: config.calls_at_most(&config.llm),
         cost_at_most: config.cost_at_most(&config.llm, &config.ceiling),
         tokens: Tokens {
             budget,

@@ -12,6 +12,8 @@ pub enum Step {
     Reading,
     /// Files were ranked and packed.
     Read { files: usize, of: usize, tokens: u32 },
+    /// The model chose what is read; nothing where it named no file that it was shown.
+    Chosen { paths: Vec<RepoPath> },
     /// The model is being asked, for the n-th time in this run.
     Asking { call: u32, model: String },
     /// The model thinks; bytes so far.
@@ -30,6 +32,10 @@ pub enum Step {
     Committing,
 }
 
+fn names(paths: &[RepoPath]) -> String {
+    paths.iter().map(RepoPath::as_str).collect::<Vec<_>>().join(", ")
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -37,14 +43,13 @@ impl fmt::Display for Step {
             Self::Read { files, of, tokens } => {
                 write!(f, "read {files} of {of} files (about {tokens} tokens)")
             }
+            Self::Chosen { paths } if paths.is_empty() => write!(f, "the model chose no file"),
+            Self::Chosen { paths } => write!(f, "the model chose {}", names(paths)),
             Self::Asking { call, model } => write!(f, "asking {model} (call {call})"),
             Self::Thinking { bytes } => write!(f, "the model thinks ({bytes} bytes)"),
             Self::Answering { bytes } => write!(f, "the model answers ({bytes} bytes)"),
             Self::Waiting { pause, why } => write!(f, "waiting {}s: {why}", pause.as_secs()),
-            Self::ReadingMore { paths } => {
-                let names: Vec<&str> = paths.iter().map(RepoPath::as_str).collect();
-                write!(f, "the model asked for {}", names.join(", "))
-            }
+            Self::ReadingMore { paths } => write!(f, "the model asked for {}", names(paths)),
             Self::Checking => write!(f, "resolving and checking the edits"),
             Self::Correcting { why } => write!(f, "asking for a correction: {why}"),
             Self::Committing => write!(f, "writing the commit"),

@@ -41,6 +41,8 @@ impl Prompter {
             ("plan", include_str!("../prompts/plan.md")),
             ("example", include_str!("../prompts/example.md")),
             ("material", include_str!("../prompts/material.md")),
+            ("choose", include_str!("../prompts/choose.md")),
+            ("candidates", include_str!("../prompts/candidates.md")),
             ("more", include_str!("../prompts/more.md")),
             ("correct", include_str!("../prompts/correct.md")),
         ] {
@@ -116,13 +118,29 @@ impl Prompter {
                 map => (!map.is_empty()).then(|| self.fence(map)),
                 files => self.files(context.read.iter()),
                 number => issue.number,
-                issue => self.fence(&format!("{}\n\n{}", issue.title.as_str(), issue.body.as_str())),
+                issue => self.issue(issue),
                 plan_heading,
                 plan => plan.map(|plan| self.fence(plan)),
                 feedback => feedback.map(|feedback| self.fence(feedback)),
                 task,
             },
         )
+    }
+
+    /// The question which of `candidates`, at most `most`, to read: standing instructions, and the first message.
+    pub fn choose(&self, issue: &Issue, candidates: &str, most: usize) -> (String, String) {
+        let system = self.render("choose", context! { nonce => self.nonce.as_str(), most });
+        let values = context! {
+            files => self.fence(candidates),
+            number => issue.number,
+            issue => self.issue(issue),
+        };
+        (system, self.render("candidates", values))
+    }
+
+    /// Title and text, fenced.
+    fn issue(&self, issue: &Issue) -> String {
+        self.fence(&format!("{}\n\n{}", issue.title.as_str(), issue.body.as_str()))
     }
 
     /// The answer to a request for more files. `notes` say why a file could not be had.

@@ -355,6 +355,7 @@ async fn ask_model(
             llm: terms.llm,
             protection: &terms.protection,
             context_tokens: config.context_tokens,
+            choose: config.choose,
             ledger: Ledger::new(terms.ceiling),
             progress: &mut progress,
         };

@@ -119,6 +119,7 @@ pub async fn solve(args: &SolveArgs, progress: &mut (dyn FnMut(Step) + Send)) ->
         llm: &config.llm,
         protection: &config.protection,
         context_tokens: config.context_tokens,
+        choose: config.choose,
         ledger: Ledger::new(config.ceiling),
         progress: &mut *progress,
     };

@@ -71,7 +71,13 @@ impl Progress {
         let text = visible(&text);
         match &self.bar {
             Some(bar) => {
-                if matches!(step, Step::Read { .. } | Step::ReadingMore { .. } | Step::Correcting { .. }) {
+                if matches!(
+                    step,
+                    Step::Read { .. }
+                        | Step::Chosen { .. }
+                        | Step::ReadingMore { .. }
+                        | Step::Correcting { .. }
+                ) {
                     bar.println(format!("  {text}"));
                 }
                 bar.set_message(text.into_owned());

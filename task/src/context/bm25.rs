@@ -55,7 +55,14 @@ impl Bm25 {
         self.score_with_length(counts, 1.0, 1.0, weights)
     }
 
-    fn score_with_length(&self, counts: &Counts, length: f32, average: f32, weights: &[f32]) -> f32 {
+    /// The score of a passage of this length, where passages have `average` in the same unit.
+    pub(super) fn score_with_length(
+        &self,
+        counts: &Counts,
+        length: f32,
+        average: f32,
+        weights: &[f32],
+    ) -> f32 {
         let norm = K1 * (1.0 - B + B * length / average);
         counts
             .iter()

@@ -4,7 +4,8 @@
 use memchr::memmem;
 
 use super::features::Corpus;
-use super::index::Field;
+use super::imports;
+use super::index::{Counts, Field};
 use super::outline::{self, Definition};
 use super::query::Query;
 use super::role::Role;
@@ -34,6 +35,12 @@ pub(super) struct Closer {
     pub(super) title_passage: f32,
     /// Phrases of the query, by number, that stand in the file.
     pub(super) phrases: Vec<u16>,
+    /// Pairs of the query, by number, that stand side by side in the file.
+    pub(super) pairs: Field,
+    /// BM25 of the best definition.
+    pub(super) best_definition: f32,
+    /// What it imports, see [`imports`].
+    pub(super) imports: Vec<Vec<String>>,
 }
 
 pub(super) fn look(path: &RepoPath, role: Role, text: &str, query: &Query, corpus: &Corpus) -> Closer {
@@ -62,6 +69,9 @@ pub(super) fn look(path: &RepoPath, role: Role, text: &str, query: &Query, corpu
     let uses = term::names(text);
     let lines = terms_of_lines(text, query);
     Closer {
+        pairs: pairs(text, query),
+        best_definition: best_definition(&outline, &lines, corpus),
+        imports: imports::find(path, text),
         outline,
         defines,
         names,
@@ -95,12 +105,45 @@ fn best_passage(lines: &[Vec<u16>], length: usize, score: impl Fn(&Field) -> f32
         let end = (first + length).min(lines.len());
         let mut terms = lines[first..end].concat();
         terms.sort_unstable();
-        let same = terms.chunk_by(|a, b| a == b);
-        let counts = same.map(|same| (same[0], u16::try_from(same.len()).unwrap_or(u16::MAX))).collect();
-        best = best.max(score(&Field { counts, length: 0 }));
+        best = best.max(score(&Field { counts: counts(&terms), length: 0 }));
         if end == lines.len() {
             break;
         }
     }
     best
+}
+
+/// The highest score of all definitions.
+fn best_definition(outline: &[Definition], lines: &[Vec<u16>], corpus: &Corpus) -> f32 {
+    let score = |definition: &Definition| {
+        let (first, last) = definition.lines;
+        let mut terms = lines.get(first - 1..last)?.concat();
+        terms.sort_unstable();
+        Some(corpus.definition(&counts(&terms), last + 1 - first))
+    };
+    outline.iter().filter_map(score).fold(0.0, f32::max)
+}
+
+/// How often each of `terms` occurs, which are ascending.
+fn counts(terms: &[u16]) -> Counts {
+    let same = terms.chunk_by(|a, b| a == b);
+    same.map(|same| (same[0], u16::try_from(same.len()).unwrap_or(u16::MAX))).collect()
+}
+
+/// The pairs of the query that stand side by side.
+fn pairs(text: &str, query: &Query) -> Field {
+    let mut found = Vec::new();
+    let mut last = None;
+    let length = term::scan(text, |hash, extent, _| {
+        if extent == term::Extent::Whole {
+            return;
+        }
+        let number = query.table.get(hash);
+        if let (Some(last), Some(number)) = (last, number) {
+            found.extend(query.pairs.get((last, number)));
+        }
+        last = number;
+    });
+    found.sort_unstable();
+    Field { counts: counts(&found), length }
 }

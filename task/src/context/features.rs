@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 use super::bm25::Bm25;
 use super::closer::Closer;
 use super::graph::{Defines, Graph};
-use super::index::{Field, FileStats};
+use super::history::History;
+use super::imports;
+use super::index::{Counts, Field, FileStats};
 use super::query::{Query, QueryTerm};
+use super::relevance::Relevance;
 use super::role::Role;
 use super::walk::Walk;
 use super::weights::{self, Feature};
@@ -16,6 +19,12 @@ use crate::path::RepoPath;
 
 /// How often a path counts where it is one text with the content.
 const PATH_REPEAT: u16 = 3;
+
+/// Lines of a definition of ordinary length.
+const DEFINITION_LINES: f32 = 30.0;
+/// How likely a walk over the graph returns to where it began, and how many steps it has.
+const RETURN: f32 = 0.3;
+const STEPS: usize = 3;
 
 /// The features of one file, in the order of [`Feature::all`].
 pub(super) type Row = [f32; Feature::COUNT];
@@ -36,11 +45,15 @@ pub(super) struct Corpus {
     /// In how many files each phrase stands.
     phrase_files: Vec<u32>,
     graph: Graph,
+    imports: Graph,
+    /// Of pairs of terms.
+    pairs: Bm25,
+    past: Relevance,
 }
 
 impl Corpus {
     /// Tests and prose use the words of issues more freely than sources do, so that only sources say what is rare.
-    pub(super) fn new(files: &[FileStats], query: &Query) -> Self {
+    pub(super) fn new(files: &[FileStats], walk: &Walk, history: &History, query: &Query) -> Self {
         let any = files.iter().any(|file| file.role == Role::Source);
         let sources = || files.iter().filter(move |file| file.role == Role::Source || !any);
         let joined: Vec<Field> = sources().map(with_path).collect();
@@ -64,6 +77,14 @@ impl Corpus {
             prose_weights: weights(query, |term| term.prose),
             title_weights: weights(query, |term| term.title),
             phrase_files,
+            pairs: Bm25::new(
+                closer.clone().filter(|c| c.1 == Defines::ForOthers).map(|(_, _, closer)| &closer.pairs),
+                query.pairs.weights.len(),
+            ),
+            past: Relevance::new(history, files, walk, query),
+            imports: imports::graph(
+                closer.clone().map(|(at, _, closer)| (at, &walk.entries()[files[at].entry].path, closer)),
+            ),
             graph: Graph::new(closer),
         }
     }
@@ -78,15 +99,43 @@ impl Corpus {
         self.text.score_flat(&field.counts, &self.title_weights)
     }
 
+    /// BM25 of a definition of so many lines.
+    pub(super) fn definition(&self, counts: &Counts, lines: usize) -> f32 {
+        self.text.score_with_length(counts, lines as f32, DEFINITION_LINES, &self.weights)
+    }
+
+    /// How often a walk comes by each file that begins at the likely ones, returns there with [`RETURN`], and else
+    /// goes along imports, in either direction, or to a definition that is used: personalised `PageRank`, a few steps.
+    fn walk(&self, likely: &[f32]) -> Vec<f32> {
+        let mut here = likely.to_vec();
+        let mut moved = vec![0.0; likely.len()];
+        for _ in 0..STEPS {
+            let steps = [
+                self.imports.to_used(&here, likely.len()),
+                self.imports.to_users(&here, likely.len()),
+                self.graph.to_used(&here, likely.len()),
+            ];
+            for at in 0..likely.len() {
+                moved[at] = (1.0 - RETURN) * steps.iter().map(|step| step[at]).sum::<f32>() / 3.0;
+                here[at] = RETURN * likely[at] + moved[at];
+            }
+        }
+        moved
+    }
+
     /// How much a term of the issue tells of a file that has it.
     pub(super) fn telling(&self, term: u16) -> f32 {
         self.text.idf(term) * self.weights[usize::from(term)]
     }
 
-    /// The terms of a field, those that tell most first.
+    /// The terms of a field, those that tell most first; one of the title tells a reader twice as much.
     pub(super) fn best_terms(&self, field: &Field) -> Vec<u16> {
+        let tells = |term: u16| {
+            let in_title = self.title_weights[usize::from(term)] > 0.0;
+            self.telling(term) * if in_title { 2.0 } else { 1.0 }
+        };
         let mut terms: Vec<u16> = field.counts.iter().map(|(term, _)| *term).collect();
-        terms.sort_by(|a, b| self.telling(*b).total_cmp(&self.telling(*a)).then(a.cmp(b)));
+        terms.sort_by(|a, b| tells(*b).total_cmp(&tells(*a)).then(a.cmp(b)));
         terms
     }
 
@@ -157,10 +206,22 @@ pub(super) fn features(files: &[FileStats], walk: &Walk, query: &Query, corpus: 
                 Feature::Named => closer.map_or(0.0, |closer| corpus.named(closer, query)),
                 Feature::Passage => closer.map_or(0.0, |closer| closer.passage),
                 Feature::Phrase => closer.map_or(0.0, |closer| corpus.phrases(closer)),
+                Feature::Pairs => {
+                    closer.map_or(0.0, |closer| corpus.pairs.score(&closer.pairs, &query.pairs.weights))
+                }
+                Feature::BestDefinition => closer.map_or(0.0, |closer| closer.best_definition),
+                Feature::Past => corpus.past.message(at),
                 Feature::Language => f32::from(u8::from(families[at] >= main_family)),
                 Feature::Area => areas[at],
                 // Known once the others are.
-                Feature::Siblings | Feature::Used | Feature::User | Feature::Tested => 0.0,
+                Feature::Siblings
+                | Feature::Used
+                | Feature::User
+                | Feature::Tested
+                | Feature::Imported
+                | Feature::Importer
+                | Feature::Walked
+                | Feature::Together => 0.0,
             })
         })
         .collect();
@@ -176,6 +237,10 @@ fn relate(rows: &mut [Row], files: &[FileStats], paths: &[&RepoPath], corpus: &C
     let tests = likelihood(rows, files, |role| role == Role::Test);
     let used = corpus.graph.to_used(&likely, files.len());
     let users = corpus.graph.to_users(&likely, files.len());
+    let imported = corpus.imports.to_used(&likely, files.len());
+    let importing = corpus.imports.to_users(&likely, files.len());
+    let walked = corpus.walk(&likely);
+    let together = corpus.past.together(&likely);
     let tested = corpus.graph.to_used(&tests, files.len());
     let mut folders: BTreeMap<&str, f32> = BTreeMap::new();
     for (path, likely) in paths.iter().zip(&likely) {
@@ -187,6 +252,10 @@ fn relate(rows: &mut [Row], files: &[FileStats], paths: &[&RepoPath], corpus: &C
         row[Feature::Used as usize] = used[at].sqrt();
         row[Feature::User as usize] = users[at].sqrt();
         row[Feature::Tested as usize] = tested[at].sqrt();
+        row[Feature::Imported as usize] = imported[at].sqrt();
+        row[Feature::Importer as usize] = importing[at].sqrt();
+        row[Feature::Walked as usize] = walked[at].sqrt();
+        row[Feature::Together as usize] = together[at].sqrt();
     }
 }
 

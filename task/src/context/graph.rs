@@ -60,6 +60,11 @@ impl Graph {
         Self { edges, definers }
     }
 
+    /// A graph of these edges: user, definer, weight.
+    pub(super) fn of(edges: Vec<(usize, usize, f32)>) -> Self {
+        Self { edges, definers: BTreeMap::new() }
+    }
+
     /// How many of the files define `name`.
     pub(super) fn definers(&self, name: NameHash) -> usize {
         self.definers.get(&name).copied().unwrap_or(0)

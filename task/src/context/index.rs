@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::closer::{self, Closer};
 use super::features::Corpus;
+use super::history::History;
 use super::query::Query;
 use super::rank;
 use super::role::{self, Omission, Role};
@@ -35,7 +36,7 @@ pub enum IndexError {
 pub(super) type Counts = Vec<(u16, u16)>;
 
 /// A text as BM25 sees it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Field {
     pub(super) counts: Counts,
     /// In words.
@@ -70,6 +71,7 @@ impl Index {
     pub fn build(
         repo: &gix::ThreadSafeRepository,
         walk: &Walk,
+        history: &History,
         query: &Query,
         caps: &Caps,
     ) -> Result<Self, IndexError> {
@@ -89,7 +91,7 @@ impl Index {
         if files.is_empty() {
             return Err(IndexError::NothingToRead);
         }
-        let corpus = Corpus::new(&files, query);
+        let corpus = Corpus::new(&files, walk, history, query);
         let best = rank::best(&files, walk, query, &corpus, CLOSER_FILES);
         let closer = in_parallel(repo, best.len(), CLOSER_BATCH, |reader, at| {
             let stats = &files[best[at]];
@@ -100,7 +102,7 @@ impl Index {
         for (at, closer) in closer {
             files[best[at]].closer = Some(closer);
         }
-        let corpus = Corpus::new(&files, query);
+        let corpus = Corpus::new(&files, walk, history, query);
         Ok(Self { files, corpus, left_out })
     }
 

@@ -9,8 +9,10 @@ use super::index::{FileStats, Index, Reader};
 use super::query::Query;
 use super::rank::{self, Ranked};
 use super::role::{self, Omission, Role};
+use super::sureness::Sureness;
 use super::tokens;
 use super::walk::{Caps, Entry, Walk};
+use super::weights::Feature;
 use super::why;
 use crate::path::{self, RepoPath};
 use crate::read_set::{ReadFile, ReadSet, Shown};
@@ -50,10 +52,18 @@ impl Budget {
 
 /// What a file's path and fences add to its content, in tokens.
 const FRAME_TOKENS: u32 = 24;
+/// Files that are read before a test that exercises them.
+const BEFORE_TEST: usize = 4;
+/// How much of what likely files define, or of what imports, a test must use to exercise them: of the most of any.
+const EXERCISES: f32 = 0.1;
+/// A test takes at most one part in this many of what is left for files.
+const TEST_PART: u32 = 6;
 /// Files that the map outlines.
 const MAP_FILES: usize = 60;
 /// Definitions of one file on the map.
 const MAP_DEFINITIONS: usize = 40;
+/// Definitions of one file among the candidates.
+const CANDIDATE_DEFINITIONS: usize = 12;
 /// Paths that the map lists after the outlines.
 const MAP_PATHS: usize = 200;
 /// Files that a person or a program is told the rank of.
@@ -101,6 +111,14 @@ impl Spent {
     }
 }
 
+/// What the model may choose from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidates {
+    pub paths: Vec<RepoPath>,
+    /// Each path, and the definitions of the files for which there was room.
+    pub text: String,
+}
+
 /// See [`super`].
 #[derive(Debug)]
 pub struct Context {
@@ -113,6 +131,8 @@ pub struct Context {
     /// The best files, whether they were read or not, best first.
     pub explained: Vec<Explained>,
     pub spent: Spent,
+    /// How sure the ranking is of itself.
+    pub sureness: Sureness,
     /// What the map has: outlines first.
     pub mapped: Vec<RepoPath>,
     /// All paths of the tree.
@@ -134,7 +154,6 @@ pub fn pack(
     let reader = Reader::new(repo.clone());
     let ranked = rank::rank(&index, &walk, &query);
     let (instructions, instruction_tokens) = instructions(&reader, &walk, &caps, budget.instructions());
-    let left = budget.tokens.saturating_sub(instruction_tokens + budget.map());
     let mut context = Context {
         read: ReadSet::default(),
         map: String::new(),
@@ -143,35 +162,115 @@ pub fn pack(
         left_out: index.left_out().clone(),
         explained: explain(&ranked, &index, &walk, &query),
         spent: Spent { instructions: instruction_tokens, ..Spent::default() },
+        sureness: Sureness::of(&ranked),
         walk,
         index,
         query,
         caps,
     };
-    context.read_best(&reader, &ranked, left, budget.files);
-    context.draw_map(&ranked, budget.map());
+    context.fill(&reader, &ranked, &[], budget);
     context
 }
 
 impl Context {
-    fn read_best(&mut self, reader: &Reader, ranked: &[Ranked], budget: u32, files: usize) {
+    /// The best `files`, with the definitions of each as long as they fit into `tokens` all together.
+    pub fn candidates(&self, files: usize, tokens: u32) -> Candidates {
+        let paths: Vec<RepoPath> =
+            self.explained.iter().take(files).map(|explained| explained.ranked.path.clone()).collect();
+        // The paths alone are shown in any case.
+        let mut spent: u32 = paths.iter().map(|path| tokens::estimate(path.as_str()) + 1).sum();
+        let mut text = String::new();
+        for path in &paths {
+            let block = self.outline_block(path, CANDIDATE_DEFINITIONS);
+            let more = tokens::estimate(&block).saturating_sub(tokens::estimate(path.as_str()) + 1);
+            if spent + more <= tokens {
+                spent += more;
+                text.push_str(&block);
+            } else {
+                text.push_str(path.as_str());
+                text.push('\n');
+            }
+        }
+        Candidates { paths, text }
+    }
+
+    /// Packs anew, with `chosen` before the others.
+    pub fn choose(&mut self, repo: &gix::Repository, chosen: &[RepoPath], budget: Budget) {
+        let ranked = rank::rank(&self.index, &self.walk, &self.query);
+        self.read = ReadSet::default();
+        self.spent.files = 0;
+        self.fill(&Reader::new(repo.clone()), &ranked, chosen, budget);
+    }
+
+    /// Reads what there is room for, and draws the map of the rest.
+    fn fill(&mut self, reader: &Reader, ranked: &[Ranked], chosen: &[RepoPath], budget: Budget) {
+        let left = budget.tokens.saturating_sub(self.spent.instructions + budget.map());
+        self.read_best(reader, ranked, chosen, left, budget.files);
+        self.draw_map(ranked, budget.map());
+    }
+
+    fn read_best(
+        &mut self,
+        reader: &Reader,
+        ranked: &[Ranked],
+        chosen: &[RepoPath],
+        budget: u32,
+        files: usize,
+    ) {
         // A file that does not fit is passed over for a smaller one, but not for one far down the list.
-        for (at, candidate) in ranked.iter().take(files * 2).enumerate() {
+        for (at, Next { path, why, limit }) in self.order(ranked, chosen, files * 2).into_iter().enumerate() {
             let left = budget - self.spent.files;
             if self.read.len() >= files {
                 return;
             }
-            let Some(entry) = self.walk.get(&candidate.path).cloned() else { continue };
+            let Some(entry) = self.walk.get(&path).cloned() else { continue };
             let Ok(content) = reader.read(&entry, &self.caps) else { continue };
-            let why = match self.explained.get(at) {
-                Some(explained) => explained.why.clone(),
-                None => "comes next in the ranking".to_owned(),
+            let most = match limit {
+                Limit::Test => left / TEST_PART,
+                Limit::File if at == 0 => left / 4 * 3,
+                Limit::File => Budget::one_file(left),
             };
-            let most = if at == 0 { left / 4 * 3 } else { Budget::one_file(left) };
             if let Some(tokens) = self.add(&entry, content, why, most) {
                 self.spent.files += tokens;
             }
         }
+    }
+
+    /// What is read first: what was chosen, then the ranking, and after the first files a test that exercises them.
+    fn order(&self, ranked: &[Ranked], chosen: &[RepoPath], count: usize) -> Vec<Next> {
+        let why_of = |path: &RepoPath| {
+            let explained = self.explained.iter().find(|explained| explained.ranked.path == *path);
+            explained.map_or("comes next in the ranking".to_owned(), |explained| explained.why.clone())
+        };
+        let mut order: Vec<Next> = chosen
+            .iter()
+            .map(|path| Next {
+                path: path.clone(),
+                why: format!("the model chose it: {}", why_of(path)),
+                limit: Limit::File,
+            })
+            .collect();
+        order.extend(
+            ranked
+                .iter()
+                .map(|file| &file.path)
+                .filter(|path| !chosen.contains(path))
+                .take(count)
+                .map(|path| Next { path: path.clone(), why: why_of(path), limit: Limit::File }),
+        );
+        let exercises = |file: &&Ranked| {
+            let uses = |feature: Feature| file.features[feature as usize] >= EXERCISES;
+            file.role == Role::Test && (uses(Feature::User) || uses(Feature::Importer))
+        };
+        let first = order.len().min(BEFORE_TEST);
+        if let Some(test) = ranked.iter().find(exercises)
+            && !order[..first].iter().any(|next| next.path == test.path)
+        {
+            order.retain(|next| next.path != test.path);
+            let why = format!("a test of what likely files define: {}", why_of(&test.path));
+            order.insert(first.min(order.len()), Next { path: test.path.clone(), why, limit: Limit::Test });
+        }
+        order
     }
 
     /// Adds a file, whole or in part, for at most `budget` tokens; how many it took.
@@ -207,7 +306,7 @@ impl Context {
             .filter(|file| self.read.get(&file.path).is_none_or(|read| read.shown != Shown::Whole));
         let mut outlined = 0;
         for file in unread.take(MAP_FILES) {
-            let block = self.outline_block(&file.path);
+            let block = self.outline_block(&file.path, MAP_DEFINITIONS);
             let cost = tokens::estimate(&block);
             if spent + cost > budget / 10 * 9 {
                 break;
@@ -239,17 +338,17 @@ impl Context {
         self.index.files.iter().map(|file| (&entries[file.entry].path, file.role, file.bytes))
     }
 
-    fn outline_block(&self, path: &RepoPath) -> String {
+    fn outline_block(&self, path: &RepoPath, most: usize) -> String {
         let mut block = format!("{path}\n");
         let Some(closer) = self.index.closer(&self.walk, path) else { return block };
         // Inner definitions go first when there are too many.
         let mut deepest = usize::MAX;
-        while deepest > 0 && closer.outline.iter().filter(|d| d.depth <= deepest).count() > MAP_DEFINITIONS {
+        while deepest > 0 && closer.outline.iter().filter(|d| d.depth <= deepest).count() > most {
             deepest =
                 closer.outline.iter().map(|d| d.depth).filter(|depth| *depth < deepest).max().unwrap_or(0);
         }
         let shown = closer.outline.iter().filter(|definition| definition.depth <= deepest);
-        for definition in shown.take(MAP_DEFINITIONS) {
+        for definition in shown.take(most) {
             let (indent, (first, last)) = ("  ".repeat(definition.depth + 1), definition.lines);
             // Writing to a string cannot fail.
             if writeln!(block, "{indent}{} [{first}-{last}]", visible(&definition.signature)).is_err() {
@@ -258,6 +357,20 @@ impl Context {
         }
         block
     }
+}
+
+/// A file to be read, if there is room.
+struct Next {
+    path: RepoPath,
+    why: String,
+    limit: Limit,
+}
+
+/// How much room a file may take.
+#[derive(Clone, Copy)]
+enum Limit {
+    File,
+    Test,
 }
 
 fn explain(ranked: &[Ranked], index: &Index, walk: &Walk, query: &Query) -> Vec<Explained> {

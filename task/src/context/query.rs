@@ -10,6 +10,8 @@ use crate::path::RepoPath;
 /// Longest part of an issue that is looked at, in bytes. Of a longer one the first three quarters and the last
 /// quarter of the budget are: a log begins with what was done and ends with what failed.
 const MAX_BYTES: usize = 64 << 10;
+/// Most pairs of neighbouring terms, in the order of the issue.
+const MAX_PAIRS: usize = 512;
 /// Most terms, by frequency in the issue. More are a log or a listing.
 const MAX_TERMS: usize = 1024;
 
@@ -242,6 +244,33 @@ pub struct Query {
     pub(super) identifiers: BTreeSet<NameHash>,
     /// Quoted or fenced text that may stand in a file literally.
     pub(super) phrases: Vec<String>,
+    /// Terms that stand side by side in the issue's words, and what each such pair counts for.
+    pub(super) pairs: Pairs,
+}
+
+/// The number of each pair of terms, and its weight.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pairs {
+    numbers: HashMap<(u16, u16), u16>,
+    pub(super) weights: Vec<f32>,
+}
+
+impl Pairs {
+    fn add(&mut self, pair: (u16, u16), weight: f32) {
+        if self.weights.len() >= MAX_PAIRS {
+            return;
+        }
+        let next = u16::try_from(self.weights.len()).unwrap_or(u16::MAX);
+        let number = *self.numbers.entry(pair).or_insert(next);
+        if number == next {
+            self.weights.push(weight);
+        }
+    }
+
+    /// The number of a pair, in the order in which the issue has it.
+    pub(super) fn get(&self, pair: (u16, u16)) -> Option<u16> {
+        self.numbers.get(&pair).copied()
+    }
 }
 
 impl Query {
@@ -276,9 +305,11 @@ impl Query {
         let table = TermTable::new(kept.iter().map(|&number| hashes[number]));
         let terms = kept.iter().map(|&number| terms[number].clone()).collect();
         let whole = format!("{title}\n{body}");
+        let pairs = pairs(&title, &body, &table);
         Self {
             terms,
             table,
+            pairs,
             mentions: mention::find(&whole),
             identifiers: identifiers(&whole),
             phrases: phrases(&whole),
@@ -299,6 +330,28 @@ impl Query {
             None => 0.0,
         }
     }
+}
+
+/// The pairs of neighbouring terms in title and prose; those of the title count twice.
+fn pairs(title: &str, body: &str, table: &TermTable) -> Pairs {
+    let mut pairs = Pairs::default();
+    let prose = lines(body).filter(|line| line.of != Part::Code).map(|line| (line.text, 1.0));
+    for (text, weight) in std::iter::once((title, 2.0)).chain(prose) {
+        let mut last = None;
+        term::scan(text, |hash, extent, _| {
+            if extent == term::Extent::Whole {
+                return;
+            }
+            let number = table.get(hash);
+            if let (Some(last), Some(number)) = (last, number)
+                && last != number
+            {
+                pairs.add((last, number), weight);
+            }
+            last = number;
+        });
+    }
+    pairs
 }
 
 /// What a line of an issue is part of.
@@ -515,5 +568,22 @@ mod tests {
         let long = format!("first {} last", "middle é ".repeat(20_000));
         let kept = cut(&long, 1000);
         assert!(kept.len() <= 1001 && kept.starts_with("first ") && kept.ends_with(" last"));
+    }
+
+    #[test]
+    fn neighbours_in_title_and_prose_are_pairs() {
+        let query =
+            Query::new("parse_header fails", "The header parser of the\nclient\n```\nclient socket\n```\n");
+        let number = |word: &str| {
+            let at = query.terms.iter().position(|term| term.spelling == word).unwrap();
+            u16::try_from(at).unwrap()
+        };
+        let pair =
+            |a, b| query.pairs.get((number(a), number(b))).map(|at| query.pairs.weights[usize::from(at)]);
+        assert_eq!(pair("parse", "header"), Some(2.0));
+        assert_eq!(pair("header", "fails"), Some(2.0));
+        assert_eq!(pair("header", "parse"), Some(1.0));
+        assert_eq!(pair("client", "socket"), None);
+        assert_eq!(pair("fails", "parse"), None);
     }
 }

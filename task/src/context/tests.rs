@@ -4,6 +4,7 @@ use gix::ObjectId;
 use gix::objs::tree::{Entry, EntryKind};
 use tempfile::TempDir;
 
+use super::history::History;
 use super::index::{Index, IndexError};
 use super::more::Outcome;
 use super::pack::{self, Budget, Context};
@@ -43,7 +44,11 @@ impl Fixture {
     }
 
     pub(super) fn index(&self, walk: &Walk, query: &Query) -> Result<Index, IndexError> {
-        Index::build(&self.repo.clone().into_sync(), walk, query, &Caps::default())
+        self.index_within(walk, query, &Caps::default())
+    }
+
+    fn index_within(&self, walk: &Walk, query: &Query, caps: &Caps) -> Result<Index, IndexError> {
+        Index::build(&self.repo.clone().into_sync(), walk, &History::default(), query, caps)
     }
 
     /// The ranked paths.
@@ -198,7 +203,7 @@ fn a_file_over_the_cap_is_left_out_and_one_at_the_cap_is_not() {
     let fixture = Fixture::text([("at.rs", "1234"), ("over.rs", "12345")]);
     let caps = Caps { file_bytes: 4, ..Caps::default() };
     let walk = walk::walk(&fixture.repo, fixture.tree, &caps).unwrap();
-    let index = Index::build(&fixture.repo.clone().into_sync(), &walk, &Query::new("x", ""), &caps).unwrap();
+    let index = fixture.index_within(&walk, &Query::new("x", ""), &caps).unwrap();
     assert_eq!((index.len(), index.left_out().get(&Omission::TooLarge)), (1, Some(&1)));
 }
 
@@ -428,4 +433,65 @@ fn a_folder_of_very_many_files_is_ranked() {
     );
     let ranked = fixture.rank("needle", "");
     assert_eq!((ranked.len(), ranked[0].as_str()), (3001, "data/special.py"));
+}
+
+#[test]
+fn a_test_of_what_is_likely_is_read_after_the_first_files() {
+    let uses = "def wind(spring):\n    # the spring breaks\n    return wind_clock(spring)\n";
+    let fixture = Fixture::text([
+        ("src/clock.py", "def wind_clock(spring):\n    # the spring breaks\n    return spring\n"),
+        ("src/a.py", uses),
+        ("src/b.py", uses),
+        ("src/c.py", uses),
+        ("src/d.py", uses),
+        ("tests/test_b.py", "def test_b(): pass\n"),
+        ("tests/test_clock.py", "from src.clock import wind_clock\n\ndef test_winding(): wind_clock(1)\n"),
+    ]);
+    let context = fixture.pack("wind_clock breaks the spring", "", Budget { tokens: 4000, files: 5 });
+    let read: Vec<_> = context.read.iter().map(|(path, file)| (path.as_str(), file.why.as_str())).collect();
+    let (_, why) = read.iter().find(|(path, _)| *path == "tests/test_clock.py").unwrap();
+    assert!(why.starts_with("a test of what likely files define: "), "{why}");
+    assert!(read.iter().all(|(path, _)| *path != "tests/test_b.py"), "{read:?}");
+}
+
+#[test]
+fn what_was_chosen_is_read_first_and_counted() {
+    let text = large(60, 7);
+    let names: Vec<String> = (0..30).map(|n| format!("src/part{n:02}.rs")).collect();
+    let fixture = Fixture::text(names.iter().map(|name| (name.as_str(), text.as_str())));
+    let budget = Budget { tokens: 6000, files: 5 };
+    let mut context = fixture.pack("needle", "", budget);
+    let instructions = context.spent.instructions;
+    let chosen = [path("src/part29.rs"), path("src/part17.rs")];
+    context.choose(&fixture.repo, &chosen, budget);
+    assert_eq!(context.read.get(&chosen[0]).unwrap().shown, Shown::Whole);
+    assert!(context.read.get(&chosen[1]).unwrap().why.starts_with("the model chose it: "));
+    assert!(!context.map.contains("src/part29.rs"), "{}", context.map);
+    assert_eq!(context.spent.instructions, instructions);
+    assert!(context.spent.total() <= budget.tokens, "{:?}", context.spent);
+}
+
+#[test]
+fn candidates_are_shown_by_name_when_their_definitions_do_not_fit() {
+    let context = library().pack("parse_header drops lines", "", Budget::default());
+    let all = context.candidates(3, 1000);
+    assert_eq!(
+        all.text,
+        "src/header.rs\n  pub fn parse_header(text: &str) -> Header [1-4]\nsrc/lib.rs\ntests/header.rs\n"
+    );
+    let names = context.candidates(3, 0);
+    assert_eq!(names.paths, all.paths);
+    assert_eq!(names.text, all.paths.iter().map(|path| format!("{path}\n")).collect::<Vec<_>>().concat());
+}
+
+#[test]
+fn reasons_name_no_word_that_says_nothing() {
+    let fixture = Fixture::text([
+        ("src/a.rs", "// one error in the value of a file\nfn a() {}\n"),
+        ("src/b.rs", "fn b() { teapot() }\n"),
+    ]);
+    let context = fixture.pack("One error", "The value of one teapot file is wrong.", Budget::default());
+    let whys: Vec<&str> = context.explained.iter().map(|explained| explained.why.as_str()).collect();
+    assert!(whys.contains(&"mentions `teapot`"), "{whys:?}");
+    assert!(whys.iter().all(|why| !why.contains("`one`") && !why.contains("`error`")), "{whys:?}");
 }

@@ -30,11 +30,12 @@ const LABEL_CHARACTER: f64 = 6.2;
 const ISSUE_CHARS: usize = 4_000;
 
 /// Families in the order of a bar's parts.
-const FAMILIES: [(Family, &str, &str); 5] = [
+const FAMILIES: [(Family, &str, &str); 6] = [
     (Family::Words, "words", "words of the issue in the text"),
     (Family::Names, "names", "names and quoted text"),
     (Family::Path, "path", "the path"),
     (Family::Neighbours, "neighbours", "files around it"),
+    (Family::Past, "past", "past commits"),
     (Family::Kind, "kind", "language, size, place"),
 ];
 

@@ -38,11 +38,14 @@ impl Explanation {
             tokens.instructions
         ));
         line(&format!(
-            "{} {} by {}, in at most {} calls",
+            "{} {}, {} by {}",
             field("Cost"),
             self.cost_at_most,
+            match self.calls_at_most {
+                1 => "for one call".to_owned(),
+                calls => format!("for up to {calls} calls"),
+            },
             self.model,
-            self.calls_at_most
         ));
         line("");
         let width = self.files.iter().map(|file| file.path.as_str().chars().count()).max().unwrap_or(0);

@@ -339,7 +339,10 @@ impl<'a> Desk<'a> {
         let mut done: Vec<String> = Vec::new();
         while let Some(step) = steps.recv().await {
             match &step {
-                Step::Read { .. } | Step::ReadingMore { .. } | Step::Correcting { .. } => {
+                Step::Read { .. }
+                | Step::Chosen { .. }
+                | Step::ReadingMore { .. }
+                | Step::Correcting { .. } => {
                     done.push(capitalise(&step.to_string()));
                 }
                 Step::Asking { .. } => {

@@ -80,7 +80,7 @@ fn the_limit_is_on_files_that_would_not_be_read() {
 fn the_cost_is_that_of_the_model() {
     let world = World::sample();
     for (model, expect) in [
-        ("anthropic:claude-sonnet-5-5", "at most $1.76"),
+        ("anthropic:claude-sonnet-5-5", "at most $2.20"),
         ("openai:unheard-of", "an amount that is not known, for the price of the model is not"),
     ] {
         let variables = [("ANTHROPIC_API_KEY", "k"), ("OPENAI_API_KEY", "k"), ("AGENT_MODEL", model)];
