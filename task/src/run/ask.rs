@@ -72,6 +72,10 @@ pub(crate) fn scan(gate: &Gate, patch: &CheckedPatch) -> Result<(), Failure> {
             let what = format!("`{}` mixes letters that look alike.", change.path());
             return Err(Failure::new(Reason::Protected, what, "Make that change by hand."));
         }
+        if is_new && gate.redact(change.path().as_str()) != change.path().as_str() {
+            let what = "The name of a new file would publish a secret.";
+            return Err(Failure::new(Reason::Secret, what, "Look at what the issue asks for."));
+        }
         let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
         gate.scan_added_lines(change.path(), &text(change.before()), &text(change.after())).map_err(
             |leak| {

@@ -248,7 +248,6 @@ fn texts() -> Vec<Text> {
 fn nothing_comes_of_it_but_an_ordinary_pull_request() {
     let attacks = attacks();
     assert!(attacks.len() >= 50, "{}", attacks.len());
-    let outcomes = std::sync::Mutex::new(std::collections::BTreeMap::<&str, usize>::new());
     check_all(&attacks, |attack| {
         // A second time where a correction is asked for.
         let story = Story::new(world(), &[&attack.reply, &attack.reply]);
@@ -256,15 +255,12 @@ fn nothing_comes_of_it_but_an_ordinary_pull_request() {
         let ended = story.run(&story.wish("quickfix"));
         let after = seen(&story.github);
         let wrong = violated(attack, &story, &before, &after);
-        let pull = after.contains("  pull #9 ");
-        *outcomes.lock().unwrap().entry(if pull { "pull requests" } else { "refusals" }).or_default() += 1;
         let amiss = story.github.take_violations();
         if wrong.is_empty() && amiss.is_empty() && ended.status == Some(0) {
             return Ok(());
         }
         Err(format!("{}: {wrong:?} {amiss:?}\n{}\n{after}", attack.name, ended.stderr))
     });
-    println!("{} attacks: {:?}", attacks.len(), outcomes.into_inner().unwrap());
 }
 
 /// What an attack achieved.

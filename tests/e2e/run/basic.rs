@@ -77,3 +77,58 @@ fn a_stranger_gets_one_answer_and_no_run() {
     assert_eq!(github.journal().count("git/create-ref"), 0);
     github.finish();
 }
+
+/// What is no task is refused with the reason, before any call: the stand-in at whose address some of them point hears
+/// nothing.
+#[test]
+fn a_message_that_is_no_task_reaches_no_network() {
+    let github = GitHub::start(typo(hello(), &["ai-help", "quickfix"]));
+    let good = wish(&github, "quickfix", "dev1");
+    let here = github.address().to_string();
+    let addresses = [
+        format!("https://{here}/octo/hello"),
+        format!("ssh://git@{here}/octo/hello"),
+        format!("git://{here}/octo/hello"),
+        format!("http://user:password@{here}/octo/hello"),
+        format!("http://{here}/octo/hello/tree/main"),
+        format!("http://{here}/octo/../hello"),
+        format!("http://{here}/octo/hello?x=1"),
+        format!("http://{here}/octo/hello#x"),
+        format!("http://{here}/octo/hel%6co"),
+        format!("http://{here}\\octo\\hello"),
+        format!("https://github.com@{here}/octo/hello"),
+        "https://evil.example/octo/hello".to_owned(),
+        "https://github.com.evil.example/octo/hello".to_owned(),
+        "https://g\u{456}thub.com/octo/hello".to_owned(),
+        "https://github.com:443/octo/hello".to_owned(),
+        "http://169.254.169.254/octo/hello".to_owned(),
+        "file:///octo/hello".to_owned(),
+        "-oProxyCommand=x".to_owned(),
+        String::new(),
+    ];
+    let mut wrong: Vec<serde_json::Value> = Vec::new();
+    for address in addresses {
+        let mut task = good.clone();
+        task["repo_url"] = address.into();
+        wrong.push(task);
+    }
+    for (field, value) in [
+        ("mode", "merge".into()),
+        ("mode", "approve".into()),
+        ("issue_id", 0.into()),
+        ("trigger_user", "../dev1".into()),
+        ("trigger_user", "dev1\n/approve".into()),
+        ("surprise", true.into()),
+    ] {
+        let mut task: serde_json::Value = good.clone();
+        task[field] = value;
+        wrong.push(task);
+    }
+    for task in wrong {
+        let ended = run(&github, &task, &[]);
+        assert_eq!(ended.status, Some(2), "{task}: {}", ended.stderr);
+        assert!(ended.stderr.starts_with("error: "), "{task}: {}", ended.stderr);
+    }
+    assert_eq!(github.journal().summary(), "");
+    github.finish();
+}

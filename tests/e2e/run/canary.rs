@@ -99,7 +99,6 @@ fn planted_secrets_appear_nowhere() {
             .then_some(())
             .ok_or_else(|| format!("{leak}, {writing}: {found:?} {violations:?}\n{}", story.told(&ended)))
     });
-    println!("{} cases of {} secrets each", cases.len(), secrets.len());
 }
 
 /// What the run says first: later messages repeat the model's own answer to it.

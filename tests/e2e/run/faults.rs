@@ -151,7 +151,6 @@ fn matrix(mode: Mode, troubles: &[Trouble]) {
     let usual = usual(mode);
     let cases: Vec<(usize, Trouble)> =
         (1..=usual.writes.len()).flat_map(|n| troubles.iter().map(move |trouble| (n, *trouble))).collect();
-    println!("{mode:?}: {} writes, {} cases", usual.writes.len(), cases.len());
     check_all(&cases, |(n, trouble)| survives(&usual, *n, *trouble));
 }
 

@@ -73,7 +73,7 @@ pub(crate) fn run_watched(
         .env("AGENT_GITHUB_APP_KEY_FILE", &key)
         .env("AGENT_MARKER_KEY", MARKER_KEY)
         .env("AGENT_ALLOW_LOOPBACK", "1")
-        .env("AGENT_GITHUB_TIMEOUT", "2s")
+        .env("AGENT_GITHUB_TIMEOUT", "15s")
         .env("AGENT_PATIENCE", "5s")
         .env("AGENT_WORK_DIR", folder.path())
         .envs(variables.iter().copied())
@@ -95,7 +95,7 @@ pub(crate) fn wish(github: &GitHub, mode: &str, user: &str) -> Value {
 /// The visible state without the markers, which hold times and keys.
 pub(crate) fn seen(github: &GitHub) -> String {
     let text = github.snapshot();
-    let kept = text.lines().filter(|line| !line.contains("<!-- ai-agent:"));
+    let kept = text.lines().filter(|line| !line.starts_with("      | <!-- ai-agent:"));
     kept.fold(String::new(), |text, line| text + line.trim_end() + "\n")
 }
 

@@ -8,6 +8,7 @@ mod basic;
 mod canary;
 mod faults;
 mod harness;
+mod measure;
 mod plan;
 mod repository;
 mod stop;

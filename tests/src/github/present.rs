@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::state::{
@@ -14,6 +15,9 @@ use super::store::{Oid, Signature};
 pub(crate) fn node_id(kind: &str, id: u64) -> String {
     format!("{kind}_kwDO{id:08}")
 }
+
+/// What a name in an address has as it is (RFC 3986, "unreserved").
+const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Anchors and colours that GitHub adds to a reaction summary in the order of its description.
 const REACTIONS: [&str; 8] = ["+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket"];
@@ -95,7 +99,7 @@ impl State {
         json!({
             "id": label.id,
             "node_id": node_id("LA", label.id),
-            "url": format!("{}/labels/{}", self.api(repo), label.name),
+            "url": format!("{}/labels/{}", self.api(repo), utf8_percent_encode(&label.name, NAME)),
             "name": label.name,
             "description": label.description.as_deref().unwrap_or_default(),
             "color": label.color,
