@@ -7,7 +7,8 @@ ARG RUST=docker.io/library/rust:1.95-slim-bookworm@sha256:d7482085ff5b415f84dba5
 ARG RUNTIME=gcr.io/distroless/static-debian12:nonroot@sha256:afa5c872c891853ca7fcf1f12c3edb23f7eeef36189728842dd51042ff57f7ab
 
 FROM ${RUST} AS chef
-RUN cargo install cargo-chef --version 0.1.78 --locked
+RUN cargo install cargo-chef --version 0.1.78 --locked \
+    && cargo install cargo-auditable --version 0.7.7 --locked
 WORKDIR /src
 
 FROM chef AS plan
@@ -15,13 +16,15 @@ COPY . .
 RUN cargo chef prepare --recipe-path recipe.json
 
 # Dependencies are a layer of their own, made again only when Cargo.toml or Cargo.lock change. With `--target`, the
-# flags leave build scripts and procedural macros alone, which cannot be static.
+# flags leave build scripts and procedural macros alone, which cannot be static. The tables of the grammars hold 60,000
+# pointers; packed, their relocations take 1.4 MB less.
 FROM chef AS build
-ENV RUSTFLAGS="-C target-feature=+crt-static"
+ENV RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs"
 COPY --from=plan /src/recipe.json recipe.json
 RUN cargo chef cook --release --locked --package ingest --package task --target "$(rustc --print host-tuple)"
 COPY . .
-RUN cargo build --release --locked --package ingest --package task --target "$(rustc --print host-tuple)" \
+# The programs carry the list of crates that they were built from, for the image's own list and for scanners.
+RUN cargo auditable build --release --locked --package ingest --package task --target "$(rustc --print host-tuple)" \
     && mkdir /out \
     && cp "target/$(rustc --print host-tuple)/release/ingest" "target/$(rustc --print host-tuple)/release/task" /out/
 

@@ -1,13 +1,6 @@
 #![no_main]
-//! A comment.
 
-use libfuzzer_sys::fuzz_target;
-use shared::command::Command;
+#[path = "../targets/command.rs"]
+mod target;
 
-fuzz_target!(|data: &str| {
-    let first = data.split(['\n', '\r']).next().unwrap_or_default();
-    if Command::parse(data).is_some() {
-        assert!(["/approve", "/revise", "/retry", "/stop"].iter().any(|word| first.starts_with(word)));
-    }
-    assert_eq!(Command::parse(data).is_some(), Command::parse(first).is_some());
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| target::run(data));

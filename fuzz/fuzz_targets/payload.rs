@@ -1,28 +1,6 @@
 #![no_main]
-//! The first byte chooses the event, the rest is the payload.
 
-use ingest::{
-    event::Event,
-    trigger::{Agent, Decision, Rules, decide},
-};
-use libfuzzer_sys::fuzz_target;
-use shared::{repo::HostPolicy, task::Task};
+#[path = "../targets/payload.rs"]
+mod target;
 
-const EVENTS: [&str; 5] =
-    ["issues", "issue_comment", "pull_request_review_comment", "pull_request_review", "ping"];
-
-fuzz_target!(|data: &[u8]| {
-    let Some((choice, payload)) = data.split_first() else { return };
-    let rules = Rules {
-        hosts: HostPolicy::github(),
-        trigger_label: "bug".to_owned(),
-        quickfix_label: "quickfix".to_owned(),
-        generated_label: "ai-generated".to_owned(),
-        agent: Agent { login: Some("agent".to_owned()), id: None },
-    };
-    let Ok(event) = Event::parse(EVENTS[usize::from(*choice) % EVENTS.len()], payload) else { return };
-    if let Ok(Decision::Publish(task)) = decide(&event, None, &rules) {
-        let message = task.to_message().unwrap();
-        assert_eq!(Task::parse(&message, &rules.hosts).unwrap(), *task);
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| target::run(data));

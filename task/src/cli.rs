@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::config::Config;
 use crate::delivery::{self, settings::Settings as DeliverySettings};
+use crate::doctor::{self, DoctorArgs};
 use crate::explain::{self, ExplainArgs};
 use crate::lease::{Lease, Lost};
 use crate::outcome::{Exit, Failure, Reason};
@@ -38,6 +39,7 @@ enum Command {
     Explain(ExplainArgs),
     Run(RunArgs),
     Sweep(SweepArgs),
+    Doctor(DoctorArgs),
     Consume(ConsumeArgs),
     /// Tell by the exit status whether a task is held: 0 it is, 1 it is not
     Probe,
@@ -83,6 +85,10 @@ pub fn run(cli: Cli) -> Exit {
                 failure.reason.exit()
             }
         },
+        Command::Doctor(args) => doctor(&args).unwrap_or_else(|failure| {
+            tell(&failure);
+            failure.reason.exit()
+        }),
         Command::Sweep(args) => match sweep(args) {
             Ok(swept) => tell_swept(&swept),
             Err(failure) => {
@@ -191,6 +197,16 @@ fn sweep(args: SweepArgs) -> Result<Swept, Failure> {
         }
         None => Ok(swept),
     }
+}
+
+fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
+    shared::telemetry::init().map_err(|error| usage(error.to_string(), ""))?;
+    let findings = runtime()?.block_on(doctor::examine(args, variable, |path| std::fs::read_to_string(path)));
+    let text = if args.is_json() { as_json(&findings) } else { findings.text(Colour::of_stdout()) };
+    terminal::print(&text).map_err(|error| {
+        Failure::new(Reason::Storage, format!("what was found cannot be written: {error}"), "")
+    })?;
+    Ok(findings.exit())
 }
 
 fn tell_swept(swept: &Swept) -> Exit {

@@ -6,6 +6,7 @@
 //! asks the [`Lease`] first.
 
 mod auth;
+pub mod checkup;
 mod graphql;
 mod limits;
 pub mod model;

@@ -9,6 +9,7 @@ pub mod config;
 pub mod context;
 pub mod cycle;
 pub mod delivery;
+pub mod doctor;
 pub mod edits;
 pub mod explain;
 pub mod github;

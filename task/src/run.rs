@@ -343,7 +343,8 @@ async fn ask_model(
         // The built-in provider answers at once: there is nothing to watch.
         let watched = !matches!(terms.llm, Llm::Builtin);
         let mut progress = |step: Step| {
-            tracing::info!(step = %step, "progress");
+            // A step can hold the model's words.
+            tracing::info!(step = desk.gate.redact(&step.to_string()), "progress");
             if watched && steps.send(step).is_err() {
                 tracing::debug!("nobody watches the progress any more");
             }
@@ -410,10 +411,6 @@ fn not_cloned(error: &CloneError) -> Failure {
     let reason = if error.is_transient() { Reason::Unavailable } else { Reason::Repository };
     Failure::new(reason, error.to_string(), "")
 }
-
-/// The longest that GitHub's lists may lag behind its writes
-/// (<https://github.com/rust-lang/homu/issues/75> saw half a minute; most are there at once).
-const LAG: Duration = Duration::from_secs(1);
 
 /// The longest that a clone takes to notice that it was interrupted: a read that waits ends with its time limit.
 const CLONE_ENDS_WITHIN: Duration = Duration::from_secs(20);

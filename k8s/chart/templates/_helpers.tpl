@@ -21,3 +21,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "ai-agent.amqpUrl" -}}
 {{ ternary "amqps" "amqp" .Values.broker.tls }}://{{ .Values.broker.host }}:{{ include "ai-agent.amqpPort" . }}/agents
 {{- end }}
+
+{{/* A value as text. Helm reads every number of a file as a float, and writes a large one with an exponent. */}}
+{{- define "ai-agent.setting" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}
+{{ int64 . | quote }}
+{{- else -}}
+{{ . | quote }}
+{{- end -}}
+{{- end }}

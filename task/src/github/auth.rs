@@ -260,11 +260,11 @@ pub(super) fn builder(
     >,
     CallError,
 > {
-    let timeout = Some(timeout);
+    // Each call has its own time limit; one for reading would end connections that wait while the model thinks.
     Octocrab::builder()
-        .set_connect_timeout(timeout)
-        .set_read_timeout(timeout)
-        .set_write_timeout(timeout)
+        .set_connect_timeout(Some(timeout))
+        .set_read_timeout(None)
+        .set_write_timeout(None)
         .base_uri(api)
         .map_err(|error| unusable(&error))
 }

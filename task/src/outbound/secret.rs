@@ -178,6 +178,8 @@ fn encodings(secret: &str) -> Vec<String> {
         hex,
         percent(true, unreserved),
         percent(false, unreserved),
+        percent(true, |b| b.is_ascii_alphanumeric()),
+        percent(false, |b| b.is_ascii_alphanumeric()),
         percent(true, |_| false),
         percent(false, |_| false),
     ];

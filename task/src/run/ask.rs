@@ -7,11 +7,12 @@ use super::desk::{Desk, PlanComment, Proposal};
 use super::settings::Terms;
 use super::{Material, Stop};
 use crate::check::CheckedPatch;
+use crate::comment;
 use crate::config::Config;
 use crate::cycle::{Account, Cycle, Planned, Solution};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
-use crate::patch::Change;
+use crate::patch::{Change, ChangeKind};
 use crate::path::RepoPath;
 use crate::plan::{Binding, Plan};
 use crate::pull_request::{self, Facts, ReadFact};
@@ -63,9 +64,14 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, solution: Solution) -> Result<Made
     Ok(Made::Change { patch: Box::new(patch), proposal })
 }
 
-/// Refuses a change that would publish a secret.
+/// Refuses a change that would publish a secret, or add a file whose name passes for another one's.
 pub(crate) fn scan(gate: &Gate, patch: &CheckedPatch) -> Result<(), Failure> {
     for change in patch.changes() {
+        let is_new = matches!(change.kind(), ChangeKind::Create | ChangeKind::Rename { .. });
+        if is_new && mixes_scripts(change.path().as_str()) {
+            let what = format!("`{}` mixes letters that look alike.", change.path());
+            return Err(Failure::new(Reason::Protected, what, "Make that change by hand."));
+        }
         let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
         gate.scan_added_lines(change.path(), &text(change.before()), &text(change.after())).map_err(
             |leak| {
@@ -75,6 +81,17 @@ pub(crate) fn scan(gate: &Gate, patch: &CheckedPatch) -> Result<(), Failure> {
         )?;
     }
     Ok(())
+}
+
+/// Whether a word has Latin letters beside letters of a script that has ones of the same shape: what the restriction
+/// level "Highly Restrictive" of <https://www.unicode.org/reports/tr39/> forbids, for the scripts where it matters most.
+fn mixes_scripts(path: &str) -> bool {
+    let alike = |c: char| {
+        matches!(c, '\u{370}'..='\u{58f}' | '\u{13a0}'..='\u{13ff}' | '\u{1f00}'..='\u{1fff}'
+            | '\u{ff21}'..='\u{ff5a}' | '\u{1d400}'..='\u{1d7ff}')
+    };
+    path.split(|c: char| !c.is_alphanumeric())
+        .any(|word| word.chars().any(alike) && word.chars().any(|c| c.is_ascii_alphabetic()))
 }
 
 fn plan(
@@ -95,6 +112,11 @@ fn plan(
         Failure::new(Reason::NoPlan, what, "Choose a stronger model.")
     })?;
     let cost = config.cost_at_most(terms.llm, &terms.ceiling);
+    // A plan that imitates the frame around plans could not be told from it again.
+    if comment::plans(&comment::plan(plan.text(), &cost, None)).next() != Some(plan.text()) {
+        let what = "The plan imitates the comment that it stands in.";
+        return Err(Failure::new(Reason::NoPlan, what, "Choose a stronger model.").into());
+    }
     let binding = Binding::new(&plan, &material.digest, base, &terms.digest, read);
     let bill = pull_request::bill(&facts);
     let body = format!(
@@ -129,5 +151,25 @@ fn facts(
         input_tokens: account.usage.prompt_tokens(),
         output_tokens: account.usage.output_tokens,
         cost: terms.llm.bill(account.spent.money),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mixes_scripts;
+
+    #[test]
+    fn a_name_of_one_script_is_as_good_as_another() {
+        for (path, expected) in [
+            ("src/README.md", false),
+            ("docs/документ.md", false),
+            ("docs/über_größe.md", false),
+            ("src/日本語_text.rs", false),
+            ("R\u{415}ADME.md", true),
+            ("src/\u{ff4d}ain.rs", true),
+            ("\u{3bf}ption.rs", true),
+        ] {
+            assert_eq!(mixes_scripts(path), expected, "{path}");
+        }
     }
 }

@@ -3,10 +3,10 @@
 use gix::ObjectId;
 use shared::task::Mode;
 
+use super::Stop;
 use super::ask::Made;
 use super::claim::{Claim, trailer};
 use super::desk::{Desk, Proposal};
-use super::{LAG, Stop};
 use crate::check::CheckedPatch;
 use crate::github::{CallError, CommitRequest, Session};
 use crate::outbound::Outbound;
@@ -188,7 +188,7 @@ enum Place {
 }
 
 async fn where_is(desk: &Desk<'_>, claim: &Claim) -> Result<Place, CallError> {
-    tokio::time::sleep(LAG).await;
+    tokio::time::sleep(desk.settings.lag()).await;
     match desk.github.branch(&desk.branch).await? {
         Some(head) if head == claim.head => Ok(Place::Unmoved),
         Some(head) => {

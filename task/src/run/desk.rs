@@ -306,7 +306,7 @@ impl<'a> Desk<'a> {
             match self.github.create_comment(thread, &body).await {
                 Ok(made) => return Ok(made),
                 Err(CallError::Unknown { .. }) => {
-                    tokio::time::sleep(super::LAG).await;
+                    tokio::time::sleep(self.settings.lag()).await;
                     let comments = self.github.comments(thread, None).await?;
                     let own = self.task.id.to_string();
                     id = find_status(&self.marks, self.identity, thread, &comments)

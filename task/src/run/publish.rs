@@ -6,7 +6,7 @@ use shared::task::Mode;
 
 use super::claim::Claim;
 use super::desk::{Desk, PlanComment, Proposal};
-use super::{LAG, Stop, approval, commit};
+use super::{Stop, approval, commit};
 use crate::comment;
 use crate::github::model::{OpenOrClosed, PullRequest};
 use crate::github::{CallError, NewPullRequest, PullRequestKind};
@@ -133,7 +133,7 @@ async fn pull_request(
             }
             Err(CallError::Invalid { message, .. }) if message.contains("already exists") => {}
             Err(CallError::Invalid { message, .. }) => return Err(unfounded(desk, claim, message).await?),
-            Err(CallError::Unknown { .. }) => tokio::time::sleep(LAG).await,
+            Err(CallError::Unknown { .. }) => tokio::time::sleep(desk.settings.lag()).await,
             Err(error) => return Err(error.into()),
         }
         if let Some(pull) = find(desk).await? {
@@ -181,7 +181,7 @@ async fn post_plan(desk: &Desk<'_>, pull_request: u64, plan: &PlanComment) -> Re
         }
         match desk.github.create_comment(pull_request, &body).await {
             Ok(_) => return Ok(()),
-            Err(CallError::Unknown { .. }) => tokio::time::sleep(LAG).await,
+            Err(CallError::Unknown { .. }) => tokio::time::sleep(desk.settings.lag()).await,
             Err(error) => return Err(error.into()),
         }
     }

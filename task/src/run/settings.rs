@@ -78,6 +78,10 @@ pub const SETTINGS: &[Setting] = &[
 /// (<https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api>).
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The longest that GitHub's lists are given to show what was written
+/// (<https://github.com/rust-lang/homu/issues/75> saw half a minute; most is there at once).
+const LAG: Duration = Duration::from_secs(1);
+
 /// See the module's documentation.
 pub struct RunSettings {
     pub credentials: Credentials,
@@ -85,6 +89,8 @@ pub struct RunSettings {
     pub marker_key: SecretString,
     pub labels: LabelNames,
     pub strangers: Strangers,
+    /// Secrets that the process was given for other purposes.
+    others: Vec<SecretString>,
     pub work_dir: PathBuf,
     pub patience: Duration,
     pub timeout: Duration,
@@ -168,6 +174,12 @@ impl RunSettings {
             }
         };
         let names = LabelNames::default();
+        let password_of = |url: &str| url::Url::parse(url).ok()?.password().map(SecretString::from);
+        let others = [
+            secret("AMQP_PASSWORD")?,
+            secret("AMQP_URL")?.and_then(|url| password_of(secrecy::ExposeSecret::expose_secret(&url))),
+            secret("WEBHOOK_SECRETS")?,
+        ];
         Ok(Self {
             credentials,
             hosts,
@@ -179,6 +191,7 @@ impl RunSettings {
                 ..names
             },
             strangers,
+            others: others.into_iter().flatten().collect(),
             work_dir: set("AGENT_WORK_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
             patience: duration("AGENT_PATIENCE", Duration::from_mins(3))?,
             timeout: duration("AGENT_GITHUB_TIMEOUT", CALL_TIMEOUT)?,
@@ -189,7 +202,15 @@ impl RunSettings {
     /// What must be in nothing that is posted, committed or logged.
     pub fn secrets(&self) -> Vec<SecretString> {
         let (Credentials::App { private_key: own, .. } | Credentials::Token(own)) = &self.credentials;
-        vec![own.clone(), self.marker_key.clone()]
+        let mut secrets = vec![own.clone(), self.marker_key.clone()];
+        secrets.extend(self.others.iter().cloned());
+        secrets
+    }
+
+    /// The pause before something is looked for whose making was not confirmed: GitHub's lists may lag behind its
+    /// writes. Who has little patience has little for this.
+    pub fn lag(&self) -> Duration {
+        LAG.min(self.patience / 10)
     }
 
     pub fn api_of(&self, repo: &Repo) -> Api {

@@ -60,6 +60,23 @@ fn the_chart_takes_the_values_of_the_documentation() {
     assert!(without.iter().all(|object| object["kind"] != "Ingress"));
 }
 
+#[test]
+fn the_chart_writes_numbers_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("values.yaml");
+    let values =
+        "settings: {task: {AGENT_GITHUB_APP_ID: 12345678, AGENT_MAX_COST: 2.5, AGENT_MODEL: builtin}}";
+    std::fs::write(&file, values).unwrap();
+    let dev = path("k8s/chart/values-dev.yaml");
+    let objects = documents(&run(template().arg("--values").arg(dev).arg("--values").arg(file)));
+    let settings = objects.iter().find(|object| object["metadata"]["name"] == "task-settings").unwrap();
+    for (name, value) in
+        [("AGENT_GITHUB_APP_ID", "12345678"), ("AGENT_MAX_COST", "2.5"), ("AGENT_MODEL", "builtin")]
+    {
+        assert_eq!(settings["data"][name], value, "{name}");
+    }
+}
+
 /// GitHub's anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();

@@ -1,5 +1,6 @@
 //! The *manifests*: what the overlays and the chart say to a cluster, held against the schemas of Kubernetes, KEDA and
-//! the RabbitMQ operators, against the rules that every workload obeys, and against each other. No cluster is needed.
+//! the RabbitMQ operators, against the rules that every workload obeys, and against each other; and the scripts and
+//! documents around them. No cluster is needed.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
@@ -12,5 +13,6 @@ mod policy;
 mod render;
 mod schema;
 mod scripts;
+mod steps;
 mod supply_chain;
 mod workload;

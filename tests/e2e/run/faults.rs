@@ -1,51 +1,198 @@
-//! Every fault at every writing call.
+//! Every fault at every writing call of every mode, and a kill before and after each; then the same task again: in the
+//! end all is as if nothing had happened.
 
-use tests::github::{Fault, GitHub, When};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::basic::QUICKFIX_DONE;
-use crate::harness::{hello, mutations, run, seen, typo, wish};
+use serde_json::Value;
+use tests::github::{Fault, When};
 
-/// Every fault at every writing call of a run, and the same task once more: in the end all is as if nothing had happened.
-#[test]
-fn a_fault_at_any_call_leaves_nothing_twice_and_nothing_out() {
-    let writes = {
-        let github = GitHub::start(typo(hello(), &["ai-help", "quickfix"]));
-        run(&github, &wish(&github, "quickfix", "dev1"), &[]);
-        mutations(&github).len()
-    };
-    let cases: Vec<(usize, Fault)> =
-        (1..=writes).flat_map(|n| Fault::ALL.into_iter().map(move |fault| (n, fault))).collect();
-    let failures: Vec<String> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..4)
-            .map(|worker| {
-                let mine: Vec<_> = cases.iter().copied().skip(worker).step_by(4).collect();
-                scope.spawn(move || {
-                    mine.into_iter().filter_map(|(n, fault)| survives(n, fault)).collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
-    });
-    assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), cases.len(), failures.join("\n"));
+use crate::harness::{EDIT, PLAN, Story, check_all, hello, mutations, offline, seen};
+
+/// Little patience, so that the waits of a run are short.
+const HURRIED: &[(&str, &str)] = &[("AGENT_PATIENCE", "3s"), ("AGENT_GITHUB_TIMEOUT", "1500ms")];
+/// Runs until one ends well.
+const RUNS: usize = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    QuickFix,
+    Plan,
+    Revise,
+    Approve,
 }
 
-/// What is wrong after a fault at the n-th write and a second delivery; `None` if all is well.
-fn survives(n: usize, fault: Fault) -> Option<String> {
-    let github = GitHub::start(typo(hello(), &["ai-help", "quickfix"]));
-    github.fault(When::Mutation(n), fault);
-    let task = wish(&github, "quickfix", "dev1");
+/// What goes wrong at one call.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    Fault(Fault),
+    /// The process is killed before the call takes effect.
+    KilledBefore,
+    /// The process is killed after the call took effect, before it is answered.
+    KilledAfter,
+}
+
+/// A fault of each class: not done, done, refused, cut; for the modes whose every case needs several runs.
+const CLASSES: [Fault; 4] =
+    [Fault::DropBefore, Fault::DropAfter, Fault::SecondaryLimit { retry_after: 1 }, Fault::Truncated];
+
+/// A story up to the task of a mode, with answers enough for some runs of it.
+fn stage(mode: Mode) -> (Story, Value) {
+    let edits = [EDIT; RUNS + 1];
+    let again = PLAN.replace("to 90", "to 120");
+    let plans = [again.as_str(); RUNS];
+    let replies: Vec<&str> = match mode {
+        Mode::QuickFix => edits.to_vec(),
+        Mode::Plan => vec![PLAN; RUNS],
+        Mode::Approve => [&[PLAN], &edits[..]].concat(),
+        Mode::Revise => [&[PLAN], &plans[..]].concat(),
+    };
+    let story = Story::new(offline(hello()), &replies);
+    let plan = |story: &Story| {
+        let planned = story.run_with(&story.wish("plan"), HURRIED);
+        assert_eq!(planned.status, Some(0), "{}", story.told(&planned));
+    };
+    let task = match mode {
+        Mode::QuickFix => story.wish("quickfix"),
+        Mode::Plan => story.wish("plan"),
+        Mode::Approve => {
+            plan(&story);
+            story.command("approve", "dev1", 2, "/approve")
+        }
+        Mode::Revise => {
+            plan(&story);
+            story.command("revise", "dev1", 2, "/revise make it 120")
+        }
+    };
+    (story, task)
+}
+
+/// What a run without trouble does and leaves behind.
+struct Usual {
+    mode: Mode,
+    writes: Vec<String>,
+    page: String,
+    asked: usize,
+}
+
+fn usual(mode: Mode) -> Usual {
+    let (story, task) = stage(mode);
+    let before = mutations(&story.github).len();
+    let ended = story.run_with(&task, HURRIED);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    let writes = mutations(&story.github).split_off(before);
+    Usual { mode, writes, page: seen(&story.github), asked: story.asked().len() }
+}
+
+/// Whether the n-th write of a run is the one after which the model is not asked again, or a later one.
+fn is_settled(usual: &Usual, n: usize, trouble: Trouble) -> bool {
+    let last = match usual.mode {
+        // A revision has no commit: its plan is kept by the last edit before the pull request's comment.
+        Mode::Revise => {
+            usual.writes.iter().rposition(|write| write == "issues/update-comment").map(|at| at - 4)
+        }
+        _ => usual.writes.iter().position(|write| write == "graphql:createCommitOnBranch"),
+    };
+    let last = last.expect("the run has such a write") + 1;
+    let done = match trouble {
+        Trouble::KilledAfter => true,
+        Trouble::KilledBefore => false,
+        Trouble::Fault(fault) => fault.applies(),
+    };
+    n > last || (n == last && done)
+}
+
+/// What is wrong after trouble at the n-th write and further deliveries.
+fn survives(usual: &Usual, n: usize, trouble: Trouble) -> Result<(), String> {
+    let (story, task) = stage(usual.mode);
+    let at = mutations(&story.github).len() + n;
+    let process = Arc::new(AtomicU32::new(0));
+    let fault = match trouble {
+        Trouble::Fault(fault) => fault,
+        Trouble::KilledBefore => Fault::StallBefore,
+        Trouble::KilledAfter => Fault::StallAfter,
+    };
+    story.github.fault(When::Mutation(at), fault);
+    if !matches!(trouble, Trouble::Fault(_)) {
+        let victim = Arc::clone(&process);
+        story.github.on_call(When::Mutation(at), move |_| {
+            let id = victim.load(Ordering::SeqCst).to_string();
+            let killed = Command::new("kill").args(["-KILL", &id]).stderr(Stdio::null()).status();
+            assert!(killed.is_ok_and(|status| status.success()), "process {id} cannot be killed");
+        });
+    }
     let mut ends = Vec::new();
-    for _ in 0..3 {
-        let ended = run(&github, &task, &[]);
+    for _ in 0..RUNS {
+        let ended = story.run_watched(&task, HURRIED, &process);
         ends.push(ended.status);
         if ended.status == Some(0) {
             break;
         }
     }
-    let wrong = seen(&github) != QUICKFIX_DONE || ends.last() != Some(&Some(0));
-    let report = wrong.then(|| {
-        format!("write {n}, {fault:?}: {ends:?}\n{}\n{}", github.journal().summary(), seen(&github))
-    });
-    let violations = github.take_violations();
-    report.or_else(|| (!violations.is_empty()).then(|| format!("write {n}, {fault:?}: {violations:?}")))
+    let asked = story.asked().len();
+    let asked_well =
+        if is_settled(usual, n, trouble) { asked == usual.asked } else { asked <= usual.asked + 2 };
+    let violations = story.github.take_violations();
+    let page = seen(&story.github);
+    if page == usual.page && ends.last() == Some(&Some(0)) && asked_well && violations.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "{:?}, write {n} ({}), {trouble:?}: {ends:?}, asked {asked} times, {violations:?}\n{}\n{page}",
+        usual.mode,
+        usual.writes[n - 1],
+        story.github.journal().summary()
+    ))
+}
+
+/// Each trouble at each writing call of a mode.
+fn matrix(mode: Mode, troubles: &[Trouble]) {
+    let usual = usual(mode);
+    let cases: Vec<(usize, Trouble)> =
+        (1..=usual.writes.len()).flat_map(|n| troubles.iter().map(move |trouble| (n, *trouble))).collect();
+    println!("{mode:?}: {} writes, {} cases", usual.writes.len(), cases.len());
+    check_all(&cases, |(n, trouble)| survives(&usual, *n, *trouble));
+}
+
+const KILLS: [Trouble; 2] = [Trouble::KilledBefore, Trouble::KilledAfter];
+
+#[test]
+fn quickfix_survives_every_fault() {
+    matrix(Mode::QuickFix, &Fault::ALL.map(Trouble::Fault));
+}
+
+#[test]
+fn plan_survives_a_fault_of_each_class() {
+    matrix(Mode::Plan, &CLASSES.map(Trouble::Fault));
+}
+
+#[test]
+fn revise_survives_a_fault_of_each_class() {
+    matrix(Mode::Revise, &CLASSES.map(Trouble::Fault));
+}
+
+#[test]
+fn approve_survives_a_fault_of_each_class() {
+    matrix(Mode::Approve, &CLASSES.map(Trouble::Fault));
+}
+
+#[test]
+fn quickfix_survives_a_kill_anywhere() {
+    matrix(Mode::QuickFix, &KILLS);
+}
+
+#[test]
+fn plan_survives_a_kill_anywhere() {
+    matrix(Mode::Plan, &KILLS);
+}
+
+#[test]
+fn revise_survives_a_kill_anywhere() {
+    matrix(Mode::Revise, &KILLS);
+}
+
+#[test]
+fn approve_survives_a_kill_anywhere() {
+    matrix(Mode::Approve, &KILLS);
 }

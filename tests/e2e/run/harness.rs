@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tests::bin::program;
@@ -51,6 +52,16 @@ pub(crate) struct Run {
 
 /// Runs the program with a clean environment, as the App unless `variables` say otherwise.
 pub(crate) fn run(github: &GitHub, task: &Value, variables: &[(&str, &str)]) -> Run {
+    run_watched(github, task, variables, &AtomicU32::new(0))
+}
+
+/// The same; the id of the process is in `process` before its first call.
+pub(crate) fn run_watched(
+    github: &GitHub,
+    task: &Value,
+    variables: &[(&str, &str)],
+    process: &AtomicU32,
+) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("key.pem");
     std::fs::write(&key, github.app_private_key()).unwrap();
@@ -71,6 +82,7 @@ pub(crate) fn run(github: &GitHub, task: &Value, variables: &[(&str, &str)]) -> 
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    process.store(child.id(), Ordering::SeqCst);
     child.stdin.take().unwrap().write_all(task.to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     Run { status: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
@@ -113,10 +125,14 @@ impl Story {
     }
 
     pub(crate) fn run_with(&self, task: &Value, variables: &[(&str, &str)]) -> Run {
+        self.run_watched(task, variables, &AtomicU32::new(0))
+    }
+
+    pub(crate) fn run_watched(&self, task: &Value, variables: &[(&str, &str)], process: &AtomicU32) -> Run {
         let url = self.model.base_url(Wire::OpenAi);
         let model =
             [("AGENT_MODEL", "openai:scripted"), ("OPENAI_BASE_URL", url.as_str()), ("OPENAI_API_KEY", KEY)];
-        run(&self.github, task, &[&model, variables].concat())
+        run_watched(&self.github, task, &[&model, variables].concat(), process)
     }
 
     /// A wish of `dev1` for issue 1.
@@ -185,12 +201,11 @@ pub(crate) fn without_tokens(text: &str) -> String {
 
 /// Checks every case of a table, a few at a time, and panics with all that failed.
 pub(crate) fn check_all<C: Sync>(cases: &[C], check: impl Fn(&C) -> Result<(), String> + Sync) {
-    const AT_A_TIME: usize = 6;
-    let next = std::sync::atomic::AtomicUsize::new(0);
+    const AT_A_TIME: usize = 8;
+    let next = AtomicUsize::new(0);
     let failures: Vec<String> = std::thread::scope(|scope| {
         let work = || {
-            let mine =
-                std::iter::from_fn(|| cases.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)));
+            let mine = std::iter::from_fn(|| cases.get(next.fetch_add(1, Ordering::Relaxed)));
             mine.filter_map(|case| check(case).err()).collect::<Vec<String>>()
         };
         let workers: Vec<_> = (0..AT_A_TIME).map(|_| scope.spawn(work)).collect();

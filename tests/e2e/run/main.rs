@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
+mod attack;
 mod bad_input;
 mod basic;
+mod canary;
 mod faults;
 mod harness;
 mod plan;
+mod repository;
 mod stop;

@@ -408,7 +408,7 @@ impl State {
             "external_url": format!("{}/apps/{}", self.base, self.app.slug),
             "html_url": format!("{}/apps/{}", self.base, self.app.slug),
             "permissions": self.show_permissions(),
-            "events": ["issues", "issue_comment"],
+            "events": ["issues", "issue_comment", "pull_request_review", "pull_request_review_comment"],
             "installations_count": 1,
         })
     }
@@ -429,7 +429,7 @@ impl State {
             "target_type": "Organization",
             "repository_selection": "all",
             "permissions": self.show_permissions(),
-            "events": ["issues", "issue_comment"],
+            "events": ["issues", "issue_comment", "pull_request_review", "pull_request_review_comment"],
             "access_tokens_url": format!("{}/app/installations/{}/access_tokens", self.base, self.app.installation),
             "repositories_url": format!("{}/installation/repositories", self.base),
             "html_url": format!("{}/settings/installations/{}", self.base, self.app.installation),

@@ -1,0 +1,217 @@
+//! The *doctor* looks at everything that a run needs, and says of each what is wrong and how to mend it.
+//!
+//! It changes nothing, takes no message and writes nothing to GitHub. The one thing that it may cost is a question to
+//! the model with an answer of a few tokens. It serves a person who sets the agent up, and an init container.
+
+mod broker;
+mod github;
+mod host;
+mod model;
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde::Serialize;
+use shared::repo::Repo;
+
+use crate::config::Config;
+use crate::delivery::settings::Settings as DeliverySettings;
+use crate::outcome::Exit;
+use crate::run::settings::RunSettings;
+use crate::terminal::{Colour, visible};
+
+/// Check configuration, GitHub, queue, model and machine, and say how to mend what is wrong
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// A repository that the agent is to work on, such as <https://github.com/octo/hello>
+    #[arg(long, value_name = "URL")]
+    repo: Option<String>,
+    /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, else `builtin`]
+    #[arg(long, value_name = "PROVIDER[:MODEL]")]
+    model: Option<String>,
+    /// Ask the model nothing: it costs a few tokens
+    #[arg(long)]
+    no_model_call: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum About {
+    Settings,
+    Machine,
+    Clock,
+    GitHub,
+    Webhook,
+    Repository,
+    Queue,
+    Model,
+}
+
+/// How it stands with a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    Good,
+    /// It works, and should be known.
+    Note,
+    /// It was not looked at, because something else is missing.
+    Unseen,
+    /// It cannot be reached now; that may pass by itself.
+    Away,
+    /// It does not work before somebody mends it.
+    Wrong,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub about: About,
+    pub health: Health,
+    /// What was found.
+    pub what: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
+}
+
+impl Finding {
+    fn new(about: About, health: Health, what: impl Into<String>) -> Self {
+        Self { about, health, what: what.into(), mend: None }
+    }
+
+    fn good(about: About, what: impl Into<String>) -> Self {
+        Self::new(about, Health::Good, what)
+    }
+
+    fn wrong(about: About, what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::new(about, Health::Wrong, what).mend(mend)
+    }
+
+    fn mend(self, mend: impl Into<String>) -> Self {
+        Self { mend: Some(mend.into()), ..self }
+    }
+}
+
+/// Everything that was found, in the order in which it was looked at.
+#[derive(Debug, Serialize)]
+pub struct Findings {
+    pub findings: Vec<Finding>,
+}
+
+/// Looks at everything that the environment configures.
+pub async fn examine(
+    args: &DoctorArgs,
+    get: impl Fn(&str) -> Option<String> + Copy,
+    read: impl Fn(&str) -> std::io::Result<String> + Copy,
+) -> Findings {
+    let mut findings = Vec::new();
+    let wrong = |error: String| Finding::wrong(About::Settings, error, "Correct the setting.");
+    let settings = RunSettings::from_env(get, read);
+    match &settings {
+        Ok(_) => findings.push(Finding::good(About::Settings, "the settings of runs are complete")),
+        Err(error) => findings.push(wrong(error.to_string())),
+    }
+    let config = Config::from_env(args.model.as_deref(), get);
+    match &config {
+        Ok(config) => findings.push(model::settings(config)),
+        Err(error) => findings.push(wrong(error.to_string())),
+    }
+    if let Ok(settings) = &settings {
+        findings.push(host::examine(settings));
+        match args.repo.as_deref().map(|repo| Repo::parse(repo, &settings.hosts)).transpose() {
+            Ok(repo) => findings.extend(github::examine(settings, repo.as_ref()).await),
+            Err(error) => {
+                findings.push(Finding::wrong(About::Repository, error.to_string(), "Correct `--repo`."));
+            }
+        }
+    } else {
+        findings.push(Finding::new(
+            About::GitHub,
+            Health::Unseen,
+            "GitHub was not asked: a setting is wrong",
+        ));
+    }
+    match DeliverySettings::from_env(get, read) {
+        Ok(delivery) => findings.extend(broker::examine(&delivery.broker).await),
+        Err(error) => findings.push(wrong(error.to_string())),
+    }
+    if let Ok(config) = &config
+        && !args.no_model_call
+    {
+        findings.push(model::examine(config).await);
+    }
+    Findings { findings }
+}
+
+impl DoctorArgs {
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+}
+
+impl Findings {
+    /// 0 if a run can do its work, 2 if something has to be mended, 75 if something cannot be reached now.
+    pub fn exit(&self) -> Exit {
+        let has = |health| self.findings.iter().any(|finding| finding.health == health);
+        if has(Health::Wrong) {
+            Exit::Usage
+        } else if has(Health::Away) {
+            Exit::Passing
+        } else {
+            Exit::Done
+        }
+    }
+
+    /// The findings for a person, each with what to do about it.
+    pub fn text(&self, colour: Colour) -> String {
+        let mut text = String::new();
+        for finding in &self.findings {
+            let about = format!("{:?}", finding.about);
+            let word = match finding.health {
+                Health::Good => "ok",
+                Health::Note => "note",
+                Health::Unseen => "unseen",
+                Health::Away => "away",
+                Health::Wrong => "WRONG",
+            };
+            let word = match finding.health {
+                Health::Good | Health::Unseen => colour.dim(word),
+                Health::Note | Health::Away => colour.accent(word),
+                Health::Wrong => colour.bold(word),
+            };
+            let pad = " ".repeat(6_usize.saturating_sub(finding.health.width()));
+            // Writing to a string does not fail.
+            let _: std::fmt::Result =
+                writeln!(text, "{word}{pad}  {about:<10}  {}", visible(&sentence(&finding.what)));
+            if let Some(mend) = &finding.mend {
+                let _: std::fmt::Result = writeln!(text, "{:22}{}", "", visible(mend));
+            }
+        }
+        text.push_str(match self.exit() {
+            Exit::Done => "\nA run can do its work.\n",
+            Exit::Passing => "\nSomething cannot be reached now; look again later.\n",
+            _ => "\nSomething has to be mended before a run can do its work.\n",
+        });
+        text
+    }
+}
+
+impl Health {
+    fn width(self) -> usize {
+        match self {
+            Self::Good => 2,
+            Self::Note | Self::Away => 4,
+            Self::Wrong => 5,
+            Self::Unseen => 6,
+        }
+    }
+}
+
+/// A finding in one line.
+fn sentence(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

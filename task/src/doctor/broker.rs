@@ -1,0 +1,107 @@
+//! The *broker*: whether it lets us in, has the queues, and gives this user no more than it needs.
+
+use std::time::Duration;
+
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Connection, ErrorKind};
+use shared::queue;
+use tokio::time::timeout;
+
+use super::{About, Finding, Health};
+use crate::delivery::broker::{Broker, BrokerError};
+
+/// Time for one exchange.
+const WITHIN: Duration = Duration::from_secs(10);
+/// A routing key that no queue has.
+const NOWHERE: &str = "doctor";
+
+pub(super) async fn examine(broker: &Broker) -> Vec<Finding> {
+    let connection = match broker.connect("doctor").await {
+        Ok(connection) => connection,
+        Err(error) => return vec![unconnected(&error)],
+    };
+    let mut findings = vec![Finding::good(About::Queue, "the broker lets us in")];
+    for name in [queue::TASKS, queue::DEAD_LETTERS] {
+        findings.push(look(&connection, name).await);
+    }
+    findings.push(publishing(&connection).await);
+    if let Err(error) = connection.close(200, "seen".into()).await {
+        tracing::debug!(%error, "closing the connection to the broker");
+    }
+    findings
+}
+
+fn unconnected(error: &BrokerError) -> Finding {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    let what = format!("{error}{cause}");
+    match error {
+        BrokerError::Refused(_) => Finding::wrong(
+            About::Queue,
+            what,
+            "Look at AMQP_USERNAME and AMQP_PASSWORD, and whether the virtual host of AMQP_URL exists.",
+        ),
+        _ => Finding::new(About::Queue, Health::Away, what)
+            .mend("Look at AMQP_URL, at AMQP_CA for amqps, and whether the broker runs."),
+    }
+}
+
+/// How many messages wait in a queue.
+async fn look(connection: &Connection, name: &'static str) -> Finding {
+    let asked = async {
+        let channel = connection.create_channel().await?;
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(name.into(), options, FieldTable::default()).await
+    };
+    match timeout(WITHIN, asked).await {
+        Ok(Ok(found)) => {
+            let what = format!("`{name}` is there, messages waiting: {}", found.message_count());
+            if name == queue::DEAD_LETTERS && found.message_count() > 0 {
+                Finding::new(About::Queue, Health::Note, what)
+                    .mend("`task sweep` tells them on their issues; see docs/OPERATIONS.md.")
+            } else {
+                Finding::good(About::Queue, what)
+            }
+        }
+        // Newer brokers tell of a queue only those who may use it.
+        Ok(Err(error)) if name == queue::DEAD_LETTERS && is_refused(&error) => {
+            Finding::new(About::Queue, Health::Unseen, format!("`{name}` is not shown to this user"))
+        }
+        Ok(Err(error)) => Finding::wrong(
+            About::Queue,
+            format!("`{name}` cannot be used: {error}"),
+            "Import the definitions of k8s/base/rabbitmq, or mend the user's permissions there.",
+        ),
+        Err(_) => away(format!("the broker did not tell of `{name}` in time")),
+    }
+}
+
+/// A run never publishes; that its user cannot is what keeps a run from starting others.
+async fn publishing(connection: &Connection) -> Finding {
+    let tried = async {
+        let channel = connection.create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let (exchange, properties) = (queue::EXCHANGE.into(), BasicProperties::default());
+        channel.basic_publish(exchange, NOWHERE.into(), options, b"", properties).await?.await
+    };
+    match timeout(WITHIN, tried).await {
+        Ok(Err(error)) if is_refused(&error) => {
+            Finding::good(About::Queue, "this user cannot publish, as it should be")
+        }
+        Ok(Ok(_)) => Finding::new(About::Queue, Health::Note, "this user may publish messages")
+            .mend("A run only takes them: use the user `task` of k8s/base/rabbitmq."),
+        Ok(Err(error)) => away(format!("the broker failed: {error}")),
+        Err(_) => away("the broker did not answer in time".to_owned()),
+    }
+}
+
+fn away(what: String) -> Finding {
+    Finding::new(About::Queue, Health::Away, what)
+}
+
+fn is_refused(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error)
+        if *error.kind() == AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED))
+}

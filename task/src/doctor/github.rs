@@ -1,0 +1,248 @@
+//! *GitHub*: clock, credentials, permissions, where the App is installed, how its webhook fares, one repository.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::repo::Repo;
+
+use super::{About, Finding, Health};
+use crate::github::checkup::{self, AppClient, AppProfile, Delivery, Installation, Permissions};
+use crate::github::{Api, CallError, Credentials, Login, Session};
+use crate::lease::Lease;
+use crate::run::settings::RunSettings;
+
+/// What an App needs, and nothing that it does not.
+const NEEDED: [(&str, &str); 4] =
+    [("contents", "write"), ("issues", "write"), ("metadata", "read"), ("pull_requests", "write")];
+/// The events that `ingest` understands.
+const EVENTS: [&str; 4] = ["issues", "issue_comment", "pull_request_review", "pull_request_review_comment"];
+/// GitHub takes an App's word for ten minutes at most and forgives a minute
+/// (<https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app>).
+const CLOCK_MARGIN: SignedDuration = SignedDuration::from_secs(45);
+/// A person waits for the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Deliveries that GitHub still repeats on request
+/// (<https://docs.github.com/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks>).
+const REPEATABLE: SignedDuration = SignedDuration::from_hours(3 * 24);
+
+pub(super) async fn examine(settings: &RunSettings, repo: Option<&Repo>) -> Vec<Finding> {
+    let any = Repo::parse(&format!("https://{}/any/any", settings.hosts.host()), &settings.hosts);
+    let place = match (repo, any) {
+        (Some(repo), _) => repo.clone(),
+        (None, Ok(any)) => any,
+        (None, Err(error)) => {
+            return vec![Finding::wrong(About::GitHub, error.to_string(), "Correct AGENT_GITHUB_HOST.")];
+        }
+    };
+    let api = Api::of(&place);
+    let (_keep, lease) = Lease::new();
+    let login = Login {
+        credentials: &settings.credentials,
+        api: &api,
+        repo: &place,
+        hosts: &settings.hosts,
+        repository: None,
+        installation: None,
+        lease,
+        patience: settings.patience.min(PATIENCE),
+        timeout: settings.timeout,
+    };
+    let mut findings = vec![clock(&login).await];
+    match &settings.credentials {
+        Credentials::App { id, private_key } => match AppClient::new(&login, *id, private_key) {
+            Ok(app) => findings.extend(examine_app(&app).await),
+            Err(error) => findings.push(failed(About::GitHub, &error)),
+        },
+        Credentials::Token(token) => findings.push(match checkup::account(&login, token).await {
+            Ok(account) => Finding::good(About::GitHub, format!("the token is that of {}", account.login)),
+            Err(error) => failed(About::GitHub, &error),
+        }),
+    }
+    findings.push(match repo {
+        Some(_) => repository(&login).await,
+        None => Finding::new(About::Repository, Health::Unseen, "no repository was named")
+            .mend("Name one with `--repo URL`."),
+    });
+    findings
+}
+
+async fn clock(login: &Login<'_>) -> Finding {
+    let theirs = match checkup::clock(login).await {
+        Ok(theirs) => theirs,
+        Err(error) => return failed(About::Clock, &error),
+    };
+    let off = Timestamp::now().duration_since(theirs);
+    if off.abs() <= CLOCK_MARGIN {
+        return Finding::good(About::Clock, "the clock agrees with that of GitHub");
+    }
+    let what = format!("the clock is {} s off that of GitHub", off.as_secs().abs());
+    let mend = "Set the clock of this machine: GitHub does not take an App's word otherwise.";
+    Finding::wrong(About::Clock, what, mend)
+}
+
+async fn examine_app(app: &AppClient) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let profile = match app.profile().await {
+        Ok(profile) => profile,
+        Err(error) => return vec![failed(About::GitHub, &error)],
+    };
+    findings.push(Finding::good(About::GitHub, format!("logged in as the App {}", profile.slug)));
+    findings.extend(permissions(&profile));
+    findings.push(events(&profile));
+    match app.installations().await {
+        Ok(found) => findings.extend(installations(&profile, &found)),
+        Err(error) => findings.push(failed(About::GitHub, &error)),
+    }
+    findings.push(match app.deliveries().await {
+        Ok(found) => deliveries(&profile, &found, Timestamp::now()),
+        Err(error) => failed(About::Webhook, &error),
+    });
+    findings
+}
+
+/// The needed permissions that are not granted.
+fn lacking(granted: &Permissions) -> Vec<String> {
+    let suffices = |name: &str, level: &str| {
+        granted.get(name).is_some_and(|granted| granted == level || granted == "write" || granted == "admin")
+    };
+    let lacking = NEEDED.iter().filter(|(name, level)| !suffices(name, level));
+    lacking.map(|(name, level)| format!("{name}: {level}")).collect()
+}
+
+fn permissions(profile: &AppProfile) -> Vec<Finding> {
+    let page = format!("{}/permissions", settings_page(profile));
+    let lacking = lacking(&profile.permissions);
+    let mut findings = vec![if lacking.is_empty() {
+        Finding::good(About::GitHub, "the App has the permissions that it needs")
+    } else {
+        let what = format!("the App lacks permissions: {}", lacking.join(", "));
+        Finding::wrong(
+            About::GitHub,
+            what,
+            format!("Grant them at {page}, then accept them where it is installed."),
+        )
+    }];
+    let needed = |name: &str| NEEDED.iter().any(|(known, _)| *known == name);
+    let more: Vec<String> = profile
+        .permissions
+        .iter()
+        .filter(|(name, level)| !needed(name) && *level != "read")
+        .map(|(name, level)| format!("{name}: {level}"))
+        .collect();
+    if !more.is_empty() {
+        let what = format!("the App may do more than it needs: {}", more.join(", "));
+        findings
+            .push(Finding::new(About::GitHub, Health::Note, what).mend(format!("Take it away at {page}.")));
+    }
+    findings
+}
+
+fn events(profile: &AppProfile) -> Finding {
+    let has = |event: &&str| profile.events.iter().any(|known| known == event);
+    let lacking: Vec<&str> = EVENTS.into_iter().filter(|event| !has(event)).collect();
+    if lacking.is_empty() {
+        return Finding::good(About::Webhook, "the App is sent the events that it needs");
+    }
+    let what = format!("the App is not sent: {}", lacking.join(", "));
+    let mend = format!("Subscribe to them at {}/permissions.", settings_page(profile));
+    // Without these nothing starts; the others only carry commands.
+    if lacking.contains(&"issues") || lacking.contains(&"issue_comment") {
+        Finding::wrong(About::Webhook, what, mend)
+    } else {
+        Finding::new(About::Webhook, Health::Note, what).mend(mend)
+    }
+}
+
+fn installations(profile: &AppProfile, found: &[Installation]) -> Vec<Finding> {
+    if found.is_empty() {
+        let mend = format!("Install it: {}/installations/new", profile.html_url);
+        return vec![Finding::wrong(About::GitHub, "the App is installed nowhere", mend)];
+    }
+    let mut findings = Vec::new();
+    for installation in found {
+        let name = installation.account.as_ref().map_or("an account that is gone", |account| &account.login);
+        let lacking = lacking(&installation.permissions);
+        findings.push(if installation.suspended_at.is_some() {
+            Finding::new(About::GitHub, Health::Note, format!("the installation at {name} is suspended"))
+                .mend(format!("An owner lifts that at {}", installation.html_url))
+        } else if lacking.is_empty() {
+            Finding::good(About::GitHub, format!("the App is installed at {name}"))
+        } else {
+            let what = format!("{name} has not accepted these permissions yet: {}", lacking.join(", "));
+            Finding::wrong(About::GitHub, what, format!("An owner accepts them at {}", installation.html_url))
+        });
+    }
+    findings
+}
+
+/// Whether the newest deliveries arrived, and which are lost unless they are asked for again.
+fn deliveries(profile: &AppProfile, found: &[Delivery], now: Timestamp) -> Finding {
+    let Some(newest) = found.first() else {
+        return Finding::new(About::Webhook, Health::Note, "GitHub has delivered nothing yet").mend(format!(
+            "If an issue was labelled: is the webhook active, and its URL that of `ingest`? See {}",
+            settings_page(profile)
+        ));
+    };
+    if !newest.arrived() {
+        let what = format!(
+            "the newest delivery ({}) did not arrive: {} {}",
+            newest.event, newest.status_code, newest.status
+        );
+        let mend = "401 means another secret than that of `ingest`, 404 another path than /webhook/github, 503 no broker, 0 \
+                    no connection. Then run `scripts/redeliver`.";
+        return Finding::wrong(About::Webhook, what, mend);
+    }
+    let arrived = |guid: &str| found.iter().any(|other| other.guid == guid && other.arrived());
+    let recent = found.iter().filter(|delivery| now.duration_since(delivery.delivered_at) < REPEATABLE);
+    let mut lost: Vec<&str> =
+        recent.filter(|delivery| !arrived(&delivery.guid)).map(|delivery| delivery.guid.as_str()).collect();
+    lost.sort_unstable();
+    lost.dedup();
+    if lost.is_empty() {
+        return Finding::good(About::Webhook, "the newest deliveries arrived");
+    }
+    let what = format!("events of the last three days that did not arrive: {}", lost.len());
+    Finding::new(About::Webhook, Health::Note, what).mend("`scripts/redeliver` has GitHub send them again.")
+}
+
+/// A session as a run opens it: the token is narrowed to the repository, and given back.
+async fn repository(login: &Login<'_>) -> Finding {
+    let session = match Session::open(login).await {
+        Ok(session) => session,
+        Err(error) => return failed(About::Repository, &error),
+    };
+    let name = session.repository.full_name.clone();
+    let finding = if session.repository.is_archived {
+        Finding::wrong(
+            About::Repository,
+            format!("{name} is archived"),
+            "Archived repositories take no changes.",
+        )
+    } else if session.repository.has_issues_enabled {
+        Finding::good(About::Repository, format!("{name} can be worked on"))
+    } else {
+        Finding::wrong(About::Repository, format!("{name} has no issues"), "Turn issues on in its settings.")
+    };
+    match session.close().await {
+        Ok(()) => finding,
+        Err(error) => failed(About::Repository, &error),
+    }
+}
+
+/// `https://HOST/apps/SLUG` is the public page; the owner's is beside it.
+fn settings_page(profile: &AppProfile) -> String {
+    profile.html_url.replacen("/apps/", "/settings/apps/", 1)
+}
+
+fn failed(about: About, error: &CallError) -> Finding {
+    let mend = match error {
+        CallError::Unauthorized { .. } => {
+            "Look at AGENT_GITHUB_APP_ID and the key, or at the token: is it whole, of this host, and not expired?"
+        }
+        CallError::Forbidden { .. } => "Grant what GitHub asks for, to the App or the token.",
+        CallError::NotFound { .. } => "Is the App installed there, and does the token reach it?",
+        _ => "Look at the network, at the proxy and at AGENT_GITHUB_HOST.",
+    };
+    let health = if error.is_passing() { Health::Away } else { Health::Wrong };
+    Finding::new(about, health, error.to_string()).mend(mend)
+}

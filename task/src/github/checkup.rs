@@ -1,0 +1,109 @@
+//! A *checkup* is what the doctor asks GitHub: what the App may do, where it is installed, how its webhook fares, what
+//! time it is there.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use jiff::Timestamp;
+use octocrab::models::AppId;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::auth::{builder, jwt_key, unusable};
+use super::{Answer, CallError, GitHub, Login, Repeat, decode, exchange};
+
+/// Permissions by name; `read`, `write` or `admin`.
+pub type Permissions = BTreeMap<String, String>;
+
+/// The App as GitHub knows it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AppProfile {
+    pub slug: String,
+    pub html_url: String,
+    pub permissions: Permissions,
+    pub events: Vec<String>,
+}
+
+/// One place where the App is installed.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Installation {
+    pub account: Option<Account>,
+    pub html_url: String,
+    pub permissions: Permissions,
+    pub suspended_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Account {
+    pub login: String,
+}
+
+/// One attempt of GitHub to deliver an event to the webhook.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Delivery {
+    /// Shared by all attempts at one event.
+    pub guid: String,
+    pub delivered_at: Timestamp,
+    /// GitHub's word for how it went, such as `OK` or `timed out`.
+    pub status: String,
+    pub status_code: u16,
+    pub event: String,
+}
+
+impl Delivery {
+    pub fn arrived(&self) -> bool {
+        (200..300).contains(&self.status_code)
+    }
+}
+
+/// A client that speaks as the App itself.
+pub struct AppClient(GitHub);
+
+impl AppClient {
+    /// Of the repository of `login` only the host counts.
+    pub fn new(login: &Login<'_>, app: u64, key: &SecretString) -> Result<Self, CallError> {
+        let rest = builder(&login.api.rest, login.timeout)?.app(AppId(app), jwt_key(key)?).build();
+        let rest = rest.map_err(|error| unusable(&error))?;
+        Ok(Self(GitHub::new(login, rest.clone(), rest)))
+    }
+
+    pub async fn profile(&self) -> Result<AppProfile, CallError> {
+        self.0.get("/app").await
+    }
+
+    pub async fn installations(&self) -> Result<Vec<Installation>, CallError> {
+        self.0.list("/app/installations").await
+    }
+
+    /// The newest hundred attempts, newest first.
+    pub async fn deliveries(&self) -> Result<Vec<Delivery>, CallError> {
+        let route = "/app/hook/deliveries?per_page=100";
+        let Answer { body, .. } =
+            self.0.send(&self.0.rest, Method::GET, route, None::<&Value>, Repeat::Harmless).await?;
+        decode("GET", route, &body)
+    }
+}
+
+/// What time it is at GitHub, by the header of an answer that needs no login.
+pub async fn clock(login: &Login<'_>) -> Result<Timestamp, CallError> {
+    const ROUTE: &str = "/rate_limit";
+    let unavailable = |why: String| CallError::Unavailable { call: format!("GET {ROUTE}"), why };
+    let client = builder(&login.api.rest, login.timeout)?.build().map_err(|error| unusable(&error))?;
+    let asked = exchange(&client, &Method::GET, ROUTE, None::<&Value>);
+    let (head, _) = match tokio::time::timeout(login.timeout, asked).await {
+        Ok(answered) => answered.map_err(unavailable)?,
+        Err(_) => return Err(unavailable(format!("no answer within {} s", login.timeout.as_secs()))),
+    };
+    let date = head.headers.get(http::header::DATE).and_then(|value| value.to_str().ok());
+    date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok())
+        .map(|date| date.timestamp())
+        .ok_or_else(|| unavailable("the answer has no date".to_owned()))
+}
+
+/// The account that a personal token belongs to.
+pub async fn account(login: &Login<'_>, token: &SecretString) -> Result<Account, CallError> {
+    let rest = builder(&login.api.rest, login.timeout)?.personal_token(token.clone()).build();
+    let rest = rest.map_err(|error| unusable(&error))?;
+    GitHub::new(login, rest.clone(), rest).get("/user").await
+}

@@ -1,0 +1,217 @@
+//! `task doctor` against a real broker and the stand-in for GitHub: what it finds in order, and what it says of each
+//! thing that is not.
+
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use tests::{
+    bin::program,
+    broker::{Broker, VirtualHost},
+    github::{GitHub, Level, Permission, World},
+};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn world() -> World {
+    World::new().user("dev1", Permission::Write).repo("octo/hello").file("README.md", "# Hello\n").delivery(
+        "11111111-1111-1111-1111-111111111111",
+        "issues",
+        "labeled",
+        202,
+    )
+}
+
+/// Exit status and what is printed, with the address of the stand-in and the room on the disk left out.
+fn doctor(github: &GitHub, host: &VirtualHost<'_>, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = folder.path().join("key.pem");
+    std::fs::write(&key, github.app_private_key()).expect("the key is written");
+    let output = Command::new(program("task"))
+        .args(["doctor", "--repo", &github.repo_url("octo/hello")])
+        .env_clear()
+        .env("AGENT_GITHUB_APP_ID", github.app_id().to_string())
+        .env("AGENT_GITHUB_APP_KEY_FILE", &key)
+        .env("AGENT_MARKER_KEY", "0123456789abcdef0123456789abcdef")
+        .env("AGENT_ALLOW_LOOPBACK", "1")
+        .env("AGENT_GITHUB_TIMEOUT", "2s")
+        .env("AGENT_WORK_DIR", folder.path())
+        .env("AMQP_URL", host.url("task"))
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
+    let stdout = String::from_utf8(output.stdout).expect("UTF-8").replace(&github.url(), "GITHUB");
+    let lines = stdout.lines().filter(|line| !line.contains("MiB"));
+    (output.status.code(), lines.fold(String::new(), |text, line| text + line + "\n"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_is_well() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let github = GitHub::start(world());
+    let (status, text) = doctor(&github, &host, &[]);
+    assert_eq!(
+        text,
+        "\
+ok      Settings    the settings of runs are complete
+ok      Settings    the model is builtin; a run uses at most 1000000 tokens and costs nothing
+ok      Clock       the clock agrees with that of GitHub
+ok      GitHub      logged in as the App ai-agent
+ok      GitHub      the App has the permissions that it needs
+ok      Webhook     the App is sent the events that it needs
+ok      GitHub      the App is installed at octo
+ok      Webhook     the newest deliveries arrived
+ok      Repository  octo/hello can be worked on
+ok      Queue       the broker lets us in
+ok      Queue       `agent-tasks` is there, messages waiting: 0
+ok      Queue       `agent-tasks.dlq` is there, messages waiting: 0
+ok      Queue       this user cannot publish, as it should be
+ok      Model       builtin needs no server
+
+A run can do its work.
+"
+    );
+    assert_eq!(status, Some(0));
+    github.finish();
+    Ok(())
+}
+
+/// What is wrong, the exit status, and what is said of it.
+struct Trouble {
+    name: &'static str,
+    github: fn() -> World,
+    variables: &'static [(&'static str, &'static str)],
+    status: i32,
+    said: &'static str,
+}
+
+const TROUBLES: &[Trouble] = &[
+    Trouble {
+        name: "no settings",
+        github: world,
+        variables: &[("AGENT_MARKER_KEY", "")],
+        status: 2,
+        said: "\
+WRONG   Settings    no key for the agent's comments: put 32 random bytes in hexadecimal into a file and name it in AGENT_MARKER_KEY_FILE
+                      Correct the setting.
+unseen  GitHub      GitHub was not asked: a setting is wrong
+",
+    },
+    Trouble {
+        name: "permissions",
+        github: || world().app_permissions(&[("issues", Level::Write), ("contents", Level::Read), ("actions", Level::Write)]),
+        variables: &[],
+        status: 2,
+        said: "\
+WRONG   GitHub      the App lacks permissions: contents: write, metadata: read, pull_requests: write
+                      Grant them at GITHUB/settings/apps/ai-agent/permissions, then accept them where it is installed.
+note    GitHub      the App may do more than it needs: actions: write
+                      Take it away at GITHUB/settings/apps/ai-agent/permissions.
+WRONG   GitHub      octo has not accepted these permissions yet: contents: write, metadata: read, pull_requests: write
+                      An owner accepts them at GITHUB/settings/installations/1
+",
+    },
+    Trouble {
+        name: "the newest delivery",
+        github: || world().delivery("22222222-2222-2222-2222-222222222222", "issue_comment", 401, Duration::ZERO),
+        variables: &[],
+        status: 2,
+        said: "\
+WRONG   Webhook     the newest delivery (issue_comment) did not arrive: 401 failed
+                      401 means another secret than that of `ingest`, 404 another path than /webhook/github, 503 no broker, 0 no connection. Then run `scripts/redeliver`.
+",
+    },
+    Trouble {
+        name: "an earlier delivery",
+        github: || {
+            World::new()
+                .user("dev1", Permission::Write)
+                .repo("octo/hello")
+                .file("README.md", "# Hello\n")
+                .delivery("22222222-2222-2222-2222-222222222222", "issues", 503, 2 * MINUTE)
+                .delivery("11111111-1111-1111-1111-111111111111", "issues", 202, MINUTE)
+        },
+        variables: &[],
+        status: 0,
+        said: "\
+note    Webhook     events of the last three days that did not arrive: 1
+                      `scripts/redeliver` has GitHub send them again.
+",
+    },
+    Trouble {
+        name: "an archived repository",
+        github: || world().archived(),
+        variables: &[],
+        status: 2,
+        said: "\
+WRONG   Repository  octo/hello is archived
+                      Archived repositories take no changes.
+",
+    },
+    Trouble {
+        name: "the broker's password",
+        github: world,
+        variables: &[("AMQP_PASSWORD", "wrong")],
+        status: 2,
+        said: "                      Look at AMQP_USERNAME and AMQP_PASSWORD, and whether the virtual host of AMQP_URL exists.\n",
+    },
+    Trouble {
+        name: "no broker",
+        github: world,
+        variables: &[("AMQP_URL", "amqp://127.0.0.1:1/agents")],
+        status: 75,
+        said: "                      Look at AMQP_URL, at AMQP_CA for amqps, and whether the broker runs.\n",
+    },
+    Trouble {
+        name: "no model",
+        github: world,
+        variables: &[("AGENT_MODEL", "ollama:m"), ("OLLAMA_BASE_URL", "http://127.0.0.1:1"), ("AGENT_MODEL_RETRIES", "0")],
+        status: 75,
+        said: "                      Start it with `ollama serve`, or set OLLAMA_BASE_URL.\n",
+    },
+    Trouble {
+        name: "no price",
+        github: world,
+        variables: &[
+            ("AGENT_MODEL", "openai:m"),
+            ("OPENAI_BASE_URL", "https://models.example.org/v1"),
+            ("OPENAI_API_KEY", "k"),
+        ],
+        status: 2,
+        said: "                      Add it to a price table and name the file in AGENT_PRICES, or set AGENT_UNPRICED=allow to limit its tokens alone.\n",
+    },
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_trouble_is_told_with_its_mend() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    for Trouble { name, github, variables, status, said } in TROUBLES {
+        let github = GitHub::start(github());
+        let (ended, text) = doctor(&github, &host, variables);
+        assert!(said.lines().all(|line| text.lines().any(|found| found == line)), "{name}:\n{text}");
+        assert_eq!(ended, Some(*status), "{name}:\n{text}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_and_too_much_power_are_noted() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    host.put("agent-tasks.dlq", "{}").await?;
+    let github = GitHub::start(world());
+    let (status, text) = doctor(&github, &host, &[("AMQP_URL", &host.url("sweep"))]);
+    let said = "\
+note    Queue       `agent-tasks.dlq` is there, messages waiting: 1
+                      `task sweep` tells them on their issues; see docs/OPERATIONS.md.
+note    Queue       this user may publish messages
+                      A run only takes them: use the user `task` of k8s/base/rabbitmq.
+";
+    assert!(text.contains(said), "{text}");
+    assert_eq!(status, Some(0));
+    Ok(())
+}

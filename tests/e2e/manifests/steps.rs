@@ -1,0 +1,212 @@
+//! The *steps* of the scripts that need a cluster: which programs they call, in which order, and what they say when one
+//! of these fails. The programs are stand-ins that write down how they were called.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::render::{WAYS, path};
+
+/// What every stand-in does: notes its call, fails if the call has `$FAIL` in it, and answers from `$ANSWERS` where a file
+/// there has the name of the call's first words.
+const STAND_IN: &str = r#"#!/bin/sh
+call="$(basename "$0") $*"
+echo "$call" >> "$CALLS"
+case $call in *"$FAIL"*) echo "stand-in fails" >&2; exit 1 ;; esac
+case $call in
+    "kind get clusters") cat "$ANSWERS/clusters" ;;
+    *"get scaledjob task --output json") cat "$ANSWERS/scaledjob" ;;
+    *"get statefulset rabbitmq --output json") cat "$ANSWERS/statefulset" ;;
+    *"exec -i "*|*"apply --server-side --filename -") cat > /dev/null ;;
+    *list_queues*) n=$(wc -l < "$ANSWERS/looks"); echo >> "$ANSWERS/looks"; sed -n "$((n + 1))p" "$ANSWERS/queues" ;;
+    *"get jobs"*) n=$(wc -l < "$ANSWERS/looks"); sed -n "${n}p" "$ANSWERS/jobs" ;;
+esac
+"#;
+
+struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for directory in ["bin", "answers"] {
+            std::fs::create_dir(folder.path().join(directory)).unwrap();
+        }
+        for program in ["docker", "kind", "minikube", "helm", "kubectl"] {
+            let program = folder.path().join("bin").join(program);
+            std::fs::write(&program, STAND_IN).unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        std::fs::write(folder.path().join("token"), "x").unwrap();
+        let stage = Self { folder };
+        stage.answers("clusters", "");
+        stage.answers("looks", "");
+        stage
+    }
+
+    fn answers(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join("answers").join(name), text).unwrap();
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Runs a script, and returns what it did and how it called others, with the place of its state left out.
+    fn run(&self, script: &str, arguments: &[&str], fail: &str) -> (Output, String) {
+        let calls = self.folder.path().join("calls");
+        std::fs::write(&calls, "").unwrap();
+        let bin = self.folder.path().join("bin");
+        let search = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let output = Command::new(path("scripts").join(script))
+            .args(arguments)
+            .env_clear()
+            .envs([
+                ("PATH", search.as_str()),
+                ("HOME", "/nonexistent"),
+                ("FAIL", if fail.is_empty() { "\n" } else { fail }),
+            ])
+            .env("CALLS", &calls)
+            .env("ANSWERS", self.folder.path().join("answers"))
+            .env("AGENT_LOCAL_STATE", self.state())
+            .env("AGENT_GITHUB_TOKEN_FILE", self.folder.path().join("token"))
+            .output()
+            .unwrap();
+        let called = std::fs::read_to_string(&calls).unwrap();
+        (output, called.replace(&self.state().display().to_string(), "STATE"))
+    }
+}
+
+const UP: &str = "\
+docker info
+kind get clusters
+kind create cluster --name ai-agent --wait 120s
+helm --kube-context kind-ai-agent upgrade --install keda keda --repo https://kedacore.github.io/charts --version 2.20.2 --namespace keda --create-namespace --set watchNamespace=ai-agent --wait --timeout 5m
+docker build --target ingest --tag localhost/ai-agent/ingest:dev .
+kind load docker-image --name ai-agent localhost/ai-agent/ingest:dev
+docker build --target task --tag localhost/ai-agent/task:dev .
+kind load docker-image --name ai-agent localhost/ai-agent/task:dev
+kubectl --context kind-ai-agent --namespace ai-agent apply --server-side --force-conflicts --kustomize STATE
+kubectl --context kind-ai-agent --namespace ai-agent rollout status statefulset/rabbitmq --timeout 5m
+kubectl --context kind-ai-agent --namespace ai-agent exec rabbitmq-0 -- rabbitmqctl --quiet import_definitions /run/secrets/rabbitmq/definitions.json
+kubectl --context kind-ai-agent --namespace ai-agent rollout restart deployment/ingest
+kubectl --context kind-ai-agent --namespace ai-agent rollout status deployment/ingest --timeout 3m
+kubectl --context kind-ai-agent --namespace ai-agent wait --for=condition=Ready scaledjob/task --timeout 2m
+";
+
+#[test]
+fn up_makes_everything_and_again_only_what_is_not_there() {
+    let stage = Stage::new();
+    let (output, calls) = stage.run("local-cluster", &["up"], "");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(calls, UP);
+    stage.answers("clusters", "other\nai-agent\n");
+    let (output, calls) = stage.run("local-cluster", &["up"], "");
+    assert!(output.status.success());
+    assert_eq!(calls, UP.replace("kind create cluster --name ai-agent --wait 120s\n", ""));
+    let (output, calls) = stage.run("local-cluster", &["down"], "");
+    assert!(output.status.success());
+    assert_eq!(calls, "kind delete cluster --name ai-agent\n");
+    assert!(!Path::new(&stage.state()).exists());
+}
+
+#[test]
+fn every_step_that_fails_says_what_to_do() {
+    let stage = Stage::new();
+    for (fail, advice) in [
+        (
+            "kind create",
+            "kind could not make the cluster\n    kind delete cluster --name ai-agent, then again; kind says why above\n",
+        ),
+        (
+            "helm",
+            "KEDA was not installed\n    kubectl --context kind-ai-agent -n keda get pods   shows what it waits for\n    behind a proxy: make charts and images of ghcr.io/kedacore reachable\n",
+        ),
+        (
+            "build --target task",
+            "the image of task was not built\n    docker says why above; the first build fetches and compiles for minutes\n",
+        ),
+        (
+            "apply",
+            "the cluster refused something\n    it says what above; a missing kind means that KEDA is not ready\n",
+        ),
+        (
+            "statefulset/rabbitmq",
+            "the broker did not start\n    kubectl --context kind-ai-agent -n ai-agent describe pod rabbitmq-0\n    kubectl --context kind-ai-agent -n ai-agent logs rabbitmq-0\n",
+        ),
+        (
+            "rollout status deployment/ingest",
+            "ingest did not become ready\n    kubectl --context kind-ai-agent -n ai-agent logs deployment/ingest   says why\n",
+        ),
+        (
+            "scaledjob/task",
+            "KEDA does not see the queue\n    kubectl --context kind-ai-agent -n ai-agent describe scaledjob task\n",
+        ),
+    ] {
+        let (output, calls) = stage.run("local-cluster", &["up"], fail);
+        assert_eq!(output.status.code(), Some(1), "{fail}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(told, format!("stand-in fails\nscripts/local-cluster: {advice}"));
+        assert!(calls.lines().last().unwrap().contains(fail), "{fail}: goes on after it\n{calls}");
+    }
+}
+
+/// A cluster in which two messages are worked on by two Jobs.
+fn busy() -> Stage {
+    let stage = Stage::new();
+    let objects = WAYS[0].render();
+    let scaled = objects.iter().find(|object| object["kind"] == "ScaledJob").unwrap();
+    stage.answers("scaledjob", &scaled.to_string());
+    let broker = objects.iter().find(|object| object["kind"] == "StatefulSet").unwrap();
+    stage.answers("statefulset", &broker.to_string());
+    let open = json!({"status": {"active": 1, "ready": 0}});
+    let ready = json!({"status": {"active": 1, "ready": 1}});
+    let done = json!({"status": {"conditions": [{"type": "Complete", "status": "True"}]}});
+    stage.answers("queues", "2\t0\n1\t1\n0\t0\n");
+    let jobs = [json!([]), json!([open, ready]), json!([done, done])];
+    stage.answers("jobs", &jobs.map(|items| format!("{}\n", json!({ "items": items }))).concat());
+    stage
+}
+
+/// How a test of the queue ends, whatever happened.
+const CLEARED: &str = "\
+kubectl --context c --namespace ai-agent delete scaledjob queue-test --ignore-not-found
+kubectl --context c --namespace ai-agent delete triggerauthentication queue-test --ignore-not-found
+kubectl --context c --namespace ai-agent delete configmap queue-test --ignore-not-found
+kubectl --context c --namespace ai-agent delete secret queue-test --ignore-not-found
+kubectl --context c --namespace ai-agent exec rabbitmq-0 -- rabbitmqctl --quiet delete_vhost queue-test
+kubectl --context c --namespace ai-agent exec rabbitmq-0 -- rabbitmqctl --quiet delete_user queue-test
+";
+
+#[test]
+fn the_queue_test_follows_jobs_to_their_end_and_leaves_nothing() {
+    let arguments = ["run", "--context", "c", "--messages", "2", "--seconds", "1"];
+    let (output, calls) = busy().run("test-queue", &arguments, "");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(calls.ends_with(CLEARED), "{calls}");
+    let drawn = String::from_utf8(output.stdout).unwrap();
+    // The seconds depend on the machine.
+    let columns: Vec<&str> =
+        drawn.lines().filter_map(|line| line.split_once(" s  ")).map(|(_, rest)| rest).collect();
+    assert_eq!(
+        columns,
+        [
+            "   2 ..                       0     0                          0",
+            "   1 .                        1     2 o#                       0",
+            "   0                          0     0                          2",
+        ]
+    );
+    assert!(drawn.contains("2 messages, 2 Jobs, at most 2 at once"), "{drawn}");
+
+    for fail in ["add_vhost", "apply", "publish", "list_queues"] {
+        let (output, calls) = busy().run("test-queue", &arguments, fail);
+        assert_eq!(output.status.code(), Some(1), "{fail}");
+        assert!(calls.ends_with(CLEARED), "{fail}: {calls}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.starts_with("scripts/test-queue: kubectl "), "{fail}: {told}");
+    }
+}

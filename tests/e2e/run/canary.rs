@@ -1,0 +1,109 @@
+//! Canaries: secrets that are planted wherever a run has one, and a model that knows them all. They appear in no byte that
+//! GitHub received, in no git object, in no prompt and in no line of a log.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tests::model::KEY;
+
+use crate::harness::{MARKER_KEY, PLAN, Story, check_all, hello, offline};
+
+const PASSWORD: &str = "broker-canary-5d41402abc4b2a76";
+const WEBHOOK: &str = "webhook-canary-7d793037a0760186";
+const URL_PASSWORD: &str = "url-canary-1a79a4d60de6718e";
+
+/// What the process is given besides what every run has.
+fn variables() -> [(&'static str, String); 3] {
+    [
+        ("AMQP_PASSWORD", PASSWORD.to_owned()),
+        ("AMQP_URL", format!("amqp://user:{URL_PASSWORD}@127.0.0.1:5672/agents")),
+        ("WEBHOOK_SECRETS", WEBHOOK.to_owned()),
+    ]
+}
+
+/// One way of writing a secret.
+type Writing = (&'static str, fn(&str) -> String);
+
+const WRITINGS: &[Writing] = &[
+    ("plain", str::to_owned),
+    ("Base64", |secret| STANDARD.encode(secret)),
+    ("hexadecimal", |secret| secret.bytes().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))),
+    ("reversed", |secret| secret.chars().rev().collect()),
+    ("percent-encoded", |secret| {
+        secret.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"))
+    }),
+];
+
+/// One way of letting it out, as an answer of the model.
+type Leak = (&'static str, &'static str, fn(&str) -> String);
+
+const LEAKS: &[Leak] = &[
+    ("title", "quickfix", |secret| edit(secret, "Fixed.", "90")),
+    ("summary", "quickfix", |secret| edit("Fix", &format!("The key is {secret}."), "90")),
+    ("code in a summary", "quickfix", |secret| edit("Fix", &format!("```\n{secret}\n```"), "90")),
+    ("file", "quickfix", |secret| edit("Fix", "Fixed.", &format!("\"{secret}\""))),
+    ("path", "quickfix", |secret| format!("TITLE: x\nSUMMARY:\nx\n\nWRITE: {secret}\n```\nx\n```\n")),
+    ("refusal", "quickfix", |secret| format!("CANNOT: I need {secret} for that.")),
+    ("wish to read", "quickfix", |secret| format!("READ: {secret}\n")),
+    ("edit that does not fit", "quickfix", |secret| {
+        format!(
+            "TITLE: x\nSUMMARY:\nx\n\nconfig.toml\n<<<<<<< SEARCH\n{secret}\n=======\nx\n>>>>>>> REPLACE\n"
+        )
+    }),
+    ("plan", "plan", |secret| PLAN.replace("Set `timeout` to 90.", &format!("Use {secret}."))),
+    ("path of a plan", "plan", |secret| PLAN.replace("`config.toml`", &format!("`{secret}`"))),
+];
+
+fn edit(title: &str, summary: &str, value: &str) -> String {
+    format!(
+        "TITLE: {title}\nSUMMARY:\n{summary}\n\nconfig.toml\n<<<<<<< SEARCH\ntimeout = 30\n=======\ntimeout = {value}\n>>>>>>> REPLACE\n"
+    )
+}
+
+#[test]
+fn planted_secrets_appear_nowhere() {
+    let secrets = [KEY, MARKER_KEY, PASSWORD, URL_PASSWORD, WEBHOOK];
+    let cases: Vec<(Leak, Writing)> =
+        LEAKS.iter().flat_map(|leak| WRITINGS.iter().map(move |writing| (*leak, *writing))).collect();
+    check_all(&cases, |((leak, mode, answer), (writing, write))| {
+        // All of them at once: each is looked for on its own.
+        let written: Vec<String> = secrets.iter().map(|secret| write(secret)).collect();
+        let said = answer(&written.join(" and "));
+        let story = Story::new(offline(hello()), &[&said, &said, &said, &said]);
+        let key = story.github.app_private_key();
+        let variables = variables();
+        let variables: Vec<(&str, &str)> =
+            variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let ended = story.run_with(&story.wish(mode), &variables);
+        let received = String::from_utf8_lossy(&story.github.journal().bytes()).into_owned();
+        let objects = String::from_utf8_lossy(&story.github.git_objects()).into_owned();
+        let prompts: String = story.asked().iter().map(|request| first_prompt(&request.body)).collect();
+        let token = format!("ghs_{:0>20}", "");
+        let places = [
+            ("what GitHub received", &received),
+            ("git", &objects),
+            ("the log", &ended.stderr),
+            ("the first prompt", &prompts),
+        ];
+        let mut found = Vec::new();
+        for (place, text) in places {
+            let secrets = secrets.iter().map(|secret| (*secret).to_owned()).chain(written.iter().cloned());
+            let lines = key.lines().filter(|line| !line.starts_with("-----")).map(str::to_owned);
+            for secret in secrets.chain(lines).chain([token.clone()]) {
+                if text.contains(&secret) {
+                    found.push(format!("{secret} in {place}"));
+                }
+            }
+        }
+        let violations = story.github.take_violations();
+        (found.is_empty() && violations.is_empty() && ended.status == Some(0))
+            .then_some(())
+            .ok_or_else(|| format!("{leak}, {writing}: {found:?} {violations:?}\n{}", story.told(&ended)))
+    });
+    println!("{} cases of {} secrets each", cases.len(), secrets.len());
+}
+
+/// What the run says first: later messages repeat the model's own answer to it.
+fn first_prompt(body: &serde_json::Value) -> String {
+    let messages = body["messages"].as_array().cloned().unwrap_or_default();
+    messages.iter().take(2).map(ToString::to_string).collect()
+}
