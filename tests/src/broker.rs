@@ -429,7 +429,7 @@ impl Drop for Own {
 
 fn client() -> reqwest::Client {
     reqwest::Client::builder()
-        .timeout(Duration::from_secs(30))
+        .timeout(Duration::from_mins(2))
         .no_proxy()
         .build()
         .expect("a client without certificates can be built")

@@ -1,7 +1,5 @@
 //! The *claim*: of all runs for an issue, one works. Making the branch is what decides, because it can be done once.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use shared::state::Event;
 use shared::task::Mode;
@@ -16,15 +14,9 @@ use crate::outcome::{Failure, Reason};
 use crate::plan::Plan;
 use crate::workspace::TASK_TRAILER;
 
-/// Pauses before the looks for the comment of a run that made the branch a moment before us. Its next call posts the
-/// comment, and GitHub ends a call after ten seconds.
-const HOLDER_LOOKS: [Duration; 5] = [
-    Duration::from_secs(1),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(3),
-    Duration::from_secs(5),
-];
+/// Pauses before the looks for the comment of a run that made the branch a moment before us, in times of what lists may
+/// lag behind. Its next call posts the comment, and GitHub ends a call after ten seconds.
+const HOLDER_LOOKS: [u32; 5] = [1, 1, 2, 3, 5];
 
 /// Tries to make the branch when the answers are lost.
 const CREATE_TRIES: u32 = 3;
@@ -251,8 +243,7 @@ async fn make(desk: &Desk<'_>, base: &str) -> Result<Option<Branch>, Stop> {
         }
     }
     for pause in HOLDER_LOOKS {
-        // Of seconds, where nothing is configured otherwise.
-        tokio::time::sleep(pause.mul_f64(desk.settings.lag().as_secs_f64())).await;
+        tokio::time::sleep(desk.settings.lag() * pause).await;
         let comments = desk.github.comments(desk.thread(), None).await?;
         let statuses = find_status(&desk.marks, desk.identity, desk.thread(), &comments);
         if holder::in_the_way(&claimant(desk), &comments, &statuses).is_some() {

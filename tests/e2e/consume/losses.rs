@@ -5,11 +5,15 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use shared::queue;
 use tests::broker::Broker;
-use tests::github::When;
-use tests::model::Step;
+use tests::github::{GitHub, When};
+use tests::model::{ScriptedModel, Step};
 
 use crate::relay::Relay;
-use crate::stage::{EDIT, End, Stage, TASK, undisturbed};
+use crate::stage::{EDIT, End, Stage, TASK, undisturbed, world};
+
+/// Files of the large repository, and lines of each.
+const LARGE_FILES: usize = 20;
+const LARGE_LINES: usize = 4_000;
 
 /// What a run leaves that has lost its message.
 fn check_lost(end: &End, before: &[String], after: &[String]) {
@@ -112,4 +116,25 @@ async fn a_queue_that_is_deleted_does_not_lose_the_task_that_was_taken() {
     go_on.send(()).unwrap();
     let end = running.end().await;
     assert_eq!((end.status, stage.seen()), (0, expected), "{end:#?}");
+}
+
+/// Reading a large repository keeps one processor busy for many times the pause between two heartbeats.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_computes_for_long_keeps_its_connection() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage {
+        host: broker.virtual_host().await.unwrap(),
+        github: GitHub::start((0..LARGE_FILES).fold(world(), |world, number| {
+            let line =
+                |line: usize| format!("pub fn part_{number}_{line}(readers: &str) -> bool {{ true }}\n");
+            world.file(&format!("src/part_{number}.rs"), &(0..LARGE_LINES).map(line).collect::<String>())
+        })),
+        model: ScriptedModel::start([Step::text(EDIT)]).await,
+    };
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let url = format!("{}?heartbeat=1", stage.host.url("task"));
+    let end = stage.consume(&[("AMQP_URL", &url)]).await;
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    assert_eq!(stage.labels(), "ai-done ai-help quickfix");
+    stage.model.finish();
 }

@@ -55,7 +55,8 @@ pub(crate) fn people() -> World {
     World::new().user("dev1", Permission::Write).user("guest", Permission::Read)
 }
 
-fn world() -> World {
+/// A repository with a typo and an issue about it.
+pub(crate) fn world() -> World {
     people().repo(REPO).file("README.md", "# Hello\n\nThis text recieves readers.\n").issue(
         1,
         "Typo in README.md",
