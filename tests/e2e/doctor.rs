@@ -18,8 +18,8 @@ fn world() -> World {
     World::new().user("dev1", Permission::Write).repo("octo/hello").file("README.md", "# Hello\n").delivery(
         "11111111-1111-1111-1111-111111111111",
         "issues",
-        "labeled",
         202,
+        MINUTE,
     )
 }
 
