@@ -106,12 +106,12 @@ unseen  GitHub      GitHub was not asked: a setting is wrong
         variables: &[],
         status: 2,
         said: "\
-WRONG   GitHub      the App lacks permissions: contents: write, metadata: read, pull_requests: write
+WRONG   GitHub      the App lacks permissions: contents: write, pull_requests: write
                       Grant them at GITHUB/settings/apps/ai-agent/permissions, then accept them where it is installed.
 note    GitHub      the App may do more than it needs: actions: write
                       Take it away at GITHUB/settings/apps/ai-agent/permissions.
-WRONG   GitHub      octo has not accepted these permissions yet: contents: write, metadata: read, pull_requests: write
-                      An owner accepts them at GITHUB/settings/installations/1
+WRONG   GitHub      octo has not accepted these permissions yet: contents: write, pull_requests: write
+                      An owner accepts them at GITHUB/settings/installations/42
 ",
     },
     Trouble {

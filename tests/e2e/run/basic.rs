@@ -35,7 +35,7 @@ repository octo/hello (default branch main)
       | <details><summary>2 files read, 1 of them changed</summary>
       |
       | - `README.md` (changed): the issue names it
-      | - `config.toml`: one of the larger files
+      | - `config.toml`: likely files are in its folder
       |
       | </details>
       |
