@@ -30,6 +30,9 @@ const CTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// Five seconds on an idle machine.
 const START_WITHIN: Duration = Duration::from_mins(2);
 
+/// Each user can get in the way once.
+const IMPORT_TRIES: usize = 10;
+
 /// The password of every user.
 pub const PASSWORD: &str = "for-tests-only";
 
@@ -196,8 +199,17 @@ impl Broker {
         self.api(Method::PUT, &format!("vhosts/{name}"), Some(json!({}))).await?;
         let all = json!({"configure": ".*", "write": ".*", "read": ".*"});
         self.api(Method::PUT, &format!("permissions/{name}/guest"), Some(all)).await?;
-        self.api(Method::POST, "definitions", Some(definitions)).await?;
-        Ok(VirtualHost { broker: self, name })
+        let mut tries = interval(Duration::from_millis(200));
+        for _ in 0..IMPORT_TRIES {
+            tries.tick().await;
+            match self.api(Method::POST, "definitions", Some(definitions.clone())).await {
+                Ok(_) => return Ok(VirtualHost { broker: self, name }),
+                // Another test made the same users between the broker's look for them and its making them.
+                Err(error) if error.to_string().contains("user_already_exists") => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bail!("the definitions cannot be imported: other tests make their users all the time")
     }
 
     /// As `TESTS_RABBITMQ` names it.
