@@ -110,6 +110,9 @@ async fn pull_request(
         match find(desk).await? {
             Some(pull) => {
                 let standing = standing(&pull)?;
+                if matches!(standing, Standing::Open) {
+                    desk.still_wanted(claim).await?;
+                }
                 return Ok((pull, standing));
             }
             None if is_there => return Err(Stop::CalledOff("the pull request was closed".to_owned())),

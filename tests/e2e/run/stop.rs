@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use shared::task::IssueDigest;
-use tests::github::{Fault, State, When};
+use tests::github::{Fault, Stage, State, When};
 
-use crate::harness::{EDIT, REPO, Story, check_all, hello, mutations, typo};
+use crate::harness::{EDIT, PLAN, REPO, Story, check_all, hello, mutations, offline, typo};
 
 const TYPO: &str = "TITLE: Correct a misspelling\nSUMMARY:\nIt is *receives*.\n\nREADME.md\n<<<<<<< SEARCH\n\
     This text recieves readers.\n=======\nThis text receives readers.\n>>>>>>> REPLACE\n";
@@ -169,6 +169,50 @@ fn a_running_task_stops_before_its_next_write() {
         (said && right && violations.is_empty())
             .then_some(())
             .ok_or_else(|| format!("{}: {violations:?}\n{}", case.name, story.told(&ended)))
+    });
+}
+
+/// An approval that is called off after its commit leaves the pull request a draft, and another one points to it.
+#[test]
+fn an_approval_stops_before_it_is_published() {
+    let cases: &[(&str, u64)] = &[("on the issue", 1), ("on the pull request", 2)];
+    check_all(cases, |(name, thread)| {
+        let story = Story::new(offline(hello()), &[PLAN, EDIT]);
+        let planned = story.run(&story.wish("plan"));
+        let thread = *thread;
+        story.github.on_call(When::next("graphql:createCommitOnBranch"), move |state| {
+            state.at(REPO).comment("dev1", thread, "/stop");
+        });
+        let stopped = story.run(&story.command("approve", "dev1", 2, "/approve"));
+        let draft = story.github.now(|state| {
+            let scene = state.at(REPO);
+            scene.issue(2).pull.as_ref().is_some_and(|pull| pull.stage == Stage::Draft)
+        });
+        let right = draft
+            && planned.status == Some(0)
+            && story.labels(1) == "ai-help"
+            && story.answer(1)
+                == "**Stopped**: `dev1` asked to stop. Nothing more is written.\n\nComment `/approve` on the pull request to try again.";
+        if !right {
+            return Err(format!(
+                "{name}: {}\n{}\n{}",
+                story.labels(1),
+                story.answer(1),
+                story.told(&stopped)
+            ));
+        }
+        let again = story.run(&story.command("approve", "dev1", 2, "/approve"));
+        let pointed =
+            story.answer(1).starts_with("**Not done.** The plan was carried out already.\n\nReview");
+        let violations = story.github.take_violations();
+        (pointed && violations.is_empty()).then_some(()).ok_or_else(|| {
+            format!(
+                "{name}: {}\n{}\n{violations:?}\n{}",
+                story.labels(1),
+                story.answer(1),
+                story.told(&again)
+            )
+        })
     });
 }
 
