@@ -24,6 +24,7 @@ pub mod query;
 pub mod rank;
 mod relevance;
 pub mod role;
+mod stop_words;
 mod sureness;
 mod term;
 pub mod tokens;

@@ -4,6 +4,8 @@
 
 mod base;
 pub mod choice;
+mod complaint;
+mod failure;
 
 use std::time::{Duration, Instant};
 
@@ -12,25 +14,27 @@ use base::Base;
 use crate::ask::{Ask, Goal};
 use crate::check::{self, CheckedPatch};
 use crate::context::history::History;
-use crate::context::index::{Index, IndexError};
+use crate::context::index::Index;
 use crate::context::more::Outcome;
 use crate::context::pack::{self, Context};
 use crate::context::query::Query;
 use crate::context::tokens;
-use crate::context::walk::{self, Caps, WalkError};
-use crate::edits::{self, Action, Edit};
+use crate::context::walk::{self, Caps};
+use crate::edits::{self};
 use crate::issue::Issue;
-use crate::llm::{Ledger, Llm, LlmError, Message, Progress, Prompt, Role, Spent, Usage};
+use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role, Spent, Usage};
 use crate::outcome::{Failure, Reason, sentence};
-use crate::patch::{self, EditError, EditErrors, Refusal};
+use crate::patch::{self, EditErrors};
 use crate::path::RepoPath;
-use crate::plan::{Plan, PlanError};
+use crate::plan::Plan;
 use crate::progress::Step;
 use crate::prompt::{MAX_READS, Prompter};
 use crate::protect::Protection;
 use crate::reply::{self, Reply};
 use crate::workspace::Workspace;
 use choice::Choose;
+use complaint::{Complaint, Kept, accept_plan, reason_of};
+use failure::{not_indexed, not_walked, unanswered};
 
 /// Times that the model may ask for more files before it must answer.
 const READ_ROUNDS: u32 = 2;
@@ -100,50 +104,6 @@ struct Conversation<'a> {
     usage: Usage,
 }
 
-/// Why an answer cannot be used.
-struct Complaint {
-    reason: Reason,
-    /// For the model.
-    text: String,
-    /// The same for people, who cannot send anything again.
-    account: String,
-    /// Boxed, since a complaint is mostly words.
-    kept: Box<Kept>,
-}
-
-/// What stands of an answer that is corrected.
-#[derive(Default)]
-struct Kept {
-    reply: Reply,
-    edits: Vec<Edit>,
-}
-
-impl Complaint {
-    fn new(reason: Reason, text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self { reason, account: text.clone(), text, kept: Box::default() }
-    }
-}
-
-impl Kept {
-    /// The whole of the answer: what was kept, but where the correction says it anew.
-    fn joined(self, reply: Reply, edits: Vec<Edit>) -> (Reply, Vec<Edit>) {
-        let said_anew = |kept: &Edit| {
-            edits.iter().any(|edit| {
-                edit.path == kept.path
-                    && (edit.action == kept.action || !matches!(edit.action, Action::Replace { .. }))
-            })
-        };
-        let kept: Vec<Edit> = self.edits.into_iter().filter(|edit| !said_anew(edit)).collect();
-        let reply = Reply {
-            title: reply.title.or(self.reply.title),
-            summary: reply.summary.or(self.reply.summary),
-            ..reply
-        };
-        (reply, kept.into_iter().chain(edits).collect())
-    }
-}
-
 impl Cycle<'_> {
     /// What a change at once would be given to read; no model is asked.
     pub fn look(mut self) -> Result<(Context, Times), Failure> {
@@ -167,7 +127,7 @@ impl Cycle<'_> {
                 let (answer, kept) =
                     self.ask_corrected(&mut talk, &mut context, answer, complaint, &mut times).await?;
                 self.accept_edits(&context, &answer, kept, &mut times)
-                    .map_err(|complaint| self.give_up(&complaint))?
+                    .map_err(|complaint| complaint.failure(self.llm))?
             }
         };
         Ok(Solution { patch, reply, account: self.account(context, talk.usage, times) })
@@ -186,7 +146,7 @@ impl Cycle<'_> {
             Err(complaint) => {
                 let (answer, _) =
                     self.ask_corrected(&mut talk, &mut context, answer, complaint, &mut times).await?;
-                accept_plan(&answer).map_err(|complaint| self.give_up(&complaint))?
+                accept_plan(&answer).map_err(|complaint| complaint.failure(self.llm))?
             }
         };
         Ok(Planned { plan, account: self.account(context, talk.usage, times) })
@@ -294,7 +254,7 @@ impl Cycle<'_> {
     ) -> Result<(String, Kept), Failure> {
         // A refusal is an answer, and the built-in provider would say the same again.
         if complaint.reason == Reason::Declined || matches!(self.llm, Llm::Builtin) {
-            return Err(self.give_up(&complaint));
+            return Err(complaint.failure(self.llm));
         }
         (self.progress)(Step::Correcting { why: first_line(&complaint.text).to_owned() });
         talk.messages.push(Message { role: Role::Assistant, text: answer });
@@ -408,64 +368,8 @@ impl Cycle<'_> {
         }
     }
 
-    /// The words for people when there is no further try.
-    fn give_up(&self, complaint: &Complaint) -> Failure {
-        let why = complaint.account.trim_end();
-        let (what, next) = match complaint.reason {
-            Reason::Declined => (
-                format!("{} declined: {why}", self.llm.name()),
-                match self.llm {
-                    Llm::Builtin => {
-                        "Say it that way in the issue, or have a language model read it, with `--model`."
-                    }
-                    _ => "Say more in the issue, or choose a stronger model.",
-                },
-            ),
-            Reason::NoEdits => (
-                "The model answered without a change, also after a correction.".to_owned(),
-                "Say in the issue which behaviour or text should change, or choose a stronger model.",
-            ),
-            Reason::NoChange => (
-                "The model proposed only what is there already; nothing would change.".to_owned(),
-                "See whether the issue is resolved, or say in it what is still missing.",
-            ),
-            Reason::Protected => (
-                format!("The change touches a protected path.\n\n{why}"),
-                "Make that change by hand, or allow the path in the configuration.",
-            ),
-            Reason::Syntax => (
-                format!(
-                    "The model's change breaks the syntax of a file, also after a correction.\n\n{why}\n"
-                ),
-                "Try again, or choose a stronger model.",
-            ),
-            Reason::NoPlan => (
-                format!("The model's answer is no plan, also after a correction. {why}"),
-                "Try again, or choose a stronger model.",
-            ),
-            _ => (
-                format!("The model's edits do not fit the files, also after a correction.\n\n{why}"),
-                "Try again, make the issue smaller, or choose a stronger model.",
-            ),
-        };
-        Failure::new(complaint.reason, what, next)
-    }
-
     fn account(self, context: Context, usage: Usage, times: Times) -> Account {
         Account { context, spent: self.ledger.spent(), usage, times }
-    }
-}
-
-fn accept_plan(answer: &str) -> Result<Plan, Complaint> {
-    match Plan::parse(answer) {
-        Ok(plan) => Ok(plan),
-        Err(error) => Err(match (reply::parse(answer).cannot, error) {
-            (Some(why), _) => Complaint::new(Reason::Declined, why),
-            (None, error @ PlanError::MissingSection(_)) if !reply::parse(answer).reads.is_empty() => {
-                Complaint::new(Reason::NoPlan, format!("It asks for files, but no more can be read. {error}"))
-            }
-            (None, error) => Complaint::new(Reason::NoPlan, error.to_string()),
-        }),
     }
 }
 
@@ -483,63 +387,6 @@ fn requested(wanted: &[String]) -> (Vec<RepoPath>, Vec<String>) {
         notes.push(format!("only the first {MAX_READS} files of a request are read"));
     }
     (paths, notes)
-}
-
-fn reason_of(error: &EditErrors) -> Reason {
-    let protected =
-        |errors: &[EditError]| errors.iter().all(|error| matches!(error.refusal, Refusal::Protected(_)));
-    match error {
-        EditErrors::NoChange(_) => Reason::NoChange,
-        EditErrors::Refused { errors, .. } if protected(errors) => Reason::Protected,
-        _ => Reason::EditsDoNotApply,
-    }
-}
-
-fn not_walked(error: &WalkError) -> Failure {
-    let next = match error {
-        WalkError::TooManyPaths(_) | WalkError::TreeTooLarge(_) => {
-            "Repositories of this size are not supported; no model was asked."
-        }
-        WalkError::TooSlow(_) => "Try again when the machine is less busy.",
-        WalkError::Unreadable(_) => "Check the repository with `git fsck`; fetch what is missing.",
-    };
-    Failure::new(Reason::Repository, chain(error), next)
-}
-
-fn not_indexed(error: &IndexError) -> Failure {
-    let next = "There must be source or text files on the branch that is read; binary, generated and vendored \
-                files do not count.";
-    Failure::new(Reason::NothingToRead, error.to_string(), next)
-}
-
-fn unanswered(error: &LlmError) -> Failure {
-    let reason = match error {
-        LlmError::Budget(_) => Reason::Budget,
-        LlmError::Refused { .. } => Reason::Refused,
-        LlmError::Truncated { .. } => Reason::Truncated,
-        LlmError::ContextWindow { .. } | LlmError::SilentlyTruncated { .. } => Reason::ContextWindow,
-        LlmError::Empty { .. } | LlmError::TooLarge { .. } => Reason::BadAnswer,
-        error if error.is_transient() => Reason::Unavailable,
-        _ => Reason::Provider,
-    };
-    let next = "Try again, or choose another model.";
-    match error {
-        // These end in words of the server, semicolons and all.
-        LlmError::BadRequest { .. } | LlmError::Refused { .. } => {
-            Failure::new(reason, error.to_string(), next)
-        }
-        _ => Failure::of_message(reason, &error.to_string(), next),
-    }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn first_line(text: &str) -> &str {

@@ -16,6 +16,7 @@ pub mod github;
 pub mod issue;
 pub mod language;
 pub mod lease;
+mod line_diff;
 pub mod llm;
 pub mod marker;
 pub mod outbound;

@@ -14,6 +14,7 @@ mod openai;
 mod price;
 mod refusal;
 mod retry;
+mod turn;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ pub use price::{Entry, Price, PriceTable, PriceTableError, Pricing, Usd, UsdErro
 use crate::ask::Ask;
 use http::Server;
 use retry::Pauses;
+use turn::Turn;
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -399,90 +401,6 @@ fn answer(text: &str) -> &str {
     match text.trim_start().strip_prefix("<think>") {
         Some(thinking) => thinking.split_once("</think>").map_or("", |(_, answer)| answer),
         None => text,
-    }
-}
-
-/// What has come of an attempt so far.
-struct Turn<'a> {
-    text: String,
-    model: Option<String>,
-    counts: Counts,
-    thought: usize,
-    estimated_tokens: u32,
-    accepted: bool,
-    progress: &'a mut (dyn FnMut(Progress<'_>) + Send),
-}
-
-/// The counts that the provider gave.
-#[derive(Default)]
-struct Counts {
-    input: Option<u64>,
-    output: Option<u64>,
-    cache_read: Option<u64>,
-    cache_write: Option<u64>,
-}
-
-impl<'a> Turn<'a> {
-    fn new(prompt: &Prompt<'_>, progress: &'a mut (dyn FnMut(Progress<'_>) + Send)) -> Self {
-        Self {
-            text: String::new(),
-            model: None,
-            counts: Counts::default(),
-            thought: 0,
-            estimated_tokens: prompt.estimated_tokens,
-            accepted: false,
-            progress,
-        }
-    }
-
-    /// Notes that the server took the prompt, so that its tokens count.
-    fn accept(&mut self) {
-        self.accepted = true;
-    }
-
-    fn write(&mut self, piece: &str) {
-        if !piece.is_empty() {
-            self.text.push_str(piece);
-            (self.progress)(Progress::Writing { bytes: self.text.len() });
-        }
-    }
-
-    fn think(&mut self, piece: &str) {
-        if !piece.is_empty() {
-            self.thought += piece.len();
-            (self.progress)(Progress::Thinking { bytes: self.thought });
-        }
-    }
-
-    fn model(&mut self, name: &Value) {
-        if self.model.is_none() {
-            self.model = name.as_str().map(str::to_owned);
-        }
-    }
-
-    /// The provider's counts; ours where it gives none, or gives zero for what is not nothing.
-    fn usage(&self) -> Usage {
-        if !self.accepted {
-            return Usage::default();
-        }
-        let mut usage = Usage {
-            input_tokens: self.counts.input.unwrap_or(0),
-            output_tokens: self.counts.output.unwrap_or(0),
-            cache_read_tokens: self.counts.cache_read.unwrap_or(0),
-            cache_write_tokens: self.counts.cache_write.unwrap_or(0),
-            counted: Counted::ByProvider,
-        };
-        if usage.prompt_tokens() == 0 {
-            usage.input_tokens = self.estimated_tokens.into();
-            usage.counted = Counted::ByEstimate;
-        }
-        let written = self.text.len() + self.thought;
-        if usage.output_tokens == 0 && written > 0 {
-            // Code has three to four bytes to a token.
-            usage.output_tokens = written.div_ceil(3) as u64;
-            usage.counted = Counted::ByEstimate;
-        }
-        usage
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod desk;
 mod holder;
 mod publish;
 pub mod settings;
+pub(crate) mod status;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -37,8 +38,9 @@ use crate::repo_config::{self, RepoConfig, RepoConfigError};
 use crate::workspace::Workspace;
 
 use claim::{Claim, Claimed};
-use desk::{Asker, Desk, Proposal};
+use desk::{Asker, Desk};
 use settings::{RunSettings, Strangers, Terms};
+use status::{Proposal, Status, find_status, with_status};
 
 pub(crate) use ask::scan;
 
@@ -262,13 +264,13 @@ async fn answer_stranger(
     let marks = Marks::new(settings.marker_key.clone(), session.repository.id);
     let thread = u64::from(task.issue);
     let comments = session.github.comments(thread, None).await?;
-    let known = desk::find_status(&marks, &session.identity, thread, &comments)
+    let known = find_status(&marks, &session.identity, thread, &comments)
         .into_iter()
         .any(|(_, status)| status.task == task.id.to_string());
     if !known {
         let gate = Gate::new(secrets, &[], None).with_mention(task.trigger_user.as_str());
         let text = gate.body(&comment::not_allowed(task.trigger_user.as_str()));
-        let body = desk::with_status(&gate, &marks, thread, &text, &desk::Status::refused(task))?;
+        let body = with_status(&gate, &marks, thread, &text, &Status::refused(task))?;
         session.github.create_comment(thread, &body).await?;
     }
     Ok(())

@@ -8,8 +8,10 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use similar::{ChangeTag, TextDiff};
+use similar::udiff::UnifiedHunkHeader;
+use similar::{ChangeTag, group_diff_ops};
 
+use crate::line_diff::line_diff;
 use crate::path::is_hidden;
 use crate::progress::Step;
 
@@ -126,10 +128,12 @@ pub fn diff(old: Option<(&str, &[u8])>, new: Option<(&str, &[u8])>, colour: Colo
     }
     let before = String::from_utf8_lossy(old.map_or(&[][..], |(_, content)| content));
     let after = String::from_utf8_lossy(new.map_or(&[][..], |(_, content)| content));
-    let diff = TextDiff::from_lines(before.as_ref(), after.as_ref());
-    for hunk in diff.unified_diff().context_radius(DIFF_CONTEXT_LINES).iter_hunks() {
-        writeln!(out, "{}", colour.paint("36", &hunk.header().to_string())).expect("a String takes any text");
-        for change in hunk.iter_changes() {
+    let before: Vec<&str> = before.split_inclusive('\n').collect();
+    let after: Vec<&str> = after.split_inclusive('\n').collect();
+    for hunk in group_diff_ops(line_diff(&before, &after), DIFF_CONTEXT_LINES) {
+        let header = UnifiedHunkHeader::new(&hunk).to_string();
+        writeln!(out, "{}", colour.paint("36", &header)).expect("a String takes any text");
+        for change in hunk.iter().flat_map(|op| op.iter_changes(&before[..], &after[..])) {
             let (sign, code) = match change.tag() {
                 ChangeTag::Delete => ('-', "31"),
                 ChangeTag::Insert => ('+', "32"),
@@ -138,7 +142,7 @@ pub fn diff(old: Option<(&str, &[u8])>, new: Option<(&str, &[u8])>, colour: Colo
             let line = format!("{sign}{}", visible(change.value().trim_end_matches(['\n', '\r'])));
             let line = if code == "0" { line.into() } else { colour.paint(code, &line) };
             writeln!(out, "{line}").expect("a String takes any text");
-            if change.missing_newline() {
+            if !change.value().ends_with('\n') {
                 out.push_str("\\ No newline at end of file\n");
             }
         }

@@ -6,10 +6,11 @@
 
 use std::ops::Range;
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
+use similar::DiffOp;
 
 use super::adapt::Adapter;
 use super::text::{Splice, Text};
+use crate::line_diff::line_diff;
 
 /// Pairs of lines up to which a change is split into its smallest parts; a larger one is taken whole.
 const MAX_PAIRS: usize = 4_000_000;
@@ -71,10 +72,9 @@ pub(super) fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
     if old_middle.len().saturating_mul(new_middle.len()) > MAX_PAIRS {
         return vec![Hunk { old: head..old_end, new: head..new_end }];
     }
-    capture_diff_slices(Algorithm::Myers, old_middle, new_middle)
-        .iter()
-        .filter(|op| !matches!(op, DiffOp::Equal { .. }))
-        .fold(Vec::new(), |mut hunks: Vec<Hunk>, op| {
+    line_diff(old_middle, new_middle).iter().filter(|op| !matches!(op, DiffOp::Equal { .. })).fold(
+        Vec::new(),
+        |mut hunks: Vec<Hunk>, op| {
             let (old, new) = (op.old_range(), op.new_range());
             let (old, new) = (old.start + head..old.end + head, new.start + head..new.end + head);
             match hunks.last_mut() {
@@ -85,7 +85,8 @@ pub(super) fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
                 _ => hunks.push(Hunk { old, new }),
             }
             hunks
-        })
+        },
+    )
 }
 
 /// The pairs of lines that `old` and `new` have in common.

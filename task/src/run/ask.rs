@@ -3,8 +3,9 @@
 use shared::task::Mode;
 
 use super::claim::{Basis, Claim};
-use super::desk::{Desk, PlanComment, Proposal};
+use super::desk::Desk;
 use super::settings::Terms;
+use super::status::{PlanComment, Proposal};
 use super::{Material, Stop};
 use crate::check::CheckedPatch;
 use crate::comment;

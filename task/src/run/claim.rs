@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use shared::state::Event;
 use shared::task::Mode;
 
-use super::desk::{Desk, Proposal, find_status};
+use super::desk::Desk;
 use super::holder::{self, Claimant};
 use super::settings::Terms;
+use super::status::{Proposal, find_status};
 use super::{Stop, approval};
 use crate::github::CallError;
 use crate::github::model::GitCommit;

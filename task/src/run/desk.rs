@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 use shared::command::Command;
 use shared::state::{Event, LabelNames, State};
 use shared::task::{Comment as CommentId, Mode, Task};
@@ -14,14 +13,15 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::claim::Claim;
 use super::holder::Holder;
 use super::settings::{RunSettings, Terms};
+use super::status::{Phase, Proposal, Status, find_status, with_status};
 use super::{Attempt, BRANCHES, Ended, Stop};
 use crate::comment::{self, Turn};
 use crate::github::model::{
     Branch, Comment, Issue as GitHubIssue, OpenOrClosed, PullRequest, Remark, ThreadState,
 };
 use crate::github::{CallError, GitHub, Identity, Permission, Session};
-use crate::marker::{Kind, Marks};
-use crate::outbound::{Gate, Outbound};
+use crate::marker::Marks;
+use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
 use crate::progress::Step;
 use crate::repo_config::PATH;
@@ -59,101 +59,6 @@ pub(super) struct Desk<'a> {
 /// Who asked, as GitHub knows the account.
 pub(super) struct Asker {
     pub(super) id: Option<u64>,
-}
-
-/// What the marker of a status comment says.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Status {
-    pub(crate) task: String,
-    pub(crate) phase: Phase,
-    pub(crate) since: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) proposal: Option<Proposal>,
-    /// Who wrote this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) by: Option<Holder>,
-    /// The mode of the wish that was answered, if it was: not one that was refused or called off.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) answered: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Phase {
-    Working,
-    /// Interrupted; another attempt follows.
-    Waiting,
-    Ended,
-}
-
-/// What the model proposed, in our words, as it goes into the commit and the pull request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Proposal {
-    pub(crate) title: String,
-    pub(crate) body: String,
-    pub(crate) bill: String,
-    /// For a plan only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) plan: Option<PlanComment>,
-}
-
-/// What the comment with the plan is made of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PlanComment {
-    pub(crate) text: String,
-    /// What carrying it out costs, in words.
-    pub(crate) cost: String,
-    pub(crate) binding: crate::plan::Binding,
-}
-
-impl Status {
-    fn of(task: &Task, phase: Phase, proposal: Option<Proposal>) -> Self {
-        Self { task: task.id.to_string(), phase, since: Timestamp::now(), proposal, by: None, answered: None }
-    }
-
-    /// For a task that has its answer.
-    fn answered(task: &Task) -> Self {
-        Self { answered: Some(task.mode.name().to_owned()), ..Self::of(task, Phase::Ended, None) }
-    }
-
-    /// For someone who may not ask.
-    pub(super) fn refused(task: &Task) -> Self {
-        Self::of(task, Phase::Ended, None)
-    }
-}
-
-/// Our own status comments of a thread, oldest first.
-pub(crate) fn find_status(
-    marks: &Marks,
-    identity: &Identity,
-    thread: u64,
-    comments: &[Comment],
-) -> Vec<(u64, Status)> {
-    ours(identity, comments)
-        .filter_map(|comment| {
-            let body = comment.body.as_ref()?.for_machine();
-            Some((comment.id, marks.read(Kind::Status, thread, body)?))
-        })
-        .collect()
-}
-
-fn ours<'c>(identity: &Identity, comments: &'c [Comment]) -> impl Iterator<Item = &'c Comment> {
-    let id = identity.id;
-    comments.iter().filter(move |comment| comment.user.as_ref().is_some_and(|user| user.id == id))
-}
-
-/// A status comment with its marker.
-pub(crate) fn with_status(
-    gate: &Gate,
-    marks: &Marks,
-    thread: u64,
-    text: &Outbound,
-    status: &Status,
-) -> Result<Outbound, Failure> {
-    gate.marked(text, &marks.write(Kind::Status, thread, status)).map_err(|_| {
-        let what = "The answer is too long to be kept in a comment.";
-        Failure::new(Reason::BadAnswer, what, "Ask for a smaller change.")
-    })
 }
 
 impl<'a> Desk<'a> {

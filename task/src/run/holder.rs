@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shared::task::{Mode, Task};
 
-use super::desk::{Phase, Status};
+use super::status::{Phase, Status};
 use crate::github::model::Comment;
 
 /// A run, as a status comment names it.

@@ -5,7 +5,8 @@ use shared::state::Event;
 use shared::task::Mode;
 
 use super::claim::Claim;
-use super::desk::{Desk, PlanComment, Proposal};
+use super::desk::Desk;
+use super::status::{PlanComment, Proposal};
 use super::{Stop, approval, commit};
 use crate::comment;
 use crate::github::model::{OpenOrClosed, PullRequest};

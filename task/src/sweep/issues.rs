@@ -17,7 +17,7 @@ use crate::comment::Turn;
 use crate::github::model::Issue;
 use crate::github::{CallError, Listed, Permission, TimelineEvent};
 use crate::outcome::{Failure, Reason};
-use crate::run::desk::Phase;
+use crate::run::status::Phase;
 use crate::text::Raw;
 
 /// Looks through one repository. `waiting` tasks are in the queue, of which nobody knows for which issues they are.

@@ -13,7 +13,8 @@ use crate::github::model::Issue;
 use crate::github::{CallError, Permission};
 use crate::issue::hex;
 use crate::outcome::{Failure, Reason};
-use crate::run::desk::{Phase, issue_behind};
+use crate::run::desk::issue_behind;
+use crate::run::status::Phase;
 
 /// Reads every dead letter once.
 pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &Queue) -> Result<(), Stop> {

@@ -14,8 +14,8 @@ use crate::lease::Lease;
 use crate::marker::Marks;
 use crate::outbound::Gate;
 use crate::outcome::Failure;
-use crate::run::desk::{Phase, Status, find_status, with_status};
 use crate::run::settings::RunSettings;
+use crate::run::status::{Phase, Status, find_status, with_status};
 
 /// See the module's documentation.
 pub(super) struct Site<'a> {
