@@ -21,7 +21,7 @@ use markup::Tags;
 pub(crate) use markup::FLAVOUR;
 
 /// Text as it came in.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Raw(String);
 

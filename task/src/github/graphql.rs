@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::model::{Repository, Standing};
+use super::model::{Nodes, Repository, Review, Standing};
 use super::{CallError, GitHub, Repeat, decode};
 use crate::lease::Lease;
 use crate::outbound::Outbound;
@@ -55,6 +55,12 @@ const STANDING: &str = "query($owner: String!, $name: String!, $issue: Int!, $pu
         pullRequest(number: $pull) @include(if: $withPull) { state \
             comments(last: 50) { nodes { databaseId body createdAt author { login } } } } } }";
 
+/// A person's newest reviews of a pull request. REST does not say whether a review was edited.
+const REVIEWS: &str = "query($owner: String!, $name: String!, $pull: Int!, $author: String!) { \
+    repository(owner: $owner, name: $name) { pullRequest(number: $pull) { \
+        reviews(author: $author, last: 50) { nodes { fullDatabaseId body lastEditedAt author { login } \
+            comments(first: 100) { nodes { fullDatabaseId body lastEditedAt author { login } } } } } } } }";
+
 /// Who asks, and the repository: what a run has to know first.
 #[derive(Deserialize)]
 pub(super) struct Opening {
@@ -89,6 +95,28 @@ impl GitHub {
             "pull": pull_request.unwrap_or(issue), "withPull": pull_request.is_some(),
         });
         Ok(self.query::<Data>(STANDING, variables).await?.repository)
+    }
+
+    /// The newest reviews that a person wrote of a pull request.
+    pub async fn reviews_by(&self, author: &str, pull_request: u64) -> Result<Vec<Review>, CallError> {
+        #[derive(Deserialize)]
+        struct Data {
+            repository: Reviewed,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Reviewed {
+            pull_request: Option<Reviews>,
+        }
+        #[derive(Deserialize)]
+        struct Reviews {
+            reviews: Option<Nodes<Review>>,
+        }
+        let variables = json!({
+            "owner": self.repo.owner(), "name": self.repo.name(), "pull": pull_request, "author": author,
+        });
+        let reviewed = self.query::<Data>(REVIEWS, variables).await?.repository.pull_request;
+        Ok(reviewed.and_then(|pull| pull.reviews).map_or_else(Vec::new, |reviews| reviews.nodes))
     }
 
     /// A query; it changes nothing, so it needs no lease and may be repeated.

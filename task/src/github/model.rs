@@ -109,6 +109,27 @@ pub struct Author {
     pub login: String,
 }
 
+/// The text of a review, or a comment on a line, as GraphQL shows it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewText {
+    /// In digits: it may be larger than the 32 bits of `databaseId`.
+    #[serde(rename = "fullDatabaseId")]
+    pub id: String,
+    pub body: Raw,
+    pub author: Option<Author>,
+    pub last_edited_at: Option<Timestamp>,
+}
+
+/// A review of a pull request.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Review {
+    #[serde(flatten)]
+    pub text: ReviewText,
+    /// On lines.
+    pub comments: Nodes<ReviewText>,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Label {
     pub name: String,

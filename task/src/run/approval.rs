@@ -11,12 +11,13 @@ use super::settings::Terms;
 use super::{Stop, conversation};
 use crate::comment;
 use crate::github::CallError;
-use crate::github::model::{Comment, GitCommit, OpenOrClosed, PullRequest};
+use crate::github::model::{Comment, GitCommit, OpenOrClosed, PullRequest, ReviewText};
 use crate::issue::MAX_BODY_CHARS;
 use crate::marker::Kind;
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::plan::{Binding, Plan};
+use crate::text::Raw;
 
 /// Files that GitHub lists of one comparison, however many there are
 /// (<https://docs.github.com/rest/commits/commits#compare-two-commits>).
@@ -96,42 +97,82 @@ async fn hold(desk: &Desk<'_>, terms: &Terms<'_>, posted: &Posted) -> Result<(),
 
 /// What `/revise` says.
 async fn feedback(desk: &Desk<'_>, comment: CommentId) -> Result<String, Stop> {
-    let found = command_of(desk, comment, |command| matches!(command, Command::Revise { .. })).await?;
-    let body = found.body.map(|body| body.clean(MAX_BODY_CHARS)).unwrap_or_default();
+    let written = command_of(desk, comment, |command| matches!(command, Command::Revise { .. })).await?;
+    let body = written.clean(MAX_BODY_CHARS);
     match Command::parse(body.as_str()) {
         Some(Command::Revise { feedback }) if !feedback.is_empty() => Ok(feedback.to_owned()),
         _ => Err(Failure::new(Reason::Usage, "`/revise` says nothing.", "").into()),
     }
 }
 
-/// The comment that gave a command: by the person of the task, as it was written.
+/// The text that gave a command: by the person of the task, as it was written.
 async fn command_of(
     desk: &Desk<'_>,
     id: CommentId,
     is_wanted: impl Fn(Command<'_>) -> bool,
-) -> Result<Comment, Stop> {
+) -> Result<Raw, Stop> {
     let refuse =
         |what: &str| Stop::from(Failure::new(Reason::Usage, what, "Write the command in a new comment."));
-    let CommentId::Issue(id) = id else {
-        return Err(refuse("Commands are read from the conversation, not from reviews."));
+    let Some(written) = written(desk, id).await? else {
+        return Err(refuse("The comment with the command was deleted."));
     };
-    let found = match desk.github.comment(u64::from(id)).await {
-        Err(CallError::NotFound { .. } | CallError::Gone { .. }) => {
-            return Err(refuse("The comment with the command was deleted."));
-        }
-        other => other?,
-    };
-    let by_asker = found.user.as_ref().is_some_and(|user| desk.task.trigger_user.is(&user.login));
-    if !by_asker {
+    if !written.by.is_some_and(|login| desk.task.trigger_user.is(&login)) {
         return Err(refuse("The comment with the command is not by who asked."));
     }
-    if found.created_at != found.updated_at {
+    if written.is_edited {
         return Err(refuse("The comment with the command was edited."));
     }
-    match found.body.as_ref().and_then(|body| Command::parse(body.for_machine())) {
-        Some(command) if is_wanted(command) => Ok(found),
+    match Command::parse(written.body.for_machine()) {
+        Some(command) if is_wanted(command) => Ok(written.body),
         _ => Err(refuse("The comment no longer holds the command.")),
     }
+}
+
+/// What a person wrote, wherever that was.
+struct Written {
+    body: Raw,
+    by: Option<String>,
+    is_edited: bool,
+}
+
+impl From<Comment> for Written {
+    fn from(comment: Comment) -> Self {
+        Self {
+            body: comment.body.unwrap_or_default(),
+            by: comment.user.map(|user| user.login),
+            is_edited: comment.created_at != comment.updated_at,
+        }
+    }
+}
+
+impl From<ReviewText> for Written {
+    fn from(text: ReviewText) -> Self {
+        Self {
+            body: text.body,
+            by: text.author.map(|author| author.login),
+            is_edited: text.last_edited_at.is_some(),
+        }
+    }
+}
+
+/// The comment, the review, or the comment on a line, if it is still there.
+async fn written(desk: &Desk<'_>, id: CommentId) -> Result<Option<Written>, Stop> {
+    let (id, pull_request) = match (id, desk.pull_request) {
+        (CommentId::Issue(id), _) => {
+            return match desk.github.comment(u64::from(id)).await {
+                Err(CallError::NotFound { .. } | CallError::Gone { .. }) => Ok(None),
+                other => Ok(Some(other?.into())),
+            };
+        }
+        (CommentId::Review(id) | CommentId::ReviewLine(id), Some(pull_request)) => {
+            (id.to_string(), pull_request)
+        }
+        // There are no reviews of an issue.
+        (CommentId::Review(_) | CommentId::ReviewLine(_), None) => return Ok(None),
+    };
+    let reviews = desk.github.reviews_by(desk.task.trigger_user.as_str(), pull_request).await?;
+    let texts = reviews.into_iter().flat_map(|review| [vec![review.text], review.comments.nodes].concat());
+    Ok(texts.into_iter().find(|text| text.id == id).map(Written::from))
 }
 
 /// A pull request of ours for this issue that is open.

@@ -137,7 +137,11 @@ impl Story {
 
     /// A wish of `dev1` for issue 1.
     pub(crate) fn wish(&self, mode: &str) -> Value {
-        wish(&self.github, mode, "dev1")
+        self.wish_of(mode, "dev1")
+    }
+
+    pub(crate) fn wish_of(&self, mode: &str, user: &str) -> Value {
+        wish(&self.github, mode, user)
     }
 
     /// A comment by which `user` commands, and the task that a webhook makes of it. `thread` is where it is written.

@@ -99,6 +99,17 @@ const DONE: &str = "**Done**: #2 is ready for review.\n\nopenai:scripted, 1 call
 const PLANNED: &str = "**A plan waits for you**: #2.\n\nopenai:scripted, 1 call, BILL\n\nComment `/approve` to have it \
     carried out, `/revise` and what should be different to have it rewritten, or close the pull request.";
 
+/// A review of the plan's pull request, and the task that a webhook makes of it or of its comment on a line.
+fn reviewed(story: &Story, kind: &str, user: &str, text: &str, line: Option<&str>) -> Value {
+    let (review, comment) = story.github.now(|state| state.at(REPO).review(user, 2, text, line));
+    let mut task = story.wish_of("approve", user);
+    task["issue_id"] = 2.into();
+    task["pull_request"] = 2.into();
+    task["comment_id"] = comment.unwrap_or(review).into();
+    task["comment_kind"] = kind.into();
+    task
+}
+
 const CASES: &[Case] = &[
     Case { name: "nothing happened", happen: command, status: 0, answer: DONE, labels: "ai-done ai-help" },
     Case {
@@ -242,14 +253,47 @@ const CASES: &[Case] = &[
         labels: "ai-failed ai-help",
     },
     Case {
-        name: "the command stands in a review",
+        name: "the command is the text of a review",
+        happen: |story| reviewed(story, "review", "dev1", "/approve", None),
+        status: 0,
+        answer: DONE,
+        labels: "ai-done ai-help",
+    },
+    Case {
+        name: "the command stands on a line of a review",
+        happen: |story| reviewed(story, "review_line", "dev1", "", Some("/approve")),
+        status: 0,
+        answer: DONE,
+        labels: "ai-done ai-help",
+    },
+    Case {
+        name: "the command in a review was edited",
         happen: |story| {
-            let mut task = command(story);
-            task["comment_kind"] = "review_line".into();
+            let task = reviewed(story, "review", "dev1", "well", None);
+            let review = task["comment_id"].as_u64().unwrap();
+            story.github.now(|state| state.at(REPO).edit_review(2, review, "/approve"));
             task
         },
         status: 0,
-        answer: "**Not done.** Commands are read from the conversation, not from reviews.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        answer: "**Not done.** The comment with the command was edited.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the review is another one's",
+        happen: |story| {
+            let mut task = reviewed(story, "review", "guest", "/approve", None);
+            task["trigger_user"] = "dev1".into();
+            task
+        },
+        status: 0,
+        answer: "**Not done.** The comment with the command was deleted.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the review says something else",
+        happen: |story| reviewed(story, "review", "dev1", "please /approve", None),
+        status: 0,
+        answer: "**Not done.** The comment no longer holds the command.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
         labels: "ai-failed ai-help",
     },
     Case {

@@ -3,7 +3,7 @@
 
 use super::state::{
     Availability, Comment, Event, Feature, Issue, Label, Lock, Permission, Place, Pull, Reaction, Repo,
-    Stage, State, Visibility, What,
+    Review, ReviewText, Stage, State, Visibility, What,
 };
 use super::store::{Change, Commit, Oid, Refused, Signature};
 
@@ -99,6 +99,7 @@ impl Scene<'_> {
             base: base.to_owned(),
             base_oid: merge_base,
             reviewers: Vec::new(),
+            reviews: Vec::new(),
             merged_at: None,
         });
         number
@@ -188,6 +189,38 @@ impl Scene<'_> {
         });
         self.record(number, author, What::Commented { comment: id });
         id
+    }
+
+    /// A review with a text, and perhaps a comment on a line. Gives the ids of both.
+    pub fn review(
+        &mut self,
+        author: &str,
+        number: u64,
+        body: &str,
+        line: Option<&str>,
+    ) -> (u64, Option<u64>) {
+        let mut text = |body: &str| ReviewText {
+            id: self.state.id(),
+            author: author.to_owned(),
+            body: body.to_owned(),
+            edited_at: None,
+        };
+        let review = Review { text: text(body), comments: line.into_iter().map(&mut text).collect() };
+        let ids = (review.text.id, review.comments.first().map(|comment| comment.id));
+        self.issue_mut(number).pull.as_mut().expect("a pull request").reviews.push(review);
+        ids
+    }
+
+    /// Changes the text of a review or of a comment on a line.
+    pub fn edit_review(&mut self, number: u64, id: u64, body: &str) {
+        let now = self.state.tick();
+        let reviews = &mut self.issue_mut(number).pull.as_mut().expect("a pull request").reviews;
+        let mut texts = reviews
+            .iter_mut()
+            .flat_map(|review| std::iter::once(&mut review.text).chain(&mut review.comments));
+        let text = texts.find(|text| text.id == id).unwrap_or_else(|| panic!("there is no review {id}"));
+        body.clone_into(&mut text.body);
+        text.edited_at = Some(now);
     }
 
     pub(crate) fn comment_mut(&mut self, id: u64) -> &mut Comment {

@@ -199,7 +199,23 @@ pub struct Pull {
     pub base: String,
     pub base_oid: Oid,
     pub reviewers: Vec<String>,
+    pub reviews: Vec<Review>,
     pub merged_at: Option<Timestamp>,
+}
+
+/// A review that was submitted, with its comments on lines.
+#[derive(Debug, Clone)]
+pub struct Review {
+    pub text: ReviewText,
+    pub comments: Vec<ReviewText>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ReviewText {
+    pub id: u64,
+    pub author: String,
+    pub body: String,
+    pub edited_at: Option<Timestamp>,
 }
 
 /// Whether a pull request asks for review yet.

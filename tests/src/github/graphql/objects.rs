@@ -9,7 +9,7 @@ use super::SEPARATOR;
 use super::mutations::mutate;
 use crate::github::auth::Actor;
 use crate::github::present::node_id;
-use crate::github::state::{Account, Issue, Place, Pull, Repo, Stage as PullStage, State};
+use crate::github::state::{Account, Issue, Place, Pull, Repo, ReviewText, Stage as PullStage, State};
 use crate::github::store::Oid;
 
 /// What resolving works on.
@@ -185,10 +185,23 @@ impl ObjectValue for Node<'_, '_> {
                 let outcome = mutate(&mut self.stage.borrow_mut(), name, &arguments["input"]);
                 outcome.map(|outcome| outcome.map(|value| self.resolved(value)))
             }
-            What::Data(value) => value.get(name).map(|field| Ok(self.resolved(field.clone()))),
+            What::Data(value) => value.get(name).map(|field| Ok(self.resolved(by_author(field, &arguments)))),
         };
         resolved.unwrap_or_else(|| Err(self.missing(info)))
     }
+}
+
+/// A connection without what others wrote, where it is asked for by author.
+fn by_author(field: &Value, arguments: &Value) -> Value {
+    let mut field = field.clone();
+    let nodes = field.get_mut("nodes").and_then(Value::as_array_mut);
+    if let (Some(author), Some(nodes)) = (arguments["author"].as_str(), nodes) {
+        let is_by = |node: &Value| {
+            node["author"]["login"].as_str().is_some_and(|login| login.eq_ignore_ascii_case(author))
+        };
+        nodes.retain(is_by);
+    }
+    field
 }
 
 fn text<'a>(arguments: &'a Value, name: &str) -> &'a str {
@@ -237,7 +250,39 @@ pub(super) fn show_pull(state: &State, at: usize, number: u64) -> Value {
         "author": show_actor(state, &issue.author),
         "labels": show_labels(issue),
         "comments": show_comments(state, issue),
+        "reviews": show_reviews(state, pull),
     })
+}
+
+/// All reviews in one page.
+fn show_reviews(state: &State, pull: &Pull) -> Value {
+    let show = |kind: &str, prefix: &str, text: &ReviewText| {
+        json!({
+            "__typename": kind,
+            "id": node_id(prefix, text.id),
+            // `BigInt` is written in digits.
+            "fullDatabaseId": text.id.to_string(),
+            "body": text.body,
+            "lastEditedAt": text.edited_at,
+            "author": show_actor(state, &text.author),
+        })
+    };
+    let nodes: Vec<Value> = pull
+        .reviews
+        .iter()
+        .map(|review| {
+            let mut shown = show("PullRequestReview", "PRR", &review.text);
+            let comments: Vec<Value> =
+                review.comments.iter().map(|text| show("PullRequestReviewComment", "PRRC", text)).collect();
+            shown["comments"] = json!({
+                "__typename": "PullRequestReviewCommentConnection",
+                "totalCount": comments.len(),
+                "nodes": comments,
+            });
+            shown
+        })
+        .collect();
+    json!({ "__typename": "PullRequestReviewConnection", "totalCount": nodes.len(), "nodes": nodes })
 }
 
 fn show_issue(state: &State, repo: &Repo, issue: &Issue) -> Value {
