@@ -3,10 +3,11 @@
 //! A payload has hundreds of fields; the structs here hold the few that matter, so that a new field, action or
 //! event of GitHub's breaks nothing (<https://docs.github.com/en/webhooks/webhook-events-and-payloads>).
 
-use std::{borrow::Cow, num::NonZeroU64};
+use std::{borrow::Cow, fmt, num::NonZeroU64};
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::{self, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use shared::task::Comment;
 
 /// What happened.
@@ -100,10 +101,50 @@ pub enum EventError {
     Missing { event: &'static str, field: &'static str },
 }
 
-#[derive(Deserialize)]
-struct Action<'a> {
-    #[serde(borrow, default)]
+/// Reads a payload up to its action, which GitHub writes first: most events are declined for it, and need not be read
+/// whole.
+struct UpToAction<'f, 'a>(&'f mut Found<'a>);
+
+/// What was found until then.
+#[derive(Default)]
+struct Found<'a> {
+    is_read: bool,
     action: Option<Cow<'a, str>>,
+}
+
+impl<'a> Visitor<'a> for UpToAction<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(Text(key)) = map.next_key()? {
+            if key == "action" {
+                let action = map.next_value::<Option<Text<'a>>>()?.map(|Text(action)| action);
+                *self.0 = Found { is_read: true, action };
+                // The only way to leave an object before its end.
+                return Err(de::Error::custom("the rest is not read"));
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+}
+
+/// A text that is borrowed where it holds no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The `action` of a payload, if it has one.
+fn action_of(payload: &[u8]) -> Result<Option<Cow<'_, str>>, EventError> {
+    let mut found = Found::default();
+    let read = serde_json::Deserializer::from_slice(payload).deserialize_map(UpToAction(&mut found));
+    match read {
+        Err(error) if !found.is_read => Err(EventError::Json(error)),
+        _ => Ok(found.action),
+    }
 }
 
 #[derive(Deserialize)]
@@ -142,7 +183,7 @@ struct RawThread<'a> {
     created_at: Option<Timestamp>,
     updated_at: Option<Timestamp>,
     /// Present in an `issue` that is a pull request.
-    pull_request: Option<serde::de::IgnoredAny>,
+    pull_request: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -188,7 +229,7 @@ impl<'a> Event<'a> {
             "pull_request_review" => ("pull_request_review", Source::Review),
             _ => return Ok(Self::Other { event, action: None }),
         };
-        let Action { action } = serde_json::from_slice(payload).map_err(EventError::Json)?;
+        let action = action_of(payload)?;
         let wanted: &[&str] = match kind {
             Source::Issue => &["opened", "labeled", "assigned"],
             Source::IssueComment | Source::ReviewLine => &["created"],
@@ -273,6 +314,37 @@ impl<'a> RawThread<'a> {
             labels: self.labels.into_iter().map(|label| label.name).collect(),
             created_at: self.created_at,
             updated_at: self.updated_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_read_up_to_its_action() {
+        let table: &[(&str, Result<Option<&str>, &str>)] = &[
+            (r#"{"action":"edited","issue":{"number":1}}"#, Ok(Some("edited"))),
+            (r#"{"issue":{"action":"inner"},"action":"edited"}"#, Ok(Some("edited"))),
+            (r#"{"action":"edited" and no more JSON"#, Ok(Some("edited"))),
+            (r#"{"\u0061ction":"\u0065dited"}"#, Ok(Some("edited"))),
+            (r#"{"action":null}"#, Ok(None)),
+            (r#"{"issue":{}}"#, Ok(None)),
+            ("{}", Ok(None)),
+            (r#"{"action":1}"#, Err("invalid type: integer `1`, expected a string at line 1 column 11")),
+            (r#"{"issue" "#, Err("EOF while parsing an object at line 1 column 9")),
+            ("[]", Err("invalid type: sequence, expected an object")),
+            ("", Err("EOF while parsing a value at line 1 column 0")),
+        ];
+        for (payload, expected) in table {
+            match (action_of(payload.as_bytes()), expected) {
+                (Ok(action), Ok(expected)) => assert_eq!(action.as_deref(), *expected, "{payload}"),
+                (Err(error), Err(expected)) => {
+                    assert!(error.to_string().contains(expected), "{payload}: {error}")
+                }
+                (action, _) => panic!("{payload}: {action:?}"),
+            }
         }
     }
 }
