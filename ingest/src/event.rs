@@ -341,7 +341,7 @@ mod tests {
             match (action_of(payload.as_bytes()), expected) {
                 (Ok(action), Ok(expected)) => assert_eq!(action.as_deref(), *expected, "{payload}"),
                 (Err(error), Err(expected)) => {
-                    assert!(error.to_string().contains(expected), "{payload}: {error}")
+                    assert!(error.to_string().contains(expected), "{payload}: {error}");
                 }
                 (action, _) => panic!("{payload}: {action:?}"),
             }
