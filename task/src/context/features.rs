@@ -215,9 +215,7 @@ pub(super) fn features(files: &[FileStats], walk: &Walk, query: &Query, corpus: 
                 Feature::Area => areas[at],
                 // Known once the others are.
                 Feature::Siblings
-                | Feature::Used
                 | Feature::User
-                | Feature::Tested
                 | Feature::Imported
                 | Feature::Importer
                 | Feature::Walked
@@ -233,15 +231,12 @@ pub(super) fn features(files: &[FileStats], walk: &Walk, query: &Query, corpus: 
 
 /// The features that follow from how likely other files are.
 fn relate(rows: &mut [Row], files: &[FileStats], paths: &[&RepoPath], corpus: &Corpus) {
-    let likely = likelihood(rows, files, |role| role != Role::Test);
-    let tests = likelihood(rows, files, |role| role == Role::Test);
-    let used = corpus.graph.to_used(&likely, files.len());
+    let likely = likelihood(rows, files);
     let users = corpus.graph.to_users(&likely, files.len());
     let imported = corpus.imports.to_used(&likely, files.len());
     let importing = corpus.imports.to_users(&likely, files.len());
     let walked = corpus.walk(&likely);
     let together = corpus.past.together(&likely);
-    let tested = corpus.graph.to_used(&tests, files.len());
     let mut folders: BTreeMap<&str, f32> = BTreeMap::new();
     for (path, likely) in paths.iter().zip(&likely) {
         *folders.entry(path.parent().unwrap_or_default()).or_default() += likely;
@@ -249,9 +244,7 @@ fn relate(rows: &mut [Row], files: &[FileStats], paths: &[&RepoPath], corpus: &C
     for (at, row) in rows.iter_mut().enumerate() {
         let folder = folders.get(paths[at].parent().unwrap_or_default()).copied().unwrap_or_default();
         row[Feature::Siblings as usize] = (folder - likely[at]).max(0.0).sqrt();
-        row[Feature::Used as usize] = used[at].sqrt();
         row[Feature::User as usize] = users[at].sqrt();
-        row[Feature::Tested as usize] = tested[at].sqrt();
         row[Feature::Imported as usize] = imported[at].sqrt();
         row[Feature::Importer as usize] = importing[at].sqrt();
         row[Feature::Walked as usize] = walked[at].sqrt();
@@ -259,12 +252,12 @@ fn relate(rows: &mut [Row], files: &[FileStats], paths: &[&RepoPath], corpus: &C
     }
 }
 
-/// How likely each file of certain roles is the one, by the features so far: a distribution, zero for the others.
-fn likelihood(rows: &[Row], files: &[FileStats], counts: impl Fn(Role) -> bool) -> Vec<f32> {
+/// How likely each file is the one, by the features so far: a distribution, zero for tests.
+fn likelihood(rows: &[Row], files: &[FileStats]) -> Vec<f32> {
     let scores: Vec<Option<f32>> = rows
         .iter()
         .zip(files)
-        .map(|(row, file)| counts(file.role).then(|| weights::score(row, file.role)))
+        .map(|(row, file)| (file.role != Role::Test).then(|| weights::score(row, file.role)))
         .collect();
     let best = scores.iter().flatten().copied().fold(f32::NEG_INFINITY, f32::max);
     let odds: Vec<f32> = scores.iter().map(|score| score.map_or(0.0, |score| (score - best).exp())).collect();
