@@ -6,8 +6,8 @@
 //! | `/retry` on an issue with the trigger label | the same |
 //! | `/revise`, `/approve` on an issue with the trigger label, or on a pull request of the agent's | `revise`, `approve` |
 //!
-//! `/stop`, and the trigger label taken away, publish nothing: a run looks for both before each write, and a task
-//! that waits in the queue looks when it starts. A new message could only come later than that.
+//! `/stop`, and the trigger label taken away, publish nothing: a run looks for both when it starts, when the model has
+//! answered, and when the commit is made. A new message could only come later than that.
 //!
 //! Whether the person may ask is not decided here, for that needs a question to GitHub; the run asks it.
 //!

@@ -22,6 +22,8 @@ pub enum Turn {
     Start,
     Revise,
     Approve,
+    /// A task whose change is on the branch of its pull request already.
+    Published,
 }
 
 impl Turn {
@@ -38,6 +40,10 @@ impl Turn {
             Self::Start => "Comment `/retry` to start again.",
             Self::Revise => "Comment `/revise` and what should be different to try again.",
             Self::Approve => "Comment `/approve` on the pull request to try again.",
+            Self::Published => {
+                "The change is on the branch of the pull request. Review it as it is; or close the pull request, and comment \
+                 `/retry` on the issue to start again."
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 //! nothing.
 
 mod active;
-mod markup;
+pub(crate) mod markup;
 mod secret;
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::issue::hex;
+use crate::outbound::markup::code_span;
 use crate::path::RepoPath;
 
 /// The sections that a plan must have, in their order.
@@ -135,7 +136,7 @@ impl fmt::Display for Moved {
             Self::Issue => f.write_str("the issue's title or text was changed"),
             Self::Config => f.write_str("the agent's model or configuration was changed"),
             Self::Files(files) => {
-                let names: Vec<String> = files.iter().map(|path| format!("`{path}`")).collect();
+                let names: Vec<String> = files.iter().map(|path| code_span(path.as_str())).collect();
                 write!(f, "newer commits changed {}", names.join(", "))
             }
         }

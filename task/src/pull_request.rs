@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::outbound::markup::code_span;
 use crate::path::RepoPath;
 
 /// Files of the read set that the description lists; the rest is counted.
@@ -20,7 +21,8 @@ pub struct Facts {
     pub summary: String,
     /// Every file that the model read, and why.
     pub read: Vec<ReadFact>,
-    /// What the checks of the change said besides "good".
+    /// What the checks of the change said besides "good". It may hold paths that the model made up, so it passes the gate
+    /// as the summary does.
     pub notes: Vec<String>,
     /// `provider:model`
     pub model: String,
@@ -35,6 +37,7 @@ pub struct Facts {
 #[derive(Clone, Debug, Serialize)]
 pub struct ReadFact {
     pub path: RepoPath,
+    /// It may quote the issue, so it passes the gate, too.
     pub why: String,
     pub changed: bool,
 }
@@ -56,7 +59,7 @@ pub fn body(facts: &Facts) -> String {
     let mut listed = 0;
     for file in facts.read.iter().take(MAX_LISTED_FILES) {
         let mark = if file.changed { " (changed)" } else { "" };
-        let line = format!("\n- `{}`{mark}: {}", file.path, file.why);
+        let line = format!("\n- {}{mark}: {}", code_span(file.path.as_str()), file.why);
         if body.chars().count() - start + line.chars().count() > MAX_LIST {
             break;
         }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::{Note, SyntaxErrors, Verdict, file};
+use crate::outbound::markup::code_span;
 use crate::patch::{Change, Patch};
 use crate::path::RepoPath;
 
@@ -39,7 +40,7 @@ impl CheckedPatch {
     /// What a reviewer should know: files that could not be checked, errors that may be the grammar's, edits without
     /// effect. One sentence each.
     pub fn notes(&self) -> Vec<String> {
-        let checks = self.notes.iter().map(|(path, note)| format!("`{path}`: {note}"));
+        let checks = self.notes.iter().map(|(path, note)| format!("{}: {note}", code_span(path.as_str())));
         checks.chain(self.patch.notes().map(|applied| format!("{applied}."))).collect()
     }
 }

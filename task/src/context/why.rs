@@ -6,6 +6,7 @@ use super::query::Query;
 use super::rank::Ranked;
 use super::role::Role;
 use super::weights::{Family, Feature};
+use crate::outbound::markup::code_span;
 
 /// How many words of the issue are named.
 const WORDS: usize = 3;
@@ -85,7 +86,7 @@ pub(super) fn why(ranked: &Ranked, file: &FileStats, query: &Query, corpus: &Cor
     }
     if let Some(closer) = &file.closer {
         if let Some(phrase) = closer.phrases.first().filter(|_| has(Feature::Phrase, 0.5)) {
-            return format!("has the quoted text `{}`", query.phrases[usize::from(*phrase)]);
+            return format!("has the quoted text {}", code_span(&query.phrases[usize::from(*phrase)]));
         }
         if has(Feature::Definition, 0.5) {
             let mut defines = closer.defines.clone();

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::model::{Nodes, Repository, Review, Standing};
-use super::{CallError, GitHub, Repeat, decode};
+use super::{CallError, GitHub, Repeat, decode, limits};
 use crate::lease::Lease;
 use crate::outbound::Outbound;
 use crate::repo_config;
@@ -25,6 +25,17 @@ struct GraphqlError {
     #[serde(rename = "type")]
     kind: Option<String>,
 }
+
+impl GraphqlError {
+    /// GitHub's words, in a 200 and without a type, for what other interfaces answer with a 500 or 502. Whether a
+    /// mutation was carried out is not known then.
+    fn is_unexplained(&self) -> bool {
+        self.kind.is_none() && self.message.starts_with("Something went wrong while executing your query")
+    }
+}
+
+/// Tries of a query that GitHub fails to execute without saying why.
+const UNEXPLAINED_TRIES: u32 = 3;
 
 /// A commit to be made by GitHub on a branch that is at `expected_head`.
 pub struct CommitRequest<'a> {
@@ -53,13 +64,15 @@ const STANDING: &str = "query($owner: String!, $name: String!, $issue: Int!, $pu
         issue(number: $issue) { state labels(first: 100) { nodes { name } } \
             comments(last: 50) { nodes { databaseId body createdAt author { login } } } } \
         pullRequest(number: $pull) @include(if: $withPull) { state \
-            comments(last: 50) { nodes { databaseId body createdAt author { login } } } } } }";
+            comments(last: 50) { nodes { databaseId body createdAt author { login } } } \
+            reviews(last: 30) { nodes { fullDatabaseId body createdAt lastEditedAt author { login } \
+                comments(last: 30) { nodes { fullDatabaseId body createdAt lastEditedAt author { login } } } } } } } }";
 
 /// A person's newest reviews of a pull request. REST does not say whether a review was edited.
 const REVIEWS: &str = "query($owner: String!, $name: String!, $pull: Int!, $author: String!) { \
     repository(owner: $owner, name: $name) { pullRequest(number: $pull) { \
-        reviews(author: $author, last: 50) { nodes { fullDatabaseId body lastEditedAt author { login } \
-            comments(first: 100) { nodes { fullDatabaseId body lastEditedAt author { login } } } } } } } }";
+        reviews(author: $author, last: 50) { nodes { fullDatabaseId body createdAt lastEditedAt author { login } \
+            comments(first: 100) { nodes { fullDatabaseId body createdAt lastEditedAt author { login } } } } } } } }";
 
 /// Who asks, and the repository: what a run has to know first.
 #[derive(Deserialize)]
@@ -137,11 +150,28 @@ impl GitHub {
     ) -> Result<T, CallError> {
         let body = json!({ "query": document, "variables": variables });
         let call = || format!("GraphQL {}", operation(document));
-        let answer = self.send(&self.graphql, http::Method::POST, "/graphql", Some(&body), repeat).await?;
-        let envelope: Envelope = decode("POST", "/graphql", &answer.body).map_err(|error| match repeat {
-            Repeat::Never => CallError::Unknown { call: call(), why: error.to_string() },
-            Repeat::Harmless => error,
-        })?;
+        let mut tries = 0;
+        let envelope = loop {
+            let answer =
+                self.send(&self.graphql, http::Method::POST, "/graphql", Some(&body), repeat).await?;
+            let envelope: Envelope =
+                decode("POST", "/graphql", &answer.body).map_err(|error| match repeat {
+                    Repeat::Never => CallError::Unknown { call: call(), why: error.to_string() },
+                    Repeat::Harmless => error,
+                })?;
+            let Some(error) = envelope.errors.first().filter(|error| error.is_unexplained()) else {
+                break envelope;
+            };
+            tries += 1;
+            let why = error.message.clone();
+            match repeat {
+                Repeat::Never => return Err(CallError::Unknown { call: call(), why }),
+                Repeat::Harmless if tries >= UNEXPLAINED_TRIES => {
+                    return Err(CallError::Unavailable { call: call(), why });
+                }
+                Repeat::Harmless => tokio::time::sleep(limits::backoff(tries)).await,
+            }
+        };
         // Errors come with a status of 200.
         if let Some(error) = envelope.errors.first() {
             let (call, message) = (call(), error.message.clone());

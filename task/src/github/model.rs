@@ -71,6 +71,9 @@ pub struct Thread {
     #[serde(default)]
     pub labels: Nodes<Label>,
     pub comments: Nodes<Remark>,
+    /// Of a pull request.
+    #[serde(default)]
+    pub reviews: Nodes<Review>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -118,6 +121,7 @@ pub struct ReviewText {
     pub id: String,
     pub body: Raw,
     pub author: Option<Author>,
+    pub created_at: Timestamp,
     pub last_edited_at: Option<Timestamp>,
 }
 

@@ -196,8 +196,9 @@ fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or_default()
 }
 
-/// A code span on one line that shows the text.
-fn code_span(text: &str) -> String {
+/// A code span on one line that shows the text, whatever back ticks are in it
+/// (<https://spec.commonmark.org/0.31.2/#code-spans>).
+pub(crate) fn code_span(text: &str) -> String {
     let ticks = "`".repeat(longest_run(text) + 1);
     let line = text.replace('\n', " ");
     let pad = if line.starts_with('`') || line.ends_with('`') { " " } else { "" };

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 
+use jiff::Timestamp;
 use shared::command::Command;
 use shared::task::{Comment as CommentId, Mode};
 
@@ -31,6 +32,7 @@ pub(super) struct Posted {
     pub(super) binding: Binding,
     /// The Markdown of the whole comment without its marker.
     pub(super) text: String,
+    written_at: Timestamp,
 }
 
 /// Checks the command of the task and the plan that it is about; every answer that is not yes is told on the issue.
@@ -38,17 +40,24 @@ pub(super) struct Posted {
 pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &GitCommit) -> Result<Basis, Stop> {
     match desk.task.mode {
         Mode::Approve { pull_request, comment } => {
-            command_of(desk, comment, |command| command == Command::Approve).await?;
+            let approval = command_of(desk, comment, |command| command == Command::Approve).await?;
             let pull = pull_of(desk, pull_request, "There is no plan to approve.").await?;
             let posted = plan_of(desk, pull.number, head).await?;
+            // In one second nobody reads a plan and answers it.
+            if posted.written_at >= approval.at {
+                let what = "The plan was written anew after this approval of it.";
+                let next = "Read the plan as it is now; if it is good, comment `/approve` again.";
+                return Err(Failure::new(Reason::StalePlan, what, next).into());
+            }
             hold(desk, terms, &posted).await?;
-            Ok(Basis::Approved(posted.plan))
+            Ok(Basis::Approved { plan: posted.plan, pull_request: pull.number })
         }
         Mode::Revise { pull_request, comment } => {
             let feedback = feedback(desk, comment).await?;
             let pull = pull_of(desk, pull_request, "There is no plan to revise.").await?;
             let posted = plan_of(desk, pull.number, head).await?;
-            Ok(Basis::Revision { plan: posted.plan, feedback, base: posted.binding.base })
+            let base = posted.binding.base;
+            Ok(Basis::Revision { plan: posted.plan, feedback, base, pull_request: pull.number })
         }
         Mode::QuickFix | Mode::Plan => Ok(Basis::Nothing),
     }
@@ -75,9 +84,7 @@ async fn plan_of(desk: &Desk<'_>, pull_request: u64, head: &GitCommit) -> Result
     })?;
     // It stands on the commit that the plan was made from, or was put onto a newer one by a revision that died.
     for parent in &head.parents {
-        if parent.sha == posted.binding.base
-            || desk.github.commit(&parent.sha).await?.tree.sha == head.tree.sha
-        {
+        if desk.github.commit(&parent.sha).await?.tree.sha == head.tree.sha {
             return Ok(posted);
         }
     }
@@ -98,7 +105,7 @@ async fn hold(desk: &Desk<'_>, terms: &Terms<'_>, posted: &Posted) -> Result<(),
 /// What `/revise` says.
 async fn feedback(desk: &Desk<'_>, comment: CommentId) -> Result<String, Stop> {
     let written = command_of(desk, comment, |command| matches!(command, Command::Revise { .. })).await?;
-    let body = written.clean(MAX_BODY_CHARS);
+    let body = written.body.clean(MAX_BODY_CHARS);
     match Command::parse(body.as_str()) {
         Some(Command::Revise { feedback }) if !feedback.is_empty() => Ok(feedback.to_owned()),
         _ => Err(Failure::new(Reason::Usage, "`/revise` says nothing.", "").into()),
@@ -110,20 +117,20 @@ async fn command_of(
     desk: &Desk<'_>,
     id: CommentId,
     is_wanted: impl Fn(Command<'_>) -> bool,
-) -> Result<Raw, Stop> {
+) -> Result<Written, Stop> {
     let refuse =
         |what: &str| Stop::from(Failure::new(Reason::Usage, what, "Write the command in a new comment."));
     let Some(written) = written(desk, id).await? else {
         return Err(refuse("The comment with the command was deleted."));
     };
-    if !written.by.is_some_and(|login| desk.task.trigger_user.is(&login)) {
+    if !written.by.as_ref().is_some_and(|login| desk.task.trigger_user.is(login)) {
         return Err(refuse("The comment with the command is not by who asked."));
     }
     if written.is_edited {
         return Err(refuse("The comment with the command was edited."));
     }
     match Command::parse(written.body.for_machine()) {
-        Some(command) if is_wanted(command) => Ok(written.body),
+        Some(command) if is_wanted(command) => Ok(written),
         _ => Err(refuse("The comment no longer holds the command.")),
     }
 }
@@ -132,6 +139,7 @@ async fn command_of(
 struct Written {
     body: Raw,
     by: Option<String>,
+    at: Timestamp,
     is_edited: bool,
 }
 
@@ -140,6 +148,7 @@ impl From<Comment> for Written {
         Self {
             body: comment.body.unwrap_or_default(),
             by: comment.user.map(|user| user.login),
+            at: comment.created_at,
             is_edited: comment.created_at != comment.updated_at,
         }
     }
@@ -150,6 +159,7 @@ impl From<ReviewText> for Written {
         Self {
             body: text.body,
             by: text.author.map(|author| author.login),
+            at: text.created_at,
             is_edited: text.last_edited_at.is_some(),
         }
     }
@@ -204,7 +214,8 @@ pub(super) async fn find_plan(desk: &Desk<'_>, pull_request: u64) -> Result<Opti
         let binding: Binding = desk.marks.read(Kind::Plan, pull_request, body)?;
         let text = body.split("\n\n<!-- ai-agent:plan ").next().unwrap_or(body);
         let plan = Plan::parse(comment::plans(text).next()?).ok()?;
-        Some(Posted { comment: comment.id, plan, binding, text: text.to_owned() })
+        let (comment, written_at) = (comment.id, comment.updated_at);
+        Some(Posted { comment, plan, binding, text: text.to_owned(), written_at })
     }))
 }
 

@@ -20,6 +20,8 @@ use crate::pull_request::{self, Facts, ReadFact};
 
 /// Characters of a summary, so that the whole description can be kept in a comment, every line end escaped.
 const MAX_SUMMARY: usize = 8_000;
+/// Characters of a note on a check, or of a reason why a file was read.
+const MAX_NOTE: usize = 600;
 
 /// What came of asking the model.
 pub(super) enum Made {
@@ -38,10 +40,10 @@ pub(super) async fn ask(
 ) -> Result<Made, Stop> {
     let read = cycle.workspace.base().commit.to_string();
     let (planned, base) = match (&claim.basis, desk.task.mode) {
-        (Basis::Approved(approved), _) => {
-            return change(desk, terms, cycle.solve(Some(approved.text())).await?);
+        (Basis::Approved { plan, .. }, _) => {
+            return change(desk, terms, cycle.solve(Some(plan.text())).await?);
         }
-        (Basis::Revision { plan, feedback, base }, _) => {
+        (Basis::Revision { plan, feedback, base, .. }, _) => {
             (cycle.plan(Some((plan.text(), feedback))).await?, base.clone())
         }
         (Basis::Nothing, Mode::Plan) => (cycle.plan(None).await?, read),
@@ -58,7 +60,8 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, solution: Solution) -> Result<Made
     let summary = reply.summary.as_deref().unwrap_or(title.as_str());
     let summary = desk.gate.body_within(summary, MAX_SUMMARY);
     let mut facts = facts(desk, terms, &account, &changed, title.as_str(), summary.as_str());
-    facts.notes = patch.notes();
+    facts.notes =
+        patch.notes().iter().map(|note| desk.gate.body_within(note, MAX_NOTE).to_string()).collect();
     let body = desk.gate.composed(&pull_request::body(&facts));
     let bill = pull_request::bill(&facts);
     let proposal = Proposal { title: title.to_string(), body: body.to_string(), bill, plan: None };
@@ -142,7 +145,7 @@ fn facts(
 ) -> Facts {
     let read = account.context.read.iter().map(|(path, file)| ReadFact {
         path: path.clone(),
-        why: file.why.clone(),
+        why: desk.gate.body_within(&file.why, MAX_NOTE).to_string(),
         changed: changed.contains(&path),
     });
     Facts {

@@ -42,13 +42,27 @@ pub(super) struct Claim {
 pub(super) enum Basis {
     Nothing,
     /// The plan that was approved.
-    Approved(Plan),
+    Approved {
+        plan: Plan,
+        pull_request: u64,
+    },
     /// The plan that is to be written again, what a person said of it, and the commit that is read for it.
     Revision {
         plan: Plan,
         feedback: String,
         base: String,
+        pull_request: u64,
     },
+}
+
+impl Basis {
+    /// The pull request with the plan.
+    pub(super) fn pull_request(&self) -> Option<u64> {
+        match self {
+            Self::Nothing => None,
+            Self::Approved { pull_request, .. } | Self::Revision { pull_request, .. } => Some(*pull_request),
+        }
+    }
 }
 
 pub(super) enum Claimed {
@@ -99,9 +113,9 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
         Branch::Planned(commit) => {
             let basis = approval::check(desk, terms, &commit).await?;
             match basis {
-                Basis::Revision { plan, feedback, .. } => {
+                Basis::Revision { plan, feedback, pull_request, .. } => {
                     let (head, base) = renew(desk, &base, commit).await?;
-                    (head, Basis::Revision { plan, feedback, base }, None)
+                    (head, Basis::Revision { plan, feedback, base, pull_request }, None)
                 }
                 basis => (commit.sha, basis, None),
             }

@@ -29,7 +29,7 @@ const MAX_COMMENT_CHARS: usize = 8_000;
 /// The issue with its conversation. An issue that was changed since the wish is not worked on: nobody asked for it.
 pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig) -> Result<Material, Stop> {
     let issue = &desk.issue;
-    if !matches!(claim.basis, Basis::Approved(_)) && is_other_than_asked(desk) {
+    if !matches!(claim.basis, Basis::Approved { .. }) && is_other_than_asked(desk) {
         let next = "Read it once more.";
         return Err(
             Failure::new(Reason::Usage, "The issue was edited after the agent was asked.", next).into()

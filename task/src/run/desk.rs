@@ -51,6 +51,7 @@ pub(super) struct Desk<'a> {
     pub(super) branch: String,
     /// What this run made of its status comment, which `comments` does not show.
     said: Mutex<Option<(u64, Status)>>,
+    turn: Mutex<Turn>,
     attempt: Attempt,
     /// This run, as its status comment names it.
     pub(super) holder: Holder,
@@ -99,6 +100,7 @@ impl<'a> Desk<'a> {
             comments,
             labels,
             said: Mutex::new(None),
+            turn: Mutex::new(Turn::of(task.mode)),
             attempt,
             holder: Holder { delivery: attempt.delivery(), since: Timestamp::now() },
         })
@@ -229,7 +231,7 @@ impl<'a> Desk<'a> {
     }
 
     fn turn(&self) -> Turn {
-        Turn::of(self.task.mode)
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The status comment when the issue is claimed.
@@ -343,7 +345,8 @@ impl<'a> Desk<'a> {
     /// Looks whether a person has called the task off since it was claimed.
     pub(super) async fn still_wanted(&self, claim: &Claim) -> Result<(), Stop> {
         let gone = || Stop::CalledOff("the issue is gone".to_owned());
-        let now = match self.github.standing(self.thread(), self.pull_request).await {
+        let pull_request = claim.basis.pull_request().or(self.pull_request);
+        let now = match self.github.standing(self.thread(), pull_request).await {
             Err(CallError::NotFound { .. }) => return Err(gone()),
             other => other?,
         };
@@ -357,18 +360,40 @@ impl<'a> Desk<'a> {
             return Err(Stop::CalledOff(format!("the label `{trigger}` was removed")));
         }
         let mut remarks = issue.comments.nodes;
-        if let (Some(pull), Some(number)) = (now.pull_request, self.pull_request) {
+        let mut reviews = Vec::new();
+        if let (Some(pull), Some(number)) = (now.pull_request, pull_request) {
             match pull.state {
-                ThreadState::Open => remarks.extend(pull.comments.nodes),
-                ThreadState::Closed => return Err(Stop::CalledOff(format!("#{number} was closed"))),
-                ThreadState::Merged => return Err(Stop::CalledOff(format!("#{number} was merged"))),
+                ThreadState::Open => {
+                    remarks.extend(pull.comments.nodes);
+                    reviews = pull.reviews.nodes;
+                }
+                ThreadState::Closed => return Err(self.over(format!("#{number} was closed"))),
+                ThreadState::Merged => return Err(self.over(format!("#{number} was merged"))),
             }
         }
         let stops = remarks
             .iter()
             .filter(|remark| self.calls_off(remark.id, remark.created_at, Some(&remark.body), claim.status));
         let authors = stops.filter_map(|remark: &Remark| Some(remark.author.as_ref()?.login.as_str()));
-        self.stopped_by(authors).await
+        // The ids of reviews are not those of comments: only time tells which came later.
+        let asked_at = self.task.triggered_at.unwrap_or(claim.since);
+        let reviewers = reviews
+            .iter()
+            .flat_map(|review| std::iter::once(&review.text).chain(&review.comments.nodes))
+            .filter(|text| text.created_at >= asked_at && is_stop(&text.body))
+            .filter_map(|text| Some(text.author.as_ref()?.login.as_str()));
+        self.stopped_by(authors.chain(reviewers)).await
+    }
+
+    /// That the task's pull request is no more, so that no command on it helps.
+    pub(super) fn over(&self, why: String) -> Stop {
+        self.turns_to(Turn::Start);
+        Stop::CalledOff(why)
+    }
+
+    /// From here on, what helps a task that does not get to its end is another command.
+    pub(super) fn turns_to(&self, turn: Turn) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
     }
 
     /// Whether a comment asks to stop this task: written after it was asked for, or, if that time is not known, after
@@ -383,7 +408,7 @@ impl<'a> Desk<'a> {
             Some(asked_at) => at >= asked_at && id > asked_by,
             None => id > status,
         };
-        later && body.map(Raw::for_machine).and_then(Command::parse) == Some(Command::Stop)
+        later && body.is_some_and(is_stop)
     }
 
     /// Stops if one of these users may.
@@ -401,6 +426,10 @@ impl<'a> Desk<'a> {
     pub(super) fn is_ours(&self, comment: &Comment) -> bool {
         comment.user.as_ref().is_some_and(|user| user.id == self.identity.id)
     }
+}
+
+fn is_stop(text: &Raw) -> bool {
+    Command::parse(text.for_machine()) == Some(Command::Stop)
 }
 
 fn has_label<'l>(labels: impl IntoIterator<Item = &'l str>, name: &str) -> bool {

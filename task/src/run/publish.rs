@@ -8,7 +8,7 @@ use super::claim::Claim;
 use super::desk::Desk;
 use super::status::{PlanComment, Proposal};
 use super::{Stop, approval, commit};
-use crate::comment;
+use crate::comment::{self, Turn};
 use crate::github::model::{OpenOrClosed, PullRequest};
 use crate::github::{CallError, NewPullRequest, PullRequestKind};
 use crate::marker::Kind;
@@ -20,6 +20,9 @@ const TRIES: u32 = 3;
 
 /// Pull request, comment, labels, status: each found or made.
 pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Result<(), Stop> {
+    if matches!(desk.task.mode, Mode::Approve { .. }) {
+        desk.turns_to(Turn::Published);
+    }
     let (pull, standing) = pull_request(desk, claim, proposal).await?;
     let event = match (&proposal.plan, standing) {
         // What was merged needs nothing more.
@@ -54,11 +57,11 @@ enum Standing {
     Merged,
 }
 
-fn standing(pull: &PullRequest) -> Result<Standing, Stop> {
+fn standing(desk: &Desk<'_>, pull: &PullRequest) -> Result<Standing, Stop> {
     match (pull.state, pull.merged_at) {
         (OpenOrClosed::Open, _) => Ok(Standing::Open),
         (OpenOrClosed::Closed, Some(_)) => Ok(Standing::Merged),
-        (OpenOrClosed::Closed, None) => Err(Stop::CalledOff(format!("#{} was closed", pull.number))),
+        (OpenOrClosed::Closed, None) => Err(desk.over(format!("#{} was closed", pull.number))),
     }
 }
 
@@ -110,13 +113,13 @@ async fn pull_request(
     if is_there || claim.proposal.is_some() {
         match find(desk).await? {
             Some(pull) => {
-                let standing = standing(&pull)?;
+                let standing = standing(desk, &pull)?;
                 if matches!(standing, Standing::Open) {
                     desk.still_wanted(claim).await?;
                 }
                 return Ok((pull, standing));
             }
-            None if is_there => return Err(Stop::CalledOff("the pull request was closed".to_owned())),
+            None if is_there => return Err(desk.over("the pull request was closed".to_owned())),
             None => {}
         }
     }
@@ -141,7 +144,7 @@ async fn pull_request(
             Err(error) => return Err(error.into()),
         }
         if let Some(pull) = find(desk).await? {
-            let standing = standing(&pull)?;
+            let standing = standing(desk, &pull)?;
             return Ok((pull, standing));
         }
     }

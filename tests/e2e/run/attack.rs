@@ -263,6 +263,34 @@ fn nothing_comes_of_it_but_an_ordinary_pull_request() {
     });
 }
 
+/// Names that the model made up and words that a stranger quoted stand in the description as code, or not at all.
+#[test]
+fn a_description_quotes_without_obeying() {
+    let path = "notes/thanks @octocat fixes #7 see www.evil.example now.md";
+    let twice = format!("WRITE: {path}\n```\na line\n```\n\nWRITE: {path}\n```\na line\n```\n");
+    let quoted = "`parse` keeps the line (fixes #7, thanks @octocat)";
+    let story = Story::new(world(), &[&reply("Typo", "Fixed.", &twice)]);
+    story.github.now(|state| {
+        let changes = format!("# Changes\n\n- {quoted}\n");
+        state.at(REPO).push_file("dev1", "main", "CHANGELOG.md", &changes);
+        let issue = "`recieves` in README.md should be `receives`.\nIt says \"parse` keeps the line (fixes #7, thanks @octocat)\", too.";
+        state.at(REPO).rewrite(1, issue);
+    });
+    let ended = story.run(&story.wish("quickfix"));
+    let body = story.github.now(|state| state.at(REPO).issue(9).body.clone().unwrap_or_default());
+    assert!(body.contains("an earlier edit does the same"), "{}\n{body}", ended.stderr);
+    assert!(
+        body.contains("`` parse` keeps the line (fixes #7, thanks @octocat) ``")
+            || body.contains("``parse` keeps the line (fixes #7, thanks @octocat)``"),
+        "{body}"
+    );
+    let outside_code = body.split("``").step_by(2).collect::<String>();
+    for live in ["@octocat", "fixes #7", "www.evil.example"] {
+        assert!(!outside_code.contains(&format!(" {live}")), "{live}: {body}");
+    }
+    story.finish();
+}
+
 /// What an attack achieved.
 fn violated(attack: &Attack, story: &Story, before: &str, after: &str) -> Vec<String> {
     let mut wrong = Vec::new();

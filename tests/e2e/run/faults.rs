@@ -150,6 +150,26 @@ fn matrix(mode: Mode, troubles: &[Trouble]) {
     check_all(&cases, |(n, trouble)| survives(&usual, *n, *trouble));
 }
 
+/// GitHub can fail inside of GraphQL with a 200 and an error of no type: that is no refusal.
+#[test]
+fn an_unexplained_error_is_no_verdict() {
+    let usual = usual(Mode::QuickFix);
+    let cases: Vec<(&str, Fault)> =
+        ["graphql:viewer+repository", "graphql:repository", "graphql:createCommitOnBranch"]
+            .into_iter()
+            .flat_map(|call| [Fault::Unexplained, Fault::UnexplainedAfter].map(|fault| (call, fault)))
+            .collect();
+    check_all(&cases, |(call, fault)| {
+        let (story, task) = stage(Mode::QuickFix);
+        story.github.fault(When::next(call), *fault);
+        let ended = story.run_with(&task, HURRIED);
+        let right = ended.status == Some(0)
+            && seen(&story.github) == usual.page
+            && story.asked().len() == usual.asked;
+        right.then_some(()).ok_or_else(|| format!("{call}, {fault:?}: {}", story.told(&ended)))
+    });
+}
+
 const KILLS: [Trouble; 2] = [Trouble::KilledBefore, Trouble::KilledAfter];
 
 #[test]

@@ -421,7 +421,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Stopped**: #2 was closed. Nothing more is written.\n\nComment `/approve` on the pull request to try again.",
+        answer: "**Stopped**: #2 was closed. Nothing more is written.\n\nComment `/retry` to start again.",
         labels: "ai-help",
     },
     Case {
@@ -457,6 +457,45 @@ const CASES: &[Case] = &[
         labels: "ai-help plan-pending",
     },
 ];
+
+/// An approval that waited while the plan was rewritten is one of another plan.
+#[test]
+fn an_approval_is_of_the_plan_that_was_there() {
+    let again = PLAN.replace("to 90", "to 120");
+    let story = Story::new(offline(hello()), &[PLAN, &again, EDIT]);
+    let planned = story.run(&story.wish("plan"));
+    assert_eq!(planned.status, Some(0), "{}", story.told(&planned));
+    let early = command(&story);
+    let revised = story.run(&story.command("revise", "dev1", 2, "/revise make it 120"));
+    assert_eq!(revised.status, Some(0), "{}", story.told(&revised));
+    let refused = story.run(&early);
+    assert_eq!(
+        story.answer(1),
+        "**Not done.** The plan was written anew after this approval of it.\n\nRead the plan as it is now; if it is good, comment \
+         `/approve` again.",
+        "{}",
+        story.told(&refused)
+    );
+    let done = approve(&story);
+    assert!(without_tokens(&story.answer(1)).starts_with("**Done**"), "{}", story.told(&done));
+    story.finish();
+}
+
+/// Feedback can stand in a review, too.
+#[test]
+fn a_plan_is_revised_by_a_review() {
+    let again = PLAN.replace("to 90", "to 120");
+    let story = Story::new(offline(hello()), &[PLAN, &again]);
+    let planned = story.run(&story.wish("plan"));
+    assert_eq!(planned.status, Some(0), "{}", story.told(&planned));
+    let mut task = reviewed(&story, "review_line", "dev1", "Hm.", Some("/revise make it 120"));
+    task["mode"] = "revise".into();
+    let revised = story.run(&task);
+    assert!(story.answer(2).contains("to 120"), "{}", story.told(&revised));
+    let prompts = story.asked();
+    assert!(prompts[1].body.to_string().contains("make it 120"), "{}", prompts[1].body);
+    story.finish();
+}
 
 #[test]
 fn an_approval_holds_for_what_it_was_given_for() {

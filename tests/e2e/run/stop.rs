@@ -172,18 +172,31 @@ fn a_running_task_stops_before_its_next_write() {
     });
 }
 
-/// An approval that is called off after its commit leaves the pull request a draft, and another one points to it.
+/// An approval that is called off after its commit leaves the pull request a draft, and says what is on its branch.
 #[test]
 fn an_approval_stops_before_it_is_published() {
-    let cases: &[(&str, u64)] = &[("on the issue", 1), ("on the pull request", 2)];
-    check_all(cases, |(name, thread)| {
+    type Stop = fn(&mut State);
+    let stops: [(&str, Stop); 4] = [
+        ("on the issue", stop),
+        ("on the pull request", |state| {
+            state.at(REPO).comment("dev1", 2, "/stop");
+        }),
+        ("in a review", |state| {
+            state.at(REPO).review("dev1", 2, "/stop", None);
+        }),
+        ("on a line", |state| {
+            state.at(REPO).review("dev1", 2, "", Some("/stop"));
+        }),
+    ];
+    // Where the approval stands: on the issue, or on the pull request.
+    let cases: Vec<_> = [1, 2].into_iter().flat_map(|thread| stops.map(|stop| (thread, stop))).collect();
+    check_all(&cases, |(thread, (name, happen))| {
         let story = Story::new(offline(hello()), &[PLAN, EDIT]);
         let planned = story.run(&story.wish("plan"));
-        let thread = *thread;
-        story.github.on_call(When::next("graphql:createCommitOnBranch"), move |state| {
-            state.at(REPO).comment("dev1", thread, "/stop");
-        });
-        let stopped = story.run(&story.command("approve", "dev1", 2, "/approve"));
+        story.github.on_call(When::next("graphql:createCommitOnBranch"), *happen);
+        let mut task = story.command("approve", "dev1", *thread, "/approve");
+        task["triggered_at"] = triggered(&story);
+        let stopped = story.run(&task);
         let draft = story.github.now(|state| {
             let scene = state.at(REPO);
             scene.issue(2).pull.as_ref().is_some_and(|pull| pull.stage == Stage::Draft)
@@ -192,10 +205,11 @@ fn an_approval_stops_before_it_is_published() {
             && planned.status == Some(0)
             && story.labels(1) == "ai-help"
             && story.answer(1)
-                == "**Stopped**: `dev1` asked to stop. Nothing more is written.\n\nComment `/approve` on the pull request to try again.";
+                == "**Stopped**: `dev1` asked to stop. Nothing more is written.\n\nThe change is on the branch of the pull \
+                                   request. Review it as it is; or close the pull request, and comment `/retry` on the issue to start again.";
         if !right {
             return Err(format!(
-                "{name}: {}\n{}\n{}",
+                "{name}, {thread}: {}\n{}\n{}",
                 story.labels(1),
                 story.answer(1),
                 story.told(&stopped)
@@ -207,7 +221,7 @@ fn an_approval_stops_before_it_is_published() {
         let violations = story.github.take_violations();
         (pointed && violations.is_empty()).then_some(()).ok_or_else(|| {
             format!(
-                "{name}: {}\n{}\n{violations:?}\n{}",
+                "{name}, {thread}: {}\n{}\n{violations:?}\n{}",
                 story.labels(1),
                 story.answer(1),
                 story.told(&again)

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use serde_json::json;
+
 use super::reply::{Body, Refusal, Reply, error};
 use super::state::State;
 
@@ -28,6 +30,10 @@ pub enum Fault {
     StallBefore,
     /// It was done; no answer until the client gives up.
     StallAfter,
+    /// For GraphQL: 200 with an error that has no type, as GitHub answers what fails inside of it; nothing was done.
+    Unexplained,
+    /// The same; it was done.
+    UnexplainedAfter,
 }
 
 /// What the connection does with a fault.
@@ -39,7 +45,7 @@ pub(crate) enum Transport {
 }
 
 impl Fault {
-    /// All of them, for a test that tries each on each call.
+    /// All that any call can meet, for a test that tries each on each call.
     pub const ALL: [Self; 10] = [
         Self::DropBefore,
         Self::DropAfter,
@@ -55,7 +61,14 @@ impl Fault {
 
     /// Whether the call takes effect in spite of the fault.
     pub fn applies(self) -> bool {
-        matches!(self, Self::DropAfter | Self::BadGatewayAfter | Self::Truncated | Self::StallAfter)
+        matches!(
+            self,
+            Self::DropAfter
+                | Self::BadGatewayAfter
+                | Self::Truncated
+                | Self::StallAfter
+                | Self::UnexplainedAfter
+        )
     }
 
     pub(crate) fn transport(self) -> Transport {
@@ -96,6 +109,11 @@ impl Fault {
                         .to_owned(),
                 ),
             },
+            (Self::Unexplained | Self::UnexplainedAfter, _) => {
+                let message = "Something went wrong while executing your query. This may be the result of a timeout, or it could be a \
+                               GitHub bug. Please include `0123:4567:89AB` when reporting this issue.";
+                Reply::json(200, json!({ "data": null, "errors": [{ "message": message }] }))
+            }
             (_, _) => reply_of(error(500, "Server Error")),
         }
     }

@@ -199,8 +199,10 @@ impl Scene<'_> {
         body: &str,
         line: Option<&str>,
     ) -> (u64, Option<u64>) {
+        let now = self.state.tick();
         let mut text = |body: &str| ReviewText {
             id: self.state.id(),
+            created_at: now,
             author: author.to_owned(),
             body: body.to_owned(),
             edited_at: None,

@@ -215,6 +215,7 @@ pub struct ReviewText {
     pub id: u64,
     pub author: String,
     pub body: String,
+    pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
 }
 

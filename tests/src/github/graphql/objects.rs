@@ -263,6 +263,7 @@ fn show_reviews(state: &State, pull: &Pull) -> Value {
             // `BigInt` is written in digits.
             "fullDatabaseId": text.id.to_string(),
             "body": text.body,
+            "createdAt": text.created_at,
             "lastEditedAt": text.edited_at,
             "author": show_actor(state, &text.author),
         })
