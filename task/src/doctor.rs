@@ -7,6 +7,7 @@ mod broker;
 mod github;
 mod host;
 mod model;
+mod policies;
 
 use std::fmt::Write as _;
 
@@ -136,7 +137,10 @@ pub async fn examine(
         ));
     }
     match DeliverySettings::from_env(get, read) {
-        Ok(delivery) => findings.extend(broker::examine(&delivery.broker).await),
+        Ok(delivery) => {
+            findings.extend(broker::examine(&delivery.broker).await);
+            findings.extend(policies::examine(&delivery.broker, delivery.management.as_deref()).await);
+        }
         Err(error) => findings.push(wrong(error.to_string())),
     }
     if let Ok(config) = &config

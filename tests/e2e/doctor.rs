@@ -38,6 +38,7 @@ fn doctor(github: &GitHub, host: &VirtualHost<'_>, variables: &[(&str, &str)]) -
         .env("AGENT_GITHUB_TIMEOUT", "2s")
         .env("AGENT_WORK_DIR", folder.path())
         .env("AMQP_URL", host.url("task"))
+        .env("AMQP_MANAGEMENT_URL", host.management_url())
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .output()
@@ -51,6 +52,7 @@ fn doctor(github: &GitHub, host: &VirtualHost<'_>, variables: &[(&str, &str)]) -
 async fn all_is_well() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
+    host.until_policies_are_told().await?;
     let github = GitHub::start(world());
     let (status, text) = doctor(&github, &host, &[]);
     assert_eq!(
@@ -69,6 +71,8 @@ ok      Queue       the broker lets us in
 ok      Queue       `agent-tasks` is there, messages waiting: 0
 ok      Queue       `agent-tasks.dlq` is there, messages waiting: 0
 ok      Queue       this user cannot publish, as it should be
+ok      Queue       the policy of `agent-tasks` is the one that is deployed
+ok      Queue       the policy of `agent-tasks.dlq` is the one that is deployed
 ok      Model       builtin needs no server
 
 A run can do its work.
@@ -189,6 +193,7 @@ WRONG   Repository  octo/hello is archived
 async fn each_trouble_is_told_with_its_mend() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
+    host.until_policies_are_told().await?;
     for Trouble { name, github, variables, status, said } in TROUBLES {
         let github = GitHub::start(github());
         let (ended, text) = doctor(&github, &host, variables);
@@ -202,6 +207,7 @@ async fn each_trouble_is_told_with_its_mend() -> anyhow::Result<()> {
 async fn dead_letters_and_too_much_power_are_noted() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
+    host.until_policies_are_told().await?;
     host.put("agent-tasks.dlq", "{}").await?;
     let github = GitHub::start(world());
     let (status, text) = doctor(&github, &host, &[("AMQP_URL", &host.url("sweep"))]);
@@ -213,5 +219,41 @@ note    Queue       this user may publish messages
 ";
     assert!(text.contains(said), "{text}");
     assert_eq!(status, Some(0));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_is_off_is_told_with_what_comes_of_it() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    host.until_policies_are_told().await?;
+    let github = GitHub::start(world());
+    let (status, text) = doctor(&github, &host, &[("AMQP_MANAGEMENT_URL", "")]);
+    assert!(text.contains("unseen  Queue       the policies of the queues were not looked at\n"), "{text}");
+    assert_eq!(status, Some(0));
+
+    host.limit_tasks(5).await?;
+    // What the interface tells of a queue follows within some seconds.
+    let off = "WRONG   Queue       the policy of `agent-tasks` is another one; `max-length` is 5, not 10000: the queue grows until the disk \
+               of the broker is full\n";
+    let mut last = (None, String::new());
+    for _ in 0..60 {
+        last = doctor(&github, &host, &[]);
+        if last.1.contains(off) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert!(last.1.contains(off) && last.0 == Some(2), "{last:?}");
+
+    let wrong = host.management_url().replace("guest:guest", "guest:wrong");
+    let (status, text) = doctor(&github, &host, &[("AMQP_MANAGEMENT_URL", &wrong)]);
+    assert!(
+        text.contains(
+            "WRONG   Queue       the management interface refuses the user of AMQP_MANAGEMENT_URL\n"
+        ),
+        "{text}"
+    );
+    assert_eq!(status, Some(2));
     Ok(())
 }

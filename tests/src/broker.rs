@@ -268,6 +268,11 @@ impl VirtualHost<'_> {
         format!("amqp://{user}:{PASSWORD}@127.0.0.1:{}/{}", self.broker.amqp, self.name)
     }
 
+    /// The management interface, for a user who sees every virtual host.
+    pub fn management_url(&self) -> String {
+        format!("http://guest:guest@127.0.0.1:{}", self.broker.management)
+    }
+
     /// Where the broker listens.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.broker.amqp)
@@ -365,6 +370,24 @@ impl VirtualHost<'_> {
 
     pub async fn delete_queue(&self, queue: &str) -> anyhow::Result<()> {
         self.broker.api(Method::DELETE, &format!("queues/{}/{queue}", self.name), None).await.map(drop)
+    }
+
+    /// Returns when the management interface tells the policies of the queues, which takes it some seconds, and more on
+    /// a busy machine.
+    pub async fn until_policies_are_told(&self) -> anyhow::Result<()> {
+        for queue in ["agent-tasks", "agent-tasks.dlq"] {
+            let path = format!("queues/{}/{queue}", self.name);
+            let told = timeout(Duration::from_mins(2), async {
+                while !self.broker.api(Method::GET, &path, None).await?["effective_policy_definition"]
+                    .is_object()
+                {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                anyhow::Ok(())
+            });
+            told.await.with_context(|| format!("the interface does not tell the policy of {queue}"))??;
+        }
+        Ok(())
     }
 
     /// Lets the queue of tasks hold no more than `length` messages.

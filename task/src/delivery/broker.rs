@@ -74,6 +74,16 @@ pub struct Held {
 }
 
 impl Broker {
+    /// Of the queues.
+    pub(crate) fn virtual_host(&self) -> &str {
+        &self.uri.vhost
+    }
+
+    /// Certificates in PEM that the broker's is checked against, if not those of the system.
+    pub(crate) fn certificates(&self) -> Option<&str> {
+        self.certificates.as_deref()
+    }
+
     /// Takes one message; waits for one as long as `wait`.
     pub async fn take(&self, name: &str, wait: Duration) -> Result<Option<Held>, BrokerError> {
         let connection = self.connect(name).await?;

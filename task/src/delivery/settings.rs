@@ -24,6 +24,11 @@ pub const SETTINGS: &[Setting] = &[
         default: "the system's",
         meaning: "certificates in PEM that the broker's is checked against",
     },
+    Setting {
+        name: "AMQP_MANAGEMENT_URL",
+        default: "",
+        meaning: "for `task doctor`: the broker's management interface, as `http://USER:PASSWORD@HOST:15672`, to look at its policies",
+    },
     Setting { name: "POD_NAME", default: "task", meaning: "name of the connection, as the broker lists it" },
     Setting {
         name: "AGENT_QUEUE_WAIT",
@@ -51,6 +56,8 @@ const CONNECTION_TIMEOUT: u64 = 3_000;
 /// See the module's documentation.
 pub struct Settings {
     pub broker: Broker,
+    /// Where the doctor sees the broker's policies.
+    pub management: Option<String>,
     /// Of the connection.
     pub name: String,
     pub wait: Duration,
@@ -83,12 +90,29 @@ impl Settings {
             }
         };
         Ok(Self {
-            broker: Broker::from_env(&get, read)?,
+            broker: Broker::from_env(&get, &read)?,
+            management: given("AMQP_MANAGEMENT_URL", &get, &read)?.filter(|url| !url.is_empty()),
             name: get("POD_NAME").unwrap_or_else(|| "task".to_owned()),
             wait: duration("AGENT_QUEUE_WAIT", Duration::from_secs(5))?,
             pause: duration("AGENT_RETRY_PAUSE", Duration::from_secs(30))?,
             ready_file: probe::path(get),
         })
+    }
+}
+
+/// A variable, or the text of the file that `…_FILE` names.
+fn given(
+    name: &'static str,
+    get: impl Fn(&str) -> Option<String>,
+    read: impl Fn(&str) -> std::io::Result<String>,
+) -> Result<Option<String>, SettingsError> {
+    if let Some(value) = get(name) {
+        return Ok(Some(value));
+    }
+    let Some(path) = get(&format!("{name}_FILE")) else { return Ok(None) };
+    match read(&path) {
+        Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
+        Err(source) => Err(SettingsError::Unreadable { name, path, source }),
     }
 }
 
@@ -98,16 +122,7 @@ impl Broker {
         get: impl Fn(&str) -> Option<String>,
         read: impl Fn(&str) -> std::io::Result<String>,
     ) -> Result<Self, SettingsError> {
-        let set = |name: &'static str| {
-            if let Some(value) = get(name) {
-                return Ok(Some(value));
-            }
-            let Some(path) = get(&format!("{name}_FILE")) else { return Ok(None) };
-            match read(&path) {
-                Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
-                Err(source) => Err(SettingsError::Unreadable { name, path, source }),
-            }
-        };
+        let set = |name| given(name, &get, &read);
         let url = set("AMQP_URL")?.unwrap_or_else(|| "amqp://127.0.0.1:5672/agents".to_owned());
         let mut uri: AMQPUri = url.parse().map_err(|_| SettingsError::Url)?;
         if let Some(username) = set("AMQP_USERNAME")? {
