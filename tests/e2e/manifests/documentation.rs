@@ -22,6 +22,14 @@ fn block(line: &str) -> String {
 }
 
 #[test]
+fn what_an_operator_needs_is_there_before_it() {
+    let commands = block("helm upgrade --install keda");
+    let steps = ["k8s/base/namespace.yaml", "helm upgrade --install keda"];
+    let places: Vec<usize> = steps.iter().map(|step| commands.find(step).unwrap()).collect();
+    assert!(places.is_sorted(), "{commands}");
+}
+
+#[test]
 fn the_overlay_of_the_documentation_changes_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
     let prod = relative(folder.path(), "k8s/overlays/prod");

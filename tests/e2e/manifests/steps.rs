@@ -85,6 +85,7 @@ const UP: &str = "\
 docker info
 kind get clusters
 kind create cluster --name ai-agent --wait 120s
+kubectl --context kind-ai-agent --namespace ai-agent apply --server-side --force-conflicts --filename k8s/base/namespace.yaml
 helm --kube-context kind-ai-agent upgrade --install keda keda --repo https://kedacore.github.io/charts --version 2.20.2 --namespace keda --create-namespace --set watchNamespace=ai-agent --wait --timeout 5m
 docker build --target ingest --tag localhost/ai-agent/ingest:dev .
 kind load docker-image --name ai-agent localhost/ai-agent/ingest:dev
@@ -123,6 +124,10 @@ fn every_step_that_fails_says_what_to_do() {
             "kind could not make the cluster\n    kind delete cluster --name ai-agent, then again; kind says why above\n",
         ),
         (
+            "namespace.yaml",
+            "the namespace ai-agent was not made\n    kubectl --context kind-ai-agent get nodes   shows whether the cluster answers\n",
+        ),
+        (
             "helm",
             "KEDA was not installed\n    kubectl --context kind-ai-agent -n keda get pods   shows what it waits for\n    behind a proxy: make charts and images of ghcr.io/kedacore reachable\n",
         ),
@@ -131,7 +136,7 @@ fn every_step_that_fails_says_what_to_do() {
             "the image of task was not built\n    docker says why above; the first build fetches and compiles for minutes\n",
         ),
         (
-            "apply",
+            "--kustomize",
             "the cluster refused something\n    it says what above; a missing kind means that KEDA is not ready\n",
         ),
         (
