@@ -4,11 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::queue;
 
 use crate::render::{WAYS, Way, documents, read};
 use crate::workload::Workload;
+
+/// By which the topology operator knows the secrets that it may read.
+pub(crate) const TOPOLOGY_LABEL: &str = "rabbitmq.com/topology-operator";
 
 /// Objects by kind and name, without what tells kustomize from Helm.
 fn comparable(way: Way) -> BTreeMap<(String, String), Value> {
@@ -116,6 +119,8 @@ fn the_same_users_of_the_broker_wherever_they_are_named() {
             let secret = user["spec"]["importCredentialsSecret"]["name"].as_str().unwrap();
             let template = secrets.iter().find(|template| template["metadata"]["name"] == secret).unwrap();
             assert_eq!(template["stringData"]["username"], user["metadata"]["name"], "{way:?}");
+            // Without it the topology operator's webhook refuses the user.
+            assert_eq!(template["metadata"]["labels"], json!({TOPOLOGY_LABEL: "true"}), "{way:?}: {secret}");
         }
         let permissions: BTreeMap<&str, &Value> = kind("Permission")
             .map(|object| {

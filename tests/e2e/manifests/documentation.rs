@@ -1,5 +1,6 @@
 //! What the documentation tells people to apply is rendered as the rest is, and its links lead somewhere.
 
+use crate::agreement::TOPOLOGY_LABEL;
 use crate::render::{Way, documents, kubectl, path, read, relative, run, template};
 use crate::schema::Schemas;
 
@@ -27,6 +28,20 @@ fn what_an_operator_needs_is_there_before_it() {
     let steps = ["k8s/base/namespace.yaml", "helm upgrade --install keda"];
     let places: Vec<usize> = steps.iter().map(|step| commands.find(step).unwrap()).collect();
     assert!(places.is_sorted(), "{commands}");
+}
+
+#[test]
+fn secrets_of_the_documentation_are_those_of_the_templates() {
+    let made = block("create secret generic \"rabbitmq-user-$user\"");
+    assert!(made.contains(&format!("label secret \"rabbitmq-user-$user\" {TOPOLOGY_LABEL}=true")), "{made}");
+    let external = documents(&block("kind: ExternalSecret")).remove(0);
+    let target = &external["spec"]["target"];
+    assert_eq!(target["name"], external["metadata"]["name"]);
+    let templates = documents(&read("k8s/secrets.yaml"));
+    let template = templates.iter().find(|template| template["metadata"]["name"] == target["name"]).unwrap();
+    assert_eq!(target["template"]["metadata"]["labels"], template["metadata"]["labels"]);
+    let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&target["template"]["data"]), keys(&template["stringData"]));
 }
 
 #[test]
