@@ -1,5 +1,7 @@
 //! What the documentation tells people to apply is rendered as the rest is, and its links lead somewhere.
 
+use serde_json::json;
+
 use crate::agreement::TOPOLOGY_LABEL;
 use crate::render::{Way, documents, kubectl, path, read, relative, run, template};
 use crate::schema::Schemas;
@@ -42,6 +44,56 @@ fn secrets_of_the_documentation_are_those_of_the_templates() {
     assert_eq!(target["template"]["metadata"]["labels"], template["metadata"]["labels"]);
     let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&target["template"]["data"]), keys(&template["stringData"]));
+}
+
+#[test]
+fn the_topology_operator_is_shown_the_authority_beside_its_own_files() {
+    let commands = block("patch deployment messaging-topology-operator");
+    let patch = commands.split('\'').nth(1).unwrap();
+    // What its release has: config/manager and config/default of rabbitmq/messaging-topology-operator.
+    let operator = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "messaging-topology-operator"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "operator"}},
+            "template": {
+                "metadata": {"labels": {"app": "operator"}},
+                "spec": {
+                    "containers": [{
+                        "name": "manager", "image": "operator",
+                        "volumeMounts": [{"name": "cert", "mountPath": "/tmp/k8s-webhook-server/serving-certs"}],
+                    }],
+                    "volumes": [{"name": "cert", "secret": {"secretName": "webhook-server-cert"}}],
+                },
+            },
+        },
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("operator.json");
+    std::fs::write(&file, operator.to_string()).unwrap();
+    let patched =
+        run(kubectl().args(["patch", "--local", "--output=json", "--patch", patch, "--filename"]).arg(file));
+    let patched = documents(&patched);
+    check(&patched);
+    let spec = &patched[0]["spec"]["template"]["spec"];
+    assert_eq!(spec["containers"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        spec["containers"][0]["volumeMounts"],
+        json!([
+            {
+                "name": "rabbitmq-ca", "mountPath": "/etc/ssl/certs/rabbitmq-ca.crt",
+                "subPath": "ca.crt", "readOnly": true,
+            },
+            {"name": "cert", "mountPath": "/tmp/k8s-webhook-server/serving-certs"},
+        ])
+    );
+    assert_eq!(
+        spec["volumes"],
+        json!([
+            {"name": "rabbitmq-ca", "secret": {"secretName": "rabbitmq-ca"}},
+            {"name": "cert", "secret": {"secretName": "webhook-server-cert"}},
+        ])
+    );
+    assert!(commands.contains("secret generic rabbitmq-ca --from-file=ca.crt\n"), "{commands}");
 }
 
 #[test]
