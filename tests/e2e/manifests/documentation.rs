@@ -27,7 +27,15 @@ fn block(line: &str) -> String {
 #[test]
 fn what_an_operator_needs_is_there_before_it() {
     let commands = block("helm upgrade --install keda");
-    let steps = ["k8s/base/namespace.yaml", "helm upgrade --install keda"];
+    let steps = [
+        "k8s/base/namespace.yaml",
+        "helm upgrade --install keda",
+        "cert-manager.yaml",
+        "-n cert-manager wait --for=condition=Available deployment --all",
+        "cluster-operator.yml",
+        "messaging-topology-operator-with-certmanager.yaml",
+        "-n rabbitmq-system wait --for=condition=Available deployment --all",
+    ];
     let places: Vec<usize> = steps.iter().map(|step| commands.find(step).unwrap()).collect();
     assert!(places.is_sorted(), "{commands}");
 }
