@@ -160,6 +160,15 @@ fn the_chart_writes_numbers_as_they_are() {
     }
 }
 
+#[test]
+fn an_upgrade_takes_back_what_was_changed_by_hand() {
+    let documents = ["README.md", "docs/DEPLOYMENT.md", "docs/OPERATIONS.md"].map(read).concat();
+    let applied: Vec<&str> = documents.lines().filter(|line| line.contains("apply --server-side")).collect();
+    assert!(applied.len() > 2, "{applied:?}");
+    // Else the first field that `kubectl patch` owns is a conflict.
+    assert!(applied.iter().all(|line| line.contains("--force-conflicts")), "{applied:?}");
+}
+
 /// GitHub's anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
