@@ -17,7 +17,11 @@ fn check(objects: &[serde_json::Value]) {
 
 /// The code block of DEPLOYMENT.md that has the line.
 fn block(line: &str) -> String {
-    let document = read("docs/DEPLOYMENT.md");
+    block_of("docs/DEPLOYMENT.md", line)
+}
+
+fn block_of(document: &str, line: &str) -> String {
+    let document = read(document);
     let blocks = document.split("```").skip(1).step_by(2);
     let found: Vec<&str> = blocks.filter(|block| block.contains(line)).collect();
     assert_eq!(found.len(), 1, "blocks with {line}");
@@ -158,6 +162,17 @@ fn the_chart_writes_numbers_as_they_are() {
     {
         assert_eq!(settings["data"][name], value, "{name}");
     }
+}
+
+#[test]
+fn jobs_by_hand_can_be_made_again() {
+    let doctor = block_of("docs/OPERATIONS.md", "name: \"doctor\"");
+    let lines: Vec<&str> = doctor.lines().collect();
+    assert_eq!(lines[0], "k delete job doctor --ignore-not-found");
+    assert_eq!(lines[lines.len() - 2].trim(), "k create -f -");
+    assert!(lines.last().unwrap().ends_with("job/doctor"), "{doctor}");
+    let sweep = block_of("docs/OPERATIONS.md", "--from=cronjob/sweep");
+    assert!(sweep.contains("name=sweep-$(date +%s)\n"), "{sweep}");
 }
 
 #[test]
