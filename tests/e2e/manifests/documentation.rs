@@ -108,16 +108,34 @@ fn the_topology_operator_is_shown_the_authority_beside_its_own_files() {
     assert!(commands.contains("secret generic rabbitmq-ca --from-file=ca.crt\n"), "{commands}");
 }
 
-#[test]
-fn the_overlay_of_the_documentation_changes_what_it_says() {
+/// What an overlay over `prod` makes.
+fn overlaid(overlay: &str) -> Vec<serde_json::Value> {
     let folder = tempfile::tempdir().unwrap();
     let prod = relative(folder.path(), "k8s/overlays/prod");
-    let overlay = block("# kustomization.yaml");
     let local = overlay.replace("https://github.com/OWNER/ai-agent//k8s/overlays/prod?ref=COMMIT", &prod);
     assert_ne!(overlay, local);
     std::fs::write(folder.path().join("kustomization.yaml"), local).unwrap();
     let objects = documents(&run(kubectl().arg("kustomize").arg(folder.path())));
     check(&objects);
+    objects
+}
+
+#[test]
+fn a_gateway_finds_nothing_of_the_ingress() {
+    let overlay = block("# kustomization.yaml");
+    let (before, _) = overlay.split_once("patches:\n").unwrap();
+    let objects = overlaid(&format!("{before}{}", block("$patch: delete")));
+    let taken = |object: &serde_json::Value| {
+        let name = &object["metadata"]["name"];
+        object["kind"] == "Ingress" || (object["kind"] == "NetworkPolicy" && name == "ingest-from-ingress")
+    };
+    assert!(!objects.iter().any(taken));
+    assert_eq!(objects.len() + 2, Way::Overlay("prod", &[]).render().len());
+}
+
+#[test]
+fn the_overlay_of_the_documentation_changes_what_it_says() {
+    let objects = overlaid(&block("# kustomization.yaml"));
     assert_eq!(objects.len(), Way::Overlay("prod", &[]).render().len());
     let named = |kind: &str, name: &str| {
         objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name).unwrap()
