@@ -148,6 +148,11 @@ fn the_same_users_of_the_broker_wherever_they_are_named() {
             // Without it the topology operator's webhook refuses the user.
             assert_eq!(template["metadata"]["labels"], json!({TOPOLOGY_LABEL: "true"}), "{way:?}: {secret}");
         }
+        // An object that is deleted by mistake takes no message with it.
+        for object in kind("Vhost").chain(kind("Queue")) {
+            assert_eq!(object["spec"]["deletionPolicy"], "retain", "{way:?}: {}", object["metadata"]["name"]);
+        }
+        assert_eq!((kind("Vhost").count(), kind("Queue").count()), (1, 2), "{way:?}");
         let permissions: BTreeMap<&str, &Value> = kind("Permission")
             .map(|object| {
                 (object["spec"]["userReference"]["name"].as_str().unwrap(), &object["spec"]["permissions"])
