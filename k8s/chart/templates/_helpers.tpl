@@ -30,3 +30,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ . | quote }}
 {{- end -}}
 {{- end }}
+
+{{/* What ingest reads when it starts. */}}
+{{- define "ai-agent.ingestSettings" -}}
+AMQP_URL: {{ include "ai-agent.amqpUrl" . }}
+{{- range $name, $value := .Values.settings.ingest }}
+{{ $name }}: {{ include "ai-agent.setting" $value }}
+{{- end }}
+{{- end }}

@@ -4,11 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::queue;
 
-use crate::render::{WAYS, Way, documents, read};
+use crate::render::{WAYS, Way, documents, path, read, run, template};
 use crate::workload::Workload;
+
+/// By which the topology operator knows the secrets that it may read.
+pub(crate) const TOPOLOGY_LABEL: &str = "rabbitmq.com/topology-operator";
 
 /// Objects by kind and name, without what tells kustomize from Helm.
 fn comparable(way: Way) -> BTreeMap<(String, String), Value> {
@@ -20,6 +23,15 @@ fn comparable(way: Way) -> BTreeMap<(String, String), Value> {
         .map(|mut object| {
             let labels = object["metadata"]["labels"].as_object_mut().unwrap();
             labels.remove("app.kubernetes.io/managed-by").unwrap();
+            // Helm's way to start ingest again; beside it there are no annotations.
+            if matches!(way, Way::Chart(_)) && object["kind"] == "Deployment" {
+                let pod = object["spec"]["template"]["metadata"].as_object_mut().unwrap();
+                let annotations = pod.remove("annotations").unwrap();
+                assert_eq!(
+                    annotations.as_object().unwrap().keys().collect::<Vec<_>>(),
+                    ["checksum/settings"]
+                );
+            }
             let text = |value: &Value| value.as_str().unwrap().to_owned();
             ((text(&object["kind"]), text(&object["metadata"]["name"])), object)
         })
@@ -36,6 +48,23 @@ fn the_chart_installs_what_the_overlays_install() {
             assert_eq!(found[&name], object, "{overlay}: {name:?}");
         }
     }
+}
+
+#[test]
+fn the_chart_starts_ingest_again_for_its_own_settings() {
+    let checksum = |setting: &str| {
+        let dev = path("k8s/chart/values-dev.yaml");
+        let objects = documents(&run(template().arg("--values").arg(dev).args(["--set-string", setting])));
+        let ingest = objects.into_iter().find(|object| object["kind"] == "Deployment").unwrap();
+        ingest["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let before = checksum("settings.ingest.GITHUB_HOST=github.com");
+    assert_eq!(checksum("settings.task.AGENT_MODEL=openai"), before);
+    assert_ne!(checksum("settings.ingest.RUST_LOG=debug"), before);
+    assert_ne!(checksum("broker.host=elsewhere"), before);
 }
 
 fn seconds(value: &Value) -> Duration {
@@ -116,7 +145,14 @@ fn the_same_users_of_the_broker_wherever_they_are_named() {
             let secret = user["spec"]["importCredentialsSecret"]["name"].as_str().unwrap();
             let template = secrets.iter().find(|template| template["metadata"]["name"] == secret).unwrap();
             assert_eq!(template["stringData"]["username"], user["metadata"]["name"], "{way:?}");
+            // Without it the topology operator's webhook refuses the user.
+            assert_eq!(template["metadata"]["labels"], json!({TOPOLOGY_LABEL: "true"}), "{way:?}: {secret}");
         }
+        // An object that is deleted by mistake takes no message with it.
+        for object in kind("Vhost").chain(kind("Queue")) {
+            assert_eq!(object["spec"]["deletionPolicy"], "retain", "{way:?}: {}", object["metadata"]["name"]);
+        }
+        assert_eq!((kind("Vhost").count(), kind("Queue").count()), (1, 2), "{way:?}");
         let permissions: BTreeMap<&str, &Value> = kind("Permission")
             .map(|object| {
                 (object["spec"]["userReference"]["name"].as_str().unwrap(), &object["spec"]["permissions"])

@@ -1,5 +1,8 @@
 //! What the documentation tells people to apply is rendered as the rest is, and its links lead somewhere.
 
+use serde_json::json;
+
+use crate::agreement::TOPOLOGY_LABEL;
 use crate::render::{Way, documents, kubectl, path, read, relative, run, template};
 use crate::schema::Schemas;
 
@@ -14,7 +17,11 @@ fn check(objects: &[serde_json::Value]) {
 
 /// The code block of DEPLOYMENT.md that has the line.
 fn block(line: &str) -> String {
-    let document = read("docs/DEPLOYMENT.md");
+    block_of("docs/DEPLOYMENT.md", line)
+}
+
+fn block_of(document: &str, line: &str) -> String {
+    let document = read(document);
     let blocks = document.split("```").skip(1).step_by(2);
     let found: Vec<&str> = blocks.filter(|block| block.contains(line)).collect();
     assert_eq!(found.len(), 1, "blocks with {line}");
@@ -22,15 +29,113 @@ fn block(line: &str) -> String {
 }
 
 #[test]
-fn the_overlay_of_the_documentation_changes_what_it_says() {
+fn what_an_operator_needs_is_there_before_it() {
+    let commands = block("helm upgrade --install keda");
+    let steps = [
+        "k8s/base/namespace.yaml",
+        "helm upgrade --install keda",
+        "cert-manager.yaml",
+        "-n cert-manager wait --for=condition=Available deployment --all",
+        "cluster-operator.yml",
+        "messaging-topology-operator-with-certmanager.yaml",
+        "-n rabbitmq-system wait --for=condition=Available deployment --all",
+    ];
+    let places: Vec<usize> = steps.iter().map(|step| commands.find(step).unwrap()).collect();
+    assert!(places.is_sorted(), "{commands}");
+}
+
+#[test]
+fn secrets_of_the_documentation_are_those_of_the_templates() {
+    let made = block("create secret generic \"rabbitmq-user-$user\"");
+    assert!(made.contains(&format!("label secret \"rabbitmq-user-$user\" {TOPOLOGY_LABEL}=true")), "{made}");
+    let external = documents(&block("kind: ExternalSecret")).remove(0);
+    let target = &external["spec"]["target"];
+    assert_eq!(target["name"], external["metadata"]["name"]);
+    let templates = documents(&read("k8s/secrets.yaml"));
+    let template = templates.iter().find(|template| template["metadata"]["name"] == target["name"]).unwrap();
+    assert_eq!(target["template"]["metadata"]["labels"], template["metadata"]["labels"]);
+    let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&target["template"]["data"]), keys(&template["stringData"]));
+}
+
+#[test]
+fn the_topology_operator_is_shown_the_authority_beside_its_own_files() {
+    let commands = block("patch deployment messaging-topology-operator");
+    let patch = commands.split('\'').nth(1).unwrap();
+    // What its release has: config/manager and config/default of rabbitmq/messaging-topology-operator.
+    let operator = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "messaging-topology-operator"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "operator"}},
+            "template": {
+                "metadata": {"labels": {"app": "operator"}},
+                "spec": {
+                    "containers": [{
+                        "name": "manager", "image": "operator",
+                        "volumeMounts": [{"name": "cert", "mountPath": "/tmp/k8s-webhook-server/serving-certs"}],
+                    }],
+                    "volumes": [{"name": "cert", "secret": {"secretName": "webhook-server-cert"}}],
+                },
+            },
+        },
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("operator.json");
+    std::fs::write(&file, operator.to_string()).unwrap();
+    let patched =
+        run(kubectl().args(["patch", "--local", "--output=json", "--patch", patch, "--filename"]).arg(file));
+    let patched = documents(&patched);
+    check(&patched);
+    let spec = &patched[0]["spec"]["template"]["spec"];
+    assert_eq!(spec["containers"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        spec["containers"][0]["volumeMounts"],
+        json!([
+            {
+                "name": "rabbitmq-ca", "mountPath": "/etc/ssl/certs/rabbitmq-ca.crt",
+                "subPath": "ca.crt", "readOnly": true,
+            },
+            {"name": "cert", "mountPath": "/tmp/k8s-webhook-server/serving-certs"},
+        ])
+    );
+    assert_eq!(
+        spec["volumes"],
+        json!([
+            {"name": "rabbitmq-ca", "secret": {"secretName": "rabbitmq-ca"}},
+            {"name": "cert", "secret": {"secretName": "webhook-server-cert"}},
+        ])
+    );
+    assert!(commands.contains("secret generic rabbitmq-ca --from-file=ca.crt\n"), "{commands}");
+}
+
+/// What an overlay over `prod` makes.
+fn overlaid(overlay: &str) -> Vec<serde_json::Value> {
     let folder = tempfile::tempdir().unwrap();
     let prod = relative(folder.path(), "k8s/overlays/prod");
-    let overlay = block("# kustomization.yaml");
     let local = overlay.replace("https://github.com/OWNER/ai-agent//k8s/overlays/prod?ref=COMMIT", &prod);
     assert_ne!(overlay, local);
     std::fs::write(folder.path().join("kustomization.yaml"), local).unwrap();
     let objects = documents(&run(kubectl().arg("kustomize").arg(folder.path())));
     check(&objects);
+    objects
+}
+
+#[test]
+fn a_gateway_finds_nothing_of_the_ingress() {
+    let overlay = block("# kustomization.yaml");
+    let (before, _) = overlay.split_once("patches:\n").unwrap();
+    let objects = overlaid(&format!("{before}{}", block("$patch: delete")));
+    let taken = |object: &serde_json::Value| {
+        let name = &object["metadata"]["name"];
+        object["kind"] == "Ingress" || (object["kind"] == "NetworkPolicy" && name == "ingest-from-ingress")
+    };
+    assert!(!objects.iter().any(taken));
+    assert_eq!(objects.len() + 2, Way::Overlay("prod", &[]).render().len());
+}
+
+#[test]
+fn the_overlay_of_the_documentation_changes_what_it_says() {
+    let objects = overlaid(&block("# kustomization.yaml"));
     assert_eq!(objects.len(), Way::Overlay("prod", &[]).render().len());
     let named = |kind: &str, name: &str| {
         objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name).unwrap()
@@ -61,6 +166,16 @@ fn the_chart_takes_the_values_of_the_documentation() {
 }
 
 #[test]
+fn the_chart_refuses_a_broker_that_it_does_not_know() {
+    let dev = path("k8s/chart/values-dev.yaml");
+    let output =
+        template().arg("--values").arg(dev).args(["--set", "broker.kind=external"]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(told.contains("broker.kind is \"external\"; use cluster or single"), "{told}");
+}
+
+#[test]
 fn the_chart_writes_numbers_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("values.yaml");
@@ -75,6 +190,26 @@ fn the_chart_writes_numbers_as_they_are() {
     {
         assert_eq!(settings["data"][name], value, "{name}");
     }
+}
+
+#[test]
+fn jobs_by_hand_can_be_made_again() {
+    let doctor = block_of("docs/OPERATIONS.md", "name: \"doctor\"");
+    let lines: Vec<&str> = doctor.lines().collect();
+    assert_eq!(lines[0], "k delete job doctor --ignore-not-found");
+    assert_eq!(lines[lines.len() - 2].trim(), "k create -f -");
+    assert!(lines.last().unwrap().ends_with("job/doctor"), "{doctor}");
+    let sweep = block_of("docs/OPERATIONS.md", "--from=cronjob/sweep");
+    assert!(sweep.contains("name=sweep-$(date +%s)\n"), "{sweep}");
+}
+
+#[test]
+fn an_upgrade_takes_back_what_was_changed_by_hand() {
+    let documents = ["README.md", "docs/DEPLOYMENT.md", "docs/OPERATIONS.md"].map(read).concat();
+    let applied: Vec<&str> = documents.lines().filter(|line| line.contains("apply --server-side")).collect();
+    assert!(applied.len() > 2, "{applied:?}");
+    // Else the first field that `kubectl patch` owns is a conflict.
+    assert!(applied.iter().all(|line| line.contains("--force-conflicts")), "{applied:?}");
 }
 
 /// GitHub's anchor of a heading.

@@ -55,6 +55,10 @@ async fn one_click_makes_an_app_that_may_do_no_more_than_it_needs() {
     said.read_line(&mut line).unwrap();
     let page_address = between(&line, "open ", " in a browser");
 
+    // A browser's connection ahead, on which nothing is asked.
+    let address = page_address.trim_start_matches("http://").trim_end_matches('/');
+    let _silent = std::net::TcpStream::connect(address).unwrap();
+
     let client = Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
     let get = |address: String| {
         let client = &client;

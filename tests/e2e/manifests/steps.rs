@@ -58,6 +58,17 @@ impl Stage {
 
     /// Runs a script, and returns what it did and how it called others, with the place of its state left out.
     fn run(&self, script: &str, arguments: &[&str], fail: &str) -> (Output, String) {
+        self.run_with(&[], script, arguments, fail)
+    }
+
+    /// The same with settings of one's own.
+    fn run_with(
+        &self,
+        settings: &[(&str, &str)],
+        script: &str,
+        arguments: &[&str],
+        fail: &str,
+    ) -> (Output, String) {
         let calls = self.folder.path().join("calls");
         std::fs::write(&calls, "").unwrap();
         let bin = self.folder.path().join("bin");
@@ -70,6 +81,7 @@ impl Stage {
                 ("HOME", "/nonexistent"),
                 ("FAIL", if fail.is_empty() { "\n" } else { fail }),
             ])
+            .envs(settings.iter().copied())
             .env("CALLS", &calls)
             .env("ANSWERS", self.folder.path().join("answers"))
             .env("AGENT_LOCAL_STATE", self.state())
@@ -85,6 +97,7 @@ const UP: &str = "\
 docker info
 kind get clusters
 kind create cluster --name ai-agent --wait 120s
+kubectl --context kind-ai-agent --namespace ai-agent apply --server-side --force-conflicts --filename k8s/base/namespace.yaml
 helm --kube-context kind-ai-agent upgrade --install keda keda --repo https://kedacore.github.io/charts --version 2.20.2 --namespace keda --create-namespace --set watchNamespace=ai-agent --wait --timeout 5m
 docker build --target ingest --tag localhost/ai-agent/ingest:dev .
 kind load docker-image --name ai-agent localhost/ai-agent/ingest:dev
@@ -123,6 +136,10 @@ fn every_step_that_fails_says_what_to_do() {
             "kind could not make the cluster\n    kind delete cluster --name ai-agent, then again; kind says why above\n",
         ),
         (
+            "namespace.yaml",
+            "the namespace ai-agent was not made\n    kubectl --context kind-ai-agent get nodes   shows whether the cluster answers\n",
+        ),
+        (
             "helm",
             "KEDA was not installed\n    kubectl --context kind-ai-agent -n keda get pods   shows what it waits for\n    behind a proxy: make charts and images of ghcr.io/kedacore reachable\n",
         ),
@@ -131,7 +148,7 @@ fn every_step_that_fails_says_what_to_do() {
             "the image of task was not built\n    docker says why above; the first build fetches and compiles for minutes\n",
         ),
         (
-            "apply",
+            "--kustomize",
             "the cluster refused something\n    it says what above; a missing kind means that KEDA is not ready\n",
         ),
         (
@@ -153,6 +170,66 @@ fn every_step_that_fails_says_what_to_do() {
         assert_eq!(told, format!("stand-in fails\nscripts/local-cluster: {advice}"));
         assert!(calls.lines().last().unwrap().contains(fail), "{fail}: goes on after it\n{calls}");
     }
+}
+
+#[test]
+fn a_model_inside_of_the_cluster_gets_its_room_and_is_fetched() {
+    let stage = Stage::new();
+    let arguments = ["up", "--with", "minikube"];
+    let up = |model: &str, fail: &str| {
+        stage.run_with(&[("AGENT_MODEL", model)], "local-cluster", &arguments, fail)
+    };
+    let (output, calls) = up("ollama:qwen2.5-coder:7b", "");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        calls.contains("minikube start --profile ai-agent --cni=calico --cpus=4 --memory=10g\n"),
+        "{calls}"
+    );
+    assert!(
+        calls.ends_with(
+            "wait --for=condition=Ready scaledjob/task --timeout 2m
+kubectl --context ai-agent --namespace ai-agent rollout status deployment/ollama --timeout 10m
+kubectl --context ai-agent --namespace ai-agent exec deployment/ollama -- ollama pull qwen2.5-coder:7b
+"
+        ),
+        "{calls}"
+    );
+    for (fail, advice) in [
+        (
+            "rollout status deployment/ollama",
+            "Ollama did not start\n    kubectl --context ai-agent -n ai-agent describe pod --selector app.kubernetes.io/name=ollama   shows what it waits for\n    too little memory: minikube keeps the size that it was made with; scripts/local-cluster down --with minikube, then again\n",
+        ),
+        (
+            "ollama pull",
+            "the model qwen2.5-coder:7b was not fetched\n    Ollama says why above; it has the models of https://ollama.com/library, and 30 GiB of room\n    kubectl --context ai-agent -n ai-agent exec deployment/ollama -- ollama list   shows what is there\n",
+        ),
+    ] {
+        let (output, calls) = up("ollama:qwen2.5-coder:7b", fail);
+        assert_eq!(output.status.code(), Some(1), "{fail}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(told, format!("stand-in fails\nscripts/local-cluster: {advice}"));
+        assert!(calls.lines().last().unwrap().contains(fail), "{fail}: goes on after it\n{calls}");
+    }
+
+    for model in ["ollama", "ollama:"] {
+        let (output, calls) = up(model, "");
+        assert_eq!(output.status.code(), Some(1), "{model}");
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            format!(
+                "scripts/local-cluster: AGENT_MODEL={model} names no model\n    write one after a colon, as in AGENT_MODEL=ollama:qwen2.5-coder:7b\n"
+            )
+        );
+        assert_eq!(calls, "docker info\n", "{model}");
+    }
+
+    let (output, calls) = up("builtin", "");
+    assert!(output.status.success());
+    assert!(
+        calls.contains("minikube start --profile ai-agent --cni=calico --cpus=2 --memory=4g\n"),
+        "{calls}"
+    );
+    assert!(!calls.contains("ollama"), "{calls}");
 }
 
 /// A cluster in which two messages are worked on by two Jobs.

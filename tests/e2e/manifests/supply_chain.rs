@@ -59,6 +59,41 @@ fn images_are_built_on_pinned_ones_and_run_one_program_as_nobody() {
     }
 }
 
+/// Files below a folder of the repository.
+fn files(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(path(folder)).unwrap().map(|entry| entry.unwrap());
+    entries
+        .flat_map(|entry| {
+            let name = format!("{folder}/{}", entry.file_name().into_string().unwrap());
+            if entry.file_type().unwrap().is_dir() { files(&name) } else { vec![name] }
+        })
+        .collect()
+}
+
+#[test]
+fn every_place_of_a_digest_that_is_moved_by_hand_is_named() {
+    let operations = read("docs/OPERATIONS.md");
+    // Those of the release stand there as zeros.
+    let digest = |text: &str| {
+        text.len() >= 64
+            && text.bytes().take(64).all(|byte| byte.is_ascii_hexdigit())
+            && !text.starts_with("0000")
+    };
+    let mut seen = 0;
+    for file in [files("k8s"), files("keda"), vec!["Dockerfile".to_owned()]].concat() {
+        if read(&file).split("sha256:").skip(1).any(digest) {
+            assert!(operations.contains(&file), "{file}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 5);
+    // The rest is Dependabot's.
+    let dependabot = documents(&read(".github/dependabot.yml")).remove(0);
+    let moved = dependabot["updates"].as_array().unwrap().iter();
+    let moved: Vec<&Value> = moved.map(|update| &update["package-ecosystem"]).collect();
+    assert_eq!(moved, ["cargo", "github-actions"]);
+}
+
 /// The workflows by file name.
 fn workflows() -> BTreeMap<String, (String, Value)> {
     let files = std::fs::read_dir(path(".github/workflows")).unwrap();
