@@ -171,6 +171,7 @@ impl<'a> Site<'a> {
             proposal: None,
             by: None,
             answered: None,
+            refused: false,
         };
         let mut secrets = self.run.secrets();
         secrets.push(self.session.token.clone());
