@@ -544,6 +544,19 @@ async fn an_issue_at_work_is_put_right_when_its_run_is_gone() -> anyhow::Result<
         github.finish();
     }
 
+    // The labels are called as the repository's configuration says.
+    let github = typo(&["ai-help"]);
+    github.now(|state| {
+        let mut scene = state.at("octo/hello");
+        let file = "[labels]\nworking = \"bot works\"\nfailed = \"bot failed\"\n";
+        scene.push_file("dev1", "main", ".github/ai-agent.toml", file);
+        scene.label("ai-agent[bot]", 1, "bot works");
+    });
+    comment(&github, &status(&github, TASK, "working", &ago(500)));
+    assert_eq!(sweep(&github, &host), said(told));
+    assert_eq!(seen(&github), gone.replace("ai-failed, ai-help", "ai-help, bot failed"));
+    github.finish();
+
     // A task that waits in the queue may be the one.
     let github = typo(&["ai-help"]);
     github.now(|state| state.at("octo/hello").label("ai-agent[bot]", 1, "ai-working"));
