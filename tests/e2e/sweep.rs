@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    num::NonZeroU64,
     process::{Command, Stdio},
 };
 
@@ -9,7 +10,11 @@ use anyhow::Context as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use shared::{queue, task::IssueDigest};
+use shared::{
+    queue,
+    repo::{HostPolicy, Repo},
+    task::{IssueDigest, Mode, Origin, TaskId, wish},
+};
 use tests::{
     bin::program,
     broker::{Broker, Cause, VirtualHost},
@@ -93,7 +98,11 @@ fn message(github: &GitHub, more: &Value) -> String {
 
 /// A status comment as a run leaves it.
 fn status(github: &GitHub, task: &str, phase: &str, since: &str) -> String {
-    let json = json!({"task": task, "phase": phase, "since": since}).to_string();
+    marked(github, &json!({"task": task, "phase": phase, "since": since}))
+}
+
+fn marked(github: &GitHub, status: &Value) -> String {
+    let json = status.to_string();
     let repository = github.now(|state| state.at("octo/hello").repo().id);
     let mut mac = Hmac::<Sha256>::new_from_slice(MARKER_KEY.as_bytes()).expect("any length");
     mac.update(format!("status\n{repository}\n1\n{json}").as_bytes());
@@ -408,6 +417,20 @@ async fn only_what_was_asked_for_in_vain_is_published() -> anyhow::Result<()> {
             "octo/hello#1: not published: who asked may not ask\n",
         ),
         (
+            "labelled by a stranger, who was told and may ask by now",
+            &[],
+            |github| {
+                github.now(|state| state.at("octo/hello").label("guest", 1, "ai-help"));
+                let task = wished(github).to_string();
+                let refused =
+                    json!({"task": task, "phase": "ended", "since": "2026-01-01T00:00:00Z", "refused": true});
+                comment(github, &marked(github, &refused));
+                github.now(|state| state.at("octo/hello").set_permission("guest", Permission::Write));
+            },
+            &[],
+            "",
+        ),
+        (
             "labelled by a bot",
             &[],
             |github| github.now(|state| state.at("octo/hello").label("ai-agent[bot]", 1, "ai-help")),
@@ -439,6 +462,43 @@ async fn only_what_was_asked_for_in_vain_is_published() -> anyhow::Result<()> {
         assert_eq!(host.take(queue::TASKS).await?, None, "{name}");
         github.finish();
     }
+    Ok(())
+}
+
+/// The id of the plan that the newest label of issue 1 asks for.
+fn wished(github: &GitHub) -> TaskId {
+    let (created, labelled, repository) = github.now(|state| {
+        let scene = state.at("octo/hello");
+        let labelled = scene.issue(1).events.last().map(|event| event.at);
+        (scene.issue(1).created_at, labelled, scene.repo().id)
+    });
+    TaskId::derive(Origin {
+        repo: &Repo::parse(&github.repo_url("octo/hello"), &HostPolicy::github().and_loopback())
+            .expect("an address"),
+        repository_id: NonZeroU64::new(repository),
+        issue: NonZeroU64::MIN,
+        mode: Mode::Plan,
+        event: &wish(Some(created), labelled),
+    })
+}
+
+/// A stranger who asks in between gets an answer, and whoever may ask is still to get one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strangers_refusal_answers_nobody_else() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let github = typo(&["ai-help", "quickfix"]);
+    let retry = message(&github, &json!({"trigger_user": "guest", "task_id": OTHER}));
+    assert_eq!(task(&github, &host, &["run"], &[("TASK_JSON", &retry)]).status, Some(0));
+    assert!(seen(&github).contains("@guest, only people with write access"), "{}", seen(&github));
+
+    let missed = task(&github, &host, &["sweep", "--dry-run"], &[]).stdout;
+    assert!(missed.starts_with("octo/hello#1: published the quickfix that dev1 asked for"), "{missed}");
+
+    host.bury(&message(&github, &json!({})), Cause::Rejected).await?;
+    let buried = task(&github, &host, &["sweep", "--dry-run"], &[]).stdout;
+    assert!(buried.starts_with(&format!("octo/hello#1: told that task {TASK} was given up")), "{buried}");
+    github.finish();
     Ok(())
 }
 
@@ -483,6 +543,19 @@ async fn an_issue_at_work_is_put_right_when_its_run_is_gone() -> anyhow::Result<
         assert_eq!(writes(&github), before);
         github.finish();
     }
+
+    // The labels are called as the repository's configuration says.
+    let github = typo(&["ai-help"]);
+    github.now(|state| {
+        let mut scene = state.at("octo/hello");
+        let file = "[labels]\nworking = \"bot works\"\nfailed = \"bot failed\"\n";
+        scene.push_file("dev1", "main", ".github/ai-agent.toml", file);
+        scene.label("ai-agent[bot]", 1, "bot works");
+    });
+    comment(&github, &status(&github, TASK, "working", &ago(500)));
+    assert_eq!(sweep(&github, &host), said(told));
+    assert_eq!(seen(&github), gone.replace("ai-failed, ai-help", "ai-help, bot failed"));
+    github.finish();
 
     // A task that waits in the queue may be the one.
     let github = typo(&["ai-help"]);

@@ -10,6 +10,9 @@ use crate::text::Raw;
 pub struct User {
     pub id: u64,
     pub login: String,
+    /// `User` for a person.
+    #[serde(rename = "type", default)]
+    pub kind: String,
 }
 
 /// A repository as GraphQL shows it.

@@ -12,19 +12,21 @@ use shared::task::IssueDigest;
 use super::claim::{Basis, Claim};
 use super::desk::Desk;
 use super::{Material, Stop};
-use crate::github::model::{Comment, Issue as GitHubIssue};
+use crate::github::model::Issue as GitHubIssue;
 use crate::github::{CallError, Permission};
 use crate::issue::{Issue, MAX_BODY_CHARS, MAX_TITLE_CHARS, hex};
 use crate::outcome::{Failure, Reason};
 use crate::repo_config::RepoConfig;
 use crate::text::Raw;
 
-/// The newest comments that are looked at.
+/// The comments that are kept, the newest ones by people with permission.
 const MAX_COMMENTS: usize = 20;
 /// Authors whose permission is asked for; each is a call.
-const MAX_AUTHORS: usize = 5;
+const MAX_AUTHORS: usize = 10;
 /// Characters of one comment.
 const MAX_COMMENT_CHARS: usize = 8_000;
+/// Characters of all comments. A stranger can write a body of any length; it gets what they leave.
+const MAX_TALK_CHARS: usize = MAX_BODY_CHARS / 2;
 
 /// The issue with its conversation. An issue that was changed since the wish is not worked on: nobody asked for it.
 pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig) -> Result<Material, Stop> {
@@ -35,12 +37,8 @@ pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig
             Failure::new(Reason::Usage, "The issue was edited after the agent was asked.", next).into()
         );
     }
-    let mut body = clean_body(issue);
-    for comment in permitted(desk).await? {
-        let (Some(user), Some(text)) = (&comment.user, &comment.body) else { continue };
-        let text = text.clone().clean(MAX_COMMENT_CHARS);
-        write!(body, "\n\nComment by {}:\n\n{}", user.login, text.as_str()).expect("a String takes any text");
-    }
+    let talk = talk(desk).await?;
+    let mut body = clean_body(issue, MAX_BODY_CHARS.saturating_sub(talk.chars().count()));
     if let Some(instructions) = &config.instructions {
         write!(body, "\n\nThe repository's instructions:\n\n{instructions}")
             .expect("a String takes any text");
@@ -49,11 +47,13 @@ pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig
         write!(body, "\n\nWrite title, summary and plan in this language: {language}")
             .expect("a String takes any text");
     }
+    body.push_str(&talk);
     Ok(Material {
         issue: Issue {
             number: Some(issue.number),
             title: issue.title.clone().clean_line(MAX_TITLE_CHARS),
-            body: Raw::new(body).clean(MAX_BODY_CHARS),
+            // Each part has its own limit: what the repository says is not cut for what others wrote.
+            body: Raw::new(body).clean(usize::MAX),
         },
         digest: digest(issue),
     })
@@ -65,12 +65,12 @@ pub(super) fn digest(issue: &GitHubIssue) -> String {
     let mut hash = Sha256::new();
     hash.update(title.as_str());
     hash.update([0]);
-    hash.update(clean_body(issue));
+    hash.update(clean_body(issue, MAX_BODY_CHARS));
     hex(&hash.finalize())
 }
 
-fn clean_body(issue: &GitHubIssue) -> String {
-    issue.body.clone().map(|body| body.clean(MAX_BODY_CHARS).as_str().to_owned()).unwrap_or_default()
+fn clean_body(issue: &GitHubIssue, cap: usize) -> String {
+    issue.body.clone().map(|body| body.clean(cap).as_str().to_owned()).unwrap_or_default()
 }
 
 fn is_other_than_asked(desk: &Desk<'_>) -> bool {
@@ -79,25 +79,40 @@ fn is_other_than_asked(desk: &Desk<'_>) -> bool {
     desk.task.issue_digest.is_some_and(|asked| asked != IssueDigest::of(issue.title.for_machine(), body))
 }
 
-/// The comments that count: not ours, no commands, before the wish, unedited since, by people who may write.
-async fn permitted<'c>(desk: &'c Desk<'_>) -> Result<Vec<&'c Comment>, CallError> {
+/// The comments that count, oldest first: the newest ones that there is room for.
+async fn talk(desk: &Desk<'_>) -> Result<String, CallError> {
+    let (mut talk, mut room) = (String::new(), MAX_TALK_CHARS);
+    for (login, text) in permitted(desk).await? {
+        let text = text.clone().clean(MAX_COMMENT_CHARS);
+        let said = format!("\n\nComment by {login}:\n\n{}", text.as_str());
+        let Some(left) = room.checked_sub(said.chars().count()) else { break };
+        room = left;
+        talk.insert_str(0, &said);
+    }
+    Ok(talk)
+}
+
+/// The comments that count, newest first: no commands, before the wish, unedited since, by people who may write and
+/// are not us. Those of others, however many, take no place from them.
+async fn permitted<'c>(desk: &'c Desk<'_>) -> Result<Vec<(&'c str, &'c Raw)>, CallError> {
     // GitHub's clock has whole seconds.
     let until = desk.task.triggered_at.and_then(|at| at.checked_add(SignedDuration::from_secs(1)).ok());
-    let counts = |comment: &&Comment| {
-        let text = comment.body.as_ref().map_or("", Raw::for_machine);
-        !desk.is_ours(comment)
-            && Command::parse(text).is_none()
-            && until.is_none_or(|until| comment.updated_at <= until)
-    };
-    let recent: Vec<&Comment> = desk.comments.iter().filter(counts).collect();
-    let mut known: HashMap<&str, Permission> =
-        HashMap::from([(desk.task.trigger_user.as_str(), Permission::Write)]);
+    let mut known: HashMap<&str, Permission> = HashMap::new();
     let mut permitted = Vec::new();
-    for comment in &recent[recent.len().saturating_sub(MAX_COMMENTS)..] {
-        let Some(user) = &comment.user else { continue };
+    for comment in desk.comments.iter().rev() {
+        let (Some(user), Some(text)) = (&comment.user, &comment.body) else { continue };
+        let counts = user.kind == "User"
+            && !desk.is_ours(comment)
+            && Command::parse(text.for_machine()).is_none()
+            && until.is_none_or(|until| comment.updated_at <= until);
+        if !counts {
+            continue;
+        }
         let permission = match known.get(user.login.as_str()) {
+            // Without this permission there is no run.
+            _ if desk.task.trigger_user.is(&user.login) => Permission::Write,
             Some(known) => *known,
-            None if known.len() > MAX_AUTHORS => Permission::Less,
+            None if known.len() >= MAX_AUTHORS => Permission::Less,
             None => {
                 let asked = desk.github.permission(&user.login).await?.0;
                 known.insert(&user.login, asked);
@@ -105,7 +120,10 @@ async fn permitted<'c>(desk: &'c Desk<'_>) -> Result<Vec<&'c Comment>, CallError
             }
         };
         if permission == Permission::Write {
-            permitted.push(*comment);
+            permitted.push((user.login.as_str(), text));
+        }
+        if permitted.len() == MAX_COMMENTS {
+            break;
         }
     }
     Ok(permitted)

@@ -36,11 +36,15 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
             Event::Finished
         }
     };
-    let labels = &desk.labels;
-    let names = match desk.task.mode {
-        Mode::QuickFix => vec![labels.generated.as_str(), labels.quick.as_str()],
-        _ => vec![labels.generated.as_str()],
-    };
+    // By the operator's label ingest knows the pull request as ours: it does not see the repository's configuration.
+    let (labels, operator) = (&desk.labels, &desk.settings.labels);
+    let mut names = vec![labels.generated.as_str()];
+    if !labels.generated.eq_ignore_ascii_case(&operator.generated) {
+        names.push(&operator.generated);
+    }
+    if desk.task.mode == Mode::QuickFix {
+        names.push(&labels.quick);
+    }
     desk.github.add_labels(pull.number, &names).await?;
     desk.move_on(event).await?;
     let link = format!("#{}", pull.number);

@@ -25,6 +25,9 @@ pub(crate) struct Status {
     /// The mode of the wish that was answered, if it was: not one that was refused or called off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) answered: Option<String>,
+    /// Whoever asked may not ask. That answers nobody else's wish.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) refused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +61,15 @@ pub(crate) struct PlanComment {
 
 impl Status {
     pub(super) fn of(task: &Task, phase: Phase, proposal: Option<Proposal>) -> Self {
-        Self { task: task.id.to_string(), phase, since: Timestamp::now(), proposal, by: None, answered: None }
+        Self {
+            task: task.id.to_string(),
+            phase,
+            since: Timestamp::now(),
+            proposal,
+            by: None,
+            answered: None,
+            refused: false,
+        }
     }
 
     /// For a task that has its answer.
@@ -68,7 +79,7 @@ impl Status {
 
     /// For someone who may not ask.
     pub(super) fn refused(task: &Task) -> Self {
-        Self::of(task, Phase::Ended, None)
+        Self { refused: true, ..Self::of(task, Phase::Ended, None) }
     }
 }
 

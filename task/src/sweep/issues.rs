@@ -113,7 +113,11 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
     let is_idle = State::decode(labels, site.labels()) == Ok(State::Idle);
     let number = NonZeroU64::new(issue.number);
     let (true, None, Some(number)) = (is_idle, &issue.pull_request, number) else { return Ok(Asking::No) };
-    if is_younger(issue.updated_at, grace) || !site.statuses(issue.number).await?.is_empty() {
+    if is_younger(issue.updated_at, grace) {
+        return Ok(Asking::No);
+    }
+    let statuses = site.statuses(issue.number).await?;
+    if statuses.iter().any(|said| !said.status.refused) {
         return Ok(Asking::No);
     }
     let timeline = site.github().timeline(issue.number).await?;
@@ -126,6 +130,14 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
     };
     let person = (actor.kind == "User").then(|| user::Login::parse(&actor.login).ok()).flatten();
     let Some(person) = person else { return Ok(Asking::InVain("it was not a person who asked")) };
+    let mode = if has(issue, &site.labels().quick) { Mode::QuickFix } else { Mode::Plan };
+    let repository_id = NonZeroU64::new(site.repository_id());
+    let event = wish(Some(issue.created_at), Some(at));
+    let id = TaskId::derive(Origin { repo: &site.repo, repository_id, issue: number, mode, event: &event });
+    // A task that was refused stays so, also if whoever asked may ask by now.
+    if statuses.iter().any(|said| said.status.task == id.to_string()) {
+        return Ok(Asking::No);
+    }
     if site.github().permission(person.as_str()).await?.0 == Permission::Less {
         return Ok(Asking::InVain("who asked may not ask"));
     }
@@ -137,12 +149,8 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
             "it was edited after it was asked for; take the label off and put it on again",
         ));
     }
-    let mode = if has(issue, &site.labels().quick) { Mode::QuickFix } else { Mode::Plan };
-    let repository_id = NonZeroU64::new(site.repository_id());
-    let event = wish(Some(issue.created_at), Some(at));
-    let origin = Origin { repo: &site.repo, repository_id, issue: number, mode, event: &event };
     Ok(Asking::Yes(Box::new(Task {
-        id: TaskId::derive(origin),
+        id,
         repo: site.repo.clone(),
         issue: number,
         mode,

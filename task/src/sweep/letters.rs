@@ -69,8 +69,9 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
     if mine.is_some_and(|said| said.status.phase == Phase::Ended) {
         return settled(issue.number, "it is told already");
     }
-    // A wish that came later decides over the labels.
-    let overtaken = statuses.iter().filter(|said| said.status.task != own).any(|said| match mine {
+    // A wish that came later decides over the labels, unless it was a stranger's.
+    let mut others = statuses.iter().filter(|said| said.status.task != own && !said.status.refused);
+    let overtaken = others.any(|said| match mine {
         Some(mine) => said.comment > mine.comment,
         None => task.triggered_at.is_some_and(|at| said.status.since > at),
     });

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use shared::repo::Repo;
-use shared::state::State;
+use shared::state::{LabelNames, State};
 
 use super::settings::Place;
 use crate::comment::{self, Turn};
@@ -14,6 +14,7 @@ use crate::lease::Lease;
 use crate::marker::Marks;
 use crate::outbound::Gate;
 use crate::outcome::Failure;
+use crate::repo_config::RepoConfig;
 use crate::run::settings::RunSettings;
 use crate::run::status::{Phase, Status, find_status, with_status};
 
@@ -22,6 +23,7 @@ pub(super) struct Site<'a> {
     pub(super) repo: Repo,
     session: Session,
     marks: Marks,
+    labels: LabelNames,
     run: &'a RunSettings,
 }
 
@@ -106,7 +108,10 @@ impl<'a> Site<'a> {
         let api = Api::of(repo);
         let session = Session::open(&login(run, &api, repo, lease)).await?;
         let marks = Marks::new(run.marker_key.clone(), session.repository.id);
-        Ok(Self { repo: session.repo().clone(), session, marks, run })
+        // A run that finds a configuration that cannot be used takes the operator's names as well.
+        let labels = RepoConfig::of(session.repository.config.as_ref())
+            .map_or_else(|_| run.labels.clone(), |own| own.labels(&run.labels));
+        Ok(Self { repo: session.repo().clone(), session, marks, labels, run })
     }
 
     pub(super) fn github(&self) -> &GitHub {
@@ -123,8 +128,9 @@ impl<'a> Site<'a> {
         format!("{}#{issue}", self.repo)
     }
 
-    pub(super) fn labels(&self) -> &'a shared::state::LabelNames {
-        &self.run.labels
+    /// What the labels are called in this repository.
+    pub(super) fn labels(&self) -> &LabelNames {
+        &self.labels
     }
 
     /// Our status comments of an issue, oldest first, with when each was last written.
@@ -171,6 +177,7 @@ impl<'a> Site<'a> {
             proposal: None,
             by: None,
             answered: None,
+            refused: false,
         };
         let mut secrets = self.run.secrets();
         secrets.push(self.session.token.clone());

@@ -1,6 +1,6 @@
 //! Repositories, issues, branches and tokens that are not as a run needs them: how the run ends, and what is told.
 
-use tests::github::{Availability, Feature, Level, State, Visibility, When, World};
+use tests::github::{Availability, Feature, Level, Permission, State, Visibility, When, World};
 
 use crate::harness::{EDIT, REPO, Story, check_all, hello, offline};
 
@@ -347,4 +347,57 @@ fn a_long_conversation_is_read_page_by_page() {
     let prompt = story.asked()[0].body.to_string();
     assert!(prompt.contains("remark 119") && prompt.contains("remark 100"), "{prompt}");
     story.finish();
+}
+
+/// What the repository and its people say reaches the model, however much others write.
+#[test]
+fn others_take_no_room_from_maintainers() {
+    type Crowd = fn(World, u32) -> World;
+    let strangers: Crowd = |world, number| {
+        let name = format!("stranger{number}");
+        world.user(&name, Permission::Read).comment(&name, 1, "a stranger's words")
+    };
+    let bots: Crowd = |world, number| {
+        let name = format!("bot{number}[bot]");
+        world.bot(&name, Permission::Read).comment(&name, 1, "a bot's words")
+    };
+    let talkers: Crowd = |world, number| world.comment("guest", 1, &format!("a guest's words {number}"));
+    // Who writes between the maintainers' first comments and the last, how many, and how often GitHub is asked for a
+    // permission.
+    let cases: &[(&str, Crowd, u32, usize)] = &[
+        ("a few strangers", strangers, 5, 2 + 5),
+        ("more strangers than are asked about", strangers, 30, 1 + 10),
+        ("many bots", bots, 30, 1 + 1),
+        ("one stranger at length", talkers, 30, 1 + 2),
+    ];
+    let file = "instructions = \"Mention the weather.\"\nlanguage = \"Klingon\"\n";
+    check_all(cases, |(name, crowd, size, questions)| {
+        let body = format!("Change `timeout` from 30 to 90 in config.toml. {}", "word ".repeat(13_000));
+        let world = hello()
+            .user("dev2", Permission::Write)
+            .file(".github/ai-agent.toml", file)
+            .issue_by("guest", 1, "Sensors go offline too early", &body, &["ai-help"])
+            .comment("dev1", 1, "dev1 says it first")
+            .comment("dev2", 1, "dev2 says it first");
+        let world = (0..*size).fold(world, crowd).comment("dev2", 1, "dev2 says it last");
+        let story = Story::new(world, &[EDIT]);
+        let ended = story.run(&story.wish("quickfix"));
+        let prompt = story.asked()[0].body.to_string();
+        let asked = story.github.journal().count("repos/get-collaborator-permission-level");
+        let there = [
+            "Mention the weather.",
+            "Klingon",
+            "dev1 says it first",
+            "dev2 says it first",
+            "dev2 says it last",
+        ];
+        let right = there.iter().all(|text| prompt.contains(text))
+            && !["a stranger's words", "a bot's words", "a guest's words"]
+                .iter()
+                .any(|text| prompt.contains(text))
+            && asked == *questions
+            && story.github.take_violations().is_empty();
+        let end: String = prompt.chars().skip(prompt.chars().count().saturating_sub(2_000)).collect();
+        right.then_some(()).ok_or_else(|| format!("{name}: {asked} questions\n{end}\n{}", story.told(&ended)))
+    });
 }
