@@ -158,6 +158,17 @@ async fn look(desk: &Desk<'_>, base: &str) -> Result<Branch, Stop> {
     }
 }
 
+/// Whether this task's commit is on the branch and in a pull request. What was only kept is not published, and an issue
+/// that is closed gets no new pull request.
+pub(super) async fn is_published(desk: &Desk<'_>) -> Result<bool, CallError> {
+    let Some(head) = desk.github.branch(&desk.branch).await? else { return Ok(false) };
+    let commit = desk.github.commit(&head).await?;
+    if trailer(&commit.message) != Some(desk.task.id.to_string().as_str()) {
+        return Ok(false);
+    }
+    Ok(desk.github.pull_requests_of(&desk.branch).await?.iter().any(|pull| pull.head.sha == head))
+}
+
 /// Finds out whose commit the branch is at, and makes it ready for this task.
 async fn judge(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
     let commit = desk.github.commit(&head).await?;

@@ -23,7 +23,8 @@ const TRIES: u32 = 3;
 /// Bytes of changed files that go into one commit over GraphQL; larger ones are pushed.
 const MAX_API_BYTES: usize = 1024 * 1024;
 
-/// Makes the commit. The proposal is kept first, so that a run that dies after this needs no model.
+/// Makes the commit. The proposal, which tells what the pull request says, is kept first: once the commit is made, a run
+/// that dies is completed without the model.
 pub(super) async fn commit(
     desk: &Desk<'_>,
     session: &Session,

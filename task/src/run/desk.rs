@@ -10,7 +10,7 @@ use shared::state::{Event, LabelNames, State};
 use shared::task::{Comment as CommentId, Mode, Task};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::claim::Claim;
+use super::claim::{self, Claim};
 use super::holder::Holder;
 use super::settings::{RunSettings, Terms};
 use super::status::{Phase, Proposal, Status, find_status, with_status};
@@ -163,8 +163,7 @@ impl<'a> Desk<'a> {
 
     /// Whether there is anything to do: a task that ended stays ended, whatever happened since.
     pub(super) async fn admit(&self) -> Result<(), Stop> {
-        let own = self.own_status().map(|(_, status)| status);
-        if own.as_ref().is_some_and(|status| status.phase == Phase::Ended) {
+        if self.own_status().is_some_and(|(_, status)| status.phase == Phase::Ended) {
             return Err(Stop::Ended(Ended::Nothing("this task was finished before")));
         }
         if self.issue.pull_request.is_some() {
@@ -172,8 +171,7 @@ impl<'a> Desk<'a> {
             return Err(Failure::new(Reason::Repository, what, "Ask on an issue.").into());
         }
         // An issue that our own pull request closed is one that has to be finished.
-        let published = own.is_some_and(|status| status.proposal.is_some());
-        if self.issue.state == OpenOrClosed::Closed && !published {
+        if self.issue.state == OpenOrClosed::Closed && !claim::is_published(self).await? {
             let what = "The issue is closed.";
             return Err(Failure::new(Reason::Usage, what, "Open it again.").into());
         }
