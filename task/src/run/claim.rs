@@ -5,7 +5,7 @@ use shared::state::Event;
 use shared::task::Mode;
 
 use super::desk::Desk;
-use super::holder::{self, Claimant};
+use super::holder::{self, InTheWay};
 use super::settings::Terms;
 use super::status::{Proposal, find_status};
 use super::{Stop, approval};
@@ -73,9 +73,6 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
     let own = desk.task.id.to_string();
     let statuses = desk.statuses();
     let mine = statuses.iter().find(|(_, status)| status.task == own);
-    if let Some(why) = holder::in_the_way(&claimant(desk), &desk.comments, &statuses) {
-        return Ok(Claimed::Held(why));
-    }
     let kept = mine.and_then(|(_, status)| status.proposal.clone());
     let base = desk.base_branch(terms)?.to_owned();
 
@@ -83,7 +80,7 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
     if matches!(branch, Branch::Absent) {
         branch = match make(desk, &base).await? {
             Some(made) => made,
-            None => return Ok(Claimed::Held("another run works on the issue")),
+            None => return Ok(Claimed::Held(InTheWay::Other.why())),
         };
     }
     let (head, basis, proposal) = match branch {
@@ -132,10 +129,6 @@ fn recovered(desk: &Desk<'_>, commit: &GitCommit) -> Option<Proposal> {
         desk.issue.number
     );
     Some(Proposal { title, body, bill: "The account of the run was lost.".to_owned(), plan: None })
-}
-
-fn claimant<'d>(desk: &'d Desk<'_>) -> Claimant<'d> {
-    Claimant { task: desk.task, run: &desk.holder, deadline: desk.settings.deadline }
 }
 
 /// Whether the task is about a pull request that is there.
@@ -258,7 +251,7 @@ async fn make(desk: &Desk<'_>, base: &str) -> Result<Option<Branch>, Stop> {
         tokio::time::sleep(desk.settings.lag() * pause).await;
         let comments = desk.github.comments(desk.thread(), None).await?;
         let statuses = find_status(&desk.marks, desk.identity, desk.thread(), &comments);
-        if holder::in_the_way(&claimant(desk), &comments, &statuses).is_some() {
+        if holder::in_the_way(&desk.claimant(), &comments, &statuses).is_some() {
             return Ok(None);
         }
     }
