@@ -156,7 +156,7 @@ async fn look(desk: &Desk<'_>, base: &str) -> Result<Branch, Stop> {
 pub(super) async fn is_published(desk: &Desk<'_>) -> Result<bool, CallError> {
     let Some(head) = desk.github.branch(&desk.branch).await? else { return Ok(false) };
     let commit = desk.github.commit(&head).await?;
-    if trailer(&commit.message) != Some(desk.task.id.to_string().as_str()) {
+    if maker(desk, &commit) != Some(desk.task.id.to_string().as_str()) {
         return Ok(false);
     }
     Ok(desk.github.pull_requests_of(&desk.branch).await?.iter().any(|pull| pull.head.sha == head))
@@ -165,7 +165,7 @@ pub(super) async fn is_published(desk: &Desk<'_>) -> Result<bool, CallError> {
 /// Finds out whose commit the branch is at, and makes it ready for this task.
 async fn judge(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
     let commit = desk.github.commit(&head).await?;
-    let maker = trailer(&commit.message);
+    let maker = maker(desk, &commit);
     if maker == Some(desk.task.id.to_string().as_str()) {
         return Ok(Branch::Published(commit));
     }
@@ -226,7 +226,7 @@ async fn renew(desk: &Desk<'_>, base: &str, plan: GitCommit) -> Result<(String, 
         return Ok((plan.sha, newest));
     }
     let tree = desk.github.commit(&newest).await?.tree.sha;
-    let renewed = desk.github.create_loose_commit(&plan.message, &tree, &newest).await?;
+    let renewed = desk.github.create_loose_commit(&plan.message, &tree, &newest, desk.identity).await?;
     move_branch(desk, &plan.sha, &renewed.sha).await?;
     Ok((renewed.sha, newest))
 }
@@ -277,6 +277,11 @@ fn not_let(desk: &Desk<'_>, error: CallError) -> Stop {
 fn held_by_person(desk: &Desk<'_>) -> Failure {
     let what = format!("The branch `{}` holds commits that are not the agent's.", desk.branch);
     Failure::new(Reason::Branch, what, "Rename or delete the branch, then comment `/retry` on the issue.")
+}
+
+/// The task that made a commit; none if the commit is a person's, also of one that was ours and was amended.
+fn maker<'c>(desk: &Desk<'_>, commit: &'c GitCommit) -> Option<&'c str> {
+    trailer(&commit.message).filter(|_| desk.identity.committed(commit))
 }
 
 /// The task that a commit message of ours names.

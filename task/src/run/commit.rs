@@ -141,7 +141,7 @@ async fn push(
     let broken = |what: String| Stop::from(Failure::new(Reason::Unavailable, what, ""));
     let identity = Identity {
         name: desk.identity.login.clone(),
-        email: format!("{}+{}@users.noreply.github.com", desk.identity.id, desk.identity.login),
+        email: desk.identity.email(),
         // The same commit whenever it is made for this task.
         seconds: desk.task.triggered_at.unwrap_or(claim.since).as_second(),
     };

@@ -399,6 +399,26 @@ fn a_failed_task_is_tried_again() {
     });
 }
 
+/// An amended commit still names the task, and is a person's.
+#[test]
+fn a_retry_leaves_an_amended_commit_where_it_is() {
+    let story = Story::new(typo(hello(), &["ai-help", "quickfix"]), &[TYPO]);
+    let mut task = story.wish("quickfix");
+    let done = story.run(&task);
+    assert!(story.answer(1).starts_with(DONE), "{}", story.told(&done));
+    let amended = story.github.now(|state| {
+        state.at(REPO).close("dev1", 2);
+        state.at(REPO).amend("dev1", "ai-agent/issue-1")
+    });
+    task["delivery_id"] = "retry-1".into();
+    let refused = story.run(&task);
+    let expected = "**Not done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.";
+    assert_eq!((refused.status, story.answer(1).as_str()), (Some(0), expected), "{}", story.told(&refused));
+    let now = story.github.now(|state| state.at(REPO).repo().branch("ai-agent/issue-1"));
+    assert_eq!(now, Some(amended));
+    story.finish();
+}
+
 /// A task that ended stays ended, whatever happens afterwards: the same message once more changes nothing.
 #[test]
 fn a_finished_task_stays_finished() {
