@@ -7,7 +7,7 @@ use shared::task::Mode;
 use super::desk::Desk;
 use super::holder::{self, InTheWay};
 use super::settings::Terms;
-use super::status::{Proposal, find_status};
+use super::status::{PlanComment, Proposal, find_status};
 use super::{Stop, approval};
 use crate::github::CallError;
 use crate::github::model::GitCommit;
@@ -35,6 +35,8 @@ pub(super) struct Claim {
     pub(super) basis: Basis,
     /// What an earlier run of this task already published the commit of.
     pub(super) proposal: Option<Proposal>,
+    /// The plan that an earlier run of this task made from the head and kept, and did not publish.
+    pub(super) plan: Option<Proposal>,
 }
 
 /// What a run works from besides the issue.
@@ -83,6 +85,7 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
             None => return Ok(Claimed::Held(InTheWay::Other.why())),
         };
     }
+    let mut plan = None;
     let (head, basis, proposal) = match branch {
         Branch::Absent => return Err(absent().into()),
         Branch::Published(commit) => {
@@ -103,7 +106,11 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
                 basis => (commit.sha, basis, None),
             }
         }
-        Branch::Free(head) => (head, Basis::Nothing, None),
+        Branch::Free(head) => {
+            let is_from_head = |plan: &PlanComment| plan.binding.base == head;
+            plan = kept.filter(|kept| kept.plan.as_ref().is_some_and(is_from_head));
+            (head, Basis::Nothing, None)
+        }
     };
     let since = mine.map_or_else(Timestamp::now, |(_, status)| status.since);
     let status = match mine {
@@ -114,7 +121,7 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
         None => desk.begin().await?,
     };
     desk.move_on(Event::Start).await?;
-    Ok(Claimed::Ours(Box::new(Claim { head, status, since, base, basis, proposal })))
+    Ok(Claimed::Ours(Box::new(Claim { head, status, since, base, basis, proposal, plan })))
 }
 
 /// What a commit of this task tells of its proposal, where the status comment that kept it is gone. A plan is in its

@@ -79,7 +79,8 @@ fn message(desk: &Desk<'_>, proposal: &Proposal) -> Outbound {
     desk.gate.commit_message(&text, &trailers)
 }
 
-async fn over_api(
+/// Without a patch the commit is empty: that of a plan.
+pub(super) async fn over_api(
     desk: &Desk<'_>,
     claim: &Claim,
     patch: Option<&CheckedPatch>,

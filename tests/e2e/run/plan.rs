@@ -505,3 +505,22 @@ fn a_user_in_the_place_of_an_app_revises_and_carries_out() {
     }
     story.finish();
 }
+
+/// A plan that was kept is posted without a question, unless the base has moved.
+#[test]
+fn a_plan_that_was_kept_is_completed() {
+    check_all(&[(false, 1), (true, 2)], |(moved, asked)| {
+        let story = Story::new(offline(hello()), &[PLAN, PLAN]);
+        let task = story.wish("plan");
+        story.run_killed(&task, "graphql:createCommitOnBranch", Fault::StallBefore);
+        if *moved {
+            story.github.now(|state| state.at(REPO).push_file("dev1", "main", "other.txt", "new\n"));
+        }
+        let ended = story.run(&task);
+        let got = (ended.status, story.labels(1), story.answer(2).starts_with(PLAN), story.asked().len());
+        let violations = story.github.take_violations();
+        (got == (Some(0), "ai-help plan-pending".to_owned(), true, *asked) && violations.is_empty())
+            .then_some(())
+            .ok_or_else(|| format!("{moved}: {got:?} {violations:?}\n{}", story.told(&ended)))
+    });
+}

@@ -1,9 +1,5 @@
 //! Calling a task off, before it begins and at each step of it; and starting a failed one again.
 
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use serde_json::{Value, json};
 use shared::task::IssueDigest;
 use tests::github::{Fault, Stage, State, When};
@@ -270,22 +266,15 @@ fn a_closed_issue_gets_no_pull_request_from_what_was_kept() {
     const CLOSED: &str =
         "**Not done.** The issue is closed.\n\nOpen it again.\n\nComment `/retry` to start again.";
     let commit = "graphql:createCommitOnBranch";
-    let cases: &[(&str, Fault, &str, (bool, bool))] = &[
+    let cases: &[(&'static str, Fault, &str, (bool, bool))] = &[
         (commit, Fault::StallBefore, CLOSED, (false, false)),
         (commit, Fault::StallAfter, CLOSED, (true, false)),
         ("pulls/create", Fault::StallAfter, DONE, (true, true)),
     ];
     check_all(cases, |(call, stall, answer, left_over)| {
         let story = Story::new(typo(hello(), &["ai-help", "quickfix"]), &[TYPO]);
-        let process = Arc::new(AtomicU32::new(0));
-        let victim = Arc::clone(&process);
-        story.github.fault(When::nth(call, 1), *stall);
-        story.github.on_call(When::nth(call, 1), move |_| {
-            let id = victim.load(Ordering::SeqCst).to_string();
-            assert!(Command::new("kill").args(["-KILL", &id]).status().unwrap().success());
-        });
         let task = story.wish("quickfix");
-        let killed = story.run_watched(&task, &[], &process);
+        let killed = story.run_killed(&task, call, *stall);
         story.github.now(|state| state.at(REPO).close("dev1", 1));
         let ended = story.run(&task);
         let said = story.answer(1);
