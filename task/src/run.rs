@@ -1,8 +1,9 @@
 //! A *run* is one attempt at a task on GitHub, from asking who may ask to the last label.
 //!
 //! The order of effects is branch, commit, pull request, comment, labels, status comment. Every prefix of it is a
-//! state that the next run of the same task recognises and completes; what the model proposed is kept in the status
-//! comment before the commit is made, so that it is asked once.
+//! state that the next run of the same task recognises and completes. What the model proposed is kept in the status
+//! comment before the commit is made, so that it is not asked again once the commit is there, nor for a plan that was kept,
+//! whose commit is empty.
 
 mod approval;
 mod ask;
@@ -289,9 +290,14 @@ async fn work(
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
         Claimed::Ours(claim) => claim,
     };
-    let proposal = match claim.proposal.clone() {
-        Some(proposal) => proposal,
-        None => propose(config, lease, session, desk, &claim, &terms).await?,
+    let proposal = match (claim.proposal.clone(), claim.plan.clone()) {
+        (Some(proposal), _) => proposal,
+        (None, Some(plan)) => {
+            desk.still_wanted(&claim).await?;
+            commit::over_api(desk, &claim, None, &plan).await?;
+            plan
+        }
+        (None, None) => propose(config, lease, session, desk, &claim, &terms).await?,
     };
     publish::complete(desk, &claim, &proposal).await
 }

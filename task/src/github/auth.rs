@@ -12,7 +12,7 @@ use shared::repo::{HostPolicy, Repo};
 use std::time::Duration;
 
 use super::graphql::Opening;
-use super::model::{self, Repository};
+use super::model::{self, GitCommit, Repository, Signature};
 use super::{CallError, GitHub, Repeat};
 use crate::lease::Lease;
 
@@ -30,6 +30,28 @@ pub struct Identity {
     pub id: u64,
     /// For an App it ends in `[bot]`.
     pub login: String,
+}
+
+impl Identity {
+    pub fn is_app(&self) -> bool {
+        self.login.ends_with("[bot]")
+    }
+
+    /// The address of our commits. By it GitHub knows the account, also when its name changes
+    /// (<https://docs.github.com/account-and-profile/reference/email-addresses-reference>).
+    pub fn email(&self, host: &str) -> String {
+        format!("{}+{}@users.noreply.{host}", self.id, self.login)
+    }
+
+    /// Whether a commit was made by us, and by nobody once more: one that a person amends keeps author and message, but
+    /// has another committer. What GitHub commits for us has GitHub as committer, as in the web interface
+    /// (<https://docs.github.com/graphql/reference/mutations#createcommitonbranch>).
+    pub fn committed(&self, commit: &GitCommit) -> bool {
+        let Signature { name, email } = &commit.committer;
+        let by_github = name.starts_with("GitHub") && email.starts_with("noreply@");
+        let by_us = email.starts_with(&format!("{}+", self.id)) && email.contains("@users.noreply.");
+        by_github || by_us
+    }
 }
 
 /// Where GitHub's interfaces are.

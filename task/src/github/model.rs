@@ -216,8 +216,17 @@ pub struct Reference {
 pub struct GitCommit {
     pub sha: String,
     pub message: String,
+    /// Who made it last; an author stays when a commit is amended.
+    pub committer: Signature,
     pub tree: GitObject,
     pub parents: Vec<GitObject>,
+}
+
+/// A name in a commit.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Signature {
+    pub name: String,
+    pub email: String,
 }
 
 /// What `GET /repos/…/collaborators/…/permission` answers. `role_name` has the finer role, `permission` the coarse one.

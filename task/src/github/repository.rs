@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::model::{
     Collaborator, Comment, Comparison, GitCommit, Issue, Label, OpenOrClosed, PullRequest, Reference,
 };
-use super::{CallError, GitHub, Repeat};
+use super::{CallError, GitHub, Identity, Repeat};
 use crate::outbound::Outbound;
 
 /// What a user may do, as far as a run cares.
@@ -134,8 +134,13 @@ impl GitHub {
         message: &str,
         tree: &str,
         parent: &str,
+        by: &Identity,
     ) -> Result<GitCommit, CallError> {
-        let body = json!({ "message": message, "tree": tree, "parents": [parent] });
+        let mut body = json!({ "message": message, "tree": tree, "parents": [parent] });
+        // GitHub signs a commit of an App only if nobody is named. That of a user would get an address that is not known.
+        if !by.is_app() {
+            body["author"] = json!({ "name": by.login, "email": by.email() });
+        }
         self.write(Method::POST, &self.under("git/commits"), &body, Repeat::Harmless).await
     }
 

@@ -5,9 +5,9 @@ use shared::state::Event;
 use shared::task::Mode;
 
 use super::desk::Desk;
-use super::holder::{self, Claimant};
+use super::holder::{self, InTheWay};
 use super::settings::Terms;
-use super::status::{Proposal, find_status};
+use super::status::{PlanComment, Proposal, find_status};
 use super::{Stop, approval};
 use crate::github::CallError;
 use crate::github::model::GitCommit;
@@ -35,6 +35,8 @@ pub(super) struct Claim {
     pub(super) basis: Basis,
     /// What an earlier run of this task already published the commit of.
     pub(super) proposal: Option<Proposal>,
+    /// The plan that an earlier run of this task made from the head and kept, and did not publish.
+    pub(super) plan: Option<Proposal>,
 }
 
 /// What a run works from besides the issue.
@@ -87,9 +89,6 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
     let own = desk.task.id.to_string();
     let statuses = desk.statuses();
     let mine = statuses.iter().find(|(_, status)| status.task == own);
-    if let Some(why) = holder::in_the_way(&claimant(desk), &desk.comments, &statuses) {
-        return Ok(Claimed::Held(why));
-    }
     let kept = mine.and_then(|(_, status)| status.proposal.clone());
     let base = desk.base_branch(terms)?.to_owned();
 
@@ -97,9 +96,10 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
     if matches!(branch, Branch::Absent) {
         branch = match make(desk, &base).await? {
             Some(made) => made,
-            None => return Ok(Claimed::Held("another run works on the issue")),
+            None => return Ok(Claimed::Held(InTheWay::Other.why())),
         };
     }
+    let mut plan = None;
     let (head, basis, proposal) = match branch {
         Branch::Absent => return Err(absent().into()),
         Branch::Published(commit) => {
@@ -120,7 +120,11 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
                 basis => (commit.sha, basis, None),
             }
         }
-        Branch::Free(head) => (head, Basis::Nothing, None),
+        Branch::Free(head) => {
+            let is_from_head = |plan: &PlanComment| plan.binding.base == head;
+            plan = kept.filter(|kept| kept.plan.as_ref().is_some_and(is_from_head));
+            (head, Basis::Nothing, None)
+        }
     };
     let since = mine.map_or_else(Timestamp::now, |(_, status)| status.since);
     let status = match mine {
@@ -131,7 +135,7 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
         None => desk.begin().await?,
     };
     desk.move_on(Event::Start).await?;
-    Ok(Claimed::Ours(Box::new(Claim { head, status, since, base, basis, proposal })))
+    Ok(Claimed::Ours(Box::new(Claim { head, status, since, base, basis, proposal, plan })))
 }
 
 /// What a commit of this task tells of its proposal, where the status comment that kept it is gone. A plan is in its
@@ -146,10 +150,6 @@ fn recovered(desk: &Desk<'_>, commit: &GitCommit) -> Option<Proposal> {
         desk.issue.number
     );
     Some(Proposal { title, body, bill: "The account of the run was lost.".to_owned(), plan: None })
-}
-
-fn claimant<'d>(desk: &'d Desk<'_>) -> Claimant<'d> {
-    Claimant { task: desk.task, run: &desk.holder, deadline: desk.settings.deadline }
 }
 
 /// Whether the task is about a pull request that is there.
@@ -172,10 +172,21 @@ async fn look(desk: &Desk<'_>, base: &str) -> Result<Branch, Stop> {
     }
 }
 
+/// Whether this task's commit is on the branch and in a pull request. What was only kept is not published, and an issue
+/// that is closed gets no new pull request.
+pub(super) async fn is_published(desk: &Desk<'_>) -> Result<bool, CallError> {
+    let Some(head) = desk.github.branch(&desk.branch).await? else { return Ok(false) };
+    let commit = desk.github.commit(&head).await?;
+    if maker(desk, &commit) != Some(desk.task.id.to_string().as_str()) {
+        return Ok(false);
+    }
+    Ok(desk.github.pull_requests_of(&desk.branch).await?.iter().any(|pull| pull.head.sha == head))
+}
+
 /// Finds out whose commit the branch is at, and makes it ready for this task.
 async fn judge(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
     let commit = desk.github.commit(&head).await?;
-    let maker = trailer(&commit.message);
+    let maker = maker(desk, &commit);
     if maker == Some(desk.task.id.to_string().as_str()) {
         return Ok(Branch::Published(commit));
     }
@@ -236,7 +247,7 @@ async fn renew(desk: &Desk<'_>, base: &str, plan: GitCommit) -> Result<(String, 
         return Ok((plan.sha, newest));
     }
     let tree = desk.github.commit(&newest).await?.tree.sha;
-    let renewed = desk.github.create_loose_commit(&plan.message, &tree, &newest).await?;
+    let renewed = desk.github.create_loose_commit(&plan.message, &tree, &newest, desk.identity).await?;
     move_branch(desk, &plan.sha, &renewed.sha).await?;
     Ok((renewed.sha, newest))
 }
@@ -261,7 +272,7 @@ async fn make(desk: &Desk<'_>, base: &str) -> Result<Option<Branch>, Stop> {
         tokio::time::sleep(desk.settings.lag() * pause).await;
         let comments = desk.github.comments(desk.thread(), None).await?;
         let statuses = find_status(&desk.marks, desk.identity, desk.thread(), &comments);
-        if holder::in_the_way(&claimant(desk), &comments, &statuses).is_some() {
+        if holder::in_the_way(&desk.claimant(), &comments, &statuses).is_some() {
             return Ok(None);
         }
     }
@@ -287,6 +298,11 @@ fn not_let(desk: &Desk<'_>, error: CallError) -> Stop {
 fn held_by_person(desk: &Desk<'_>) -> Failure {
     let what = format!("The branch `{}` holds commits that are not the agent's.", desk.branch);
     Failure::new(Reason::Branch, what, "Rename or delete the branch, then comment `/retry` on the issue.")
+}
+
+/// The task that made a commit; none if the commit is a person's, also of one that was ours and was amended.
+fn maker<'c>(desk: &Desk<'_>, commit: &'c GitCommit) -> Option<&'c str> {
+    trailer(&commit.message).filter(|_| desk.identity.committed(commit))
 }
 
 /// The task that a commit message of ours names.

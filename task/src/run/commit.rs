@@ -23,7 +23,8 @@ const TRIES: u32 = 3;
 /// Bytes of changed files that go into one commit over GraphQL; larger ones are pushed.
 const MAX_API_BYTES: usize = 1024 * 1024;
 
-/// Makes the commit. The proposal is kept first, so that a run that dies after this needs no model.
+/// Makes the commit. The proposal, which tells what the pull request says, is kept first: once the commit is made, a run
+/// that dies is completed without the model.
 pub(super) async fn commit(
     desk: &Desk<'_>,
     session: &Session,
@@ -78,7 +79,8 @@ fn message(desk: &Desk<'_>, proposal: &Proposal) -> Outbound {
     desk.gate.commit_message(&text, &trailers)
 }
 
-async fn over_api(
+/// Without a patch the commit is empty: that of a plan.
+pub(super) async fn over_api(
     desk: &Desk<'_>,
     claim: &Claim,
     patch: Option<&CheckedPatch>,
@@ -140,12 +142,7 @@ async fn push(
     let broken = |what: String| Stop::from(Failure::new(Reason::Unavailable, what, ""));
     let identity = Identity {
         name: desk.identity.login.clone(),
-        email: format!(
-            "{}+{}@users.noreply.{}",
-            desk.identity.id,
-            desk.identity.login,
-            desk.settings.hosts.host()
-        ),
+        email: desk.identity.email(desk.settings.hosts.host()),
         // The same commit whenever it is made for this task.
         seconds: desk.task.triggered_at.unwrap_or(claim.since).as_second(),
     };

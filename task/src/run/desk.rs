@@ -10,8 +10,8 @@ use shared::state::{Event, LabelNames, State};
 use shared::task::{Comment as CommentId, Mode, Task};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::claim::Claim;
-use super::holder::Holder;
+use super::claim::{self, Claim};
+use super::holder::{self, Claimant, Holder, InTheWay};
 use super::settings::{RunSettings, Terms};
 use super::status::{Phase, Proposal, Status, find_status, with_status};
 use super::{Attempt, BRANCHES, Ended, Stop};
@@ -165,17 +165,22 @@ impl<'a> Desk<'a> {
 
     /// Whether there is anything to do: a task that ended stays ended, whatever happened since.
     pub(super) async fn admit(&self) -> Result<(), Stop> {
-        let own = self.own_status().map(|(_, status)| status);
-        if own.as_ref().is_some_and(|status| status.phase == Phase::Ended) {
-            return Err(Stop::Ended(Ended::Nothing("this task was finished before")));
+        if self.own_status().is_some_and(|(_, status)| status.phase == Phase::Ended) {
+            return Err(Stop::Ended(Ended::Nothing(InTheWay::Finished.why())));
+        }
+        // Before anything that is told on the issue, whose labels are another run's.
+        if let Some(found) = holder::in_the_way(&self.claimant(), &self.comments, &self.statuses()) {
+            if found == InTheWay::Other && self.turn() != Turn::Start {
+                self.give_way().await?;
+            }
+            return Err(Stop::Ended(Ended::Nothing(found.why())));
         }
         if self.issue.pull_request.is_some() {
             let what = format!("#{} is a pull request, and none of the agent's.", self.issue.number);
             return Err(Failure::new(Reason::Repository, what, "Ask on an issue.").into());
         }
         // An issue that our own pull request closed is one that has to be finished.
-        let published = own.is_some_and(|status| status.proposal.is_some());
-        if self.issue.state == OpenOrClosed::Closed && !published {
+        if self.issue.state == OpenOrClosed::Closed && !claim::is_published(self).await? {
             let what = "The issue is closed.";
             return Err(Failure::new(Reason::Usage, what, "Open it again.").into());
         }
@@ -191,6 +196,18 @@ impl<'a> Desk<'a> {
             .collect();
         let authors = stops.iter().filter_map(|comment| Some(comment.user.as_ref()?.login.as_str()));
         self.stopped_by(authors).await
+    }
+
+    pub(super) fn claimant(&self) -> Claimant<'_> {
+        Claimant { task: self.task, run: &self.holder, deadline: self.settings.deadline }
+    }
+
+    /// Tells whoever gave a command that another run is at work. The labels stay that run's.
+    async fn give_way(&self) -> Result<(), Stop> {
+        let what = "Another run is at work on this issue.";
+        let failure = Failure::new(Reason::Usage, what, "Wait until it has ended.");
+        let text = comment::failed(&failure, self.turn());
+        self.say(None, &text, &Status::refused(self.task)).await.map(drop)
     }
 
     /// Writes the status comment, which is made only once: if the answer to making it is lost, it is looked for.

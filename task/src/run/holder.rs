@@ -11,7 +11,8 @@
 //!   message comes back.
 //!
 //! A task that starts work (a label, an assignment, `/retry`) and was asked for before another such task of the same
-//! issue got its answer was that one's wish as well: the label and the assignment of one person in one moment.
+//! issue got its answer was that one's wish as well: the label and the assignment of one person in one moment. A command
+//! (`/approve`, `/revise`) is nobody else's: whoever gave it while another task is at work is told to repeat it.
 
 use std::time::Duration;
 
@@ -40,26 +41,46 @@ pub(super) struct Claimant<'a> {
     pub(super) deadline: Duration,
 }
 
+/// Why a run has nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InTheWay {
+    /// This task ended.
+    Finished,
+    /// The same task is being done.
+    Double,
+    /// Another task is being done, or waits to be done again.
+    Other,
+    /// Another task has answered what this one asks for.
+    Answered,
+}
+
+impl InTheWay {
+    pub(super) fn why(self) -> &'static str {
+        match self {
+            Self::Finished => "this task was finished before",
+            Self::Double => "another process works on this task",
+            Self::Other => "another run works on the issue",
+            Self::Answered => "another run answered this wish",
+        }
+    }
+}
+
 /// Why this run has nothing to do, if so. `statuses` are those of `comments`, by the comments' ids.
 pub(super) fn in_the_way(
     claimant: &Claimant<'_>,
     comments: &[Comment],
     statuses: &[(u64, Status)],
-) -> Option<&'static str> {
+) -> Option<InTheWay> {
     let own = claimant.task.id.to_string();
     statuses.iter().find_map(|(id, status)| {
         let alive = is_alive(status, claimant);
         match status.phase {
-            Phase::Ended if status.task == own => Some("this task was finished before"),
+            Phase::Ended if status.task == own => Some(InTheWay::Finished),
             Phase::Working if status.task == own && alive && !supersedes(claimant.run, status) => {
-                Some("another process works on this task")
+                Some(InTheWay::Double)
             }
-            Phase::Working | Phase::Waiting if status.task != own && alive => {
-                Some("another run works on the issue")
-            }
-            Phase::Ended if is_answer(claimant.task, comments, *id, status) => {
-                Some("another run answered this wish")
-            }
+            Phase::Working | Phase::Waiting if status.task != own && alive => Some(InTheWay::Other),
+            Phase::Ended if is_answer(claimant.task, comments, *id, status) => Some(InTheWay::Answered),
             _ => None,
         }
     })

@@ -77,7 +77,7 @@ impl Status {
         Self { answered: Some(task.mode.name().to_owned()), ..Self::of(task, Phase::Ended, None) }
     }
 
-    /// For someone who may not ask.
+    /// For someone who may not ask, or not now.
     pub(super) fn refused(task: &Task) -> Self {
         Self { refused: true, ..Self::of(task, Phase::Ended, None) }
     }

@@ -1,11 +1,11 @@
-//! Two tasks for one issue at once: one works, the other one ends without a trace.
+//! Two tasks for one issue at once: one works, the other one ends without a trace, unless it was a command.
 
 use serde_json::Value;
 use shared::queue;
 use tests::broker::Broker;
 use tests::model::Step;
 
-use crate::stage::{EDIT, Stage, TASK, undisturbed};
+use crate::stage::{EDIT, REPO, Stage, TASK, undisturbed};
 
 const OTHER: &str = "fedcba9876543210fedcba9876543210";
 
@@ -16,8 +16,9 @@ async fn check_second_gives_way(second: impl Fn(&Stage<'_>) -> Value, why: &str)
     stage.publish(&stage.wish(TASK, "dev1")).await;
     let first = stage.start(&[]);
     stage.asked(1).await;
+    let second = second(&stage);
     let before = stage.seen();
-    stage.publish(&second(&stage)).await;
+    stage.publish(&second).await;
     let end = stage.consume(&[]).await;
     assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
     let told = end.log.iter().find(|line| line["message"] == "run ended").unwrap();
@@ -36,6 +37,72 @@ async fn the_same_task_published_twice_is_done_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_label_and_an_assignment_are_done_once() {
     check_second_gives_way(|stage| stage.wish(OTHER, "dev1"), "another run works on the issue").await;
+}
+
+/// Were it judged first, the one that comes second would put the label of a failure on an issue that is being done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_breaks_meanwhile_is_not_told_by_the_second() {
+    let second = |stage: &Stage<'_>| {
+        unusable(stage);
+        stage.wish(OTHER, "dev1")
+    };
+    check_second_gives_way(second, "another run works on the issue").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unusable_configuration_is_told_once() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![]).await;
+    unusable(&stage);
+    for id in [TASK, OTHER] {
+        stage.publish(&stage.wish_now(id)).await;
+    }
+    for _ in 0..2 {
+        let end = stage.consume(&[]).await;
+        let [told] = stage.comments().try_into().unwrap();
+        assert!(told.starts_with("**Not done.** `.github/ai-agent.toml` cannot be used:"), "{told}");
+        assert_eq!((end.status, stage.labels().as_str()), (0, "ai-failed ai-help quickfix"), "{end:#?}");
+    }
+    assert_eq!(stage.queues().await, (0, 0));
+}
+
+fn unusable(stage: &Stage<'_>) {
+    let text = "langauge = \"German\"\n";
+    stage.github.now(|state| state.at(REPO).push_file("dev1", "main", ".github/ai-agent.toml", text));
+}
+
+/// A command is nobody else's wish: whoever gave it reads that it was not followed, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_given_meanwhile_is_to_be_repeated() {
+    let broker = Broker::shared().await.unwrap();
+    for (mode, text, again) in [
+        ("revise", "/revise shorter", "Comment `/revise` and what should be different to try again."),
+        ("approve", "/approve", "Comment `/approve` on the pull request to try again."),
+    ] {
+        let stage = Stage::set(&broker, vec![Step::Hang]).await;
+        stage.publish(&stage.wish(TASK, "dev1")).await;
+        let first = stage.start(&[]);
+        stage.asked(1).await;
+        let mut command = stage.wish(OTHER, "dev1");
+        command["mode"] = mode.into();
+        command["comment_id"] = stage.github.now(|state| state.at(REPO).comment("dev1", 1, text)).into();
+        let mut expected = stage.comments();
+        expected.push(format!(
+            "**Not done.** Another run is at work on this issue.\n\nWait until it has ended.\n\n{again}"
+        ));
+        for _ in 0..2 {
+            stage.publish(&command).await;
+            let end = stage.consume(&[]).await;
+            assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+            assert_eq!(
+                (stage.comments(), stage.labels().as_str()),
+                (expected.clone(), "ai-help ai-working quickfix")
+            );
+        }
+        first.signal("-TERM");
+        assert_eq!(first.end().await.status, 143);
+        stage.model.finish();
+    }
 }
 
 /// Both begin in the same moment: which one works is decided by who makes the branch.

@@ -2,11 +2,12 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tests::bin::program;
-use tests::github::{GitHub, Permission, World};
+use tests::github::{Fault, GitHub, Permission, When, World};
 use tests::model::{KEY, Request, ScriptedModel, Step, Wire};
 
 pub(crate) const REPO: &str = "octo/hello";
@@ -133,6 +134,18 @@ impl Story {
         let model =
             [("AGENT_MODEL", "openai:scripted"), ("OPENAI_BASE_URL", url.as_str()), ("OPENAI_API_KEY", KEY)];
         run_watched(&self.github, task, &[&model, variables].concat(), process)
+    }
+
+    /// A run that is killed at its first call of this name, before or after it takes effect.
+    pub(crate) fn run_killed(&self, task: &Value, call: &'static str, stall: Fault) -> Run {
+        let process = Arc::new(AtomicU32::new(0));
+        let victim = Arc::clone(&process);
+        self.github.fault(When::nth(call, 1), stall);
+        self.github.on_call(When::nth(call, 1), move |_| {
+            let id = victim.load(Ordering::SeqCst).to_string();
+            assert!(Command::new("kill").args(["-KILL", &id]).status().unwrap().success());
+        });
+        self.run_watched(task, &[], &process)
     }
 
     /// A wish of `dev1` for issue 1.

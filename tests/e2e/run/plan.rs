@@ -351,6 +351,16 @@ const CASES: &[Case] = &[
         labels: "ai-failed ai-help",
     },
     Case {
+        name: "a person amended the plan's commit",
+        happen: |story| {
+            story.github.now(|state| state.at(REPO).amend("dev1", "ai-agent/issue-1"));
+            command(story)
+        },
+        status: 0,
+        answer: "**Not done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
         name: "the branch was deleted",
         happen: |story| {
             story.github.now(|state| state.at(REPO).delete_branch("ai-agent/issue-1"));
@@ -512,5 +522,44 @@ fn an_approval_holds_for_what_it_was_given_for() {
         (got == wanted && violations.is_empty())
             .then_some(())
             .ok_or_else(|| format!("{}: {got:#?}\n{violations:?}\n{}", case.name, story.told(&ended)))
+    });
+}
+
+/// The commit of a plan that a user's token moves is known as ours again.
+#[test]
+fn a_user_in_the_place_of_an_app_revises_and_carries_out() {
+    let world = offline(hello().user("agent", Permission::Admin));
+    let story = Story::new(world, &[PLAN, &PLAN.replace("to 90", "to 120"), EDIT]);
+    let token = story.github.personal_token("agent");
+    let variables = [("AGENT_GITHUB_APP_ID", ""), ("AGENT_GITHUB_TOKEN", token.as_str())];
+    let planned = story.run_with(&story.wish("plan"), &variables);
+    assert_eq!(story.labels(1), "ai-help plan-pending", "{}", story.told(&planned));
+    story.github.now(|state| state.at(REPO).push_file("dev1", "main", "other.txt", "new\n"));
+    for (mode, text, labels) in [
+        ("revise", "/revise make it 120", "ai-help plan-pending"),
+        ("approve", "/approve", "ai-done ai-help"),
+    ] {
+        let ended = story.run_with(&story.command(mode, "dev1", 2, text), &variables);
+        assert_eq!((ended.status, story.labels(1).as_str()), (Some(0), labels), "{}", story.told(&ended));
+    }
+    story.finish();
+}
+
+/// A plan that was kept is posted without a question, unless the base has moved.
+#[test]
+fn a_plan_that_was_kept_is_completed() {
+    check_all(&[(false, 1), (true, 2)], |(moved, asked)| {
+        let story = Story::new(offline(hello()), &[PLAN, PLAN]);
+        let task = story.wish("plan");
+        story.run_killed(&task, "graphql:createCommitOnBranch", Fault::StallBefore);
+        if *moved {
+            story.github.now(|state| state.at(REPO).push_file("dev1", "main", "other.txt", "new\n"));
+        }
+        let ended = story.run(&task);
+        let got = (ended.status, story.labels(1), story.answer(2).starts_with(PLAN), story.asked().len());
+        let violations = story.github.take_violations();
+        (got == (Some(0), "ai-help plan-pending".to_owned(), true, *asked) && violations.is_empty())
+            .then_some(())
+            .ok_or_else(|| format!("{moved}: {got:?} {violations:?}\n{}", story.told(&ended)))
     });
 }

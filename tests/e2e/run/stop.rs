@@ -273,6 +273,31 @@ fn a_task_that_waited_looks_whether_it_is_still_wanted() {
     });
 }
 
+/// A run is killed at a call, the issue is closed, and the message comes back: only a pull request that is there is
+/// completed. A proposal that was kept is none.
+#[test]
+fn a_closed_issue_gets_no_pull_request_from_what_was_kept() {
+    const CLOSED: &str =
+        "**Not done.** The issue is closed.\n\nOpen it again.\n\nComment `/retry` to start again.";
+    let commit = "graphql:createCommitOnBranch";
+    let cases: &[(&'static str, Fault, &str, (bool, bool))] = &[
+        (commit, Fault::StallBefore, CLOSED, (false, false)),
+        (commit, Fault::StallAfter, CLOSED, (true, false)),
+        ("pulls/create", Fault::StallAfter, DONE, (true, true)),
+    ];
+    check_all(cases, |(call, stall, answer, left_over)| {
+        let story = Story::new(typo(hello(), &["ai-help", "quickfix"]), &[TYPO]);
+        let task = story.wish("quickfix");
+        let killed = story.run_killed(&task, call, *stall);
+        story.github.now(|state| state.at(REPO).close("dev1", 1));
+        let ended = story.run(&task);
+        let said = story.answer(1);
+        let right = (killed.status, ended.status, said.starts_with(answer)) == (None, Some(0), true)
+            && (left(&story), story.asked().len()) == (*left_over, 1);
+        right.then_some(()).ok_or_else(|| format!("{call} {stall:?}: {said}\n{}", story.told(&ended)))
+    });
+}
+
 /// The moment of a trigger that comes now, by GitHub's clock.
 fn triggered(story: &Story) -> Value {
     story.github.now(|state| json!(state.tick()))
@@ -375,6 +400,26 @@ fn a_failed_task_is_tried_again() {
             format!("{} ({before} writes before): {violations:?}\n{}", case.name, story.told(&again))
         })
     });
+}
+
+/// An amended commit still names the task, and is a person's.
+#[test]
+fn a_retry_leaves_an_amended_commit_where_it_is() {
+    let story = Story::new(typo(hello(), &["ai-help", "quickfix"]), &[TYPO]);
+    let mut task = story.wish("quickfix");
+    let done = story.run(&task);
+    assert!(story.answer(1).starts_with(DONE), "{}", story.told(&done));
+    let amended = story.github.now(|state| {
+        state.at(REPO).close("dev1", 2);
+        state.at(REPO).amend("dev1", "ai-agent/issue-1")
+    });
+    task["delivery_id"] = "retry-1".into();
+    let refused = story.run(&task);
+    let expected = "**Not done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.";
+    assert_eq!((refused.status, story.answer(1).as_str()), (Some(0), expected), "{}", story.told(&refused));
+    let now = story.github.now(|state| state.at(REPO).repo().branch("ai-agent/issue-1"));
+    assert_eq!(now, Some(amended));
+    story.finish();
 }
 
 /// A task that ended stays ended, whatever happens afterwards: the same message once more changes nothing.

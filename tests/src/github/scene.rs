@@ -340,6 +340,16 @@ impl Scene<'_> {
         self.push(author, branch, &format!("Update {path}"), &[File::text(path, content)])
     }
 
+    /// Makes the newest commit of a branch anew and forces it there, as `git commit --amend` does: author and message stay.
+    pub fn amend(&mut self, committer: &str, branch: &str) -> Oid {
+        let head = self.repo().branch(branch).expect("the branch");
+        let old = self.repo().store.commit(&head).expect("the branch has a commit");
+        let commit = Commit { committer: self.signature(committer), ..old };
+        let oid = self.repo().store.write_commit(&commit);
+        self.move_branch(branch, &oid).expect("the branch can move");
+        oid
+    }
+
     pub(crate) fn move_branch(&mut self, branch: &str, target: &Oid) -> Result<(), Refused> {
         let reference = format!("refs/heads/{branch}");
         self.repo().store.set_reference(&reference, target)?;

@@ -102,7 +102,7 @@ pub struct Repo {
     pub protected: Vec<String>,
     /// Issues and pull requests share one sequence of numbers.
     pub issues: BTreeMap<u64, Issue>,
-    /// Commits that GitHub has signed, which it does for those made through `createCommitOnBranch`.
+    /// Commits that GitHub has signed: those made through `createCommitOnBranch`, and an App's that name nobody.
     pub signed: Vec<Oid>,
     pub created_at: Timestamp,
     pub store: Store,

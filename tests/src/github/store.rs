@@ -42,6 +42,13 @@ pub struct Signature {
     pub when: Timestamp,
 }
 
+impl Signature {
+    /// GitHub itself, for what is committed in its web interface and by `createCommitOnBranch`.
+    pub fn web_flow(when: Timestamp) -> Self {
+        Self { name: "GitHub".to_owned(), email: "noreply@github.com".to_owned(), when }
+    }
+}
+
 /// A commit object, field by field. The message is kept byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {

@@ -5,10 +5,10 @@ use super::*;
 
 const OURS: &str = "0123456789abcdef0123456789abcdef";
 const THEIRS: &str = "fedcba9876543210fedcba9876543210";
-const FINISHED: Option<&str> = Some("this task was finished before");
-const DOUBLE: Option<&str> = Some("another process works on this task");
-const OTHER: Option<&str> = Some("another run works on the issue");
-const ANSWERED: Option<&str> = Some("another run answered this wish");
+const FINISHED: Option<InTheWay> = Some(InTheWay::Finished);
+const DOUBLE: Option<InTheWay> = Some(InTheWay::Double);
+const OTHER: Option<InTheWay> = Some(InTheWay::Other);
+const ANSWERED: Option<InTheWay> = Some(InTheWay::Answered);
 
 /// A time on one morning.
 fn at(clock: &str) -> Timestamp {
@@ -48,7 +48,7 @@ fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str
     }
 }
 
-fn check(task: &Task, delivery: Option<u32>, now: &str, status: Status) -> Option<&'static str> {
+fn check(task: &Task, delivery: Option<u32>, now: &str, status: Status) -> Option<InTheWay> {
     let run = Holder { delivery, since: at(now) };
     let claimant = Claimant { task, run: &run, deadline: Duration::from_mins(45) };
     in_the_way(&claimant, &[comment()], &[(7, status)])

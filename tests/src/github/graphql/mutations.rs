@@ -116,8 +116,7 @@ fn create_commit(stage: &mut Stage<'_>, input: &Value) -> Result<Value, FieldErr
     };
     let mut scene = Scene { state: stage.state, at };
     let author = scene.signature(&actor);
-    let committer =
-        Signature { name: "GitHub".to_owned(), email: "noreply@github.com".to_owned(), when: author.when };
+    let committer = Signature::web_flow(author.when);
     let commit = Commit { tree, parents: vec![head], author, committer, message };
     let oid = scene.repo().store.write_commit(&commit);
     scene.repo_mut().signed.push(oid.clone());

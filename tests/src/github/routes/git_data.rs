@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Request;
+use crate::github::auth::Actor;
 use crate::github::present::base64_lines;
 use crate::github::reply::{Answer, Refusal, Reply, created, error, not_found, ok};
 use crate::github::scene::Scene;
@@ -125,11 +126,25 @@ fn create_commit(scene: &mut Scene<'_>, request: &Request) -> Answer {
         .map(|oid| oid.filter(|oid| scene.repo().store.kind(oid).as_deref() == Some("commit")))
         .collect();
     let parents = parents.ok_or_else(|| error(422, "Parent SHA does not exist or is not a commit object"))?;
-    let default = scene.signature(&actor);
+    let mut default = scene.signature(&actor);
+    let is_app = matches!(request.actor, Actor::Installation { .. });
+    if !is_app {
+        // The address of the account, which may be any.
+        default.email = format!("{actor}@example.org");
+    }
     let author = signature(&request.body["author"], &default);
-    let committer = signature(&request.body["committer"], &author);
+    // What an App commits without naming anybody GitHub commits and signs itself.
+    let signed = is_app && request.body["author"].is_null() && request.body["committer"].is_null();
+    let committer = if signed {
+        Signature::web_flow(author.when)
+    } else {
+        signature(&request.body["committer"], &author)
+    };
     let message = request.text("message").unwrap_or_default().to_owned();
     let oid = scene.repo().store.write_commit(&Commit { tree, parents, author, committer, message });
+    if signed {
+        scene.repo_mut().signed.push(oid.clone());
+    }
     created(scene.state.show_git_commit(scene.repo(), &oid).ok_or_else(not_found)?)
 }
 
