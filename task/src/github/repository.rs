@@ -139,7 +139,7 @@ impl GitHub {
         let mut body = json!({ "message": message, "tree": tree, "parents": [parent] });
         // GitHub signs a commit of an App only if nobody is named. That of a user would get an address that is not known.
         if !by.is_app() {
-            body["author"] = json!({ "name": by.login, "email": by.email() });
+            body["author"] = json!({ "name": by.login, "email": by.email(self.repo.host()) });
         }
         self.write(Method::POST, &self.under("git/commits"), &body, Repeat::Harmless).await
     }
