@@ -7,6 +7,7 @@ use shared::queue;
 use tests::broker::Broker;
 use tests::github::{GitHub, When};
 use tests::model::{ScriptedModel, Step};
+use tokio::time::timeout;
 
 use crate::relay::Relay;
 use crate::stage::{EDIT, End, Stage, TASK, undisturbed, world};
@@ -83,6 +84,18 @@ async fn a_message_that_was_held_for_too_long_is_taken_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_dies_and_comes_back_has_the_message() {
+    // Once in some starts after SIGKILL, RabbitMQ 3.10 brings a quorum queue of one node back without a leader: it counts
+    // nothing and gives nothing out. That says nothing of the programs here.
+    for _ in 0..4 {
+        if completes_after_the_brokers_death().await {
+            return;
+        }
+    }
+    panic!("the broker never brought its queue back");
+}
+
+/// False if the queue did not come back.
+async fn completes_after_the_brokers_death() -> bool {
     let mut broker = Broker::start().await.unwrap();
     let stage = Stage::set(&broker, vec![Step::Hang, Step::text(EDIT)]).await;
     stage.publish(&stage.wish(TASK, "dev1")).await;
@@ -95,11 +108,15 @@ async fn a_broker_that_dies_and_comes_back_has_the_message() {
     broker.start_again().await.unwrap();
     let stage = Stage { host: broker.existing(name), github, model };
     check_lost(&end, &before, &stage.writes());
-    stage.host.until_ready(queue::TASKS, 1).await.unwrap();
+    let back = timeout(Duration::from_secs(30), stage.host.until_ready(queue::TASKS, 1)).await;
+    if !matches!(back, Ok(Ok(()))) {
+        return false;
+    }
     let end = stage.consume(&[]).await;
     assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
     assert_eq!((stage.labels().as_str(), stage.comments().len()), ("ai-done ai-help quickfix", 1));
     stage.model.finish();
+    true
 }
 
 /// Nobody else can ever get this message: its run is the only one that there will be, and it is finished.
