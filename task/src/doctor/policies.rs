@@ -110,16 +110,12 @@ async fn policy(
             .mend("Look at AMQP_MANAGEMENT_URL and whether its port is open from here.")
     };
     let mut url = base.clone();
-    let decoded = |part: &str| urlencoded(part);
-    let (user, password) = (decoded(url.username()), url.password().map(decoded));
-    // Neither can fail for an address with a host.
-    let _ = url.set_username("").and_then(|()| url.set_password(None));
     url.path_segments_mut()
         .expect("an address with a host")
         .pop_if_empty()
         .extend(["api", "queues", host, name]);
     for look in 1..=LOOKS {
-        let asked = client.get(url.clone()).basic_auth(&user, password.as_deref()).send().await;
+        let asked = client.get(url.clone()).send().await;
         let answer = asked.map_err(|error| away(error.without_url().to_string()))?;
         match answer.status() {
             StatusCode::OK => {}
@@ -153,11 +149,4 @@ fn compare(name: &str, policy: &Map<String, Value>) -> Finding {
         return Finding::good(About::Queue, format!("the policy of `{name}` is the one that is deployed"));
     }
     Finding::wrong(About::Queue, format!("the policy of `{name}` is another one; {}", off.join("; ")), MEND)
-}
-
-/// The text that a part of an address stands for.
-fn urlencoded(part: &str) -> String {
-    url::form_urlencoded::parse(format!("x={}", part.replace('+', "%2B")).as_bytes())
-        .next()
-        .map_or_else(String::new, |(_, value)| value.into_owned())
 }
