@@ -137,6 +137,13 @@ pub struct Review {
     pub comments: Nodes<ReviewText>,
 }
 
+impl Review {
+    /// Its own text, and those on lines.
+    pub fn texts(&self) -> impl Iterator<Item = &ReviewText> {
+        std::iter::once(&self.text).chain(&self.comments.nodes)
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Label {
     pub name: String,

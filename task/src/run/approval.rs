@@ -12,7 +12,7 @@ use super::settings::Terms;
 use super::{Stop, conversation};
 use crate::comment;
 use crate::github::CallError;
-use crate::github::model::{Comment, GitCommit, OpenOrClosed, PullRequest, ReviewText};
+use crate::github::model::{Comment, GitCommit, OpenOrClosed, PullRequest, Review, ReviewText};
 use crate::issue::MAX_BODY_CHARS;
 use crate::marker::Kind;
 use crate::outcome::{Failure, Reason};
@@ -181,8 +181,8 @@ async fn written(desk: &Desk<'_>, id: CommentId) -> Result<Option<Written>, Stop
         (CommentId::Review(_) | CommentId::ReviewLine(_), None) => return Ok(None),
     };
     let reviews = desk.github.reviews_by(desk.task.trigger_user.as_str(), pull_request).await?;
-    let texts = reviews.into_iter().flat_map(|review| [vec![review.text], review.comments.nodes].concat());
-    Ok(texts.into_iter().find(|text| text.id == id).map(Written::from))
+    let found = reviews.iter().flat_map(Review::texts).find(|text| text.id == id);
+    Ok(found.cloned().map(Written::from))
 }
 
 /// A pull request of ours for this issue that is open.

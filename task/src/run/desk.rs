@@ -17,7 +17,7 @@ use super::status::{Phase, Proposal, Status, find_status, with_status};
 use super::{Attempt, BRANCHES, Ended, Stop};
 use crate::comment::{self, Turn};
 use crate::github::model::{
-    Branch, Comment, Issue as GitHubIssue, OpenOrClosed, PullRequest, Remark, ThreadState,
+    Branch, Comment, Issue as GitHubIssue, OpenOrClosed, PullRequest, Remark, Review, ThreadState,
 };
 use crate::github::{CallError, GitHub, Identity, Permission, Session};
 use crate::marker::Marks;
@@ -396,7 +396,7 @@ impl<'a> Desk<'a> {
         let asked_at = self.task.triggered_at.unwrap_or(claim.since);
         let reviewers = reviews
             .iter()
-            .flat_map(|review| std::iter::once(&review.text).chain(&review.comments.nodes))
+            .flat_map(Review::texts)
             .filter(|text| text.created_at >= asked_at && is_stop(&text.body))
             .filter_map(|text| Some(text.author.as_ref()?.login.as_str()));
         self.stopped_by(authors.chain(reviewers)).await
