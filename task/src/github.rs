@@ -24,6 +24,7 @@ use serde_json::Value;
 use shared::repo::Repo;
 
 use crate::lease::{Lease, Lost};
+use crate::outcome::chain;
 
 pub use auth::{Api, Credentials, Identity, Login, Session};
 pub use graphql::CommitRequest;
@@ -220,6 +221,11 @@ impl GitHub {
                 if !bytes.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err() {
                     return Err(lost("the answer is not whole JSON".to_owned()));
                 }
+                if route == graphql::ROUTE
+                    && let Some(why) = graphql::unexplained(&bytes)
+                {
+                    return Err(lost(why));
+                }
                 let next = limits::next_page(&head.headers, &self.api, call)?;
                 return Ok(Answer { body: bytes, next });
             }
@@ -236,8 +242,8 @@ async fn exchange(
     body: Option<&impl Serialize>,
 ) -> Result<(http::response::Parts, Bytes), String> {
     let request = http::Request::builder().method(method.clone()).uri(route);
-    let request = client.build_request(request, body).map_err(|error| chain(&error))?;
-    let response = client.execute(request).await.map_err(|error| chain(&error))?;
+    let request = client.build_request(request, body).map_err(|error| first_line(&error))?;
+    let response = client.execute(request).await.map_err(|error| first_line(&error))?;
     let (head, body) = response.into_parts();
     let bytes = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| error.to_string())?;
     Ok((head, bytes.to_bytes()))
@@ -251,13 +257,7 @@ fn decode<T: DeserializeOwned>(method: &str, route: &str, body: &[u8]) -> Result
     })
 }
 
-/// An error with its causes; octocrab's own text for most errors is only their kind.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text.lines().next().unwrap_or_default().to_owned()
+/// An error with its causes, up to the first line end; octocrab's own text for most errors is only their kind.
+fn first_line(error: &dyn std::error::Error) -> String {
+    chain(error).lines().next().unwrap_or_default().to_owned()
 }

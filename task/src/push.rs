@@ -16,7 +16,8 @@ use gix::protocol::transport::packetline::blocking_io::encode;
 use gix::refs::FullName;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use crate::remote::{Remote, RemoteError, Session, Watch, chain, connect, tip_of};
+use crate::outcome::chain;
+use crate::remote::{Remote, RemoteError, Session, Watch, connect, tip_of};
 use pack::PackError;
 use report::Framing;
 pub use report::Rejection;

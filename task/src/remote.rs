@@ -21,7 +21,7 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
-pub(crate) use session::{Session, chain};
+pub(crate) use session::Session;
 pub(crate) use upload_pack::{Head, UploadPack, agent, head_of, tip_of};
 pub(crate) use wire::connect;
 

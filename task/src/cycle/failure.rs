@@ -3,7 +3,7 @@
 use crate::context::index::IndexError;
 use crate::context::walk::WalkError;
 use crate::llm::LlmError;
-use crate::outcome::{Failure, Reason};
+use crate::outcome::{Failure, Reason, chain};
 
 pub(super) fn not_walked(error: &WalkError) -> Failure {
     let next = match error {
@@ -40,14 +40,4 @@ pub(super) fn unanswered(error: &LlmError) -> Failure {
         }
         _ => Failure::of_message(reason, &error.to_string(), next),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

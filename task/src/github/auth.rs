@@ -292,5 +292,5 @@ pub(super) fn builder(
 }
 
 pub(super) fn unusable(error: &dyn std::error::Error) -> CallError {
-    CallError::Unexpected { call: "set up the client".to_owned(), why: super::chain(error) }
+    CallError::Unexpected { call: "set up the client".to_owned(), why: super::first_line(error) }
 }

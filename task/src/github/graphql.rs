@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::model::{Nodes, Repository, Review, Standing};
-use super::{CallError, GitHub, Repeat, decode, limits};
+use super::{CallError, GitHub, Repeat, decode};
 use crate::lease::Lease;
 use crate::outbound::Outbound;
 use crate::repo_config;
@@ -26,16 +26,17 @@ struct GraphqlError {
     kind: Option<String>,
 }
 
-impl GraphqlError {
-    /// GitHub's words, in a 200 and without a type, for what other interfaces answer with a 500 or 502. Whether a
-    /// mutation was carried out is not known then.
-    fn is_unexplained(&self) -> bool {
-        self.kind.is_none() && self.message.starts_with("Something went wrong while executing your query")
-    }
-}
+/// Where every question goes.
+pub(super) const ROUTE: &str = "/graphql";
 
-/// Tries of a query that GitHub fails to execute without saying why.
-const UNEXPLAINED_TRIES: u32 = 3;
+/// GitHub's words, in a 200 and with an error that has no type, for what other interfaces answer with a 500 or 502.
+/// Whether a mutation was carried out is not known then.
+pub(super) fn unexplained(body: &[u8]) -> Option<String> {
+    let errors = serde_json::from_slice::<Envelope>(body).ok()?.errors;
+    let error = errors.into_iter().next()?;
+    let words = "Something went wrong while executing your query";
+    (error.kind.is_none() && error.message.starts_with(words)).then_some(error.message)
+}
 
 /// A commit to be made by GitHub on a branch that is at `expected_head`.
 pub struct CommitRequest<'a> {
@@ -150,28 +151,11 @@ impl GitHub {
     ) -> Result<T, CallError> {
         let body = json!({ "query": document, "variables": variables });
         let call = || format!("GraphQL {}", operation(document));
-        let mut tries = 0;
-        let envelope = loop {
-            let answer =
-                self.send(&self.graphql, http::Method::POST, "/graphql", Some(&body), repeat).await?;
-            let envelope: Envelope =
-                decode("POST", "/graphql", &answer.body).map_err(|error| match repeat {
-                    Repeat::Never => CallError::Unknown { call: call(), why: error.to_string() },
-                    Repeat::Harmless => error,
-                })?;
-            let Some(error) = envelope.errors.first().filter(|error| error.is_unexplained()) else {
-                break envelope;
-            };
-            tries += 1;
-            let why = error.message.clone();
-            match repeat {
-                Repeat::Never => return Err(CallError::Unknown { call: call(), why }),
-                Repeat::Harmless if tries >= UNEXPLAINED_TRIES => {
-                    return Err(CallError::Unavailable { call: call(), why });
-                }
-                Repeat::Harmless => tokio::time::sleep(limits::backoff(tries)).await,
-            }
-        };
+        let answer = self.send(&self.graphql, http::Method::POST, ROUTE, Some(&body), repeat).await?;
+        let envelope: Envelope = decode("POST", ROUTE, &answer.body).map_err(|error| match repeat {
+            Repeat::Never => CallError::Unknown { call: call(), why: error.to_string() },
+            Repeat::Harmless => error,
+        })?;
         // Errors come with a status of 200.
         if let Some(error) = envelope.errors.first() {
             let (call, message) = (call(), error.message.clone());

@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use super::{Remote, RemoteError, Watch, is_loopback};
+use crate::outcome::chain;
 
 /// How often the deadline and the caller's flag are looked at while the host is silent.
 const TICK: Duration = Duration::from_millis(100);
@@ -264,18 +265,4 @@ fn broken(error: reqwest::Error) -> RemoteError {
 
 fn parse(address: &str) -> Result<Url, RemoteError> {
     Url::parse(address).map_err(|error| RemoteError::Protocol { reason: error.to_string() })
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut parts = vec![error.to_string()];
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if parts.last() != Some(&text) {
-            parts.push(text);
-        }
-        cause = error.source();
-    }
-    parts.join(": ")
 }
