@@ -1,9 +1,6 @@
 //! An event of a webhook. The first byte chooses its name, the rest is the payload.
 
-use ingest::{
-    event::Event,
-    trigger::{Agent, Decision, Rules, decide},
-};
+use ingest::trigger::{Agent, Decision, Rules, decide};
 use shared::{repo::HostPolicy, task::Task};
 
 pub(crate) const EVENTS: [&str; 5] =
@@ -18,8 +15,8 @@ pub(crate) fn run(data: &[u8]) {
         generated_label: "ai-generated".to_owned(),
         agent: Agent { login: Some("agent".to_owned()), id: None },
     };
-    let Ok(event) = Event::parse(EVENTS[usize::from(*choice) % EVENTS.len()], payload) else { return };
-    if let Ok(Decision::Publish(task)) = decide(&event, None, &rules) {
+    let event = EVENTS[usize::from(*choice) % EVENTS.len()];
+    if let Ok(Decision::Publish(task)) = decide(event, payload, None, &rules) {
         let message = task.to_message().expect("a task has a message");
         assert_eq!(Task::parse(&message, &rules.hosts).expect("it can be read again"), *task);
     }

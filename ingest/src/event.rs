@@ -3,39 +3,39 @@
 //! A payload has hundreds of fields; the structs here hold the few that matter, so that a new field, action or
 //! event of GitHub's breaks nothing (<https://docs.github.com/en/webhooks/webhook-events-and-payloads>).
 
-use std::{borrow::Cow, fmt, num::NonZeroU64};
+use std::{borrow::Cow, num::NonZeroU64};
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{self, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::IgnoredAny;
 use shared::task::Comment;
 
-/// What happened.
+/// An issue that somebody opened, labelled or assigned.
 #[derive(Debug)]
-pub enum Event<'a> {
-    /// GitHub tries the webhook out.
-    Ping,
-    /// An issue was opened, labelled or assigned.
-    Issue { action: IssueAction<'a>, issue: Thread<'a>, origin: Origin<'a> },
-    /// Somebody wrote a comment.
-    Written {
-        text: Cow<'a, str>,
-        author: Account<'a>,
-        comment: Comment,
-        at: Option<Timestamp>,
-        thread: Thread<'a>,
-        origin: Origin<'a>,
-    },
-    /// Nothing that could ask for work.
-    Other { event: &'a str, action: Option<Cow<'a, str>> },
+pub struct Wish<'a> {
+    pub issue: Thread<'a>,
+    pub origin: Origin<'a>,
 }
 
-/// What was done to an issue.
+/// A comment or a review that somebody wrote.
 #[derive(Debug)]
-pub enum IssueAction<'a> {
-    Opened,
-    Labeled(Cow<'a, str>),
-    Assigned(Account<'a>),
+pub struct Remark<'a> {
+    pub author: Account<'a>,
+    pub comment: Comment,
+    pub at: Option<Timestamp>,
+    pub thread: Thread<'a>,
+    pub origin: Origin<'a>,
+}
+
+/// Where a remark was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemarkKind {
+    /// On an issue, or in the conversation of a pull request.
+    IssueComment,
+    /// On a line of a pull request.
+    ReviewLine,
+    /// With a review of a pull request.
+    Review,
 }
 
 /// An issue or a pull request; GitHub counts both with one number.
@@ -101,51 +101,9 @@ pub enum EventError {
     Missing { event: &'static str, field: &'static str },
 }
 
-/// Reads a payload up to its action, which GitHub writes first: most events are declined for it, and need not be read
-/// whole.
-struct UpToAction<'f, 'a>(&'f mut Found<'a>);
-
-/// What was found until then.
-#[derive(Default)]
-struct Found<'a> {
-    is_read: bool,
-    action: Option<Cow<'a, str>>,
-}
-
-impl<'a> Visitor<'a> for UpToAction<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
-        while let Some(Text(key)) = map.next_key()? {
-            if key == "action" {
-                let action = map.next_value::<Option<Text<'a>>>()?.map(|Text(action)| action);
-                *self.0 = Found { is_read: true, action };
-                // The only way to leave an object before its end.
-                return Err(de::Error::custom("the rest is not read"));
-            }
-            map.next_value::<IgnoredAny>()?;
-        }
-        Ok(())
-    }
-}
-
-/// A text that is borrowed where it holds no escapes.
+/// A text that is borrowed where it holds no escapes. (An `Option<Cow<str>>` never is.)
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// The `action` of a payload, if it has one.
-fn action_of(payload: &[u8]) -> Result<Option<Cow<'_, str>>, EventError> {
-    let mut found = Found::default();
-    let read = serde_json::Deserializer::from_slice(payload).deserialize_map(UpToAction(&mut found));
-    match read {
-        Err(error) if !found.is_read => Err(EventError::Json(error)),
-        _ => Ok(found.action),
-    }
-}
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 #[derive(Deserialize)]
 struct Payload<'a> {
@@ -157,10 +115,6 @@ struct Payload<'a> {
     comment: Option<RawComment<'a>>,
     #[serde(borrow)]
     review: Option<RawComment<'a>>,
-    #[serde(borrow)]
-    label: Option<Label<'a>>,
-    #[serde(borrow)]
-    assignee: Option<Account<'a>>,
     #[serde(borrow)]
     repository: Option<Repository<'a>>,
     installation: Option<Installation>,
@@ -175,9 +129,9 @@ struct RawThread<'a> {
     #[serde(borrow)]
     title: Cow<'a, str>,
     #[serde(borrow)]
-    body: Option<Cow<'a, str>>,
+    body: Option<Text<'a>>,
     #[serde(borrow)]
-    state: Option<Cow<'a, str>>,
+    state: Option<Text<'a>>,
     #[serde(borrow, default)]
     labels: Vec<Label<'a>>,
     created_at: Option<Timestamp>,
@@ -190,17 +144,15 @@ struct RawThread<'a> {
 struct RawComment<'a> {
     id: NonZeroU64,
     #[serde(borrow)]
-    body: Option<Cow<'a, str>>,
-    #[serde(borrow)]
     user: Option<Account<'a>>,
     created_at: Option<Timestamp>,
     submitted_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
-struct Label<'a> {
+pub(crate) struct Label<'a> {
     #[serde(borrow)]
-    name: Cow<'a, str>,
+    pub(crate) name: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -217,61 +169,69 @@ struct Installation {
     id: NonZeroU64,
 }
 
-impl<'a> Event<'a> {
-    /// Reads the payload of the event that `X-GitHub-Event` names. What cannot ask for work is not read further
-    /// than its action.
-    pub fn parse(event: &'a str, payload: &'a [u8]) -> Result<Self, EventError> {
-        let (event, kind): (&'static str, Source) = match event {
-            "ping" => return Ok(Self::Ping),
-            "issues" => ("issues", Source::Issue),
-            "issue_comment" => ("issue_comment", Source::IssueComment),
-            "pull_request_review_comment" => ("pull_request_review_comment", Source::ReviewLine),
-            "pull_request_review" => ("pull_request_review", Source::Review),
-            _ => return Ok(Self::Other { event, action: None }),
-        };
-        let action = action_of(payload)?;
-        let wanted: &[&str] = match kind {
-            Source::Issue => &["opened", "labeled", "assigned"],
-            Source::IssueComment | Source::ReviewLine => &["created"],
-            Source::Review => &["submitted"],
-        };
-        if !action.as_deref().is_some_and(|action| wanted.contains(&action)) {
-            return Ok(Self::Other { event, action });
+impl RemarkKind {
+    /// The name of its event.
+    pub(crate) fn event(self) -> &'static str {
+        match self {
+            Self::IssueComment => "issue_comment",
+            Self::ReviewLine => "pull_request_review_comment",
+            Self::Review => "pull_request_review",
         }
-        let payload: Payload<'a> = serde_json::from_slice(payload).map_err(EventError::Json)?;
-        let missing = |field| EventError::Missing { event, field };
-        let repository = payload.repository.ok_or(missing("repository"))?;
-        let origin = Origin {
-            repo_url: repository.html_url,
-            repository_id: repository.id,
-            repository_state: if repository.archived {
-                RepositoryState::Archived
-            } else {
-                RepositoryState::Active
-            },
-            installation_id: payload.installation.map(|installation| installation.id),
-            sender: payload.sender.ok_or(missing("sender"))?,
-        };
-        let issue = || payload.issue.map(RawThread::issue).ok_or(missing("issue"));
-        let pull_request =
-            || payload.pull_request.map(RawThread::pull_request).ok_or(missing("pull_request"));
-        let (raw, comment, thread): (_, fn(NonZeroU64) -> Comment, _) = match kind {
-            Source::Issue => {
-                let action = match action.as_deref() {
-                    Some("labeled") => IssueAction::Labeled(payload.label.ok_or(missing("label"))?.name),
-                    Some("assigned") => IssueAction::Assigned(payload.assignee.ok_or(missing("assignee"))?),
-                    _ => IssueAction::Opened,
-                };
-                return Ok(Self::Issue { action, issue: issue()?, origin });
+    }
+
+    /// The action with which its event says that it was written.
+    pub(crate) fn action(self) -> &'static str {
+        match self {
+            Self::IssueComment | Self::ReviewLine => "created",
+            Self::Review => "submitted",
+        }
+    }
+
+    /// The field of the payload that holds it.
+    pub(crate) fn field(self) -> &'static str {
+        match self {
+            Self::IssueComment | Self::ReviewLine => "comment",
+            Self::Review => "review",
+        }
+    }
+}
+
+/// How a field is told that an event must have.
+pub(crate) fn missing(event: &'static str, field: &'static str) -> impl Fn() -> EventError {
+    move || EventError::Missing { event, field }
+}
+
+impl<'a> Wish<'a> {
+    /// Reads a whole payload of the event `issues`.
+    pub fn parse(payload: &'a [u8]) -> Result<Self, EventError> {
+        let event = "issues";
+        let mut payload = Payload::parse(payload)?;
+        let origin = payload.take_origin(event)?;
+        let issue = payload.issue.ok_or_else(missing(event, "issue"))?.issue();
+        Ok(Self { issue, origin })
+    }
+}
+
+impl<'a> Remark<'a> {
+    /// Reads a whole payload of the event of this kind.
+    pub fn parse(kind: RemarkKind, payload: &'a [u8]) -> Result<Self, EventError> {
+        let event = kind.event();
+        let mut payload = Payload::parse(payload)?;
+        let origin = payload.take_origin(event)?;
+        let thread = match kind {
+            RemarkKind::IssueComment => payload.issue.ok_or_else(missing(event, "issue"))?.issue(),
+            RemarkKind::ReviewLine | RemarkKind::Review => {
+                payload.pull_request.ok_or_else(missing(event, "pull_request"))?.pull_request()
             }
-            Source::IssueComment => (payload.comment, Comment::Issue, issue()?),
-            Source::ReviewLine => (payload.comment, Comment::ReviewLine, pull_request()?),
-            Source::Review => (payload.review, Comment::Review, pull_request()?),
         };
-        let raw = raw.ok_or(missing("comment"))?;
-        Ok(Self::Written {
-            text: raw.body.unwrap_or_default(),
-            author: raw.user.ok_or(missing("comment.user"))?,
+        let (raw, comment): (_, fn(NonZeroU64) -> Comment) = match kind {
+            RemarkKind::IssueComment => (payload.comment, Comment::Issue),
+            RemarkKind::ReviewLine => (payload.comment, Comment::ReviewLine),
+            RemarkKind::Review => (payload.review, Comment::Review),
+        };
+        let raw = raw.ok_or_else(missing(event, kind.field()))?;
+        Ok(Self {
+            author: raw.user.ok_or_else(missing(event, "comment.user"))?,
             comment: comment(raw.id),
             at: raw.created_at.or(raw.submitted_at),
             thread,
@@ -280,13 +240,25 @@ impl<'a> Event<'a> {
     }
 }
 
-/// The events whose payload may ask for work.
-#[derive(Clone, Copy)]
-enum Source {
-    Issue,
-    IssueComment,
-    ReviewLine,
-    Review,
+impl<'a> Payload<'a> {
+    fn parse(payload: &'a [u8]) -> Result<Self, EventError> {
+        serde_json::from_slice(payload).map_err(EventError::Json)
+    }
+
+    fn take_origin(&mut self, event: &'static str) -> Result<Origin<'a>, EventError> {
+        let repository = self.repository.take().ok_or_else(missing(event, "repository"))?;
+        Ok(Origin {
+            repo_url: repository.html_url,
+            repository_id: repository.id,
+            repository_state: if repository.archived {
+                RepositoryState::Archived
+            } else {
+                RepositoryState::Active
+            },
+            installation_id: self.installation.take().map(|installation| installation.id),
+            sender: self.sender.take().ok_or_else(missing(event, "sender"))?,
+        })
+    }
 }
 
 impl<'a> RawThread<'a> {
@@ -304,9 +276,9 @@ impl<'a> RawThread<'a> {
             kind,
             number: self.number,
             title: self.title,
-            body: self.body.unwrap_or_default(),
+            body: self.body.map_or_else(Cow::default, |Text(body)| body),
             // GitHub leaves the state out in a few old payloads of issues that are open.
-            state: if self.state.as_deref() == Some("closed") {
+            state: if self.state.is_some_and(|Text(state)| state == "closed") {
                 ThreadState::Closed
             } else {
                 ThreadState::Open
@@ -314,37 +286,6 @@ impl<'a> RawThread<'a> {
             labels: self.labels.into_iter().map(|label| label.name).collect(),
             created_at: self.created_at,
             updated_at: self.updated_at,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_payload_is_read_up_to_its_action() {
-        let table: &[(&str, Result<Option<&str>, &str>)] = &[
-            (r#"{"action":"edited","issue":{"number":1}}"#, Ok(Some("edited"))),
-            (r#"{"issue":{"action":"inner"},"action":"edited"}"#, Ok(Some("edited"))),
-            (r#"{"action":"edited" and no more JSON"#, Ok(Some("edited"))),
-            (r#"{"\u0061ction":"\u0065dited"}"#, Ok(Some("edited"))),
-            (r#"{"action":null}"#, Ok(None)),
-            (r#"{"issue":{}}"#, Ok(None)),
-            ("{}", Ok(None)),
-            (r#"{"action":1}"#, Err("invalid type: integer `1`, expected a string at line 1 column 11")),
-            (r#"{"issue" "#, Err("EOF while parsing an object at line 1 column 9")),
-            ("[]", Err("invalid type: sequence, expected an object")),
-            ("", Err("EOF while parsing a value at line 1 column 0")),
-        ];
-        for (payload, expected) in table {
-            match (action_of(payload.as_bytes()), expected) {
-                (Ok(action), Ok(expected)) => assert_eq!(action.as_deref(), *expected, "{payload}"),
-                (Err(error), Err(expected)) => {
-                    assert!(error.to_string().contains(expected), "{payload}: {error}");
-                }
-                (action, _) => panic!("{payload}: {action:?}"),
-            }
         }
     }
 }

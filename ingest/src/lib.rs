@@ -1,7 +1,7 @@
 //! Bytes in, at most one [`Task`](shared::task::Task) out.
 //!
 //! ```text
-//! request ──signature──▶ believed bytes ──event::parse──▶ Event ──trigger::decide──▶ Task ──publish──▶ confirmed
+//! request ──signature──▶ believed bytes ──heading──▶ worth reading ──event, trigger::decide──▶ Task ──publish──▶ confirmed
 //! ```
 //!
 //! Nothing is kept between requests but the connection to the broker. The answer to a webhook is the receipt: 2xx
@@ -9,6 +9,7 @@
 
 pub mod config;
 pub mod event;
+pub mod heading;
 pub mod lambda;
 pub mod metrics;
 pub mod publish;

@@ -30,7 +30,10 @@ use shared::{
     user::Login,
 };
 
-use crate::event::{Account, Event, IssueAction, Origin, RepositoryState, Thread, ThreadKind, ThreadState};
+use crate::{
+    event::{Account, EventError, Origin, Remark, RepositoryState, Thread, ThreadKind, ThreadState, Wish},
+    heading::Heading,
+};
 
 /// What the operator calls things.
 #[derive(Clone, Debug)]
@@ -107,27 +110,37 @@ pub enum Ignored {
     Stop,
 }
 
-/// The event is signed, but a task cannot be made of it.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("repository.html_url: {0}")]
-pub struct BadRepository(RepoError);
+/// The event is signed, but is not what GitHub documents, or no task can be made of it.
+#[derive(Debug, thiserror::Error)]
+pub enum TriggerError {
+    #[error(transparent)]
+    Event(#[from] EventError),
+    #[error("repository.html_url: {0}")]
+    Repository(RepoError),
+}
 
-/// Decides by the event alone: the same event, the same answer.
+/// Decides by the name of the event and its payload alone: the same event, the same answer.
 pub fn decide(
-    event: &Event<'_>,
+    event: &str,
+    payload: &[u8],
     delivery_id: Option<&DeliveryId>,
     rules: &Rules,
-) -> Result<Decision, BadRepository> {
-    let asked = match event {
-        Event::Ping => Err(Ignored::Ping),
-        Event::Other { event, action: None } => Err(Ignored::Event((*event).to_owned())),
-        Event::Other { event, action: Some(action) } => {
-            Err(Ignored::Action { event: (*event).to_owned(), action: action.to_string() })
+) -> Result<Decision, TriggerError> {
+    let asked = match Heading::parse(event, payload)? {
+        Heading::Ping => Err(Ignored::Ping),
+        Heading::Other { event, action: None } => Err(Ignored::Event(event.to_owned())),
+        Heading::Other { event, action: Some(action) } => {
+            Err(Ignored::Action { event: event.to_owned(), action: action.into_owned() })
         }
-        Event::Issue { action, issue, origin } => wished(action, issue, origin, rules),
-        Event::Written { text, author, comment, at, thread, origin } => {
-            commanded(text, author, *comment, *at, thread, origin, rules)
+        Heading::Labeled(label) if !same_label(&label, &rules.trigger_label) => {
+            Err(Ignored::OtherLabel(label.into_owned()))
         }
+        Heading::Assigned(assignee) if !rules.agent.is(&assignee) => Err(Ignored::OtherAssignee),
+        Heading::Opened | Heading::Labeled(_) | Heading::Assigned(_) => wished(Wish::parse(payload)?, rules),
+        Heading::Written { kind, text } => match Command::parse(&text) {
+            None => Err(Ignored::NoCommand),
+            Some(command) => commanded(&command, Remark::parse(kind, payload)?, rules),
+        },
     };
     match asked {
         Ok(ask) => Ok(Decision::Publish(Box::new(ask.task(delivery_id, rules)?))),
@@ -137,8 +150,8 @@ pub fn decide(
 
 /// A request for a task, before its repository is looked at.
 struct Ask<'a> {
-    thread: &'a Thread<'a>,
-    origin: &'a Origin<'a>,
+    thread: Thread<'a>,
+    origin: Origin<'a>,
     person: Login,
     mode: Mode,
     /// What tells this wish from the next one.
@@ -147,8 +160,8 @@ struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    fn task(self, delivery_id: Option<&DeliveryId>, rules: &Rules) -> Result<Task, BadRepository> {
-        let repo = Repo::parse(&self.origin.repo_url, &rules.hosts).map_err(BadRepository)?;
+    fn task(self, delivery_id: Option<&DeliveryId>, rules: &Rules) -> Result<Task, TriggerError> {
+        let repo = Repo::parse(&self.origin.repo_url, &rules.hosts).map_err(TriggerError::Repository)?;
         let repository_id = Some(self.origin.repository_id);
         Ok(Task {
             id: TaskId::derive(IdOrigin {
@@ -173,39 +186,21 @@ impl Ask<'_> {
     }
 }
 
-fn wished<'a>(
-    action: &IssueAction<'_>,
-    issue: &'a Thread<'a>,
-    origin: &'a Origin<'a>,
-    rules: &Rules,
-) -> Result<Ask<'a>, Ignored> {
-    match action {
-        IssueAction::Labeled(label) if !same_label(label, &rules.trigger_label) => {
-            return Err(Ignored::OtherLabel(label.to_string()));
-        }
-        IssueAction::Assigned(assignee) if !rules.agent.is(assignee) => return Err(Ignored::OtherAssignee),
-        IssueAction::Opened | IssueAction::Labeled(_) | IssueAction::Assigned(_) => {}
-    }
-    let person = person(issue, origin, rules)?;
-    let mode = mode_of(issue, rules)?;
+fn wished<'a>(wish: Wish<'a>, rules: &Rules) -> Result<Ask<'a>, Ignored> {
+    let Wish { issue, origin } = wish;
+    let person = person(&issue, &origin, rules)?;
+    let mode = mode_of(&issue, rules)?;
     let event = task::wish(issue.created_at, issue.updated_at);
-    Ok(Ask { thread: issue, origin, person, mode, event, at: issue.updated_at })
+    let at = issue.updated_at;
+    Ok(Ask { thread: issue, origin, person, mode, event, at })
 }
 
-fn commanded<'a>(
-    text: &str,
-    author: &Account<'_>,
-    comment: Comment,
-    at: Option<Timestamp>,
-    thread: &'a Thread<'a>,
-    origin: &'a Origin<'a>,
-    rules: &Rules,
-) -> Result<Ask<'a>, Ignored> {
-    let command = Command::parse(text).ok_or(Ignored::NoCommand)?;
+fn commanded<'a>(command: &Command<'_>, remark: Remark<'a>, rules: &Rules) -> Result<Ask<'a>, Ignored> {
+    let Remark { author, comment, at, thread, origin } = remark;
     if author.id != origin.sender.id {
         return Err(Ignored::NotTheAuthor);
     }
-    let person = person(thread, origin, rules)?;
+    let person = person(&thread, &origin, rules)?;
     let on_issue = thread.kind == ThreadKind::Issue;
     let label = if on_issue { &rules.trigger_label } else { &rules.generated_label };
     if !thread.has(label) {
@@ -216,7 +211,7 @@ fn commanded<'a>(
     let mode = match (command, pull_request) {
         (Command::Approve, pull_request) => Mode::Approve { pull_request, comment },
         (Command::Revise { .. }, pull_request) => Mode::Revise { pull_request, comment },
-        (Command::Retry, None) => mode_of(thread, rules)?,
+        (Command::Retry, None) => mode_of(&thread, rules)?,
         (Command::Retry, Some(_)) => return Err(Ignored::RetryOnPullRequest),
         (Command::Stop, _) => return Err(Ignored::Stop),
     };

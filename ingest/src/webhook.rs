@@ -19,12 +19,11 @@ use url::form_urlencoded;
 
 use crate::{
     body::{Bodies, BodyError},
-    event::{Event, EventError},
     metrics::{Metrics, Outcome},
     publish::{PublishError, Publisher},
     server::Limits,
     signature::{self, Secrets, SignatureError},
-    trigger::{self, BadRepository, Decision, Ignored, Rules},
+    trigger::{self, Decision, Ignored, Rules, TriggerError},
 };
 
 /// What answering a webhook takes.
@@ -65,9 +64,7 @@ enum WebhookError {
     #[error("the header {0} is missing or unreadable")]
     Header(&'static str),
     #[error(transparent)]
-    Event(#[from] EventError),
-    #[error(transparent)]
-    Repository(#[from] BadRepository),
+    Trigger(#[from] TriggerError),
     #[error(transparent)]
     Publish(#[from] PublishError),
 }
@@ -81,7 +78,7 @@ impl WebhookError {
             Self::Body(BodyError::NoRoom) | Self::Publish(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Signature(_) => StatusCode::UNAUTHORIZED,
             Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Event(_) | Self::Repository(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Trigger(_) => StatusCode::UNPROCESSABLE_ENTITY,
         }
     }
 }
@@ -149,11 +146,9 @@ impl Webhooks {
                 &unwrapped
             }
         };
-        let event = Event::parse(event, payload)?;
-        match trigger::decide(&event, Some(&delivery), &self.rules)? {
+        match trigger::decide(event, payload, Some(&delivery), &self.rules)? {
             Decision::Ignore(why) => Ok(Answer::Ignored(why)),
             Decision::Publish(task) => {
-                drop(event);
                 self.publish(&task, headers).await?;
                 Ok(Answer::Accepted(task.id))
             }
