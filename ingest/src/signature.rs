@@ -6,11 +6,12 @@
 
 use std::fmt;
 
+use axum::http::HeaderName;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 /// The header that holds the signature.
-pub const HEADER: &str = "x-hub-signature-256";
+pub static HEADER: HeaderName = HeaderName::from_static("x-hub-signature-256");
 
 /// The secrets that a webhook may be signed with: one, or while it is being replaced the new and the old one.
 ///

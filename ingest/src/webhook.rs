@@ -6,7 +6,7 @@ use axum::{
     Json,
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, Request, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -25,6 +25,13 @@ use crate::{
     signature::{self, Secrets, SignatureError},
     trigger::{self, Decision, Ignored, Rules, TriggerError},
 };
+
+/// The number of a delivery, the same when it is repeated.
+static DELIVERY: HeaderName = HeaderName::from_static("x-github-delivery");
+/// The name of an event.
+static EVENT: HeaderName = HeaderName::from_static("x-github-event");
+/// The trace that a proxy in front has begun.
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What answering a webhook takes.
 pub struct Webhooks {
@@ -95,8 +102,8 @@ enum Told {
 
 /// `POST /webhook/github`
 pub(crate) async fn receive(State(webhooks): State<Arc<Webhooks>>, request: Request<Body>) -> Response {
-    let delivery = header_text(request.headers(), "x-github-delivery").unwrap_or_default().to_owned();
-    let event = header_text(request.headers(), "x-github-event").unwrap_or_default().to_owned();
+    let delivery = header_text(request.headers(), &DELIVERY).unwrap_or_default().to_owned();
+    let event = header_text(request.headers(), &EVENT).unwrap_or_default().to_owned();
     let (outcome, status, told) = match webhooks.answer(request).await {
         Ok(Answer::Accepted(id)) => {
             tracing::info!(delivery, event, task = %id, "accepted");
@@ -127,15 +134,15 @@ impl Webhooks {
         let headers = &head.headers;
         // Before the body is read: what cannot be right is not worth its memory.
         let form = is_form(headers)?;
-        if headers.get_all(signature::HEADER).iter().next().is_none() {
+        if headers.get_all(&signature::HEADER).iter().next().is_none() {
             return Err(SignatureError::Missing.into());
         }
         let body = self.bodies.read(headers, body).await?;
         self.secrets
-            .verify(headers.get_all(signature::HEADER).iter().map(HeaderValue::as_bytes), body.bytes())?;
+            .verify(headers.get_all(&signature::HEADER).iter().map(HeaderValue::as_bytes), body.bytes())?;
 
-        let event = header_text(headers, "x-github-event").ok_or(WebhookError::Header("X-GitHub-Event"))?;
-        let delivery = header_text(headers, "x-github-delivery")
+        let event = header_text(headers, &EVENT).ok_or(WebhookError::Header("X-GitHub-Event"))?;
+        let delivery = header_text(headers, &DELIVERY)
             .and_then(DeliveryId::parse)
             .ok_or(WebhookError::Header("X-GitHub-Delivery"))?;
         let unwrapped;
@@ -156,7 +163,7 @@ impl Webhooks {
     }
 
     async fn publish(&self, task: &Task, headers: &HeaderMap) -> Result<(), PublishError> {
-        let trace = header_text(headers, "traceparent")
+        let trace = header_text(headers, &TRACEPARENT)
             .and_then(TraceContext::parse)
             .unwrap_or_else(|| TraceContext::of_task(task.id));
         let start = Instant::now();
@@ -177,7 +184,7 @@ fn is_form(headers: &HeaderMap) -> Result<Form, WebhookError> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(WebhookError::ContentEncoding);
     }
-    let content_type = header_text(headers, "content-type").unwrap_or_default();
+    let content_type = header_text(headers, &header::CONTENT_TYPE).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
         Ok(Form::No)
@@ -194,6 +201,6 @@ fn payload_of_form(body: &[u8]) -> Result<Bytes, WebhookError> {
     Ok(Bytes::from(payload.into_owned()))
 }
 
-fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
