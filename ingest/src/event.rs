@@ -224,14 +224,14 @@ impl<'a> Remark<'a> {
                 payload.pull_request.ok_or_else(missing(event, "pull_request"))?.pull_request()
             }
         };
-        let (raw, comment): (_, fn(NonZeroU64) -> Comment) = match kind {
-            RemarkKind::IssueComment => (payload.comment, Comment::Issue),
-            RemarkKind::ReviewLine => (payload.comment, Comment::ReviewLine),
-            RemarkKind::Review => (payload.review, Comment::Review),
+        let (raw, comment, user): (_, fn(NonZeroU64) -> Comment, _) = match kind {
+            RemarkKind::IssueComment => (payload.comment, Comment::Issue, "comment.user"),
+            RemarkKind::ReviewLine => (payload.comment, Comment::ReviewLine, "comment.user"),
+            RemarkKind::Review => (payload.review, Comment::Review, "review.user"),
         };
         let raw = raw.ok_or_else(missing(event, kind.field()))?;
         Ok(Self {
-            author: raw.user.ok_or_else(missing(event, "comment.user"))?,
+            author: raw.user.ok_or_else(missing(event, user))?,
             comment: comment(raw.id),
             at: raw.created_at.or(raw.submitted_at),
             thread,

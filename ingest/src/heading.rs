@@ -6,6 +6,7 @@
 
 use std::{borrow::Cow, fmt};
 
+use serde::Deserialize;
 use serde::de::{self, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::event::{Account, EventError, Label, RemarkKind, Text, missing};
@@ -84,7 +85,7 @@ struct Found<'a> {
 }
 
 /// A comment or review, of which only the text is looked at.
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct Written<'a> {
     #[serde(borrow)]
     body: Option<Text<'a>>,
@@ -101,7 +102,7 @@ impl<'a> Found<'a> {
     }
 
     /// Whether nothing that may follow changes the heading.
-    fn is_enough(&self, source: Source) -> bool {
+    fn suffices(&self, source: Source) -> bool {
         let Some(action) = self.action.as_deref() else { return false };
         match (source, action) {
             (Source::Issues, "labeled") => self.label.is_some(),
@@ -137,7 +138,7 @@ impl<'a> Visitor<'a> for UntilEnough<'_, 'a> {
                     continue;
                 }
             }
-            found.is_enough = found.is_enough(source);
+            found.is_enough = found.suffices(source);
             if found.is_enough {
                 // The only way to leave an object before its end.
                 return Err(de::Error::custom("the rest is not read"));

@@ -344,6 +344,14 @@ fn a_payload_that_is_not_as_documented_is_an_error() {
             changed(comment_event("/approve"), &json!({"/comment/user": null})),
             "the payload of `issue_comment` has no comment.user",
         ),
+        (
+            "pull_request_review",
+            changed(
+                issue_event("submitted"),
+                &json!({"/pull_request": issue_event("")["issue"], "/review": {"id": 99, "body": "/approve"}}),
+            ),
+            "the payload of `pull_request_review` has no review.user",
+        ),
     ] {
         let payload = payload.to_string();
         let error = decide(event, payload.as_bytes(), None, &rules()).unwrap_err();
