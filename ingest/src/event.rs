@@ -10,6 +10,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use shared::task::Comment;
 
+/// The event of what is done to an issue.
+pub(crate) const ISSUES: &str = "issues";
+
 /// An issue that somebody opened, labelled or assigned.
 #[derive(Debug)]
 pub struct Wish<'a> {
@@ -170,6 +173,8 @@ struct Installation {
 }
 
 impl RemarkKind {
+    pub(crate) const ALL: [Self; 3] = [Self::IssueComment, Self::ReviewLine, Self::Review];
+
     /// The name of its event.
     pub(crate) fn event(self) -> &'static str {
         match self {
@@ -197,17 +202,16 @@ impl RemarkKind {
 }
 
 /// How a field is told that an event must have.
-pub(crate) fn missing(event: &'static str, field: &'static str) -> impl Fn() -> EventError {
+pub(crate) fn missing(event: &'static str, field: &'static str) -> impl FnOnce() -> EventError {
     move || EventError::Missing { event, field }
 }
 
 impl<'a> Wish<'a> {
     /// Reads a whole payload of the event `issues`.
     pub fn parse(payload: &'a [u8]) -> Result<Self, EventError> {
-        let event = "issues";
         let mut payload = Payload::parse(payload)?;
-        let origin = payload.take_origin(event)?;
-        let issue = payload.issue.ok_or_else(missing(event, "issue"))?.issue();
+        let origin = payload.take_origin(ISSUES)?;
+        let issue = payload.issue.ok_or_else(missing(ISSUES, "issue"))?.issue();
         Ok(Self { issue, origin })
     }
 }

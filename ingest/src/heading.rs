@@ -9,7 +9,7 @@ use std::{borrow::Cow, fmt};
 use serde::Deserialize;
 use serde::de::{self, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
-use crate::event::{Account, EventError, Label, RemarkKind, Text, missing};
+use crate::event::{self, Account, EventError, Label, RemarkKind, Text, missing};
 
 /// What happened, as far as it takes to decline most of it.
 #[derive(Debug)]
@@ -38,46 +38,40 @@ enum Source {
 impl<'a> Heading<'a> {
     /// Reads the payload of the event that `X-GitHub-Event` names, as far as it has to.
     pub fn parse(event: &'a str, payload: &'a [u8]) -> Result<Self, EventError> {
-        let source = match event {
-            "ping" => return Ok(Self::Ping),
-            "issues" => Source::Issues,
-            "issue_comment" => Source::Remark(RemarkKind::IssueComment),
-            "pull_request_review_comment" => Source::Remark(RemarkKind::ReviewLine),
-            "pull_request_review" => Source::Remark(RemarkKind::Review),
-            _ => return Ok(Self::Other { event, action: None }),
-        };
-        let found = Found::read(source, payload)?;
-        let missing = |field| missing(source.event(), field);
-        match (source, found.action.as_deref()) {
-            (Source::Issues, Some("opened")) => Ok(Self::Opened),
-            (Source::Issues, Some("labeled")) => {
-                Ok(Self::Labeled(found.label.ok_or_else(missing("label"))?.name))
-            }
-            (Source::Issues, Some("assigned")) => {
-                Ok(Self::Assigned(found.assignee.ok_or_else(missing("assignee"))?))
-            }
-            (Source::Remark(kind), Some(action)) if action == kind.action() => {
-                let text = found.text.ok_or_else(missing(kind.field()))?;
-                Ok(Self::Written { kind, text: text.body.map_or_else(Cow::default, |Text(body)| body) })
-            }
-            _ => Ok(Self::Other { event, action: found.action }),
+        if event == "ping" {
+            return Ok(Self::Ping);
+        }
+        let Some(source) = Source::of(event) else { return Ok(Self::Other { event, action: None }) };
+        let mut heading = None;
+        let reader = UntilKnown { source, heading: &mut heading };
+        let read = serde_json::Deserializer::from_slice(payload).deserialize_map(reader);
+        match (heading, read) {
+            (Some(heading), _) => Ok(heading),
+            (None, Ok(end)) => end.map_err(|field| missing(source.event(), field)()),
+            (None, Err(error)) => Err(EventError::Json(error)),
         }
     }
 }
 
 impl Source {
+    fn of(event: &str) -> Option<Self> {
+        if event == event::ISSUES {
+            return Some(Self::Issues);
+        }
+        RemarkKind::ALL.into_iter().find(|kind| kind.event() == event).map(Self::Remark)
+    }
+
     fn event(self) -> &'static str {
         match self {
-            Self::Issues => "issues",
+            Self::Issues => event::ISSUES,
             Self::Remark(kind) => kind.event(),
         }
     }
 }
 
-/// What was found until the reading stopped.
+/// What was found so far.
 #[derive(Default)]
 struct Found<'a> {
-    is_enough: bool,
     action: Option<Cow<'a, str>>,
     label: Option<Label<'a>>,
     assignee: Option<Account<'a>>,
@@ -92,41 +86,39 @@ struct Written<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn read(source: Source, payload: &'a [u8]) -> Result<Self, EventError> {
-        let mut found = Self::default();
-        let reader = UntilEnough { source, found: &mut found };
-        match serde_json::Deserializer::from_slice(payload).deserialize_map(reader) {
-            Err(error) if !found.is_enough => Err(EventError::Json(error)),
-            _ => Ok(found),
-        }
-    }
-
-    /// Whether nothing that may follow changes the heading.
-    fn suffices(&self, source: Source) -> bool {
-        let Some(action) = self.action.as_deref() else { return false };
-        match (source, action) {
-            (Source::Issues, "labeled") => self.label.is_some(),
-            (Source::Issues, "assigned") => self.assignee.is_some(),
-            (Source::Remark(kind), _) if action == kind.action() => self.text.is_some(),
-            _ => true,
+    /// The heading that this makes, or the field that it lacks.
+    fn heading(&mut self, source: Source) -> Result<Heading<'a>, &'static str> {
+        match (source, self.action.as_deref()) {
+            (Source::Issues, Some("opened")) => Ok(Heading::Opened),
+            (Source::Issues, Some("labeled")) => Ok(Heading::Labeled(self.label.take().ok_or("label")?.name)),
+            (Source::Issues, Some("assigned")) => {
+                Ok(Heading::Assigned(self.assignee.take().ok_or("assignee")?))
+            }
+            (Source::Remark(kind), Some(action)) if action == kind.action() => {
+                let text = self.text.take().ok_or(kind.field())?;
+                Ok(Heading::Written { kind, text: text.body.map_or_else(Cow::default, |Text(body)| body) })
+            }
+            _ => Ok(Heading::Other { event: source.event(), action: self.action.take() }),
         }
     }
 }
 
-struct UntilEnough<'f, 'a> {
+/// Reads fields until they make a heading, which nothing that may follow changes.
+struct UntilKnown<'h, 'a> {
     source: Source,
-    found: &'f mut Found<'a>,
+    heading: &'h mut Option<Heading<'a>>,
 }
 
-impl<'a> Visitor<'a> for UntilEnough<'_, 'a> {
-    type Value = ();
+impl<'a> Visitor<'a> for UntilKnown<'_, 'a> {
+    type Value = Result<Heading<'a>, &'static str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
-        let Self { source, found } = self;
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let source = self.source;
+        let mut found = Found::default();
         while let Some(Text(key)) = map.next_key()? {
             match (source, key.as_ref()) {
                 (_, "action") => found.action = map.next_value::<Option<Text<'a>>>()?.map(|Text(text)| text),
@@ -138,13 +130,15 @@ impl<'a> Visitor<'a> for UntilEnough<'_, 'a> {
                     continue;
                 }
             }
-            found.is_enough = found.suffices(source);
-            if found.is_enough {
+            if found.action.is_some()
+                && let Ok(heading) = found.heading(source)
+            {
+                *self.heading = Some(heading);
                 // The only way to leave an object before its end.
                 return Err(de::Error::custom("the rest is not read"));
             }
         }
-        Ok(())
+        Ok(found.heading(source))
     }
 }
 
