@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 
 use super::model::{Nodes, Repository, Review, Standing};
@@ -13,8 +13,8 @@ use crate::outbound::Outbound;
 use crate::repo_config;
 
 #[derive(Deserialize)]
-struct Envelope {
-    data: Option<Value>,
+struct Envelope<D> {
+    data: Option<D>,
     #[serde(default)]
     errors: Vec<GraphqlError>,
 }
@@ -32,7 +32,7 @@ pub(super) const ROUTE: &str = "/graphql";
 /// GitHub's words, in a 200 and with an error that has no type, for what other interfaces answer with a 500 or 502.
 /// Whether a mutation was carried out is not known then.
 pub(super) fn unexplained(body: &[u8]) -> Option<String> {
-    let errors = serde_json::from_slice::<Envelope>(body).ok()?.errors;
+    let errors = serde_json::from_slice::<Envelope<IgnoredAny>>(body).ok()?.errors;
     let error = errors.into_iter().next()?;
     let words = "Something went wrong while executing your query";
     (error.kind.is_none() && error.message.starts_with(words)).then_some(error.message)
@@ -152,10 +152,11 @@ impl GitHub {
         let body = json!({ "query": document, "variables": variables });
         let call = || format!("GraphQL {}", operation(document));
         let answer = self.send(&self.graphql, http::Method::POST, ROUTE, Some(&body), repeat).await?;
-        let envelope: Envelope = decode("POST", ROUTE, &answer.body).map_err(|error| match repeat {
-            Repeat::Never => CallError::Unknown { call: call(), why: error.to_string() },
-            Repeat::Harmless => error,
-        })?;
+        let envelope: Envelope<Value> =
+            decode("POST", ROUTE, &answer.body).map_err(|error| match repeat {
+                Repeat::Never => CallError::Unknown { call: call(), why: error.to_string() },
+                Repeat::Harmless => error,
+            })?;
         // Errors come with a status of 200.
         if let Some(error) = envelope.errors.first() {
             let (call, message) = (call(), error.message.clone());
