@@ -1,6 +1,6 @@
 //! The edits of a reply.
 
-use task::edits::{Action, parse};
+use task::protocol::edits::{Action, parse};
 
 pub(crate) fn run(data: &[u8]) {
     let reply = String::from_utf8_lossy(data);

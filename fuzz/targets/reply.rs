@@ -1,6 +1,6 @@
 //! The directives of a reply.
 
-use task::reply::parse;
+use task::protocol::reply::parse;
 
 pub(crate) fn run(data: &[u8]) {
     let reply = parse(&String::from_utf8_lossy(data));

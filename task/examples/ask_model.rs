@@ -11,11 +11,11 @@
 use std::io::{Read, Write};
 
 use anyhow::Context;
-use task::ask::{Ask, Goal};
+use task::context::read_set::ReadSet;
 use task::context::tokens::estimate;
 use task::llm::{Ceiling, Ledger, Llm, LlmConfig, Message, ModelSpec, Progress, Prompt, Role};
 use task::protect::Protection;
-use task::read_set::ReadSet;
+use task::protocol::ask::{Ask, Goal};
 
 const SYSTEM: &str = "Answer briefly.";
 

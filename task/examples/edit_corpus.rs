@@ -26,11 +26,11 @@ use std::io::{self, BufRead};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use similar::TextDiff;
-use task::edits;
+use task::context::read_set::{FileMode, ReadFile, ReadSet, Shown};
 use task::patch::{self, EditErrors};
 use task::path::RepoPath;
 use task::protect::Protection;
-use task::read_set::{FileMode, ReadFile, ReadSet, Shown};
+use task::protocol::edits;
 
 /// One real change of a file as a block.
 #[derive(Deserialize)]

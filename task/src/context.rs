@@ -22,6 +22,7 @@ pub mod outline;
 pub mod pack;
 pub mod query;
 pub mod rank;
+pub mod read_set;
 mod relevance;
 pub mod role;
 mod stop_words;

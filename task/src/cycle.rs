@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use base::Base;
 
-use crate::ask::{Ask, Goal};
 use crate::check::{self, CheckedPatch};
 use crate::context::history::History;
 use crate::context::index::Index;
@@ -20,7 +19,7 @@ use crate::context::pack::{self, Context};
 use crate::context::query::Query;
 use crate::context::tokens;
 use crate::context::walk::{self, Caps};
-use crate::edits::{self};
+use crate::git::workspace::Workspace;
 use crate::issue::Issue;
 use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role, Spent, Usage};
 use crate::outcome::{Failure, Reason, sentence};
@@ -30,8 +29,9 @@ use crate::plan::Plan;
 use crate::progress::Step;
 use crate::prompt::{MAX_READS, Prompter};
 use crate::protect::Protection;
-use crate::reply::{self, Reply};
-use crate::workspace::Workspace;
+use crate::protocol::ask::{Ask, Goal};
+use crate::protocol::edits::{self};
+use crate::protocol::reply::{self, Reply};
 use choice::Choose;
 use complaint::{Complaint, Kept, accept_plan, reason_of};
 use failure::{not_indexed, not_walked, unanswered};

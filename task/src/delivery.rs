@@ -16,7 +16,6 @@
 //! (<https://www.rabbitmq.com/docs/quorum-queues#repeated-requeues>), and what is not counted never ends. A settlement
 //! counts when the broker has answered a question that was asked after it on the same channel.
 
-pub mod broker;
 pub mod settings;
 
 use std::time::Duration;
@@ -27,13 +26,13 @@ use shared::queue::DELIVERY_LIMIT;
 use shared::task::Task;
 use tracing::Instrument as _;
 
+use crate::broker::{BrokerError, Held, Settlement};
 use crate::config::Config;
 use crate::lease::{Lease, Lost, Revoker};
 use crate::outcome::Exit;
 use crate::probe;
 use crate::run::settings::RunSettings;
 use crate::run::{self, Attempt, Ended};
-use broker::{BrokerError, Held, Settlement};
 use settings::Settings;
 
 /// How long a run that has lost its lease may take to notice. Kubernetes kills 60 s after it has asked.

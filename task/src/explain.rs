@@ -16,13 +16,13 @@ use clap::Args;
 pub use explanation::{Explanation, FeatureFacts, FileFacts, Given, Times, Tokens};
 
 use crate::context::pack::Context;
+use crate::context::read_set::Shown;
 use crate::context::weights::Feature;
 use crate::cycle::Cycle;
 use crate::llm::Ledger;
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::progress::Step;
-use crate::read_set::Shown;
 use crate::report::{BaseFacts, IssueFacts, millis};
 use crate::solve;
 

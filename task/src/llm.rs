@@ -28,7 +28,7 @@ pub use config::{ConfigError, LlmConfig, ModelSpec, Provider, Retries, Timeouts}
 pub use error::{LlmError, Wait};
 pub use price::{Entry, Price, PriceTable, PriceTableError, Pricing, Usd, UsdError};
 
-use crate::ask::Ask;
+use crate::protocol::ask::Ask;
 use http::Server;
 use retry::Pauses;
 use turn::Turn;

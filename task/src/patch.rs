@@ -23,8 +23,8 @@ pub use error::{EditError, EditErrors, Excerpt, Refusal};
 pub use ladder::Rung;
 pub use resolution::resolve;
 
+use crate::context::read_set::FileMode;
 use crate::path::RepoPath;
-use crate::read_set::FileMode;
 
 /// Most files in a patch, the default of GitHub Agentic Workflows (`max-patch-files`).
 pub const MAX_FILES: usize = 100;

@@ -4,12 +4,12 @@
 use minijinja::{Environment, UndefinedBehavior, context};
 use sha2::{Digest as _, Sha256};
 
-use crate::ask::Goal;
 use crate::context::pack::Context;
+use crate::context::read_set::{ReadFile, Shown};
 use crate::issue::{Issue, hex};
 use crate::llm::Guidance;
 use crate::path::RepoPath;
-use crate::read_set::{ReadFile, Shown};
+use crate::protocol::ask::Goal;
 
 /// Files that the model may ask for in one answer.
 pub const MAX_READS: usize = 8;

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use serde::Deserialize;
 use shared::state::LabelNames;
 
-use crate::github::model::Blob;
+use crate::forge::github::model::Blob;
 
 /// Where the file lies.
 pub const PATH: &str = ".github/ai-agent.toml";

@@ -14,7 +14,6 @@ pub(crate) mod desk;
 mod holder;
 mod publish;
 pub mod settings;
-pub(crate) mod status;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,11 +21,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 use shared::task::Task;
 
-use crate::clone::{self, CloneCaps, CloneError, Source};
-use crate::comment;
 use crate::config::Config;
 use crate::cycle::Cycle;
-use crate::github::{CallError, Login, Permission, Session};
+use crate::forge::github::{CallError, Login, Permission, Session};
+use crate::git::clone::{self, CloneCaps, CloneError, Source};
+use crate::git::remote::Remote;
+use crate::git::workspace::Workspace;
 use crate::issue::Issue;
 use crate::lease::{Lease, Lost};
 use crate::llm::{Ledger, Llm};
@@ -34,14 +34,13 @@ use crate::marker::Marks;
 use crate::outbound::Gate;
 use crate::outcome::{Exit, Failure, Reason};
 use crate::progress::Step;
-use crate::remote::Remote;
+use crate::record::comment;
 use crate::repo_config::{self, RepoConfig, RepoConfigError};
-use crate::workspace::Workspace;
 
+use crate::record::status::{Proposal, Status, find_status, with_status};
 use claim::{Claim, Claimed};
 use desk::{Asker, Desk};
 use settings::{RunSettings, Strangers, Terms};
-use status::{Proposal, Status, find_status, with_status};
 
 pub(crate) use ask::scan;
 

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::config::Config;
 use crate::cycle::{self, Account, Cycle, Planned, Solution};
+use crate::git::workspace::{CommitText, Identity, OpenError, PublishError, TASK_TRAILER, Workspace};
 use crate::issue::Issue;
 use crate::llm::Ledger;
 use crate::outbound::Gate;
@@ -19,7 +20,6 @@ use crate::pull_request::{self, Facts, ReadFact};
 use crate::report::{BaseFacts, Change, ChangedFile, IssueFacts, Outcome, PlanResult, Report, Times, millis};
 use crate::run;
 use crate::terminal::{Colour, diff};
-use crate::workspace::{CommitText, Identity, OpenError, PublishError, TASK_TRAILER, Workspace};
 
 /// The namespace of our branches.
 const BRANCHES: &str = "ai-agent";

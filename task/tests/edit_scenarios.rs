@@ -15,11 +15,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use task::edits;
+use task::context::read_set::{FileMode, ReadFile, ReadSet, Shown};
 use task::patch::{self, ChangeKind, Entry, Patch};
 use task::path::RepoPath;
 use task::protect::Protection;
-use task::read_set::{FileMode, ReadFile, ReadSet, Shown};
+use task::protocol::edits;
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

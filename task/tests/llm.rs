@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
-use task::ask::{Ask, Goal};
+use task::context::read_set::ReadSet;
 use task::llm::{
     Ceiling, Counted, Ledger, Llm, LlmConfig, LlmError, Message, ModelSpec, MoneyCeiling, Progress, Prompt,
     Provider, Reply, Retries, Role, Spent, Usage, Usd,
 };
 use task::protect::Protection;
-use task::read_set::ReadSet;
+use task::protocol::ask::{Ask, Goal};
 use tests::model::{Answer, Counts, End, Fault, KEY, Request, ScriptedModel, Step, Stop, Wire, refused_url};
 
 /// 40 bytes, 8 words.

@@ -6,8 +6,8 @@ use super::index::Reader;
 use super::pack::Context;
 use super::role::Omission;
 use super::walk::Walk;
+use crate::context::read_set::Shown;
 use crate::path::RepoPath;
-use crate::read_set::Shown;
 
 /// Names that are suggested for one that does not exist.
 const NEAR: usize = 3;

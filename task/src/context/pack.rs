@@ -14,8 +14,8 @@ use super::tokens;
 use super::walk::{Caps, Entry, Walk};
 use super::weights::Feature;
 use super::why;
+use crate::context::read_set::{ReadFile, ReadSet, Shown};
 use crate::path::{self, RepoPath};
-use crate::read_set::{ReadFile, ReadSet, Shown};
 
 /// How much is packed, in tokens as [`tokens::estimate`] counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

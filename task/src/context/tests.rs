@@ -12,8 +12,8 @@ use super::query::Query;
 use super::rank;
 use super::role::{Omission, Role};
 use super::walk::{self, Caps, Walk, WalkError};
+use crate::context::read_set::{FileMode, Shown};
 use crate::path::RepoPath;
-use crate::read_set::{FileMode, Shown};
 
 /// A bare repository with one tree.
 pub(super) struct Fixture {

@@ -11,8 +11,8 @@ use gix::objs::TreeRefIter;
 use gix::objs::tree::EntryKind;
 
 use super::role::{self, Omission, Role};
+use crate::context::read_set::FileMode;
 use crate::path::{PathError, RepoPath};
-use crate::read_set::FileMode;
 
 /// How much of a tree is looked at.
 #[derive(Clone, Copy, Debug)]

@@ -6,14 +6,14 @@
 use std::time::Instant;
 
 use super::{Conversation, Cycle, Times};
-use crate::ask::Goal;
 use crate::context::pack::{Budget, Context};
 use crate::llm::{Llm, Message, Role, Usage};
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::progress::Step;
 use crate::prompt::Prompter;
-use crate::reply;
+use crate::protocol::ask::Goal;
+use crate::protocol::reply;
 
 /// Candidates that the model chooses from. Of the files that a fix touches, 97 % are among the first 50.
 const CANDIDATES: usize = 50;

@@ -1,12 +1,12 @@
 //! A *complaint* is why an answer of the model cannot be used: for the model, which may correct it once, and for people,
 //! when it did not.
 
-use crate::edits::{Action, Edit};
 use crate::llm::Llm;
 use crate::outcome::{Failure, Reason};
 use crate::patch::{EditError, EditErrors, Refusal};
 use crate::plan::{Plan, PlanError};
-use crate::reply::{self, Reply};
+use crate::protocol::edits::{Action, Edit};
+use crate::protocol::reply::{self, Reply};
 
 /// Why an answer cannot be used.
 pub(super) struct Complaint {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lapin::uri::AMQPUri;
 
-use super::broker::Broker;
+use crate::broker::Broker;
 use crate::config::Setting;
 use crate::probe;
 

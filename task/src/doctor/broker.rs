@@ -10,7 +10,7 @@ use shared::queue;
 use tokio::time::timeout;
 
 use super::{About, Finding, Health};
-use crate::delivery::broker::{Broker, BrokerError};
+use crate::broker::{Broker, BrokerError};
 
 /// Time for one exchange.
 const WITHIN: Duration = Duration::from_secs(10);

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use shared::repo::Repo;
 
 use super::{About, Finding, Health};
-use crate::github::checkup::{self, AppClient, AppProfile, Delivery, Installation, Permissions};
-use crate::github::{Api, CallError, Credentials, Login, Session};
+use crate::forge::github::checkup::{self, AppClient, AppProfile, Delivery, Installation, Permissions};
+use crate::forge::github::{Api, CallError, Credentials, Login, Session};
 use crate::lease::Lease;
 use crate::run::settings::RunSettings;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{About, Finding, Health};
-use crate::clone::CloneCaps;
+use crate::git::clone::CloneCaps;
 use crate::run::settings::RunSettings;
 
 /// Nothing useful is cloned into less, in bytes.

@@ -1,12 +1,12 @@
 //! The *model*: whether it answers, and what a run with it may cost.
 
 use super::{About, Finding, Health};
-use crate::ask::{Ask, Goal};
 use crate::config::Config;
+use crate::context::read_set::ReadSet;
 use crate::context::tokens;
 use crate::llm::{Ledger, LlmError, Message, Prompt, Role};
 use crate::outcome::{Failure, Reason};
-use crate::read_set::ReadSet;
+use crate::protocol::ask::{Ask, Goal};
 
 const SYSTEM: &str = "Answer with one word.";
 const QUESTION: &str = "Say: ok";

@@ -9,7 +9,7 @@ use shared::queue;
 use url::Url;
 
 use super::{About, Finding, Health};
-use crate::delivery::broker::Broker;
+use crate::broker::Broker;
 
 /// Time for one answer.
 const WITHIN: Duration = Duration::from_secs(10);

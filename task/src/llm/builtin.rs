@@ -22,8 +22,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use crate::ask::{Ask, Goal};
 use crate::path::RepoPath;
+use crate::protocol::ask::{Ask, Goal};
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::listing;
 use super::merge::{Alignment, Match, Stuck, hunks, merge};
 use super::similarity::{self, Nearest};
 use super::text::{Splice, Text};
-use crate::edits::Divider;
+use crate::protocol::edits::Divider;
 
 /// Hits that are counted, and shown, at most.
 const MAX_HITS: usize = 20;

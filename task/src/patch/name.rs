@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Entry, Refusal};
-use crate::edits::{Action, Edit};
+use crate::context::read_set::ReadSet;
 use crate::path::{PathError, RepoPath};
-use crate::read_set::ReadSet;
+use crate::protocol::edits::{Action, Edit};
 
 /// What is known of the repository's names.
 pub(super) struct Names<'a, E> {

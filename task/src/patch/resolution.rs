@@ -9,10 +9,10 @@ use super::{
     Applied, Change, ChangeKind, EditError, EditErrors, Entry, Excerpt, How, MAX_BYTES, MAX_EDITS, MAX_FILES,
     Patch, Refusal, elision, similarity,
 };
-use crate::edits::{Action, Divider, Edit};
+use crate::context::read_set::{FileMode, ReadFile, ReadSet, Shown};
 use crate::path::RepoPath;
 use crate::protect::{self, Protection, Reason};
-use crate::read_set::{FileMode, ReadFile, ReadSet, Shown};
+use crate::protocol::edits::{Action, Divider, Edit};
 
 /// Resolves edits against the files that were read, all or nothing.
 ///

@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::edits::{self, Action, Divider, Edit};
+use crate::context::read_set::{ReadFile, ReadSet, Shown};
 use crate::protect::Protection;
-use crate::read_set::{ReadFile, ReadSet, Shown};
+use crate::protocol::edits::{self, Action, Divider, Edit};
 
 /// Lines, each with its newline.
 fn lines<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) -> String {

@@ -10,14 +10,14 @@ use super::claim::Basis;
 use super::desk::Desk;
 use super::settings::Terms;
 use super::{Stop, conversation};
-use crate::comment;
-use crate::github::CallError;
-use crate::github::model::{Comment, GitCommit, OpenOrClosed, PullRequest, Review, ReviewText};
+use crate::forge::github::CallError;
+use crate::forge::github::model::{Comment, GitCommit, OpenOrClosed, PullRequest, Review, ReviewText};
 use crate::issue::MAX_BODY_CHARS;
 use crate::marker::Kind;
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::plan::{Binding, Plan};
+use crate::record::comment;
 use crate::text::Raw;
 
 /// Files that GitHub lists of one comparison, however many there are

@@ -5,10 +5,8 @@ use shared::task::Mode;
 use super::claim::{Basis, Claim};
 use super::desk::Desk;
 use super::settings::Terms;
-use super::status::{PlanComment, Proposal};
 use super::{Material, Stop};
 use crate::check::CheckedPatch;
-use crate::comment;
 use crate::config::Config;
 use crate::cycle::{Account, Cycle, Planned, Solution};
 use crate::outbound::Gate;
@@ -17,6 +15,8 @@ use crate::patch::{Change, ChangeKind};
 use crate::path::RepoPath;
 use crate::plan::{Binding, Plan};
 use crate::pull_request::{self, Facts, ReadFact};
+use crate::record::comment;
+use crate::record::status::{PlanComment, Proposal};
 
 /// Characters of a summary, so that the whole description can be kept in a comment, every line end escaped.
 const MAX_SUMMARY: usize = 8_000;

@@ -7,13 +7,13 @@ use shared::task::Mode;
 use super::desk::Desk;
 use super::holder::{self, InTheWay};
 use super::settings::Terms;
-use super::status::{PlanComment, Proposal, find_status};
 use super::{Stop, approval};
-use crate::github::CallError;
-use crate::github::model::GitCommit;
+use crate::forge::github::CallError;
+use crate::forge::github::model::GitCommit;
+use crate::git::workspace::TASK_TRAILER;
 use crate::outcome::{Failure, Reason};
 use crate::plan::Plan;
-use crate::workspace::TASK_TRAILER;
+use crate::record::status::{PlanComment, Proposal, find_status};
 
 /// Pauses before the looks for the comment of a run that made the branch a moment before us, in times of what lists may
 /// lag behind. Its next call posts the comment, and GitHub ends a call after ten seconds.

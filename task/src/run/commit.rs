@@ -7,16 +7,16 @@ use super::Stop;
 use super::ask::Made;
 use super::claim::{Claim, trailer};
 use super::desk::Desk;
-use super::status::Proposal;
 use crate::check::CheckedPatch;
-use crate::github::{CallError, CommitRequest, Session};
+use crate::context::read_set::FileMode;
+use crate::forge::github::{CallError, CommitRequest, Session};
+use crate::git::push::{self, PushCaps, PushError, Update};
+use crate::git::remote::Remote;
+use crate::git::workspace::{CommitText, Identity, TASK_TRAILER, Workspace};
 use crate::outbound::Outbound;
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
-use crate::push::{self, PushCaps, PushError, Update};
-use crate::read_set::FileMode;
-use crate::remote::Remote;
-use crate::workspace::{CommitText, Identity, TASK_TRAILER, Workspace};
+use crate::record::status::Proposal;
 
 /// Tries of a write whose outcome was lost, each after a look.
 const TRIES: u32 = 3;

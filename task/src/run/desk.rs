@@ -11,19 +11,19 @@ use shared::task::{Comment as CommentId, Mode, Task};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::claim::{self, Claim};
-use super::holder::{self, Claimant, Holder, InTheWay};
+use super::holder::{self, Claimant, InTheWay};
 use super::settings::{RunSettings, Terms};
-use super::status::{Phase, Proposal, Status, find_status, with_status};
 use super::{Attempt, BRANCHES, Ended, Stop};
-use crate::comment::{self, Turn};
-use crate::github::model::{
+use crate::forge::github::model::{
     Branch, Comment, Issue as GitHubIssue, OpenOrClosed, PullRequest, Remark, Review, ThreadState,
 };
-use crate::github::{CallError, GitHub, Identity, Permission, Session};
+use crate::forge::github::{CallError, GitHub, Identity, Permission, Session};
 use crate::marker::Marks;
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
 use crate::progress::Step;
+use crate::record::comment::{self, Turn};
+use crate::record::status::{Holder, Phase, Proposal, Status, find_status, with_status};
 use crate::repo_config::PATH;
 use crate::text::Raw;
 

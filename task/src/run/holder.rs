@@ -16,22 +16,11 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use jiff::SignedDuration;
 use shared::task::{Mode, Task};
 
-use super::status::{Phase, Status};
-use crate::github::model::Comment;
-
-/// A run, as a status comment names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Holder {
-    /// The how many-th delivery of the message, from 1; none if it was started by hand.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) delivery: Option<u32>,
-    /// When it began.
-    pub(crate) since: Timestamp,
-}
+use crate::forge::github::model::Comment;
+use crate::record::status::{Holder, Phase, Status};
 
 /// A run that wants to begin.
 pub(super) struct Claimant<'a> {

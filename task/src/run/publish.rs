@@ -6,14 +6,14 @@ use shared::task::Mode;
 
 use super::claim::Claim;
 use super::desk::Desk;
-use super::status::{PlanComment, Proposal};
 use super::{Stop, approval, commit};
-use crate::comment::{self, Turn};
-use crate::github::model::{OpenOrClosed, PullRequest};
-use crate::github::{CallError, NewPullRequest, PullRequestKind};
+use crate::forge::github::model::{OpenOrClosed, PullRequest};
+use crate::forge::github::{CallError, NewPullRequest, PullRequestKind};
 use crate::marker::Kind;
 use crate::outbound::Outbound;
 use crate::outcome::{Failure, Reason};
+use crate::record::comment::{self, Turn};
+use crate::record::status::{PlanComment, Proposal};
 
 /// Tries of a write whose outcome was lost, each after a look.
 const TRIES: u32 = 3;

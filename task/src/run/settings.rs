@@ -9,7 +9,7 @@ use shared::repo::{HostError, HostPolicy, Repo};
 use shared::state::LabelNames;
 
 use crate::config::{Config, Setting};
-use crate::github::{Api, Credentials};
+use crate::forge::github::{Api, Credentials};
 use crate::issue::hex;
 use crate::llm::{Ceiling, Llm, MoneyCeiling, Usd};
 use crate::outcome::{Failure, Reason};

@@ -13,11 +13,11 @@ use super::finding::Finding;
 use super::queue::Queue;
 use super::site::{Said, Site, has};
 use super::{Hand, MARGIN, Stop, Sweep};
-use crate::comment::Turn;
-use crate::github::model::Issue;
-use crate::github::{CallError, Listed, Permission, TimelineEvent};
+use crate::forge::github::model::Issue;
+use crate::forge::github::{CallError, Listed, Permission, TimelineEvent};
 use crate::outcome::{Failure, Reason};
-use crate::run::status::Phase;
+use crate::record::comment::Turn;
+use crate::record::status::Phase;
 use crate::text::Raw;
 
 /// Looks through one repository. `waiting` tasks are in the queue, of which nobody knows for which issues they are.

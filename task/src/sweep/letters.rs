@@ -8,13 +8,13 @@ use super::finding::Finding;
 use super::queue::{Death, Letter, Queue};
 use super::site::{Site, Sites};
 use super::{Hand, Stop, Sweep};
-use crate::comment::Turn;
-use crate::github::model::Issue;
-use crate::github::{CallError, Permission};
+use crate::forge::github::model::Issue;
+use crate::forge::github::{CallError, Permission};
 use crate::issue::hex;
 use crate::outcome::{Failure, Reason};
+use crate::record::comment::Turn;
+use crate::record::status::Phase;
 use crate::run::desk::issue_behind;
-use crate::run::status::Phase;
 
 /// Reads every dead letter once.
 pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &Queue) -> Result<(), Stop> {

@@ -16,7 +16,7 @@ use shared::task::Task;
 use shared::trace::TraceContext;
 use tokio::time::timeout;
 
-use crate::delivery::broker::{Broker, BrokerError};
+use crate::broker::{Broker, BrokerError};
 
 /// Time for one exchange with the broker.
 const WITHIN: Duration = Duration::from_secs(15);

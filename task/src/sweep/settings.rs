@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use shared::repo::{HostPolicy, Repo, RepoError};
 
+use crate::broker::Broker;
 use crate::config::Setting;
-use crate::delivery::broker::Broker;
 use crate::delivery::settings as delivery;
 
 /// The variables that [`SweepSettings::from_env`] reads besides those of the broker.

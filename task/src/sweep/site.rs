@@ -7,16 +7,16 @@ use shared::repo::Repo;
 use shared::state::{LabelNames, State};
 
 use super::settings::Place;
-use crate::comment::{self, Turn};
-use crate::github::model::{Comment, Issue};
-use crate::github::{Api, CallError, Credentials, GitHub, Login, Session, installed};
+use crate::forge::github::model::{Comment, Issue};
+use crate::forge::github::{Api, CallError, Credentials, GitHub, Login, Session, installed};
 use crate::lease::Lease;
 use crate::marker::Marks;
 use crate::outbound::Gate;
 use crate::outcome::Failure;
+use crate::record::comment::{self, Turn};
+use crate::record::status::{Phase, Status, find_status, with_status};
 use crate::repo_config::RepoConfig;
 use crate::run::settings::RunSettings;
-use crate::run::status::{Phase, Status, find_status, with_status};
 
 /// See the module's documentation.
 pub(super) struct Site<'a> {

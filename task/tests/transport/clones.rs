@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gix::ObjectId;
-use task::clone::{CloneCaps, CloneError, Source, fetch_branch};
-use task::remote::{Remote, RemoteError, ls_ref};
+use task::git::clone::{CloneCaps, CloneError, Source, fetch_branch};
+use task::git::remote::{Remote, RemoteError, ls_ref};
 
 use crate::git_host::{Announced, Fault, GitHost, TOKEN, git, run_script};
 use crate::{NEVER, SOON, clone_into, cloned, host, remote};
@@ -389,7 +389,7 @@ fn a_caller_can_stop_a_clone() {
         let running = scope.spawn(|| {
             let remote = remote(&host, "octo/hello.git");
             let source = Source { remote: &remote, branch: None };
-            task::clone::clone(&source, &into, &CloneCaps::default(), &stop).err().unwrap()
+            task::git::clone::clone(&source, &into, &CloneCaps::default(), &stop).err().unwrap()
         });
         while !host.requests().iter().any(|request| request.text().contains(FETCH)) && !running.is_finished()
         {

@@ -10,8 +10,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use git_host::{GitHost, TOKEN, run_script};
-use task::clone::{CloneCaps, CloneError, Cloned, Source};
-use task::remote::Remote;
+use task::git::clone::{CloneCaps, CloneError, Cloned, Source};
+use task::git::remote::Remote;
 use tempfile::TempDir;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -70,7 +70,7 @@ fn clone_into(
     into: &Path,
     caps: &CloneCaps,
 ) -> Result<Cloned, CloneError> {
-    task::clone::clone(&Source { remote, branch }, into, caps, &NEVER)
+    task::git::clone::clone(&Source { remote, branch }, into, caps, &NEVER)
 }
 
 /// A clone of `octo/hello.git` in a folder of its own.

@@ -2,9 +2,9 @@ use std::path::Path;
 
 use gix::ObjectId;
 use gix::objs::tree::EntryKind;
-use task::clone::CloneCaps;
-use task::push::{PushCaps, PushError, Pushed, Rejection, Update, push};
-use task::remote::{Remote, RemoteError, ls_ref};
+use task::git::clone::CloneCaps;
+use task::git::push::{PushCaps, PushError, Pushed, Rejection, Update, push};
+use task::git::remote::{Remote, RemoteError, ls_ref};
 
 use crate::git_host::{Announced, Fault, TOKEN, git, run_script};
 use crate::{NEVER, SOON, clone_into, cloned, host, remote};

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::Stop;
+use crate::context::read_set::ReadSet;
 use crate::path::RepoPath;
 use crate::protect::Protection;
-use crate::read_set::ReadSet;
 
 /// See the module's documentation.
 #[derive(Clone, Copy, Debug)]

@@ -3,10 +3,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{ABLE, answer};
-use crate::ask::{Ask, Goal};
+use crate::context::read_set::{FileMode, ReadFile, ReadSet, Shown};
 use crate::path::RepoPath;
 use crate::protect::Protection;
-use crate::read_set::{FileMode, ReadFile, ReadSet, Shown};
+use crate::protocol::ask::{Ask, Goal};
 
 fn read_set<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> ReadSet {
     let mut read = ReadSet::default();

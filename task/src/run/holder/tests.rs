@@ -1,6 +1,8 @@
 use serde_json::json;
 use shared::repo::HostPolicy;
 
+use jiff::Timestamp;
+
 use super::*;
 
 const OURS: &str = "0123456789abcdef0123456789abcdef";

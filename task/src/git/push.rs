@@ -16,8 +16,8 @@ use gix::protocol::transport::packetline::blocking_io::encode;
 use gix::refs::FullName;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 
+use crate::git::remote::{Remote, RemoteError, Session, Watch, connect, tip_of};
 use crate::outcome::chain;
-use crate::remote::{Remote, RemoteError, Session, Watch, connect, tip_of};
 use pack::PackError;
 use report::Framing;
 pub use report::Rejection;
@@ -177,7 +177,7 @@ fn request(
         Framing::SideBand => " side-band-64k",
         Framing::Plain => "",
     };
-    let (agent_key, agent) = crate::remote::agent();
+    let (agent_key, agent) = crate::git::remote::agent();
     let agent = agent.unwrap_or_default();
     let command = format!("{old} {new} {name}\0 report-status{band} {agent_key}={agent}");
     let mut body = Vec::with_capacity(command.len() + 16 + pack.len());

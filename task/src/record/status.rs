@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::task::Task;
 
-use super::holder::Holder;
-use crate::github::Identity;
-use crate::github::model::Comment;
+use crate::forge::github::Identity;
+use crate::forge::github::model::Comment;
 use crate::marker::{Kind, Marks};
 use crate::outbound::{Gate, Outbound};
 use crate::outcome::{Failure, Reason};
@@ -28,6 +27,16 @@ pub(crate) struct Status {
     /// Whoever asked may not ask. That answers nobody else's wish.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) refused: bool,
+}
+
+/// A run, as a status comment names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Holder {
+    /// The how many-th delivery of the message, from 1; none if it was started by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) delivery: Option<u32>,
+    /// When it began.
+    pub(crate) since: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +69,7 @@ pub(crate) struct PlanComment {
 }
 
 impl Status {
-    pub(super) fn of(task: &Task, phase: Phase, proposal: Option<Proposal>) -> Self {
+    pub(crate) fn of(task: &Task, phase: Phase, proposal: Option<Proposal>) -> Self {
         Self {
             task: task.id.to_string(),
             phase,
@@ -73,12 +82,12 @@ impl Status {
     }
 
     /// For a task that has its answer.
-    pub(super) fn answered(task: &Task) -> Self {
+    pub(crate) fn answered(task: &Task) -> Self {
         Self { answered: Some(task.mode.name().to_owned()), ..Self::of(task, Phase::Ended, None) }
     }
 
     /// For someone who may not ask, or not now.
-    pub(super) fn refused(task: &Task) -> Self {
+    pub(crate) fn refused(task: &Task) -> Self {
         Self { refused: true, ..Self::of(task, Phase::Ended, None) }
     }
 }

@@ -1,4 +1,4 @@
-//! A *reply* is what the model wrote: directives for us, prose for people, and edits (see [`crate::edits`]).
+//! A *reply* is what the model wrote: directives for us, prose for people, and edits (see [`crate::protocol::edits`]).
 //!
 //! Directives stand at the start of a line, outside fenced blocks and SEARCH/REPLACE blocks:
 //!
@@ -17,7 +17,7 @@ const MAX_TITLE_CHARS: usize = 72;
 /// Characters of a summary or reason that are kept.
 const MAX_TEXT_CHARS: usize = 8_000;
 
-/// The directives of a reply. Edits are parsed from the same text by [`crate::edits::parse`].
+/// The directives of a reply. Edits are parsed from the same text by [`crate::protocol::edits::parse`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
     pub title: Option<String>,

@@ -13,9 +13,9 @@ use gix::objs::tree::EntryKind;
 use gix::refs::transaction::{PreviousValue, RefEdit};
 
 use crate::check::CheckedPatch;
+use crate::context::read_set::FileMode;
 use crate::patch::ChangeKind;
 use crate::path::RepoPath;
-use crate::read_set::FileMode;
 
 /// The largest object that is inflated, in bytes; larger ones are an error, so that a small pack cannot fill memory.
 const ALLOCATION_LIMIT: u64 = 64 * 1024 * 1024;

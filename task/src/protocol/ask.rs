@@ -2,8 +2,8 @@
 //!
 //! `prompt` renders it for the models that read text; the built-in provider reads it as it is.
 
+use crate::context::read_set::ReadSet;
 use crate::protect::Protection;
-use crate::read_set::ReadSet;
 
 /// What the answer has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

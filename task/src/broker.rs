@@ -32,9 +32,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Where the broker is and how to be believed there.
 #[derive(Clone)]
 pub struct Broker {
-    pub(super) uri: AMQPUri,
+    pub(crate) uri: AMQPUri,
     /// Certificates in PEM that the broker's is checked against, if not those of the system.
-    pub(super) certificates: Option<String>,
+    pub(crate) certificates: Option<String>,
 }
 
 /// Why no message was taken, or is not known to be settled.

@@ -1,0 +1,3 @@
+//! A *forge* keeps repositories: branches, commits, pull requests, reviews, and who may write.
+
+pub mod github;

@@ -1,0 +1,6 @@
+//! *git*: objects and references of a repository, and smart HTTP, by gix, without a git binary or a work tree.
+
+pub mod clone;
+pub mod push;
+pub mod remote;
+pub mod workspace;
