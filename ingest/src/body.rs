@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::server::Limits;
+use crate::limits::Limits;
 
 /// The budget is counted in pieces of this many bytes.
 const PIECE: usize = 1024;

@@ -29,8 +29,8 @@ use shared::{
 };
 
 use crate::{
+    limits::{KeepAlive, Limits},
     publish::Broker,
-    server::{KeepAlive, Limits},
     signature::{Secrets, SecretsError},
     trigger::{Agent, Rules},
 };

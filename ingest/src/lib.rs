@@ -11,6 +11,7 @@ pub mod config;
 pub mod event;
 pub mod heading;
 pub mod lambda;
+pub mod limits;
 pub mod metrics;
 pub mod publish;
 pub mod server;

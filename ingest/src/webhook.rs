@@ -19,9 +19,9 @@ use url::form_urlencoded;
 
 use crate::{
     body::{Bodies, BodyError},
+    limits::Limits,
     metrics::{Metrics, Outcome},
     publish::{PublishError, Publisher},
-    server::Limits,
     signature::{self, Secrets, SignatureError},
     trigger::{self, Decision, Ignored, Rules, TriggerError},
 };
