@@ -85,7 +85,7 @@ fn rank_one(issue: &Issue, instance: &Instance) -> Result<Vec<rank::Ranked>> {
     let walk = walk::walk(&repo, tree, &caps)?;
     let history = History::read(&repo, commit);
     let index = Index::build(&repo.into_sync(), &walk, &history, &query, &caps)?;
-    Ok(rank::rank(&index, &walk, &query))
+    Ok(index.ranked(&walk, &query))
 }
 
 fn lines<T: serde::de::DeserializeOwned>(path: &str) -> Result<Vec<T>> {

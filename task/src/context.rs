@@ -25,6 +25,7 @@ pub mod rank;
 pub mod read_set;
 mod relevance;
 pub mod role;
+mod stats;
 mod stop_words;
 mod sureness;
 mod term;

@@ -9,6 +9,7 @@ mod blank;
 mod elision;
 mod error;
 mod form;
+mod hunk;
 mod ladder;
 mod listing;
 mod merge;

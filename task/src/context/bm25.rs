@@ -2,7 +2,7 @@
 
 #![expect(clippy::cast_precision_loss, reason = "counts far below 2^24, and scores that need no more")]
 
-use super::index::{Counts, Field};
+use super::stats::{Counts, Field};
 
 /// BM25's saturation of term frequency and normalisation by length, the usual values (Robertson and Zaragoza,
 /// "The Probabilistic Relevance Framework: BM25 and Beyond", 2009).

@@ -5,43 +5,16 @@ use memchr::memmem;
 
 use super::features::Corpus;
 use super::imports;
-use super::index::{Counts, Field};
 use super::outline::{self, Definition};
 use super::query::Query;
 use super::role::Role;
+use super::stats::{Closer, Counts, Field};
 use super::term::{self, NameHash};
 use crate::language::Language;
 use crate::path::RepoPath;
 
 /// A passage in lines; the next begins half as far down. Functions are about this long.
 const PASSAGE_LINES: usize = 40;
-
-/// What a closer look gives.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Closer {
-    /// Empty for a test.
-    pub(super) outline: Vec<Definition>,
-    /// Terms of the query, by number, that name a definition of the file, ascending.
-    pub(super) defines: Vec<u16>,
-    /// The names of its definitions, ascending.
-    pub(super) names: Vec<NameHash>,
-    /// The identifiers in its text, ascending.
-    pub(super) uses: Vec<NameHash>,
-    /// BM25 of the best passage.
-    pub(super) passage: f32,
-    /// BM25 of the best passage that is three times as long.
-    pub(super) long_passage: f32,
-    /// BM25 of the best passage for the title alone.
-    pub(super) title_passage: f32,
-    /// Phrases of the query, by number, that stand in the file.
-    pub(super) phrases: Vec<u16>,
-    /// Pairs of the query, by number, that stand side by side in the file.
-    pub(super) pairs: Field,
-    /// BM25 of the best definition.
-    pub(super) best_definition: f32,
-    /// What it imports, see [`imports`].
-    pub(super) imports: Vec<Vec<String>>,
-}
 
 pub(super) fn look(path: &RepoPath, role: Role, text: &str, query: &Query, corpus: &Corpus) -> Closer {
     // Parsing is most of the work, and what a test defines is for itself.

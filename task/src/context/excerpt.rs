@@ -2,9 +2,9 @@
 //! issue with their surroundings, as ranges of lines.
 
 use super::features::Corpus;
-use super::index::{Field, field};
 use super::outline::Definition;
 use super::query::Query;
+use super::stats::{Field, field};
 use super::tokens;
 
 /// The lines at the top that are always shown: imports and the first comment.

@@ -5,14 +5,13 @@
 use std::collections::BTreeMap;
 
 use super::bm25::Bm25;
-use super::closer::Closer;
 use super::graph::{Defines, Graph};
 use super::history::History;
 use super::imports;
-use super::index::{Counts, Field, FileStats};
 use super::query::{Query, QueryTerm};
 use super::relevance::Relevance;
 use super::role::Role;
+use super::stats::{Closer, Counts, Field, FileStats};
 use super::walk::Walk;
 use super::weights::{self, Feature};
 use crate::path::RepoPath;

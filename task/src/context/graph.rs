@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::closer::Closer;
+use super::stats::Closer;
 use super::term::NameHash;
 
 /// A name that more files define says nothing of which one is meant.

@@ -218,7 +218,7 @@ mod tests {
             &caps,
         )
         .unwrap();
-        let ranked = crate::context::rank::rank(&index, &walk, &query);
+        let ranked = index.ranked(&walk, &query);
         let order: Vec<&str> = ranked.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(order, ["src/c.rs", "src/a.rs", "src/b.rs", "src/d.rs"]);
     }

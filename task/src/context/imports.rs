@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::closer::Closer;
 use super::graph::Graph;
+use super::stats::Closer;
 use crate::path::RepoPath;
 
 /// Most imports of one file; more are a list of everything.

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::index::Reader;
 use super::pack::Context;
 use super::role::Omission;
+use super::stats::Reader;
 use super::walk::Walk;
 use crate::context::read_set::Shown;
 use crate::path::RepoPath;

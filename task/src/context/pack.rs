@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::excerpt;
-use super::index::{FileStats, Index, Reader};
+use super::index::Index;
 use super::query::Query;
-use super::rank::{self, Ranked};
+use super::rank::Ranked;
 use super::role::{self, Omission, Role};
+use super::stats::{FileStats, Reader};
 use super::sureness::Sureness;
 use super::tokens;
 use super::walk::{Caps, Entry, Walk};
@@ -152,7 +153,7 @@ pub fn pack(
     budget: Budget,
 ) -> Context {
     let reader = Reader::new(repo.clone());
-    let ranked = rank::rank(&index, &walk, &query);
+    let ranked = index.ranked(&walk, &query);
     let (instructions, instruction_tokens) = instructions(&reader, &walk, &caps, budget.instructions());
     let mut context = Context {
         read: ReadSet::default(),
@@ -196,7 +197,7 @@ impl Context {
 
     /// Packs anew, with `chosen` before the others.
     pub fn choose(&mut self, repo: &gix::Repository, chosen: &[RepoPath], budget: Budget) {
-        let ranked = rank::rank(&self.index, &self.walk, &self.query);
+        let ranked = self.index.ranked(&self.walk, &self.query);
         self.read = ReadSet::default();
         self.spent.files = 0;
         self.fill(&Reader::new(repo.clone()), &ranked, chosen, budget);

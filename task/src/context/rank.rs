@@ -5,9 +5,9 @@
 //! issue alone: equal scores are ordered by path.
 
 use super::features::{Corpus, features};
-use super::index::{FileStats, Index};
 use super::query::Query;
 use super::role::Role;
+use super::stats::FileStats;
 use super::walk::Walk;
 use super::weights::{self, Feature};
 use crate::path::RepoPath;
@@ -32,12 +32,11 @@ impl Ranked {
     }
 }
 
-/// Every file of the index, best first.
-pub fn rank(index: &Index, walk: &Walk, query: &Query) -> Vec<Ranked> {
-    let mut ranked: Vec<Ranked> = index
-        .files
+/// Every file, best first.
+pub(super) fn rank(files: &[FileStats], walk: &Walk, query: &Query, corpus: &Corpus) -> Vec<Ranked> {
+    let mut ranked: Vec<Ranked> = files
         .iter()
-        .zip(features(&index.files, walk, query, index.corpus()))
+        .zip(features(files, walk, query, corpus))
         .map(|(file, features)| {
             let path = walk.entries()[file.entry].path.clone();
             let score = weights::score(&features, file.role);

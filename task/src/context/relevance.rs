@@ -4,9 +4,9 @@
 
 use super::bm25::Bm25;
 use super::history::History;
-use super::index::{Field, FileStats, field};
 use super::query::Query;
 use super::role::Role;
+use super::stats::{Field, FileStats, field};
 use super::walk::Walk;
 
 /// What a word of the body counts for beside one of the title.

@@ -55,7 +55,7 @@ impl Fixture {
     pub(super) fn rank(&self, title: &str, body: &str) -> Vec<String> {
         let (walk, query) = (self.walk(), Query::new(title, body));
         let index = self.index(&walk, &query).unwrap();
-        rank::rank(&index, &walk, &query).into_iter().map(|ranked| ranked.path.to_string()).collect()
+        index.ranked(&walk, &query).into_iter().map(|ranked| ranked.path.to_string()).collect()
     }
 
     pub(super) fn pack(&self, title: &str, body: &str, budget: Budget) -> Context {
@@ -192,7 +192,7 @@ fn content_decides_what_the_path_leaves_open() {
             (Omission::NotUtf8, 1),
         ]
     );
-    let ranked = rank::rank(&index, &walk, &query);
+    let ranked = index.ranked(&walk, &query);
     let mut paths: Vec<&str> = ranked.iter().map(|ranked| ranked.path.as_str()).collect();
     paths.sort_unstable();
     assert_eq!(paths, ["a.rs", "bom.rs", "mentions.py"]);
@@ -263,7 +263,7 @@ fn tests_and_prose_come_after_the_sources_that_match() {
 fn the_same_input_gives_the_same_ranking() {
     let fixture = library();
     let (walk, query) = (fixture.walk(), Query::new("header body socket", "`parse_body` fails"));
-    let ranked = || rank::rank(&fixture.index(&walk, &query).unwrap(), &walk, &query);
+    let ranked = || fixture.index(&walk, &query).unwrap().ranked(&walk, &query);
     let first = ranked();
     for _ in 0..5 {
         assert_eq!(ranked(), first);

@@ -1,10 +1,10 @@
 //! *Why* a file is read, in one clause for people.
 
 use super::features::Corpus;
-use super::index::FileStats;
 use super::query::Query;
 use super::rank::Ranked;
 use super::role::Role;
+use super::stats::FileStats;
 use super::weights::{Family, Feature};
 use crate::outbound::markup::code_span;
 

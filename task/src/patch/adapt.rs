@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::form::{Form, fold, fold_char, indentation, is_blank};
+use super::hunk::{Hunk, copies};
 use super::listing::borrowed;
-use super::merge::{Hunk, copies};
 use super::text::Text;
 
 /// Widths that one tab may have been shown or written as.

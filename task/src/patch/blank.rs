@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use super::adapt::Adapter;
 use super::form::{indentation, is_blank};
+use super::hunk::{Hunk, copies};
 use super::listing::borrowed;
-use super::merge::{Hunk, Stuck, copies};
+use super::merge::Stuck;
 use super::text::{Splice, Text};
 
 /// What declarations, their comments and their attributes begin with, in common languages.
