@@ -9,6 +9,7 @@ use std::fmt;
 use axum::http::HeaderName;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use shared::hex;
 
 /// The header that holds the signature.
 pub static HEADER: HeaderName = HeaderName::from_static("x-hub-signature-256");
@@ -90,13 +91,8 @@ impl fmt::Debug for Secrets {
 
 /// `sha256=` and 64 digits, large letters allowed.
 fn parse(header: &[u8]) -> Option<[u8; 32]> {
-    let digits: &[u8; 64] = header.strip_prefix(b"sha256=")?.try_into().ok()?;
-    let mut tag = [0; 32];
-    for (byte, pair) in tag.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(tag)
+    let digits: [u8; 64] = header.strip_prefix(b"sha256=")?.try_into().ok()?;
+    hex::parse(std::str::from_utf8(&digits.to_ascii_lowercase()).ok()?)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What `ingest` and `task` agree on, and nothing else.
 
 pub mod command;
+pub mod hex;
 pub mod queue;
 pub mod repo;
 pub mod state;
@@ -8,5 +9,3 @@ pub mod task;
 pub mod telemetry;
 pub mod trace;
 pub mod user;
-
-mod hex;

@@ -5,10 +5,10 @@
 
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
+use shared::hex;
 
 use crate::cycle::MAX_CALLS;
 use crate::cycle::choice::Choose;
-use crate::issue::hex;
 use crate::llm::{self, Ceiling, CeilingError, Llm, MoneyCeiling, Usd};
 use crate::protect::{GlobError, Protection};
 
@@ -201,7 +201,7 @@ fn digest(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hex(&hash.finalize())
+    hex::text(&hash.finalize())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use serde::Deserialize;
+use shared::hex;
 
 use crate::text::{Clean, Raw};
 
@@ -18,6 +19,9 @@ pub const MAX_TITLE_CHARS: usize = 256;
 pub const MAX_BODY_CHARS: usize = 65_536;
 /// Characters of the branch name's part for an issue without a number.
 const MAX_SLUG_CHARS: usize = 40;
+
+/// How the branches of issues with a number begin; nothing outside of it is ever written.
+pub(crate) const BRANCHES: &str = "ai-agent/issue-";
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -133,17 +137,8 @@ impl Issue {
         hash.update(self.title.as_str().as_bytes());
         hash.update([0]);
         hash.update(self.body.as_str().as_bytes());
-        hex(&hash.finalize())
+        hex::text(&hash.finalize())
     }
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes any text");
-        text
-    })
 }
 
 fn from_json(text: &str) -> Result<Issue, serde_json::Error> {

@@ -14,8 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Sha256;
-
-use crate::issue::hex;
+use shared::hex;
 
 const START: &str = "<!-- ai-agent:";
 const END: &str = " -->";
@@ -65,7 +64,7 @@ impl Marks {
         let json = serde_json::to_string(content).expect("a marker's content has a JSON form");
         // `--` would end the HTML comment; in JSON a hyphen may be written as an escape.
         let json = json.replace("--", "-\\u002d");
-        let mac = hex(&self.mac(kind, thread, &json).finalize().into_bytes());
+        let mac = hex::text(&self.mac(kind, thread, &json).finalize().into_bytes());
         Marker(format!("{START}{} {json} {mac}{END}", kind.name()))
     }
 
@@ -75,7 +74,7 @@ impl Marks {
         let (_, rest) = body.rsplit_once(&start)?;
         let (marker, _) = rest.split_once(END)?;
         let (json, mac) = marker.rsplit_once(' ')?;
-        let mac = unhex(mac)?;
+        let mac = hex::parse::<32>(mac)?;
         self.mac(kind, thread, json).verify_slice(&mac).ok()?;
         serde_json::from_str(json).ok()
     }
@@ -86,13 +85,6 @@ impl Marks {
         mac.update(format!("{}\n{}\n{thread}\n{json}", kind.name(), self.repository).as_bytes());
         mac
     }
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
 #[cfg(test)]

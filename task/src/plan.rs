@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use shared::hex;
 
-use crate::issue::hex;
 use crate::outbound::markup::code_span;
 use crate::path::RepoPath;
 
@@ -193,7 +193,7 @@ impl Binding {
 }
 
 fn digest(plan: &Plan) -> String {
-    hex(&Sha256::digest(plan.text.as_bytes()))
+    hex::text(&Sha256::digest(plan.text.as_bytes()))
 }
 
 /// Why a file is not a plan that can be approved.

@@ -3,10 +3,11 @@
 
 use minijinja::{Environment, UndefinedBehavior, context};
 use sha2::{Digest as _, Sha256};
+use shared::hex;
 
 use crate::context::pack::Context;
 use crate::context::read_set::{ReadFile, Shown};
-use crate::issue::{Issue, hex};
+use crate::issue::Issue;
 use crate::llm::Guidance;
 use crate::path::RepoPath;
 use crate::protocol::ask::Goal;
@@ -32,7 +33,7 @@ impl Prompter {
             hash.update(path.as_str());
             hash.update(file.blob.as_bytes());
         }
-        let mut nonce = hex(&hash.finalize());
+        let mut nonce = hex::text(&hash.finalize());
         nonce.truncate(NONCE_DIGITS);
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);

@@ -140,7 +140,7 @@ impl Labels {
 
 /// What git takes for a branch, and not one of ours: those are made and moved.
 fn is_branch(name: &str) -> bool {
-    gix::validate::reference::name_partial(name.into()).is_ok() && !name.starts_with(crate::run::BRANCHES)
+    gix::validate::reference::name_partial(name.into()).is_ok() && !name.starts_with(crate::issue::BRANCHES)
 }
 
 /// GitHub's rule for labels; it takes a comma, but lists of labels are separated by it.

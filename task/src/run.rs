@@ -11,9 +11,11 @@ mod claim;
 mod commit;
 mod conversation;
 pub(crate) mod desk;
+mod ended;
 mod holder;
 mod publish;
 pub mod settings;
+mod work;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -27,8 +29,7 @@ use crate::forge::github::{CallError, Login, Permission, Session};
 use crate::git::clone::{self, CloneCaps, CloneError, Source};
 use crate::git::remote::Remote;
 use crate::git::workspace::Workspace;
-use crate::issue::Issue;
-use crate::lease::{Lease, Lost};
+use crate::lease::Lease;
 use crate::llm::{Ledger, Llm};
 use crate::marker::Marks;
 use crate::outbound::Gate;
@@ -38,58 +39,14 @@ use crate::record::comment;
 use crate::repo_config::{self, RepoConfig, RepoConfigError};
 
 use crate::record::status::{Proposal, Status, find_status, with_status};
-use claim::{Claim, Claimed};
+use claim::Claimed;
 use desk::{Asker, Desk};
+use ended::Stop;
 use settings::{RunSettings, Strangers, Terms};
+use work::{Claim, Made, Material};
 
 pub(crate) use ask::scan;
-
-/// The namespace of our branches; nothing outside of it is ever written.
-pub(crate) const BRANCHES: &str = "ai-agent/issue-";
-
-/// How a run ended, for whoever settles the message.
-#[derive(Debug)]
-pub enum Ended {
-    /// Everything is on GitHub.
-    Done,
-    /// The task cannot be done, and whoever asked can read why.
-    Explained(Reason),
-    /// Another run has the issue, or this task was finished before.
-    Nothing(&'static str),
-    /// The same task may succeed later.
-    Passing(String),
-    /// The operator has to mend something first.
-    Misconfigured(String),
-    Lost(Lost),
-}
-
-/// Why a run stops before its end.
-#[derive(Debug)]
-enum Stop {
-    Call(CallError),
-    Failure(Failure),
-    Ended(Ended),
-    /// A person called it off.
-    CalledOff(String),
-}
-
-impl From<CallError> for Stop {
-    fn from(error: CallError) -> Self {
-        Self::Call(error)
-    }
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
-}
-
-impl From<Lost> for Stop {
-    fn from(lost: Lost) -> Self {
-        Self::Ended(Ended::Lost(lost))
-    }
-}
+pub use ended::{Attempt, Ended};
 
 /// Does one task.
 pub async fn run(
@@ -106,6 +63,7 @@ pub async fn run(
         hosts: &settings.hosts,
         repository: task.repository_id.map(u64::from),
         installation: task.installation_id.map(u64::from),
+        config_file: repo_config::PATH,
         lease: lease.clone(),
         patience: settings.patience,
         timeout: settings.timeout,
@@ -120,27 +78,6 @@ pub async fn run(
         tracing::warn!(%error, "the installation token could not be revoked; it expires within the hour");
     }
     ended
-}
-
-/// Which attempt at the task this is, and whether another one follows if it fails for a passing reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt {
-    /// The how many-th delivery of the message, from 1.
-    MoreFollow(u32),
-    /// The same, and the last one.
-    Last(u32),
-    /// Nobody tries again but the person who started this.
-    ByHand,
-}
-
-impl Attempt {
-    /// The how many-th delivery this is.
-    pub fn delivery(self) -> Option<u32> {
-        match self {
-            Self::MoreFollow(number) | Self::Last(number) => Some(number),
-            Self::ByHand => None,
-        }
-    }
 }
 
 async fn with_session(
@@ -344,7 +281,7 @@ async fn ask_model(
     terms: &Terms<'_>,
     workspace: &Workspace,
     material: &Material,
-) -> Result<ask::Made, Stop> {
+) -> Result<Made, Stop> {
     let (steps, seen) = tokio::sync::mpsc::unbounded_channel();
     let asking = async move {
         // The built-in provider answers at once: there is nothing to watch.
@@ -422,10 +359,3 @@ fn not_cloned(error: &CloneError) -> Failure {
 
 /// The longest that a clone takes to notice that it was interrupted: a read that waits ends with its time limit.
 const CLONE_ENDS_WITHIN: Duration = Duration::from_secs(20);
-
-/// What the model is asked about.
-struct Material {
-    issue: Issue,
-    /// Of title and body, without comments.
-    digest: String,
-}

@@ -9,6 +9,7 @@ use super::{About, Finding, Health};
 use crate::forge::github::checkup::{self, AppClient, AppProfile, Delivery, Installation, Permissions};
 use crate::forge::github::{Api, CallError, Credentials, Login, Session};
 use crate::lease::Lease;
+use crate::repo_config;
 use crate::run::settings::RunSettings;
 
 /// What an App needs, and nothing that it does not.
@@ -43,6 +44,7 @@ pub(super) async fn examine(settings: &RunSettings, repo: Option<&Repo>) -> Vec<
         hosts: &settings.hosts,
         repository: None,
         installation: None,
+        config_file: repo_config::PATH,
         lease,
         patience: settings.patience.min(PATIENCE),
         timeout: settings.timeout,

@@ -154,8 +154,7 @@ fn squeeze(text: &str) -> String {
 /// A secret as it is and as it would be hidden with the means at hand.
 fn encodings(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
-    let hex: String =
-        bytes.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|n| char::from_digit(n.into(), 16)).collect();
+    let hex = shared::hex::text(bytes);
     let percent = |upper: bool, keep: fn(u8) -> bool| -> String {
         let digit =
             |n: u8| char::from_digit(n.into(), 16).map(|c| if upper { c.to_ascii_uppercase() } else { c });

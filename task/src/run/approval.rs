@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use shared::command::Command;
 use shared::task::{Comment as CommentId, Mode};
 
-use super::claim::Basis;
+use super::conversation;
 use super::desk::Desk;
+use super::ended::Stop;
 use super::settings::Terms;
-use super::{Stop, conversation};
+use super::work::Basis;
 use crate::forge::github::CallError;
 use crate::forge::github::model::{Comment, GitCommit, OpenOrClosed, PullRequest, Review, ReviewText};
 use crate::issue::MAX_BODY_CHARS;

@@ -2,10 +2,10 @@
 
 use shared::task::Mode;
 
-use super::claim::{Basis, Claim};
 use super::desk::Desk;
+use super::ended::Stop;
 use super::settings::Terms;
-use super::{Material, Stop};
+use super::work::{Basis, Claim, Made, Material};
 use crate::check::CheckedPatch;
 use crate::config::Config;
 use crate::cycle::{Account, Cycle, Planned, Solution};
@@ -22,12 +22,6 @@ use crate::record::status::{PlanComment, Proposal};
 const MAX_SUMMARY: usize = 8_000;
 /// Characters of a note on a check, or of a reason why a file was read.
 const MAX_NOTE: usize = 600;
-
-/// What came of asking the model.
-pub(super) enum Made {
-    Change { patch: Box<CheckedPatch>, proposal: Proposal },
-    Plan(Proposal),
-}
 
 /// Asks the model for what the task wants.
 pub(super) async fn ask(

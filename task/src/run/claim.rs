@@ -4,15 +4,16 @@ use jiff::Timestamp;
 use shared::state::Event;
 use shared::task::Mode;
 
+use super::approval;
 use super::desk::Desk;
+use super::ended::Stop;
 use super::holder::{self, InTheWay};
 use super::settings::Terms;
-use super::{Stop, approval};
+use super::work::{Basis, Claim};
 use crate::forge::github::CallError;
 use crate::forge::github::model::GitCommit;
 use crate::git::workspace::TASK_TRAILER;
 use crate::outcome::{Failure, Reason};
-use crate::plan::Plan;
 use crate::record::status::{PlanComment, Proposal, find_status};
 
 /// Pauses before the looks for the comment of a run that made the branch a moment before us, in times of what lists may
@@ -21,51 +22,6 @@ const HOLDER_LOOKS: [u32; 5] = [1, 1, 2, 3, 5];
 
 /// Tries to make the branch when the answers are lost.
 const CREATE_TRIES: u32 = 3;
-
-/// The right of this task to the issue's branch.
-#[derive(Clone, Debug)]
-pub(super) struct Claim {
-    /// The commit that the branch points to.
-    pub(super) head: String,
-    /// The status comment.
-    pub(super) status: u64,
-    pub(super) since: Timestamp,
-    /// The branch that the pull request is for.
-    pub(super) base: String,
-    pub(super) basis: Basis,
-    /// What an earlier run of this task already published the commit of.
-    pub(super) proposal: Option<Proposal>,
-    /// The plan that an earlier run of this task made from the head and kept, and did not publish.
-    pub(super) plan: Option<Proposal>,
-}
-
-/// What a run works from besides the issue.
-#[derive(Clone, Debug)]
-pub(super) enum Basis {
-    Nothing,
-    /// The plan that was approved.
-    Approved {
-        plan: Plan,
-        pull_request: u64,
-    },
-    /// The plan that is to be written again, what a person said of it, and the commit that is read for it.
-    Revision {
-        plan: Plan,
-        feedback: String,
-        base: String,
-        pull_request: u64,
-    },
-}
-
-impl Basis {
-    /// The pull request with the plan.
-    pub(super) fn pull_request(&self) -> Option<u64> {
-        match self {
-            Self::Nothing => None,
-            Self::Approved { pull_request, .. } | Self::Revision { pull_request, .. } => Some(*pull_request),
-        }
-    }
-}
 
 pub(super) enum Claimed {
     Ours(Box<Claim>),

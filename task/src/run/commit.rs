@@ -3,10 +3,10 @@
 use gix::ObjectId;
 use shared::task::Mode;
 
-use super::Stop;
-use super::ask::Made;
-use super::claim::{Claim, trailer};
+use super::claim::trailer;
 use super::desk::Desk;
+use super::ended::Stop;
+use super::work::{Claim, Made};
 use crate::check::CheckedPatch;
 use crate::context::read_set::FileMode;
 use crate::forge::github::{CallError, CommitRequest, Session};

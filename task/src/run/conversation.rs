@@ -7,14 +7,15 @@ use std::fmt::Write as _;
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 use shared::command::Command;
+use shared::hex;
 use shared::task::IssueDigest;
 
-use super::claim::{Basis, Claim};
 use super::desk::Desk;
-use super::{Material, Stop};
+use super::ended::Stop;
+use super::work::{Basis, Claim, Material};
 use crate::forge::github::model::Issue as GitHubIssue;
 use crate::forge::github::{CallError, Permission};
-use crate::issue::{Issue, MAX_BODY_CHARS, MAX_TITLE_CHARS, hex};
+use crate::issue::{Issue, MAX_BODY_CHARS, MAX_TITLE_CHARS};
 use crate::outcome::{Failure, Reason};
 use crate::repo_config::RepoConfig;
 use crate::text::Raw;
@@ -66,7 +67,7 @@ pub(super) fn digest(issue: &GitHubIssue) -> String {
     hash.update(title.as_str());
     hash.update([0]);
     hash.update(clean_body(issue, MAX_BODY_CHARS));
-    hex(&hash.finalize())
+    hex::text(&hash.finalize())
 }
 
 fn clean_body(issue: &GitHubIssue, cap: usize) -> String {

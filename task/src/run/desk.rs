@@ -10,14 +10,16 @@ use shared::state::{Event, LabelNames, State};
 use shared::task::{Comment as CommentId, Mode, Task};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::claim::{self, Claim};
+use super::claim;
+use super::ended::{Attempt, Ended, Stop};
 use super::holder::{self, Claimant, InTheWay};
 use super::settings::{RunSettings, Terms};
-use super::{Attempt, BRANCHES, Ended, Stop};
+use super::work::Claim;
 use crate::forge::github::model::{
     Branch, Comment, Issue as GitHubIssue, OpenOrClosed, PullRequest, Remark, Review, ThreadState,
 };
 use crate::forge::github::{CallError, GitHub, Identity, Permission, Session};
+use crate::issue::BRANCHES;
 use crate::marker::Marks;
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};

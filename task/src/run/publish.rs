@@ -4,9 +4,10 @@
 use shared::state::Event;
 use shared::task::Mode;
 
-use super::claim::Claim;
 use super::desk::Desk;
-use super::{Stop, approval, commit};
+use super::ended::Stop;
+use super::work::Claim;
+use super::{approval, commit};
 use crate::forge::github::model::{OpenOrClosed, PullRequest};
 use crate::forge::github::{CallError, NewPullRequest, PullRequestKind};
 use crate::marker::Kind;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
+use shared::hex;
 use shared::repo::{HostError, HostPolicy, Repo};
 use shared::state::LabelNames;
 
 use crate::config::{Config, Setting};
 use crate::forge::github::{Api, Credentials};
-use crate::issue::hex;
 use crate::llm::{Ceiling, Llm, MoneyCeiling, Usd};
 use crate::outcome::{Failure, Reason};
 use crate::protect::Protection;
@@ -263,5 +263,5 @@ fn digest(parts: &[&str]) -> String {
         hash.update(part);
         hash.update([0]);
     }
-    hex(&hash.finalize())
+    hex::text(&hash.finalize())
 }

@@ -1,6 +1,7 @@
 //! *Dead letters*: tasks that were given up, each told on its issue and taken off the queue.
 
 use sha2::{Digest as _, Sha256};
+use shared::hex;
 use shared::queue::DELIVERY_LIMIT;
 use shared::task::Task;
 
@@ -10,7 +11,6 @@ use super::site::{Site, Sites};
 use super::{Hand, Stop, Sweep};
 use crate::forge::github::model::Issue;
 use crate::forge::github::{CallError, Permission};
-use crate::issue::hex;
 use crate::outcome::{Failure, Reason};
 use crate::record::comment::Turn;
 use crate::record::status::Phase;
@@ -22,7 +22,7 @@ pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &
         let task = match Task::parse(letter.body(), &sweep.run.hosts) {
             Ok(task) => task,
             Err(error) => {
-                let hash = hex(&Sha256::digest(letter.body()));
+                let hash = hex::text(&Sha256::digest(letter.body()));
                 tracing::warn!(bytes = letter.body().len(), hash, %error, "a dead letter is no task");
                 sweep.found(&Finding::Unreadable {
                     bytes: letter.body().len(),

@@ -15,7 +15,7 @@ use crate::outbound::Gate;
 use crate::outcome::Failure;
 use crate::record::comment::{self, Turn};
 use crate::record::status::{Phase, Status, find_status, with_status};
-use crate::repo_config::RepoConfig;
+use crate::repo_config::{self, RepoConfig};
 use crate::run::settings::RunSettings;
 
 /// See the module's documentation.
@@ -97,6 +97,7 @@ fn login<'a>(run: &'a RunSettings, api: &'a Api, repo: &'a Repo, lease: &Lease) 
         // What a task says may be out of date.
         repository: None,
         installation: None,
+        config_file: repo_config::PATH,
         lease: lease.clone(),
         patience: run.patience,
         timeout: run.timeout,

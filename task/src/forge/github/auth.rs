@@ -98,6 +98,8 @@ pub struct Login<'a> {
     pub repository: Option<u64>,
     /// From the task; asked for when an App has none.
     pub installation: Option<u64>,
+    /// The file whose content on the default branch is read along.
+    pub config_file: &'a str,
     pub lease: Lease,
     /// The longest that rate limits and outages may hold up one call.
     pub patience: Duration,
@@ -137,7 +139,7 @@ impl Session {
                 .map_err(|error| unusable(&error))
         };
         let mut github = GitHub::new(login, bearer(&login.api.rest)?, bearer(&login.api.graphql)?);
-        let Opening { viewer, repository } = github.opening().await?;
+        let Opening { viewer, repository } = github.opening(login.config_file).await?;
         github.repo = named(login, &repository.full_name)?;
         let identity = Identity { id: viewer.database_id, login: viewer.login };
         Ok(Self { github, identity, repository, token, minted })

@@ -10,7 +10,6 @@ use super::model::{Nodes, Repository, Review, Standing};
 use super::{CallError, GitHub, Repeat, decode};
 use crate::lease::Lease;
 use crate::outbound::Outbound;
-use crate::repo_config;
 
 #[derive(Deserialize)]
 struct Envelope<D> {
@@ -92,8 +91,8 @@ pub(super) struct Viewer {
 
 impl GitHub {
     /// A repository that was renamed or transferred is found under its old name.
-    pub(super) async fn opening(&self) -> Result<Opening, CallError> {
-        let config = format!("HEAD:{}", repo_config::PATH);
+    pub(super) async fn opening(&self, config_file: &str) -> Result<Opening, CallError> {
+        let config = format!("HEAD:{config_file}");
         let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "config": config });
         self.query(REPOSITORY, variables).await
     }

@@ -1,0 +1,70 @@
+//! How a run *ended*, why it stopped before its end, and which attempt at its task it was.
+
+use crate::forge::github::CallError;
+use crate::lease::Lost;
+use crate::outcome::{Failure, Reason};
+
+/// How a run ended, for whoever settles the message.
+#[derive(Debug)]
+pub enum Ended {
+    /// Everything is on GitHub.
+    Done,
+    /// The task cannot be done, and whoever asked can read why.
+    Explained(Reason),
+    /// Another run has the issue, or this task was finished before.
+    Nothing(&'static str),
+    /// The same task may succeed later.
+    Passing(String),
+    /// The operator has to mend something first.
+    Misconfigured(String),
+    Lost(Lost),
+}
+
+/// Why a run stops before its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Call(CallError),
+    Failure(Failure),
+    Ended(Ended),
+    /// A person called it off.
+    CalledOff(String),
+}
+
+impl From<CallError> for Stop {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<Lost> for Stop {
+    fn from(lost: Lost) -> Self {
+        Self::Ended(Ended::Lost(lost))
+    }
+}
+
+/// Which attempt at the task this is, and whether another one follows if it fails for a passing reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// The how many-th delivery of the message, from 1.
+    MoreFollow(u32),
+    /// The same, and the last one.
+    Last(u32),
+    /// Nobody tries again but the person who started this.
+    ByHand,
+}
+
+impl Attempt {
+    /// The how many-th delivery this is.
+    pub fn delivery(self) -> Option<u32> {
+        match self {
+            Self::MoreFollow(number) | Self::Last(number) => Some(number),
+            Self::ByHand => None,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The *work* of a run, as it passes from step to step: the claim, the material, and what was made of it.
+
+use jiff::Timestamp;
+
+use crate::check::CheckedPatch;
+use crate::issue::Issue;
+use crate::plan::Plan;
+use crate::record::status::Proposal;
+
+/// The right of this task to the issue's branch.
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    /// The commit that the branch points to.
+    pub(super) head: String,
+    /// The status comment.
+    pub(super) status: u64,
+    pub(super) since: Timestamp,
+    /// The branch that the pull request is for.
+    pub(super) base: String,
+    pub(super) basis: Basis,
+    /// What an earlier run of this task already published the commit of.
+    pub(super) proposal: Option<Proposal>,
+    /// The plan that an earlier run of this task made from the head and kept, and did not publish.
+    pub(super) plan: Option<Proposal>,
+}
+
+/// What a run works from besides the issue.
+#[derive(Clone, Debug)]
+pub(super) enum Basis {
+    Nothing,
+    /// The plan that was approved.
+    Approved {
+        plan: Plan,
+        pull_request: u64,
+    },
+    /// The plan that is to be written again, what a person said of it, and the commit that is read for it.
+    Revision {
+        plan: Plan,
+        feedback: String,
+        base: String,
+        pull_request: u64,
+    },
+}
+
+impl Basis {
+    /// The pull request with the plan.
+    pub(super) fn pull_request(&self) -> Option<u64> {
+        match self {
+            Self::Nothing => None,
+            Self::Approved { pull_request, .. } | Self::Revision { pull_request, .. } => Some(*pull_request),
+        }
+    }
+}
+
+/// What the model is asked about.
+pub(super) struct Material {
+    pub(super) issue: Issue,
+    /// Of title and body, without comments.
+    pub(super) digest: String,
+}
+
+/// What came of asking the model.
+pub(super) enum Made {
+    Change { patch: Box<CheckedPatch>, proposal: Proposal },
+    Plan(Proposal),
+}
