@@ -1,3 +1,272 @@
 //! A *forge* keeps repositories: branches, commits, pull requests, reviews, and who may write.
+//!
+//! What a forge says is in [`model`]; what it looks like on the wire is known to the forge's own module alone.
 
 pub mod github;
+pub mod model;
+
+use secrecy::SecretString;
+use shared::repo::Repo;
+
+use crate::call::{Call, CallError, Service};
+use crate::lease::Lost;
+use crate::outbound::Outbound;
+use crate::thread::{Comment, Identity};
+use github::Session;
+use model::{
+    Collaborator, Commit, CommitRequest, Comparison, NewPullRequest, Permission, PullRequest,
+    PullRequestSnapshot, Repository, Review,
+};
+
+pub use github::{Credentials, Login};
+
+/// A forge as a run uses it: logged in, at one repository.
+pub enum Forge {
+    GitHub(Session),
+}
+
+impl Forge {
+    pub async fn open(login: &Login<'_>) -> Result<Self, CallError> {
+        Session::open(login).await.map(Self::GitHub)
+    }
+
+    /// The repositories on the host of `login` that the agent was given, archived ones left out.
+    pub async fn given(login: &Login<'_>) -> Result<Vec<Repo>, CallError> {
+        github::installed(login).await
+    }
+
+    /// Gives back what was lent for this run.
+    pub async fn close(self) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.close().await,
+        }
+    }
+
+    pub fn service(&self) -> Service {
+        match self {
+            Self::GitHub(_) => Service::GitHub,
+        }
+    }
+
+    /// A call to this forge, for messages.
+    pub fn call(&self, name: &str) -> Call {
+        Call::new(self.service(), name)
+    }
+
+    /// Who we are there.
+    pub fn identity(&self) -> &Identity {
+        match self {
+            Self::GitHub(session) => &session.identity,
+        }
+    }
+
+    pub fn repository(&self) -> &Repository {
+        match self {
+            Self::GitHub(session) => &session.repository,
+        }
+    }
+
+    /// The address of the repository under its present name.
+    pub fn repo(&self) -> &Repo {
+        match self {
+            Self::GitHub(session) => session.repo(),
+        }
+    }
+
+    /// What the git server takes for a password.
+    pub fn token(&self) -> &SecretString {
+        match self {
+            Self::GitHub(session) => &session.token,
+        }
+    }
+
+    /// Asks the lease, for a write that goes another way.
+    pub async fn hold(&self) -> Result<(), Lost> {
+        match self {
+            Self::GitHub(session) => session.github.hold().await,
+        }
+    }
+
+    /// The address of our own commits.
+    pub fn own_address(&self) -> String {
+        match self {
+            Self::GitHub(session) => session.own_address(),
+        }
+    }
+
+    /// The address by which the forge links a commit to its co-author.
+    pub fn address_of(&self, user: &Collaborator) -> String {
+        match self {
+            Self::GitHub(session) => session.address_of(user),
+        }
+    }
+
+    /// Whether a commit was made by us, and by nobody once more: not one that a person amended.
+    pub fn made(&self, commit: &Commit) -> bool {
+        match self {
+            Self::GitHub(session) => session.made(commit),
+        }
+    }
+
+    pub async fn collaborator(&self, login: &str) -> Result<Collaborator, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.collaborator(login).await,
+        }
+    }
+
+    pub async fn permission(&self, login: &str) -> Result<Permission, CallError> {
+        Ok(self.collaborator(login).await?.permission)
+    }
+
+    /// The commit that a branch points to; `None` if there is no such branch.
+    pub async fn branch(&self, name: &str) -> Result<Option<String>, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.branch(name).await,
+        }
+    }
+
+    /// Makes a branch. One that exists is [`CallError::Invalid`]; whose it is must be looked at.
+    pub async fn create_branch(&self, name: &str, commit: &str) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.create_branch(name, commit).await,
+        }
+    }
+
+    /// Moves a branch from one commit to another that need not follow it, if it is still at `from`.
+    pub async fn reset_branch(&self, branch: &str, from: &str, to: &str) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.reset_branch(branch, from, to).await,
+        }
+    }
+
+    pub async fn commit(&self, id: &str) -> Result<Commit, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.commit(id).await,
+        }
+    }
+
+    /// Makes a commit of ours that no branch points to yet.
+    pub async fn create_loose_commit(
+        &self,
+        message: &str,
+        tree: &str,
+        parent: &str,
+    ) -> Result<Commit, CallError> {
+        match self {
+            Self::GitHub(session) => session.create_loose_commit(message, tree, parent).await,
+        }
+    }
+
+    /// Makes a commit if the branch is still where it is expected. Returns the commit's id.
+    pub async fn create_commit(&self, request: &CommitRequest<'_>) -> Result<String, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.create_commit(request).await,
+        }
+    }
+
+    /// What `head` has that `base` has not, and the other way round.
+    pub async fn compare(&self, base: &str, head: &str) -> Result<Comparison, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.compare(base, head).await,
+        }
+    }
+
+    pub async fn pull_request(&self, number: u64) -> Result<PullRequest, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.pull_request(number).await,
+        }
+    }
+
+    /// The pull requests of a branch of this repository, open and closed, newest first.
+    pub async fn pull_requests_of(&self, branch: &str) -> Result<Vec<PullRequest>, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.pull_requests_of(branch).await,
+        }
+    }
+
+    /// The open pull request of a branch of this repository, if there is one.
+    pub async fn open_pull_request_of(&self, branch: &str) -> Result<Option<PullRequest>, CallError> {
+        let all = self.pull_requests_of(branch).await?;
+        Ok(all.into_iter().find(|found| found.stage == model::Stage::Open))
+    }
+
+    /// A pull request as it is now; `None` if it is gone.
+    pub async fn pull_request_snapshot(&self, number: u64) -> Result<Option<PullRequestSnapshot>, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.pull_request_snapshot(number).await,
+        }
+    }
+
+    /// The newest reviews that a person wrote of a pull request.
+    pub async fn reviews_by(&self, author: &str, pull_request: u64) -> Result<Vec<Review>, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.reviews_by(author, pull_request).await,
+        }
+    }
+
+    /// Opens a pull request, and only one. One that exists is [`CallError::Invalid`].
+    pub async fn create_pull_request(&self, new: &NewPullRequest<'_>) -> Result<PullRequest, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.create_pull_request(new).await,
+        }
+    }
+
+    pub async fn edit_pull_request(
+        &self,
+        number: u64,
+        title: &Outbound,
+        body: &Outbound,
+    ) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.edit_pull_request(number, title, body).await,
+        }
+    }
+
+    /// Turns a draft into a pull request that is ready for review.
+    pub async fn mark_ready(&self, pull: &PullRequest) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.mark_ready(&pull.handle).await,
+        }
+    }
+
+    /// Asks a user for a review; who was asked before stays asked.
+    pub async fn request_review(&self, pull_request: u64, login: &str) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.request_review(pull_request, login).await,
+        }
+    }
+
+    /// Adds labels to a pull request; those that are there stay.
+    pub async fn add_labels(&self, pull_request: u64, labels: &[&str]) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.add_labels(pull_request, labels).await,
+        }
+    }
+
+    /// The comments of a pull request that are not on lines, oldest first.
+    pub async fn comments(&self, pull_request: u64) -> Result<Vec<Comment>, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.comments(pull_request).await,
+        }
+    }
+
+    /// One of these comments.
+    pub async fn comment(&self, id: u64) -> Result<Comment, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.comment(id).await,
+        }
+    }
+
+    /// Makes a comment, and only one: a lost answer is [`CallError::Unknown`].
+    pub async fn create_comment(&self, pull_request: u64, body: &Outbound) -> Result<u64, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.create_comment(pull_request, body).await,
+        }
+    }
+
+    pub async fn edit_comment(&self, id: u64, body: &Outbound) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.edit_comment(id, body).await,
+        }
+    }
+}

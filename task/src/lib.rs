@@ -1,6 +1,7 @@
 //! One task in, one outcome out: the cycle from an issue to a checked commit.
 
 pub mod broker;
+pub mod call;
 pub mod check;
 pub mod cli;
 pub mod config;
@@ -36,3 +37,5 @@ pub mod solve;
 pub mod sweep;
 pub mod terminal;
 pub mod text;
+pub mod thread;
+pub mod tracker;

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use serde::Deserialize;
 use shared::state::LabelNames;
 
-use crate::forge::github::model::Blob;
+use crate::forge::model::{Content, File};
 
 /// Where the file lies.
 pub const PATH: &str = ".github/ai-agent.toml";
@@ -85,13 +85,15 @@ impl RepoConfig {
         Ok(config)
     }
 
-    /// The file as GitHub shows it; no file is a configuration that changes nothing.
-    pub fn of(file: Option<&Blob>) -> Result<Self, RepoConfigError> {
-        let Some(file) = file else { return Ok(Self::default()) };
-        if file.is_truncated || file.byte_size > MAX_BYTES as u64 {
-            return Err(RepoConfigError::TooLarge);
+    /// The file as the forge shows it; no file is a configuration that changes nothing.
+    pub fn of(file: Option<&File>) -> Result<Self, RepoConfigError> {
+        match file {
+            None => Ok(Self::default()),
+            Some(file) if file.bytes > MAX_BYTES as u64 => Err(RepoConfigError::TooLarge),
+            Some(File { content: Content::Cut, .. }) => Err(RepoConfigError::TooLarge),
+            Some(File { content: Content::NotText, .. }) => Err(RepoConfigError::NotUtf8),
+            Some(File { content: Content::Text(text), .. }) => Self::parse(text.as_bytes()),
         }
-        Self::parse(file.text.as_ref().ok_or(RepoConfigError::NotUtf8)?.as_bytes())
     }
 
     /// What the form of the file does not say.

@@ -23,9 +23,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 use shared::task::Task;
 
+use crate::call::CallError;
 use crate::config::Config;
 use crate::cycle::Cycle;
-use crate::forge::github::{CallError, Login, Permission, Session};
+use crate::forge::model::Permission;
+use crate::forge::{Forge, Login};
 use crate::git::clone::{self, CloneCaps, CloneError, Source};
 use crate::git::remote::Remote;
 use crate::git::workspace::Workspace;
@@ -37,10 +39,11 @@ use crate::outcome::{Exit, Failure, Reason};
 use crate::progress::Step;
 use crate::record::comment;
 use crate::repo_config::{self, RepoConfig, RepoConfigError};
+use crate::tracker::Tracker;
 
 use crate::record::status::{Proposal, Status, find_status, with_status};
 use claim::Claimed;
-use desk::{Asker, Desk};
+use desk::Desk;
 use ended::Stop;
 use settings::{RunSettings, Strangers, Terms};
 use work::{Claim, Made, Material};
@@ -58,7 +61,6 @@ pub async fn run(
 ) -> Ended {
     let login = Login {
         credentials: &settings.credentials,
-        api: &settings.api_of(&task.repo),
         repo: &task.repo,
         hosts: &settings.hosts,
         repository: task.repository_id.map(u64::from),
@@ -68,29 +70,38 @@ pub async fn run(
         patience: settings.patience,
         timeout: settings.timeout,
     };
-    let session = match Session::open(&login).await {
-        Ok(session) => session,
+    let forge = match Forge::open(&login).await {
+        Ok(forge) => forge,
         Err(error) => return ended_by(&error),
     };
+    let tracker = Tracker::beside(&forge);
+    let place = Place { tracker: &tracker, forge: &forge };
     // On the heap: a whole run is a large thing to carry about.
-    let ended = Box::pin(with_session(config, settings, task, lease, &session, attempt)).await;
-    if let Err(error) = session.close().await {
+    let ended = Box::pin(at_place(config, settings, task, lease, place, attempt)).await;
+    if let Err(error) = forge.close().await {
         tracing::warn!(%error, "the installation token could not be revoked; it expires within the hour");
     }
     ended
 }
 
-async fn with_session(
+/// Where a run works: the issue's side and the code's.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    tracker: &'a Tracker,
+    forge: &'a Forge,
+}
+
+async fn at_place(
     config: &Config,
     settings: &RunSettings,
     task: &Task,
     lease: &Lease,
-    session: &Session,
+    place: Place<'_>,
     attempt: Attempt,
 ) -> Ended {
     // A configuration that cannot be used is told as soon as there is a place to tell it.
-    let repo_config = RepoConfig::of(session.repository.config.as_ref());
-    let desk = match open_desk(config, settings, task, session, repo_config.as_ref().ok(), attempt).await {
+    let repo_config = RepoConfig::of(place.forge.repository().config.as_ref());
+    let desk = match open_desk(config, settings, task, place, repo_config.as_ref().ok(), attempt).await {
         Ok(desk) => desk,
         Err(Stop::Ended(ended)) => return ended,
         Err(Stop::Call(error)) => return ended_by(&error),
@@ -103,7 +114,7 @@ async fn with_session(
             return Ended::Nothing("called off");
         }
     };
-    let stop = match work(config, lease, session, &desk, repo_config).await {
+    let stop = match work(config, lease, &desk, repo_config).await {
         Ok(()) => return Ended::Done,
         Err(stop) => stop,
     };
@@ -117,7 +128,7 @@ async fn with_session(
         Stop::Call(error) => return tell_call_error(&desk, &error).await,
     };
     told.unwrap_or_else(|error| match error {
-        CallError::NotFound { .. } | CallError::Gone { .. } => {
+        error if error.is_absence() => {
             tracing::warn!(%error, "the issue is gone, and with it the place to tell how the task ended");
             Ended::Explained(Reason::Usage)
         }
@@ -160,16 +171,16 @@ async fn open_desk<'a>(
     config: &Config,
     settings: &'a RunSettings,
     task: &'a Task,
-    session: &'a Session,
+    place: Place<'a>,
     repo_config: Option<&RepoConfig>,
     attempt: Attempt,
 ) -> Result<Desk<'a>, Stop> {
-    let repository = &session.repository;
+    let repository = place.forge.repository();
     let refuse = |what: &str| Failure::new(Reason::Repository, what, "");
     if repository.is_archived {
         return Err(refuse("the repository is archived").into());
     }
-    if !repository.has_issues_enabled {
+    if !repository.has_issues {
         return Err(refuse("the repository has no issues").into());
     }
     if task.repository_id.is_some_and(|id| u64::from(id) != repository.id) {
@@ -177,38 +188,36 @@ async fn open_desk<'a>(
     }
     let mut secrets: Vec<SecretString> = config.secrets();
     secrets.extend(settings.secrets());
-    secrets.push(session.token.clone());
-    let asker = match session.github.permission(task.trigger_user.as_str()).await? {
-        (Permission::Write, found) => Asker { id: found.and_then(|found| found.user).map(|user| user.id) },
-        (Permission::Less, _) => {
-            if settings.strangers == Strangers::Answered {
-                answer_stranger(settings, task, session, &secrets).await?;
-            }
-            return Err(Stop::Ended(Ended::Nothing("the user may not ask for this")));
+    secrets.push(place.forge.token().clone());
+    let asker = place.forge.collaborator(task.trigger_user.as_str()).await?;
+    if asker.permission == Permission::Less {
+        if settings.strangers == Strangers::Answered {
+            answer_stranger(settings, task, place, &secrets).await?;
         }
-    };
+        return Err(Stop::Ended(Ended::Nothing("the user may not ask for this")));
+    }
     let labels = repo_config.map_or_else(|| settings.labels.clone(), |own| own.labels(&settings.labels));
-    Desk::open(settings, task, session, asker, labels, &secrets, attempt).await
+    Desk::open(settings, task, place, asker, labels, &secrets, attempt).await
 }
 
 /// One short comment, also if the task is delivered again.
 async fn answer_stranger(
     settings: &RunSettings,
     task: &Task,
-    session: &Session,
+    place: Place<'_>,
     secrets: &[SecretString],
 ) -> Result<(), Stop> {
-    let marks = Marks::new(settings.marker_key.clone(), session.repository.id);
+    let marks = Marks::new(settings.marker_key.clone(), place.forge.repository().id);
     let thread = u64::from(task.issue);
-    let comments = session.github.comments(thread, None).await?;
-    let known = find_status(&marks, &session.identity, thread, &comments)
+    let comments = place.tracker.comments(thread).await?;
+    let known = find_status(&marks, place.tracker.identity(), thread, &comments)
         .into_iter()
         .any(|(_, status)| status.task == task.id.to_string());
     if !known {
         let gate = Gate::new(secrets, &[], None).with_mention(task.trigger_user.as_str());
         let text = gate.body(&comment::not_allowed(task.trigger_user.as_str()));
         let body = with_status(&gate, &marks, thread, &text, &Status::refused(task))?;
-        session.github.create_comment(thread, &body).await?;
+        place.tracker.create_comment(thread, &body).await?;
     }
     Ok(())
 }
@@ -216,7 +225,6 @@ async fn answer_stranger(
 async fn work(
     config: &Config,
     lease: &Lease,
-    session: &Session,
     desk: &Desk<'_>,
     repo_config: Result<RepoConfig, RepoConfigError>,
 ) -> Result<(), Stop> {
@@ -233,7 +241,7 @@ async fn work(
             commit::over_api(desk, &claim, None, &plan).await?;
             plan
         }
-        (None, None) => propose(config, lease, session, desk, &claim, &terms).await?,
+        (None, None) => propose(config, lease, desk, &claim, &terms).await?,
     };
     publish::complete(desk, &claim, &proposal).await
 }
@@ -253,7 +261,6 @@ fn unusable(error: &RepoConfigError) -> Failure {
 async fn propose(
     config: &Config,
     lease: &Lease,
-    session: &Session,
     desk: &Desk<'_>,
     claim: &Claim,
     terms: &Terms<'_>,
@@ -263,14 +270,14 @@ async fn propose(
         let what = format!("no working folder can be made in {}: {error}", work_dir.display());
         Failure::new(Reason::Unavailable, what, "")
     })?;
-    let workspace = clone_branch(session, desk, folder.path(), lease).await?;
+    let workspace = clone_branch(desk, folder.path(), lease).await?;
     let material = conversation::material(desk, claim, &terms.repo).await?;
     let made = tokio::select! {
         made = ask_model(config, desk, claim, terms, &workspace, &material) => made?,
         lost = lease.lost() => return Err(lost.into()),
     };
     desk.still_wanted(claim).await?;
-    commit::commit(desk, session, &workspace, claim, made).await
+    commit::commit(desk, &workspace, claim, made).await
 }
 
 /// Asks, and meanwhile shows in the status comment how far it is.
@@ -310,13 +317,8 @@ async fn ask_model(
     made
 }
 
-async fn clone_branch(
-    session: &Session,
-    desk: &Desk<'_>,
-    folder: &std::path::Path,
-    lease: &Lease,
-) -> Result<Workspace, Stop> {
-    let remote = Remote::new(&session.repo().url(), Some(session.token.clone()))
+async fn clone_branch(desk: &Desk<'_>, folder: &std::path::Path, lease: &Lease) -> Result<Workspace, Stop> {
+    let remote = Remote::new(&desk.forge.repo().url(), Some(desk.forge.token().clone()))
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
     let branch = desk.branch.clone();
     let into = folder.join("repo");
@@ -341,7 +343,7 @@ async fn clone_branch(
     let cloned = match cloned {
         Ok(cloned) => cloned,
         Err(CloneError::NoSuchBranch { .. } | CloneError::Empty)
-            if desk.github.branch(&desk.branch).await?.is_none() =>
+            if desk.forge.branch(&desk.branch).await?.is_none() =>
         {
             return Err(commit::gone(desk).into());
         }

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::forge::github::CallError;
+use crate::call::CallError;
 use crate::lease::{Lease, Lost};
 use crate::run::settings::RunSettings;
 

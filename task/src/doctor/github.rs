@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use shared::repo::Repo;
 
 use super::{About, Finding, Health};
+use crate::call::CallError;
 use crate::forge::github::checkup::{self, AppClient, AppProfile, Delivery, Installation, Permissions};
-use crate::forge::github::{Api, CallError, Credentials, Login, Session};
+use crate::forge::github::{Credentials, Login, Session};
 use crate::lease::Lease;
 use crate::repo_config;
 use crate::run::settings::RunSettings;
@@ -35,11 +36,9 @@ pub(super) async fn examine(settings: &RunSettings, repo: Option<&Repo>) -> Vec<
             return vec![Finding::wrong(About::GitHub, error.to_string(), "Correct AGENT_GITHUB_HOST.")];
         }
     };
-    let api = Api::of(&place);
     let (_keep, lease) = Lease::new();
     let login = Login {
         credentials: &settings.credentials,
-        api: &api,
         repo: &place,
         hosts: &settings.hosts,
         repository: None,
@@ -213,14 +212,14 @@ async fn repository(login: &Login<'_>) -> Finding {
         Ok(session) => session,
         Err(error) => return failed(About::Repository, &error),
     };
-    let name = session.repository.full_name.clone();
+    let name = session.repository.name.clone();
     let finding = if session.repository.is_archived {
         Finding::wrong(
             About::Repository,
             format!("{name} is archived"),
             "Archived repositories take no changes.",
         )
-    } else if session.repository.has_issues_enabled {
+    } else if session.repository.has_issues {
         Finding::good(About::Repository, format!("{name} can be worked on"))
     } else {
         Finding::wrong(About::Repository, format!("{name} has no issues"), "Turn issues on in its settings.")

@@ -9,9 +9,9 @@ mod auth;
 pub mod checkup;
 mod graphql;
 mod limits;
-pub mod model;
 mod repository;
 mod survey;
+pub(crate) mod wire;
 
 use std::time::Duration;
 
@@ -23,13 +23,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shared::repo::Repo;
 
+use crate::call::{Call, CallError, Service};
 use crate::lease::{Lease, Lost};
 use crate::outcome::chain;
 
-pub use auth::{Api, Credentials, Identity, Login, Session};
-pub use graphql::CommitRequest;
-pub use repository::{NewPullRequest, Permission, PullRequestKind};
-pub use survey::{Listed, TimelineEvent, installed};
+pub use auth::{Credentials, Login, Session};
+pub(crate) use repository::path_segment;
+pub(super) use survey::installed;
 
 /// Bytes of one answer. A page of 100 comments of 65,536 characters can be 26 MB in UTF-8.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
@@ -54,46 +54,6 @@ pub struct GitHub {
     timeout: Duration,
 }
 
-/// Why a call has no result.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
-    /// The call may or may not have been carried out.
-    #[error("GitHub's answer to {call} was lost ({why})")]
-    Unknown { call: String, why: String },
-    /// The call was not carried out; the same call may succeed later.
-    #[error("GitHub is not available for {call}: {why}")]
-    Unavailable { call: String, why: String },
-    #[error("GitHub refuses {call} for now: rate limit, {wait_seconds} s to wait")]
-    RateLimited { call: String, wait_seconds: u64 },
-    #[error("GitHub does not accept the credentials for {call}: {message}")]
-    Unauthorized { call: String, message: String },
-    /// `needed` is what GitHub's header `X-Accepted-GitHub-Permissions` asks for.
-    #[error("GitHub does not allow {call}: {message}{}", needed.as_ref().map(|needed| format!(" (needs {needed})")).unwrap_or_default())]
-    Forbidden { call: String, message: String, needed: Option<String> },
-    #[error("GitHub finds nothing for {call}: {message}")]
-    NotFound { call: String, message: String },
-    #[error("GitHub no longer has what {call} asks for: {message}")]
-    Gone { call: String, message: String },
-    #[error("GitHub finds {call} in conflict: {message}")]
-    Conflict { call: String, message: String },
-    #[error("GitHub finds {call} invalid: {message}")]
-    Invalid { call: String, message: String },
-    #[error("GitHub answered {call} with something unexpected: {why}")]
-    Unexpected { call: String, why: String },
-    #[error("{0}")]
-    Lost(#[from] Lost),
-}
-
-impl CallError {
-    /// Whether the same run may succeed later.
-    pub fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Unknown { .. } | Self::Unavailable { .. } | Self::RateLimited { .. } | Self::Lost(_)
-        )
-    }
-}
-
 /// Whether a write may be sent again when its outcome is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Repeat {
@@ -115,13 +75,13 @@ impl GitHub {
         self.lease.check().await
     }
 
-    async fn get<T: DeserializeOwned>(&self, route: &str) -> Result<T, CallError> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, route: &str) -> Result<T, CallError> {
         let answer = self.read(route).await?;
         decode("GET", route, &answer.body)
     }
 
     /// Every page of a list.
-    async fn list<T: DeserializeOwned>(&self, route: &str) -> Result<Vec<T>, CallError> {
+    pub(crate) async fn list<T: DeserializeOwned>(&self, route: &str) -> Result<Vec<T>, CallError> {
         let separator = if route.contains('?') { '&' } else { '?' };
         let mut next = Some(format!("{route}{separator}per_page=100"));
         let mut all = Vec::new();
@@ -145,7 +105,9 @@ impl GitHub {
         let answer = self.send(&self.rest, method, route, Some(body), repeat).await?;
         // The write was carried out, so an answer that cannot be read is an unknown outcome.
         decode(&name, route, &answer.body).map_err(|error| match repeat {
-            Repeat::Never => CallError::Unknown { call: format!("{name} {route}"), why: error.to_string() },
+            Repeat::Never => {
+                CallError::Unknown { call: call(format!("{name} {route}")), why: error.to_string() }
+            }
             Repeat::Harmless => error,
         })
     }
@@ -162,7 +124,7 @@ impl GitHub {
         body: Option<&impl Serialize>,
         repeat: Repeat,
     ) -> Result<Answer, CallError> {
-        let call = format!("{method} {}", route.split('?').next().unwrap_or(route));
+        let call = call(format!("{method} {}", route.split('?').next().unwrap_or(route)));
         let mut waited = Duration::ZERO;
         let mut tries = 0;
         loop {
@@ -183,7 +145,7 @@ impl GitHub {
             if tries >= MAX_TRIES || waited + pause > self.patience {
                 return Err(failure);
             }
-            tracing::warn!(call, tries, pause_seconds = pause.as_secs_f64(), error = %failure, "GitHub call is repeated");
+            tracing::warn!(%call, tries, pause_seconds = pause.as_secs_f64(), error = %failure, "GitHub call is repeated");
             waited += pause;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -198,14 +160,14 @@ impl GitHub {
         method: &http::Method,
         route: &str,
         body: Option<&impl Serialize>,
-        call: &str,
+        call: &Call,
     ) -> Result<Answer, CallError> {
         let mut route = route.to_owned();
         for _ in 0..=MAX_REDIRECTS {
             let exchanged = tokio::time::timeout(self.timeout, exchange(client, method, &route, body)).await;
             let lost = |why: String| match *method {
-                http::Method::GET => CallError::Unavailable { call: call.to_owned(), why },
-                _ => CallError::Unknown { call: call.to_owned(), why },
+                http::Method::GET => CallError::Unavailable { call: call.clone(), why },
+                _ => CallError::Unknown { call: call.clone(), why },
             };
             let (head, bytes) = match exchanged {
                 Ok(Ok(exchanged)) => exchanged,
@@ -231,7 +193,7 @@ impl GitHub {
             }
             return Err(limits::classify(&head, &bytes, method, call));
         }
-        Err(CallError::Unexpected { call: call.to_owned(), why: "too many redirects".to_owned() })
+        Err(CallError::Unexpected { call: call.clone(), why: "too many redirects".to_owned() })
     }
 }
 
@@ -249,10 +211,15 @@ async fn exchange(
     Ok((head, bytes.to_bytes()))
 }
 
+/// A call to GitHub.
+pub(crate) fn call(name: impl Into<String>) -> Call {
+    Call::new(Service::GitHub, name)
+}
+
 fn decode<T: DeserializeOwned>(method: &str, route: &str, body: &[u8]) -> Result<T, CallError> {
     let body = if body.is_empty() { b"null" } else { body };
     serde_json::from_slice(body).map_err(|error| CallError::Unexpected {
-        call: format!("{method} {}", route.split('?').next().unwrap_or(route)),
+        call: call(format!("{method} {}", route.split('?').next().unwrap_or(route))),
         why: format!("not the JSON that was expected: {error}"),
     })
 }

@@ -4,11 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::task::Task;
 
-use crate::forge::github::Identity;
-use crate::forge::github::model::Comment;
 use crate::marker::{Kind, Marks};
 use crate::outbound::{Gate, Outbound};
 use crate::outcome::{Failure, Reason};
+use crate::thread::{Comment, Identity};
 
 /// What the marker of a status comment says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -99,17 +98,13 @@ pub(crate) fn find_status(
     thread: u64,
     comments: &[Comment],
 ) -> Vec<(u64, Status)> {
-    ours(identity, comments)
+    comments
+        .iter()
+        .filter(|comment| identity.is(comment.by.as_ref()))
         .filter_map(|comment| {
-            let body = comment.body.as_ref()?.for_machine();
-            Some((comment.id, marks.read(Kind::Status, thread, body)?))
+            Some((comment.id, marks.read(Kind::Status, thread, comment.body.for_machine())?))
         })
         .collect()
-}
-
-fn ours<'c>(identity: &Identity, comments: &'c [Comment]) -> impl Iterator<Item = &'c Comment> {
-    let id = identity.id;
-    comments.iter().filter(move |comment| comment.user.as_ref().is_some_and(|user| user.id == id))
 }
 
 /// A status comment with its marker.

@@ -11,8 +11,8 @@ use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
 use super::work::Basis;
-use crate::forge::github::CallError;
-use crate::forge::github::model::{Comment, GitCommit, OpenOrClosed, PullRequest, Review, ReviewText};
+use crate::call::CallError;
+use crate::forge::model::{Commit, PullRequest, Review, ReviewText, Stage};
 use crate::issue::MAX_BODY_CHARS;
 use crate::marker::Kind;
 use crate::outcome::{Failure, Reason};
@@ -20,10 +20,7 @@ use crate::path::RepoPath;
 use crate::plan::{Binding, Plan};
 use crate::record::comment;
 use crate::text::Raw;
-
-/// Files that GitHub lists of one comparison, however many there are
-/// (<https://docs.github.com/rest/commits/commits#compare-two-commits>).
-const COMPARED_FILES: usize = 300;
+use crate::thread::Comment;
 
 /// A plan as its comment holds it.
 #[derive(Clone, Debug)]
@@ -38,7 +35,7 @@ pub(super) struct Posted {
 
 /// Checks the command of the task and the plan that it is about; every answer that is not yes is told on the issue.
 /// `head` is where the branch is.
-pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &GitCommit) -> Result<Basis, Stop> {
+pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> Result<Basis, Stop> {
     match desk.task.mode {
         Mode::Approve { pull_request, comment } => {
             let approval = command_of(desk, comment, |command| command == Command::Approve).await?;
@@ -69,13 +66,13 @@ async fn pull_of(desk: &Desk<'_>, pull_request: Option<NonZeroU64>, none: &str) 
     if let Some(number) = pull_request {
         return pull_request_of(desk, number.into()).await;
     }
-    desk.github.open_pull_request_of(&desk.branch).await?.ok_or_else(|| {
+    desk.forge.open_pull_request_of(&desk.branch).await?.ok_or_else(|| {
         Failure::new(Reason::StalePlan, none, "Comment `/retry` on the issue for a new plan.").into()
     })
 }
 
 /// The plan on a pull request, as long as it is one: what the branch has is an empty commit.
-async fn plan_of(desk: &Desk<'_>, pull_request: u64, head: &GitCommit) -> Result<Posted, Stop> {
+async fn plan_of(desk: &Desk<'_>, pull_request: u64, head: &Commit) -> Result<Posted, Stop> {
     let posted = find_plan(desk, pull_request).await?.ok_or_else(|| {
         Failure::new(
             Reason::StalePlan,
@@ -85,7 +82,7 @@ async fn plan_of(desk: &Desk<'_>, pull_request: u64, head: &GitCommit) -> Result
     })?;
     // It stands on the commit that the plan was made from, or was put onto a newer one by a revision that died.
     for parent in &head.parents {
-        if desk.github.commit(&parent.sha).await?.tree.sha == head.tree.sha {
+        if desk.forge.commit(parent).await?.tree == head.tree {
             return Ok(posted);
         }
     }
@@ -147,8 +144,8 @@ struct Written {
 impl From<Comment> for Written {
     fn from(comment: Comment) -> Self {
         Self {
-            body: comment.body.unwrap_or_default(),
-            by: comment.user.map(|user| user.login),
+            body: comment.body,
+            by: comment.by.map(|user| user.login),
             at: comment.created_at,
             is_edited: comment.created_at != comment.updated_at,
         }
@@ -157,31 +154,30 @@ impl From<Comment> for Written {
 
 impl From<ReviewText> for Written {
     fn from(text: ReviewText) -> Self {
-        Self {
-            body: text.body,
-            by: text.author.map(|author| author.login),
-            at: text.created_at,
-            is_edited: text.last_edited_at.is_some(),
-        }
+        Self { body: text.body, by: text.by, at: text.created_at, is_edited: text.edited_at.is_some() }
     }
 }
 
 /// The comment, the review, or the comment on a line, if it is still there.
 async fn written(desk: &Desk<'_>, id: CommentId) -> Result<Option<Written>, Stop> {
     let (id, pull_request) = match (id, desk.pull_request) {
-        (CommentId::Issue(id), _) => {
-            return match desk.github.comment(u64::from(id)).await {
-                Err(CallError::NotFound { .. } | CallError::Gone { .. }) => Ok(None),
+        (CommentId::Issue(id), pull_request) => {
+            let found = match pull_request {
+                Some(_) => desk.forge.comment(id.into()).await,
+                None => desk.tracker.comment(id.into()).await,
+            };
+            return match found {
+                Err(error) if error.is_absence() => Ok(None),
                 other => Ok(Some(other?.into())),
             };
         }
         (CommentId::Review(id) | CommentId::ReviewLine(id), Some(pull_request)) => {
-            (id.to_string(), pull_request)
+            (u64::from(id), pull_request)
         }
         // There are no reviews of an issue.
         (CommentId::Review(_) | CommentId::ReviewLine(_), None) => return Ok(None),
     };
-    let reviews = desk.github.reviews_by(desk.task.trigger_user.as_str(), pull_request).await?;
+    let reviews = desk.forge.reviews_by(desk.task.trigger_user.as_str(), pull_request).await?;
     let found = reviews.iter().flat_map(Review::texts).find(|text| text.id == id);
     Ok(found.cloned().map(Written::from))
 }
@@ -191,27 +187,28 @@ async fn pull_request_of(desk: &Desk<'_>, number: u64) -> Result<PullRequest, St
     let refuse = |what: String| {
         Stop::from(Failure::new(Reason::StalePlan, what, "Comment `/retry` on the issue for a new plan."))
     };
-    let pull = match desk.github.pull_request(number).await {
-        Err(CallError::NotFound { .. } | CallError::Gone { .. }) => {
+    let pull = match desk.forge.pull_request(number).await {
+        Err(error) if error.is_absence() => {
             return Err(refuse(format!("There is no pull request #{number}.")));
         }
         other => other?,
     };
-    if pull.head.branch != desk.branch || pull.user.as_ref().is_none_or(|user| user.id != desk.identity.id) {
+    if pull.head.name != desk.branch || !desk.forge.identity().is(pull.by.as_ref()) {
         return Err(refuse(format!("#{number} is not the agent's pull request for this issue.")));
     }
-    match (pull.state, pull.merged_at) {
-        (OpenOrClosed::Open, _) => Ok(pull),
-        (OpenOrClosed::Closed, Some(_)) => Err(refuse(format!("#{number} is merged already."))),
-        (OpenOrClosed::Closed, None) => Err(refuse(format!("#{number} is closed."))),
+    match pull.stage {
+        Stage::Open => Ok(pull),
+        Stage::Merged => Err(refuse(format!("#{number} is merged already."))),
+        Stage::Closed => Err(refuse(format!("#{number} is closed."))),
     }
 }
 
 /// The newest plan of ours on a pull request.
 pub(super) async fn find_plan(desk: &Desk<'_>, pull_request: u64) -> Result<Option<Posted>, Stop> {
-    let comments = desk.github.comments(pull_request, None).await?;
-    Ok(comments.iter().rev().filter(|comment| desk.is_ours(comment)).find_map(|comment| {
-        let body = comment.body.as_ref()?.for_machine();
+    let comments = desk.forge.comments(pull_request).await?;
+    let ours = |comment: &&Comment| desk.forge.identity().is(comment.by.as_ref());
+    Ok(comments.iter().rev().filter(ours).find_map(|comment| {
+        let body = comment.body.for_machine();
         let binding: Binding = desk.marks.read(Kind::Plan, pull_request, body)?;
         let text = body.split("\n\n<!-- ai-agent:plan ").next().unwrap_or(body);
         let plan = Plan::parse(comment::plans(text).next()?).ok()?;
@@ -227,14 +224,10 @@ async fn changed_files(
     terms: &Terms<'_>,
     since: &str,
 ) -> Result<Option<Vec<RepoPath>>, Stop> {
-    let compared = match desk.github.compare(since, desk.base_branch(terms)?).await {
+    let compared = match desk.forge.compare(since, desk.base_branch(terms)?).await {
         Err(CallError::NotFound { .. }) => return Ok(None),
         other => other?,
     };
-    if compared.behind_by > 0 || compared.files.len() >= COMPARED_FILES {
-        return Ok(None);
-    }
-    let names =
-        compared.files.iter().flat_map(|file| [Some(&file.filename), file.previous_filename.as_ref()]);
-    Ok(Some(names.flatten().filter_map(|name| RepoPath::parse(name).ok()).collect()))
+    let paths = compared.paths.filter(|_| compared.behind == 0);
+    Ok(paths.map(|paths| paths.iter().filter_map(|path| RepoPath::parse(path).ok()).collect()))
 }

@@ -10,8 +10,8 @@ use super::ended::Stop;
 use super::holder::{self, InTheWay};
 use super::settings::Terms;
 use super::work::{Basis, Claim};
-use crate::forge::github::CallError;
-use crate::forge::github::model::GitCommit;
+use crate::call::CallError;
+use crate::forge::model::Commit;
 use crate::git::workspace::TASK_TRAILER;
 use crate::outcome::{Failure, Reason};
 use crate::record::status::{PlanComment, Proposal, find_status};
@@ -35,9 +35,9 @@ enum Branch {
     /// At a commit that a run may build on.
     Free(String),
     /// At the commit with a plan of ours, which the task revises or carries out.
-    Planned(GitCommit),
+    Planned(Commit),
     /// At the commit that this task published.
-    Published(GitCommit),
+    Published(Commit),
 }
 
 pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed, Stop> {
@@ -57,14 +57,14 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
     }
     let mut plan = None;
     let (head, basis, proposal) = match branch {
-        Branch::Absent => return Err(absent().into()),
+        Branch::Absent => return Err(absent(desk).into()),
         Branch::Published(commit) => {
             let proposal = kept.or_else(|| recovered(desk, &commit));
-            (commit.sha, Basis::Nothing, proposal)
+            (commit.id, Basis::Nothing, proposal)
         }
         // A revision makes no commit: what was kept is all that it makes.
         Branch::Planned(commit) if matches!(desk.task.mode, Mode::Revise { .. }) && kept.is_some() => {
-            (commit.sha, Basis::Nothing, kept)
+            (commit.id, Basis::Nothing, kept)
         }
         Branch::Planned(commit) => {
             let basis = approval::check(desk, terms, &commit).await?;
@@ -73,7 +73,7 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
                     let (head, base) = renew(desk, &base, commit).await?;
                     (head, Basis::Revision { plan, feedback, base, pull_request }, None)
                 }
-                basis => (commit.sha, basis, None),
+                basis => (commit.id, basis, None),
             }
         }
         Branch::Free(head) => {
@@ -96,7 +96,7 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
 
 /// What a commit of this task tells of its proposal, where the status comment that kept it is gone. A plan is in its
 /// comment only.
-fn recovered(desk: &Desk<'_>, commit: &GitCommit) -> Option<Proposal> {
+fn recovered(desk: &Desk<'_>, commit: &Commit) -> Option<Proposal> {
     if matches!(desk.task.mode, Mode::Plan) {
         return None;
     }
@@ -118,7 +118,7 @@ async fn look(desk: &Desk<'_>, base: &str) -> Result<Branch, Stop> {
     if desk.statuses().is_empty() && !builds_on_plan(desk) {
         return Ok(Branch::Absent);
     }
-    match desk.github.branch(&desk.branch).await? {
+    match desk.forge.branch(&desk.branch).await? {
         Some(head) => judge(desk, base, head).await,
         None if builds_on_plan(desk) => {
             let what = format!("The branch `{}` is gone, and the plan with it.", desk.branch);
@@ -131,17 +131,17 @@ async fn look(desk: &Desk<'_>, base: &str) -> Result<Branch, Stop> {
 /// Whether this task's commit is on the branch and in a pull request. What was only kept is not published, and an issue
 /// that is closed gets no new pull request.
 pub(super) async fn is_published(desk: &Desk<'_>) -> Result<bool, CallError> {
-    let Some(head) = desk.github.branch(&desk.branch).await? else { return Ok(false) };
-    let commit = desk.github.commit(&head).await?;
+    let Some(head) = desk.forge.branch(&desk.branch).await? else { return Ok(false) };
+    let commit = desk.forge.commit(&head).await?;
     if maker(desk, &commit) != Some(desk.task.id.to_string().as_str()) {
         return Ok(false);
     }
-    Ok(desk.github.pull_requests_of(&desk.branch).await?.iter().any(|pull| pull.head.sha == head))
+    Ok(desk.forge.pull_requests_of(&desk.branch).await?.iter().any(|pull| pull.head.commit == head))
 }
 
 /// Finds out whose commit the branch is at, and makes it ready for this task.
 async fn judge(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
-    let commit = desk.github.commit(&head).await?;
+    let commit = desk.forge.commit(&head).await?;
     let maker = maker(desk, &commit);
     if maker == Some(desk.task.id.to_string().as_str()) {
         return Ok(Branch::Published(commit));
@@ -150,13 +150,13 @@ async fn judge(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop
         Some(_) if builds_on_plan(desk) => Ok(Branch::Planned(commit)),
         Some(_) => reclaim(desk, base, head).await,
         None => {
-            let compared = desk.github.compare(base, &head).await?;
+            let compared = desk.forge.compare(base, &head).await?;
             // Our branch without a commit of ours: a run made it and died. Anything else is a person's.
-            if compared.ahead_by > 0 {
+            if compared.ahead > 0 {
                 return Err(held_by_person(desk).into());
             }
             // What the base has learnt since, the run has to read.
-            if compared.behind_by > 0 {
+            if compared.behind > 0 {
                 return move_to_base(desk, base, head).await;
             }
             Ok(Branch::Free(head))
@@ -166,7 +166,7 @@ async fn judge(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop
 
 /// A new wish for an issue that has a branch of an earlier one: an open pull request stays as it is.
 async fn reclaim(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
-    if let Some(open) = desk.github.open_pull_request_of(&desk.branch).await? {
+    if let Some(open) = desk.forge.open_pull_request_of(&desk.branch).await? {
         let what = format!("#{} is open for this issue already.", open.number);
         let next = "Comment there, or close it and comment `/retry` here.";
         return Err(Failure::new(Reason::Branch, what, next).into());
@@ -182,13 +182,14 @@ async fn move_to_base(desk: &Desk<'_>, base: &str, head: String) -> Result<Branc
 
 /// Moves the branch with compare-and-swap; a move whose answer was lost is looked for.
 async fn move_branch(desk: &Desk<'_>, from: &str, to: &str) -> Result<(), Stop> {
-    match desk.github.reset_branch(desk.node_id, &desk.branch, from, to).await {
+    match desk.forge.reset_branch(&desk.branch, from, to).await {
         Ok(()) => Ok(()),
         Err(error @ (CallError::Unknown { .. } | CallError::Conflict { .. })) => {
-            if desk.github.branch(&desk.branch).await?.as_deref() == Some(to) {
+            if desk.forge.branch(&desk.branch).await?.as_deref() == Some(to) {
                 return Ok(());
             }
-            Err(CallError::Unavailable { call: "move a branch".to_owned(), why: error.to_string() }.into())
+            Err(CallError::Unavailable { call: desk.forge.call("move a branch"), why: error.to_string() }
+                .into())
         }
         Err(error) => Err(not_let(desk, error)),
     }
@@ -197,27 +198,27 @@ async fn move_branch(desk: &Desk<'_>, from: &str, to: &str) -> Result<(), Stop> 
 /// Puts the empty commit of a plan onto the newest commit of the base, so that a revision is made from how things are
 /// now. The branch moves in one step: on a branch without a commit of its own GitHub closes the pull request. Returns
 /// the commit and its parent.
-async fn renew(desk: &Desk<'_>, base: &str, plan: GitCommit) -> Result<(String, String), Stop> {
+async fn renew(desk: &Desk<'_>, base: &str, plan: Commit) -> Result<(String, String), Stop> {
     let newest = desk.base_commit(base).await?;
-    if plan.parents.iter().any(|parent| parent.sha == newest) {
-        return Ok((plan.sha, newest));
+    if plan.parents.contains(&newest) {
+        return Ok((plan.id, newest));
     }
-    let tree = desk.github.commit(&newest).await?.tree.sha;
-    let renewed = desk.github.create_loose_commit(&plan.message, &tree, &newest, desk.identity).await?;
-    move_branch(desk, &plan.sha, &renewed.sha).await?;
-    Ok((renewed.sha, newest))
+    let tree = desk.forge.commit(&newest).await?.tree;
+    let renewed = desk.forge.create_loose_commit(&plan.message, &tree, &newest).await?;
+    move_branch(desk, &plan.id, &renewed.id).await?;
+    Ok((renewed.id, newest))
 }
 
 /// Makes the branch. `None` if another run made it first and is at work.
 async fn make(desk: &Desk<'_>, base: &str) -> Result<Option<Branch>, Stop> {
     let commit = desk.base_commit(base).await?;
     for _ in 0..CREATE_TRIES {
-        match desk.github.create_branch(&desk.branch, &commit).await {
+        match desk.forge.create_branch(&desk.branch, &commit).await {
             Ok(()) => return Ok(Some(Branch::Free(commit))),
             Err(CallError::Invalid { message, .. }) if message.contains("already exists") => break,
             // If it is there now it may be ours or another's; whose it is shows in the comments.
             Err(CallError::Unknown { .. }) => {
-                if desk.github.branch(&desk.branch).await?.is_some() {
+                if desk.forge.branch(&desk.branch).await?.is_some() {
                     break;
                 }
             }
@@ -226,27 +227,31 @@ async fn make(desk: &Desk<'_>, base: &str) -> Result<Option<Branch>, Stop> {
     }
     for pause in HOLDER_LOOKS {
         tokio::time::sleep(desk.settings.lag() * pause).await;
-        let comments = desk.github.comments(desk.thread(), None).await?;
-        let statuses = find_status(&desk.marks, desk.identity, desk.thread(), &comments);
+        let comments = desk.tracker.comments(desk.thread()).await?;
+        let statuses = find_status(&desk.marks, desk.tracker.identity(), desk.thread(), &comments);
         if holder::in_the_way(&desk.claimant(), &comments, &statuses).is_some() {
             return Ok(None);
         }
     }
     // Nobody says that he works: whoever made the branch is gone, or it was us, or it is a person's.
-    match desk.github.branch(&desk.branch).await? {
+    match desk.forge.branch(&desk.branch).await? {
         Some(head) => judge(desk, base, head).await.map(Some),
-        None => Err(absent().into()),
+        None => Err(absent(desk).into()),
     }
 }
 
-fn absent() -> CallError {
-    CallError::Unavailable { call: "POST a branch".to_owned(), why: "not confirmed".to_owned() }
+fn absent(desk: &Desk<'_>) -> CallError {
+    CallError::Unavailable { call: desk.forge.call("POST a branch"), why: "not confirmed".to_owned() }
 }
 
 /// GitHub's rules for branches stand in the way, or something else does.
 fn not_let(desk: &Desk<'_>, error: CallError) -> Stop {
     let CallError::Invalid { message, .. } = error else { return error.into() };
-    let what = format!("GitHub does not let the agent write to its branch `{}`: {message}", desk.branch);
+    let what = format!(
+        "{} does not let the agent write to its branch `{}`: {message}",
+        desk.forge.service(),
+        desk.branch
+    );
     let next = "Let it create and change branches below `ai-agent/` in the rules for branches, then comment `/retry`.";
     Failure::new(Reason::Branch, what, next).into()
 }
@@ -257,8 +262,8 @@ fn held_by_person(desk: &Desk<'_>) -> Failure {
 }
 
 /// The task that made a commit; none if the commit is a person's, also of one that was ours and was amended.
-fn maker<'c>(desk: &Desk<'_>, commit: &'c GitCommit) -> Option<&'c str> {
-    trailer(&commit.message).filter(|_| desk.identity.committed(commit))
+fn maker<'c>(desk: &Desk<'_>, commit: &'c Commit) -> Option<&'c str> {
+    trailer(&commit.message).filter(|_| desk.forge.made(commit))
 }
 
 /// The task that a commit message of ours names.

@@ -7,9 +7,10 @@ use super::claim::trailer;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::work::{Claim, Made};
+use crate::call::CallError;
 use crate::check::CheckedPatch;
 use crate::context::read_set::FileMode;
-use crate::forge::github::{CallError, CommitRequest, Session};
+use crate::forge::model::CommitRequest;
 use crate::git::push::{self, PushCaps, PushError, Update};
 use crate::git::remote::Remote;
 use crate::git::workspace::{CommitText, Identity, TASK_TRAILER, Workspace};
@@ -27,7 +28,6 @@ const MAX_API_BYTES: usize = 1024 * 1024;
 /// that dies is completed without the model.
 pub(super) async fn commit(
     desk: &Desk<'_>,
-    session: &Session,
     workspace: &Workspace,
     claim: &Claim,
     made: Made,
@@ -42,7 +42,7 @@ pub(super) async fn commit(
     }
     match patch {
         Some(patch) if !fits_api(&patch) => {
-            push(desk, session, workspace, claim, &patch, &proposal).await?;
+            push(desk, workspace, claim, &patch, &proposal).await?;
         }
         patch => over_api(desk, claim, patch.as_deref(), &proposal).await?,
     }
@@ -50,15 +50,8 @@ pub(super) async fn commit(
 }
 
 fn trailers(desk: &Desk<'_>) -> Vec<(&'static str, String)> {
-    let user = &desk.task.trigger_user;
-    // The form that GitHub links to the account, also when its name changes
-    // (<https://docs.github.com/account-and-profile/reference/email-addresses-reference>).
-    let number = desk.asker.id.map(|id| format!("{id}+")).unwrap_or_default();
-    let host = desk.settings.hosts.host();
-    vec![
-        (TASK_TRAILER, desk.task.id.to_string()),
-        ("Co-authored-by", format!("{user} <{number}{user}@users.noreply.{host}>")),
-    ]
+    let co_author = format!("{} <{}>", desk.task.trigger_user, desk.forge.address_of(&desk.asker));
+    vec![(TASK_TRAILER, desk.task.id.to_string()), ("Co-authored-by", co_author)]
 }
 
 /// GitHub's commits have files of mode 100644; an executable that stays where it is keeps its own.
@@ -104,7 +97,7 @@ pub(super) async fn over_api(
         }
     }
     for _ in 0..TRIES {
-        match desk.github.create_commit(&request).await {
+        match desk.forge.create_commit(&request).await {
             Ok(_) => return Ok(()),
             Err(
                 error @ (CallError::Unknown { .. }
@@ -115,8 +108,8 @@ pub(super) async fn over_api(
                 (Place::Ours, _) => return Ok(()),
                 (Place::Unmoved, CallError::Unknown { .. }) => {}
                 (Place::Unmoved, CallError::Invalid { message, .. }) => {
-                    let what =
-                        format!("GitHub does not let the agent commit to `{}`: {message}", desk.branch);
+                    let (forge, branch) = (desk.forge.service(), &desk.branch);
+                    let what = format!("{forge} does not let the agent commit to `{branch}`: {message}");
                     let next = "Let it write below `ai-agent/` in the rules for branches, then ask again.";
                     return Err(Failure::new(Reason::Branch, what, next).into());
                 }
@@ -127,13 +120,15 @@ pub(super) async fn over_api(
             Err(error) => return Err(error.into()),
         }
     }
-    Err(CallError::Unavailable { call: "commit".to_owned(), why: format!("not confirmed in {TRIES} tries") }
-        .into())
+    Err(CallError::Unavailable {
+        call: desk.forge.call("commit"),
+        why: format!("not confirmed in {TRIES} tries"),
+    }
+    .into())
 }
 
 async fn push(
     desk: &Desk<'_>,
-    session: &Session,
     workspace: &Workspace,
     claim: &Claim,
     patch: &CheckedPatch,
@@ -141,8 +136,8 @@ async fn push(
 ) -> Result<(), Stop> {
     let broken = |what: String| Stop::from(Failure::new(Reason::Unavailable, what, ""));
     let identity = Identity {
-        name: desk.identity.login.clone(),
-        email: desk.identity.email(desk.settings.hosts.host()),
+        name: desk.forge.identity().login.clone(),
+        email: desk.forge.own_address(),
         // The same commit whenever it is made for this task.
         seconds: desk.task.triggered_at.unwrap_or(claim.since).as_second(),
     };
@@ -154,10 +149,10 @@ async fn push(
     };
     let new = workspace.write_commit(patch, &text, &identity).map_err(|error| broken(error.to_string()))?;
     let old = ObjectId::from_hex(claim.head.as_bytes()).ok();
-    let remote = Remote::new(&session.repo().url(), Some(session.token.clone()))
+    let remote = Remote::new(&desk.forge.repo().url(), Some(desk.forge.token().clone()))
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
     for _ in 0..TRIES {
-        desk.github.hold().await?;
+        desk.forge.hold().await?;
         let (repo, remote, branch) = (workspace.shared().clone(), remote.clone(), desk.branch.clone());
         let pushed = tokio::task::spawn_blocking(move || {
             let update = Update { branch: &branch, old, new };
@@ -192,10 +187,10 @@ enum Place {
 
 async fn where_is(desk: &Desk<'_>, claim: &Claim) -> Result<Place, CallError> {
     tokio::time::sleep(desk.settings.lag()).await;
-    match desk.github.branch(&desk.branch).await? {
+    match desk.forge.branch(&desk.branch).await? {
         Some(head) if head == claim.head => Ok(Place::Unmoved),
         Some(head) => {
-            let commit = desk.github.commit(&head).await?;
+            let commit = desk.forge.commit(&head).await?;
             let ours = trailer(&commit.message) == Some(desk.task.id.to_string().as_str());
             Ok(if ours { Place::Ours } else { Place::Others })
         }

@@ -13,12 +13,14 @@ use shared::task::IssueDigest;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::work::{Basis, Claim, Material};
-use crate::forge::github::model::Issue as GitHubIssue;
-use crate::forge::github::{CallError, Permission};
+use crate::call::CallError;
+use crate::forge::model::Permission;
 use crate::issue::{Issue, MAX_BODY_CHARS, MAX_TITLE_CHARS};
 use crate::outcome::{Failure, Reason};
 use crate::repo_config::RepoConfig;
 use crate::text::Raw;
+use crate::thread::UserKind;
+use crate::tracker::model::Issue as TrackedIssue;
 
 /// The comments that are kept, the newest ones by people with permission.
 const MAX_COMMENTS: usize = 20;
@@ -61,7 +63,7 @@ pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig
 }
 
 /// Hash of the issue's title and body as they are shown; SHA-256 in hexadecimal.
-pub(super) fn digest(issue: &GitHubIssue) -> String {
+pub(super) fn digest(issue: &TrackedIssue) -> String {
     let title = issue.title.clone().clean_line(MAX_TITLE_CHARS);
     let mut hash = Sha256::new();
     hash.update(title.as_str());
@@ -70,14 +72,14 @@ pub(super) fn digest(issue: &GitHubIssue) -> String {
     hex::text(&hash.finalize())
 }
 
-fn clean_body(issue: &GitHubIssue, cap: usize) -> String {
-    issue.body.clone().map(|body| body.clean(cap).as_str().to_owned()).unwrap_or_default()
+fn clean_body(issue: &TrackedIssue, cap: usize) -> String {
+    issue.body.clone().clean(cap).as_str().to_owned()
 }
 
 fn is_other_than_asked(desk: &Desk<'_>) -> bool {
     let issue = &desk.issue;
-    let body = issue.body.as_ref().map_or("", Raw::for_machine);
-    desk.task.issue_digest.is_some_and(|asked| asked != IssueDigest::of(issue.title.for_machine(), body))
+    let now = IssueDigest::of(issue.title.for_machine(), issue.body.for_machine());
+    desk.task.issue_digest.is_some_and(|asked| asked != now)
 }
 
 /// The comments that count, oldest first: the newest ones that there is room for.
@@ -101,8 +103,8 @@ async fn permitted<'c>(desk: &'c Desk<'_>) -> Result<Vec<(&'c str, &'c Raw)>, Ca
     let mut known: HashMap<&str, Permission> = HashMap::new();
     let mut permitted = Vec::new();
     for comment in desk.comments.iter().rev() {
-        let (Some(user), Some(text)) = (&comment.user, &comment.body) else { continue };
-        let counts = user.kind == "User"
+        let (Some(user), text) = (&comment.by, &comment.body) else { continue };
+        let counts = user.kind == UserKind::Person
             && !desk.is_ours(comment)
             && Command::parse(text.for_machine()).is_none()
             && until.is_none_or(|until| comment.updated_at <= until);
@@ -115,7 +117,7 @@ async fn permitted<'c>(desk: &'c Desk<'_>) -> Result<Vec<(&'c str, &'c Raw)>, Ca
             Some(known) => *known,
             None if known.len() >= MAX_AUTHORS => Permission::Less,
             None => {
-                let asked = desk.github.permission(&user.login).await?.0;
+                let asked = desk.forge.permission(&user.login).await?;
                 known.insert(&user.login, asked);
                 asked
             }

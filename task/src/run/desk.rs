@@ -10,15 +10,15 @@ use shared::state::{Event, LabelNames, State};
 use shared::task::{Comment as CommentId, Mode, Task};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::Place;
 use super::claim;
 use super::ended::{Attempt, Ended, Stop};
 use super::holder::{self, Claimant, InTheWay};
 use super::settings::{RunSettings, Terms};
 use super::work::Claim;
-use crate::forge::github::model::{
-    Branch, Comment, Issue as GitHubIssue, OpenOrClosed, PullRequest, Remark, Review, ThreadState,
-};
-use crate::forge::github::{CallError, GitHub, Identity, Permission, Session};
+use crate::call::CallError;
+use crate::forge::Forge;
+use crate::forge::model::{Collaborator, Permission, PullRequest, Review, Stage};
 use crate::issue::BRANCHES;
 use crate::marker::Marks;
 use crate::outbound::Gate;
@@ -28,21 +28,22 @@ use crate::record::comment::{self, Turn};
 use crate::record::status::{Holder, Phase, Proposal, Status, find_status, with_status};
 use crate::repo_config::PATH;
 use crate::text::Raw;
+use crate::thread::Comment;
+use crate::tracker::Tracker;
+use crate::tracker::model::{Found, Issue, IssueKind, IssueState, has_label};
 
 /// Tries to find a comment whose creation was not confirmed.
 const CREATE_TRIES: u32 = 3;
 
 /// See the module's documentation.
 pub(super) struct Desk<'a> {
-    pub(super) github: &'a GitHub,
-    pub(super) identity: &'a Identity,
+    pub(super) tracker: &'a Tracker,
+    pub(super) forge: &'a Forge,
     pub(super) settings: &'a RunSettings,
     pub(super) task: &'a Task,
-    pub(super) asker: Asker,
-    pub(super) node_id: &'a str,
-    /// Absent while the repository is empty.
-    pub(super) default_branch: Option<&'a Branch>,
-    pub(super) issue: GitHubIssue,
+    /// Who asked.
+    pub(super) asker: Collaborator,
+    pub(super) issue: Issue,
     /// The pull request on which a command was written.
     pub(super) pull_request: Option<u64>,
     pub(super) comments: Vec<Comment>,
@@ -59,26 +60,20 @@ pub(super) struct Desk<'a> {
     pub(super) holder: Holder,
 }
 
-/// Who asked, as GitHub knows the account.
-pub(super) struct Asker {
-    pub(super) id: Option<u64>,
-}
-
 impl<'a> Desk<'a> {
     /// Reads the issue and its conversation.
     pub(super) async fn open(
         settings: &'a RunSettings,
         task: &'a Task,
-        session: &'a Session,
-        asker: Asker,
+        Place { tracker, forge }: Place<'a>,
+        asker: Collaborator,
         labels: LabelNames,
         secrets: &[SecretString],
         attempt: Attempt,
     ) -> Result<Self, Stop> {
-        let github = &session.github;
-        let issue = issue_of(session, u64::from(task.issue)).await?;
+        let issue = issue_of(tracker, forge, u64::from(task.issue)).await?;
         let number = issue.number;
-        let comments = github.comments(number, None).await?;
+        let comments = tracker.comments(number).await?;
         let thread = u64::from(task.issue);
         let pull_request = match task.mode {
             Mode::Approve { pull_request, .. } | Mode::Revise { pull_request, .. } => {
@@ -87,14 +82,12 @@ impl<'a> Desk<'a> {
             _ => None,
         };
         Ok(Self {
-            github,
-            identity: &session.identity,
+            tracker,
+            forge,
             settings,
             task,
             asker,
-            node_id: &session.repository.node_id,
-            default_branch: session.repository.default_branch.as_ref(),
-            marks: Marks::new(settings.marker_key.clone(), session.repository.id),
+            marks: Marks::new(settings.marker_key.clone(), forge.repository().id),
             gate: Gate::new(secrets, &[], Some(number)).with_mention(task.trigger_user.as_str()),
             branch: format!("{BRANCHES}{number}"),
             pull_request: pull_request.or_else(|| (thread != number).then_some(thread)),
@@ -115,7 +108,8 @@ impl<'a> Desk<'a> {
     /// The branch that is read and that the pull request is for.
     pub(super) fn base_branch<'t>(&'t self, terms: &'t Terms<'_>) -> Result<&'t str, Failure> {
         let own = terms.repo.base_branch.as_deref();
-        own.or(self.default_branch.map(|branch| branch.name.as_str())).ok_or_else(|| {
+        let default = self.forge.repository().default_branch.as_ref();
+        own.or(default.map(|branch| branch.name.as_str())).ok_or_else(|| {
             let next = "Commit something to the default branch, then comment `/retry`.";
             Failure::new(Reason::Repository, "The repository is empty.", next)
         })
@@ -123,10 +117,11 @@ impl<'a> Desk<'a> {
 
     /// Where that branch is.
     pub(super) async fn base_commit(&self, name: &str) -> Result<String, Stop> {
-        if let Some(known) = self.default_branch.filter(|branch| branch.name == name) {
-            return Ok(known.target.oid.clone());
+        let default = self.forge.repository().default_branch.as_ref();
+        if let Some(known) = default.filter(|branch| branch.name == name) {
+            return Ok(known.commit.clone());
         }
-        self.github.branch(name).await?.ok_or_else(|| {
+        self.forge.branch(name).await?.ok_or_else(|| {
             let what = format!("The repository has no branch `{name}`, which `{PATH}` names.");
             let next = "Correct the file on the default branch, then comment `/retry`.";
             Failure::new(Reason::Repository, what, next).into()
@@ -134,15 +129,15 @@ impl<'a> Desk<'a> {
     }
 
     fn has_label(&self, name: &str) -> bool {
-        has_label(self.issue.labels.iter().map(|label| label.name.as_str()), name)
+        has_label(&self.issue.labels, name)
     }
 
     /// The state that the labels tell. A run that died between two labels leaves `working` beside another one; that
     /// is no contradiction of a person's.
     pub(super) fn state(&self) -> Result<State, Failure> {
-        let names = || self.issue.labels.iter().map(|label| label.name.as_str());
+        let names = || self.issue.labels.iter().map(String::as_str);
         match State::decode(names(), &self.labels) {
-            Err(_) if has_label(names(), &self.labels.working) => Ok(State::Working),
+            Err(_) if self.has_label(&self.labels.working) => Ok(State::Working),
             Err(error) => {
                 let next = "Remove the labels that are wrong.";
                 Err(Failure::new(Reason::Usage, capitalise(&error.to_string()), next))
@@ -153,7 +148,7 @@ impl<'a> Desk<'a> {
 
     /// Status comments of all tasks of this issue, oldest first.
     pub(super) fn statuses(&self) -> Vec<(u64, Status)> {
-        find_status(&self.marks, self.identity, self.thread(), &self.comments)
+        find_status(&self.marks, self.tracker.identity(), self.thread(), &self.comments)
     }
 
     /// The status comment of this task as it is now.
@@ -177,12 +172,12 @@ impl<'a> Desk<'a> {
             }
             return Err(Stop::Ended(Ended::Nothing(found.why())));
         }
-        if self.issue.pull_request.is_some() {
+        if self.issue.kind == IssueKind::PullRequest {
             let what = format!("#{} is a pull request, and none of the agent's.", self.issue.number);
             return Err(Failure::new(Reason::Repository, what, "Ask on an issue.").into());
         }
         // An issue that our own pull request closed is one that has to be finished.
-        if self.issue.state == OpenOrClosed::Closed && !claim::is_published(self).await? {
+        if self.issue.state == IssueState::Closed && !claim::is_published(self).await? {
             let what = "The issue is closed.";
             return Err(Failure::new(Reason::Usage, what, "Open it again.").into());
         }
@@ -194,9 +189,9 @@ impl<'a> Desk<'a> {
         let stops: Vec<&Comment> = self
             .comments
             .iter()
-            .filter(|comment| self.calls_off(comment.id, comment.created_at, comment.body.as_ref(), u64::MAX))
+            .filter(|comment| self.calls_off(comment.id, comment.created_at, &comment.body, u64::MAX))
             .collect();
-        let authors = stops.iter().filter_map(|comment| Some(comment.user.as_ref()?.login.as_str()));
+        let authors = stops.iter().filter_map(|comment| Some(comment.by.as_ref()?.login.as_str()));
         self.stopped_by(authors).await
     }
 
@@ -226,16 +221,16 @@ impl<'a> Desk<'a> {
         let mut id = known.or_else(|| self.own_status().map(|(id, _)| id));
         for _ in 0..CREATE_TRIES {
             if let Some(id) = id {
-                self.github.edit_comment(id, &body).await?;
+                self.tracker.edit_comment(id, &body).await?;
                 return Ok(id);
             }
-            match self.github.create_comment(thread, &body).await {
+            match self.tracker.create_comment(thread, &body).await {
                 Ok(made) => return Ok(made),
                 Err(CallError::Unknown { .. }) => {
                     tokio::time::sleep(self.settings.lag()).await;
-                    let comments = self.github.comments(thread, None).await?;
+                    let comments = self.tracker.comments(thread).await?;
                     let own = self.task.id.to_string();
-                    id = find_status(&self.marks, self.identity, thread, &comments)
+                    id = find_status(&self.marks, self.tracker.identity(), thread, &comments)
                         .into_iter()
                         .find_map(|(id, status)| (status.task == own).then_some(id));
                 }
@@ -243,7 +238,7 @@ impl<'a> Desk<'a> {
             }
         }
         Err(CallError::Unavailable {
-            call: "POST a comment".to_owned(),
+            call: self.tracker.call("POST a comment"),
             why: format!("not confirmed in {CREATE_TRIES} tries"),
         }
         .into())
@@ -337,7 +332,7 @@ impl<'a> Desk<'a> {
             Ok(_) => Ok(()),
             Err(Stop::Call(error)) => Err(error),
             Err(other) => Err(CallError::Unexpected {
-                call: "PATCH a comment".to_owned(),
+                call: self.tracker.call("PATCH a comment"),
                 why: format!("it cannot be written: {other:?}"),
             }),
         }
@@ -349,13 +344,13 @@ impl<'a> Desk<'a> {
         let Ok(state) = State::Working.after(event) else { return Ok(()) };
         let wanted = state.label(&self.labels);
         if let Some(label) = wanted {
-            self.github.add_labels(self.thread(), &[label]).await?;
+            self.tracker.add_labels(self.thread(), &[label]).await?;
         }
         let others = [State::Working, State::PlanPending, State::Done, State::Failed];
         for label in others.into_iter().filter_map(|other| other.label(&self.labels)) {
             let may_be_there = self.has_label(label) || label == self.labels.working;
             if Some(label) != wanted && may_be_there {
-                self.github.remove_label(self.thread(), label).await?;
+                self.tracker.remove_label(self.thread(), label).await?;
             }
         }
         Ok(())
@@ -363,44 +358,43 @@ impl<'a> Desk<'a> {
 
     /// Looks whether a person has called the task off since it was claimed.
     pub(super) async fn still_wanted(&self, claim: &Claim) -> Result<(), Stop> {
-        let gone = || Stop::CalledOff("the issue is gone".to_owned());
         let pull_request = claim.basis.pull_request().or(self.pull_request);
-        let now = match self.github.standing(self.thread(), pull_request).await {
-            Err(CallError::NotFound { .. }) => return Err(gone()),
-            other => other?,
+        let pull = async {
+            let Some(number) = pull_request else { return Ok(None) };
+            Ok(self.forge.pull_request_snapshot(number).await?.map(|pull| (number, pull)))
         };
-        let issue = now.issue.ok_or_else(gone)?;
-        if issue.state != ThreadState::Open && self.issue.state == OpenOrClosed::Open {
+        let (issue, pull) = tokio::try_join!(self.tracker.snapshot(self.thread()), pull)?;
+        let issue = issue.ok_or_else(|| Stop::CalledOff("the issue is gone".to_owned()))?;
+        if issue.state != IssueState::Open && self.issue.state == IssueState::Open {
             return Err(Stop::CalledOff("the issue was closed".to_owned()));
         }
         let trigger = &self.labels.trigger;
-        let asks = has_label(issue.labels.nodes.iter().map(|label| label.name.as_str()), trigger);
-        if self.has_label(trigger) && !asks {
+        if self.has_label(trigger) && !has_label(&issue.labels, trigger) {
             return Err(Stop::CalledOff(format!("the label `{trigger}` was removed")));
         }
-        let mut remarks = issue.comments.nodes;
+        let mut remarks = issue.remarks;
         let mut reviews = Vec::new();
-        if let (Some(pull), Some(number)) = (now.pull_request, pull_request) {
-            match pull.state {
-                ThreadState::Open => {
-                    remarks.extend(pull.comments.nodes);
-                    reviews = pull.reviews.nodes;
+        if let Some((number, pull)) = pull {
+            match pull.stage {
+                Stage::Open => {
+                    remarks.extend(pull.remarks);
+                    reviews = pull.reviews;
                 }
-                ThreadState::Closed => return Err(self.over(format!("#{number} was closed"))),
-                ThreadState::Merged => return Err(self.over(format!("#{number} was merged"))),
+                Stage::Closed => return Err(self.over(format!("#{number} was closed"))),
+                Stage::Merged => return Err(self.over(format!("#{number} was merged"))),
             }
         }
         let stops = remarks
             .iter()
-            .filter(|remark| self.calls_off(remark.id, remark.created_at, Some(&remark.body), claim.status));
-        let authors = stops.filter_map(|remark: &Remark| Some(remark.author.as_ref()?.login.as_str()));
+            .filter(|remark| self.calls_off(remark.id, remark.created_at, &remark.body, claim.status));
+        let authors = stops.filter_map(|remark| remark.by.as_deref());
         // The ids of reviews are not those of comments: only time tells which came later.
         let asked_at = self.task.triggered_at.unwrap_or(claim.since);
         let reviewers = reviews
             .iter()
             .flat_map(Review::texts)
             .filter(|text| text.created_at >= asked_at && is_stop(&text.body))
-            .filter_map(|text| Some(text.author.as_ref()?.login.as_str()));
+            .filter_map(|text| text.by.as_deref());
         self.stopped_by(authors.chain(reviewers)).await
     }
 
@@ -417,7 +411,7 @@ impl<'a> Desk<'a> {
 
     /// Whether a comment asks to stop this task: written after it was asked for, or, if that time is not known, after
     /// its status comment. Ids ascend; clocks of two machines need not agree.
-    fn calls_off(&self, id: u64, at: Timestamp, body: Option<&Raw>, status: u64) -> bool {
+    fn calls_off(&self, id: u64, at: Timestamp, body: &Raw, status: u64) -> bool {
         let asked_by = match self.task.mode {
             Mode::Approve { comment: CommentId::Issue(id), .. }
             | Mode::Revise { comment: CommentId::Issue(id), .. } => u64::from(id),
@@ -427,14 +421,14 @@ impl<'a> Desk<'a> {
             Some(asked_at) => at >= asked_at && id > asked_by,
             None => id > status,
         };
-        later && body.is_some_and(is_stop)
+        later && is_stop(body)
     }
 
     /// Stops if one of these users may.
     async fn stopped_by(&self, authors: impl Iterator<Item = &str>) -> Result<(), Stop> {
         let mut known = HashSet::new();
         for login in authors.filter(|login| known.insert(*login)).collect::<Vec<_>>() {
-            if self.github.permission(login).await?.0 == Permission::Write {
+            if self.forge.permission(login).await? == Permission::Write {
                 return Err(Stop::CalledOff(format!("`{login}` asked to stop")));
             }
         }
@@ -443,7 +437,7 @@ impl<'a> Desk<'a> {
 
     /// Whether a comment is one of ours.
     pub(super) fn is_ours(&self, comment: &Comment) -> bool {
-        comment.user.as_ref().is_some_and(|user| user.id == self.identity.id)
+        self.tracker.identity().is(comment.by.as_ref())
     }
 }
 
@@ -451,43 +445,35 @@ fn is_stop(text: &Raw) -> bool {
     Command::parse(text.for_machine()) == Some(Command::Stop)
 }
 
-fn has_label<'l>(labels: impl IntoIterator<Item = &'l str>, name: &str) -> bool {
-    labels.into_iter().any(|label| label.eq_ignore_ascii_case(name))
-}
-
 /// The issue of a thread: itself, or the one that our branch of a pull request is named after.
-async fn issue_of(session: &Session, thread: u64) -> Result<GitHubIssue, Stop> {
-    let issue = one_issue(session, thread).await?;
-    if issue.pull_request.is_none() {
+async fn issue_of(tracker: &Tracker, forge: &Forge, thread: u64) -> Result<Issue, Stop> {
+    let issue = one_issue(tracker, thread).await?;
+    if issue.kind == IssueKind::Issue {
         return Ok(issue);
     }
-    let pull = session.github.pull_request(thread).await?;
-    let ours = pull.user.as_ref().is_some_and(|user| user.id == session.identity.id);
+    let pull = forge.pull_request(thread).await?;
     match issue_behind(&pull) {
-        Some(number) if ours => one_issue(session, number).await,
+        Some(number) if forge.identity().is(pull.by.as_ref()) => one_issue(tracker, number).await,
         _ => Ok(issue),
     }
 }
 
-/// An issue of this repository; one that was transferred is answered with that of another repository.
-async fn one_issue(session: &Session, number: u64) -> Result<GitHubIssue, Stop> {
+/// An issue that is where its number is.
+async fn one_issue(tracker: &Tracker, number: u64) -> Result<Issue, Stop> {
     let refuse = |what: String| Stop::from(Failure::new(Reason::Usage, what, ""));
-    let issue = match session.github.issue(number).await {
-        Err(CallError::NotFound { .. } | CallError::Gone { .. }) => {
-            return Err(refuse(format!("issue #{number} is not there: it was deleted or transferred")));
+    match tracker.issue(number).await {
+        Ok(Found::Here(issue)) => Ok(*issue),
+        Ok(Found::Elsewhere { url }) => Err(refuse(format!("issue #{number} was transferred to {url}"))),
+        Err(error) if error.is_absence() => {
+            Err(refuse(format!("issue #{number} is not there: it was deleted or transferred")))
         }
-        other => other?,
-    };
-    let place = format!("/repos/{}", session.repository.full_name).to_ascii_lowercase();
-    if issue.number != number || !issue.repository_url.to_ascii_lowercase().ends_with(&place) {
-        return Err(refuse(format!("issue #{number} was transferred to {}", issue.html_url)));
+        Err(error) => Err(error.into()),
     }
-    Ok(issue)
 }
 
 /// The number of the issue that a pull request of ours is for, by its branch.
 pub(crate) fn issue_behind(pull: &PullRequest) -> Option<u64> {
-    pull.head.branch.strip_prefix(BRANCHES)?.parse().ok()
+    pull.head.name.strip_prefix(BRANCHES)?.parse().ok()
 }
 
 fn capitalise(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! How a run *ended*, why it stopped before its end, and which attempt at its task it was.
 
-use crate::forge::github::CallError;
+use crate::call::CallError;
 use crate::lease::Lost;
 use crate::outcome::{Failure, Reason};
 

@@ -19,8 +19,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use shared::task::{Mode, Task};
 
-use crate::forge::github::model::Comment;
 use crate::record::status::{Holder, Phase, Status};
+use crate::thread::Comment;
 
 /// A run that wants to begin.
 pub(super) struct Claimant<'a> {

@@ -8,8 +8,8 @@ use super::desk::Desk;
 use super::ended::Stop;
 use super::work::Claim;
 use super::{approval, commit};
-use crate::forge::github::model::{OpenOrClosed, PullRequest};
-use crate::forge::github::{CallError, NewPullRequest, PullRequestKind};
+use crate::call::CallError;
+use crate::forge::model::{NewPullRequest, PullRequest, PullRequestKind, Stage};
 use crate::marker::Kind;
 use crate::outbound::Outbound;
 use crate::outcome::{Failure, Reason};
@@ -46,7 +46,7 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
     if desk.task.mode == Mode::QuickFix {
         names.push(&labels.quick);
     }
-    desk.github.add_labels(pull.number, &names).await?;
+    desk.forge.add_labels(pull.number, &names).await?;
     desk.move_on(event).await?;
     let link = format!("#{}", pull.number);
     let text = match event {
@@ -63,10 +63,10 @@ enum Standing {
 }
 
 fn standing(desk: &Desk<'_>, pull: &PullRequest) -> Result<Standing, Stop> {
-    match (pull.state, pull.merged_at) {
-        (OpenOrClosed::Open, _) => Ok(Standing::Open),
-        (OpenOrClosed::Closed, Some(_)) => Ok(Standing::Merged),
-        (OpenOrClosed::Closed, None) => Err(desk.over(format!("#{} was closed", pull.number))),
+    match pull.stage {
+        Stage::Open => Ok(Standing::Open),
+        Stage::Merged => Ok(Standing::Merged),
+        Stage::Closed => Err(desk.over(format!("#{} was closed", pull.number))),
     }
 }
 
@@ -74,13 +74,13 @@ fn standing(desk: &Desk<'_>, pull: &PullRequest) -> Result<Standing, Stop> {
 async fn make_ready(desk: &Desk<'_>, pull: &PullRequest, proposal: &Proposal) -> Result<(), Stop> {
     if matches!(desk.task.mode, Mode::Approve { .. }) {
         let title = desk.gate.title(&proposal.title);
-        desk.github.edit_pull_request(pull.number, &title, &described(desk, proposal)).await?;
+        desk.forge.edit_pull_request(pull.number, &title, &described(desk, proposal)).await?;
     }
-    if pull.draft {
-        desk.github.mark_ready(&pull.node_id).await?;
+    if pull.kind == PullRequestKind::Draft {
+        desk.forge.mark_ready(pull).await?;
     }
-    // GitHub refuses this for who has left meanwhile; the pull request is good without.
-    let asked = desk.github.request_review(pull.number, desk.task.trigger_user.as_str()).await;
+    // This is refused for who has left meanwhile; the pull request is good without.
+    let asked = desk.forge.request_review(pull.number, desk.task.trigger_user.as_str()).await;
     if let Err(error @ (CallError::Invalid { .. } | CallError::Forbidden { .. })) = &asked {
         tracing::warn!(%error, "the review could not be requested");
     } else {
@@ -101,10 +101,8 @@ fn described(desk: &Desk<'_>, proposal: &Proposal) -> Outbound {
 /// The pull request of this task, or of the branch.
 async fn find(desk: &Desk<'_>) -> Result<Option<PullRequest>, Stop> {
     let mark = mark(desk);
-    let known = desk.github.pull_requests_of(&desk.branch).await?;
-    let ours = |pull: &PullRequest| {
-        pull.body.as_ref().is_some_and(|body| body.contains(&mark)) || pull.state == OpenOrClosed::Open
-    };
+    let known = desk.forge.pull_requests_of(&desk.branch).await?;
+    let ours = |pull: &PullRequest| pull.body.contains(&mark) || pull.stage == Stage::Open;
     Ok(known.into_iter().find(ours))
 }
 
@@ -134,7 +132,7 @@ async fn pull_request(
     let body = described(desk, proposal);
     for _ in 0..TRIES {
         let new = NewPullRequest { title: &title, body: &body, head: &desk.branch, base: &claim.base, kind };
-        match desk.github.create_pull_request(&new).await {
+        match desk.forge.create_pull_request(&new).await {
             Ok(pull) => return Ok((pull, Standing::Open)),
             Err(CallError::Invalid { message, .. })
                 if message.contains("Draft pull requests are not supported") =>
@@ -154,7 +152,7 @@ async fn pull_request(
         }
     }
     Err(CallError::Unavailable {
-        call: "POST a pull request".to_owned(),
+        call: desk.forge.call("POST a pull request"),
         why: format!("not confirmed in {TRIES} tries"),
     }
     .into())
@@ -162,13 +160,13 @@ async fn pull_request(
 
 /// Why GitHub takes no pull request: one of the two branches is not there any more, or a rule.
 async fn unfounded(desk: &Desk<'_>, claim: &Claim, message: String) -> Result<Stop, Stop> {
-    let failure = if desk.github.branch(&desk.branch).await?.is_none() {
+    let failure = if desk.forge.branch(&desk.branch).await?.is_none() {
         commit::gone(desk)
-    } else if desk.github.branch(&claim.base).await?.is_none() {
+    } else if desk.forge.branch(&claim.base).await?.is_none() {
         let what = format!("The branch `{}` is gone; it was renamed or deleted meanwhile.", claim.base);
         Failure::new(Reason::Branch, what, "Comment `/retry` on the issue to start again.")
     } else {
-        let what = format!("GitHub does not take the pull request: {message}");
+        let what = format!("{} does not take the pull request: {message}", desk.forge.service());
         Failure::new(Reason::Branch, what, "Look at the rules for branches, then comment `/retry`.")
     };
     Ok(failure.into())
@@ -189,16 +187,16 @@ async fn post_plan(desk: &Desk<'_>, pull_request: u64, plan: &PlanComment) -> Re
             Failure::new(Reason::NoPlan, what, "Ask for a smaller change.")
         })?;
         if let Some(posted) = posted {
-            return Ok(desk.github.edit_comment(posted.comment, &body).await?);
+            return Ok(desk.forge.edit_comment(posted.comment, &body).await?);
         }
-        match desk.github.create_comment(pull_request, &body).await {
+        match desk.forge.create_comment(pull_request, &body).await {
             Ok(_) => return Ok(()),
             Err(CallError::Unknown { .. }) => tokio::time::sleep(desk.settings.lag()).await,
             Err(error) => return Err(error.into()),
         }
     }
     Err(CallError::Unavailable {
-        call: "POST the plan".to_owned(),
+        call: desk.forge.call("POST the plan"),
         why: format!("not confirmed in {TRIES} tries"),
     }
     .into())

@@ -6,11 +6,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use shared::hex;
-use shared::repo::{HostError, HostPolicy, Repo};
+use shared::repo::{HostError, HostPolicy};
 use shared::state::LabelNames;
 
 use crate::config::{Config, Setting};
-use crate::forge::github::{Api, Credentials};
+use crate::forge::Credentials;
 use crate::llm::{Ceiling, Llm, MoneyCeiling, Usd};
 use crate::outcome::{Failure, Reason};
 use crate::protect::Protection;
@@ -211,10 +211,6 @@ impl RunSettings {
     /// writes. Who has little patience has little for this.
     pub fn lag(&self) -> Duration {
         LAG.min(self.patience / 10)
-    }
-
-    pub fn api_of(&self, repo: &Repo) -> Api {
-        Api::of(repo)
     }
 }
 

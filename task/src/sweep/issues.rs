@@ -13,12 +13,13 @@ use super::finding::Finding;
 use super::queue::Queue;
 use super::site::{Said, Site, has};
 use super::{Hand, MARGIN, Stop, Sweep};
-use crate::forge::github::model::Issue;
-use crate::forge::github::{CallError, Listed, Permission, TimelineEvent};
+use crate::call::CallError;
+use crate::forge::model::Permission;
 use crate::outcome::{Failure, Reason};
 use crate::record::comment::Turn;
 use crate::record::status::Phase;
-use crate::text::Raw;
+use crate::thread::UserKind;
+use crate::tracker::model::{Event, Happening, Issue, IssueKind, Listed};
 
 /// Looks through one repository. `waiting` tasks are in the queue, of which nobody knows for which issues they are.
 pub(super) async fn sweep(
@@ -32,12 +33,12 @@ pub(super) async fn sweep(
         return Ok(());
     }
     let looked = async {
-        for issue in site.github().labelled(&site.labels().working, Listed::All).await? {
+        for issue in site.tracker.labelled(&site.labels().working, Listed::All).await? {
             if let Some(finding) = at_work(site, &issue, sweep.hand).await? {
                 sweep.found(&finding);
             }
         }
-        for issue in site.github().labelled(&site.labels().trigger, Listed::Open).await? {
+        for issue in site.tracker.labelled(&site.labels().trigger, Listed::Open).await? {
             match asking(site, &issue, sweep.settings.grace).await? {
                 Asking::No => {}
                 Asking::InVain(why) => {
@@ -69,7 +70,7 @@ pub(super) async fn sweep(
 
 /// An issue with the label of work: puts it right if its run is gone.
 async fn at_work(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<Option<Finding>, CallError> {
-    if issue.pull_request.is_some() {
+    if issue.kind == IssueKind::PullRequest {
         return Ok(None);
     }
     let statuses = site.statuses(issue.number).await?;
@@ -81,7 +82,7 @@ async fn at_work(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<Option<Fi
     let name = site.name(issue.number);
     if open.is_empty() {
         if hand == Hand::Writing {
-            site.github().remove_label(issue.number, &site.labels().working).await?;
+            site.tracker.remove_label(issue.number, &site.labels().working).await?;
         }
         return Ok(Some(Finding::Unlabelled { issue: name }));
     }
@@ -109,10 +110,10 @@ enum Asking {
 }
 
 async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Asking, CallError> {
-    let labels = issue.labels.iter().map(|label| label.name.as_str());
+    let labels = issue.labels.iter().map(String::as_str);
     let is_idle = State::decode(labels, site.labels()) == Ok(State::Idle);
     let number = NonZeroU64::new(issue.number);
-    let (true, None, Some(number)) = (is_idle, &issue.pull_request, number) else { return Ok(Asking::No) };
+    let (true, IssueKind::Issue, Some(number)) = (is_idle, issue.kind, number) else { return Ok(Asking::No) };
     if is_younger(issue.updated_at, grace) {
         return Ok(Asking::No);
     }
@@ -120,15 +121,17 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
     if statuses.iter().any(|said| !said.status.refused) {
         return Ok(Asking::No);
     }
-    let timeline = site.github().timeline(issue.number).await?;
-    let is = |event: &&TimelineEvent, name: &str| event.event.as_deref() == Some(name);
-    let labelled = timeline.iter().rev().filter(|event| is(event, "labeled")).find(|event| {
-        event.label.as_ref().is_some_and(|label| label.name.eq_ignore_ascii_case(&site.labels().trigger))
+    let history = site.tracker.history(issue.number).await?;
+    let labelled = history.iter().rev().find_map(|event| match &event.what {
+        Happening::Labelled { label, by } if label.eq_ignore_ascii_case(&site.labels().trigger) => {
+            Some((by.as_ref(), event.at))
+        }
+        _ => None,
     });
-    let Some((actor, at)) = labelled.and_then(|event| event.actor.as_ref().zip(event.created_at)) else {
+    let Some((Some(actor), Some(at))) = labelled else {
         return Ok(Asking::InVain("nobody is known to have asked"));
     };
-    let person = (actor.kind == "User").then(|| user::Login::parse(&actor.login).ok()).flatten();
+    let person = (actor.kind == UserKind::Person).then(|| user::Login::parse(&actor.login).ok()).flatten();
     let Some(person) = person else { return Ok(Asking::InVain("it was not a person who asked")) };
     let mode = if has(issue, &site.labels().quick) { Mode::QuickFix } else { Mode::Plan };
     let repository_id = NonZeroU64::new(site.repository_id());
@@ -138,12 +141,12 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
     if statuses.iter().any(|said| said.status.task == id.to_string()) {
         return Ok(Asking::No);
     }
-    if site.github().permission(person.as_str()).await?.0 == Permission::Less {
+    if site.forge.permission(person.as_str()).await? == Permission::Less {
         return Ok(Asking::InVain("who asked may not ask"));
     }
-    let renamed =
-        timeline.iter().filter(|event| is(event, "renamed")).filter_map(|event| event.created_at).max();
-    let edited = site.github().last_edited(issue.number).await?;
+    let is_renaming = |event: &&Event| matches!(event.what, Happening::Renamed);
+    let renamed = history.iter().filter(is_renaming).filter_map(|event| event.at).max();
+    let edited = site.tracker.edited_at(issue.number).await?;
     if renamed.max(edited).is_some_and(|changed| changed > at) {
         return Ok(Asking::InVain(
             "it was edited after it was asked for; take the label off and put it on again",
@@ -159,10 +162,7 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
         delivery_id: None,
         repository_id,
         installation_id: None,
-        issue_digest: Some(IssueDigest::of(
-            issue.title.for_machine(),
-            issue.body.as_ref().map_or("", Raw::for_machine),
-        )),
+        issue_digest: Some(IssueDigest::of(issue.title.for_machine(), issue.body.for_machine())),
     })))
 }
 

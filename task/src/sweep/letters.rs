@@ -9,12 +9,13 @@ use super::finding::Finding;
 use super::queue::{Death, Letter, Queue};
 use super::site::{Site, Sites};
 use super::{Hand, Stop, Sweep};
-use crate::forge::github::model::Issue;
-use crate::forge::github::{CallError, Permission};
+use crate::call::CallError;
+use crate::forge::model::Permission;
 use crate::outcome::{Failure, Reason};
 use crate::record::comment::Turn;
 use crate::record::status::Phase;
 use crate::run::desk::issue_behind;
+use crate::tracker::model::{Found, Issue, IssueKind};
 
 /// Reads every dead letter once.
 pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &Queue) -> Result<(), Stop> {
@@ -57,7 +58,7 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
     if task.repository_id.is_some_and(|id| u64::from(id) != site.repository_id()) {
         return settled(thread, "the repository was replaced by another one of the same name");
     }
-    if site.github().permission(task.trigger_user.as_str()).await?.0 == Permission::Less {
+    if site.forge.permission(task.trigger_user.as_str()).await? == Permission::Less {
         return settled(thread, "who asked may not ask");
     }
     let Some(issue) = issue_of(site, thread).await? else {
@@ -91,19 +92,21 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
 /// The issue of a thread: itself, or the one that a pull request of ours is for. `None` if it is gone, or if the pull
 /// request is somebody else's.
 async fn issue_of(site: &Site<'_>, thread: u64) -> Result<Option<Issue>, CallError> {
-    let gone = |error| match error {
-        CallError::NotFound { .. } | CallError::Gone { .. } => Ok(None),
-        error => Err(error),
+    let found = async |number| match site.tracker.issue(number).await {
+        Ok(Found::Here(issue)) => Ok(Some(*issue)),
+        Ok(Found::Elsewhere { .. }) => Ok(None),
+        Err(error) if error.is_absence() => Ok(None),
+        Err(error) => Err(error),
     };
-    let issue = match site.github().issue(thread).await {
-        Ok(issue) if issue.pull_request.is_none() => return Ok(Some(issue)),
-        Ok(pull) => match issue_behind(&site.github().pull_request(pull.number).await?) {
-            Some(issue) => issue,
-            None => return Ok(None),
-        },
-        Err(error) => return gone(error),
-    };
-    site.github().issue(issue).await.map(Some).or_else(gone)
+    match found(thread).await? {
+        Some(pull) if pull.kind == IssueKind::PullRequest => {
+            match issue_behind(&site.forge.pull_request(pull.number).await?) {
+                Some(issue) => found(issue).await,
+                None => Ok(None),
+            }
+        }
+        found => Ok(found),
+    }
 }
 
 fn failure(task: &Task, death: &Death) -> Failure {

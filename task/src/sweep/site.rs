@@ -7,8 +7,8 @@ use shared::repo::Repo;
 use shared::state::{LabelNames, State};
 
 use super::settings::Place;
-use crate::forge::github::model::{Comment, Issue};
-use crate::forge::github::{Api, CallError, Credentials, GitHub, Login, Session, installed};
+use crate::call::CallError;
+use crate::forge::{Forge, Login};
 use crate::lease::Lease;
 use crate::marker::Marks;
 use crate::outbound::Gate;
@@ -17,11 +17,15 @@ use crate::record::comment::{self, Turn};
 use crate::record::status::{Phase, Status, find_status, with_status};
 use crate::repo_config::{self, RepoConfig};
 use crate::run::settings::RunSettings;
+use crate::thread::Comment;
+use crate::tracker::Tracker;
+use crate::tracker::model::{Issue, has_label};
 
 /// See the module's documentation.
 pub(super) struct Site<'a> {
     pub(super) repo: Repo,
-    session: Session,
+    pub(super) tracker: Tracker,
+    pub(super) forge: Forge,
     marks: Marks,
     labels: LabelNames,
     run: &'a RunSettings,
@@ -54,44 +58,29 @@ impl<'a> Sites<'a> {
         for place in places {
             match place {
                 Place::One(repo) => found.push(repo.clone()),
-                Place::AllOn(host) => found.extend(self.installed_on(host).await?),
+                Place::AllOn(host) => found.extend(self.given_on(host).await?),
             }
         }
         Ok(found)
     }
 
-    async fn installed_on(&self, host: &Repo) -> Result<Vec<Repo>, CallError> {
-        let Credentials::App { id, private_key } = &self.run.credentials else {
-            return Err(CallError::Unauthorized {
-                call: "list repositories".to_owned(),
-                message: "only an App knows where it is installed: set AGENT_SWEEP_REPOSITORIES".to_owned(),
-            });
-        };
-        let api = Api::of(host);
-        let addresses = installed(&login(self.run, &api, host, self.lease), *id, private_key).await?;
-        let parse = |address: String| {
-            Repo::parse(&address, &self.run.hosts).map_err(|error| CallError::Unexpected {
-                call: "list repositories".to_owned(),
-                why: format!("{address}: {error}"),
-            })
-        };
-        addresses.into_iter().map(parse).collect()
+    async fn given_on(&self, host: &Repo) -> Result<Vec<Repo>, CallError> {
+        Forge::given(&login(self.run, host, self.lease)).await
     }
 
     /// Gives minted tokens back.
     pub(super) async fn close(self) {
         for site in self.known.into_values().flatten() {
-            if let Err(error) = site.session.close().await {
+            if let Err(error) = site.forge.close().await {
                 tracing::warn!(%error, "an installation token could not be revoked; it expires within the hour");
             }
         }
     }
 }
 
-fn login<'a>(run: &'a RunSettings, api: &'a Api, repo: &'a Repo, lease: &Lease) -> Login<'a> {
+fn login<'a>(run: &'a RunSettings, repo: &'a Repo, lease: &Lease) -> Login<'a> {
     Login {
         credentials: &run.credentials,
-        api,
         repo,
         hosts: &run.hosts,
         // What a task says may be out of date.
@@ -106,22 +95,17 @@ fn login<'a>(run: &'a RunSettings, api: &'a Api, repo: &'a Repo, lease: &Lease) 
 
 impl<'a> Site<'a> {
     async fn open(run: &'a RunSettings, repo: &Repo, lease: &Lease) -> Result<Self, CallError> {
-        let api = Api::of(repo);
-        let session = Session::open(&login(run, &api, repo, lease)).await?;
-        let marks = Marks::new(run.marker_key.clone(), session.repository.id);
+        let forge = Forge::open(&login(run, repo, lease)).await?;
+        let marks = Marks::new(run.marker_key.clone(), forge.repository().id);
         // A run that finds a configuration that cannot be used takes the operator's names as well.
-        let labels = RepoConfig::of(session.repository.config.as_ref())
+        let labels = RepoConfig::of(forge.repository().config.as_ref())
             .map_or_else(|_| run.labels.clone(), |own| own.labels(&run.labels));
-        Ok(Self { repo: session.repo().clone(), session, marks, labels, run })
+        Ok(Self { repo: forge.repo().clone(), tracker: Tracker::beside(&forge), forge, marks, labels, run })
     }
 
-    pub(super) fn github(&self) -> &GitHub {
-        &self.session.github
-    }
-
-    /// GitHub's number of the repository.
+    /// The forge's number of the repository.
     pub(super) fn repository_id(&self) -> u64 {
-        self.session.repository.id
+        self.forge.repository().id
     }
 
     /// The name of an issue, as GitHub links it.
@@ -136,11 +120,11 @@ impl<'a> Site<'a> {
 
     /// Our status comments of an issue, oldest first, with when each was last written.
     pub(super) async fn statuses(&self, issue: u64) -> Result<Vec<Said>, CallError> {
-        let comments = self.github().comments(issue, None).await?;
+        let comments = self.tracker.comments(issue).await?;
         let written = |id: u64| {
             comments.iter().find(|comment: &&Comment| comment.id == id).map(|found| found.updated_at)
         };
-        Ok(find_status(&self.marks, &self.session.identity, issue, &comments)
+        Ok(find_status(&self.marks, self.tracker.identity(), issue, &comments)
             .into_iter()
             .map(|(comment, status)| {
                 let seen = written(comment).map_or(status.since, |written| written.max(status.since));
@@ -152,11 +136,11 @@ impl<'a> Site<'a> {
     /// Puts the label of a failure on an issue and takes those of other states off.
     pub(super) async fn mark_failed(&self, issue: &Issue) -> Result<(), CallError> {
         if let Some(failed) = State::Failed.label(self.labels()) {
-            self.github().add_labels(issue.number, &[failed]).await?;
+            self.tracker.add_labels(issue.number, &[failed]).await?;
         }
         for state in [State::Working, State::PlanPending, State::Done] {
             if let Some(label) = state.label(self.labels()).filter(|label| has(issue, label)) {
-                self.github().remove_label(issue.number, label).await?;
+                self.tracker.remove_label(issue.number, label).await?;
             }
         }
         Ok(())
@@ -181,22 +165,22 @@ impl<'a> Site<'a> {
             refused: false,
         };
         let mut secrets = self.run.secrets();
-        secrets.push(self.session.token.clone());
+        secrets.push(self.forge.token().clone());
         let gate = Gate::new(&secrets, &[], Some(issue));
         let text = gate.body(&comment::failed(failure, turn));
         let body = with_status(&gate, &self.marks, issue, &text, &status).map_err(|failure| {
-            CallError::Unexpected { call: "write a comment".to_owned(), why: failure.what }
+            CallError::Unexpected { call: self.tracker.call("write a comment"), why: failure.what }
         })?;
         match comment {
-            Some(comment) => self.github().edit_comment(comment, &body).await,
+            Some(comment) => self.tracker.edit_comment(comment, &body).await,
             // If the answer is lost, the next sweep finds the comment.
-            None => self.github().create_comment(issue, &body).await.map(drop),
+            None => self.tracker.create_comment(issue, &body).await.map(drop),
         }
     }
 }
 
 pub(super) fn has(issue: &Issue, label: &str) -> bool {
-    issue.labels.iter().any(|has| has.name.eq_ignore_ascii_case(label))
+    has_label(&issue.labels, label)
 }
 
 /// A status comment.

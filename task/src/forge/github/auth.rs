@@ -12,9 +12,11 @@ use shared::repo::{HostPolicy, Repo};
 use std::time::Duration;
 
 use super::graphql::Opening;
-use super::model::{self, GitCommit, Repository, Signature};
-use super::{CallError, GitHub, Repeat};
+use super::{GitHub, Repeat, call, wire};
+use crate::call::CallError;
+use crate::forge::model::{Collaborator, Commit, Repository, Signature};
 use crate::lease::Lease;
+use crate::thread::Identity;
 
 /// How a run proves who it is.
 pub enum Credentials {
@@ -24,49 +26,19 @@ pub enum Credentials {
     Token(SecretString),
 }
 
-/// The account that our comments and commits carry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    pub id: u64,
-    /// For an App it ends in `[bot]`.
-    pub login: String,
-}
-
-impl Identity {
-    pub fn is_app(&self) -> bool {
-        self.login.ends_with("[bot]")
-    }
-
-    /// The address of our commits. By it GitHub knows the account, also when its name changes
-    /// (<https://docs.github.com/account-and-profile/reference/email-addresses-reference>).
-    pub fn email(&self, host: &str) -> String {
-        format!("{}+{}@users.noreply.{host}", self.id, self.login)
-    }
-
-    /// Whether a commit was made by us, and by nobody once more: one that a person amends keeps author and message, but
-    /// has another committer. What GitHub commits for us has GitHub as committer, as in the web interface
-    /// (<https://docs.github.com/graphql/reference/mutations#createcommitonbranch>).
-    pub fn committed(&self, commit: &GitCommit) -> bool {
-        let Signature { name, email } = &commit.committer;
-        let by_github = name.starts_with("GitHub") && email.starts_with("noreply@");
-        let by_us = email.starts_with(&format!("{}+", self.id)) && email.contains("@users.noreply.");
-        by_github || by_us
-    }
-}
-
 /// Where GitHub's interfaces are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Api {
+pub(super) struct Api {
     /// `https://api.github.com`, or `https://HOST/api/v3` of an Enterprise Server.
-    pub rest: String,
+    pub(super) rest: String,
     /// What `/graphql` is put behind: `https://api.github.com`, or `https://HOST/api`.
-    pub graphql: String,
+    pub(super) graphql: String,
 }
 
 impl Api {
     /// The interfaces that serve the repositories of a host
     /// (<https://docs.github.com/enterprise-server/rest/quickstart>).
-    pub fn of(repo: &Repo) -> Self {
+    fn of(repo: &Repo) -> Self {
         if repo.host() == "github.com" {
             let api = "https://api.github.com".to_owned();
             return Self { rest: api.clone(), graphql: api };
@@ -79,19 +51,19 @@ impl Api {
 
 /// A client that is logged in.
 pub struct Session {
-    pub github: GitHub,
-    pub identity: Identity,
-    /// As GitHub shows it now; its name can be another one than the task's.
-    pub repository: Repository,
+    pub(crate) github: GitHub,
+    pub(crate) identity: Identity,
+    pub(crate) repository: Repository,
     /// What the git server takes as password of the user `x-access-token`.
-    pub token: SecretString,
+    pub(crate) token: SecretString,
+    /// The host of the accounts, as it stands in their addresses.
+    host: String,
     minted: bool,
 }
 
 /// What a session is opened with.
 pub struct Login<'a> {
     pub credentials: &'a Credentials,
-    pub api: &'a Api,
     pub repo: &'a Repo,
     pub hosts: &'a HostPolicy,
     /// GitHub's number of the repository, which survives a renaming; from the task.
@@ -105,6 +77,13 @@ pub struct Login<'a> {
     pub patience: Duration,
     /// The longest that one call may take.
     pub timeout: Duration,
+}
+
+impl Login<'_> {
+    /// The interfaces that serve the host of the repository.
+    pub(super) fn api(&self) -> Api {
+        Api::of(self.repo)
+    }
 }
 
 #[derive(Deserialize)]
@@ -138,16 +117,60 @@ impl Session {
                 .build()
                 .map_err(|error| unusable(&error))
         };
-        let mut github = GitHub::new(login, bearer(&login.api.rest)?, bearer(&login.api.graphql)?);
+        let mut github = GitHub::new(login, bearer(&login.api().rest)?, bearer(&login.api().graphql)?);
         let Opening { viewer, repository } = github.opening(login.config_file).await?;
-        github.repo = named(login, &repository.full_name)?;
-        let identity = Identity { id: viewer.database_id, login: viewer.login };
-        Ok(Self { github, identity, repository, token, minted })
+        let repository = Repository::from(repository);
+        github.repo = named(login, &repository.name)?;
+        let identity = Identity { id: wire::account_id(viewer.database_id), login: viewer.login };
+        Ok(Self { github, identity, repository, token, host: login.hosts.host().to_owned(), minted })
     }
 
     /// The repository under its present name.
     pub fn repo(&self) -> &Repo {
         &self.github.repo
+    }
+
+    /// Whether a commit was made by us, and by nobody once more: one that a person amends keeps author and message, but
+    /// has another committer. What GitHub commits for us has GitHub as committer, as in the web interface
+    /// (<https://docs.github.com/graphql/reference/mutations#createcommitonbranch>).
+    pub fn made(&self, commit: &Commit) -> bool {
+        let Signature { name, email } = &commit.committer;
+        let by_github = name.starts_with("GitHub") && email.starts_with("noreply@");
+        let by_us = email.starts_with(&format!("{}+", self.identity.id)) && email.contains("@users.noreply.");
+        by_github || by_us
+    }
+
+    /// The address of our commits. By it GitHub knows the account, also when its name changes
+    /// (<https://docs.github.com/account-and-profile/reference/email-addresses-reference>).
+    pub fn own_address(&self) -> String {
+        let Identity { id, login } = &self.identity;
+        format!("{id}+{login}@users.noreply.{}", self.host)
+    }
+
+    /// The address by which GitHub links a commit to its co-author, also when the account's name changes.
+    pub fn address_of(&self, user: &Collaborator) -> String {
+        let number = user.id.as_ref().map(|id| format!("{id}+")).unwrap_or_default();
+        format!("{number}{}@users.noreply.{}", user.login, self.host)
+    }
+
+    /// Makes a commit that no branch points to yet. Made twice it is one more object that nobody sees.
+    pub async fn create_loose_commit(
+        &self,
+        message: &str,
+        tree: &str,
+        parent: &str,
+    ) -> Result<Commit, CallError> {
+        let mut body = json!({ "message": message, "tree": tree, "parents": [parent] });
+        // GitHub signs a commit of an App only if nobody is named. That of a user would get an address that is not known.
+        if !is_app(&self.identity) {
+            body["author"] = json!({ "name": self.identity.login, "email": self.own_address() });
+        }
+        self.github.create_git_commit(&body).await
+    }
+
+    /// Moves a branch from one commit to another that need not follow it, if it is still at `from`.
+    pub async fn reset_branch(&self, branch: &str, from: &str, to: &str) -> Result<(), CallError> {
+        self.github.update_branch(&self.repository.handle, branch, from, to).await
     }
 
     /// Gives a minted token back. A personal token is left alone.
@@ -159,12 +182,17 @@ impl Session {
     }
 }
 
+/// The login of an App's account tells that it is one.
+fn is_app(identity: &Identity) -> bool {
+    identity.login.ends_with("[bot]")
+}
+
 impl GitHub {
     pub(super) fn new(login: &Login<'_>, rest: Octocrab, graphql: Octocrab) -> Self {
         Self {
             rest,
             graphql,
-            api: login.api.rest.clone(),
+            api: login.api().rest,
             repo: login.repo.clone(),
             lease: login.lease.clone(),
             patience: login.patience,
@@ -186,7 +214,7 @@ impl GitHub {
 
 async fn mint(login: &Login<'_>, app: u64, key: &SecretString) -> Result<SecretString, CallError> {
     let key = jwt_key(key)?;
-    let app_client = builder(&login.api.rest, login.timeout)?
+    let app_client = builder(&login.api().rest, login.timeout)?
         .app(AppId(app), key)
         .build()
         .map_err(|error| unusable(&error))?;
@@ -230,14 +258,14 @@ async fn mint_for(github: &GitHub, installation: u64, scope: &Scope<'_>) -> Resu
     };
     let route = format!("/app/installations/{installation}/access_tokens");
     // Minting twice makes a second token that expires by itself, so a lost answer may be repeated.
-    let minted: model::InstallationToken =
+    let minted: wire::InstallationToken =
         github.write(http::Method::POST, &route, &body, Repeat::Harmless).await?;
     Ok(SecretString::from(minted.token))
 }
 
 /// The number of a repository that has another name by now. The token is given back.
 async fn number_of(login: &Login<'_>, token: SecretString) -> Result<Option<u64>, CallError> {
-    let client = builder(&login.api.rest, login.timeout)?
+    let client = builder(&login.api().rest, login.timeout)?
         .personal_token(token)
         .build()
         .map_err(|error| unusable(&error))?;
@@ -256,7 +284,7 @@ fn named(login: &Login<'_>, full_name: &str) -> Result<Repo, CallError> {
     let address = login.repo.url();
     let origin = address.strip_suffix(&login.repo.to_string()).unwrap_or(&address);
     Repo::parse(&format!("{origin}{full_name}"), login.hosts).map_err(|error| CallError::Unexpected {
-        call: "look at the repository".to_owned(),
+        call: call("look at the repository"),
         why: error.to_string(),
     })
 }
@@ -264,7 +292,7 @@ fn named(login: &Login<'_>, full_name: &str) -> Result<Repo, CallError> {
 pub(super) fn jwt_key(pem: &SecretString) -> Result<jsonwebtoken::EncodingKey, CallError> {
     jsonwebtoken::EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes()).map_err(|_| {
         CallError::Unauthorized {
-            call: "log in".to_owned(),
+            call: call("log in"),
             message: "the App's private key is not an RSA key in PEM form".to_owned(),
         }
     })
@@ -294,5 +322,5 @@ pub(super) fn builder(
 }
 
 pub(super) fn unusable(error: &dyn std::error::Error) -> CallError {
-    CallError::Unexpected { call: "set up the client".to_owned(), why: super::first_line(error) }
+    CallError::Unexpected { call: call("set up the client"), why: super::first_line(error) }
 }

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::auth::{builder, jwt_key, unusable};
-use super::{Answer, CallError, GitHub, Login, Repeat, decode, exchange};
+use super::{Answer, GitHub, Login, Repeat, call, decode, exchange};
+use crate::call::CallError;
 
 /// Permissions by name; `read`, `write` or `admin`.
 pub type Permissions = BTreeMap<String, String>;
@@ -63,7 +64,7 @@ pub struct AppClient(GitHub);
 impl AppClient {
     /// Of the repository of `login` only the host counts.
     pub fn new(login: &Login<'_>, app: u64, key: &SecretString) -> Result<Self, CallError> {
-        let rest = builder(&login.api.rest, login.timeout)?.app(AppId(app), jwt_key(key)?).build();
+        let rest = builder(&login.api().rest, login.timeout)?.app(AppId(app), jwt_key(key)?).build();
         let rest = rest.map_err(|error| unusable(&error))?;
         Ok(Self(GitHub::new(login, rest.clone(), rest)))
     }
@@ -88,8 +89,8 @@ impl AppClient {
 /// What time it is at GitHub, by the header of an answer that needs no login.
 pub async fn clock(login: &Login<'_>) -> Result<Timestamp, CallError> {
     const ROUTE: &str = "/rate_limit";
-    let unavailable = |why: String| CallError::Unavailable { call: format!("GET {ROUTE}"), why };
-    let client = builder(&login.api.rest, login.timeout)?.build().map_err(|error| unusable(&error))?;
+    let unavailable = |why: String| CallError::Unavailable { call: call(format!("GET {ROUTE}")), why };
+    let client = builder(&login.api().rest, login.timeout)?.build().map_err(|error| unusable(&error))?;
     let asked = exchange(&client, &Method::GET, ROUTE, None::<&Value>);
     let (head, _) = match tokio::time::timeout(login.timeout, asked).await {
         Ok(answered) => answered.map_err(unavailable)?,
@@ -103,7 +104,7 @@ pub async fn clock(login: &Login<'_>) -> Result<Timestamp, CallError> {
 
 /// The account that a personal token belongs to.
 pub async fn account(login: &Login<'_>, token: &SecretString) -> Result<Account, CallError> {
-    let rest = builder(&login.api.rest, login.timeout)?.personal_token(token.clone()).build();
+    let rest = builder(&login.api().rest, login.timeout)?.personal_token(token.clone()).build();
     let rest = rest.map_err(|error| unusable(&error))?;
     GitHub::new(login, rest.clone(), rest).get("/user").await
 }

@@ -6,10 +6,11 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 
-use super::model::{Nodes, Repository, Review, Standing};
-use super::{CallError, GitHub, Repeat, decode};
+use super::wire::{Nodes, PullRequestSnapshot, Repository, Review};
+use super::{GitHub, Repeat, call, decode};
+use crate::call::CallError;
+use crate::forge::model::{self, CommitRequest};
 use crate::lease::Lease;
-use crate::outbound::Outbound;
 
 #[derive(Deserialize)]
 struct Envelope<D> {
@@ -37,16 +38,6 @@ pub(super) fn unexplained(body: &[u8]) -> Option<String> {
     (error.kind.is_none() && error.message.starts_with(words)).then_some(error.message)
 }
 
-/// A commit to be made by GitHub on a branch that is at `expected_head`.
-pub struct CommitRequest<'a> {
-    pub branch: &'a str,
-    pub expected_head: &'a str,
-    pub message: &'a Outbound,
-    /// Path and whole content.
-    pub additions: Vec<(&'a str, &'a [u8])>,
-    pub deletions: Vec<&'a str>,
-}
-
 const CREATE_COMMIT: &str =
     "mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { commit { oid } } }";
 const MARK_READY: &str = "mutation($input: MarkPullRequestReadyForReviewInput!) { markPullRequestReadyForReview(input: $input) { pullRequest { isDraft } } }";
@@ -58,16 +49,12 @@ const REPOSITORY: &str = "query($owner: String!, $name: String!, $config: String
     repository(owner: $owner, name: $name) { \
         databaseId id nameWithOwner isArchived hasIssuesEnabled defaultBranchRef { name target { oid } } \
         config: object(expression: $config) { ... on Blob { byteSize text isTruncated } } } }";
-/// Newest comments that are looked through for a `/stop`.
-const STANDING: &str = "query($owner: String!, $name: String!, $issue: Int!, $pull: Int!, $withPull: Boolean!) { \
-    repository(owner: $owner, name: $name) { \
-        issue(number: $issue) { state labels(first: 100) { nodes { name } } \
-            comments(last: 50) { nodes { databaseId body createdAt author { login } } } } \
-        pullRequest(number: $pull) @include(if: $withPull) { state \
-            comments(last: 50) { nodes { databaseId body createdAt author { login } } } \
-            reviews(last: 30) { nodes { fullDatabaseId body createdAt lastEditedAt author { login } \
-                comments(last: 30) { nodes { fullDatabaseId body createdAt lastEditedAt author { login } } } } } } } }";
-
+/// What is looked through for a `/stop`.
+const PULL_REQUEST: &str = "query($owner: String!, $name: String!, $pull: Int!) { \
+    repository(owner: $owner, name: $name) { pullRequest(number: $pull) { state \
+        comments(last: 50) { nodes { databaseId body createdAt author { login } } } \
+        reviews(last: 30) { nodes { fullDatabaseId body createdAt lastEditedAt author { login } \
+            comments(last: 30) { nodes { fullDatabaseId body createdAt lastEditedAt author { login } } } } } } } }";
 /// A person's newest reviews of a pull request. REST does not say whether a review was edited.
 const REVIEWS: &str = "query($owner: String!, $name: String!, $pull: Int!, $author: String!) { \
     repository(owner: $owner, name: $name) { pullRequest(number: $pull) { \
@@ -97,21 +84,29 @@ impl GitHub {
         self.query(REPOSITORY, variables).await
     }
 
-    /// How an issue stands now, and a pull request with it.
-    pub async fn standing(&self, issue: u64, pull_request: Option<u64>) -> Result<Standing, CallError> {
+    /// A pull request as it is now; `None` if it is gone.
+    pub async fn pull_request_snapshot(
+        &self,
+        pull_request: u64,
+    ) -> Result<Option<model::PullRequestSnapshot>, CallError> {
         #[derive(Deserialize)]
         struct Data {
-            repository: Standing,
+            repository: Asked,
         }
-        let variables = json!({
-            "owner": self.repo.owner(), "name": self.repo.name(), "issue": issue,
-            "pull": pull_request.unwrap_or(issue), "withPull": pull_request.is_some(),
-        });
-        Ok(self.query::<Data>(STANDING, variables).await?.repository)
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Asked {
+            pull_request: Option<PullRequestSnapshot>,
+        }
+        let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "pull": pull_request });
+        match self.query::<Data>(PULL_REQUEST, variables).await {
+            Err(CallError::NotFound { .. }) => Ok(None),
+            found => Ok(found?.repository.pull_request.map(Into::into)),
+        }
     }
 
     /// The newest reviews that a person wrote of a pull request.
-    pub async fn reviews_by(&self, author: &str, pull_request: u64) -> Result<Vec<Review>, CallError> {
+    pub async fn reviews_by(&self, author: &str, pull_request: u64) -> Result<Vec<model::Review>, CallError> {
         #[derive(Deserialize)]
         struct Data {
             repository: Reviewed,
@@ -129,11 +124,12 @@ impl GitHub {
             "owner": self.repo.owner(), "name": self.repo.name(), "pull": pull_request, "author": author,
         });
         let reviewed = self.query::<Data>(REVIEWS, variables).await?.repository.pull_request;
-        Ok(reviewed.and_then(|pull| pull.reviews).map_or_else(Vec::new, |reviews| reviews.nodes))
+        let reviews = reviewed.and_then(|pull| pull.reviews).unwrap_or_default();
+        Ok(reviews.nodes.into_iter().map(Into::into).collect())
     }
 
     /// A query; it changes nothing, so it needs no lease and may be repeated.
-    pub(super) async fn query<T: DeserializeOwned>(
+    pub(crate) async fn query<T: DeserializeOwned>(
         &self,
         document: &str,
         variables: Value,
@@ -149,7 +145,7 @@ impl GitHub {
         repeat: Repeat,
     ) -> Result<T, CallError> {
         let body = json!({ "query": document, "variables": variables });
-        let call = || format!("GraphQL {}", operation(document));
+        let call = || call(format!("GraphQL {}", operation(document)));
         let answer = self.send(&self.graphql, http::Method::POST, ROUTE, Some(&body), repeat).await?;
         let envelope: Envelope<Value> =
             decode("POST", ROUTE, &answer.body).map_err(|error| match repeat {
@@ -212,8 +208,9 @@ impl GitHub {
         self.graphql::<Value>(MARK_READY, json!({ "input": input }), Repeat::Harmless).await.map(drop)
     }
 
-    /// Moves a branch from one commit to another that need not follow it, if it is still at `from`.
-    pub async fn reset_branch(
+    /// Moves a branch from one commit to another that need not follow it, if it is still at `from`. The repository and
+    /// pull requests are named by their node ids.
+    pub(super) async fn update_branch(
         &self,
         repository: &str,
         branch: &str,

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use http::response::Parts;
 use serde::Deserialize;
 
-use super::CallError;
+use crate::call::{Call, CallError};
 
 /// Waited for a secondary limit that names no time.
 const SECONDARY_PAUSE_SECONDS: u64 = 60;
@@ -32,7 +32,7 @@ pub(super) fn backoff(tries: u32) -> Duration {
 }
 
 /// The `next` of a `Link` header, as a route of the interface.
-pub(super) fn next_page(headers: &HeaderMap, api: &str, call: &str) -> Result<Option<String>, CallError> {
+pub(super) fn next_page(headers: &HeaderMap, api: &str, call: &Call) -> Result<Option<String>, CallError> {
     let links = headers.get(http::header::LINK).and_then(|links| links.to_str().ok()).unwrap_or_default();
     let next = links.split(',').find_map(|link| {
         let (target, parameters) = link.split_once(';')?;
@@ -45,26 +45,26 @@ pub(super) fn next_page(headers: &HeaderMap, api: &str, call: &str) -> Result<Op
 
 /// Where a redirect of a read leads, as a route of the interface. Another host than the API's could answer anything,
 /// so that is refused, although the token would not be sent there.
-pub(super) fn redirect(headers: &HeaderMap, api: &str, call: &str) -> Result<String, CallError> {
+pub(super) fn redirect(headers: &HeaderMap, api: &str, call: &Call) -> Result<String, CallError> {
     let target = headers.get(http::header::LOCATION).and_then(|location| location.to_str().ok());
     route(target.unwrap_or_default(), api, call)
 }
 
 /// An address of the interface without the interface's own: to a whole address octocrab sends no token.
-fn route(target: &str, api: &str, call: &str) -> Result<String, CallError> {
+fn route(target: &str, api: &str, call: &Call) -> Result<String, CallError> {
     let route = target.strip_prefix(api).unwrap_or(target);
     if route.starts_with('/') && !route.starts_with("//") {
         return Ok(route.to_owned());
     }
     Err(CallError::Unexpected {
-        call: call.to_owned(),
+        call: call.clone(),
         why: "a way that leads away from its interface, which is not followed".to_owned(),
     })
 }
 
 /// The error that a status other than 2xx and 3xx stands for.
-pub(super) fn classify(head: &Parts, body: &[u8], method: &http::Method, call: &str) -> CallError {
-    let call = call.to_owned();
+pub(super) fn classify(head: &Parts, body: &[u8], method: &http::Method, call: &Call) -> CallError {
+    let call = call.clone();
     let message = message(body);
     let status = head.status.as_u16();
     if let 403 | 429 = status
@@ -140,6 +140,7 @@ fn server_now(headers: &HeaderMap) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::call;
     use super::*;
 
     fn head(status: u16, headers: &[(&'static str, &str)]) -> Parts {
@@ -166,11 +167,11 @@ mod tests {
 
     #[test]
     fn tells_what_was_refused() {
-        let call = || "POST /x".to_owned();
+        let call = || call("POST /x");
         let body = br#"{"message":"Validation Failed","errors":[{"resource":"PullRequest","code":"custom","message":"A pull request already exists for o:b."}]}"#;
         let post = http::Method::POST;
         assert_eq!(
-            classify(&head(422, &[]), body, &post, "POST /x"),
+            classify(&head(422, &[]), body, &post, &call()),
             CallError::Invalid {
                 call: call(),
                 message: "Validation Failed: A pull request already exists for o:b.".to_owned()
@@ -182,7 +183,7 @@ mod tests {
                 &head(403, &accepted),
                 br#"{"message":"Resource not accessible by integration"}"#,
                 &post,
-                "POST /x"
+                &call()
             ),
             CallError::Forbidden {
                 call: call(),
@@ -191,9 +192,9 @@ mod tests {
             }
         );
         let html = b"<html>bad gateway</html>";
-        assert!(matches!(classify(&head(502, &[]), html, &post, "POST /x"), CallError::Unknown { .. }));
+        assert!(matches!(classify(&head(502, &[]), html, &post, &call()), CallError::Unknown { .. }));
         assert!(matches!(
-            classify(&head(502, &[]), html, &http::Method::GET, "GET /x"),
+            classify(&head(502, &[]), html, &http::Method::GET, &call()),
             CallError::Unavailable { .. }
         ));
     }
@@ -201,7 +202,8 @@ mod tests {
     #[test]
     fn follows_redirects_within_the_interface_only() {
         let to = |location: &str| {
-            redirect(&head(301, &[("location", location)]).headers, "https://api.github.com", "GET /x").ok()
+            redirect(&head(301, &[("location", location)]).headers, "https://api.github.com", &call("GET /x"))
+                .ok()
         };
         for good in ["/repositories/1", "https://api.github.com/repositories/1"] {
             assert_eq!(to(good).as_deref(), Some("/repositories/1"));
@@ -216,8 +218,9 @@ mod tests {
     fn finds_the_next_page() {
         let link =
             r#"<https://api.github.com/x?page=1>; rel="prev", <https://api.github.com/x?page=3>; rel="next""#;
-        let next =
-            |link: &str| next_page(&head(200, &[("link", link)]).headers, "https://api.github.com", "GET /x");
+        let next = |link: &str| {
+            next_page(&head(200, &[("link", link)]).headers, "https://api.github.com", &call("GET /x"))
+        };
         assert_eq!(next(link), Ok(Some("/x?page=3".to_owned())));
         assert_eq!(next(r#"<https://api.github.com/x?page=1>; rel="prev""#), Ok(None));
         assert!(next(r#"<https://evil.example/x?page=3>; rel="next""#).is_err());

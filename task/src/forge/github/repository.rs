@@ -1,40 +1,17 @@
-//! The REST calls of a run: the repository, its issues and comments, labels, branches, pull requests.
+//! The REST calls of a run: who may write, comments and labels of a thread, branches, commits, pull requests.
 
 use http::Method;
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::model::{
-    Collaborator, Comment, Comparison, GitCommit, Issue, Label, OpenOrClosed, PullRequest, Reference,
+use super::wire::{self, GitCommit, Label, Reference};
+use super::{GitHub, Repeat};
+use crate::call::CallError;
+use crate::forge::model::{
+    Collaborator, Commit, Comparison, NewPullRequest, Permission, PullRequest, PullRequestKind, Stage,
 };
-use super::{CallError, GitHub, Identity, Repeat};
 use crate::outbound::Outbound;
-
-/// What a user may do, as far as a run cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission {
-    /// Write, maintain or admin.
-    Write,
-    /// Anything less, or no collaborator at all.
-    Less,
-}
-
-/// A pull request to be opened.
-pub struct NewPullRequest<'a> {
-    pub title: &'a Outbound,
-    pub body: &'a Outbound,
-    pub head: &'a str,
-    pub base: &'a str,
-    pub kind: PullRequestKind,
-}
-
-/// Whether a pull request asks for review at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PullRequestKind {
-    Ready,
-    Draft,
-}
+use crate::thread::{Comment, User};
 
 #[derive(Deserialize)]
 struct Created {
@@ -43,38 +20,38 @@ struct Created {
 
 impl GitHub {
     /// `/repos/OWNER/NAME`
-    pub(super) fn root(&self) -> String {
+    pub(crate) fn root(&self) -> String {
         format!("/repos/{}", self.repo)
     }
 
-    fn under(&self, rest: &str) -> String {
+    pub(crate) fn under(&self, rest: &str) -> String {
         format!("/repos/{}/{rest}", self.repo)
     }
 
-    /// The permission of a user. Someone who is no collaborator is answered with 404.
-    pub async fn permission(&self, login: &str) -> Result<(Permission, Option<Collaborator>), CallError> {
-        match self.get::<Collaborator>(&self.under(&format!("collaborators/{login}/permission"))).await {
+    /// What a user may do. Someone who is no collaborator is answered with 404.
+    pub async fn collaborator(&self, login: &str) -> Result<Collaborator, CallError> {
+        let route = self.under(&format!("collaborators/{login}/permission"));
+        let (permission, user) = match self.get::<wire::Collaborator>(&route).await {
             Ok(found) if matches!(found.permission.as_str(), "admin" | "write" | "maintain") => {
-                Ok((Permission::Write, Some(found)))
+                (Permission::Write, found.user)
             }
-            Ok(found) => Ok((Permission::Less, Some(found))),
-            Err(CallError::NotFound { .. }) => Ok((Permission::Less, None)),
-            Err(error) => Err(error),
-        }
+            Ok(found) => (Permission::Less, found.user),
+            Err(CallError::NotFound { .. }) => (Permission::Less, None),
+            Err(error) => return Err(error),
+        };
+        let id = user.map(|user| User::from(user).id);
+        Ok(Collaborator { login: login.to_owned(), id, permission })
     }
 
-    pub async fn issue(&self, number: u64) -> Result<Issue, CallError> {
-        self.get(&self.under(&format!("issues/{number}"))).await
-    }
-
-    /// The comments of an issue or pull request, oldest first; only those changed since a moment, if one is given.
-    pub async fn comments(&self, number: u64, since: Option<Timestamp>) -> Result<Vec<Comment>, CallError> {
-        let since = since.map(|since| format!("?since={since}")).unwrap_or_default();
-        self.list(&self.under(&format!("issues/{number}/comments{since}"))).await
+    /// The comments of an issue or pull request, oldest first.
+    pub async fn comments(&self, number: u64) -> Result<Vec<Comment>, CallError> {
+        let comments: Vec<wire::Comment> =
+            self.list(&self.under(&format!("issues/{number}/comments"))).await?;
+        Ok(comments.into_iter().map(Into::into).collect())
     }
 
     pub async fn comment(&self, id: u64) -> Result<Comment, CallError> {
-        self.get(&self.under(&format!("issues/comments/{id}"))).await
+        self.get::<wire::Comment>(&self.under(&format!("issues/comments/{id}"))).await.map(Into::into)
     }
 
     /// Makes a comment, and only one: a lost answer is [`CallError::Unknown`].
@@ -124,39 +101,31 @@ impl GitHub {
         self.write::<Reference>(Method::POST, &self.under("git/refs"), &body, Repeat::Never).await.map(drop)
     }
 
-    pub async fn commit(&self, sha: &str) -> Result<GitCommit, CallError> {
-        self.get(&self.under(&format!("git/commits/{sha}"))).await
+    pub async fn commit(&self, sha: &str) -> Result<Commit, CallError> {
+        self.get::<GitCommit>(&self.under(&format!("git/commits/{sha}"))).await.map(Into::into)
     }
 
-    /// Makes a commit that no branch points to yet. Made twice it is one more object that nobody sees.
-    pub async fn create_loose_commit(
-        &self,
-        message: &str,
-        tree: &str,
-        parent: &str,
-        by: &Identity,
-    ) -> Result<GitCommit, CallError> {
-        let mut body = json!({ "message": message, "tree": tree, "parents": [parent] });
-        // GitHub signs a commit of an App only if nobody is named. That of a user would get an address that is not known.
-        if !by.is_app() {
-            body["author"] = json!({ "name": by.login, "email": by.email(self.repo.host()) });
-        }
-        self.write(Method::POST, &self.under("git/commits"), &body, Repeat::Harmless).await
+    pub(super) async fn create_git_commit(&self, commit: &Value) -> Result<Commit, CallError> {
+        let route = self.under("git/commits");
+        self.write::<GitCommit>(Method::POST, &route, commit, Repeat::Harmless).await.map(Into::into)
     }
 
     /// What `head` has that `base` has not, and the other way round.
     pub async fn compare(&self, base: &str, head: &str) -> Result<Comparison, CallError> {
-        self.get(&self.under(&format!("compare/{}...{}", path_segments(base), path_segments(head)))).await
+        let route = self.under(&format!("compare/{}...{}", path_segments(base), path_segments(head)));
+        self.get::<wire::Comparison>(&route).await.map(Into::into)
     }
 
     pub async fn pull_request(&self, number: u64) -> Result<PullRequest, CallError> {
-        self.get(&self.under(&format!("pulls/{number}"))).await
+        self.get::<wire::PullRequest>(&self.under(&format!("pulls/{number}"))).await.map(Into::into)
     }
 
     /// The pull requests of a branch of this repository, open and closed, newest first.
     pub async fn pull_requests_of(&self, branch: &str) -> Result<Vec<PullRequest>, CallError> {
         let head = format!("{}:{branch}", self.repo.owner());
-        self.list(&self.under(&format!("pulls?state=all&head={}", path_segments(&head)))).await
+        let route = self.under(&format!("pulls?state=all&head={}", path_segments(&head)));
+        let pulls: Vec<wire::PullRequest> = self.list(&route).await?;
+        Ok(pulls.into_iter().map(Into::into).collect())
     }
 
     /// Opens a pull request, and only one. One that exists is [`CallError::Invalid`].
@@ -165,7 +134,8 @@ impl GitHub {
             "title": new.title.as_str(), "body": new.body.as_str(), "head": new.head, "base": new.base,
             "draft": new.kind == PullRequestKind::Draft,
         });
-        self.write(Method::POST, &self.under("pulls"), &body, Repeat::Never).await
+        let route = self.under("pulls");
+        self.write::<wire::PullRequest>(Method::POST, &route, &body, Repeat::Never).await.map(Into::into)
     }
 
     pub async fn edit_pull_request(
@@ -189,12 +159,12 @@ impl GitHub {
     /// The open pull request of our branch, if there is one.
     pub async fn open_pull_request_of(&self, branch: &str) -> Result<Option<PullRequest>, CallError> {
         let all = self.pull_requests_of(branch).await?;
-        Ok(all.into_iter().find(|found| found.state == OpenOrClosed::Open))
+        Ok(all.into_iter().find(|found| found.stage == Stage::Open))
     }
 }
 
 /// Percent-encodes everything but the characters that RFC 3986 calls unreserved.
-pub(super) fn path_segment(text: &str) -> String {
+pub(crate) fn path_segment(text: &str) -> String {
     use std::fmt::Write as _;
     text.bytes().fold(String::new(), |mut encoded, byte| {
         match byte {

@@ -4,6 +4,7 @@ use shared::repo::HostPolicy;
 use jiff::Timestamp;
 
 use super::*;
+use crate::text::Raw;
 
 const OURS: &str = "0123456789abcdef0123456789abcdef";
 const THEIRS: &str = "fedcba9876543210fedcba9876543210";
@@ -31,11 +32,7 @@ fn task(mode: &str, asked: &str) -> Task {
 
 /// A comment of 10:00:20 by a run that began at 10:00:00.
 fn comment() -> Comment {
-    serde_json::from_value(json!({
-        "id": 7, "user": null, "body": "", "created_at": at("10:00:01"), "updated_at": at("10:00:20"),
-        "html_url": "https://github.com/octo/hello/issues/1#issuecomment-7",
-    }))
-    .unwrap()
+    Comment { id: 7, body: Raw::default(), by: None, created_at: at("10:00:01"), updated_at: at("10:00:20") }
 }
 
 fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str>) -> Status {

@@ -1,0 +1,87 @@
+//! A *call* is one exchange with a service that keeps issues or repositories; a *call error* says why it has no result.
+
+use std::fmt;
+
+use crate::lease::Lost;
+
+/// Who is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    GitHub,
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::GitHub => "GitHub",
+        })
+    }
+}
+
+/// Which call, for messages: its method and route, or what it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    service: Service,
+    name: String,
+}
+
+impl Call {
+    pub fn new(service: Service, name: impl Into<String>) -> Self {
+        Self { service, name: name.into() }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// Why a call has no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The call may or may not have been carried out.
+    #[error("{}'s answer to {call} was lost ({why})", call.service)]
+    Unknown { call: Call, why: String },
+    /// The call was not carried out; the same call may succeed later.
+    #[error("{} is not available for {call}: {why}", call.service)]
+    Unavailable { call: Call, why: String },
+    #[error("{} refuses {call} for now: rate limit, {wait_seconds} s to wait", call.service)]
+    RateLimited { call: Call, wait_seconds: u64 },
+    #[error("{} does not accept the credentials for {call}: {message}", call.service)]
+    Unauthorized { call: Call, message: String },
+    /// `needed` is the permission that the service asks for, in its own words.
+    #[error(
+        "{} does not allow {call}: {message}{}",
+        call.service,
+        needed.as_ref().map(|needed| format!(" (needs {needed})")).unwrap_or_default()
+    )]
+    Forbidden { call: Call, message: String, needed: Option<String> },
+    #[error("{} finds nothing for {call}: {message}", call.service)]
+    NotFound { call: Call, message: String },
+    #[error("{} no longer has what {call} asks for: {message}", call.service)]
+    Gone { call: Call, message: String },
+    #[error("{} finds {call} in conflict: {message}", call.service)]
+    Conflict { call: Call, message: String },
+    #[error("{} finds {call} invalid: {message}", call.service)]
+    Invalid { call: Call, message: String },
+    #[error("{} answered {call} with something unexpected: {why}", call.service)]
+    Unexpected { call: Call, why: String },
+    #[error("{0}")]
+    Lost(#[from] Lost),
+}
+
+impl CallError {
+    /// Whether the same run may succeed later.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unknown { .. } | Self::Unavailable { .. } | Self::RateLimited { .. } | Self::Lost(_)
+        )
+    }
+
+    /// Whether there is nothing, or nothing any more, where the call looked.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::NotFound { .. } | Self::Gone { .. })
+    }
+}

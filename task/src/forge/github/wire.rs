@@ -1,0 +1,355 @@
+//! The parts of GitHub's answers that a run looks at, and how they become what a forge says. Field names are GitHub's.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, de};
+
+use crate::forge::model;
+use crate::text::Raw;
+use crate::thread::{self, AccountId, UserKind};
+
+/// A user, an organisation or a bot.
+#[derive(Deserialize)]
+pub(crate) struct User {
+    id: u64,
+    login: String,
+    #[serde(rename = "type", default)]
+    kind: String,
+}
+
+impl From<User> for thread::User {
+    fn from(user: User) -> Self {
+        let kind = if user.kind == "User" { UserKind::Person } else { UserKind::Other };
+        Self { id: account_id(user.id), login: user.login, kind }
+    }
+}
+
+pub(super) fn account_id(id: u64) -> AccountId {
+    AccountId::new(id.to_string())
+}
+
+/// A repository as GraphQL shows it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Repository {
+    database_id: u64,
+    id: String,
+    name_with_owner: String,
+    /// Absent while the repository is empty.
+    default_branch_ref: Option<Branch>,
+    is_archived: bool,
+    has_issues_enabled: bool,
+    config: Option<Blob>,
+}
+
+#[derive(Deserialize)]
+struct Branch {
+    name: String,
+    target: Target,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    oid: String,
+}
+
+/// A file as GraphQL shows it. Of anything but a file every part is absent.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Blob {
+    #[serde(default)]
+    byte_size: u64,
+    /// Absent where it is no text.
+    text: Option<String>,
+    #[serde(default)]
+    is_truncated: bool,
+}
+
+impl From<Repository> for model::Repository {
+    fn from(repository: Repository) -> Self {
+        let branch = |branch: Branch| model::Branch { name: branch.name, commit: branch.target.oid };
+        let file = |blob: Blob| model::File {
+            bytes: blob.byte_size,
+            content: match blob.text {
+                _ if blob.is_truncated => model::Content::Cut,
+                Some(text) => model::Content::Text(text),
+                None => model::Content::NotText,
+            },
+        };
+        Self {
+            id: repository.database_id,
+            handle: repository.id,
+            name: repository.name_with_owner,
+            default_branch: repository.default_branch_ref.map(branch),
+            is_archived: repository.is_archived,
+            has_issues: repository.has_issues_enabled,
+            config: repository.config.map(file),
+        }
+    }
+}
+
+/// A page of a GraphQL connection.
+#[derive(Deserialize)]
+pub(crate) struct Nodes<T> {
+    pub(crate) nodes: Vec<T>,
+}
+
+impl<T> Default for Nodes<T> {
+    fn default() -> Self {
+        Self { nodes: Vec::new() }
+    }
+}
+
+/// A comment as GraphQL shows it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Remark {
+    database_id: u64,
+    body: Raw,
+    created_at: Timestamp,
+    author: Option<Author>,
+}
+
+#[derive(Deserialize)]
+struct Author {
+    login: String,
+}
+
+impl From<Remark> for thread::Remark {
+    fn from(remark: Remark) -> Self {
+        Self {
+            id: remark.database_id,
+            body: remark.body,
+            by: remark.author.map(|author| author.login),
+            created_at: remark.created_at,
+        }
+    }
+}
+
+/// A pull request, as far as a look in the middle of a run needs it.
+#[derive(Deserialize)]
+pub(super) struct PullRequestSnapshot {
+    state: GraphqlState,
+    #[serde(default)]
+    comments: Nodes<Remark>,
+    #[serde(default)]
+    reviews: Nodes<Review>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum GraphqlState {
+    Open,
+    Closed,
+    Merged,
+}
+
+impl From<PullRequestSnapshot> for model::PullRequestSnapshot {
+    fn from(pull: PullRequestSnapshot) -> Self {
+        Self {
+            stage: match pull.state {
+                GraphqlState::Open => model::Stage::Open,
+                GraphqlState::Closed => model::Stage::Closed,
+                GraphqlState::Merged => model::Stage::Merged,
+            },
+            remarks: pull.comments.nodes.into_iter().map(Into::into).collect(),
+            reviews: pull.reviews.nodes.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Review {
+    #[serde(flatten)]
+    text: ReviewText,
+    /// On lines.
+    comments: Nodes<ReviewText>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReviewText {
+    /// In digits: it may be larger than the 32 bits of `databaseId`.
+    #[serde(deserialize_with = "digits")]
+    full_database_id: u64,
+    body: Raw,
+    author: Option<Author>,
+    created_at: Timestamp,
+    last_edited_at: Option<Timestamp>,
+}
+
+fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}
+
+impl From<Review> for model::Review {
+    fn from(review: Review) -> Self {
+        Self {
+            text: review.text.into(),
+            on_lines: review.comments.nodes.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<ReviewText> for model::ReviewText {
+    fn from(text: ReviewText) -> Self {
+        Self {
+            id: text.full_database_id,
+            body: text.body,
+            by: text.author.map(|author| author.login),
+            created_at: text.created_at,
+            edited_at: text.last_edited_at,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Label {
+    pub(crate) name: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Comment {
+    id: u64,
+    body: Option<Raw>,
+    user: Option<User>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<Comment> for thread::Comment {
+    fn from(comment: Comment) -> Self {
+        Self {
+            id: comment.id,
+            body: comment.body.unwrap_or_default(),
+            by: comment.user.map(Into::into),
+            created_at: comment.created_at,
+            updated_at: comment.updated_at,
+        }
+    }
+}
+
+/// One side of a pull request.
+#[derive(Deserialize)]
+struct Side {
+    #[serde(rename = "ref")]
+    branch: String,
+    sha: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PullRequest {
+    number: u64,
+    node_id: String,
+    state: RestState,
+    #[serde(default)]
+    draft: bool,
+    merged_at: Option<Timestamp>,
+    body: Option<String>,
+    head: Side,
+    user: Option<User>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RestState {
+    Open,
+    Closed,
+}
+
+impl From<PullRequest> for model::PullRequest {
+    fn from(pull: PullRequest) -> Self {
+        Self {
+            number: pull.number,
+            handle: pull.node_id,
+            stage: match (pull.state, pull.merged_at) {
+                (RestState::Open, _) => model::Stage::Open,
+                (RestState::Closed, Some(_)) => model::Stage::Merged,
+                (RestState::Closed, None) => model::Stage::Closed,
+            },
+            kind: if pull.draft { model::PullRequestKind::Draft } else { model::PullRequestKind::Ready },
+            body: pull.body.unwrap_or_default(),
+            head: model::Branch { name: pull.head.branch, commit: pull.head.sha },
+            by: pull.user.map(Into::into),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct GitObject {
+    pub(super) sha: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Reference {
+    pub(super) object: GitObject,
+}
+
+#[derive(Deserialize)]
+pub(super) struct GitCommit {
+    sha: String,
+    message: String,
+    committer: Signature,
+    tree: GitObject,
+    parents: Vec<GitObject>,
+}
+
+#[derive(Deserialize)]
+struct Signature {
+    name: String,
+    email: String,
+}
+
+impl From<GitCommit> for model::Commit {
+    fn from(commit: GitCommit) -> Self {
+        let Signature { name, email } = commit.committer;
+        Self {
+            id: commit.sha,
+            message: commit.message,
+            tree: commit.tree.sha,
+            parents: commit.parents.into_iter().map(|parent| parent.sha).collect(),
+            committer: model::Signature { name, email },
+        }
+    }
+}
+
+/// What `GET /repos/…/collaborators/…/permission` answers. `role_name` has the finer role, `permission` the coarse one.
+#[derive(Deserialize)]
+pub(super) struct Collaborator {
+    pub(super) permission: String,
+    pub(super) user: Option<User>,
+}
+
+/// What minting an installation token answers.
+#[derive(Deserialize)]
+pub(super) struct InstallationToken {
+    pub(super) token: String,
+}
+
+/// One file of a comparison.
+#[derive(Deserialize)]
+struct ComparedFile {
+    filename: String,
+    previous_filename: Option<String>,
+}
+
+/// What `GET /repos/…/compare/BASE...HEAD` answers.
+#[derive(Deserialize)]
+pub(super) struct Comparison {
+    ahead_by: u64,
+    behind_by: u64,
+    #[serde(default)]
+    files: Vec<ComparedFile>,
+}
+
+/// Files that GitHub lists of one comparison, however many there are
+/// (<https://docs.github.com/rest/commits/commits#compare-two-commits>).
+const COMPARED_FILES: usize = 300;
+
+impl From<Comparison> for model::Comparison {
+    fn from(compared: Comparison) -> Self {
+        let all = compared.files.len() < COMPARED_FILES;
+        let names = |file: ComparedFile| [Some(file.filename), file.previous_filename];
+        let paths = || compared.files.into_iter().flat_map(names).flatten().collect();
+        Self { ahead: compared.ahead_by, behind: compared.behind_by, paths: all.then(paths) }
+    }
+}

@@ -1,0 +1,176 @@
+//! What a *forge* says, in words that hold for every forge.
+
+use jiff::Timestamp;
+
+use crate::outbound::Outbound;
+use crate::text::Raw;
+use crate::thread::{AccountId, Remark, User};
+
+/// A repository as it is now; its name can be another one than the task's.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    /// Survives a renaming.
+    pub id: u64,
+    /// What the forge itself calls the repository in some of its calls.
+    pub(super) handle: String,
+    /// The path behind the host, such as `OWNER/NAME`.
+    pub name: String,
+    /// `None` while the repository is empty.
+    pub default_branch: Option<Branch>,
+    pub is_archived: bool,
+    pub has_issues: bool,
+    /// The repository's configuration on the default branch, if it has one.
+    pub config: Option<File>,
+}
+
+/// A branch and the commit that it points to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branch {
+    pub name: String,
+    pub commit: String,
+}
+
+/// A file of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    pub bytes: u64,
+    pub content: Content,
+}
+
+/// What a forge shows of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    Text(String),
+    /// Of a file that is too long to be shown whole.
+    Cut,
+    /// Of a file that is not text, or of what is not a file.
+    NotText,
+}
+
+/// What a user may do, as far as a run cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    Write,
+    /// Anything less, or no collaborator at all.
+    Less,
+}
+
+/// A user as a repository knows him.
+#[derive(Clone, Debug)]
+pub struct Collaborator {
+    pub login: String,
+    /// `None` where the forge does not tell.
+    pub id: Option<AccountId>,
+    pub permission: Permission,
+}
+
+#[derive(Clone, Debug)]
+pub struct Commit {
+    pub id: String,
+    pub message: String,
+    pub tree: String,
+    pub parents: Vec<String>,
+    /// Who made it last; an author stays when a commit is amended.
+    pub(super) committer: Signature,
+}
+
+/// A name in a commit.
+#[derive(Clone, Debug)]
+pub(super) struct Signature {
+    pub(super) name: String,
+    pub(super) email: String,
+}
+
+/// A commit to be made by the forge on a branch that is at `expected_head`.
+pub struct CommitRequest<'a> {
+    pub branch: &'a str,
+    pub expected_head: &'a str,
+    pub message: &'a Outbound,
+    /// Path and whole content.
+    pub additions: Vec<(&'a str, &'a [u8])>,
+    pub deletions: Vec<&'a str>,
+}
+
+/// What one commit has that another one has not.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// Commits of the head that the base does not have.
+    pub ahead: u64,
+    /// Commits of the base that the head does not have.
+    pub behind: u64,
+    /// The paths that differ, a renamed file's with both of its names; `None` where the forge does not list all of them.
+    pub paths: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct PullRequest {
+    pub number: u64,
+    /// What the forge itself calls it in some of its calls.
+    pub(super) handle: String,
+    pub stage: Stage,
+    pub kind: PullRequestKind,
+    pub body: String,
+    /// The branch with the change, and its newest commit.
+    pub head: Branch,
+    pub by: Option<User>,
+}
+
+/// How far a pull request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Open,
+    Merged,
+    /// Without having been merged.
+    Closed,
+}
+
+/// Whether a pull request asks for review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PullRequestKind {
+    Ready,
+    Draft,
+}
+
+/// A pull request to be opened.
+pub struct NewPullRequest<'a> {
+    pub title: &'a Outbound,
+    pub body: &'a Outbound,
+    pub head: &'a str,
+    pub base: &'a str,
+    pub kind: PullRequestKind,
+}
+
+/// A pull request in the middle of a run, with the newest of what was said on it.
+#[derive(Clone, Debug)]
+pub struct PullRequestSnapshot {
+    pub stage: Stage,
+    pub remarks: Vec<Remark>,
+    pub reviews: Vec<Review>,
+}
+
+/// A review of a pull request.
+#[derive(Clone, Debug)]
+pub struct Review {
+    pub text: ReviewText,
+    pub on_lines: Vec<ReviewText>,
+}
+
+impl Review {
+    /// Its own text, and those on lines.
+    pub fn texts(&self) -> impl Iterator<Item = &ReviewText> {
+        std::iter::once(&self.text).chain(&self.on_lines)
+    }
+}
+
+/// The text of a review, or a comment on a line.
+#[derive(Clone, Debug)]
+pub struct ReviewText {
+    /// Of texts and of comments on lines each kind has its own.
+    pub id: u64,
+    pub body: Raw,
+    /// The login of the author.
+    pub by: Option<String>,
+    pub created_at: Timestamp,
+    /// `None` if the text is as it was written.
+    pub edited_at: Option<Timestamp>,
+}

@@ -1,0 +1,121 @@
+//! A *tracker* keeps issues: their text, comments, labels and history.
+//!
+//! It is not the forge: an issue of one service can have its code on another one. GitHub is both. Who may ask is told by
+//! the forge, because what is asked for is a change of its repository.
+
+pub mod github;
+pub mod model;
+
+use crate::call::{Call, CallError, Service};
+use crate::forge::Forge;
+use crate::outbound::Outbound;
+use crate::thread::{Comment, Identity};
+use github::Issues;
+use model::{Event, Found, Issue, IssueSnapshot, Listed};
+
+/// A tracker as a run uses it: logged in, at the issues of one repository.
+pub enum Tracker {
+    GitHub(Issues),
+}
+
+impl Tracker {
+    /// The tracker of a repository whose issues are kept where the code is.
+    pub fn beside(forge: &Forge) -> Self {
+        match forge {
+            Forge::GitHub(session) => Self::GitHub(Issues::of(session)),
+        }
+    }
+
+    pub fn service(&self) -> Service {
+        match self {
+            Self::GitHub(_) => Service::GitHub,
+        }
+    }
+
+    /// A call to this tracker, for messages.
+    pub fn call(&self, name: &str) -> Call {
+        Call::new(self.service(), name)
+    }
+
+    /// Who we are there.
+    pub fn identity(&self) -> &Identity {
+        match self {
+            Self::GitHub(issues) => issues.identity(),
+        }
+    }
+
+    pub async fn issue(&self, number: u64) -> Result<Found, CallError> {
+        match self {
+            Self::GitHub(issues) => issues.issue(number).await,
+        }
+    }
+
+    /// The issues that have a label, oldest first; among them pull requests, where the tracker counts these as well.
+    pub async fn labelled(&self, label: &str, listed: Listed) -> Result<Vec<Issue>, CallError> {
+        match self {
+            Self::GitHub(issues) => issues.labelled(label, listed).await,
+        }
+    }
+
+    /// An issue as it is now; `None` if it is gone.
+    pub async fn snapshot(&self, issue: u64) -> Result<Option<IssueSnapshot>, CallError> {
+        match self {
+            Self::GitHub(issues) => issues.snapshot(issue).await,
+        }
+    }
+
+    /// What happened to an issue, oldest first.
+    pub async fn history(&self, issue: u64) -> Result<Vec<Event>, CallError> {
+        match self {
+            Self::GitHub(issues) => issues.history(issue).await,
+        }
+    }
+
+    /// When the text of an issue was last edited, if it ever was.
+    pub async fn edited_at(&self, issue: u64) -> Result<Option<jiff::Timestamp>, CallError> {
+        match self {
+            Self::GitHub(issues) => issues.edited_at(issue).await,
+        }
+    }
+
+    /// The comments of an issue, oldest first.
+    pub async fn comments(&self, issue: u64) -> Result<Vec<Comment>, CallError> {
+        match self {
+            Self::GitHub(issues) => issues.comments(issue).await,
+        }
+    }
+
+    /// One of these comments.
+    pub async fn comment(&self, id: u64) -> Result<Comment, CallError> {
+        match self {
+            Self::GitHub(issues) => issues.comment(id).await,
+        }
+    }
+
+    /// Makes a comment, and only one: a lost answer is [`CallError::Unknown`].
+    pub async fn create_comment(&self, issue: u64, body: &Outbound) -> Result<u64, CallError> {
+        match self {
+            Self::GitHub(issues) => issues.create_comment(issue, body).await,
+        }
+    }
+
+    pub async fn edit_comment(&self, id: u64, body: &Outbound) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(issues) => issues.edit_comment(id, body).await,
+        }
+    }
+
+    /// Adds labels; those that are there stay. A label that is not known yet is made.
+    pub async fn add_labels(&self, issue: u64, labels: &[&str]) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(issues) => issues.add_labels(issue, labels).await,
+        }
+    }
+
+    /// Removes a label; one that is not there is no error.
+    pub async fn remove_label(&self, issue: u64, label: &str) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(issues) => issues.remove_label(issue, label).await,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The issues of one repository of GitHub.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::json;
+
+use super::model::{self, Event, Found, Happening, IssueKind, IssueState, Listed};
+use crate::call::CallError;
+use crate::forge::github::wire::{Label, Nodes, Remark, User};
+use crate::forge::github::{GitHub, Session, path_segment};
+use crate::outbound::Outbound;
+use crate::text::Raw;
+use crate::thread::{Comment, Identity};
+
+/// See the module's documentation.
+pub struct Issues {
+    github: GitHub,
+    identity: Identity,
+}
+
+/// An issue; GitHub lists a pull request as one too, with `pull_request` set.
+#[derive(Deserialize)]
+struct Issue {
+    number: u64,
+    title: Raw,
+    body: Option<Raw>,
+    state: State,
+    labels: Vec<Label>,
+    pull_request: Option<IgnoredAny>,
+    /// Ends in `/repos/OWNER/NAME`: of an issue that was transferred it is another repository's.
+    repository_url: String,
+    html_url: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// REST writes it small, GraphQL large.
+#[derive(Clone, Copy, Deserialize)]
+enum State {
+    #[serde(rename = "open", alias = "OPEN")]
+    Open,
+    #[serde(rename = "closed", alias = "CLOSED")]
+    Closed,
+}
+
+/// One entry of an issue's timeline, of whatever kind.
+#[derive(Deserialize)]
+struct TimelineEvent {
+    event: Option<String>,
+    actor: Option<User>,
+    label: Option<Label>,
+    created_at: Option<Timestamp>,
+}
+
+/// What is looked through for a `/stop`.
+const ISSUE: &str = "query($owner: String!, $name: String!, $issue: Int!) { \
+    repository(owner: $owner, name: $name) { \
+        issue(number: $issue) { state labels(first: 100) { nodes { name } } \
+            comments(last: 50) { nodes { databaseId body createdAt author { login } } } } } }";
+
+const LAST_EDITED: &str = "query($owner: String!, $name: String!, $issue: Int!) { \
+    repository(owner: $owner, name: $name) { issue(number: $issue) { lastEditedAt } } }";
+
+#[derive(Deserialize)]
+struct Data<I> {
+    repository: Repository<I>,
+}
+
+#[derive(Deserialize)]
+struct Repository<I> {
+    issue: I,
+}
+
+#[derive(Deserialize)]
+struct Snapshot {
+    state: State,
+    #[serde(default)]
+    labels: Nodes<Label>,
+    comments: Nodes<Remark>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Edited {
+    last_edited_at: Option<Timestamp>,
+}
+
+impl From<State> for IssueState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Open => Self::Open,
+            State::Closed => Self::Closed,
+        }
+    }
+}
+
+impl From<Issue> for model::Issue {
+    fn from(issue: Issue) -> Self {
+        Self {
+            number: issue.number,
+            kind: if issue.pull_request.is_some() { IssueKind::PullRequest } else { IssueKind::Issue },
+            title: issue.title,
+            body: issue.body.unwrap_or_default(),
+            state: issue.state.into(),
+            labels: names(issue.labels),
+            created_at: issue.created_at,
+            updated_at: issue.updated_at,
+        }
+    }
+}
+
+impl TimelineEvent {
+    fn into_event(self) -> Option<Event> {
+        let what = match self.event.as_deref()? {
+            "labeled" => Happening::Labelled { label: self.label?.name, by: self.actor.map(Into::into) },
+            "renamed" => Happening::Renamed,
+            _ => return None,
+        };
+        Some(Event { what, at: self.created_at })
+    }
+}
+
+fn names(labels: Vec<Label>) -> Vec<String> {
+    labels.into_iter().map(|label| label.name).collect()
+}
+
+impl Issues {
+    pub fn of(session: &Session) -> Self {
+        Self { github: session.github.clone(), identity: session.identity.clone() }
+    }
+
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// An issue that was transferred is answered with that of another repository.
+    pub(super) async fn issue(&self, number: u64) -> Result<Found, CallError> {
+        let issue: Issue = self.github.get(&self.github.under(&format!("issues/{number}"))).await?;
+        let place = self.github.root().to_ascii_lowercase();
+        if issue.number != number || !issue.repository_url.to_ascii_lowercase().ends_with(&place) {
+            return Ok(Found::Elsewhere { url: issue.html_url });
+        }
+        Ok(Found::Here(Box::new(issue.into())))
+    }
+
+    pub(super) async fn labelled(&self, label: &str, listed: Listed) -> Result<Vec<model::Issue>, CallError> {
+        let state = match listed {
+            Listed::Open => "open",
+            Listed::All => "all",
+        };
+        let label = path_segment(label);
+        let query = format!("issues?state={state}&labels={label}&sort=created&direction=asc");
+        let issues: Vec<Issue> = self.github.list(&self.github.under(&query)).await?;
+        Ok(issues.into_iter().map(Into::into).collect())
+    }
+
+    pub(super) async fn snapshot(&self, issue: u64) -> Result<Option<model::IssueSnapshot>, CallError> {
+        let found: Option<Snapshot> = match self.query(ISSUE, issue).await {
+            Err(CallError::NotFound { .. }) => None,
+            other => other?,
+        };
+        Ok(found.map(|issue| model::IssueSnapshot {
+            state: issue.state.into(),
+            labels: names(issue.labels.nodes),
+            remarks: issue.comments.nodes.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    pub(super) async fn history(&self, issue: u64) -> Result<Vec<Event>, CallError> {
+        let events: Vec<TimelineEvent> =
+            self.github.list(&self.github.under(&format!("issues/{issue}/timeline"))).await?;
+        Ok(events.into_iter().filter_map(TimelineEvent::into_event).collect())
+    }
+
+    pub(super) async fn edited_at(&self, issue: u64) -> Result<Option<Timestamp>, CallError> {
+        Ok(self.query::<Edited>(LAST_EDITED, issue).await?.last_edited_at)
+    }
+
+    async fn query<I: serde::de::DeserializeOwned>(
+        &self,
+        document: &str,
+        issue: u64,
+    ) -> Result<I, CallError> {
+        let repo = &self.github.repo;
+        let variables = json!({ "owner": repo.owner(), "name": repo.name(), "issue": issue });
+        Ok(self.github.query::<Data<I>>(document, variables).await?.repository.issue)
+    }
+
+    pub(super) async fn comments(&self, issue: u64) -> Result<Vec<Comment>, CallError> {
+        self.github.comments(issue).await
+    }
+
+    pub(super) async fn comment(&self, id: u64) -> Result<Comment, CallError> {
+        self.github.comment(id).await
+    }
+
+    pub(super) async fn create_comment(&self, issue: u64, body: &Outbound) -> Result<u64, CallError> {
+        self.github.create_comment(issue, body).await
+    }
+
+    pub(super) async fn edit_comment(&self, id: u64, body: &Outbound) -> Result<(), CallError> {
+        self.github.edit_comment(id, body).await
+    }
+
+    pub(super) async fn add_labels(&self, issue: u64, labels: &[&str]) -> Result<(), CallError> {
+        self.github.add_labels(issue, labels).await
+    }
+
+    pub(super) async fn remove_label(&self, issue: u64, label: &str) -> Result<(), CallError> {
+        self.github.remove_label(issue, label).await
+    }
+}

@@ -1,0 +1,77 @@
+//! What a *tracker* says, in words that hold for every tracker.
+
+use jiff::Timestamp;
+
+use crate::text::Raw;
+use crate::thread::{Remark, User};
+
+#[derive(Clone, Debug)]
+pub struct Issue {
+    pub number: u64,
+    pub kind: IssueKind,
+    pub title: Raw,
+    pub body: Raw,
+    pub state: IssueState,
+    pub labels: Vec<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// Whether it is an issue at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssueKind {
+    Issue,
+    /// Where the tracker counts pull requests with the same numbers.
+    PullRequest,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssueState {
+    Open,
+    Closed,
+}
+
+/// Where an issue was found that was asked for by its number.
+#[derive(Clone, Debug)]
+pub enum Found {
+    Here(Box<Issue>),
+    /// It was transferred to another repository or project.
+    Elsewhere {
+        url: String,
+    },
+}
+
+/// An issue in the middle of a run, with the newest of what was said on it.
+#[derive(Clone, Debug)]
+pub struct IssueSnapshot {
+    pub state: IssueState,
+    pub labels: Vec<String>,
+    pub remarks: Vec<Remark>,
+}
+
+/// Which issues are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    Open,
+    All,
+}
+
+/// Something that happened to an issue.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub what: Happening,
+    /// `None` where the tracker does not tell.
+    pub at: Option<Timestamp>,
+}
+
+/// What happened, as far as somebody wants to know.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    Labelled { label: String, by: Option<User> },
+    Renamed,
+}
+
+/// Whether `name` is among labels, whose names differ in more than case.
+pub fn has_label<'l>(labels: impl IntoIterator<Item = &'l String>, name: &str) -> bool {
+    labels.into_iter().any(|label| label.eq_ignore_ascii_case(name))
+}
