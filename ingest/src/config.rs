@@ -55,7 +55,7 @@ impl Config {
         let lambda = env.find(&AWS_LAMBDA_RUNTIME_API)?;
         let secrets = env.read(&AGENT_WEBHOOK_SECRETS)?;
         let secrets = Secrets::new(secrets.iter().map(|secret| secret.expose_secret()))
-            .map_err(|error| AGENT_WEBHOOK_SECRETS.refuse("", error.to_string()))?;
+            .map_err(|error| env.refuse(&AGENT_WEBHOOK_SECRETS, "", error.to_string()))?;
         let labels = LabelNames::from_env(env)?;
         let keep_alive = if env.read(&AGENT_KEEP_ALIVE)? { KeepAlive::Yes } else { KeepAlive::No };
         Ok(Self {

@@ -44,7 +44,7 @@ pub enum ConnectError {
 impl Broker {
     pub fn from_env(env: &Environment) -> Result<Self, SettingError> {
         let url = env.read(&AGENT_AMQP_URL)?;
-        let mut uri = parse(url.expose_secret()).map_err(|hint| AGENT_AMQP_URL.refuse("", hint))?;
+        let mut uri = parse(url.expose_secret()).map_err(|hint| env.refuse(&AGENT_AMQP_URL, "", hint))?;
         if let Some(username) = env.find(&AGENT_AMQP_USERNAME)? {
             uri.authority.userinfo.username = username;
         }

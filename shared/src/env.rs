@@ -108,7 +108,7 @@ impl Environment {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, SettingError> {
         let text = self.read(setting)?;
-        parse(&text).map_err(|hint| setting.refuse(&text, hint.to_string()))
+        parse(&text).map_err(|hint| self.refuse(setting, &text, hint.to_string()))
     }
 
     /// The value, if there is one, as `parse` understands it.
@@ -118,13 +118,15 @@ impl Environment {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, SettingError> {
         let Some(text) = self.find(setting)? else { return Ok(None) };
-        parse(&text).map(Some).map_err(|hint| setting.refuse(&text, hint.to_string()))
+        parse(&text).map(Some).map_err(|hint| self.refuse(setting, &text, hint.to_string()))
     }
 
-    /// `NAME`, or `NAME_FILE` where the value stands in a file.
-    pub fn source_of(&self, variable: &Variable) -> String {
+    /// The error of a value that was read and turned out to be wrong.
+    pub fn refuse<T>(&self, setting: &Setting<T>, text: &str, hint: impl Into<String>) -> SettingError {
+        let variable = setting.variable();
         let file = format!("{}_FILE", variable.name);
-        if self.is_set(&file) { file } else { variable.name.to_owned() }
+        let source = if self.is_set(&file) { file } else { variable.name.to_owned() };
+        variable.refuse_from(source, text, hint.into())
     }
 
     /// Refuses variables that no program reads, and old names of those of `reads` that are not set by their new one.
@@ -206,17 +208,11 @@ pub fn is_set(variable: &Variable) -> bool {
     std::env::var_os(variable.name).is_some_and(|value| !value.is_empty())
 }
 
-impl<T> Setting<T> {
-    /// The error of a value that turned out to be wrong.
-    pub fn refuse(&self, text: &str, hint: impl Into<String>) -> SettingError {
-        self.variable().refuse_from(self.variable().name.to_owned(), text, hint.into())
-    }
-}
-
 impl Variable {
     fn refuse_from(&self, name: String, text: &str, hint: String) -> SettingError {
         let noun = self.form.noun();
-        if self.form.secret().is_some() {
+        // An address with a user name may have a password behind it, wherever it is written.
+        if self.form.secret().is_some() || (text.contains("://") && text.contains('@')) {
             return SettingError::InvalidSecret { name, noun, hint };
         }
         let mut value: String = text.chars().take(MAX_SHOWN).collect();

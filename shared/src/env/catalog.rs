@@ -145,7 +145,7 @@ group! {
     AGENT_MODEL_TIMEOUT: Duration = timeout(), is("20min"), "longest time for one question, retries included";
     AGENT_MODEL_IDLE_TIMEOUT: Duration = timeout(), of("`3min`, `10min` for a private address"),
         "longest silence of the model";
-    AGENT_MODEL_RETRIES: u32 = number(0, 20), is("4"),
+    AGENT_MODEL_RETRIES: usize = number(0, 20), is("4"),
         "retries after a transient failure of the model's server; `0` for none";
 }
 
