@@ -119,7 +119,7 @@ def run(task, case, place, provider, recorder):
     environment = {name: value for name, value in os.environ.items()
                    if not name.startswith(("OPENAI_", "ANTHROPIC_", "OLLAMA_", "AGENT_MODEL"))}
     environment |= {
-        "AGENT_UNPRICED": "allow", "AGENT_MODEL_TIMEOUT": f"{RUN_LIMIT}s", "AGENT_MODEL_IDLE_TIMEOUT": f"{RUN_LIMIT}s",
+        "AGENT_UNKNOWN_PRICE": "allow", "AGENT_MODEL_TIMEOUT": f"{RUN_LIMIT}s", "AGENT_MODEL_IDLE_TIMEOUT": f"{RUN_LIMIT}s",
         "OPENAI_BASE_URL": recorder.address() + "/v1", "OPENAI_API_KEY": "none",
         "ANTHROPIC_BASE_URL": recorder.address(), "ANTHROPIC_API_KEY": "none", "NO_PROXY": "127.0.0.1",
     }

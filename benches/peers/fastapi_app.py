@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 import aio_pika
 from fastapi import FastAPI, Request, Response
 
-SECRET = os.environ["WEBHOOK_SECRETS"].encode()
+SECRET = os.environ["AGENT_WEBHOOK_SECRETS"].encode()
 state = {}
 
 
 @asynccontextmanager
 async def lifespan(app):
-    connection = await aio_pika.connect_robust(os.environ["AMQP_URL"])
+    connection = await aio_pika.connect_robust(os.environ["AGENT_AMQP_URL"])
     state["channel"] = await connection.channel(publisher_confirms=True)
     yield
     await connection.close()

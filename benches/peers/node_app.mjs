@@ -4,8 +4,8 @@ import { createServer } from "node:http";
 import { Webhooks } from "@octokit/webhooks";
 import amqp from "amqplib";
 
-const webhooks = new Webhooks({ secret: process.env.WEBHOOK_SECRETS });
-const connection = await amqp.connect(process.env.AMQP_URL);
+const webhooks = new Webhooks({ secret: process.env.AGENT_WEBHOOK_SECRETS });
+const connection = await amqp.connect(process.env.AGENT_AMQP_URL);
 const channel = await connection.createConfirmChannel();
 let returned = false;
 channel.on("return", () => { returned = true; });

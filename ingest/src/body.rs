@@ -54,7 +54,10 @@ impl ReadBody {
 
 impl Bodies {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, pieces: Arc::new(Semaphore::new(limits.body_memory / PIECE)) }
+        Self {
+            limits,
+            pieces: Arc::new(Semaphore::new((limits.body_memory / PIECE).min(Semaphore::MAX_PERMITS))),
+        }
     }
 
     pub(crate) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<ReadBody, BodyError> {

@@ -7,6 +7,7 @@
 //! Nothing is kept between requests but the connection to the broker. The answer to a webhook is the receipt: 2xx
 //! only when there is nothing to do, or when the broker has confirmed the message.
 
+pub mod cli;
 pub mod config;
 pub mod event;
 pub mod heading;

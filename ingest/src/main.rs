@@ -1,17 +1,38 @@
 //! The program: a server, or a function where the environment is that of AWS Lambda.
 
-use std::sync::Arc;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
-use ingest::{config::Environment, lambda, publish::Publisher, server, webhook::Webhooks};
+use ingest::{
+    cli::{self, Command},
+    config::{Config, Serve},
+    lambda,
+    publish::Publisher,
+    server,
+    webhook::Webhooks,
+};
+use shared::env::Environment;
 use tokio::{net::TcpListener, signal::unix};
 
+fn main() -> ExitCode {
+    match Command::parse(std::env::args_os().skip(1)) {
+        Command::Serve => match run(&Environment::of_process()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                cli::tell(&error);
+                ExitCode::FAILURE
+            }
+        },
+        Command::Say(text) => cli::say(&text),
+        Command::Refuse(argument) => cli::refuse(&argument),
+    }
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    shared::telemetry::init()?;
-    let config =
-        Environment(|name: &str| std::env::var(name).ok()).read().context("reading the configuration")?;
-    tracing::info!(config = ?config, version = env!("CARGO_PKG_VERSION"), "starting");
+async fn run(env: &Environment) -> anyhow::Result<()> {
+    let config = Config::from_env(env).context("reading the configuration")?;
+    shared::telemetry::init(env).context("reading the configuration")?;
+    tracing::info!(config = ?config, version = cli::VERSION, "starting");
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .ok()
@@ -19,10 +40,11 @@ async fn main() -> anyhow::Result<()> {
     let publisher = Arc::new(Publisher::new(config.broker));
     let webhooks = Webhooks::new(config.secrets, config.rules, config.limits, Arc::clone(&publisher));
     let router = server::router(webhooks);
-    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
-        return lambda::run(router).await;
-    }
-    let listener = TcpListener::bind(config.listen).await.context("listening")?;
+    let listen = match config.serve {
+        Serve::Lambda => return lambda::run(router).await,
+        Serve::Http(listen) => listen,
+    };
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
     let mut terminate = unix::signal(unix::SignalKind::terminate()).context("waiting for SIGTERM")?;
     let mut interrupt = unix::signal(unix::SignalKind::interrupt()).context("waiting for SIGINT")?;
     let shutdown = async move {

@@ -11,13 +11,16 @@
 use std::{sync::Arc, time::Duration};
 
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionBuilder, ConnectionProperties,
+    BasicProperties, Channel, Confirmation, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
-    tcp::OwnedTLSConfig,
     types::{AMQPValue, FieldTable},
-    uri::AMQPUri,
 };
-use shared::{queue, task::Task, trace::TraceContext};
+use shared::{
+    broker::{Broker, ConnectError},
+    queue,
+    task::Task,
+    trace::TraceContext,
+};
 use tokio::{sync::Mutex, time::timeout};
 
 /// Time for everything that publishing one message takes. GitHub gives up after ten seconds
@@ -34,14 +37,6 @@ const READY_WITHIN: Duration = Duration::from_secs(3);
 /// Time for the broker to take leave; everything it has confirmed is safe already.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Where the broker is and how to be believed there.
-#[derive(Clone)]
-pub struct Broker {
-    pub uri: AMQPUri,
-    /// Certificates in PEM that the broker's is checked against, if not those of the system.
-    pub certificates: Option<String>,
-}
-
 /// The way to the broker: one connection, made when it is first needed and again when it failed.
 pub struct Publisher {
     broker: Broker,
@@ -57,8 +52,8 @@ struct Link {
 /// Why a message is not known to be in the queue.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    #[error("the broker cannot be reached")]
-    Connect(#[source] lapin::Error),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     #[error("the connection to the broker failed")]
     Lost(#[source] lapin::Error),
     #[error("the broker is out of memory or disk space and takes no messages")]
@@ -152,7 +147,7 @@ impl Publisher {
             return Ok(Arc::clone(link));
         }
         *slot = None;
-        let link = Arc::new(self.broker.connect().await?);
+        let link = Arc::new(Link::open(&self.broker).await?);
         *slot = Some(Arc::clone(&link));
         Ok(link)
     }
@@ -167,22 +162,15 @@ impl Publisher {
     }
 }
 
-impl Broker {
-    async fn connect(&self) -> Result<Link, PublishError> {
-        let builder = ConnectionBuilder::new()
-            .map_err(PublishError::Connect)?
-            .with_uri(self.uri.clone())
-            .with_properties(ConnectionProperties::default().with_connection_name("ingest".into()))
-            .with_tls_config(OwnedTLSConfig { identity: None, cert_chain: self.certificates.clone() });
-        let connection = builder.connect().await.map_err(PublishError::Connect)?;
-        let channel = connection.create_channel().await.map_err(PublishError::Connect)?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(PublishError::Connect)?;
-        tracing::info!("connected to the broker");
-        Ok(Link { connection, channel })
-    }
-}
-
 impl Link {
+    async fn open(broker: &Broker) -> Result<Self, PublishError> {
+        let connection = broker.connect("ingest").await?;
+        let channel = connection.create_channel().await.map_err(PublishError::Lost)?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(PublishError::Lost)?;
+        tracing::info!("connected to the broker");
+        Ok(Self { connection, channel })
+    }
+
     fn is_usable(&self) -> bool {
         self.connection.status().connected() && self.channel.status().connected()
     }

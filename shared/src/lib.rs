@@ -1,6 +1,8 @@
 //! What `ingest` and `task` agree on, and nothing else.
 
+pub mod broker;
 pub mod command;
+pub mod env;
 pub mod hex;
 pub mod queue;
 pub mod repo;

@@ -10,6 +10,9 @@
 
 use std::fmt;
 
+use crate::env::catalog::{AGENT_ALLOW_LOOPBACK, AGENT_GITHUB_HOST};
+use crate::env::{Environment, SettingError};
+
 /// The host that repositories may live on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPolicy {
@@ -34,6 +37,13 @@ impl HostPolicy {
     /// Repositories of github.com.
     pub fn github() -> Self {
         Self { host: "github.com".to_owned(), loopback: Loopback::Refused }
+    }
+
+    /// The host that the operator chose.
+    pub fn from_env(env: &Environment) -> Result<Self, SettingError> {
+        let hint = || AGENT_GITHUB_HOST.variable().form.hint();
+        let hosts = env.read_as(&AGENT_GITHUB_HOST, |host| Self::of(host).map_err(|_| hint()))?;
+        Ok(if env.read(&AGENT_ALLOW_LOOPBACK)? { hosts.and_loopback() } else { hosts })
     }
 
     /// Repositories of one GitHub Enterprise Server.

@@ -7,6 +7,10 @@
 //!                    └──stopped───▶ Idle         Done, Failed ──start──▶ Working
 //! ```
 
+use crate::env::catalog::{AGENT_GENERATED_LABEL, AGENT_QUICKFIX_LABEL, AGENT_TRIGGER_LABEL};
+use crate::env::setting::Setting;
+use crate::env::{Environment, SettingError};
+
 /// What the labels are called. The defaults are this project's; a repository may have others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelNames {
@@ -34,6 +38,29 @@ impl Default for LabelNames {
             generated: "ai-generated".to_owned(),
         }
     }
+}
+
+impl LabelNames {
+    /// The names that the operator chose.
+    pub fn from_env(env: &Environment) -> Result<Self, SettingError> {
+        let name = |setting: &Setting<String>| env.read_as(setting, parse_label);
+        Ok(Self {
+            trigger: name(&AGENT_TRIGGER_LABEL)?,
+            quick: name(&AGENT_QUICKFIX_LABEL)?,
+            generated: name(&AGENT_GENERATED_LABEL)?,
+            ..Self::default()
+        })
+    }
+}
+
+/// The longest name of a label that GitHub takes, in characters.
+const MAX_LABEL: usize = 50;
+
+fn parse_label(text: &str) -> Result<String, String> {
+    if text.chars().count() > MAX_LABEL || text.chars().any(char::is_control) {
+        return Err(AGENT_TRIGGER_LABEL.variable().form.hint());
+    }
+    Ok(text.to_owned())
 }
 
 /// Where an issue stands. A repository's labels hold at most one of the last four.

@@ -16,11 +16,14 @@ use tracing::{
 };
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::{FromEnvError, LevelFilter},
+    filter::LevelFilter,
     layer::{Context, SubscriberExt as _},
     registry::LookupSpan,
     util::{SubscriberInitExt as _, TryInitError},
 };
+
+use crate::env::catalog::{AGENT_LOG_FORMAT, RUST_LOG};
+use crate::env::{Environment, SettingError};
 
 /// Longest value of a field in characters; what was cut is counted behind it.
 const MAX_VALUE: usize = 4096;
@@ -33,14 +36,12 @@ pub enum Format {
 }
 
 impl Format {
-    /// `LOG_FORMAT` decides, if it is `json` or `text`; else text for a terminal, JSON for everything else.
-    pub fn choose(log_format: Option<&str>, terminal: Terminal) -> Self {
-        let person = match log_format {
-            Some("json") => false,
-            Some("text") => true,
-            _ => terminal == Terminal::Yes,
-        };
-        if person { Self::Text } else { Self::Json }
+    /// `AGENT_LOG_FORMAT` decides, if it is set; else text for a terminal, JSON for everything else.
+    pub fn from_env(env: &Environment, terminal: Terminal) -> Result<Self, SettingError> {
+        Ok(match (env.find(&AGENT_LOG_FORMAT)?, terminal) {
+            (Some("text"), _) | (None, Terminal::Yes) => Self::Text,
+            (_, _) => Self::Json,
+        })
     }
 }
 
@@ -54,17 +55,19 @@ pub enum Terminal {
 /// Why logging did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    #[error("RUST_LOG cannot be read")]
-    Filter(#[from] FromEnvError),
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     #[error("the process logs already")]
     Running(#[from] TryInitError),
 }
 
-/// Starts logging for the whole process: level and targets by `RUST_LOG` (default `info`), format by `LOG_FORMAT`.
-pub fn init() -> Result<(), InitError> {
+/// Starts logging for the whole process: level and targets by `RUST_LOG`, format by `AGENT_LOG_FORMAT`.
+pub fn init(env: &Environment) -> Result<(), InitError> {
     let terminal = if io::stderr().is_terminal() { Terminal::Yes } else { Terminal::No };
-    let format = Format::choose(std::env::var("LOG_FORMAT").ok().as_deref(), terminal);
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env()?;
+    let format = Format::from_env(env, terminal)?;
+    let filter = env.read_as(&RUST_LOG, |levels| {
+        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(levels)
+    })?;
     tracing_subscriber::registry().with(filter).with(Lines { format, write: to_stderr }).try_init()?;
     Ok(())
 }

@@ -11,6 +11,8 @@
 use std::io::{Read, Write};
 
 use anyhow::Context;
+use shared::env::Environment;
+use shared::env::catalog::AGENT_MODEL;
 use task::context::read_set::ReadSet;
 use task::context::tokens::estimate;
 use task::llm::{Ceiling, Ledger, Llm, LlmConfig, Message, ModelSpec, Progress, Prompt, Role};
@@ -21,11 +23,12 @@ const SYSTEM: &str = "Answer briefly.";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let name = std::env::args().nth(1).or_else(|| get("AGENT_MODEL"));
+    let env = Environment::of_process();
+    let name = std::env::args().nth(1).map_or_else(|| env.find(&AGENT_MODEL), |name| Ok(Some(name)))?;
     let spec = ModelSpec::parse(&name.context("name a model, such as `anthropic`, or set AGENT_MODEL")?)?;
-    let config = LlmConfig::from_env(spec.provider, get, |path| std::fs::read_to_string(path))?;
+    let config = LlmConfig::from_env(spec.provider, &env)?;
     let llm = Llm::new(spec, &config)?;
-    let mut ledger = Ledger::new(Ceiling::from_env(get)?);
+    let mut ledger = Ledger::new(Ceiling::from_env(&env)?);
 
     let mut question = String::new();
     std::io::stdin().read_to_string(&mut question).context("reading the question")?;
@@ -53,8 +56,4 @@ async fn main() -> anyhow::Result<()> {
         reply.model, reply.elapsed, reply.usage, spent.calls, spent.tokens, spent.money
     );
     Ok(())
-}
-
-fn get(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

@@ -10,11 +10,9 @@ use lapin::message::{BasicGetMessage, Delivery};
 use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
 };
-use lapin::protocol::{AMQPErrorKind, AMQPHardError};
-use lapin::tcp::OwnedTLSConfig;
 use lapin::types::AMQPValue;
-use lapin::uri::AMQPUri;
-use lapin::{Channel, Connection, ConnectionBuilder, ConnectionProperties, ErrorKind, Event};
+use lapin::{Channel, Connection, Event};
+use shared::broker::{Broker, ConnectError};
 use shared::queue::{self, DELIVERY_LIMIT, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY_COUNT, HEADER_TRACEPARENT};
 use shared::trace::TraceContext;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -29,21 +27,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// returning, looks empty for a moment.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// Where the broker is and how to be believed there.
-#[derive(Clone)]
-pub struct Broker {
-    pub(crate) uri: AMQPUri,
-    /// Certificates in PEM that the broker's is checked against, if not those of the system.
-    pub(crate) certificates: Option<String>,
-}
-
 /// Why no message was taken, or is not known to be settled.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    #[error("the broker cannot be reached")]
-    Unreachable(#[source] lapin::Error),
-    #[error("the broker refuses the credentials or the virtual host")]
-    Refused(#[source] lapin::Error),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     #[error("the broker does not give out tasks")]
     NoQueue(#[source] lapin::Error),
     #[error("the connection to the broker failed")]
@@ -73,61 +61,39 @@ pub struct Held {
     message: BasicGetMessage,
 }
 
-impl Broker {
-    /// Of the queues.
-    pub(crate) fn virtual_host(&self) -> &str {
-        &self.uri.vhost
-    }
-
-    /// Certificates in PEM that the broker's is checked against, if not those of the system.
-    pub(crate) fn certificates(&self) -> Option<&str> {
-        self.certificates.as_deref()
-    }
-
-    /// Takes one message; waits for one as long as `wait`.
-    pub async fn take(&self, name: &str, wait: Duration) -> Result<Option<Held>, BrokerError> {
-        let connection = self.connect(name).await?;
-        let channel = connection.create_channel().await.map_err(BrokerError::Lost)?;
-        tracing::debug!("looking for a task");
-        let until = Instant::now() + wait;
-        loop {
-            let look = channel.basic_get(queue::TASKS.into(), BasicGetOptions::default());
-            let found = timeout(ANSWER_WITHIN, look).await.map_err(|_| BrokerError::TimedOut)?;
-            if let Some(message) = found.map_err(not_given)? {
-                return Ok(Some(Held { connection, channel, message }));
-            }
-            if Instant::now() >= until {
-                close(&connection).await;
-                return Ok(None);
-            }
-            sleep(LOOK_AGAIN.min(until.saturating_duration_since(Instant::now()))).await;
+/// Takes one message; waits for one as long as `wait`.
+pub async fn take(broker: &Broker, name: &str, wait: Duration) -> Result<Option<Held>, BrokerError> {
+    let connection = connect(broker, name).await?;
+    let channel = connection.create_channel().await.map_err(BrokerError::Lost)?;
+    tracing::debug!("looking for a task");
+    let until = Instant::now() + wait;
+    loop {
+        let look = channel.basic_get(queue::TASKS.into(), BasicGetOptions::default());
+        let found = timeout(ANSWER_WITHIN, look).await.map_err(|_| BrokerError::TimedOut)?;
+        if let Some(message) = found.map_err(not_given)? {
+            return Ok(Some(Held { connection, channel, message }));
         }
-    }
-
-    pub(crate) async fn connect(&self, name: &str) -> Result<Connection, BrokerError> {
-        let mut pauses = CONNECT_PAUSES.into_iter();
-        loop {
-            let error = match timeout(CONNECT_WITHIN, self.connect_once(name)).await {
-                Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) if is_refusal(&error) => return Err(BrokerError::Refused(error)),
-                Ok(Err(error)) => BrokerError::Unreachable(error),
-                Err(_) => BrokerError::TimedOut,
-            };
-            let Some(pause) = pauses.next() else { return Err(error) };
-            tracing::warn!(error = &error as &dyn std::error::Error, "connecting again");
-            sleep(pause).await;
+        if Instant::now() >= until {
+            close(&connection).await;
+            return Ok(None);
         }
+        sleep(LOOK_AGAIN.min(until.saturating_duration_since(Instant::now()))).await;
     }
+}
 
-    async fn connect_once(&self, name: &str) -> lapin::Result<Connection> {
-        // Not recovered by itself: a new connection does not hold the message of the old one.
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        ConnectionBuilder::new()?
-            .with_uri(self.uri.clone())
-            .with_properties(properties)
-            .with_tls_config(OwnedTLSConfig { identity: None, cert_chain: self.certificates.clone() })
-            .connect()
-            .await
+/// Connects, again after a pause if the broker is away.
+pub(crate) async fn connect(broker: &Broker, name: &str) -> Result<Connection, BrokerError> {
+    let mut pauses = CONNECT_PAUSES.into_iter();
+    loop {
+        let error = match timeout(CONNECT_WITHIN, broker.connect(name)).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) if error.is_refusal() => return Err(error.into()),
+            Ok(Err(error)) => error.into(),
+            Err(_) => BrokerError::TimedOut,
+        };
+        let Some(pause) = pauses.next() else { return Err(error) };
+        tracing::warn!(error = &error as &dyn std::error::Error, "connecting again");
+        sleep(pause).await;
     }
 }
 
@@ -222,18 +188,9 @@ fn number(value: &AMQPValue) -> Option<u32> {
     }
 }
 
-/// Wrong password (403) or virtual host (530, 404): trying again does not help.
-fn is_refusal(error: &lapin::Error) -> bool {
-    let ErrorKind::ProtocolError(error) = error.kind() else { return false };
-    matches!(
-        error.kind(),
-        AMQPErrorKind::Soft(_) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED | AMQPHardError::INVALIDPATH)
-    )
-}
-
 /// A queue that is missing or forbidden is told by the broker; everything else is the connection.
 fn not_given(error: lapin::Error) -> BrokerError {
-    if error.is_amqp_soft_error() { BrokerError::NoQueue(error) } else { BrokerError::Unreachable(error) }
+    if error.is_amqp_soft_error() { BrokerError::NoQueue(error) } else { BrokerError::Lost(error) }
 }
 
 #[cfg(test)]

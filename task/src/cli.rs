@@ -4,12 +4,14 @@ use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde_json::json;
+use shared::env::catalog::{self, Group, TASK_JSON};
+use shared::env::{Environment, help};
 use shared::task::Task;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::delivery::{self, settings::Settings as DeliverySettings};
 use crate::doctor::{self, DoctorArgs};
 use crate::explain::{self, ExplainArgs};
@@ -17,17 +19,20 @@ use crate::lease::{Lease, Lost};
 use crate::outcome::{Exit, Failure, Reason};
 use crate::probe;
 use crate::run::settings::RunSettings;
-use crate::run::{Attempt, Ended};
+use crate::run::{self, Attempt, Ended};
 use crate::solve::{self, SolveArgs};
 use crate::sweep::settings::SweepSettings;
 use crate::sweep::{self, Finding, SweepArgs, Swept};
 use crate::terminal::{self, Colour, Progress};
 
+/// The version, and the commit that the program was built from.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SOURCE_REVISION"), ")");
+
 /// An autonomous coding agent: one issue in, one checked change out.
 ///
 /// Without a command it is `consume`, as in a container; to a person at a terminal it shows this help.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version = VERSION)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -64,61 +69,90 @@ struct ConsumeArgs {
     model: Option<String>,
 }
 
+/// What each command reads.
+const SOLVE: &[&[&Group]] = &[config::READS];
+const RUN: &[&[&Group]] = &[config::READS, run::settings::READS, &[&catalog::LOGS]];
+const CONSUME: &[&[&Group]] =
+    &[config::READS, run::settings::READS, delivery::settings::READS, &[&catalog::LOGS]];
+const SWEEP: &[&[&Group]] = &[run::settings::READS, sweep::settings::READS, &[&catalog::LOGS]];
+const DOCTOR: &[&[&Group]] = doctor::READS;
+const PROBE: &[&[&Group]] = &[&[&catalog::PROBE]];
+
+impl Cli {
+    /// Takes the arguments of the process; each command's help lists the variables that it reads.
+    pub fn of_process() -> Self {
+        let reads = [
+            ("solve", SOLVE),
+            ("explain", SOLVE),
+            ("run", RUN),
+            ("consume", CONSUME),
+            ("sweep", SWEEP),
+            ("doctor", DOCTOR),
+            ("probe", PROBE),
+        ];
+        let command = reads.into_iter().fold(Self::command(), |command, (name, reads)| {
+            command
+                .mut_subcommand(name, |command| command.after_long_help(help::environment(&reads.concat())))
+        });
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
 /// Time for threads that still compute when everything is settled.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs the command; the exit status is 0 done, 1 could not solve, 2 usage or configuration, 70 message lost,
 /// 75 passing failure, 143 asked to end.
-pub fn run(cli: Cli) -> Exit {
+pub fn run(cli: Cli, env: &Environment) -> Exit {
     let command = match cli.command {
         Some(command) => command,
-        None if std::io::stdin().is_terminal() || std::io::stderr().is_terminal() => return help(),
+        None if std::io::stdin().is_terminal() || std::io::stderr().is_terminal() => return show_help(),
         None => Command::Consume(ConsumeArgs::default()),
     };
     match command {
-        Command::Solve(args) => solve(&args),
-        Command::Explain(args) => explain(&args),
-        Command::Run(args) => match run_task(&args) {
+        Command::Solve(args) => solve(&args, env),
+        Command::Explain(args) => explain(&args, env),
+        Command::Run(args) => match run_task(&args, env) {
             Ok(ended) => tell_end(&ended),
             Err(failure) => {
                 tell(&failure);
                 failure.reason.exit()
             }
         },
-        Command::Doctor(args) => doctor(&args).unwrap_or_else(|failure| {
+        Command::Doctor(args) => doctor(&args, env).unwrap_or_else(|failure| {
             tell(&failure);
             failure.reason.exit()
         }),
-        Command::Sweep(args) => match sweep(args) {
+        Command::Sweep(args) => match sweep(args, env) {
             Ok(swept) => tell_swept(&swept),
             Err(failure) => {
                 tell(&failure);
                 failure.reason.exit()
             }
         },
-        Command::Consume(args) => consume(&args).unwrap_or_else(|failure| {
+        Command::Consume(args) => consume(&args, env).unwrap_or_else(|failure| {
             tell(&failure);
             failure.reason.exit()
         }),
-        Command::Probe if probe::is_ready(&probe::path(variable)) => Exit::Done,
-        Command::Probe => Exit::CouldNotSolve,
+        Command::Probe => match probe::path(env) {
+            Ok(path) if probe::is_ready(&path) => Exit::Done,
+            Ok(_) => Exit::CouldNotSolve,
+            Err(error) => {
+                tell(&wrong_setting(&error));
+                Exit::Usage
+            }
+        },
     }
 }
 
-fn help() -> Exit {
+fn show_help() -> Exit {
     terminal::eprint_line(Cli::command().render_help().to_string().trim_end());
     Exit::Usage
 }
 
-/// A variable of the environment; one that is not Unicode is as good as missing.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-fn consume(args: &ConsumeArgs) -> Result<Exit, Failure> {
-    let (settings, config) = settings(args.model.as_deref())?;
-    let delivery = DeliverySettings::from_env(variable, |path| std::fs::read_to_string(path))
-        .map_err(|error| usage(error.to_string(), MEND))?;
+fn consume(args: &ConsumeArgs, env: &Environment) -> Result<Exit, Failure> {
+    let (settings, config) = settings(args.model.as_deref(), env, CONSUME)?;
+    let delivery = DeliverySettings::from_env(env).map_err(|error| wrong_setting(&error))?;
     let runtime = runtime()?;
     let exit = runtime.block_on(delivery::consume(&config, &settings, &delivery));
     runtime.shutdown_timeout(LEAVE_WITHIN);
@@ -126,15 +160,26 @@ fn consume(args: &ConsumeArgs) -> Result<Exit, Failure> {
 }
 
 /// Starts logging and reads what every run on GitHub needs.
-fn settings(model: Option<&str>) -> Result<(RunSettings, Config), Failure> {
-    shared::telemetry::init().map_err(|error| usage(error.to_string(), ""))?;
-    let settings = RunSettings::from_env(variable, |path| std::fs::read_to_string(path))
-        .map_err(|error| usage(error.to_string(), MEND))?;
-    let config = Config::from_env(model, variable).map_err(|error| usage(error.to_string(), MEND))?;
+fn settings(
+    model: Option<&str>,
+    env: &Environment,
+    reads: &[&[&Group]],
+) -> Result<(RunSettings, Config), Failure> {
+    start_logging(env, reads)?;
+    let settings = RunSettings::from_env(env).map_err(|error| wrong_setting(&error))?;
+    let config = Config::from_env(model, env).map_err(|error| wrong_setting(&error))?;
     Ok((settings, config))
 }
 
-const MEND: &str = "Correct the setting and run the command again.";
+/// Starts logging, unless a variable is set that would have no effect.
+fn start_logging(env: &Environment, reads: &[&[&Group]]) -> Result<(), Failure> {
+    env.check_names(&reads.concat()).map_err(|error| wrong_setting(&error))?;
+    shared::telemetry::init(env).map_err(|error| wrong_setting(&error))
+}
+
+fn wrong_setting(error: &dyn std::error::Error) -> Failure {
+    usage(error.to_string(), "Correct the setting and run the command again.")
+}
 
 fn usage(what: String, next: &str) -> Failure {
     Failure::new(Reason::Usage, what, next)
@@ -149,9 +194,9 @@ fn runtime() -> Result<Runtime, Failure> {
         .map_err(|error| Failure::new(Reason::Unavailable, format!("the runtime cannot start: {error}"), ""))
 }
 
-fn run_task(args: &RunArgs) -> Result<Ended, Failure> {
-    let (settings, config) = settings(args.model.as_deref())?;
-    let message = read_task(args.task.as_deref())
+fn run_task(args: &RunArgs, env: &Environment) -> Result<Ended, Failure> {
+    let (settings, config) = settings(args.model.as_deref(), env, RUN)?;
+    let message = read_task(args.task.as_deref(), env)
         .map_err(|error| usage(error.to_string(), "Give the task as a file, as `-`, or in TASK_JSON."))?;
     let task = Task::parse(&message, &settings.hosts)
         .map_err(|error| usage(error.to_string(), "See the message in the README."))?;
@@ -168,12 +213,10 @@ fn run_task(args: &RunArgs) -> Result<Ended, Failure> {
     }))
 }
 
-fn sweep(args: SweepArgs) -> Result<Swept, Failure> {
-    let read = |path: &str| std::fs::read_to_string(path);
-    shared::telemetry::init().map_err(|error| usage(error.to_string(), ""))?;
-    let run = RunSettings::from_env(variable, read).map_err(|error| usage(error.to_string(), MEND))?;
-    let settings = SweepSettings::from_env(&run.hosts, variable, read)
-        .map_err(|error| usage(error.to_string(), MEND))?;
+fn sweep(args: SweepArgs, env: &Environment) -> Result<Swept, Failure> {
+    start_logging(env, SWEEP)?;
+    let run = RunSettings::from_env(env).map_err(|error| wrong_setting(&error))?;
+    let settings = SweepSettings::from_env(&run.hosts, env).map_err(|error| wrong_setting(&error))?;
     let mut lines = std::io::stdout().lock();
     let mut unwritten = None;
     let swept = runtime()?.block_on(async {
@@ -199,9 +242,9 @@ fn sweep(args: SweepArgs) -> Result<Swept, Failure> {
     }
 }
 
-fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
-    shared::telemetry::init().map_err(|error| usage(error.to_string(), ""))?;
-    let findings = runtime()?.block_on(doctor::examine(args, variable, |path| std::fs::read_to_string(path)));
+fn doctor(args: &DoctorArgs, env: &Environment) -> Result<Exit, Failure> {
+    shared::telemetry::init(env).map_err(|error| wrong_setting(&error))?;
+    let findings = runtime()?.block_on(doctor::examine(args, env));
     let text = if args.is_json() { as_json(&findings) } else { findings.text(Colour::of_stdout()) };
     terminal::print(&text).map_err(|error| {
         Failure::new(Reason::Storage, format!("what was found cannot be written: {error}"), "")
@@ -223,13 +266,13 @@ fn tell_swept(swept: &Swept) -> Exit {
     }
 }
 
-fn read_task(source: Option<&Path>) -> std::io::Result<Vec<u8>> {
+fn read_task(source: Option<&Path>, env: &Environment) -> std::io::Result<Vec<u8>> {
     let limit = shared::task::MAX_MESSAGE_BYTES as u64 + 1;
     let mut message = Vec::new();
     match source {
-        None => match std::env::var("TASK_JSON") {
-            Ok(text) => message = text.into_bytes(),
-            Err(_) => return Err(std::io::Error::other("there is no task")),
+        None => match env.find(&TASK_JSON).map_err(std::io::Error::other)? {
+            Some(text) => message = text.into_bytes(),
+            None => return Err(std::io::Error::other("there is no task")),
         },
         Some(path) if path.as_os_str() == "-" => {
             std::io::stdin().lock().take(limit).read_to_end(&mut message)?;
@@ -283,7 +326,7 @@ fn tell_end(ended: &Ended) -> Exit {
     }
 }
 
-fn solve(args: &SolveArgs) -> Exit {
+fn solve(args: &SolveArgs, env: &Environment) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -292,14 +335,14 @@ fn solve(args: &SolveArgs) -> Exit {
         }
     };
     let progress = Progress::on_stderr();
-    let solved = runtime.block_on(solve::solve(args, &mut |step| progress.show(&step)));
+    let solved = runtime.block_on(solve::solve(args, env, &mut |step| progress.show(&step)));
     progress.finish();
     give(solved, args.json, |report| report.text(Colour::of_stdout()))
 }
 
-fn explain(args: &ExplainArgs) -> Exit {
+fn explain(args: &ExplainArgs, env: &Environment) -> Exit {
     let progress = Progress::on_stderr();
-    let explained = explain::explain(args, &mut |step| progress.show(&step));
+    let explained = explain::explain(args, env, &mut |step| progress.show(&step));
     progress.finish();
     give(explained, args.json, |explanation| explanation.text(Colour::of_stdout()))
 }

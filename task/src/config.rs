@@ -1,64 +1,24 @@
 //! The *configuration* of a cycle: what the environment says, parsed once at the start.
 //!
-//! [`SETTINGS`] lists the variables that this module reads; those of the model and its ceilings are read, and listed,
-//! in [`crate::llm`].
+//! The variables are those of the groups [`READS`], in [`shared::env::catalog`].
 
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
+use shared::env::catalog::{
+    self, AGENT_ALLOW, AGENT_COMMIT_EMAIL, AGENT_COMMIT_NAME, AGENT_CONTEXT_TOKENS, AGENT_FILE_SELECTION,
+    AGENT_MODEL, AGENT_MODEL_PRICE, AGENT_MODELS, AGENT_PROTECT, Group,
+};
+use shared::env::setting::Setting;
+use shared::env::{Environment, SettingError};
 use shared::hex;
 
 use crate::cycle::MAX_CALLS;
 use crate::cycle::choice::Choose;
-use crate::llm::{self, Ceiling, CeilingError, Llm, MoneyCeiling, Usd};
-use crate::protect::{GlobError, Protection};
+use crate::llm::{self, Ceiling, Llm, MoneyCeiling, Pricing, Usd};
+use crate::protect::Protection;
 
-/// Tokens of files and outlines in the first message. Runs that succeed are small: below 20,000 tokens for most.
-const CONTEXT_TOKENS: u32 = 24_000;
-/// Fewer tokens than these hold no file worth reading.
-const MIN_CONTEXT_TOKENS: u32 = 1_000;
-
-/// One variable of the environment, as the documentation shows it.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    pub name: &'static str,
-    pub default: &'static str,
-    pub meaning: &'static str,
-}
-
-/// The variables that [`Config::from_env`] reads.
-pub const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "AGENT_MODELS",
-        default: "",
-        meaning: "models that a repository may choose in its configuration, as PROVIDER:MODEL, separated by spaces",
-    },
-    Setting {
-        name: "AGENT_CONTEXT_TOKENS",
-        default: "24000",
-        meaning: "tokens of files and outlines in the first message",
-    },
-    Setting {
-        name: "AGENT_CHOOSE",
-        default: "auto",
-        meaning: "whether the model first chooses what is read: auto, where the ranking is not sure; never; always",
-    },
-    Setting {
-        name: "AGENT_PROTECT",
-        default: "",
-        meaning: "more paths that may not be changed: patterns as in .gitignore, separated by spaces",
-    },
-    Setting {
-        name: "AGENT_ALLOW",
-        default: "",
-        meaning: "protected paths that may be changed after all: patterns, separated by spaces",
-    },
-    Setting { name: "AGENT_COMMIT_NAME", default: "ai-agent", meaning: "name of the author of commits" },
-    Setting {
-        name: "AGENT_COMMIT_EMAIL",
-        default: "ai-agent@users.noreply.github.com",
-        meaning: "address of the author of commits",
-    },
-];
+/// What [`Config::from_env`] reads.
+pub const READS: &[&Group] = &[&catalog::MODEL, &catalog::PROVIDERS, &catalog::CYCLE];
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -77,66 +37,41 @@ pub struct Config {
     digest: String,
 }
 
-/// What is wrong with the configuration, and how to mend it.
+/// What is wrong with the configuration, and how to correct it.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error(transparent)]
-    Model(#[from] llm::ConfigError),
+    Setting(#[from] SettingError),
     #[error(transparent)]
-    Ceiling(#[from] CeilingError),
-    #[error("AGENT_CONTEXT_TOKENS={0} is no number of at least {MIN_CONTEXT_TOKENS}")]
-    ContextTokens(String),
-    #[error("AGENT_CHOOSE={0} is none of `auto`, `never` and `always`")]
-    Choose(String),
-    #[error("AGENT_PROTECT or AGENT_ALLOW: {0}")]
-    Pattern(#[from] GlobError),
-    #[error("{0} has a character that a commit's author cannot have: a line end, `<` or `>`")]
-    Author(&'static str),
+    Model(#[from] llm::ConfigError),
 }
 
 impl Config {
-    /// Reads the environment through `get`. `model` goes before `AGENT_MODEL`.
-    pub fn from_env(model: Option<&str>, get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let set = |name: &str| get(name).filter(|value| !value.trim().is_empty());
-        let model = model.map(str::to_owned).or_else(|| set("AGENT_MODEL"));
-        let llm = Llm::from_env(model.as_deref(), &get, |path| std::fs::read_to_string(path))?;
-        let models = set("AGENT_MODELS")
-            .unwrap_or_else(String::new)
-            .split_whitespace()
-            .map(|name| Llm::from_env(Some(name), &get, |path| std::fs::read_to_string(path)))
-            .collect::<Result<Vec<Llm>, _>>()?;
-        let ceiling = Ceiling::from_env(&get)?;
-        let context_tokens = match set("AGENT_CONTEXT_TOKENS") {
-            None => CONTEXT_TOKENS,
-            Some(text) => text
-                .trim()
-                .parse()
-                .ok()
-                .filter(|tokens| *tokens >= MIN_CONTEXT_TOKENS)
-                .ok_or(ConfigError::ContextTokens(text))?,
-        };
-        let choose = match set("AGENT_CHOOSE") {
-            None => Choose::default(),
-            Some(text) => Choose::parse(text.trim()).ok_or(ConfigError::Choose(text))?,
-        };
-        let patterns = |name: &str| -> Vec<String> {
-            set(name).unwrap_or_else(String::new).split_whitespace().map(str::to_owned).collect()
-        };
-        let (protected, allowed) = (patterns("AGENT_PROTECT"), patterns("AGENT_ALLOW"));
-        let author = |name: &'static str| match set(name) {
-            Some(text) if text.contains(['<', '>', '\n', '\r', '\0']) => Err(ConfigError::Author(name)),
-            given => Ok(given.unwrap_or_else(|| default(name).to_owned())),
-        };
+    /// `model` takes precedence over `AGENT_MODEL`.
+    pub fn from_env(model: Option<&str>, env: &Environment) -> Result<Self, ConfigError> {
+        let models = env.find(&AGENT_MODELS)?.unwrap_or_else(Vec::new);
+        let models = models.iter().map(|name| named_by(env, &AGENT_MODELS, name));
+        let models = models.collect::<Result<Vec<Llm>, _>>()?;
+        let context_tokens = env.read(&AGENT_CONTEXT_TOKENS)?;
+        let llm = llm(model, env)?;
+        let protected = env.find(&AGENT_PROTECT)?.unwrap_or_else(Vec::new);
+        let allowed = env.find(&AGENT_ALLOW)?.unwrap_or_else(Vec::new);
+        let none: &[String] = &[];
+        // Each alone, so that the error names the right one.
+        Protection::new(&protected, none)
+            .map_err(|error| env.refuse(&AGENT_PROTECT, &protected.join(" "), error.to_string()))?;
+        let protection = Protection::new(&protected, &allowed)
+            .map_err(|error| env.refuse(&AGENT_ALLOW, &allowed.join(" "), error.to_string()))?;
         let digest =
             digest(&[&llm.name(), &protected.join(" "), &allowed.join(" "), &context_tokens.to_string()]);
         Ok(Self {
             llm,
-            ceiling,
+            ceiling: Ceiling::from_env(env)?,
             context_tokens,
-            choose,
-            protection: Protection::new(&protected, &allowed)?,
-            commit_name: author("AGENT_COMMIT_NAME")?,
-            commit_email: author("AGENT_COMMIT_EMAIL")?,
+            choose: Choose::parse(env.read(&AGENT_FILE_SELECTION)?).unwrap_or_default(),
+            protection,
+            commit_name: author(env, &AGENT_COMMIT_NAME)?,
+            commit_email: author(env, &AGENT_COMMIT_EMAIL)?,
             models,
             protected,
             allowed,
@@ -179,7 +114,7 @@ impl Config {
         let prompt = self.context_tokens.saturating_mul(2);
         let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = ceiling.money;
         match llm.at_most(prompt, self.calls_at_most(llm)) {
-            None => "an amount that is not known, for the price of the model is not".to_owned(),
+            None => "an unknown amount (the model has no known price)".to_owned(),
             Some(Usd::ZERO) => "nothing".to_owned(),
             Some(worst) => format!("at most {}", worst.min(ceiling)),
         }
@@ -191,8 +126,45 @@ impl Config {
     }
 }
 
-fn default(name: &str) -> &'static str {
-    SETTINGS.iter().find(|setting| setting.name == name).map_or("", |setting| setting.default)
+/// The model that is asked, at the price that the operator names for it.
+fn llm(model: Option<&str>, env: &Environment) -> Result<Llm, ConfigError> {
+    let own = env.find(&AGENT_MODEL)?;
+    let pricing = env.find_as(&AGENT_MODEL_PRICE, |text| {
+        Pricing::parse(text).ok_or_else(|| AGENT_MODEL_PRICE.variable().form.hint())
+    })?;
+    let llm = match model {
+        Some(model) => Llm::from_env(model, env)?,
+        None => named_by(env, &AGENT_MODEL, &env.read(&AGENT_MODEL)?)?,
+    };
+    // It is the price of the model that is named beside it, and of no other.
+    let is_its_own = model.is_none() || own.is_none() || own.as_deref() == model;
+    match pricing {
+        Some(pricing) if is_its_own => {
+            let text = env.find(&AGENT_MODEL_PRICE)?.unwrap_or_else(String::new);
+            Ok(llm.priced(pricing).map_err(|why| env.refuse(&AGENT_MODEL_PRICE, &text, why))?)
+        }
+        _ => Ok(llm),
+    }
+}
+
+/// The model that a setting names.
+fn named_by<T>(env: &Environment, setting: &Setting<T>, name: &str) -> Result<Llm, ConfigError> {
+    Llm::from_env(name, env).map_err(|error| match error {
+        llm::ConfigError::UnknownProvider { .. } | llm::ConfigError::BadModel { .. } => {
+            env.refuse(setting, name, AGENT_MODEL.variable().form.hint()).into()
+        }
+        error => error.into(),
+    })
+}
+
+fn author(env: &Environment, setting: &Setting<String>) -> Result<String, SettingError> {
+    env.read_as(setting, |text| {
+        if text.contains(['<', '>', '\n', '\r', '\0']) {
+            Err(setting.variable().form.hint())
+        } else {
+            Ok(text.to_owned())
+        }
+    })
 }
 
 fn digest(parts: &[&str]) -> String {
@@ -208,10 +180,8 @@ fn digest(parts: &[&str]) -> String {
 mod tests {
     use super::*;
 
-    fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        Config::from_env(None, |name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        })
+    fn config(variables: &[(&str, &str)]) -> Result<Config, String> {
+        Config::from_env(None, &Environment::of(variables.iter().copied())).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -235,16 +205,71 @@ mod tests {
     #[test]
     fn says_which_variable_is_wrong() {
         for (name, value, message) in [
-            ("AGENT_CONTEXT_TOKENS", "12", "AGENT_CONTEXT_TOKENS=12 is no number of at least 1000"),
+            (
+                "AGENT_CONTEXT_TOKENS",
+                "12",
+                "invalid number \"12\" for AGENT_CONTEXT_TOKENS: use a whole number of at least 1000",
+            ),
             (
                 "AGENT_COMMIT_NAME",
                 "a\nb",
-                "AGENT_COMMIT_NAME has a character that a commit's author cannot have: a line end, `<` or `>`",
+                "invalid author \"a\\nb\" for AGENT_COMMIT_NAME: a commit's author holds no line end, `<` or `>`",
             ),
-            ("AGENT_CHOOSE", "maybe", "AGENT_CHOOSE=maybe is none of `auto`, `never` and `always`"),
-            ("AGENT_MAX_TOKENS", "many", "AGENT_MAX_TOKENS=many is no number of tokens"),
+            (
+                "AGENT_FILE_SELECTION",
+                "maybe",
+                "invalid value \"maybe\" for AGENT_FILE_SELECTION: use auto, never or always",
+            ),
+            (
+                "AGENT_MODEL",
+                "claude",
+                "invalid model \"claude\" for AGENT_MODEL: use PROVIDER or PROVIDER:MODEL, such as anthropic or \
+                 ollama:qwen3-coder:30b",
+            ),
+            (
+                "AGENT_MODELS",
+                "builtin, openai:",
+                "invalid list \"openai:\" for AGENT_MODELS: use PROVIDER or PROVIDER:MODEL, such as anthropic or \
+                 ollama:qwen3-coder:30b",
+            ),
+            (
+                "AGENT_MODEL_PRICE",
+                "cheap",
+                "invalid price \"cheap\" for AGENT_MODEL_PRICE: use free, or dollars for a million tokens in and out, such \
+                 as 0.50/2.00",
+            ),
+            (
+                "AGENT_PROTECT",
+                "src/ !db",
+                "invalid list \"src/ !db\" for AGENT_PROTECT: the pattern \"!db\" begins with `!`; name exceptions in the \
+                 list of allowed paths",
+            ),
+            ("AGENT_ALLOW", "/", "invalid list \"/\" for AGENT_ALLOW: the pattern is empty"),
         ] {
-            assert_eq!(config(&[(name, value)]).unwrap_err().to_string(), message);
+            assert_eq!(config(&[(name, value)]).unwrap_err(), message);
         }
+    }
+
+    #[test]
+    fn a_price_is_that_of_the_model_beside_it() {
+        const URL: (&str, &str) = ("OPENAI_BASE_URL", "http://gateway:4000/v1");
+        const PRICE: (&str, &str) = ("AGENT_MODEL_PRICE", "free");
+        let pricing = |model: Option<&str>, own: &str| {
+            let env = Environment::of([URL, PRICE, ("AGENT_MODEL", own)]);
+            Config::from_env(model, &env).unwrap().llm.pricing()
+        };
+        assert_eq!(pricing(None, "openai:x"), Pricing::Free);
+        assert_eq!(pricing(Some("openai:x"), "openai:x"), Pricing::Free);
+        assert_eq!(pricing(Some("openai:x"), ""), Pricing::Free);
+        assert_eq!(pricing(Some("openai:other"), "openai:x"), Pricing::Unknown);
+
+        let own = [("AGENT_MODEL", "anthropic"), ("ANTHROPIC_API_KEY", "k"), PRICE];
+        assert_eq!(
+            config(&own).unwrap_err(),
+            "invalid price \"free\" for AGENT_MODEL_PRICE: api.anthropic.com charges for its models"
+        );
+        let others = Environment::of([URL, PRICE, ("AGENT_MODELS", "openai:y")]);
+        let config = Config::from_env(Some("openai:x"), &others).unwrap();
+        assert_eq!(config.model("openai:y").unwrap().pricing(), Pricing::Unknown);
     }
 }

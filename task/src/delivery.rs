@@ -26,7 +26,7 @@ use shared::queue::DELIVERY_LIMIT;
 use shared::task::Task;
 use tracing::Instrument as _;
 
-use crate::broker::{BrokerError, Held, Settlement};
+use crate::broker::{self, BrokerError, Held, Settlement};
 use crate::config::Config;
 use crate::lease::{Lease, Lost, Revoker};
 use crate::outcome::Exit;
@@ -50,7 +50,7 @@ pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings) ->
         return Exit::Usage;
     }
     let taken = tokio::select! {
-        taken = settings.broker.take(&settings.name, settings.wait) => taken,
+        taken = broker::take(&settings.broker, &settings.name, settings.wait) => taken,
         lost = lease.lost() => {
             tracing::info!(why = %lost, "ends before a task was taken");
             return Exit::Terminated;
@@ -65,7 +65,8 @@ pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings) ->
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "no task can be taken");
             match error {
-                BrokerError::Refused(_) | BrokerError::NoQueue(_) => Exit::Usage,
+                BrokerError::Connect(error) if error.is_refusal() => Exit::Usage,
+                BrokerError::NoQueue(_) => Exit::Usage,
                 _ => Exit::Passing,
             }
         }

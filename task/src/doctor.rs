@@ -13,12 +13,15 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use serde::Serialize;
+use shared::env::Environment;
+use shared::env::catalog::{self, AGENT_AMQP_MANAGEMENT_URL, Group};
 use shared::repo::Repo;
 
-use crate::config::Config;
-use crate::delivery::settings::Settings as DeliverySettings;
+use crate::config::{self, Config};
+use crate::delivery::settings::{self as delivery, Settings as DeliverySettings};
 use crate::outcome::Exit;
-use crate::run::settings::RunSettings;
+use crate::run::settings::{self, RunSettings};
+use crate::sweep::settings::SweepSettings;
 use crate::terminal::{Colour, visible};
 
 /// Check configuration, GitHub, queue, model and machine, and say how to mend what is wrong
@@ -103,25 +106,31 @@ pub struct Findings {
     pub findings: Vec<Finding>,
 }
 
+/// What [`examine`] reads.
+pub const READS: &[&[&Group]] =
+    &[config::READS, settings::READS, delivery::READS, &[&catalog::DOCTOR, &catalog::SWEEP]];
+
 /// Looks at everything that the environment configures.
-pub async fn examine(
-    args: &DoctorArgs,
-    get: impl Fn(&str) -> Option<String> + Copy,
-    read: impl Fn(&str) -> std::io::Result<String> + Copy,
-) -> Findings {
+pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
     let mut findings = Vec::new();
     let wrong = |error: String| Finding::wrong(About::Settings, error, "Correct the setting.");
-    let settings = RunSettings::from_env(get, read);
+    if let Err(error) = env.check_names(&READS.concat()) {
+        findings.extend(error.to_string().lines().map(|line| wrong(line.to_owned())));
+    }
+    let settings = RunSettings::from_env(env);
     match &settings {
         Ok(_) => findings.push(Finding::good(About::Settings, "the settings of runs are complete")),
         Err(error) => findings.push(wrong(error.to_string())),
     }
-    let config = Config::from_env(args.model.as_deref(), get);
+    let config = Config::from_env(args.model.as_deref(), env);
     match &config {
         Ok(config) => findings.push(model::settings(config)),
         Err(error) => findings.push(wrong(error.to_string())),
     }
     if let Ok(settings) = &settings {
+        if let Err(error) = SweepSettings::from_env(&settings.hosts, env) {
+            findings.push(wrong(error.to_string()));
+        }
         findings.push(host::examine(settings));
         match args.repo.as_deref().map(|repo| Repo::parse(repo, &settings.hosts)).transpose() {
             Ok(repo) => findings.extend(github::examine(settings, repo.as_ref()).await),
@@ -136,10 +145,15 @@ pub async fn examine(
             "GitHub was not asked: a setting is wrong",
         ));
     }
-    match DeliverySettings::from_env(get, read) {
+    match DeliverySettings::from_env(env) {
         Ok(delivery) => {
             findings.extend(broker::examine(&delivery.broker).await);
-            findings.extend(policies::examine(&delivery.broker, delivery.management.as_deref()).await);
+            match env.find(&AGENT_AMQP_MANAGEMENT_URL) {
+                Ok(management) => {
+                    findings.extend(policies::examine(&delivery.broker, management.as_ref()).await)
+                }
+                Err(error) => findings.push(wrong(error.to_string())),
+            }
         }
         Err(error) => findings.push(wrong(error.to_string())),
     }

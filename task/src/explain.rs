@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use shared::env::Environment;
 
 pub use explanation::{Explanation, FeatureFacts, FileFacts, Given, Times, Tokens};
 
@@ -53,10 +54,14 @@ pub struct ExplainArgs {
 }
 
 /// Reads, ranks and packs as a run does.
-pub fn explain(args: &ExplainArgs, progress: &mut (dyn FnMut(Step) + Send)) -> Result<Explanation, Failure> {
+pub fn explain(
+    args: &ExplainArgs,
+    env: &Environment,
+    progress: &mut (dyn FnMut(Step) + Send),
+) -> Result<Explanation, Failure> {
     let started = Instant::now();
     let (config, issue, workspace) =
-        solve::open(&args.repo, &args.issue, args.base.as_deref(), args.model.as_deref())?;
+        solve::open(env, &args.repo, &args.issue, args.base.as_deref(), args.model.as_deref())?;
     let opened = started.elapsed();
     let cycle = Cycle {
         workspace: &workspace,

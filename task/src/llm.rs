@@ -16,14 +16,14 @@ mod refusal;
 mod retry;
 mod turn;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use shared::env::Environment;
 use tokio::time::{sleep, timeout};
 
-pub use budget::{BudgetError, Ceiling, CeilingError, Ledger, MoneyCeiling, Spent};
+pub use budget::{BudgetError, Ceiling, Ledger, MoneyCeiling, Spent};
 pub use config::{ConfigError, LlmConfig, ModelSpec, Provider, Retries, Timeouts};
 pub use error::{LlmError, Wait};
 pub use price::{Entry, Price, PriceTable, PriceTableError, Pricing, Usd, UsdError};
@@ -178,6 +178,7 @@ pub struct Endpoint {
     max_output_tokens: u32,
     temperature: Option<f32>,
     pricing: Pricing,
+    guidance: Guidance,
     retries: Retries,
     total_timeout: Duration,
 }
@@ -200,11 +201,17 @@ impl Endpoint {
             })
             .min(context_window / 2);
         // Models that Ollama passes on to its own servers are named so.
-        let is_passed_on = spec.provider == Provider::Ollama && spec.model.ends_with("cloud");
-        let pricing = match known {
-            Some(entry) => Pricing::Known(entry.price),
-            None if is_local && !is_passed_on => Pricing::Free,
-            None => Pricing::Unknown,
+        let is_passed_on = spec.model.ends_with("cloud");
+        let pricing = match (known, spec.provider) {
+            (Some(entry), _) => Pricing::Known(entry.price),
+            (None, Provider::Ollama) if is_local && !is_passed_on => Pricing::Free,
+            (None, _) => Pricing::Unknown,
+        };
+        // Models that the operator runs himself are small; of those with a known price none needs an example.
+        let guidance = match (known, spec.provider) {
+            (_, Provider::Ollama) => Guidance::Shown,
+            (None, _) if is_local => Guidance::Shown,
+            _ => Guidance::Described,
         };
         Ok(Self {
             server: Server::new(spec.provider, config)?,
@@ -213,6 +220,7 @@ impl Endpoint {
             max_output_tokens,
             temperature: config.temperature,
             pricing,
+            guidance,
             retries: config.retries,
             total_timeout: config.timeouts.total,
         })
@@ -225,21 +233,25 @@ const BUILTIN: &str = "builtin";
 const BUILTIN_WINDOW: u32 = 1_000_000;
 
 impl Llm {
-    /// The model that `spec` names, [`Llm::Builtin`] where it names none; its address, key and limits are read from
-    /// the environment (see [`LlmConfig::from_env`]).
-    pub fn from_env(
-        spec: Option<&str>,
-        get: impl Fn(&str) -> Option<String>,
-        read_file: impl Fn(&Path) -> std::io::Result<String>,
-    ) -> Result<Self, ConfigError> {
-        match spec {
-            None | Some(BUILTIN) => Ok(Self::Builtin),
-            Some(spec) => {
-                let spec = ModelSpec::parse(spec)?;
-                let config = LlmConfig::from_env(spec.provider, get, read_file)?;
-                Self::new(spec, &config)
-            }
+    /// The model that `spec` names; its address, key and limits are read from the environment.
+    pub fn from_env(spec: &str, env: &Environment) -> Result<Self, ConfigError> {
+        if spec == BUILTIN {
+            return Ok(Self::Builtin);
         }
+        let spec = ModelSpec::parse(spec)?;
+        let config = LlmConfig::from_env(spec.provider, env)?;
+        Self::new(spec, &config)
+    }
+
+    /// The same model at the price that the operator names, or why it cannot be that.
+    pub fn priced(mut self, pricing: Pricing) -> Result<Self, String> {
+        if let Self::Anthropic(endpoint) | Self::Ollama(endpoint) | Self::OpenAi(endpoint) = &mut self {
+            if pricing == Pricing::Free && endpoint.server.is_of(endpoint.spec.provider.vendor()) {
+                return Err(format!("{} charges for its models", endpoint.spec.provider.vendor()));
+            }
+            endpoint.pricing = pricing;
+        }
+        Ok(self)
     }
 
     pub fn new(spec: ModelSpec, config: &LlmConfig) -> Result<Self, ConfigError> {
@@ -304,12 +316,8 @@ impl Llm {
         }
     }
 
-    /// Small models run on one's own machine; of those that cost money none is known to need an example.
     pub fn guidance(&self) -> Guidance {
-        match (self, self.pricing()) {
-            (Self::Ollama(_), _) | (_, Pricing::Free) => Guidance::Shown,
-            _ => Guidance::Described,
-        }
+        self.endpoint().map_or(Guidance::Shown, |endpoint| endpoint.guidance)
     }
 
     /// Asks the model, again if a failure passes by itself, within what `ledger` allows.
@@ -421,31 +429,41 @@ mod tests {
     }
 
     #[test]
-    fn a_model_is_priced_where_it_runs() {
+    fn only_ollama_is_free_and_what_its_operator_says_is() {
         let llm = |spec: &str, url: &str| {
             Llm::new(ModelSpec::parse(spec).unwrap(), &LlmConfig::new(url::Url::parse(url).unwrap())).unwrap()
         };
         let built_in = PriceTable::built_in();
         let sonnet = Pricing::Known(built_in.find(Provider::Anthropic, "claude-sonnet-5-5").unwrap().price);
-        for (spec, url, pricing, window, output, guidance) in [
-            ("anthropic", "https://api.anthropic.com", sonnet, 1_000_000, 32_000, Guidance::Described),
-            ("anthropic", "http://gateway:80", sonnet, 1_000_000, 32_000, Guidance::Described),
-            ("anthropic:qwen", "http://127.0.0.1:1", Pricing::Free, 32_768, 8_192, Guidance::Shown),
-            ("ollama", "http://127.0.0.1:1", Pricing::Free, 32_768, 8_192, Guidance::Shown),
-            ("ollama:x:cloud", "http://127.0.0.1:1", Pricing::Unknown, 32_768, 8_192, Guidance::Shown),
-            (
-                "openai:x",
-                "https://models.example.org",
-                Pricing::Unknown,
-                128_000,
-                16_000,
-                Guidance::Described,
-            ),
+        let (big, small, other) = ((1_000_000, 32_000), (32_768, 8_192), (128_000, 16_000));
+        use Guidance::{Described, Shown};
+        for (spec, url, pricing, room, guidance) in [
+            ("anthropic", "https://api.anthropic.com", sonnet, big, Described),
+            ("anthropic", "http://gateway:80", sonnet, big, Described),
+            // What a gateway that costs money looks like.
+            ("anthropic:qwen", "http://127.0.0.1:1", Pricing::Unknown, small, Shown),
+            ("openai:x", "http://10.0.0.7:4000/v1", Pricing::Unknown, small, Shown),
+            ("openai:x", "https://llm.acme.internal/v1", Pricing::Unknown, small, Shown),
+            ("openai:x", "http://litellm.ai.svc/v1", Pricing::Unknown, small, Shown),
+            ("openai:x", "http://litellm:4000/v1", Pricing::Unknown, small, Shown),
+            ("ollama", "http://127.0.0.1:1", Pricing::Free, small, Shown),
+            ("ollama", "http://ollama:11434", Pricing::Free, small, Shown),
+            ("ollama:x:cloud", "http://127.0.0.1:1", Pricing::Unknown, small, Shown),
+            ("ollama:x:120b-cloud", "http://127.0.0.1:1", Pricing::Unknown, small, Shown),
+            ("ollama:x", "https://ollama.com", Pricing::Unknown, other, Shown),
+            ("openai:x", "https://models.example.org", Pricing::Unknown, other, Described),
         ] {
             let llm = llm(spec, url);
-            assert_eq!(llm.pricing(), pricing, "{spec}");
-            assert_eq!((llm.context_window(), llm.max_output_tokens()), (window, output), "{spec}");
-            assert_eq!(llm.guidance(), guidance, "{spec}");
+            assert_eq!(llm.pricing(), pricing, "{spec} {url}");
+            assert_eq!((llm.context_window(), llm.max_output_tokens()), room, "{spec} {url}");
+            assert_eq!(llm.guidance(), guidance, "{spec} {url}");
         }
+
+        let free = llm("openai:x", "http://litellm:4000/v1").priced(Pricing::Free).unwrap();
+        assert_eq!((free.pricing(), free.guidance()), (Pricing::Free, Shown));
+        assert_eq!(
+            llm("anthropic", "https://api.anthropic.com").priced(Pricing::Free).unwrap_err(),
+            "api.anthropic.com charges for its models"
+        );
     }
 }

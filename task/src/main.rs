@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use shared::env::Environment;
 use task::cli::Cli;
 
 fn main() -> ExitCode {
-    task::cli::run(Cli::parse()).into()
+    task::cli::run(Cli::of_process(), &Environment::of_process()).into()
 }

@@ -4,9 +4,12 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use shared::env::catalog::AGENT_READY_FILE;
+use shared::env::{Environment, SettingError};
+
 /// Where the file is, for the one who writes it and the one who looks.
-pub fn path(get: impl Fn(&str) -> Option<String>) -> PathBuf {
-    get("AGENT_READY_FILE").map_or_else(|| std::env::temp_dir().join("task-ready"), PathBuf::from)
+pub fn path(env: &Environment) -> Result<PathBuf, SettingError> {
+    Ok(env.find(&AGENT_READY_FILE)?.unwrap_or_else(|| std::env::temp_dir().join("task-ready")))
 }
 
 /// Tells that the message is held. The file appears whole, and what was there before, a link also, is replaced.

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::Config;
+use shared::env::Environment;
+
+use crate::config::{self, Config, ConfigError};
 use crate::cycle::{self, Account, Cycle, Planned, Solution};
 use crate::git::workspace::{CommitText, Identity, OpenError, PublishError, TASK_TRAILER, Workspace};
 use crate::issue::Issue;
@@ -94,7 +96,11 @@ struct Reported {
 }
 
 /// Does the whole cycle and tells what came of it.
-pub async fn solve(args: &SolveArgs, progress: &mut (dyn FnMut(Step) + Send)) -> Result<Report, Failure> {
+pub async fn solve(
+    args: &SolveArgs,
+    env: &Environment,
+    progress: &mut (dyn FnMut(Step) + Send),
+) -> Result<Report, Failure> {
     let started = Instant::now();
     if args.out.is_some() && args.mode != Mode::Plan {
         return Err(usage(
@@ -103,7 +109,7 @@ pub async fn solve(args: &SolveArgs, progress: &mut (dyn FnMut(Step) + Send)) ->
         ));
     }
     let (config, mut issue, workspace) =
-        open(&args.repo, &args.issue, args.base.as_deref(), args.model.as_deref())?;
+        open(env, &args.repo, &args.issue, args.base.as_deref(), args.model.as_deref())?;
     issue.number = args.number.or(issue.number);
     let work = work(args)?;
     let opened = started.elapsed();
@@ -158,13 +164,15 @@ pub async fn solve(args: &SolveArgs, progress: &mut (dyn FnMut(Step) + Send)) ->
 
 /// What is worked with: the configuration, the issue, and the repository that `repo` is in, at `base`.
 pub(crate) fn open(
+    env: &Environment,
     repo: &Path,
     issue: &str,
     base: Option<&str>,
     model: Option<&str>,
 ) -> Result<(Config, Issue, Workspace), Failure> {
-    let config = Config::from_env(model, |name| std::env::var(name).ok())
-        .map_err(|error| usage(&error, "Correct the setting and run the command again."))?;
+    let config = env.check_names(config::READS).map_err(ConfigError::from);
+    let config = config.and_then(|()| Config::from_env(model, env));
+    let config = config.map_err(|error| usage(&error, "Correct the setting and run the command again."))?;
     let issue = Issue::read(issue)
         .map_err(|error| usage(&error, "Give an issue with `--issue FILE`, or `-` for standard input."))?;
     let workspace = Workspace::open(repo, base).map_err(|error| not_opened(&error))?;

@@ -8,6 +8,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use shared::env::{self, catalog::NO_COLOR};
 use similar::udiff::UnifiedHunkHeader;
 use similar::{ChangeTag, group_diff_ops};
 
@@ -28,7 +29,7 @@ pub enum Colour {
 impl Colour {
     /// What the environment asks for: a terminal, unless `NO_COLOR` is set and not empty (<https://no-color.org>).
     pub fn of_stdout() -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let refused = env::is_set(NO_COLOR.variable());
         if std::io::stdout().is_terminal() && !refused { Self::Always } else { Self::Never }
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use task::context::read_set::ReadSet;
 use task::llm::{
-    Ceiling, Counted, Ledger, Llm, LlmConfig, LlmError, Message, ModelSpec, MoneyCeiling, Progress, Prompt,
-    Provider, Reply, Retries, Role, Spent, Usage, Usd,
+    Ceiling, Counted, Ledger, Llm, LlmConfig, LlmError, Message, ModelSpec, MoneyCeiling, Pricing, Progress,
+    Prompt, Provider, Reply, Retries, Role, Spent, Usage, Usd,
 };
 use task::protect::Protection;
 use task::protocol::ask::{Ask, Goal};
@@ -68,7 +68,10 @@ async fn ask(config: &LlmConfig, spec: ModelSpec, messages: &[Message], ledger: 
         ask: &ask,
     };
     let mut progress = Vec::new();
-    let llm = Llm::new(spec, config).unwrap();
+    let mut llm = Llm::new(spec, config).unwrap();
+    if llm.pricing() == Pricing::Unknown {
+        llm = llm.priced(Pricing::Free).unwrap();
+    }
     let reply = llm
         .complete(&prompt, ledger, |step| {
             progress.push(match step {

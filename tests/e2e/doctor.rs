@@ -37,8 +37,8 @@ fn doctor(github: &GitHub, host: &VirtualHost<'_>, variables: &[(&str, &str)]) -
         .env("AGENT_ALLOW_LOOPBACK", "1")
         .env("AGENT_GITHUB_TIMEOUT", "2s")
         .env("AGENT_WORK_DIR", folder.path())
-        .env("AMQP_URL", host.url("task"))
-        .env("AMQP_MANAGEMENT_URL", host.management_url())
+        .env("AGENT_AMQP_URL", host.url("task"))
+        .env("AGENT_AMQP_MANAGEMENT_URL", host.management_url())
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .output()
@@ -158,16 +158,26 @@ WRONG   Repository  octo/hello is archived
     Trouble {
         name: "the broker's password",
         github: world,
-        variables: &[("AMQP_PASSWORD", "wrong")],
+        variables: &[("AGENT_AMQP_PASSWORD", "wrong")],
         status: 2,
-        said: "                      Look at AMQP_USERNAME and AMQP_PASSWORD, and whether the virtual host of AMQP_URL exists.\n",
+        said: "                      Correct AGENT_AMQP_USERNAME and AGENT_AMQP_PASSWORD, or the user in the broker.\n",
+    },
+    Trouble {
+        name: "names of settings",
+        github: world,
+        variables: &[("AGENT_MAX_COSTS", "0.10"), ("AGENT_PATIENCE", "9s")],
+        status: 2,
+        said: "\
+WRONG   Settings    unknown setting AGENT_MAX_COSTS: did you mean AGENT_MAX_COST? Correct the name or unset it
+WRONG   Settings    AGENT_PATIENCE is now called AGENT_GITHUB_MAX_WAIT: rename it
+",
     },
     Trouble {
         name: "no broker",
         github: world,
-        variables: &[("AMQP_URL", "amqp://127.0.0.1:1/agents")],
+        variables: &[("AGENT_AMQP_URL", "amqp://127.0.0.1:1/agents")],
         status: 75,
-        said: "                      Look at AMQP_URL, at AMQP_CA for amqps, and whether the broker runs.\n",
+        said: "                      Look at AGENT_AMQP_URL and whether the broker runs.\n",
     },
     Trouble {
         name: "no model",
@@ -185,7 +195,7 @@ WRONG   Repository  octo/hello is archived
             ("OPENAI_API_KEY", "k"),
         ],
         status: 2,
-        said: "                      Add it to a price table and name the file in AGENT_PRICES, or set AGENT_UNPRICED=allow to limit its tokens alone.\n",
+        said: "                      Set AGENT_MODEL_PRICE to it (`free` if nobody charges for it), or AGENT_UNKNOWN_PRICE=allow to limit tokens alone.\n",
     },
 ];
 
@@ -204,13 +214,28 @@ async fn each_trouble_is_told_with_its_mend() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_virtual_host_that_is_missing_is_told_apart_from_a_wrong_password() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let github = GitHub::start(world());
+    let (address, _) =
+        host.url("task").rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a path");
+    let (status, text) = doctor(&github, &host, &[("AGENT_AMQP_URL", &format!("{address}/no-such-host"))]);
+    assert!(text.contains("WRONG   Queue       the broker refuses the virtual host"), "{text}");
+    let mend = "Correct the virtual host in AGENT_AMQP_URL, or give the user a permission there.\n";
+    assert!(text.contains(mend), "{text}");
+    assert_eq!(status, Some(2));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_and_too_much_power_are_noted() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
     host.until_policies_are_told().await?;
     host.put("agent-tasks.dlq", "{}").await?;
     let github = GitHub::start(world());
-    let (status, text) = doctor(&github, &host, &[("AMQP_URL", &host.url("sweep"))]);
+    let (status, text) = doctor(&github, &host, &[("AGENT_AMQP_URL", &host.url("sweep"))]);
     let said = "\
 note    Queue       `agent-tasks.dlq` is there, messages waiting: 1
                       `task sweep` tells them on their issues; see docs/OPERATIONS.md.
@@ -228,7 +253,7 @@ async fn a_policy_that_is_off_is_told_with_what_comes_of_it() -> anyhow::Result<
     let host = broker.virtual_host().await?;
     host.until_policies_are_told().await?;
     let github = GitHub::start(world());
-    let (status, text) = doctor(&github, &host, &[("AMQP_MANAGEMENT_URL", "")]);
+    let (status, text) = doctor(&github, &host, &[("AGENT_AMQP_MANAGEMENT_URL", "")]);
     assert!(text.contains("unseen  Queue       the policies of the queues were not looked at\n"), "{text}");
     assert_eq!(status, Some(0));
 
@@ -247,10 +272,10 @@ async fn a_policy_that_is_off_is_told_with_what_comes_of_it() -> anyhow::Result<
     assert!(last.1.contains(off) && last.0 == Some(2), "{last:?}");
 
     let wrong = host.management_url().replace("guest:guest", "guest:wrong");
-    let (status, text) = doctor(&github, &host, &[("AMQP_MANAGEMENT_URL", &wrong)]);
+    let (status, text) = doctor(&github, &host, &[("AGENT_AMQP_MANAGEMENT_URL", &wrong)]);
     assert!(
         text.contains(
-            "WRONG   Queue       the management interface refuses the user of AMQP_MANAGEMENT_URL\n"
+            "WRONG   Queue       the management interface refuses the user of AGENT_AMQP_MANAGEMENT_URL\n"
         ),
         "{text}"
     );

@@ -138,7 +138,7 @@ async fn a_connection_that_was_cut_is_made_again() -> anyhow::Result<()> {
 async fn wrong_credentials_are_told_apart_from_a_missing_queue() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
-    let ingest = Ingest::start(&host.url("ingest"), &[("AMQP_PASSWORD", "wrong")])?;
+    let ingest = Ingest::start(&host.url("ingest"), &[("AGENT_AMQP_PASSWORD", "wrong")])?;
     assert_eq!(ask(&ingest, 1).await?, unavailable("the broker cannot be reached"));
     // May take and settle, not publish.
     let ingest = Ingest::start(&host.url("task"), &[])?;

@@ -16,7 +16,7 @@ async fn a_function_answers_as_the_server_does() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
     let url = host.url("ingest");
-    let environment = [("WEBHOOK_SECRETS", SECRET), ("AMQP_URL", &url)];
+    let environment = [("AGENT_WEBHOOK_SECRETS", SECRET), ("AGENT_AMQP_URL", &url)];
     let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cargo-lambda-1.9.2");
     let lambda = Lambda::start("ingest", &environment, &tools)?;
     let http = reqwest::Client::builder().no_proxy().build()?;

@@ -23,20 +23,25 @@ fn refused(reason: &str) -> Value {
 
 #[test]
 fn does_not_start_without_a_secret() -> anyhow::Result<()> {
+    let required = "AGENT_WEBHOOK_SECRETS is required: set it, or name a file that holds it in \
+                    AGENT_WEBHOOK_SECRETS_FILE";
     for (secrets, why) in [
-        (None, "no webhook secret is configured"),
-        (Some(""), "no webhook secret is configured"),
-        (Some(" , "), "no webhook secret is configured"),
-        (Some("short"), "a webhook secret is shorter than 16 bytes"),
+        (None, required),
+        (Some(""), required),
+        (Some(" , "), "invalid secret for AGENT_WEBHOOK_SECRETS: no webhook secret is configured"),
+        (
+            Some("short"),
+            "invalid secret for AGENT_WEBHOOK_SECRETS: a webhook secret is shorter than 16 bytes",
+        ),
     ] {
         let mut command = Command::new(program("ingest"));
         command
             .env_clear()
-            .env("LISTEN", "127.0.0.1:0")
-            .envs(secrets.map(|secrets| ("WEBHOOK_SECRETS", secrets)));
+            .env("AGENT_LISTEN", "127.0.0.1:0")
+            .envs(secrets.map(|secrets| ("AGENT_WEBHOOK_SECRETS", secrets)));
         let out = command.output()?;
         let told = String::from_utf8(out.stderr)?;
-        let expect = format!("Error: reading the configuration\n\nCaused by:\n    WEBHOOK_SECRETS: {why}\n");
+        let expect = format!("Error: reading the configuration\n\nCaused by:\n    {why}\n");
         assert_eq!((out.status.code(), told), (Some(1), expect), "{secrets:?}");
     }
     Ok(())
@@ -45,7 +50,7 @@ fn does_not_start_without_a_secret() -> anyhow::Result<()> {
 #[tokio::test]
 async fn believes_only_what_is_signed() -> anyhow::Result<()> {
     let other = "the secret from before";
-    let ingest = Ingest::start(NO_BROKER, &[("WEBHOOK_SECRETS", &format!("{SECRET},{other}"))])?;
+    let ingest = Ingest::start(NO_BROKER, &[("AGENT_WEBHOOK_SECRETS", &format!("{SECRET},{other}"))])?;
     let body = br#"{"zen":"Speak like a human."}"#;
     let bare = || {
         reqwest::Client::new()
@@ -173,7 +178,7 @@ const HEAD: &str = "POST /webhook/github HTTP/1.1\r\nhost: x\r\ncontent-type: ap
 
 #[test]
 fn what_is_too_long_is_refused_whether_announced_or_not() -> anyhow::Result<()> {
-    let ingest = Ingest::start(NO_BROKER, &[("MAX_BODY_BYTES", "1000")])?;
+    let ingest = Ingest::start(NO_BROKER, &[("AGENT_MAX_BODY", "1000B")])?;
     let chunk = |length: usize| format!("{length:x}\r\n{}\r\n", "x".repeat(length));
     let chunked = "transfer-encoding: chunked\r\n\r\n";
     for (rest, expect) in [
@@ -190,7 +195,7 @@ fn what_is_too_long_is_refused_whether_announced_or_not() -> anyhow::Result<()> 
 
 #[test]
 fn what_is_too_slow_is_cut_off() -> anyhow::Result<()> {
-    let limits = [("HEADER_TIMEOUT_SECS", "1"), ("BODY_TIMEOUT_SECS", "1")];
+    let limits = [("AGENT_HEADER_TIMEOUT", "1s"), ("AGENT_BODY_TIMEOUT", "1s")];
     let ingest = Ingest::start(NO_BROKER, &limits)?;
     let part = format!("{HEAD}content-length: 10\r\n\r\nx");
     for (bytes, expect) in
@@ -208,7 +213,7 @@ fn a_connection_serves_one_request_unless_told_otherwise() -> anyhow::Result<()>
     for (keep_alive, requests, answers) in
         [("false", request.to_owned(), 1), ("true", format!("{request}{last}"), 2)]
     {
-        let ingest = Ingest::start(NO_BROKER, &[("KEEP_ALIVE", keep_alive)])?;
+        let ingest = Ingest::start(NO_BROKER, &[("AGENT_KEEP_ALIVE", keep_alive)])?;
         let mut stream = TcpStream::connect(&ingest.address)?;
         stream.write_all(requests.as_bytes())?;
         let mut told = String::new();
@@ -220,7 +225,7 @@ fn a_connection_serves_one_request_unless_told_otherwise() -> anyhow::Result<()>
 
 #[test]
 fn bodies_share_one_budget_of_memory() -> anyhow::Result<()> {
-    let ingest = Ingest::start(NO_BROKER, &[("BODY_MEMORY_BYTES", "10240")])?;
+    let ingest = Ingest::start(NO_BROKER, &[("AGENT_BODY_MEMORY", "10KiB")])?;
     let half = format!("{HEAD}content-length: 6001\r\nexpect: 100-continue\r\n\r\n");
     let begin = || -> anyhow::Result<TcpStream> {
         let mut stream = TcpStream::connect(&ingest.address)?;

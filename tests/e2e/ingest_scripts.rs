@@ -137,7 +137,7 @@ fn a_mistake_in_the_call_is_told() -> anyhow::Result<()> {
         (
             "send-webhook",
             &["--example", "ping/none.1"],
-            "scripts/send-webhook: no secret: set WEBHOOK_SECRETS_FILE or WEBHOOK_SECRETS as for ingest\n",
+            "scripts/send-webhook: no secret: set AGENT_WEBHOOK_SECRETS_FILE or AGENT_WEBHOOK_SECRETS as for ingest\n",
         ),
     ] {
         let ended = told(script(name).args(arguments).output()?)?;
@@ -150,7 +150,7 @@ fn a_mistake_in_the_call_is_told() -> anyhow::Result<()> {
 async fn what_is_sent_for_an_issue_is_what_github_would_send() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
-    let ingest = Ingest::start(&host.url("ingest"), &[("ALLOW_LOOPBACK_REPOS", "true")])?;
+    let ingest = Ingest::start(&host.url("ingest"), &[("AGENT_ALLOW_LOOPBACK", "true")])?;
     let github = GitHub::start(
         World::new().user("dev1", Permission::Write).repo("octo/hello").file("README.md", "Helo\n").issue(
             1,
@@ -163,7 +163,7 @@ async fn what_is_sent_for_an_issue_is_what_github_would_send() -> anyhow::Result
     let token = github.personal_token("dev1");
     let send = |secret: &str, arguments: &[&str]| {
         let output = script("send-webhook")
-            .env("WEBHOOK_SECRETS", format!("{secret}, an older one"))
+            .env("AGENT_WEBHOOK_SECRETS", format!("{secret}, an older one"))
             .env("GITHUB_TOKEN", &token)
             .args(["--to", &ingest.url("/webhook/github"), "--delivery", "d1"])
             .args(arguments)

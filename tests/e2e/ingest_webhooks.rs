@@ -27,7 +27,7 @@ async fn every_example_is_decided_as_expected() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
     // The examples know one label and one person; both stand in for the agent's.
-    let ingest = Ingest::start(&host.url("ingest"), &[("TRIGGER_LABEL", "bug"), ("AGENT_ID", "4711")])?;
+    let ingest = Ingest::start(&host.url("ingest"), &[("AGENT_TRIGGER_LABEL", "bug"), ("AGENT_ID", "4711")])?;
     let mut found = BTreeMap::new();
     for (number, example) in examples()?.into_iter().enumerate() {
         let delivery = format!("delivery-{number}");

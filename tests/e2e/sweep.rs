@@ -70,9 +70,9 @@ fn task(github: &GitHub, host: &VirtualHost<'_>, arguments: &[&str], variables: 
         .env("AGENT_MARKER_KEY", MARKER_KEY)
         .env("AGENT_ALLOW_LOOPBACK", "1")
         .env("AGENT_GITHUB_TIMEOUT", "2s")
-        .env("AGENT_PATIENCE", "5s")
+        .env("AGENT_GITHUB_MAX_WAIT", "5s")
         .env("AGENT_WORK_DIR", folder.path())
-        .env("AMQP_URL", host.url("sweep"))
+        .env("AGENT_AMQP_URL", host.url("sweep"))
         .env("AGENT_SWEEP_REPOSITORIES", github.repo_url("octo/hello"))
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
@@ -362,7 +362,7 @@ async fn a_missed_wish_is_published_once_with_the_id_of_its_webhook() -> anyhow:
     );
 
     // The webhook arrives late.
-    let ingest = Ingest::start(&host.url("ingest"), &[("ALLOW_LOOPBACK_REPOS", "true")])?;
+    let ingest = Ingest::start(&host.url("ingest"), &[("AGENT_ALLOW_LOOPBACK", "true")])?;
     let webhook = json!({
         "action": "labeled", "label": {"name": "ai-help"},
         "issue": {
@@ -401,7 +401,7 @@ async fn only_what_was_asked_for_in_vain_is_published() -> anyhow::Result<()> {
     let cases: &[WishCase] = &[
         ("no label", &["bug"], |_| {}, &[], ""),
         ("done", &["ai-help", "ai-done"], |_| {}, &[], ""),
-        ("just now", &["ai-help"], |_| {}, &[("AGENT_SWEEP_GRACE", "100years")], ""),
+        ("just now", &["ai-help"], |_| {}, &[("AGENT_SWEEP_GRACE", "1year")], ""),
         (
             "answered before",
             &["ai-help"],
@@ -578,7 +578,7 @@ async fn without_a_broker_nothing_is_touched() -> anyhow::Result<()> {
     let github = typo(&["ai-help"]);
     let url = host.url("sweep");
     let nowhere = url.replace("sweep:", "nobody:");
-    assert_eq!(task(&github, &host, &["sweep"], &[("AMQP_URL", &nowhere)]).status, Some(75));
+    assert_eq!(task(&github, &host, &["sweep"], &[("AGENT_AMQP_URL", &nowhere)]).status, Some(75));
     host.delete_queue(queue::TASKS).await?;
     assert_eq!(sweep(&github, &host), Said { status: Some(75), stdout: String::new() });
     assert_eq!(writes(&github), Vec::<String>::new());

@@ -84,7 +84,7 @@ async fn to_model(broker: &Broker, program: &Path) -> anyhow::Result<Duration> {
     let mut command = command(program, &host, &github, folder.path())?;
     command
         .env("AGENT_MODEL", "openai:scripted")
-        .env("AGENT_UNPRICED", "allow")
+        .env("AGENT_UNKNOWN_PRICE", "allow")
         .env("OPENAI_BASE_URL", model.base_url(Wire::OpenAi))
         .env("OPENAI_API_KEY", KEY);
     host.publish("measured", &task.to_string()).await?;
@@ -121,7 +121,7 @@ fn command(
         .env_clear()
         .env("HOME", folder)
         .env("TMPDIR", folder)
-        .env("AMQP_URL", host.url("task"))
+        .env("AGENT_AMQP_URL", host.url("task"))
         .env("AGENT_QUEUE_WAIT", format!("{}s", WAIT.as_secs()))
         .env("AGENT_GITHUB_APP_ID", github.app_id().to_string())
         .env("AGENT_GITHUB_APP_KEY_FILE", key)

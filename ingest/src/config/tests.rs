@@ -1,13 +1,11 @@
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
 use super::*;
 
-const SECRET: (&str, &str) = ("WEBHOOK_SECRETS", "a secret of the tests");
+const SECRET: (&str, &str) = ("AGENT_WEBHOOK_SECRETS", "a secret of the tests");
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
-    let variables: HashMap<_, _> = variables.iter().copied().collect();
-    let lookup = |name: &str| variables.get(name).map(|value| (*value).to_owned());
-    Environment(lookup).read().map_err(|error| error.to_string())
+    Config::from_env(&Environment::of(variables.iter().copied())).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -15,8 +13,8 @@ fn a_secret_is_all_it_needs() {
     let config = read(&[SECRET]).unwrap();
     assert_eq!(
         format!("{config:?}"),
-        "Config { listen: 0.0.0.0:8080, secrets: Secrets(1), broker: 127.0.0.1:5672/agents, rules: Rules { hosts: \
-         HostPolicy { host: \"github.com\", loopback: Refused }, trigger_label: \"ai-help\", quickfix_label: \
+        "Config { serve: Http(0.0.0.0:8080), secrets: Secrets(1), broker: amqp://127.0.0.1:5672/agents, rules: Rules { \
+         hosts: HostPolicy { host: \"github.com\", loopback: Refused }, trigger_label: \"ai-help\", quickfix_label: \
          \"quickfix\", generated_label: \"ai-generated\", agent: Agent { login: None, id: None } }, limits: Limits { \
          body_bytes: 26214400, body_memory: 67108864, connections: 1024, header_time: 5s, body_time: 8s, drain_time: \
          20s, keep_alive: No } }"
@@ -26,69 +24,83 @@ fn a_secret_is_all_it_needs() {
 #[test]
 fn every_variable_has_its_effect() {
     let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let secrets = file("secrets", "first secret of two\nsecond secret of two\n");
-    let password = file("password", "p@ss/word\r\n");
+    let path = folder.path().join("secrets").to_str().unwrap().to_owned();
+    std::fs::write(&path, "first secret of two\nsecond secret of two\n").unwrap();
     let config = read(&[
-        ("WEBHOOK_SECRETS_FILE", &secrets),
-        ("LISTEN", "127.0.0.1:9000"),
-        ("AMQP_URL", "amqps://broker.example:5671/other?heartbeat=10"),
-        ("AMQP_USERNAME", "ingest"),
-        ("AMQP_PASSWORD_FILE", &password),
-        ("AMQP_CA", "-----BEGIN CERTIFICATE-----"),
-        ("GITHUB_HOST", "github.acme.example"),
-        ("ALLOW_LOOPBACK_REPOS", "true"),
+        ("AGENT_WEBHOOK_SECRETS_FILE", &path),
+        ("AGENT_LISTEN", "127.0.0.1:9000"),
+        ("AGENT_AMQP_URL", "amqps://broker.example:5671/other"),
+        ("AGENT_GITHUB_HOST", "github.acme.example"),
+        ("AGENT_ALLOW_LOOPBACK", "yes"),
         ("AGENT_LOGIN", "the-agent"),
         ("AGENT_ID", "100"),
-        ("TRIGGER_LABEL", "robot"),
-        ("QUICKFIX_LABEL", "quick"),
-        ("GENERATED_LABEL", "made"),
-        ("MAX_BODY_BYTES", "1"),
-        ("BODY_MEMORY_BYTES", "2"),
-        ("MAX_CONNECTIONS", "3"),
-        ("HEADER_TIMEOUT_SECS", "4"),
-        ("BODY_TIMEOUT_SECS", "5"),
-        ("DRAIN_TIMEOUT_SECS", "6"),
-        ("KEEP_ALIVE", "true"),
+        ("AGENT_TRIGGER_LABEL", "robot"),
+        ("AGENT_QUICKFIX_LABEL", "quick"),
+        ("AGENT_GENERATED_LABEL", "made"),
+        ("AGENT_MAX_BODY", "1B"),
+        ("AGENT_BODY_MEMORY", "2B"),
+        ("AGENT_MAX_CONNECTIONS", "3"),
+        ("AGENT_HEADER_TIMEOUT", "4s"),
+        ("AGENT_BODY_TIMEOUT", "5s"),
+        ("AGENT_DRAIN_TIMEOUT", "6s"),
+        ("AGENT_KEEP_ALIVE", "true"),
+        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
     ])
     .unwrap();
     assert_eq!(
         format!("{config:?}"),
-        "Config { listen: 127.0.0.1:9000, secrets: Secrets(2), broker: broker.example:5671/other, rules: Rules { \
-         hosts: HostPolicy { host: \"github.acme.example\", loopback: Allowed }, trigger_label: \"robot\", \
-         quickfix_label: \"quick\", generated_label: \"made\", agent: Agent { login: Some(\"the-agent\"), id: \
-         Some(100) } }, limits: Limits { body_bytes: 1, body_memory: 2, connections: 3, header_time: 4s, body_time: \
-         5s, drain_time: 6s, keep_alive: Yes } }"
+        "Config { serve: Lambda, secrets: Secrets(2), broker: amqps://broker.example:5671/other, rules: Rules { hosts: \
+         HostPolicy { host: \"github.acme.example\", loopback: Allowed }, trigger_label: \"robot\", quickfix_label: \
+         \"quick\", generated_label: \"made\", agent: Agent { login: Some(\"the-agent\"), id: Some(100) } }, limits: \
+         Limits { body_bytes: 1, body_memory: 2, connections: 3, header_time: 4s, body_time: 5s, drain_time: 6s, \
+         keep_alive: Yes } }"
     );
-    let uri = &config.broker.uri;
-    let user = &uri.authority.userinfo;
-    assert_eq!((&*user.username, &*user.password, uri.query.heartbeat), ("ingest", "p@ss/word", Some(10)));
-    assert_eq!(config.broker.certificates.as_deref(), Some("-----BEGIN CERTIFICATE-----"));
 }
 
 #[test]
 fn what_is_wrong_is_told_and_no_secret_with_it() {
     for (name, value, expect) in [
-        ("WEBHOOK_SECRETS", "", "WEBHOOK_SECRETS: no webhook secret is configured"),
-        ("WEBHOOK_SECRETS", "hunter2", "WEBHOOK_SECRETS: a webhook secret is shorter than 16 bytes"),
         (
-            "AMQP_URL",
-            "http://u:hunter2@x",
-            "AMQP_URL is not amqp://HOST:PORT/VHOST or amqps://HOST:PORT/VHOST",
+            "AGENT_WEBHOOK_SECRETS",
+            "",
+            "AGENT_WEBHOOK_SECRETS is required: set it, or name a file that holds it in AGENT_WEBHOOK_SECRETS_FILE",
         ),
-        ("GITHUB_HOST", "https://x.y", "GITHUB_HOST: `https://x.y` is not a host name"),
-        ("LISTEN", "8080", "LISTEN: `8080` is not ADDRESS:PORT"),
-        ("AGENT_ID", "the-agent", "AGENT_ID: `the-agent` is not the number of an account"),
-        ("ALLOW_LOOPBACK_REPOS", "yes", "ALLOW_LOOPBACK_REPOS: `yes` is not true or false"),
-        ("TRIGGER_LABEL", " ", "TRIGGER_LABEL is empty"),
-        ("MAX_BODY_BYTES", "25M", "MAX_BODY_BYTES: `25M` is not a number of bytes"),
-        ("AMQP_CA_FILE", "/no/such/file", "AMQP_CA_FILE: /no/such/file cannot be read"),
+        (
+            "AGENT_WEBHOOK_SECRETS",
+            "hunter2",
+            "invalid secret for AGENT_WEBHOOK_SECRETS: a webhook secret is shorter than 16 bytes",
+        ),
+        (
+            "AGENT_WEBHOOK_SECRETS",
+            " , \n",
+            "invalid secret for AGENT_WEBHOOK_SECRETS: no webhook secret is configured",
+        ),
+        (
+            "AGENT_GITHUB_HOST",
+            "https://x.y",
+            "invalid host name \"https://x.y\" for AGENT_GITHUB_HOST: use a name such as github.example.com",
+        ),
+        (
+            "AGENT_LOGIN",
+            "the agent",
+            "invalid login \"the agent\" for AGENT_LOGIN: use the name of an account, such as octo-agent",
+        ),
+        ("TRIGGER_LABEL", "robot", "TRIGGER_LABEL is now called AGENT_TRIGGER_LABEL: rename it"),
     ] {
-        assert_eq!(read(&[SECRET, (name, value)]).map(drop), Err(expect.to_owned()), "{name}");
+        let secret = if name == SECRET.0 { (name, value) } else { SECRET };
+        assert_eq!(read(&[secret, (name, value)]).map(drop), Err(expect.to_owned()), "{name}");
     }
-    assert_eq!(read(&[]).map(drop), Err("WEBHOOK_SECRETS: no webhook secret is configured".to_owned()));
+}
+
+/// What `--help` and the documentation list is what is read.
+#[test]
+fn what_is_read_is_what_is_listed() {
+    let env = Environment::of([SECRET]);
+    Config::from_env(&env).unwrap();
+    let listed: BTreeSet<&str> =
+        READS.iter().flat_map(|group| group.settings).map(|variable| variable.name).collect();
+    let of_logs: Vec<&str> = catalog::LOGS.settings.iter().map(|variable| variable.name).collect();
+    let unread: Vec<&str> = listed.difference(&env.asked()).copied().collect();
+    assert_eq!(unread, BTreeSet::from_iter(of_logs).into_iter().collect::<Vec<_>>());
+    assert_eq!(env.asked().difference(&listed).count(), 0);
 }

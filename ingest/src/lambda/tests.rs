@@ -3,16 +3,16 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use lambda_http::request::from_str;
 use serde_json::{Value, json};
 use sha2::Sha256;
+use shared::env::Environment;
 
 use super::*;
-use crate::{config::Environment, publish::Publisher, server, webhook::Webhooks};
+use crate::{config::Config, publish::Publisher, server, webhook::Webhooks};
 
 const SECRET: &str = "a secret of the tests";
 const BODY: &str = r#"{"zen":"Anything added dilutes everything else.","ü":"ß"}"#;
 
 fn app() -> Router {
-    let variable = |name: &str| (name == "WEBHOOK_SECRETS").then(|| SECRET.to_owned());
-    let config = Environment(variable).read().unwrap();
+    let config = Config::from_env(&Environment::of([("AGENT_WEBHOOK_SECRETS", SECRET)])).unwrap();
     let publisher = std::sync::Arc::new(Publisher::new(config.broker));
     server::router(Webhooks::new(config.secrets, config.rules, config.limits, publisher))
 }

@@ -33,7 +33,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* What ingest reads when it starts. */}}
 {{- define "ai-agent.ingestSettings" -}}
-AMQP_URL: {{ include "ai-agent.amqpUrl" . }}
+AGENT_AMQP_URL: {{ include "ai-agent.amqpUrl" . }}
 {{- range $name, $value := .Values.settings.ingest }}
 {{ $name }}: {{ include "ai-agent.setting" $value }}
 {{- end }}

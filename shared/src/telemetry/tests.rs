@@ -76,13 +76,17 @@ fn an_error_tells_its_causes() {
 #[test]
 fn the_format_follows_the_variable_then_the_terminal() {
     for (variable, terminal, expect) in [
-        (None, Terminal::Yes, Format::Text),
-        (None, Terminal::No, Format::Json),
-        (Some("json"), Terminal::Yes, Format::Json),
-        (Some("text"), Terminal::No, Format::Text),
-        (Some("xml"), Terminal::Yes, Format::Text),
-        (Some("xml"), Terminal::No, Format::Json),
+        ("", Terminal::Yes, Format::Text),
+        ("", Terminal::No, Format::Json),
+        ("json", Terminal::Yes, Format::Json),
+        ("text", Terminal::No, Format::Text),
     ] {
-        assert_eq!(Format::choose(variable, terminal), expect, "{variable:?} {terminal:?}");
+        let env = Environment::of([("AGENT_LOG_FORMAT", variable)]);
+        assert_eq!(Format::from_env(&env, terminal).unwrap(), expect, "{variable:?} {terminal:?}");
     }
+    let wrong = Format::from_env(&Environment::of([("AGENT_LOG_FORMAT", "xml")]), Terminal::No);
+    assert_eq!(
+        wrong.unwrap_err().to_string(),
+        "invalid value \"xml\" for AGENT_LOG_FORMAT: use json or text"
+    );
 }

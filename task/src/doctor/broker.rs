@@ -6,11 +6,12 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOpti
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection, ErrorKind};
+use shared::broker::{Broker, ConnectError};
 use shared::queue;
 use tokio::time::timeout;
 
 use super::{About, Finding, Health};
-use crate::broker::{Broker, BrokerError};
+use crate::broker::{self, BrokerError};
 
 /// Time for one exchange.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -18,7 +19,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 const NOWHERE: &str = "doctor";
 
 pub(super) async fn examine(broker: &Broker) -> Vec<Finding> {
-    let connection = match broker.connect("doctor").await {
+    let connection = match broker::connect(broker, "doctor").await {
         Ok(connection) => connection,
         Err(error) => return vec![unconnected(&error)],
     };
@@ -36,15 +37,22 @@ pub(super) async fn examine(broker: &Broker) -> Vec<Finding> {
 fn unconnected(error: &BrokerError) -> Finding {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     let what = format!("{error}{cause}");
-    match error {
-        BrokerError::Refused(_) => Finding::wrong(
-            About::Queue,
-            what,
-            "Look at AMQP_USERNAME and AMQP_PASSWORD, and whether the virtual host of AMQP_URL exists.",
-        ),
-        _ => Finding::new(About::Queue, Health::Away, what)
-            .mend("Look at AMQP_URL, at AMQP_CA for amqps, and whether the broker runs."),
-    }
+    let mend = match error {
+        BrokerError::Connect(ConnectError::Login(_)) => {
+            "Correct AGENT_AMQP_USERNAME and AGENT_AMQP_PASSWORD, or the user in the broker."
+        }
+        BrokerError::Connect(ConnectError::VirtualHost(_)) => {
+            "Correct the virtual host in AGENT_AMQP_URL, or give the user a permission there."
+        }
+        BrokerError::Connect(ConnectError::Certificate(_)) => {
+            "Set AGENT_AMQP_CA_FILE to the authority that signed it; AGENT_AMQP_URL must have the name that it is for."
+        }
+        _ => {
+            let mend = "Look at AGENT_AMQP_URL and whether the broker runs.";
+            return Finding::new(About::Queue, Health::Away, what).mend(mend);
+        }
+    };
+    Finding::wrong(About::Queue, what, mend)
 }
 
 /// How many messages wait in a queue.

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, StatusCode, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
+use shared::broker::Broker;
 use shared::queue;
 use url::Url;
 
 use super::{About, Finding, Health};
-use crate::broker::Broker;
 
 /// Time for one answer.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -57,18 +58,19 @@ fn rules(name: &str) -> Vec<Rule> {
     ]
 }
 
-pub(super) async fn examine(broker: &Broker, management: Option<&str>) -> Vec<Finding> {
+pub(super) async fn examine(broker: &Broker, management: Option<&SecretString>) -> Vec<Finding> {
     let Some(management) = management else {
         let what = "the policies of the queues were not looked at";
-        let mend = "Set AMQP_MANAGEMENT_URL for that, or compare `rabbitmqctl list_policies` with k8s/base/rabbitmq.";
+        let mend = "Set AGENT_AMQP_MANAGEMENT_URL for that, or compare `rabbitmqctl list_policies` with k8s/base/rabbitmq.";
         return vec![Finding::new(About::Queue, Health::Unseen, what).mend(mend)];
     };
-    let wrong = |what: String| vec![Finding::wrong(About::Queue, what, "Correct AMQP_MANAGEMENT_URL.")];
-    let base = match Url::parse(management) {
+    let wrong = |what: String| vec![Finding::wrong(About::Queue, what, "Correct AGENT_AMQP_MANAGEMENT_URL.")];
+    let base = match Url::parse(management.expose_secret()) {
         Ok(base) if matches!(base.scheme(), "http" | "https") && base.has_host() => base,
         _ => {
             return wrong(
-                "AMQP_MANAGEMENT_URL is not http://USER:PASSWORD@HOST:PORT or the same with https".to_owned(),
+                "AGENT_AMQP_MANAGEMENT_URL is not http://USER:PASSWORD@HOST:PORT or the same with https"
+                    .to_owned(),
             );
         }
     };
@@ -107,7 +109,7 @@ async fn policy(
     let away = |why: String| {
         let what = format!("the management interface does not tell of `{name}`: {why}");
         Finding::new(About::Queue, Health::Away, what)
-            .mend("Look at AMQP_MANAGEMENT_URL and whether its port is open from here.")
+            .mend("Look at AGENT_AMQP_MANAGEMENT_URL and whether its port is open from here.")
     };
     let mut url = base.clone();
     url.path_segments_mut()
@@ -120,7 +122,7 @@ async fn policy(
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                let what = "the management interface refuses the user of AMQP_MANAGEMENT_URL";
+                let what = "the management interface refuses the user of AGENT_AMQP_MANAGEMENT_URL";
                 let mend = "It needs the tag `management` and a permission in the virtual host, which may be for nothing (`^$`).";
                 return Err(Finding::wrong(About::Queue, what, mend));
             }

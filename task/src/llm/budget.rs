@@ -3,6 +3,9 @@
 //! Every call is reserved before it is made, at the most that it can cost, and settled afterwards at what it did cost. A
 //! reservation that is never settled, because the call was abandoned, stays spent.
 
+use shared::env::catalog::{AGENT_MAX_COST, AGENT_MAX_TOKENS, AGENT_UNKNOWN_PRICE};
+use shared::env::{Environment, SettingError};
+
 use super::Usage;
 use super::price::{Pricing, Usd, UsdError};
 
@@ -24,35 +27,16 @@ pub enum MoneyCeiling {
 }
 
 impl Ceiling {
-    /// Reads `AGENT_MAX_TOKENS` (1,000,000 when unset), `AGENT_MAX_COST` in dollars (3.00 when unset) and
-    /// `AGENT_UNPRICED` (`refuse` when unset, or `allow`: what to do with a model whose price is not known).
-    pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, CeilingError> {
-        let get =
-            |name: &str| get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        let tokens = match get("AGENT_MAX_TOKENS") {
-            Some(text) => text.parse().map_err(|_| CeilingError::Tokens(text))?,
-            None => 1_000_000,
+    pub fn from_env(env: &Environment) -> Result<Self, SettingError> {
+        let money = env.read_as(&AGENT_MAX_COST, |text| {
+            text.parse().map_err(|_: UsdError| AGENT_MAX_COST.variable().form.hint())
+        })?;
+        let money = match env.read(&AGENT_UNKNOWN_PRICE)? {
+            "allow" => MoneyCeiling::AtMostIfPriced(money),
+            _ => MoneyCeiling::AtMost(money),
         };
-        let money =
-            get("AGENT_MAX_COST").unwrap_or_else(|| "3.00".to_owned()).parse().map_err(CeilingError::Cost)?;
-        let money = match get("AGENT_UNPRICED").as_deref() {
-            None | Some("refuse") => MoneyCeiling::AtMost(money),
-            Some("allow") => MoneyCeiling::AtMostIfPriced(money),
-            Some(other) => return Err(CeilingError::Unpriced(other.to_owned())),
-        };
-        Ok(Self { tokens, money })
+        Ok(Self { tokens: env.read(&AGENT_MAX_TOKENS)?, money })
     }
-}
-
-/// What is wrong with the configured ceiling.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CeilingError {
-    #[error("AGENT_MAX_TOKENS={0} is no number of tokens")]
-    Tokens(String),
-    #[error("AGENT_MAX_COST: {0}")]
-    Cost(UsdError),
-    #[error("AGENT_UNPRICED={0} is neither `refuse` nor `allow`")]
-    Unpriced(String),
 }
 
 /// Why a call was not made.
@@ -69,8 +53,8 @@ pub enum BudgetError {
     )]
     Money { spent: Usd, needed: Usd, ceiling: Usd },
     #[error(
-        "the price of {model} is not known, so its cost cannot be kept under {ceiling}; add it to a price table and name \
-         the file in AGENT_PRICES, or set AGENT_UNPRICED=allow to limit its tokens alone"
+        "the price of {model} is unknown, so its cost cannot be kept under {ceiling}; set AGENT_MODEL_PRICE to it (`free` \
+         if nobody charges for it), or AGENT_UNKNOWN_PRICE=allow to limit tokens alone"
     )]
     PriceUnknown { model: String, ceiling: Usd },
 }
@@ -237,21 +221,31 @@ mod tests {
     #[test]
     fn ceilings_are_read() {
         let read = |variables: &[(&str, &str)]| {
-            Ceiling::from_env(|name| {
-                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-            })
+            Ceiling::from_env(&Environment::of(variables.iter().copied())).map_err(|error| error.to_string())
         };
         for (variables, expect) in [
             (&[][..], Ok(Ceiling { tokens: 1_000_000, money: MoneyCeiling::AtMost(usd("3")) })),
             (
-                &[("AGENT_MAX_TOKENS", "9"), ("AGENT_MAX_COST", "0.5"), ("AGENT_UNPRICED", "allow")],
+                &[("AGENT_MAX_TOKENS", "9"), ("AGENT_MAX_COST", "0.5"), ("AGENT_UNKNOWN_PRICE", "allow")],
                 Ok(Ceiling { tokens: 9, money: MoneyCeiling::AtMostIfPriced(usd("0.5")) }),
             ),
-            (&[("AGENT_MAX_TOKENS", "1k")], Err(CeilingError::Tokens("1k".to_owned()))),
-            (&[("AGENT_MAX_COST", "$5")], Err(CeilingError::Cost("$5".parse::<Usd>().unwrap_err()))),
-            (&[("AGENT_UNPRICED", "yes")], Err(CeilingError::Unpriced("yes".to_owned()))),
+            (
+                &[("AGENT_MAX_TOKENS", "1k")],
+                Err("invalid number \"1k\" for AGENT_MAX_TOKENS: use a whole number of at least 1"),
+            ),
+            (
+                &[("AGENT_MAX_COST", "$5")],
+                Err(
+                    "invalid amount \"$5\" for AGENT_MAX_COST: use dollars with at most six digits after the point, \
+                     such as 2.50",
+                ),
+            ),
+            (
+                &[("AGENT_UNKNOWN_PRICE", "yes")],
+                Err("invalid value \"yes\" for AGENT_UNKNOWN_PRICE: use refuse or allow"),
+            ),
         ] {
-            assert_eq!(read(variables), expect, "{variables:?}");
+            assert_eq!(read(variables), expect.map_err(str::to_owned), "{variables:?}");
         }
     }
 }

@@ -1,35 +1,24 @@
-//! A *model specification* names a provider and, if wished, one of its models; the *configuration* says where that provider
+//! A *model specification* names a provider and, if given, one of its models; the *configuration* says where that provider
 //! is reached, with which key, and within which limits.
 //!
-//! [`LlmConfig::from_env`] reads these variables. A key in a file goes before a key in the environment, since a mounted
-//! secret is the more deliberate of the two.
-//!
-//! | provider | address | key |
-//! |---|---|---|
-//! | `anthropic` | `ANTHROPIC_BASE_URL` | `ANTHROPIC_API_KEY_FILE`, else `ANTHROPIC_API_KEY` |
-//! | `openai` | `OPENAI_BASE_URL` (ends in `/v1` as a rule) | `OPENAI_API_KEY_FILE`, else `OPENAI_API_KEY` |
-//! | `ollama` | `OLLAMA_BASE_URL`, else `OLLAMA_HOST` as Ollama itself reads it | `OLLAMA_API_KEY_FILE`, else `OLLAMA_API_KEY` |
-//!
-//! | variable | meaning |
-//! |---|---|
-//! | `AGENT_CONTEXT_WINDOW` | tokens that the model holds, prompt and answer together |
-//! | `AGENT_MAX_OUTPUT_TOKENS` | tokens of one answer, thinking included |
-//! | `AGENT_TEMPERATURE` | sampling temperature; the model's own when unset, and current Claude models refuse any |
-//! | `AGENT_MODEL_TIMEOUT` | the longest that one question may take, retries included, such as `20min` |
-//! | `AGENT_MODEL_IDLE_TIMEOUT` | the longest silence of the model, such as `3min` |
-//! | `AGENT_MODEL_RETRIES` | how often a passing failure is tried again; 0 for never |
-//! | `AGENT_PRICES` | file that replaces the built-in price table |
+//! The variables are those of the groups `MODEL` and `PROVIDERS` of [`shared::env::catalog`].
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use shared::env::catalog::{
+    AGENT_CONTEXT_WINDOW, AGENT_MAX_OUTPUT_TOKENS, AGENT_MODEL_IDLE_TIMEOUT, AGENT_MODEL_RETRIES,
+    AGENT_MODEL_TIMEOUT, AGENT_PRICES, AGENT_TEMPERATURE, ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL,
+    OLLAMA_API_KEY, OLLAMA_BASE_URL, OLLAMA_HOST, OPENAI_API_KEY, OPENAI_BASE_URL,
+};
+use shared::env::setting::Setting;
+use shared::env::{Environment, SettingError};
 use url::{Host, Url};
 
-use super::price::{PriceTable, PriceTableError};
+use super::price::PriceTable;
 
 /// Whose interface is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -65,38 +54,38 @@ impl Provider {
         }
     }
 
+    fn key_setting(self) -> &'static Setting<SecretString> {
+        match self {
+            Self::Anthropic => &ANTHROPIC_API_KEY,
+            Self::Ollama => &OLLAMA_API_KEY,
+            Self::OpenAi => &OPENAI_API_KEY,
+        }
+    }
+
+    fn url_setting(self) -> &'static Setting<String> {
+        match self {
+            Self::Anthropic => &ANTHROPIC_BASE_URL,
+            Self::Ollama => &OLLAMA_BASE_URL,
+            Self::OpenAi => &OPENAI_BASE_URL,
+        }
+    }
+
     /// The variable that holds the key.
     pub fn key_variable(self) -> &'static str {
-        match self {
-            Self::Anthropic => "ANTHROPIC_API_KEY",
-            Self::Ollama => "OLLAMA_API_KEY",
-            Self::OpenAi => "OPENAI_API_KEY",
-        }
+        self.key_setting().variable().name
     }
 
     /// The variable that holds the address.
     pub fn url_variable(self) -> &'static str {
-        match self {
-            Self::Anthropic => "ANTHROPIC_BASE_URL",
-            Self::Ollama => "OLLAMA_BASE_URL",
-            Self::OpenAi => "OPENAI_BASE_URL",
-        }
+        self.url_setting().variable().name
     }
 
     /// The vendor's own host, which answers to nobody without a key.
-    fn vendor(self) -> &'static str {
+    pub(super) fn vendor(self) -> &'static str {
         match self {
             Self::Anthropic => "api.anthropic.com",
             Self::Ollama => "ollama.com",
             Self::OpenAi => "api.openai.com",
-        }
-    }
-
-    fn default_url(self) -> &'static str {
-        match self {
-            Self::Anthropic => "https://api.anthropic.com",
-            Self::Ollama => "http://127.0.0.1:11434",
-            Self::OpenAi => "https://api.openai.com/v1",
         }
     }
 }
@@ -152,7 +141,7 @@ pub struct Timeouts {
     pub total: Duration,
 }
 
-/// How often a passing failure is tried again, and after which pauses.
+/// How often a transient failure is tried again, and after which pauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
     pub times: usize,
@@ -161,9 +150,6 @@ pub struct Retries {
     /// The longest pause, and the longest that a `retry-after` is obeyed: a longer one ends the attempts.
     pub longest_pause: Duration,
 }
-
-/// The most that can be configured; with pauses of a minute at last, more would outlast the time for one question.
-const MAX_RETRIES: usize = 20;
 
 impl Default for Retries {
     fn default() -> Self {
@@ -197,27 +183,19 @@ pub enum ConfigError {
     UnknownProvider { given: String },
     #[error("`{given}` names no model; write `provider:model`, as in `ollama:qwen2.5-coder:7b`")]
     BadModel { given: String },
-    #[error(
-        "{variable} is no address: {why}; it looks like https://host/path, with no user name, query or fragment"
-    )]
-    BadUrl { variable: &'static str, why: String },
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     #[error("{provider} needs a key; set {0} or name a file that holds it in {0}_FILE", .provider.key_variable())]
     MissingKey { provider: Provider },
     #[error(
-        "the key in {source_name} has characters that no key has; was it copied whole, and nothing with it?"
+        "the key of {provider} has characters that no HTTP header can carry; was it copied whole, and nothing with it?"
     )]
-    BadKey { source_name: String },
+    BadKey { provider: Provider },
     #[error(
         "the key would travel unencrypted to {url}; use https, or unset {0} and {0}_FILE",
         .provider.key_variable()
     )]
     KeyInClear { provider: Provider, url: Url },
-    #[error("{path}, which {variable} names, cannot be read: {source}")]
-    Unreadable { variable: String, path: String, source: std::io::Error },
-    #[error("{variable}={given} is no {expected}")]
-    BadNumber { variable: &'static str, given: String, expected: &'static str },
-    #[error("{path}, which AGENT_PRICES names: {source}")]
-    BadPrices { path: String, source: PriceTableError },
     #[error(
         "the HTTP client cannot start: {0}; are CA certificates installed (the package ca-certificates)?"
     )]
@@ -242,134 +220,82 @@ impl LlmConfig {
         }
     }
 
-    /// Reads the variables that the module's documentation lists. `get` looks one up; an empty one counts as unset.
-    pub fn from_env(
-        provider: Provider,
-        get: impl Fn(&str) -> Option<String>,
-        read_file: impl Fn(&Path) -> std::io::Result<String>,
-    ) -> Result<Self, ConfigError> {
-        let get = |name: &str| get(name).filter(|value| !value.trim().is_empty());
-        let read = |variable: &str, path: &str| {
-            read_file(Path::new(path)).map_err(|source| ConfigError::Unreadable {
-                variable: variable.to_owned(),
-                path: path.to_owned(),
-                source,
-            })
-        };
-        let url_variable = provider.url_variable();
-        let base_url = match (get(url_variable), provider) {
-            (Some(text), _) => parse_url(url_variable, text.trim())?,
-            (None, Provider::Ollama) => match get("OLLAMA_HOST") {
-                Some(host) => ollama_host(host.trim())?,
-                None => parse_url(url_variable, provider.default_url())?,
-            },
-            (None, _) => parse_url(url_variable, provider.default_url())?,
-        };
-        let mut config = Self::new(base_url);
-
-        let key_variable = provider.key_variable();
-        let file_variable = format!("{key_variable}_FILE");
-        let key = match get(&file_variable) {
-            Some(path) => Some((read(&file_variable, &path)?, file_variable)),
-            None => get(key_variable).map(|key| (key, key_variable.to_owned())),
-        };
-        config.api_key = key.map(|(key, source_name)| parse_key(&key, source_name)).transpose()?;
+    pub fn from_env(provider: Provider, env: &Environment) -> Result<Self, ConfigError> {
+        let mut config = Self::new(base_url(provider, env)?);
+        config.api_key = env.find(provider.key_setting())?;
         match &config.api_key {
             None if config.base_url.host_str() == Some(provider.vendor()) => {
                 return Err(ConfigError::MissingKey { provider });
+            }
+            // What no HTTP header could carry.
+            Some(key) if !key.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) => {
+                let hint = "it has characters that no key has: was it copied whole, and nothing with it?";
+                return Err(env.refuse(provider.key_setting(), "", hint).into());
             }
             Some(_) if config.base_url.scheme() == "http" && !is_local(&config.base_url) => {
                 return Err(ConfigError::KeyInClear { provider, url: config.base_url });
             }
             _ => {}
         }
-
-        let tokens = |variable| number(variable, get(variable), "number of tokens above 0");
-        config.context_window = tokens("AGENT_CONTEXT_WINDOW")?;
-        config.max_output_tokens = tokens("AGENT_MAX_OUTPUT_TOKENS")?;
-        if let Some(text) = get("AGENT_TEMPERATURE") {
-            let temperature = text.trim().parse().ok().filter(|value| (0.0..=2.0).contains(value));
-            config.temperature = Some(temperature.ok_or(ConfigError::BadNumber {
-                variable: "AGENT_TEMPERATURE",
-                given: text,
-                expected: "temperature from 0 to 2",
-            })?);
+        config.context_window = env.find(&AGENT_CONTEXT_WINDOW)?;
+        config.max_output_tokens = env.find(&AGENT_MAX_OUTPUT_TOKENS)?;
+        config.temperature = env.find_as(&AGENT_TEMPERATURE, parse_temperature)?;
+        config.timeouts.total = env.read(&AGENT_MODEL_TIMEOUT)?;
+        if let Some(idle) = env.find(&AGENT_MODEL_IDLE_TIMEOUT)? {
+            config.timeouts.idle = idle;
         }
-        for (variable, limit) in [
-            ("AGENT_MODEL_TIMEOUT", &mut config.timeouts.total),
-            ("AGENT_MODEL_IDLE_TIMEOUT", &mut config.timeouts.idle),
-        ] {
-            if let Some(text) = get(variable) {
-                *limit = humantime::parse_duration(text.trim()).map_err(|_| ConfigError::BadNumber {
-                    variable,
-                    given: text,
-                    expected: "duration, such as 90s or 20min",
-                })?;
-            }
-        }
-        if let Some(text) = get("AGENT_MODEL_RETRIES") {
-            let times = text.trim().parse().ok().filter(|times| *times <= MAX_RETRIES);
-            config.retries.times = times.ok_or(ConfigError::BadNumber {
-                variable: "AGENT_MODEL_RETRIES",
-                given: text,
-                expected: "number from 0 to 20",
-            })?;
-        }
-        if let Some(path) = get("AGENT_PRICES") {
-            config.prices = PriceTable::parse(&read("AGENT_PRICES", &path)?)
-                .map_err(|source| ConfigError::BadPrices { path, source })?;
+        config.retries.times = env.read(&AGENT_MODEL_RETRIES)?;
+        if let Some(prices) = env.find_as(&AGENT_PRICES, parse_prices)? {
+            config.prices = prices;
         }
         Ok(config)
     }
 }
 
-fn number(
-    variable: &'static str,
-    text: Option<String>,
-    expected: &'static str,
-) -> Result<Option<u32>, ConfigError> {
-    text.map(|text| match text.trim().parse() {
-        Ok(value) if value > 0 => Ok(value),
-        _ => Err(ConfigError::BadNumber { variable, given: text, expected }),
-    })
-    .transpose()
+fn base_url(provider: Provider, env: &Environment) -> Result<Url, SettingError> {
+    match provider {
+        Provider::Anthropic | Provider::OpenAi => env.read_as(provider.url_setting(), parse_url),
+        Provider::Ollama => match env.find_as(provider.url_setting(), parse_url)? {
+            Some(url) => Ok(url),
+            None => env.read_as(&OLLAMA_HOST, ollama_host),
+        },
+    }
 }
 
-/// Takes white space off both ends, which files and shells add, and refuses what no HTTP header could carry.
-fn parse_key(text: &str, source_name: String) -> Result<SecretString, ConfigError> {
-    let key = text.trim();
-    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(ConfigError::BadKey { source_name });
+fn parse_temperature(text: &str) -> Result<f32, String> {
+    let temperature = text.parse().ok().filter(|value| (0.0..=2.0).contains(value));
+    temperature.ok_or_else(|| AGENT_TEMPERATURE.variable().form.hint())
+}
+
+fn parse_prices(text: &str) -> Result<PriceTable, String> {
+    // A path: what this variable held once.
+    if !text.contains('=') {
+        return Err(AGENT_PRICES.variable().form.hint());
     }
-    Ok(SecretString::from(key))
+    PriceTable::parse(text).map_err(|error| error.to_string())
 }
 
 /// Parses an address that may be shown: it holds no credentials.
-fn parse_url(variable: &'static str, text: &str) -> Result<Url, ConfigError> {
-    let bad = |why: String| ConfigError::BadUrl { variable, why };
-    let url = Url::parse(text).map_err(|error| bad(error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(bad("its scheme is neither http nor https".to_owned()));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it holds a user name or a password".to_owned()));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(bad("it has a query or a fragment".to_owned()));
-    }
-    Ok(url)
+fn parse_url(text: &str) -> Result<Url, String> {
+    let hint = || ANTHROPIC_BASE_URL.variable().form.hint();
+    let url = Url::parse(text).map_err(|_| hint())?;
+    let is_plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if matches!(url.scheme(), "http" | "https") && is_plain { Ok(url) } else { Err(hint()) }
 }
 
 /// Reads Ollama's own variable: a host, with or without scheme and port. The address that a server listens on when it
 /// listens everywhere is reached on this machine.
-fn ollama_host(text: &str) -> Result<Url, ConfigError> {
-    const VARIABLE: &str = "OLLAMA_HOST";
+fn ollama_host(text: &str) -> Result<Url, String> {
+    let hint = || OLLAMA_HOST.variable().form.hint();
     let has_scheme = text.contains("://");
-    let mut url =
-        if has_scheme { parse_url(VARIABLE, text)? } else { parse_url(VARIABLE, &format!("http://{text}"))? };
+    let text = if has_scheme { text.to_owned() } else { format!("http://{text}") };
+    let mut url = parse_url(&text).map_err(|_| hint())?;
     // Ollama's default port, unless a scheme or a port was written.
     if url.port().is_none() && !has_scheme {
-        url.set_port(Some(11434)).map_err(|()| cannot(VARIABLE))?;
+        url.set_port(Some(11434)).map_err(|()| hint())?;
     }
     let everywhere = match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_unspecified(),
@@ -377,13 +303,9 @@ fn ollama_host(text: &str) -> Result<Url, ConfigError> {
         _ => false,
     };
     if everywhere {
-        url.set_ip_host(IpAddr::from([127, 0, 0, 1])).map_err(|()| cannot(VARIABLE))?;
+        url.set_ip_host(IpAddr::from([127, 0, 0, 1])).map_err(|()| hint())?;
     }
     Ok(url)
-}
-
-fn cannot(variable: &'static str) -> ConfigError {
-    ConfigError::BadUrl { variable, why: "it has no host".to_owned() }
 }
 
 /// Whether an address is on this machine, in a private network, or inside a cluster: what the operator runs himself.

@@ -42,6 +42,11 @@ impl Server {
         self.key.as_ref()
     }
 
+    /// Whether this is where the host's name leads.
+    pub(super) fn is_of(&self, host: &str) -> bool {
+        self.base_url.host_str() == Some(host)
+    }
+
     pub(super) fn new(provider: Provider, config: &LlmConfig) -> Result<Self, ConfigError> {
         let mut builder = Client::builder()
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
@@ -319,8 +324,7 @@ fn authorisation(provider: Provider, key: Option<&SecretString>) -> Result<Heade
         Provider::Anthropic => (HeaderName::from_static("x-api-key"), key.expose_secret().to_owned()),
         Provider::Ollama | Provider::OpenAi => (AUTHORIZATION, format!("Bearer {}", key.expose_secret())),
     };
-    let mut value = HeaderValue::from_str(&text)
-        .map_err(|_| ConfigError::BadKey { source_name: provider.key_variable().to_owned() })?;
+    let mut value = HeaderValue::from_str(&text).map_err(|_| ConfigError::BadKey { provider })?;
     value.set_sensitive(true);
     Ok(HeaderMap::from_iter([(name, value)]))
 }

@@ -21,7 +21,7 @@ pub struct Usd(u64);
 
 /// Why a text is no amount of money.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no amount in dollars; write digits with at most six after the point, such as 2.50")]
+#[error("`{0}` is not an amount in dollars: use digits, at most six of them after the point, such as 2.50")]
 pub struct UsdError(String);
 
 impl Usd {
@@ -143,11 +143,26 @@ impl Price {
 /// What is known of the price of a model where it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pricing {
-    /// It runs on the operator's own machines; its tokens cost nothing.
+    /// Its tokens cost nothing: it runs on a machine of the operator's, or the operator says so.
     Free,
     Known(Price),
-    /// Somebody asks money for it, but the price table does not list it.
+    /// The price table does not list it. A private address does not make it free: that is where companies put the
+    /// gateways to what they pay for.
     Unknown,
+}
+
+impl Pricing {
+    /// Reads `free`, or dollars for a million tokens in and out, such as `0.50/2.00`. Tokens of a cache count as those
+    /// of the prompt.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "free" {
+            return Some(Self::Free);
+        }
+        let (input, output) = text.split_once('/')?;
+        let (input, output) = (input.trim().parse().ok()?, output.trim().parse().ok()?);
+        let rates = Rates { input, output, cache_read: input, cache_write: input };
+        Some(Self::Known(Price { rates, long: None }))
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -244,6 +259,16 @@ mod tests {
         assert_eq!(table.date(), "2026-11-21");
         for provider in [Provider::Anthropic, Provider::OpenAi] {
             assert!(table.find(provider, provider.default_model()).is_some(), "{provider}");
+        }
+    }
+
+    #[test]
+    fn a_price_is_free_or_two_amounts() {
+        assert_eq!(Pricing::parse("free"), Some(Pricing::Free));
+        let Some(Pricing::Known(price)) = Pricing::parse("0.50/2") else { panic!("no price") };
+        assert_eq!(price.at_most(1_000_000, 1_000_000), usd("2.50"));
+        for bad in ["", "Free", "0", "0.50", "0.50/", "/2", "a/b", "1/2/3", "-1/2", "$1/$2"] {
+            assert_eq!(Pricing::parse(bad), None, "{bad}");
         }
     }
 

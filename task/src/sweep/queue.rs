@@ -11,12 +11,13 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use shared::broker::Broker;
 use shared::queue;
 use shared::task::Task;
 use shared::trace::TraceContext;
 use tokio::time::timeout;
 
-use crate::broker::{Broker, BrokerError};
+use crate::broker::{self, BrokerError};
 
 /// Time for one exchange with the broker.
 const WITHIN: Duration = Duration::from_secs(15);
@@ -77,7 +78,7 @@ async fn within<T>(
 
 impl Queue {
     pub(super) async fn connect(broker: &Broker) -> Result<Self, QueueError> {
-        let connection = broker.connect("sweep").await?;
+        let connection = broker::connect(broker, "sweep").await?;
         let letters = within("a channel", connection.create_channel()).await?;
         let publishing = within("a channel", connection.create_channel()).await?;
         within("confirm mode", publishing.confirm_select(ConfirmSelectOptions::default())).await?;

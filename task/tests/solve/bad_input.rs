@@ -343,7 +343,7 @@ fn arguments_and_settings() {
                 world.solve_with("issue.md", &[], &variables)
             },
             USAGE,
-            "error: nothing, which OPENAI_API_KEY_FILE names, cannot be read: No such file or \
+            "error: cannot read nothing, which OPENAI_API_KEY_FILE names: No such file or \
              directory (os error 2) |   Correct the setting and run the command again.",
         ),
         (
@@ -353,8 +353,8 @@ fn arguments_and_settings() {
                 world.solve_with("issue.md", &[], &variables)
             },
             USAGE,
-            "error: the key in OPENAI_API_KEY has characters that no key has |   Was it copied \
-             whole, and nothing with it?",
+            "error: invalid secret for OPENAI_API_KEY: it has characters that no key has: was it copied \
+             whole, and nothing with it? |   Correct the setting and run the command again.",
         ),
         (
             "a key in clear",
@@ -377,22 +377,48 @@ fn arguments_and_settings() {
                 world.solve_with("issue.md", &[], &variables)
             },
             USAGE,
-            "error: AGENT_MODEL_RETRIES=-1 is no number from 0 to 20 |   Correct the setting and \
-             run the command again.",
+            "error: invalid number \"-1\" for AGENT_MODEL_RETRIES: use a whole number from 0 to 20 |   \
+             Correct the setting and run the command again.",
         ),
         (
             "a ceiling that is no amount",
             |world| world.solve_with("issue.md", &[], &[("AGENT_MAX_COST", "much")]),
             USAGE,
-            "error: AGENT_MAX_COST: `much` is no amount in dollars |   Write digits with at most \
-             six after the point, such as 2.50.",
+            "error: invalid amount \"much\" for AGENT_MAX_COST: use dollars with at most six digits after \
+             the point, such as 2.50 |   Correct the setting and run the command again.",
         ),
         (
             "a pattern that is none",
             |world| world.solve_with("issue.md", &[], &[("AGENT_ALLOW", "!x")]),
             USAGE,
-            "error: AGENT_PROTECT or AGENT_ALLOW: the pattern \"!x\" begins with `!` |   Name \
+            "error: invalid list \"!x\" for AGENT_ALLOW: the pattern \"!x\" begins with `!` |   Name \
              exceptions in the list of allowed paths.",
+        ),
+        (
+            "a limit that is misspelt",
+            |world| world.solve_with("issue.md", &[], &[("AGENT_MAX_COSTS", "0.10")]),
+            USAGE,
+            "error: unknown setting AGENT_MAX_COSTS: did you mean AGENT_MAX_COST? Correct the name or \
+             unset it |   Correct the setting and run the command again.",
+        ),
+        (
+            "a setting by its old name",
+            |world| world.solve_with("issue.md", &[], &[("AGENT_UNPRICED", "allow")]),
+            USAGE,
+            "error: AGENT_UNPRICED is now called AGENT_UNKNOWN_PRICE: rename it |   Correct the setting \
+             and run the command again.",
+        ),
+        (
+            "a gateway without a price",
+            |world| {
+                let variables =
+                    [("AGENT_MODEL", "openai:gpt"), ("OPENAI_BASE_URL", "http://gateway.acme.internal/v1")];
+                world.solve_with("issue.md", &[], &variables)
+            },
+            COULD_NOT_SOLVE,
+            "error: the price of openai:gpt is unknown, so its cost cannot be kept under $3.00 |   Set \
+             AGENT_MODEL_PRICE to it (`free` if nobody charges for it), or AGENT_UNKNOWN_PRICE=allow to \
+             limit tokens alone.",
         ),
         (
             "--out without a plan",

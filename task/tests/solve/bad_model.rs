@@ -47,8 +47,12 @@ fn servers() {
             "unreachable",
             |world| {
                 let url = nobody();
-                let variables =
-                    [("AGENT_MODEL", "openai:m"), ("OPENAI_BASE_URL", &url), ("AGENT_MODEL_RETRIES", "0")];
+                let variables = [
+                    ("AGENT_MODEL", "openai:m"),
+                    ("AGENT_MODEL_PRICE", "free"),
+                    ("OPENAI_BASE_URL", &url),
+                    ("AGENT_MODEL_RETRIES", "0"),
+                ];
                 let mut run = world.solve_with("issue.md", &[], &variables);
                 run.stderr = run.stderr.replace(&url, "URL");
                 run

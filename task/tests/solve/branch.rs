@@ -145,7 +145,9 @@ fn the_branch_stays_if_it_moves_while_the_model_thinks() {
             // Until the other side has read it and closes.
             while stream.read(&mut [0; 1024]).is_ok_and(|read| read > 0) {}
         });
-        world.solve_with(&issue, &[], &[("AGENT_MODEL", "openai:m"), ("OPENAI_BASE_URL", &url)])
+        let variables =
+            [("AGENT_MODEL", "openai:m"), ("AGENT_MODEL_PRICE", "free"), ("OPENAI_BASE_URL", url.as_str())];
+        world.solve_with(&issue, &[], &variables)
     });
     let main = world.git("repo", &["rev-parse", "main"]);
     assert_eq!(

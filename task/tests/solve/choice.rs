@@ -35,7 +35,7 @@ fn the_model_is_shown_candidates_and_reads_what_it_names() {
     let world = crowded();
     let named = "READ: src/part44.py\nREAD: src/station.py\nREAD: etc/passwd";
     let script = vec![Step::text(named), Step::text(&good())];
-    let (run, requests) = solve(&world, OPEN, script, &[("AGENT_CHOOSE", "always")]);
+    let (run, requests) = solve(&world, OPEN, script, &[("AGENT_FILE_SELECTION", "always")]);
     let report = run.done().json();
     let [choice, edit] = requests.as_slice() else { panic!("{} calls", requests.len()) };
     let [system, question] = said(choice).try_into().unwrap();
@@ -63,9 +63,14 @@ fn it_is_asked_where_the_ranking_is_not_sure() {
     for (name, issue, variables, choices) in [
         ("open", OPEN, &[][..], 1),
         ("sure", SURE, &[], 0),
-        ("sure, and always", SURE, &[("AGENT_CHOOSE", "always")], 1),
-        ("open, and never", OPEN, &[("AGENT_CHOOSE", "never")], 0),
-        ("a small context", OPEN, &[("AGENT_CHOOSE", "always"), ("AGENT_CONTEXT_TOKENS", "11000")], 0),
+        ("sure, and always", SURE, &[("AGENT_FILE_SELECTION", "always")], 1),
+        ("open, and never", OPEN, &[("AGENT_FILE_SELECTION", "never")], 0),
+        (
+            "a small context",
+            OPEN,
+            &[("AGENT_FILE_SELECTION", "always"), ("AGENT_CONTEXT_TOKENS", "11000")],
+            0,
+        ),
     ] {
         let mut script = vec![Step::text("READ: src/station.py"); choices];
         script.push(Step::text("CANNOT: no"));
@@ -74,7 +79,7 @@ fn it_is_asked_where_the_ranking_is_not_sure() {
     }
     let everything_is_read = World::sample();
     let (run, requests) =
-        solve(&everything_is_read, OPEN, vec![Step::text(&good())], &[("AGENT_CHOOSE", "always")]);
+        solve(&everything_is_read, OPEN, vec![Step::text(&good())], &[("AGENT_FILE_SELECTION", "always")]);
     run.done();
     assert_eq!(requests.len(), 1);
 }
@@ -94,9 +99,9 @@ fn a_choice_that_cannot_be_used_changes_nothing() {
         ("cut off", Step::Answer(cut)),
     ] {
         let (_, without) =
-            solve(&crowded(), OPEN, vec![Step::text("CANNOT: no")], &[("AGENT_CHOOSE", "never")]);
+            solve(&crowded(), OPEN, vec![Step::text("CANNOT: no")], &[("AGENT_FILE_SELECTION", "never")]);
         let script = vec![answer, Step::text("CANNOT: no")];
-        let (_, with) = solve(&crowded(), OPEN, script, &[("AGENT_CHOOSE", "always")]);
+        let (_, with) = solve(&crowded(), OPEN, script, &[("AGENT_FILE_SELECTION", "always")]);
         assert_eq!(said(&with[1]), said(&without[0]), "{name}");
     }
 }
@@ -104,7 +109,7 @@ fn a_choice_that_cannot_be_used_changes_nothing() {
 /// The cost of the choice is looked at before it is made.
 #[test]
 fn the_choice_is_within_the_ceiling() {
-    let variables = [("AGENT_CHOOSE", "always"), ("AGENT_MAX_TOKENS", "5000")];
+    let variables = [("AGENT_FILE_SELECTION", "always"), ("AGENT_MAX_TOKENS", "5000")];
     let (run, requests) = solve(&crowded(), OPEN, vec![], &variables);
     assert_eq!(requests.len(), 0);
     assert_eq!(run.json()["failure"]["reason"], "budget");

@@ -73,7 +73,10 @@ fn what_is_spent_is_told_in_money() {
          cache_read = \"0.20\"\ncache_write = \"2.50\"\n         context_window = 200000\nmax_output = 32000\n",
     );
     let model = Model::new(Wire::OpenAi, [Step::Answer(answer)]);
-    let report = model.solve(&world, &issue, &["--json"], &[("AGENT_PRICES", &prices)]).done().json();
+    let report = model
+        .solve(&world, &issue, &["--json"], &[("AGENT_PRICES_FILE", &prices), ("AGENT_MODEL_PRICE", "")])
+        .done()
+        .json();
     model.finish();
     assert_eq!(report["cost"], "$0.0300");
 }

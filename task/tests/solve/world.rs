@@ -258,6 +258,7 @@ impl Model {
         let (url_variable, key_variable) = (format!("{prefix}_BASE_URL"), format!("{prefix}_API_KEY"));
         let mut all = vec![
             ("AGENT_MODEL", provider),
+            ("AGENT_MODEL_PRICE", "free"),
             (url_variable.as_str(), url.as_str()),
             (key_variable.as_str(), KEY),
             ("AGENT_MODEL_RETRIES", "0"),

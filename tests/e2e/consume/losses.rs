@@ -45,7 +45,7 @@ async fn cut_at(broker: &Broker, n: usize, expected: &str) {
     let url = stage.host.url("task").replace(&stage.host.address(), &relay.address());
     let mut cut = relay.cut();
     stage.github.on_call(When::Mutation(n), move |_| cut());
-    let end = stage.consume(&[("AMQP_URL", &url)]).await;
+    let end = stage.consume(&[("AGENT_AMQP_URL", &url)]).await;
     let made = stage.github.journal().mutations().map(|call| call.operation.clone()).collect::<Vec<_>>();
     // The token is given back in any case; cut at that call, the run itself is over.
     let later: Vec<&String> = made[n..].iter().filter(|name| !name.starts_with("apps/revoke")).collect();
@@ -150,7 +150,7 @@ async fn a_run_that_computes_for_long_keeps_its_connection() {
     };
     stage.publish(&stage.wish(TASK, "dev1")).await;
     let url = format!("{}?heartbeat=1", stage.host.url("task"));
-    let end = stage.consume(&[("AMQP_URL", &url)]).await;
+    let end = stage.consume(&[("AGENT_AMQP_URL", &url)]).await;
     assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
     assert_eq!(stage.labels(), "ai-done ai-help quickfix");
     stage.model.finish();

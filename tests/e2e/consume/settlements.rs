@@ -196,12 +196,12 @@ async fn what_is_wrong_with_the_broker_is_told_apart() {
     let stage = Stage::set(&broker, vec![]).await;
     let elsewhere = stage.host.url("task").replace("/test-", "/none-");
     for (name, value, status) in [
-        ("AMQP_PASSWORD", "wrong", 2),
-        ("AMQP_URL", elsewhere.as_str(), 2),
+        ("AGENT_AMQP_PASSWORD", "wrong", 2),
+        ("AGENT_AMQP_URL", elsewhere.as_str(), 2),
         // May publish, not take.
-        ("AMQP_USERNAME", "ingest", 2),
-        ("AMQP_URL", "amqp://task:x@127.0.0.1:1/agents", 75),
-        ("AMQP_URL", "https://example.org", 2),
+        ("AGENT_AMQP_USERNAME", "ingest", 2),
+        ("AGENT_AMQP_URL", "amqp://task:x@127.0.0.1:1/agents", 75),
+        ("AGENT_AMQP_URL", "https://example.org", 2),
     ] {
         let end = stage.consume(&[(name, value)]).await;
         assert_eq!(end.status, status, "{name}={value} {end:#?}");
@@ -217,7 +217,7 @@ async fn a_github_that_is_down_is_a_passing_failure() {
     let stage = Stage::set(&broker, vec![]).await;
     stage.github.fault(When::every("apps/create-installation-access-token"), Fault::BadGateway);
     stage.publish(&stage.wish(TASK, "dev1")).await;
-    let brief = [("AGENT_PATIENCE", "1s")];
+    let brief = [("AGENT_GITHUB_MAX_WAIT", "1s")];
     for (status, queues) in [(75, (1, 0)), (75, (1, 0)), (1, (0, 1))] {
         let end = stage.consume(&brief).await;
         assert_eq!((end.status, stage.queues().await), (status, queues), "{end:#?}");

@@ -99,7 +99,7 @@ async fn work(stage: &Stage<'_>, dice: &Mutex<Dice>, tally: &Mutex<Tally>) {
         let running = stage.start(&[
             ("AGENT_QUEUE_WAIT", "500ms"),
             ("AGENT_GITHUB_TIMEOUT", "30s"),
-            ("AGENT_PATIENCE", "2min"),
+            ("AGENT_GITHUB_MAX_WAIT", "2min"),
         ]);
         let after = {
             let mut dice = dice.lock().unwrap();

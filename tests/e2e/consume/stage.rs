@@ -101,7 +101,7 @@ impl<'a> Stage<'a> {
     pub(crate) async fn sweep(&self) -> End {
         let host = self.host.url("sweep");
         let repository = self.github.repo_url(REPO);
-        let more = [("AMQP_URL", host.as_str()), ("AGENT_SWEEP_REPOSITORIES", repository.as_str())];
+        let more = [("AGENT_AMQP_URL", host.as_str()), ("AGENT_SWEEP_REPOSITORIES", repository.as_str())];
         self.start_command(&["sweep"], &more).end().await
     }
 
@@ -115,7 +115,7 @@ impl<'a> Stage<'a> {
             .env_clear()
             .env("HOME", folder.path())
             .env("TMPDIR", folder.path())
-            .env("AMQP_URL", self.host.url("task"))
+            .env("AGENT_AMQP_URL", self.host.url("task"))
             .env("POD_NAME", "agent-task-x7")
             .env("AGENT_QUEUE_WAIT", "300ms")
             .env("AGENT_RETRY_PAUSE", "0s")
@@ -124,9 +124,9 @@ impl<'a> Stage<'a> {
             .env("AGENT_MARKER_KEY", "the key of the marks in these tests")
             .env("AGENT_ALLOW_LOOPBACK", "1")
             .env("AGENT_GITHUB_TIMEOUT", "5s")
-            .env("AGENT_PATIENCE", "5s")
+            .env("AGENT_GITHUB_MAX_WAIT", "5s")
             .env("AGENT_MODEL", "openai:scripted")
-            .env("AGENT_UNPRICED", "allow")
+            .env("AGENT_UNKNOWN_PRICE", "allow")
             .env("AGENT_MODEL_RETRIES", "0")
             .env("OPENAI_BASE_URL", self.model.base_url(Wire::OpenAi))
             .env("OPENAI_API_KEY", KEY)

@@ -316,7 +316,7 @@ fn amqp_port(objects: &[Value]) -> u64 {
     let ports: BTreeSet<u64> = ["ingest-settings", "task-settings"]
         .map(|name| {
             let settings = objects.iter().find(|object| object["metadata"]["name"] == name).unwrap();
-            let (address, vhost) = text(&settings["data"], "AMQP_URL").rsplit_once('/').unwrap();
+            let (address, vhost) = text(&settings["data"], "AGENT_AMQP_URL").rsplit_once('/').unwrap();
             assert_eq!(vhost, shared::queue::VHOST);
             address.rsplit_once(':').unwrap().1.parse().unwrap()
         })

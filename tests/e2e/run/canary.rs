@@ -14,9 +14,9 @@ const URL_PASSWORD: &str = "url-canary-1a79a4d60de6718e";
 /// What the process is given besides what every run has.
 fn variables() -> [(&'static str, String); 3] {
     [
-        ("AMQP_PASSWORD", PASSWORD.to_owned()),
-        ("AMQP_URL", format!("amqp://user:{URL_PASSWORD}@127.0.0.1:5672/agents")),
-        ("WEBHOOK_SECRETS", WEBHOOK.to_owned()),
+        ("AGENT_AMQP_PASSWORD", PASSWORD.to_owned()),
+        ("AGENT_AMQP_URL", format!("amqp://user:{URL_PASSWORD}@127.0.0.1:5672/agents")),
+        ("AGENT_WEBHOOK_SECRETS", WEBHOOK.to_owned()),
     ]
 }
 

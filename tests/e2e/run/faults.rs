@@ -11,7 +11,7 @@ use tests::github::{Fault, When};
 use crate::harness::{EDIT, PLAN, Story, check_all, hello, mutations, offline, seen};
 
 /// Little patience, so that the waits of a run are short.
-const HURRIED: &[(&str, &str)] = &[("AGENT_PATIENCE", "3s"), ("AGENT_GITHUB_TIMEOUT", "1500ms")];
+const HURRIED: &[(&str, &str)] = &[("AGENT_GITHUB_MAX_WAIT", "3s"), ("AGENT_GITHUB_TIMEOUT", "1500ms")];
 /// Runs until one ends well.
 const RUNS: usize = 4;
 

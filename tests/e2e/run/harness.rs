@@ -75,7 +75,7 @@ pub(crate) fn run_watched(
         .env("AGENT_MARKER_KEY", MARKER_KEY)
         .env("AGENT_ALLOW_LOOPBACK", "1")
         .env("AGENT_GITHUB_TIMEOUT", "15s")
-        .env("AGENT_PATIENCE", "5s")
+        .env("AGENT_GITHUB_MAX_WAIT", "5s")
         .env("AGENT_WORK_DIR", folder.path())
         .envs(variables.iter().copied())
         .stdin(Stdio::piped())
@@ -131,8 +131,12 @@ impl Story {
 
     pub(crate) fn run_watched(&self, task: &Value, variables: &[(&str, &str)], process: &AtomicU32) -> Run {
         let url = self.model.base_url(Wire::OpenAi);
-        let model =
-            [("AGENT_MODEL", "openai:scripted"), ("OPENAI_BASE_URL", url.as_str()), ("OPENAI_API_KEY", KEY)];
+        let model = [
+            ("AGENT_MODEL", "openai:scripted"),
+            ("AGENT_MODEL_PRICE", "free"),
+            ("OPENAI_BASE_URL", url.as_str()),
+            ("OPENAI_API_KEY", KEY),
+        ];
         run_watched(&self.github, task, &[&model, variables].concat(), process)
     }
 

@@ -1,22 +1,9 @@
-use std::collections::HashMap;
-use std::io;
-
 use secrecy::ExposeSecret;
 
 use super::*;
 
 fn read(provider: Provider, variables: &[(&str, &str)]) -> Result<LlmConfig, ConfigError> {
-    let variables: HashMap<&str, &str> = variables.iter().copied().collect();
-    LlmConfig::from_env(
-        provider,
-        |name| variables.get(name).map(|&value| value.to_owned()),
-        |path| match path.to_str() {
-            Some("/secrets/key") => Ok("key-of-the-file\n".to_owned()),
-            Some("/prices.toml") => Ok("date = \"2027-01-01\"\nmodel = []".to_owned()),
-            Some("/broken.toml") => Ok("date = ".to_owned()),
-            _ => Err(io::Error::from(io::ErrorKind::NotFound)),
-        },
-    )
+    LlmConfig::from_env(provider, &Environment::of(variables.iter().copied()))
 }
 
 fn error(provider: Provider, variables: &[(&str, &str)]) -> String {
@@ -49,13 +36,16 @@ fn specifications_name_a_provider_and_a_model() {
 }
 
 #[test]
-fn the_key_file_goes_before_the_key_variable() {
+fn the_key_file_takes_precedence_over_the_key_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key").to_str().unwrap().to_owned();
+    std::fs::write(&path, "key-of-the-file\n").unwrap();
     let key = |variables: &[(&str, &str)]| {
         let config = read(Provider::Anthropic, variables).unwrap();
         config.api_key.map(|key| key.expose_secret().to_owned())
     };
     let variable = ("ANTHROPIC_API_KEY", "key-of-the-variable");
-    let file = ("ANTHROPIC_API_KEY_FILE", "/secrets/key");
+    let file = ("ANTHROPIC_API_KEY_FILE", path.as_str());
     assert_eq!(key(&[variable]).as_deref(), Some("key-of-the-variable"));
     assert_eq!(key(&[variable, file]).as_deref(), Some("key-of-the-file"));
     assert_eq!(key(&[variable, ("ANTHROPIC_API_KEY_FILE", " ")]).as_deref(), Some("key-of-the-variable"));
@@ -98,7 +88,7 @@ fn limits_are_read() {
             ("AGENT_MODEL_TIMEOUT", "5min"),
             ("AGENT_MODEL_IDLE_TIMEOUT", "30s"),
             ("AGENT_MODEL_RETRIES", "0"),
-            ("AGENT_PRICES", "/prices.toml"),
+            ("AGENT_PRICES", "date = \"2027-01-01\"\nmodel = []"),
         ],
     )
     .unwrap();
@@ -109,6 +99,11 @@ fn limits_are_read() {
     assert_eq!(config.timeouts.total, Duration::from_mins(5));
     assert_eq!(config.timeouts.idle, Duration::from_secs(30));
     assert_eq!(config.prices.date(), "2027-01-01");
+
+    // Where nothing is set, the catalog says what holds anyway.
+    let config = read(Provider::Ollama, &[]).unwrap();
+    let plain = LlmConfig::new(config.base_url.clone());
+    assert_eq!((config.timeouts, config.retries), (plain.timeouts, plain.retries));
 }
 
 #[test]
@@ -123,12 +118,12 @@ fn what_is_wrong_is_named_with_its_remedy() {
         (
             OpenAi,
             &[("OPENAI_API_KEY_FILE", "/nowhere")],
-            "/nowhere, which OPENAI_API_KEY_FILE names, cannot be read: entity not found",
+            "cannot read /nowhere, which OPENAI_API_KEY_FILE names: No such file or directory (os error 2)",
         ),
         (
             OpenAi,
             &[("OPENAI_API_KEY", "two words")],
-            "the key in OPENAI_API_KEY has characters that no key has; was it copied whole, and nothing with it?",
+            "invalid secret for OPENAI_API_KEY: it has characters that no key has: was it copied whole, and nothing with it?",
         ),
         (
             OpenAi,
@@ -138,27 +133,49 @@ fn what_is_wrong_is_named_with_its_remedy() {
         (
             OpenAi,
             &[("OPENAI_BASE_URL", "https://me:pw@host/v1")],
-            "OPENAI_BASE_URL is no address: it holds a user name or a password; it looks like https://host/path, with no user name, query or fragment",
+            "invalid address for OPENAI_BASE_URL: use https://HOST/PATH, without a user name, a query or a fragment",
         ),
         (
             Ollama,
             &[("OLLAMA_BASE_URL", "box:11434")],
-            "OLLAMA_BASE_URL is no address: its scheme is neither http nor https; it looks like https://host/path, with no user name, query or fragment",
+            "invalid address \"box:11434\" for OLLAMA_BASE_URL: use https://HOST/PATH, without a user name, a query or a fragment",
         ),
-        (Ollama, &[("AGENT_CONTEXT_WINDOW", "0")], "AGENT_CONTEXT_WINDOW=0 is no number of tokens above 0"),
-        (Ollama, &[("AGENT_TEMPERATURE", "9")], "AGENT_TEMPERATURE=9 is no temperature from 0 to 2"),
-        (Ollama, &[("AGENT_MODEL_RETRIES", "21")], "AGENT_MODEL_RETRIES=21 is no number from 0 to 20"),
+        (
+            Ollama,
+            &[("OLLAMA_HOST", "box:port")],
+            "invalid address \"box:port\" for OLLAMA_HOST: use HOST:PORT or http://HOST:PORT",
+        ),
+        (
+            Ollama,
+            &[("AGENT_CONTEXT_WINDOW", "0")],
+            "invalid number \"0\" for AGENT_CONTEXT_WINDOW: use a whole number of at least 1",
+        ),
+        (
+            Ollama,
+            &[("AGENT_TEMPERATURE", "9")],
+            "invalid temperature \"9\" for AGENT_TEMPERATURE: use a number from 0 to 2, such as 0.2",
+        ),
+        (
+            Ollama,
+            &[("AGENT_MODEL_RETRIES", "21")],
+            "invalid number \"21\" for AGENT_MODEL_RETRIES: use a whole number from 0 to 20",
+        ),
         (
             Ollama,
             &[("AGENT_MODEL_TIMEOUT", "20")],
-            "AGENT_MODEL_TIMEOUT=20 is no duration, such as 90s or 20min",
+            "invalid duration \"20\" for AGENT_MODEL_TIMEOUT: use a number and a unit, such as 90s or 45min",
+        ),
+        (
+            Ollama,
+            &[("AGENT_PRICES", "/etc/prices.toml")],
+            "invalid price table \"/etc/prices.toml\" for AGENT_PRICES: use a table in TOML, or name its file in AGENT_PRICES_FILE",
         ),
     ] {
         assert_eq!(error(provider, variables), expect);
     }
-    assert!(matches!(
-        read(Ollama, &[("AGENT_PRICES", "/broken.toml")]),
-        Err(ConfigError::BadPrices { path, .. }) if path == "/broken.toml"
+    let torn = error(Ollama, &[("AGENT_PRICES", "date = ")]);
+    assert!(torn.starts_with(
+        "invalid price table \"date =\" for AGENT_PRICES: the price table cannot be read: TOML"
     ));
 }
 

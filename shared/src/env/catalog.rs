@@ -1,0 +1,255 @@
+//! The *catalog*: every variable that the programs read, in groups, as `--help` and docs/CONFIGURATION.md list them.
+//!
+//! A name appears here once. Names that others made keep theirs (`ANTHROPIC_API_KEY`, `RUST_LOG`); what is ours begins
+//! with `AGENT_`, the same in both programs.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::setting::{
+    Fallback, Grammar, Setting, Variable, address, choice, flag, list, number, path, pause, secret,
+    secret_url, secrets, size, text, timeout,
+};
+
+/// Variables that belong together.
+pub struct Group {
+    /// As the documentation refers to it.
+    pub name: &'static str,
+    pub settings: &'static [&'static Variable],
+}
+
+/// Declares the variables of a group: name, type and grammar, default, meaning.
+macro_rules! group {
+    (
+        $(#[$about:meta])* $group:ident;
+        $($(#[$note:meta])* $name:ident: $type:ty = $grammar:expr, $fallback:expr, $meaning:expr;)*
+    ) => {
+        $($(#[$note])* pub const $name: Setting<$type> =
+            Setting::new(stringify!($name), &$grammar, $fallback, $meaning);)*
+        $(#[$about])*
+        pub const $group: Group = Group { name: stringify!($group), settings: &[$($name.variable()),*] };
+    };
+}
+
+/// The default is this value.
+const fn is(value: &'static str) -> Fallback {
+    Fallback::Value(value)
+}
+
+/// The default is what these words say.
+const fn of(words: &'static str) -> Fallback {
+    Fallback::Words(words)
+}
+
+const NONE: Fallback = Fallback::Words("");
+
+const LABEL: Grammar<String> = text("label", "use 1 to 50 characters, none of them a control character");
+const HOST: Grammar<String> = text("host name", "use a name such as github.example.com");
+const ACCOUNT: Grammar<String> = text("login", "use the name of an account, such as octo-agent");
+const MODEL_SPEC: Grammar<String> =
+    text("model", "use PROVIDER or PROVIDER:MODEL, such as anthropic or ollama:qwen3-coder:30b");
+const MONEY: Grammar<String> =
+    text("amount", "use dollars with at most six digits after the point, such as 2.50");
+const PRICE: Grammar<String> =
+    text("price", "use free, or dollars for a million tokens in and out, such as 0.50/2.00");
+const PRICES: Grammar<String> =
+    text("price table", "use a table in TOML, or name its file in AGENT_PRICES_FILE");
+const TEMPERATURE: Grammar<String> = text("temperature", "use a number from 0 to 2, such as 0.2");
+const AUTHOR: Grammar<String> = text("author", "a commit's author holds no line end, `<` or `>`");
+const HTTP_URL: Grammar<String> =
+    text("address", "use https://HOST/PATH, without a user name, a query or a fragment");
+const ANY: Grammar<String> = text("value", "use any text");
+
+group! {
+    /// What is logged, and how.
+    LOGS;
+    RUST_LOG: String = text("log filter", "use a level, or levels by module, such as info,lapin=warn"), is("info"),
+        "level of the logs, also by module: `info,lapin=warn`";
+    AGENT_LOG_FORMAT: &'static str = choice(&["json", "text"]), of("`text` for a terminal, else `json`"),
+        "one JSON object a line, or text for a person";
+}
+
+group! {
+    /// Where repositories are.
+    HOSTS;
+    AGENT_GITHUB_HOST: String = HOST, is("github.com"), "host of GitHub, or of a GitHub Enterprise Server";
+    AGENT_ALLOW_LOOPBACK: bool = flag(), is("false"),
+        "for debugging: also take repositories that this machine serves over plain http";
+}
+
+group! {
+    /// The labels that people and the agent set.
+    LABELS;
+    AGENT_TRIGGER_LABEL: String = LABEL, is("ai-help"), "label that asks for work";
+    AGENT_QUICKFIX_LABEL: String = LABEL, is("quickfix"), "label that asks for it without a plan";
+    AGENT_GENERATED_LABEL: String = LABEL, is("ai-generated"), "label of the agent's pull requests";
+}
+
+group! {
+    /// The broker.
+    BROKER;
+    AGENT_AMQP_URL: SecretString =
+        secret_url("use amqp://HOST:PORT/VHOST or amqps://HOST:PORT/VHOST, an IPv6 address in brackets"),
+        is("amqp://127.0.0.1:5672/agents"), "the broker, with the virtual host";
+    AGENT_AMQP_USERNAME: String = text("user", "use the name of a user"), of("that of AGENT_AMQP_URL"),
+        "user of the broker";
+    AGENT_AMQP_PASSWORD: SecretString = secret(), of("that of AGENT_AMQP_URL"), "password of that user";
+    AGENT_AMQP_CA: String = text("certificates", "use certificates in PEM, or name their file in AGENT_AMQP_CA_FILE"),
+        of("the system's"), "authorities in PEM that the broker's certificate is checked against";
+}
+
+group! {
+    /// The receiver of webhooks.
+    INGEST;
+    AGENT_WEBHOOK_SECRETS: Vec<SecretString> = secrets(), of("required"),
+        "webhook secrets: one, or several while one is replaced, separated by commas or line ends";
+    AGENT_LISTEN: SocketAddr = address(), is("0.0.0.0:8080"), "address to listen on";
+    AGENT_LOGIN: String = ACCOUNT, NONE,
+        "account that issues are assigned to and that never triggers; required for assignments";
+    AGENT_ID: u64 = number(1, u64::MAX), NONE, "number of that account";
+    AGENT_MAX_BODY: usize = size(), is("25MiB"), "largest body of a webhook";
+    AGENT_BODY_MEMORY: usize = size(), is("64MiB"),
+        "memory for all bodies together that are being read or worked on";
+    AGENT_MAX_CONNECTIONS: usize = number(1, 65_536), is("1024"), "connections at once; more wait to be accepted";
+    AGENT_HEADER_TIMEOUT: Duration = timeout(), is("5s"), "time for the head of a request to arrive";
+    AGENT_BODY_TIMEOUT: Duration = timeout(), is("8s"), "time for a body to arrive";
+    AGENT_DRAIN_TIMEOUT: Duration = timeout(), is("20s"), "time for requests to end after SIGTERM";
+    AGENT_KEEP_ALIVE: bool = flag(), is("false"), "whether a connection serves more than one request";
+    /// Set by AWS Lambda.
+    AWS_LAMBDA_RUNTIME_API: String = ANY, NONE, "set by AWS Lambda: ingest serves this and listens to nothing";
+}
+
+group! {
+    /// The model, and what it may cost.
+    MODEL;
+    AGENT_MODEL: String = MODEL_SPEC, is("builtin"),
+        "`anthropic`, `openai`, `ollama` or `builtin`, a model after a colon; `--model` takes precedence";
+    AGENT_MODEL_PRICE: String = PRICE, of("that of the price table"),
+        "price of that model: `free`, or dollars for a million tokens in and out, such as `0.50/2.00`";
+    AGENT_MAX_TOKENS: u64 = number(1, u64::MAX), is("1000000"),
+        "tokens of one run, in and out; checked before each call";
+    AGENT_MAX_COST: String = MONEY, is("3.00"), "US dollars of one run; checked before each call";
+    AGENT_UNKNOWN_PRICE: &'static str = choice(&["refuse", "allow"]), is("refuse"),
+        "`allow` lets a model run whose price is unknown, limited by tokens alone";
+    AGENT_PRICES: String = PRICES, of("the built-in table"),
+        "price table in TOML that replaces `task/prices.toml`; as a rule a file, `AGENT_PRICES_FILE`";
+    AGENT_CONTEXT_WINDOW: u32 = number(1, u32::MAX as u64), of("by model"),
+        "tokens that the model holds, prompt and answer together";
+    AGENT_MAX_OUTPUT_TOKENS: u32 = number(1, u32::MAX as u64), of("by model"),
+        "tokens of one answer, thinking included";
+    AGENT_TEMPERATURE: String = TEMPERATURE, of("the model's"),
+        "sampling temperature; current Claude models refuse any";
+    AGENT_MODEL_TIMEOUT: Duration = timeout(), is("20min"), "longest time for one question, retries included";
+    AGENT_MODEL_IDLE_TIMEOUT: Duration = timeout(), of("`3min`, `10min` for a private address"),
+        "longest silence of the model";
+    AGENT_MODEL_RETRIES: usize = number(0, 20), is("4"),
+        "retries after a transient failure of the model's server; `0` for none";
+}
+
+group! {
+    /// Where providers are, and the keys to them.
+    PROVIDERS;
+    ANTHROPIC_API_KEY: SecretString = secret(), NONE, "key of Claude";
+    ANTHROPIC_BASE_URL: String = HTTP_URL, is("https://api.anthropic.com"), "address of Claude";
+    OPENAI_API_KEY: SecretString = secret(), NONE, "key of OpenAI, or of a server that speaks chat completions";
+    OPENAI_BASE_URL: String = HTTP_URL, is("https://api.openai.com/v1"), "its address, which mostly ends in `/v1`";
+    OLLAMA_API_KEY: SecretString = secret(), NONE, "key of Ollama, if it has one";
+    OLLAMA_BASE_URL: String = HTTP_URL, of("OLLAMA_HOST"), "address of Ollama";
+    OLLAMA_HOST: String = text("address", "use HOST:PORT or http://HOST:PORT"), is("http://127.0.0.1:11434"),
+        "the same, as Ollama itself reads it";
+}
+
+group! {
+    /// What is read, and what may be changed.
+    CYCLE;
+    AGENT_MODELS: Vec<String> = list(), NONE,
+        "models that a repository may choose in its configuration, as PROVIDER:MODEL";
+    AGENT_CONTEXT_TOKENS: u32 = number(1_000, u32::MAX as u64), is("24000"),
+        "tokens of files and outlines in the first message";
+    AGENT_FILE_SELECTION: &'static str = choice(&["auto", "never", "always"]), is("auto"),
+        "whether the model first chooses the files, from outlines of the best 50: `auto`, where the ranking is not \
+         sure; `never`; `always`";
+    AGENT_PROTECT: Vec<String> = list(), NONE,
+        "more paths that may not be changed: patterns as in `.gitignore`";
+    AGENT_ALLOW: Vec<String> = list(), NONE, "protected paths that may be changed after all: patterns";
+    AGENT_COMMIT_NAME: String = AUTHOR, is("ai-agent"), "name of the commits' author";
+    AGENT_COMMIT_EMAIL: String = AUTHOR, is("ai-agent@users.noreply.github.com"),
+        "email address of the commits' author";
+}
+
+group! {
+    /// A run on GitHub.
+    RUN;
+    AGENT_GITHUB_APP_ID: u64 = number(1, u64::MAX), NONE, "id of the GitHub App";
+    AGENT_GITHUB_APP_KEY: SecretString = secret(), NONE, "private key of the App in PEM";
+    AGENT_GITHUB_TOKEN: SecretString = secret(), NONE, "personal token, in place of an App";
+    AGENT_MARKER_KEY: SecretString = secret(), of("required"),
+        "key that authenticates the agent's comments: 32 random bytes in hexadecimal";
+    AGENT_UNAUTHORIZED_USERS: &'static str = choice(&["answer", "ignore"]), is("answer"),
+        "what someone without write access gets: `answer`, one comment, or `ignore`";
+    AGENT_WORK_DIR: PathBuf = path(), of("the system's temporary folder"), "folder for clones";
+    AGENT_GITHUB_MAX_WAIT: Duration = pause(), is("3min"),
+        "longest time that rate limits and outages of GitHub may hold up one call";
+    AGENT_GITHUB_TIMEOUT: Duration = timeout(), is("15s"), "longest time for one call to GitHub";
+    AGENT_RUN_TIMEOUT: Duration = timeout(), is("45min"), "longest time for one run";
+}
+
+group! {
+    /// Where `task consume` says that it holds a message.
+    PROBE;
+    AGENT_READY_FILE: PathBuf = path(), of("`task-ready` in the temporary folder"),
+        "file that exists while a task is held; its folder must be private";
+}
+
+group! {
+    /// A message of the queue.
+    CONSUME;
+    POD_NAME: String = ANY, is("task"), "name of the connection, as the broker lists it";
+    AGENT_QUEUE_WAIT: Duration = pause(), is("5s"), "time to wait for a task before the process ends";
+    AGENT_RETRY_PAUSE: Duration = pause(), is("30s"),
+        "time that a task is held after a transient failure before it is requeued";
+}
+
+group! {
+    /// What only the doctor reads.
+    DOCTOR;
+    AGENT_AMQP_MANAGEMENT_URL: SecretString = secret_url("use http://USER:PASSWORD@HOST:PORT or the same with https"),
+        NONE, "the broker's management interface, as `http://USER:PASSWORD@HOST:15672`, to check the policies of its queues";
+}
+
+group! {
+    /// A sweep.
+    SWEEP;
+    AGENT_SWEEP_REPOSITORIES: Vec<String> = list(), of("every repository that the App is installed on"),
+        "addresses of repositories to look through; `https://HOST` is all there";
+    AGENT_SWEEP_GRACE: Duration = pause(), is("15min"),
+        "how long an issue may go unanswered before its webhook counts as missed";
+}
+
+group! {
+    /// What is asked for beside settings.
+    INPUT;
+    TASK_JSON: String = text("task", "use a task as JSON"), NONE, "the task, for `task run` without a file";
+    NO_COLOR: bool = flag(), NONE, "set to anything: no colors in what `task solve` and `task explain` print";
+}
+
+group! {
+    /// What only scripts read.
+    SCRIPTS;
+    AGENT_LOCAL_STATE: PathBuf = path(), of("`ai-agent/local-cluster` in the user's state folder"),
+        "where `scripts/local-cluster` keeps the passwords and keys that it makes";
+}
+
+/// All groups.
+pub const GROUPS: &[&Group] = &[
+    &LOGS, &HOSTS, &LABELS, &BROKER, &INGEST, &MODEL, &PROVIDERS, &CYCLE, &RUN, &PROBE, &CONSUME, &DOCTOR,
+    &SWEEP, &INPUT, &SCRIPTS,
+];
+
+/// All variables.
+pub fn variables() -> impl Iterator<Item = &'static Variable> {
+    GROUPS.iter().flat_map(|group| group.settings).copied()
+}

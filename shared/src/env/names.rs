@@ -1,0 +1,161 @@
+//! *Names* of variables: which are ours, which were ours once, and which only look like ours.
+
+use std::fmt;
+
+use super::catalog::{self, Group};
+
+/// What every variable of ours begins with.
+const PREFIX: &str = "AGENT_";
+
+/// Names of before, and what each is called now. The last that still had them was 0.1.0.
+pub(super) const RENAMED: &[(&str, &str)] = &[
+    ("AGENT_CHOOSE", "AGENT_FILE_SELECTION"),
+    ("AGENT_PATIENCE", "AGENT_GITHUB_MAX_WAIT"),
+    ("AGENT_STRANGERS", "AGENT_UNAUTHORIZED_USERS"),
+    ("AGENT_UNPRICED", "AGENT_UNKNOWN_PRICE"),
+    ("ALLOW_LOOPBACK_REPOS", "AGENT_ALLOW_LOOPBACK"),
+    ("AMQP_CA", "AGENT_AMQP_CA"),
+    ("AMQP_MANAGEMENT_URL", "AGENT_AMQP_MANAGEMENT_URL"),
+    ("AMQP_PASSWORD", "AGENT_AMQP_PASSWORD"),
+    ("AMQP_URL", "AGENT_AMQP_URL"),
+    ("AMQP_USERNAME", "AGENT_AMQP_USERNAME"),
+    ("BODY_MEMORY_BYTES", "AGENT_BODY_MEMORY"),
+    ("BODY_TIMEOUT_SECS", "AGENT_BODY_TIMEOUT"),
+    ("DRAIN_TIMEOUT_SECS", "AGENT_DRAIN_TIMEOUT"),
+    ("GENERATED_LABEL", "AGENT_GENERATED_LABEL"),
+    ("GITHUB_HOST", "AGENT_GITHUB_HOST"),
+    ("HEADER_TIMEOUT_SECS", "AGENT_HEADER_TIMEOUT"),
+    ("KEEP_ALIVE", "AGENT_KEEP_ALIVE"),
+    ("LISTEN", "AGENT_LISTEN"),
+    ("LOG_FORMAT", "AGENT_LOG_FORMAT"),
+    ("MAX_BODY_BYTES", "AGENT_MAX_BODY"),
+    ("MAX_CONNECTIONS", "AGENT_MAX_CONNECTIONS"),
+    ("QUICKFIX_LABEL", "AGENT_QUICKFIX_LABEL"),
+    ("TRIGGER_LABEL", "AGENT_TRIGGER_LABEL"),
+    ("WEBHOOK_SECRETS", "AGENT_WEBHOOK_SECRETS"),
+];
+
+/// Names with our prefix that an agent of Azure Pipelines sets for every step
+/// (<https://learn.microsoft.com/azure/devops/pipelines/build/variables>).
+const OF_AZURE_PIPELINES: &[&str] = &[
+    "AGENT_ACCEPTTEEEULA",
+    "AGENT_BUILDDIRECTORY",
+    "AGENT_CLOUDID",
+    "AGENT_CONTAINERMAPPING",
+    "AGENT_CONTAINERNETWORK",
+    "AGENT_DISABLELOGPLUGIN_TESTFILEPUBLISHERPLUGIN",
+    "AGENT_DISABLELOGPLUGIN_TESTRESULTLOGPLUGIN",
+    "AGENT_HOMEDIRECTORY",
+    "AGENT_ID",
+    "AGENT_ISSELFHOSTED",
+    "AGENT_JOBNAME",
+    "AGENT_JOBSTATUS",
+    "AGENT_MACHINENAME",
+    "AGENT_NAME",
+    "AGENT_OS",
+    "AGENT_OSARCHITECTURE",
+    "AGENT_PROXYURL",
+    "AGENT_READONLYVARIABLES",
+    "AGENT_RETAINDEFAULTENCODING",
+    "AGENT_ROOTDIRECTORY",
+    "AGENT_SERVEROMDIRECTORY",
+    "AGENT_TASKRESTRICTIONSENFORCEMENTMODE",
+    "AGENT_TEMPDIRECTORY",
+    "AGENT_TOOLSDIRECTORY",
+    "AGENT_USEWORKSPACEID",
+    "AGENT_VERSION",
+    "AGENT_WORKFOLDER",
+];
+
+/// Variables that would have no effect, each with the name that would.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub struct NameError(Vec<Problem>);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Problem {
+    Renamed { old: String, new: String },
+    Unknown { name: String, nearest: String },
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.0.iter().enumerate() {
+            if at > 0 {
+                f.write_str("\n")?;
+            }
+            match problem {
+                Problem::Renamed { old, new } => write!(f, "{old} is now called {new}: rename it")?,
+                Problem::Unknown { name, nearest } => {
+                    write!(
+                        f,
+                        "unknown setting {name}: did you mean {nearest}? Correct the name or unset it"
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Looks at the names that are set, with their values. `reads` is what the program reads.
+pub(super) fn check<'a>(
+    names: impl Iterator<Item = (&'a str, &'a str)>,
+    is_set: impl Fn(&str) -> bool,
+    reads: &[&Group],
+) -> Result<(), NameError> {
+    let reads_it = |name: &str| reads.iter().flat_map(|group| group.settings).any(|known| known.name == name);
+    let is_set = |name: &str| is_set(name) || is_set(&format!("{name}_FILE"));
+    let problem = |name: &str, value: &str| -> Option<Problem> {
+        let (base, suffix) = name.strip_suffix("_FILE").map_or((name, ""), |base| (base, "_FILE"));
+        let is_ours = name.len() >= PREFIX.len()
+            && name.is_char_boundary(PREFIX.len())
+            && name[..PREFIX.len()].eq_ignore_ascii_case(PREFIX);
+        if let Some((_, new)) = RENAMED.iter().find(|(old, _)| *old == base)
+            // Names without a prefix may be somebody else's.
+            && (is_ours || (reads_it(new) && !is_set(new)))
+        {
+            return Some(Problem::Renamed { old: name.to_owned(), new: format!("{new}{suffix}") });
+        }
+        let is_known = || catalog::variables().any(|known| known.name == name || known.name == base);
+        if !is_ours || is_known() || is_of_others(name, value) {
+            return None;
+        }
+        Some(Problem::Unknown { name: name.to_owned(), nearest: nearest(&name.to_ascii_uppercase()) })
+    };
+    let problems: Vec<Problem> = names.filter_map(|(name, value)| problem(name, value)).collect();
+    if problems.is_empty() { Ok(()) } else { Err(NameError(problems)) }
+}
+
+/// Whether somebody else's naming happens to give our prefix: what Kubernetes sets for each Service of a namespace,
+/// where one is called `agent` or `agent-…`, and what an agent of Azure Pipelines sets.
+fn is_of_others(name: &str, value: &str) -> bool {
+    const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
+    let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // NAME_PORT_80_TCP, and that with _ADDR, _PORT or _PROTO behind it.
+    let port = ["_ADDR", "_PORT", "_PROTO"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    let is_link = |name: &str| {
+        let mut parts = name.rsplitn(3, '_');
+        let (protocol, port) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        PROTOCOLS.contains(&protocol)
+            && is_port(port)
+            && parts.next().is_some_and(|rest| rest.ends_with("_PORT"))
+    };
+    OF_AZURE_PIPELINES.contains(&name)
+        || name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || is_link(port)
+        || is_link(name)
+        || (name.ends_with("_PORT")
+            && ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme)))
+}
+
+/// The known name that takes the fewest edits.
+fn nearest(name: &str) -> String {
+    let (base, suffix) = name.strip_suffix("_FILE").map_or((name, ""), |base| (base, "_FILE"));
+    let ours = catalog::variables().map(|known| known.name).filter(|known| known.starts_with(PREFIX));
+    let old = RENAMED.iter().filter(|(old, _)| old.starts_with(PREFIX)).copied();
+    let candidates = ours.map(|name| (name, name)).chain(old);
+    let best = candidates.min_by_key(|(known, _)| strsim::damerau_levenshtein(known, base));
+    best.map_or_else(String::new, |(_, name)| format!("{name}{suffix}"))
+}
