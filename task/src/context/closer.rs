@@ -6,11 +6,11 @@ use memchr::memmem;
 use super::features::Corpus;
 use super::imports;
 use super::index::{Counts, Field};
-use super::outline::{self, Definition};
 use super::query::Query;
 use super::role::Role;
 use super::term::{self, NameHash};
 use crate::language::Language;
+use crate::parser::{Definition, Parsers, Unparsed};
 use crate::path::RepoPath;
 
 /// A passage in lines; the next begins half as far down. Functions are about this long.
@@ -21,6 +21,8 @@ const PASSAGE_LINES: usize = 40;
 pub(super) struct Closer {
     /// Empty for a test.
     pub(super) outline: Vec<Definition>,
+    /// Why the outline is missing.
+    pub(super) unparsed: Option<Unparsed>,
     /// Terms of the query, by number, that name a definition of the file, ascending.
     pub(super) defines: Vec<u16>,
     /// The names of its definitions, ascending.
@@ -43,9 +45,20 @@ pub(super) struct Closer {
     pub(super) imports: Vec<Vec<String>>,
 }
 
-pub(super) fn look(path: &RepoPath, role: Role, text: &str, query: &Query, corpus: &Corpus) -> Closer {
+pub(super) fn look(
+    parsers: &Parsers,
+    path: &RepoPath,
+    role: Role,
+    text: &str,
+    query: &Query,
+    corpus: &Corpus,
+) -> Closer {
     // Parsing is most of the work, and what a test defines is for itself.
-    let outline = if role == Role::Test { Vec::new() } else { outline_of(path, text) };
+    let outline = if role == Role::Test { Ok(Vec::new()) } else { outline_of(parsers, path, text) };
+    let (outline, unparsed) = match outline {
+        Ok(outline) => (outline, None),
+        Err(why) => (Vec::new(), Some(why)),
+    };
     let mut defines: Vec<u16> = outline
         .iter()
         .filter_map(|definition| {
@@ -73,6 +86,7 @@ pub(super) fn look(path: &RepoPath, role: Role, text: &str, query: &Query, corpu
         best_definition: best_definition(&outline, &lines, corpus),
         imports: imports::find(path, text),
         outline,
+        unparsed,
         defines,
         names,
         uses,
@@ -84,8 +98,13 @@ pub(super) fn look(path: &RepoPath, role: Role, text: &str, query: &Query, corpu
 }
 
 /// The outline of a file in the language that its path says.
-pub(super) fn outline_of(path: &RepoPath, text: &str) -> Vec<Definition> {
-    Language::of(path).map(|language| outline::outline(text, language)).unwrap_or_default()
+pub(super) fn outline_of(
+    parsers: &Parsers,
+    path: &RepoPath,
+    text: &str,
+) -> Result<Vec<Definition>, Unparsed> {
+    let Some(language) = Language::of(path) else { return Ok(Vec::new()) };
+    parsers.outline(language, text).inspect_err(|why| tracing::warn!(%path, %why, "a file has no outline"))
 }
 
 /// The terms of each line, by number.

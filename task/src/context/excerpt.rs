@@ -3,9 +3,9 @@
 
 use super::features::Corpus;
 use super::index::{Field, field};
-use super::outline::Definition;
 use super::query::Query;
 use super::tokens;
+use crate::parser::Definition;
 
 /// The lines at the top that are always shown: imports and the first comment.
 const TOP_LINES: usize = 15;
