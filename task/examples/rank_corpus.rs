@@ -22,6 +22,7 @@ use task::context::query::Query;
 use task::context::rank;
 use task::context::role::Role;
 use task::context::walk::{self, Caps};
+use task::parser::{self, Parsers};
 
 #[derive(Deserialize)]
 struct Issue {
@@ -39,6 +40,9 @@ struct Instance {
 }
 
 fn main() -> Result<()> {
+    if parser::worker::is_wanted() {
+        return Ok(parser::worker::serve()?);
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [issues, instances, options @ ..] = arguments.as_slice() else {
         bail!("usage: rank_corpus ISSUES.jsonl INSTANCES.jsonl [--features]");
@@ -84,7 +88,7 @@ fn rank_one(issue: &Issue, instance: &Instance) -> Result<Vec<rank::Ranked>> {
     let caps = Caps::default();
     let walk = walk::walk(&repo, tree, &caps)?;
     let history = History::read(&repo, commit);
-    let index = Index::build(&repo.into_sync(), &walk, &history, &query, &caps)?;
+    let index = Index::build(&repo.into_sync(), &walk, &history, &query, &caps, Parsers::of_this_program())?;
     Ok(index.ranked(&walk, &query))
 }
 

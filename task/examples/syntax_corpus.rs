@@ -1,34 +1,37 @@
-//! Measures the syntax gate: how often it stops a good edit, and how often it finds one that was broken on purpose.
+//! Measures the syntax gate on the histories of git repositories: how often it stops a change or a new file that people
+//! committed, and how often it finds one that was broken on purpose.
 //!
 //! ```text
-//! cargo run --release -p task --example syntax_corpus < cases.jsonl
+//! cargo run --release -p task --example syntax_corpus -- [--each N] [--broken N] [-v] GIT_DIR...
 //! ```
 //!
-//! Every line of the input is an object with `path`, `before` and `after`; `after` is good code. Each case is broken
-//! in every way that applies to its language, at a place drawn from a fixed seed. With `-v`, every good edit that was
-//! stopped and every broken one that was not is listed.
+//! Each commit that has one parent is compared with it; merges add nothing. Every changed or new file of a language
+//! with a grammar is a case, the newest first, at most `--each` (2,000) of a language and a repository; a pair of texts
+//! that was seen counts once. Of the cases of a language and a repository, `--broken` (10) spread evenly are also broken
+//! in every way that applies, at a place drawn from a fixed seed. With `-v`, every case that was stopped and every broken one
+//! that was not is listed.
 
 #![allow(clippy::print_stdout, reason = "the table is the result")]
 
-use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result, bail};
+use gix::ObjectId;
+use gix::bstr::ByteSlice as _;
+use gix::object::tree::diff::{Action, Change};
 use task::check::{self, Verdict};
 use task::language::Language;
+use task::parser::{self, Parsers};
 use task::path::RepoPath;
 use tree_sitter::{Node, Parser};
 
 /// Time for one file, before the gate gives up.
 const TIME: Duration = Duration::from_secs(10);
-
-#[derive(serde::Deserialize)]
-struct Case {
-    path: RepoPath,
-    before: Option<String>,
-    after: String,
-}
+/// Larger files are not parsed by the gate either.
+const MAX_BYTES: u64 = 1 << 20;
+/// Commits that change more files are reformatting, or copies of other projects.
+const MAX_FILES: usize = 200;
 
 /// What became of the cases of one kind in one language.
 #[derive(Default)]
@@ -39,46 +42,204 @@ struct Row {
     times: Vec<Duration>,
 }
 
+struct Table {
+    parsers: Parsers,
+    rows: BTreeMap<(&'static str, &'static str), Row>,
+    listing: bool,
+}
+
+struct Options {
+    each: usize,
+    broken: usize,
+    listing: bool,
+    repositories: Vec<String>,
+}
+
 fn main() -> Result<()> {
-    let verbose = std::env::args().any(|argument| argument == "-v");
-    let mut rows: BTreeMap<(&str, &str), Row> = BTreeMap::new();
-    for line in std::io::stdin().lock().lines() {
-        let case: Case = serde_json::from_str(&line?).context("reading a case")?;
-        let Some(language) = Language::of_file(&case.path, &case.after) else { continue };
-        for (kind, text) in variants(language, &case.after)? {
-            let start = Instant::now();
-            let before = case.before.as_deref().map(str::as_bytes);
-            let verdict = check::file(&case.path, before, text.as_bytes(), start + TIME);
-            let row = rows.entry((language.name(), kind)).or_default();
-            row.cases += 1;
-            row.times.push(start.elapsed());
-            match &verdict {
-                Verdict::Sound => {}
-                Verdict::Noted(_) => row.noted += 1,
-                Verdict::Broken(_) => row.stopped += 1,
+    if parser::worker::is_wanted() {
+        return Ok(parser::worker::serve()?);
+    }
+    let options = Options::parse(std::env::args().skip(1))?;
+    let mut table =
+        Table { parsers: Parsers::of_this_program(), rows: BTreeMap::new(), listing: options.listing };
+    for git_dir in &options.repositories {
+        measure(git_dir, &options, &mut table).with_context(|| git_dir.clone())?;
+    }
+    table.print();
+    Ok(())
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut options = Self { each: 2_000, broken: 10, listing: false, repositories: Vec::new() };
+        while let Some(argument) = arguments.next() {
+            let mut number =
+                || arguments.next().context("a number is missing")?.parse().context("not a number");
+            match argument.as_str() {
+                "--each" => options.each = number()?,
+                "--broken" => options.broken = number()?,
+                "-v" => options.listing = true,
+                _ if argument.starts_with('-') => bail!("unknown option {argument}"),
+                _ => options.repositories.push(argument),
             }
-            match verdict {
-                Verdict::Broken(errors) if verbose && kind == GOOD => {
-                    println!("stopped though good: {errors}");
-                }
-                Verdict::Sound | Verdict::Noted(_) if verbose && kind != GOOD => {
-                    println!("not found: {kind} in {}", case.path);
-                }
-                _ => {}
+        }
+        if options.repositories.is_empty() {
+            bail!("usage: syntax_corpus [--each N] [--broken N] [-v] GIT_DIR...");
+        }
+        Ok(options)
+    }
+}
+
+/// One file of one commit.
+struct Case {
+    commit: ObjectId,
+    path: RepoPath,
+    before: Option<ObjectId>,
+    after: ObjectId,
+}
+
+fn measure(git_dir: &str, options: &Options, table: &mut Table) -> Result<()> {
+    let mut repo = gix::open_opts(git_dir, gix::open::Options::isolated())?;
+    repo.object_cache_size_if_unset(64 << 20);
+    let mut of_language: BTreeMap<&'static str, Vec<Case>> = BTreeMap::new();
+    let mut seen = HashSet::new();
+    for info in repo.rev_walk([repo.head_id()?]).all()? {
+        let info = info?;
+        if info.parent_ids.len() != 1 {
+            continue;
+        }
+        for case in cases_of(&repo, info.id, info.parent_ids[0])? {
+            // A header's language is told by its text; here it only has to be one.
+            let Some(language) = Language::of(&case.path) else { continue };
+            let cases = of_language.entry(language.name()).or_default();
+            if cases.len() < options.each && seen.insert((case.before, case.after)) {
+                cases.push(case);
             }
         }
     }
-    println!(
-        "{:12} {:18} {:>5} {:>9} {:>7} {:>10}",
-        "language", "case", "n", "stopped %", "noted %", "median ms"
-    );
-    for ((language, kind), mut row) in rows {
-        row.times.sort_unstable();
-        let median = row.times[row.times.len() / 2].as_secs_f64() * 1e3;
-        let (stopped, noted) = (percent(row.stopped, row.cases), percent(row.noted, row.cases));
-        println!("{language:12} {kind:18} {:5} {stopped:9.1} {noted:7.1} {median:10.2}", row.cases);
+    for cases in of_language.values() {
+        let step = (cases.len() / options.broken.max(1)).max(1);
+        for (number, case) in cases.iter().enumerate() {
+            let Some(after) = text(&repo, case.after)? else { continue };
+            let before = match case.before {
+                Some(before) => match text(&repo, before)? {
+                    Some(before) => Some(before),
+                    None => continue,
+                },
+                None => None,
+            };
+            let Some(language) = Language::of_file(&case.path, &after) else { continue };
+            let kind = if before.is_some() { CHANGE } else { NEW };
+            let passed = table.add(language, kind, case, before.as_deref(), &after);
+            if passed && number % step == 0 && number / step < options.broken {
+                for (kind, broken) in variants(language, &after)? {
+                    table.add(language, kind, case, before.as_deref(), &broken);
+                }
+            }
+        }
     }
     Ok(())
+}
+
+fn cases_of(repo: &gix::Repository, commit: ObjectId, parent: ObjectId) -> Result<Vec<Case>> {
+    let before = repo.find_commit(parent)?.tree()?;
+    let after = repo.find_commit(commit)?.tree()?;
+    let mut cases = Vec::new();
+    before
+        .changes()?
+        .options(|options| {
+            options.track_path().track_rewrites(None);
+        })
+        .for_each_to_obtain_tree(&after, |change| {
+            let (location, mode, before, after) = match change {
+                Change::Addition { location, entry_mode, id, .. } => (location, entry_mode, None, id),
+                Change::Modification { location, entry_mode, previous_id, id, .. } => {
+                    (location, entry_mode, Some(previous_id.detach()), id)
+                }
+                Change::Deletion { .. } | Change::Rewrite { .. } => return Ok(Action::Continue(())),
+            };
+            if mode.is_blob()
+                && let Ok(path) = location.to_str()
+                && let Ok(path) = RepoPath::parse(path)
+            {
+                cases.push(Case { commit, path, before, after: after.detach() });
+            }
+            Ok(if cases.len() > MAX_FILES { Action::Break(()) } else { Action::Continue(()) })
+        })?;
+    if cases.len() > MAX_FILES {
+        cases.clear();
+    }
+    Ok(cases)
+}
+
+/// The text of a blob that the gate would parse; a snapshot may lack the largest.
+fn text(repo: &gix::Repository, id: ObjectId) -> Result<Option<String>> {
+    let Some(header) = repo.try_find_header(id)? else { return Ok(None) };
+    if header.size() > MAX_BYTES {
+        return Ok(None);
+    }
+    Ok(String::from_utf8(repo.find_object(id)?.detach().data).ok())
+}
+
+const CHANGE: &str = "(change)";
+const NEW: &str = "(new file)";
+
+impl Table {
+    /// Whether the case passed.
+    fn add(
+        &mut self,
+        language: Language,
+        kind: &'static str,
+        case: &Case,
+        before: Option<&str>,
+        after: &str,
+    ) -> bool {
+        let start = Instant::now();
+        let verdict =
+            check::file(&self.parsers, &case.path, before.map(str::as_bytes), after.as_bytes(), start + TIME);
+        let row = self.rows.entry((language.name(), kind)).or_default();
+        row.cases += 1;
+        row.times.push(start.elapsed());
+        let good = kind == CHANGE || kind == NEW;
+        match verdict {
+            Verdict::Broken(errors) => {
+                row.stopped += 1;
+                if self.listing && good {
+                    println!("stopped: {kind} {} {} {errors}", case.commit, language.name());
+                }
+                false
+            }
+            Verdict::Noted(_) | Verdict::Sound => {
+                row.noted += usize::from(matches!(verdict, Verdict::Noted(_)));
+                if self.listing && !good {
+                    println!("not found: {kind} {} {}", case.commit, case.path);
+                }
+                true
+            }
+        }
+    }
+
+    fn print(&mut self) {
+        println!(
+            "{:12} {:18} {:>6} {:>7} {:>9} {:>7} {:>10}",
+            "language", "case", "n", "stopped", "stopped %", "noted %", "median ms"
+        );
+        let mut all: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for ((language, kind), row) in &mut self.rows {
+            row.times.sort_unstable();
+            let median = row.times[row.times.len() / 2].as_secs_f64() * 1e3;
+            let (stopped, noted) = (percent(row.stopped, row.cases), percent(row.noted, row.cases));
+            println!(
+                "{language:12} {kind:18} {:6} {:7} {stopped:9.2} {noted:7.1} {median:10.2}",
+                row.cases, row.stopped
+            );
+            let sum = all.entry(kind).or_default();
+            *sum = (sum.0 + row.cases, sum.1 + row.stopped);
+        }
+        for (kind, (cases, stopped)) in all {
+            println!("{:12} {kind:18} {cases:6} {stopped:7} {:9.2}", "all", percent(stopped, cases));
+        }
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of cases are small")]
@@ -86,16 +247,14 @@ fn percent(part: usize, whole: usize) -> f64 {
     100.0 * part as f64 / whole as f64
 }
 
-const GOOD: &str = "good";
-
-/// The good text, and the broken ones.
+/// The text, broken in every way that applies.
 fn variants(language: Language, text: &str) -> Result<Vec<(&'static str, String)>> {
     let mut parser = Parser::new();
     parser.set_language(&language.grammar())?;
     let tree = parser.parse(text, None).context("no tree")?;
     let places = Places::of(tree.root_node());
     let mut draw = Draw(text.len() as u64);
-    let mut variants = vec![(GOOD, text.to_owned())];
+    let mut variants = Vec::new();
     if let Some(at) = draw.one(&places.braces) {
         variants.push(("no closing brace", without(text, at)));
     }

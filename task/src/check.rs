@@ -8,8 +8,6 @@ mod checked;
 mod compare;
 mod leftovers;
 mod message;
-mod python;
-mod syntax;
 #[cfg(test)]
 mod tests;
 
@@ -18,14 +16,15 @@ use std::ops::Range;
 use std::time::Instant;
 
 pub use checked::{CheckedPatch, check};
+use leftovers::Leftovers;
 pub use message::Problem;
-use syntax::Syntax;
 
 use crate::language::Language;
+use crate::parser::{Findings, ParseError, ParseFault, Parsers, Unparsed};
 use crate::path::RepoPath;
 
-/// The largest text that is parsed, in bytes; larger ones are data or generated.
-const MAX_BYTES: usize = 1 << 20;
+/// Characters of the offending text that are quoted.
+const MAX_QUOTE: usize = 60;
 /// Errors shown of one file; the first explain most of the others.
 const MAX_SHOWN: usize = 5;
 
@@ -48,19 +47,13 @@ pub enum Note {
     Suspect(Problem),
 }
 
-/// Why a file was not parsed, or not to its end.
+/// Why a file was not checked, or not to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unchecked {
     #[error("the file is not UTF-8")]
     NotUtf8,
-    #[error("the file is larger than {MAX_BYTES} bytes")]
-    TooLarge,
-    #[error("the file is nested too deeply")]
-    TooDeep,
-    #[error("checking took too long")]
-    OutOfTime,
-    #[error("the parser failed: {0}")]
-    ParserFailed(String),
+    #[error("{0}")]
+    Unparsed(#[from] Unparsed),
 }
 
 /// The errors of one file; its text is written for the model.
@@ -104,7 +97,13 @@ enum Fault {
 /// Checks one file of a patch: `before` is `None` for a new file.
 ///
 /// Returns soon after `deadline`, whatever the texts are; what it did not reach by then is a note.
-pub fn file(path: &RepoPath, before: Option<&[u8]>, after: &[u8], deadline: Instant) -> Verdict {
+pub fn file(
+    parsers: &Parsers,
+    path: &RepoPath,
+    before: Option<&[u8]>,
+    after: &[u8],
+    deadline: Instant,
+) -> Verdict {
     if before == Some(after) {
         return Verdict::Sound;
     }
@@ -115,24 +114,20 @@ pub fn file(path: &RepoPath, before: Option<&[u8]>, after: &[u8], deadline: Inst
     let before = before.map(String::from_utf8_lossy);
     let before = before.as_deref();
 
+    let leftovers = Leftovers::added(path, before, after);
     let Some(language) = Language::of_file(path, after) else {
-        let errors = leftovers::added(path, before, after, None);
-        return verdict(path, after, &errors, Vec::new());
+        return verdict(path, after, &leftovers.judged(None), Vec::new());
     };
-    let parsed = if after.len() > MAX_BYTES || before.is_some_and(|before| before.len() > MAX_BYTES) {
-        Err(Unchecked::TooLarge)
-    } else {
-        Syntax::parse(language, after, deadline)
-    };
-    let tree = parsed.as_ref().ok();
-    let mut errors = leftovers::added(path, before, after, tree.map(|tree| (language, tree)));
+    let parsed = parsers.check(language, after, leftovers.places(), deadline);
+    let holders = parsed.as_ref().ok().map(|findings| (language, findings.holders.as_slice()));
+    let mut errors = leftovers.judged(holders);
     let mut notes = Vec::new();
-    match parsed.and_then(|tree| added(language, before, &tree, deadline)) {
+    match parsed.and_then(|findings| added(parsers, language, before, after, findings, deadline)) {
         Ok(found) => {
             errors.extend(found.certain);
             notes.extend(first_problems(after, &found.doubtful).0.into_iter().map(Note::Suspect));
         }
-        Err(why) => notes.push(Note::Unchecked(why)),
+        Err(why) => notes.push(Note::Unchecked(why.into())),
     }
     verdict(path, after, &errors, notes)
 }
@@ -169,17 +164,18 @@ struct Found {
 }
 
 fn added(
+    parsers: &Parsers,
     language: Language,
     before: Option<&str>,
-    after: &Syntax<'_>,
+    after: &str,
+    findings: Findings,
     deadline: Instant,
-) -> Result<Found, Unchecked> {
-    let errors = all_errors(language, after, deadline)?;
-    if errors.is_empty() {
+) -> Result<Found, Unparsed> {
+    if findings.errors.is_empty() {
         return Ok(Found::default());
     }
-    let brackets = after.unmatched_brackets(deadline)?;
-    let template = is_template(language, after.text());
+    let (errors, brackets) = (in_text(after, findings.errors), in_text(after, findings.brackets));
+    let template = is_template(language, after);
     let grammar_errs = errs_on_good_files(language) || template;
     let Some(before) = before else {
         let brackets = if brackets_tell(language) && !has_branches(language) && !template {
@@ -190,17 +186,40 @@ fn added(
         return Ok(Found::new(brackets, errors, grammar_errs));
     };
 
-    let before = Syntax::parse(language, before, deadline)?;
-    let errors_before = all_errors(language, &before, deadline)?;
+    let findings = parsers.check(language, before, Vec::new(), deadline)?;
+    let (errors_before, brackets_before) =
+        (in_text(before, findings.errors), in_text(before, findings.brackets));
     let brackets = if brackets_tell(language) {
-        let brackets_before = before.unmatched_brackets(deadline)?;
-        compare::grown((before.text(), &brackets_before), (after.text(), brackets))
+        compare::grown((before, &brackets_before), (after, brackets))
     } else {
         Vec::new()
     };
     let was_clean = errors_before.is_empty();
-    let errors = compare::grown((before.text(), &errors_before), (after.text(), errors));
+    let errors = compare::grown((before, &errors_before), (after, errors));
     Ok(Found::new(brackets, errors, grammar_errs && !was_clean))
+}
+
+fn in_text(text: &str, errors: Vec<ParseError>) -> Vec<SyntaxError> {
+    let with_words = |ParseError { range, fault }| SyntaxError {
+        fault: match fault {
+            ParseFault::Unexpected => Fault::Unexpected(quote(&text[range.clone()])),
+            ParseFault::Missing(token) => Fault::Missing(token),
+            ParseFault::Unclosed(bracket) => Fault::Unclosed(bracket),
+            ParseFault::Unopened(bracket) => Fault::Unopened(bracket),
+            ParseFault::Python(message) => Fault::Python(message),
+        },
+        range,
+    };
+    errors.into_iter().map(with_words).collect()
+}
+
+/// The beginning of the first line of `text` that is not blank.
+fn quote(text: &str) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    match line.char_indices().nth(MAX_QUOTE) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 impl Found {
@@ -215,17 +234,6 @@ impl Found {
             errors.clear();
         }
         Self { certain: brackets, doubtful: errors }
-    }
-}
-
-fn all_errors(
-    language: Language,
-    syntax: &Syntax<'_>,
-    deadline: Instant,
-) -> Result<Vec<SyntaxError>, Unchecked> {
-    match language {
-        Language::Python => python::errors(syntax.text(), deadline),
-        _ => syntax.errors(deadline),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::doctor::{self, DoctorArgs};
 use crate::explain::{self, ExplainArgs};
 use crate::lease::{Lease, Lost};
 use crate::outcome::{Exit, Failure, Reason};
+use crate::parser;
 use crate::probe;
 use crate::run::settings::RunSettings;
 use crate::run::{self, Attempt, Ended};
@@ -48,6 +49,9 @@ enum Command {
     Consume(ConsumeArgs),
     /// Tell by the exit status whether a task is held: 0 it is, 1 it is not
     Probe,
+    /// Parse for another process of this program, over standard input
+    #[command(name = parser::WORKER, hide = true)]
+    ParseWorker,
 }
 
 /// Do one task on GitHub: what the queue delivers, given by hand.
@@ -142,6 +146,8 @@ pub fn run(cli: Cli, env: &Environment) -> Exit {
                 Exit::Usage
             }
         },
+        Command::ParseWorker if parser::worker::serve().is_ok() => Exit::Done,
+        Command::ParseWorker => Exit::CouldNotSolve,
     }
 }
 

@@ -18,7 +18,6 @@ mod imports;
 pub mod index;
 mod mention;
 pub mod more;
-pub mod outline;
 pub mod pack;
 pub mod query;
 pub mod rank;

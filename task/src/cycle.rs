@@ -22,7 +22,9 @@ use crate::context::walk::{self, Caps};
 use crate::git::workspace::Workspace;
 use crate::issue::Issue;
 use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role, Spent, Usage};
+use crate::outbound::markup::code_span;
 use crate::outcome::{Failure, Reason, sentence};
+use crate::parser::Parsers;
 use crate::patch::{self, EditErrors};
 use crate::path::RepoPath;
 use crate::plan::Plan;
@@ -66,6 +68,16 @@ pub struct Solution {
     pub patch: CheckedPatch,
     pub reply: Reply,
     pub account: Account,
+}
+
+impl Solution {
+    /// What a reviewer should know besides what was done. One sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let unparsed = self.account.context.unparsed();
+        let unparsed =
+            unparsed.map(|(path, why)| format!("{}: not outlined: {why}.", code_span(path.as_str())));
+        self.patch.notes().into_iter().chain(unparsed).collect()
+    }
 }
 
 /// A plan that was parsed.
@@ -171,7 +183,8 @@ impl Cycle<'_> {
         };
         let query = Query::new(self.issue.title.as_str(), &body);
         let history = History::read(&repo, self.workspace.base().commit);
-        let index = Index::build(self.workspace.shared(), &walk, &history, &query, &caps)
+        let parsers = Parsers::of_this_program();
+        let index = Index::build(self.workspace.shared(), &walk, &history, &query, &caps, parsers)
             .map_err(|error| not_indexed(&error))?;
         times.index = started.elapsed();
         let started = Instant::now();
@@ -362,7 +375,7 @@ impl Cycle<'_> {
                 });
             }
         };
-        match check::check(patch, Instant::now() + CHECK_TIME) {
+        match check::check(context.parsers(), patch, Instant::now() + CHECK_TIME) {
             Ok(checked) => Ok((checked, reply)),
             Err(errors) => Err(Complaint::new(Reason::Syntax, errors.to_string())),
         }

@@ -1,9 +1,11 @@
 //! A *language* is what a file's name says it is written in: it decides how the file is parsed, checked and outlined.
 
+use serde::{Deserialize, Serialize};
+
 use crate::path::RepoPath;
 
 /// The languages with a grammar. Any other file is plain text: it can be read and edited, not checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Language {
     Bash,
     C,

@@ -20,6 +20,7 @@ pub mod llm;
 pub mod marker;
 pub mod outbound;
 pub mod outcome;
+pub mod parser;
 pub mod patch;
 pub mod path;
 pub mod plan;

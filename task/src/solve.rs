@@ -261,6 +261,7 @@ fn keep_change(
     solution: Solution,
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Reported, Failure> {
+    let notes = solution.notes();
     let Solution { patch, reply, account } = solution;
     let gate = Gate::new(&config.secrets(), &[], issue.number);
     run::scan(&gate, &patch)?;
@@ -268,7 +269,7 @@ fn keep_change(
     let title = gate.title(reply.title.as_deref().unwrap_or(issue.title.as_str()));
     let summary = gate.body(reply.summary.as_deref().unwrap_or_default());
     let mut facts = facts(issue, config, &account, &changed, title.as_str(), summary.as_str());
-    facts.notes = patch.notes().iter().map(|note| gate.body(note).to_string()).collect();
+    facts.notes = notes.iter().map(|note| gate.body(note).to_string()).collect();
     let body = gate.redact(&pull_request::body(&facts));
     let files = patch.changes().iter().map(changed_file).collect();
 

@@ -1,8 +1,10 @@
-//! A short run of each fuzz target for what a model answers.
+//! A short run of each fuzz target for what a model answers, and for the files of a repository.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
 use std::{fs, path::Path};
+
+use task::language::Language;
 
 #[path = "../../fuzz/targets/edits.rs"]
 mod edits;
@@ -12,6 +14,8 @@ mod plan;
 mod reply;
 #[path = "../../fuzz/targets/short.rs"]
 mod short;
+#[path = "../../fuzz/targets/syntax.rs"]
+mod syntax;
 
 const WORDS: &[&str] = &[
     "\n",
@@ -72,4 +76,30 @@ fn directives_of_replies() {
 #[test]
 fn plans() {
     short::run(&seeds(), WORDS, plan::run);
+}
+
+#[test]
+fn files_of_every_language() {
+    syntax::parse_with(env!("CARGO_BIN_EXE_task"));
+    let seeds: Vec<Vec<u8>> = (0..)
+        .zip(Language::ALL)
+        .flat_map(|(number, _)| {
+            (0..255_u8).step_by(31).map(move |pair| vec![number, 0, pair, 8, pair / 2, 3])
+        })
+        .collect();
+    short::run(&seeds, &["\0", "a", "\n", "  ", "(", "\""], syntax::run);
+}
+
+/// Every structure, as often as the counters of the grammars' own scanners overflow, in every language.
+#[test]
+fn structures_in_every_language() {
+    syntax::parse_with(env!("CARGO_BIN_EXE_task"));
+    for language in Language::ALL {
+        for structure in syntax::STRUCTURES {
+            for times in [254, 256, 513] {
+                syntax::parse(language, &syntax::text(*structure, times, false));
+            }
+            syntax::parse(language, &syntax::text(*structure, 255, true));
+        }
+    }
 }

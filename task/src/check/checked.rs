@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{Note, SyntaxErrors, Verdict, file};
 use crate::outbound::markup::code_span;
+use crate::parser::Parsers;
 use crate::patch::{Change, Patch};
 use crate::path::RepoPath;
 
@@ -15,12 +16,12 @@ pub struct CheckedPatch {
 }
 
 /// Checks every changed file, and returns soon after `deadline` whatever they hold.
-pub fn check(patch: Patch, deadline: Instant) -> Result<CheckedPatch, SyntaxErrors> {
+pub fn check(parsers: &Parsers, patch: Patch, deadline: Instant) -> Result<CheckedPatch, SyntaxErrors> {
     let mut notes = Vec::new();
     let mut broken = Vec::new();
     for change in patch.changes() {
         let Some(after) = change.after() else { continue };
-        match file(change.path(), change.before(), after, deadline) {
+        match file(parsers, change.path(), change.before(), after, deadline) {
             Verdict::Sound => {}
             Verdict::Noted(found) => {
                 notes.extend(found.into_iter().map(|note| (change.path().clone(), note)));

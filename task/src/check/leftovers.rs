@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use super::syntax::Syntax;
-use super::{Fault, SyntaxError};
+use super::{Fault, SyntaxError, line_start};
 use crate::language::Language;
+use crate::parser::{Holder, HolderKind};
 use crate::path::RepoPath;
 
 /// The longest info string of a fence, in bytes; a longer one is prose or code.
@@ -15,46 +15,72 @@ const MAX_INFO: usize = 60;
 /// Lines that an edit must take away, more than it adds, for a bare `...` to stand for them.
 const ELIDED: usize = 3;
 
-/// The leftovers among the lines that `after` has and `before` has not, in the order of the text.
-pub(super) fn added(
-    path: &RepoPath,
-    before: Option<&str>,
-    after: &str,
-    tree: Option<(Language, &Syntax<'_>)>,
-) -> Vec<SyntaxError> {
-    let prose = is_prose(path);
-    let fences = Fences::new(after, tree);
-    let added = Added::new(before.unwrap_or_default(), after);
-    let conflict = added.lines.iter().any(|(_, line)| is_marker(line, '<'));
-    let mut in_conflict = false;
-    let mut found = Vec::new();
-    for &(start, line) in &added.lines {
-        let fault = if is_edit_marker(line) {
-            // Both kinds of marker are separated by the same line.
-            in_conflict = is_opening_edit_marker(line);
-            Some(Fault::EditMarker)
-        } else if is_marker(line, '<') {
-            in_conflict = true;
-            Some(Fault::ConflictMarker)
-        } else if in_conflict && (is_marker(line, '=') || is_marker(line, '|')) {
-            Some(Fault::ConflictMarker)
-        } else if is_marker(line, '>') && (conflict || !prose) {
-            // In prose it may be a quotation of a quotation.
-            in_conflict = false;
-            Some(Fault::ConflictMarker)
-        } else if !prose && fences.is_leftover(start, line) {
-            Some(Fault::CodeFence)
-        } else if !prose && is_elision(line, added.taken_away) {
-            Some(Fault::Elision)
-        } else {
-            None
-        };
-        if let Some(fault) = fault {
-            let indent = line.len() - line.trim_start().len();
-            found.push(SyntaxError { range: start + indent..start + line.len(), fault });
+/// What may be left over among the lines that an edit added, in the order of the text.
+pub(super) struct Leftovers<'t> {
+    text: &'t str,
+    found: Vec<SyntaxError>,
+    fences: Fences,
+}
+
+impl<'t> Leftovers<'t> {
+    /// Looks at the lines that `after` has and `before` has not.
+    pub(super) fn added(path: &RepoPath, before: Option<&str>, after: &'t str) -> Self {
+        let prose = is_prose(path);
+        let added = Added::new(before.unwrap_or_default(), after);
+        let conflict = added.lines.iter().any(|(_, line)| is_marker(line, '<'));
+        let mut in_conflict = false;
+        let mut found = Vec::new();
+        for &(start, line) in &added.lines {
+            let fault = if is_edit_marker(line) {
+                // Both kinds of marker are separated by the same line.
+                in_conflict = is_opening_edit_marker(line);
+                Some(Fault::EditMarker)
+            } else if is_marker(line, '<') {
+                in_conflict = true;
+                Some(Fault::ConflictMarker)
+            } else if in_conflict && (is_marker(line, '=') || is_marker(line, '|')) {
+                Some(Fault::ConflictMarker)
+            } else if is_marker(line, '>') && (conflict || !prose) {
+                // In prose it may be a quotation of a quotation.
+                in_conflict = false;
+                Some(Fault::ConflictMarker)
+            } else if !prose && is_fence(line) {
+                Some(Fault::CodeFence)
+            } else if !prose && is_elision(line, added.taken_away) {
+                Some(Fault::Elision)
+            } else {
+                None
+            };
+            if let Some(fault) = fault {
+                let indent = line.len() - line.trim_start().len();
+                found.push(SyntaxError { range: start + indent..start + line.len(), fault });
+            }
         }
+        Self { text: after, found, fences: Fences::new(after) }
     }
-    found
+
+    /// Where a parser is asked what encloses them.
+    pub(super) fn places(&self) -> Vec<usize> {
+        self.fences().map(|error| error.range.start).collect()
+    }
+
+    fn fences(&self) -> impl Iterator<Item = &SyntaxError> {
+        self.found.iter().filter(|error| error.fault == Fault::CodeFence)
+    }
+
+    /// Those that are left over; `holders` has an answer for each of [`Self::places`] where the text was parsed.
+    pub(super) fn judged(&self, holders: Option<(Language, &[Option<Holder>])>) -> Vec<SyntaxError> {
+        let mut place = 0;
+        let is_left_over = |error: &&SyntaxError| {
+            if error.fault != Fault::CodeFence {
+                return true;
+            }
+            let holder = holders.map(|(language, holders)| (language, holders[place].as_ref()));
+            place += 1;
+            self.fences.is_leftover(self.text, error.range.start, holder)
+        };
+        self.found.iter().filter(is_left_over).cloned().collect()
+    }
 }
 
 /// The lines that an edit added.
@@ -130,40 +156,35 @@ fn is_opening_edit_marker(line: &str) -> bool {
 }
 
 /// Tells fences that were left over from those that a comment or a string holds.
-struct Fences<'t> {
-    tree: Option<(Language, &'t Syntax<'t>)>,
+struct Fences {
     /// Fences of the whole text do not pair.
     odd: bool,
     /// Where the first and the last line that are not blank begin.
     ends: (usize, usize),
 }
 
-impl<'t> Fences<'t> {
-    fn new(text: &str, tree: Option<(Language, &'t Syntax<'t>)>) -> Self {
-        let odd = has_odd_fence(text);
+impl Fences {
+    fn new(text: &str) -> Self {
         let first = text.len() - text.trim_start().len();
         let last = text.trim_end().rfind('\n').map_or(0, |at| at + 1);
-        Self { tree, odd, ends: (text[..first].rfind('\n').map_or(0, |at| at + 1), last) }
+        Self { odd: has_odd_fence(text), ends: (line_start(text, first), last) }
     }
 
-    fn is_leftover(&self, start: usize, line: &str) -> bool {
+    fn is_leftover(&self, text: &str, at: usize, holder: Option<(Language, Option<&Holder>)>) -> bool {
         use Language::{Go, Html, JavaScript, Tsx, TypeScript};
-        if !is_fence(line) {
-            return false;
-        }
-        let at = start + line.len() - line.trim_start().len();
-        let holder = match self.tree {
+        let holder = match holder {
             // A literal between back quotes holds none, so nothing but a comment does.
-            Some((JavaScript | TypeScript | Tsx | Go, tree)) => {
-                tree.enclosing(at, |kind| kind.contains("comment"))
+            Some((JavaScript | TypeScript | Tsx | Go, holder)) => {
+                holder.filter(|holder| holder.kind == HolderKind::Comment)
             }
-            Some((language, tree)) if language != Html => tree.enclosing(at, |kind| {
-                ["comment", "string", "heredoc", "scalar"].iter().any(|part| kind.contains(part))
-            }),
+            Some((language, holder)) if language != Html => holder,
             // Nothing says where a comment or a string ends: what wraps the file, or lacks its partner.
-            _ => return at == start && (self.odd || start == self.ends.0 || start == self.ends.1),
+            _ => {
+                let start = line_start(text, at);
+                return at == start && (self.odd || start == self.ends.0 || start == self.ends.1);
+            }
         };
-        holder.is_none_or(has_odd_fence)
+        holder.is_none_or(|holder| has_odd_fence(&text[holder.range.clone()]))
     }
 }
 

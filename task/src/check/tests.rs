@@ -1,6 +1,8 @@
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::parser::MAX_BYTES;
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_mins(5)
@@ -10,12 +12,22 @@ fn path(text: &str) -> RepoPath {
     RepoPath::parse(text).unwrap()
 }
 
+/// The verdict of the processes that all tests share.
+fn file(path: &RepoPath, before: Option<&[u8]>, after: &[u8], deadline: Instant) -> Verdict {
+    static PARSERS: LazyLock<Parsers> = LazyLock::new(Parsers::of_this_program);
+    super::file(&PARSERS, path, before, after, deadline)
+}
+
 fn edit(name: &str, before: &str, after: &str) -> Verdict {
     file(&path(name), Some(before.as_bytes()), after.as_bytes(), soon())
 }
 
 fn new(name: &str, after: &str) -> Verdict {
     file(&path(name), None, after.as_bytes(), soon())
+}
+
+fn leftovers(name: &str, before: Option<&str>, after: &str) -> Vec<SyntaxError> {
+    Leftovers::added(&path(name), before, after).judged(None)
 }
 
 /// Where and what, of the first problem.
@@ -280,7 +292,7 @@ fn comments_that_stand_for_code_are_leftovers() {
         "// ... same as before",
         "// existing code here",
     ] {
-        assert!(leftovers::added(&path("a.conf"), None, line, None).len() == 1, "{line}");
+        assert!(leftovers("a.conf", None, line).len() == 1, "{line}");
     }
     for line in [
         "// the rest of the code relies on this",
@@ -295,15 +307,12 @@ fn comments_that_stand_for_code_are_leftovers() {
         "/* loading... */",
         "// same as before, but with the file open",
     ] {
-        assert_eq!(leftovers::added(&path("a.conf"), None, line, None), [], "{line}");
+        assert_eq!(leftovers("a.conf", None, line), [], "{line}");
     }
     let before = "a\nb\nc\nd\ne\nf\n";
-    assert_eq!(
-        leftovers::added(&path("a.conf"), Some(before), "a\n# ...\nf\n", None)[0].fault,
-        Fault::Elision
-    );
-    assert_eq!(leftovers::added(&path("a.conf"), Some(before), "a\nb\n# ...\nd\ne\nf\n", None), []);
-    assert_eq!(leftovers::added(&path("a.md"), None, "// ... existing code ...", None), []);
+    assert_eq!(leftovers("a.conf", Some(before), "a\n# ...\nf\n")[0].fault, Fault::Elision);
+    assert_eq!(leftovers("a.conf", Some(before), "a\nb\n# ...\nd\ne\nf\n"), []);
+    assert_eq!(leftovers("a.md", None, "// ... existing code ..."), []);
 }
 
 /// The worst that was found: what is never closed, what is, and what opens two things at once.
@@ -325,7 +334,7 @@ fn nesting_bombs_are_survived() {
 
 #[test]
 fn python_that_nests_too_deeply_for_its_parser_is_not_parsed() {
-    let too_deep = Verdict::Noted(vec![Note::Unchecked(Unchecked::TooDeep)]);
+    let too_deep = Verdict::Noted(vec![Note::Unchecked(Unparsed::TooDeep.into())]);
     for (open, close, tokens) in [
         ("(", ")", 1),
         ("[", "]", 1),
@@ -362,11 +371,15 @@ fn what_could_not_be_checked_is_a_note() {
     let long = format!("// {}\n", "x".repeat(MAX_BYTES));
     for (_, name, good, _) in GOOD {
         let broken = format!("{good}}}}}");
-        assert_eq!(file(&path(name), None, broken.as_bytes(), past), note(Unchecked::OutOfTime), "{name}");
+        assert_eq!(
+            file(&path(name), None, broken.as_bytes(), past),
+            note(Unparsed::OutOfTime.into()),
+            "{name}"
+        );
     }
     assert_eq!(file(&path("a.rs"), None, b"fn \xff() {}", soon()), note(Unchecked::NotUtf8));
-    assert_eq!(new("a.rs", &long), note(Unchecked::TooLarge));
-    assert_eq!(edit("a.rs", &long, "fn a() {"), note(Unchecked::TooLarge));
+    assert_eq!(new("a.rs", &long), note(Unparsed::TooLarge.into()));
+    assert_eq!(edit("a.rs", &long, "fn a() {"), note(Unparsed::TooLarge.into()));
     // What needs no parser is still looked for.
     assert!(matches!(file(&path("a.rs"), None, b">>>>>>> main\n", past), Verdict::Broken(_)));
     // Latin-1 before, UTF-8 now.

@@ -5,20 +5,31 @@ use memchr::memmem;
 
 use super::features::Corpus;
 use super::imports;
-use super::outline::{self, Definition};
 use super::query::Query;
 use super::role::Role;
 use super::stats::{Closer, Counts, Field};
 use super::term::{self, NameHash};
 use crate::language::Language;
+use crate::parser::{Definition, Parsers, Unparsed};
 use crate::path::RepoPath;
 
 /// A passage in lines; the next begins half as far down. Functions are about this long.
 const PASSAGE_LINES: usize = 40;
 
-pub(super) fn look(path: &RepoPath, role: Role, text: &str, query: &Query, corpus: &Corpus) -> Closer {
+pub(super) fn look(
+    parsers: &Parsers,
+    path: &RepoPath,
+    role: Role,
+    text: &str,
+    query: &Query,
+    corpus: &Corpus,
+) -> Closer {
     // Parsing is most of the work, and what a test defines is for itself.
-    let outline = if role == Role::Test { Vec::new() } else { outline_of(path, text) };
+    let outline = if role == Role::Test { Ok(Vec::new()) } else { outline_of(parsers, path, text) };
+    let (outline, unparsed) = match outline {
+        Ok(outline) => (outline, None),
+        Err(why) => (Vec::new(), Some(why)),
+    };
     let mut defines: Vec<u16> = outline
         .iter()
         .filter_map(|definition| {
@@ -46,6 +57,7 @@ pub(super) fn look(path: &RepoPath, role: Role, text: &str, query: &Query, corpu
         best_definition: best_definition(&outline, &lines, corpus),
         imports: imports::find(path, text),
         outline,
+        unparsed,
         defines,
         names,
         uses,
@@ -57,8 +69,13 @@ pub(super) fn look(path: &RepoPath, role: Role, text: &str, query: &Query, corpu
 }
 
 /// The outline of a file in the language that its path says.
-pub(super) fn outline_of(path: &RepoPath, text: &str) -> Vec<Definition> {
-    Language::of(path).map(|language| outline::outline(text, language)).unwrap_or_default()
+pub(super) fn outline_of(
+    parsers: &Parsers,
+    path: &RepoPath,
+    text: &str,
+) -> Result<Vec<Definition>, Unparsed> {
+    let Some(language) = Language::of(path) else { return Ok(Vec::new()) };
+    parsers.outline(language, text).inspect_err(|why| tracing::warn!(%path, %why, "a file has no outline"))
 }
 
 /// The terms of each line, by number.

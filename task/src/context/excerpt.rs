@@ -2,10 +2,10 @@
 //! issue with their surroundings, as ranges of lines.
 
 use super::features::Corpus;
-use super::outline::Definition;
 use super::query::Query;
 use super::stats::{Field, field};
 use super::tokens;
+use crate::parser::Definition;
 
 /// The lines at the top that are always shown: imports and the first comment.
 const TOP_LINES: usize = 15;

@@ -216,6 +216,7 @@ mod tests {
             &history,
             &query,
             &caps,
+            crate::parser::Parsers::of_this_program(),
         )
         .unwrap();
         let ranked = index.ranked(&walk, &query);

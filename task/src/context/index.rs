@@ -15,6 +15,7 @@ use super::rank::{self, Ranked};
 use super::role::{self, Omission};
 use super::stats::{self, Closer, FileStats, Reader};
 use super::walk::{Caps, Walk};
+use crate::parser::Parsers;
 use crate::path::RepoPath;
 
 /// How many files are parsed. Of the files that a fix touches, 94 % are among the first 50 by terms alone.
@@ -37,6 +38,7 @@ pub struct Index {
     pub(super) files: Vec<FileStats>,
     corpus: Corpus,
     left_out: BTreeMap<Omission, usize>,
+    parsers: Parsers,
 }
 
 impl Index {
@@ -47,6 +49,7 @@ impl Index {
         history: &History,
         query: &Query,
         caps: &Caps,
+        parsers: Parsers,
     ) -> Result<Self, IndexError> {
         let entries = walk.entries();
         let mut left_out = walk.left_out();
@@ -70,18 +73,23 @@ impl Index {
             let stats = &files[best[at]];
             let content = reader.read(&entries[stats.entry], caps).ok()?;
             let text = role::text_of(&content, stats.role).ok()?;
-            Some(closer::look(&entries[stats.entry].path, stats.role, text, query, &corpus))
+            Some(closer::look(&parsers, &entries[stats.entry].path, stats.role, text, query, &corpus))
         });
         for (at, closer) in closer {
             files[best[at]].closer = Some(closer);
         }
         let corpus = Corpus::new(&files, walk, history, query);
-        Ok(Self { files, corpus, left_out })
+        Ok(Self { files, corpus, left_out, parsers })
     }
 
     /// How many entries of the tree are not ranked, by reason.
     pub fn left_out(&self) -> &BTreeMap<Omission, usize> {
         &self.left_out
+    }
+
+    /// What it was built with.
+    pub(super) fn parsers(&self) -> &Parsers {
+        &self.parsers
     }
 
     pub(super) fn corpus(&self) -> &Corpus {

@@ -16,6 +16,7 @@ use super::walk::{Caps, Entry, Walk};
 use super::weights::Feature;
 use super::why;
 use crate::context::read_set::{ReadFile, ReadSet, Shown};
+use crate::parser::{Parsers, Unparsed};
 use crate::path::{self, RepoPath};
 
 /// How much is packed, in tokens as [`tokens::estimate`] counts them.
@@ -274,6 +275,18 @@ impl Context {
         order
     }
 
+    /// The processes that parse for this run.
+    pub fn parsers(&self) -> &Parsers {
+        self.index.parsers()
+    }
+
+    /// The files that were read although their parser failed, and why it did.
+    pub fn unparsed(&self) -> impl Iterator<Item = (&RepoPath, &Unparsed)> {
+        self.read
+            .iter()
+            .filter_map(|(path, _)| Some((path, self.index.closer(&self.walk, path)?.unparsed.as_ref()?)))
+    }
+
     /// Adds a file, whole or in part, for at most `budget` tokens; how many it took.
     pub(super) fn add(&mut self, entry: &Entry, content: Vec<u8>, why: String, budget: u32) -> Option<u32> {
         let text = role::plain_text(&content).ok()?;
@@ -283,7 +296,9 @@ impl Context {
         } else {
             let outline = match self.index.closer(&self.walk, &entry.path) {
                 Some(closer) if !closer.outline.is_empty() => closer.outline.clone(),
-                Some(_) | None => super::closer::outline_of(&entry.path, text),
+                Some(_) | None => {
+                    super::closer::outline_of(self.index.parsers(), &entry.path, text).unwrap_or_default()
+                }
             };
             let left = budget.checked_sub(FRAME_TOKENS)?;
             let (lines, tokens) = excerpt::choose(text, &outline, &self.query, self.index.corpus(), left);

@@ -1,10 +1,10 @@
 //! The *statistics* of a file: how often it has each term of the query, and where, and what a closer look adds.
 
-use super::outline::Definition;
 use super::query::Query;
 use super::role::{self, Omission, Role};
 use super::term::{self, NameHash};
 use super::walk::{Caps, Entry};
+use crate::parser::{Definition, Unparsed};
 
 /// How many bytes from the top of a file count as its head: imports and the first comment.
 const HEAD_BYTES: usize = 600;
@@ -39,6 +39,8 @@ pub(super) struct FileStats {
 pub(super) struct Closer {
     /// Empty for a test.
     pub(super) outline: Vec<Definition>,
+    /// Why the outline is missing.
+    pub(super) unparsed: Option<Unparsed>,
     /// Terms of the query, by number, that name a definition of the file, ascending.
     pub(super) defines: Vec<u16>,
     /// The names of its definitions, ascending.

@@ -13,6 +13,7 @@ use super::rank;
 use super::role::{Omission, Role};
 use super::walk::{self, Caps, Walk, WalkError};
 use crate::context::read_set::{FileMode, Shown};
+use crate::parser::Parsers;
 use crate::path::RepoPath;
 
 /// A bare repository with one tree.
@@ -48,7 +49,8 @@ impl Fixture {
     }
 
     fn index_within(&self, walk: &Walk, query: &Query, caps: &Caps) -> Result<Index, IndexError> {
-        Index::build(&self.repo.clone().into_sync(), walk, &History::default(), query, caps)
+        let parsers = Parsers::of_this_program();
+        Index::build(&self.repo.clone().into_sync(), walk, &History::default(), query, caps, parsers)
     }
 
     /// The ranked paths.

@@ -47,6 +47,7 @@ pub(super) async fn ask(
 }
 
 fn change(desk: &Desk<'_>, terms: &Terms<'_>, solution: Solution) -> Result<Made, Stop> {
+    let notes = solution.notes();
     let Solution { patch, reply, account } = solution;
     scan(&desk.gate, &patch)?;
     let changed: Vec<&RepoPath> = patch.changes().iter().map(Change::path).collect();
@@ -54,8 +55,7 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, solution: Solution) -> Result<Made
     let summary = reply.summary.as_deref().unwrap_or(title.as_str());
     let summary = desk.gate.body_within(summary, MAX_SUMMARY);
     let mut facts = facts(desk, terms, &account, &changed, title.as_str(), summary.as_str());
-    facts.notes =
-        patch.notes().iter().map(|note| desk.gate.body_within(note, MAX_NOTE).to_string()).collect();
+    facts.notes = notes.iter().map(|note| desk.gate.body_within(note, MAX_NOTE).to_string()).collect();
     let body = desk.gate.composed(&pull_request::body(&facts));
     let bill = pull_request::bill(&facts);
     let proposal = Proposal { title: title.to_string(), body: body.to_string(), bill, plan: None };

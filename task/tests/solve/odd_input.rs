@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::world::{Run, World};
+use crate::world::{Model, Run, World, blocks};
 
 const ISSUE: &str = "# The needle is lost\n\nIt should be found again.\n";
 const NOTHING: &str = "error: nothing to read: the repository has no file of text that was written by hand |   There \
@@ -122,6 +122,30 @@ fn odd_repositories() {
         }
     }
     assert_eq!(found, expected);
+}
+
+/// Each of them ends the process of a parser; the run goes on, and says so of that file.
+#[test]
+fn a_file_that_crashes_its_parser_is_read_and_changed() {
+    let heredoc = format!("needle = <<{0}\ntext\n{0}\n", "A".repeat(256));
+    let nested = format!("needle: 1\nother:\n  {}a\n", "- ".repeat(254));
+    let world = world(&[("src/needle.rb", heredoc.as_bytes()), ("needle.yaml", nested.as_bytes())]);
+    let issue = world.file("issue.md", "# #3: The needle is lost\n\nSee src/needle.rb and needle.yaml.\n");
+    let model = Model::saying(&[&blocks(&[
+        ("src/needle.rb", "text", "found"),
+        ("needle.yaml", "needle: 1", "needle: 2"),
+    ])]);
+    let report = model.solve(&world, &issue, &["--json"], &[]).done().json();
+    model.finish();
+    assert!(world.at("ai-agent/issue-3", "src/needle.rb").contains("\nfound\n"));
+    let notes: Vec<&str> =
+        report["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap()).collect();
+    let ends = |note: &&str, what: &str| note.starts_with(what) && note.contains("the parser crashed");
+    for what in
+        ["`needle.yaml`: not checked: ", "`src/needle.rb`: not checked: ", "`src/needle.rb`: not outlined: "]
+    {
+        assert!(notes.iter().any(|note| ends(note, what)), "{what} in {notes:?}");
+    }
 }
 
 /// A tree of 100,000 names, made without a work tree.

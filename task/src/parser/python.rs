@@ -1,60 +1,28 @@
 //! Python by a parser that knows indentation, which the grammars for trees do not.
 //!
-//! The parser is recursive and has no clock, so it runs in a thread of its own: one that takes too long is left
-//! behind, one that panics is an answer like any other, and text that nests too deeply for its stack is not parsed.
-
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::Instant;
+//! The parser is recursive, so text that nests too deeply for the stack of a worker is not parsed.
 
 use ruff_python_ast::token::TokenKind;
 use ruff_python_parser::{Mode, lexer};
 
-use super::{Fault, SyntaxError, Unchecked};
+use super::wire::{Failure, MAX_ERRORS, ParseError, ParseFault, message};
 
-/// The parser's stack in bytes.
-const STACK: usize = 64 << 20;
 /// The deepest nesting that is parsed, as [`nesting`] counts it: far more than people write (Python itself stops at
-/// 200 brackets and 100 levels of indentation, `MAXLEVEL` and `MAXINDENT` in its lexer), and less than [`STACK`] holds.
+/// 200 brackets and 100 levels of indentation, `MAXLEVEL` and `MAXINDENT` in its lexer), and less than a worker's stack
+/// holds.
 const MAX_NESTING: usize = 5_000;
 
-/// Every error in a Python text, in the order of the text.
-pub(super) fn errors(text: &str, deadline: Instant) -> Result<Vec<SyntaxError>, Unchecked> {
-    let Some(time) = deadline.checked_duration_since(Instant::now()).filter(|time| !time.is_zero()) else {
-        return Err(Unchecked::OutOfTime);
-    };
-    let (answer, errors) = mpsc::sync_channel(1);
-    let text = text.to_owned();
-    thread::Builder::new()
-        .name("python-parser".to_owned())
-        .stack_size(STACK)
-        .spawn(move || {
-            // The receiver is gone when time is up; nobody waits for the answer then.
-            drop(answer.send(parse(&text)));
-        })
-        .map_err(|error| Unchecked::ParserFailed(error.to_string()))?;
-    match errors.recv_timeout(time) {
-        Ok(errors) => errors,
-        Err(RecvTimeoutError::Timeout) => Err(Unchecked::OutOfTime),
-        Err(RecvTimeoutError::Disconnected) => {
-            Err(Unchecked::ParserFailed("the Python parser panicked".to_owned()))
-        }
-    }
-}
-
-fn parse(text: &str) -> Result<Vec<SyntaxError>, Unchecked> {
+/// The errors in a Python text, in its order.
+pub(super) fn errors(text: &str) -> Result<Vec<ParseError>, Failure> {
     if nesting(text) > MAX_NESTING {
-        return Err(Unchecked::TooDeep);
+        return Err(Failure::TooDeep);
     }
     let parsed = ruff_python_parser::parse_unchecked(text, Mode::Module.into());
-    Ok(parsed
-        .errors()
-        .iter()
-        .map(|error| SyntaxError {
-            range: error.location.start().to_usize()..error.location.end().to_usize(),
-            fault: Fault::Python(error.error.to_string()),
-        })
-        .collect())
+    let errors = parsed.errors().iter().take(MAX_ERRORS).map(|error| ParseError {
+        range: error.location.start().to_usize()..error.location.end().to_usize(),
+        fault: ParseFault::Python(message(&error.error.to_string())),
+    });
+    Ok(errors.collect())
 }
 
 /// An upper bound of how deep the parser's recursion, and the tree that it builds, can get.

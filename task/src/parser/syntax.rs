@@ -9,13 +9,9 @@ use std::time::Instant;
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree, TreeCursor};
 
-use super::{Fault, SyntaxError, Unchecked, line_start};
+use super::wire::{Failure, Holder, HolderKind, MAX_ERRORS, ParseError, ParseFault, message};
 use crate::language::Language;
 
-/// Errors kept of one text; what lies behind so many adds nothing.
-const MAX_ERRORS: usize = 2_000;
-/// Characters of the offending text that are kept.
-const MAX_QUOTE: usize = 60;
 /// Nodes visited between two looks at the clock.
 const NODES_PER_TICK: usize = 4_096;
 
@@ -27,17 +23,17 @@ pub(super) struct Syntax<'t> {
 
 impl<'t> Syntax<'t> {
     /// Parses `text`, at most until `deadline`.
-    pub(super) fn parse(language: Language, text: &'t str, deadline: Instant) -> Result<Self, Unchecked> {
+    pub(super) fn parse(language: Language, text: &'t str, deadline: Instant) -> Result<Self, Failure> {
         let mut parser = Parser::new();
         parser
             .set_language(&language.grammar())
-            .map_err(|error| Unchecked::ParserFailed(error.to_string()))?;
+            .map_err(|error| Failure::Other(message(&error.to_string())))?;
         let mut tick = |_: &tree_sitter::ParseState| {
             if Instant::now() < deadline { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         // A short text is parsed before the parser first looks at the clock.
         if Instant::now() >= deadline {
-            return Err(Unchecked::OutOfTime);
+            return Err(Failure::OutOfTime);
         }
         let bytes = text.as_bytes();
         let tree = parser
@@ -46,27 +42,26 @@ impl<'t> Syntax<'t> {
                 None,
                 Some(ParseOptions::new().progress_callback(&mut tick)),
             )
-            .ok_or(Unchecked::OutOfTime)?;
+            .ok_or(Failure::OutOfTime)?;
         Ok(Self { text, tree })
     }
 
-    pub(super) fn text(&self) -> &'t str {
-        self.text
+    pub(super) fn walker(&self) -> TreeCursor<'_> {
+        self.tree.walk()
     }
 
     /// Every error, in the order of the text, the outer before those inside it.
-    pub(super) fn errors(&self, deadline: Instant) -> Result<Vec<SyntaxError>, Unchecked> {
+    pub(super) fn errors(&self, deadline: Instant) -> Result<Vec<ParseError>, Failure> {
         let mut errors = Vec::new();
         if !self.tree.root_node().has_error() {
             return Ok(errors);
         }
         self.walk(deadline, |node| {
             if node.is_missing() {
-                let fault = Fault::Missing(node.kind().to_owned());
-                errors.push(SyntaxError { range: node.byte_range(), fault });
+                let fault = ParseFault::Missing(message(node.kind()));
+                errors.push(ParseError { range: node.byte_range(), fault });
             } else if node.is_error() {
-                let fault = Fault::Unexpected(quote(&self.text[node.byte_range()]));
-                errors.push(SyntaxError { range: node.byte_range(), fault });
+                errors.push(ParseError { range: node.byte_range(), fault: ParseFault::Unexpected });
             }
             if errors.len() >= MAX_ERRORS {
                 return Visit::Stop;
@@ -81,7 +76,7 @@ impl<'t> Syntax<'t> {
     /// Brackets in strings and comments are no tokens and do not count. When one is missing, every later one pairs
     /// with the wrong partner and the outermost is left over; a partner on a line indented less than the bracket's
     /// own tells where that began.
-    pub(super) fn unmatched_brackets(&self, deadline: Instant) -> Result<Vec<SyntaxError>, Unchecked> {
+    pub(super) fn unmatched_brackets(&self, deadline: Instant) -> Result<Vec<ParseError>, Failure> {
         let mut open: Vec<(char, Range<usize>)> = Vec::new();
         let mut unmatched = Vec::new();
         let mut suspects: Vec<(char, Range<usize>)> = Vec::new();
@@ -109,7 +104,7 @@ impl<'t> Syntax<'t> {
                                 .extend(closed.next().filter(|(_, partner)| self.dedents(partner, &range)));
                             unmatched.extend(closed.map(unclosed));
                         }
-                        None => unmatched.push(SyntaxError { range, fault: Fault::Unopened(bracket) }),
+                        None => unmatched.push(ParseError { range, fault: ParseFault::Unopened(bracket) }),
                     }
                 }
                 _ => {}
@@ -135,24 +130,34 @@ impl<'t> Syntax<'t> {
         column == indent(closing.start) && column < indent(opening.start)
     }
 
-    /// The text of the outermost node that covers the byte at `at`, starts before it, and is of a kind that `wanted`
-    /// names.
-    pub(super) fn enclosing(&self, at: usize, wanted: impl Fn(&str) -> bool) -> Option<&'t str> {
+    /// The comment or the string that covers the byte at `at` and starts before it: the outermost comment if there is
+    /// one, or else the outermost string.
+    pub(super) fn holder(&self, at: usize) -> Option<Holder> {
         let mut cursor = self.tree.walk();
+        let mut string = None;
         loop {
             let node = cursor.node();
-            if node.start_byte() < at && at < node.end_byte() && !node.is_error() && wanted(node.kind()) {
-                return Some(&self.text[node.byte_range()]);
+            let range = node.byte_range();
+            if range.start < at && at < range.end && !node.is_error() {
+                match holder_kind(node.kind()) {
+                    Some(kind @ HolderKind::Comment) => return Some(Holder { kind, range }),
+                    Some(kind @ HolderKind::String) => {
+                        string.get_or_insert(Holder { kind, range });
+                    }
+                    None => {}
+                }
             }
-            cursor.goto_first_child_for_byte(at)?;
+            if cursor.goto_first_child_for_byte(at).is_none() {
+                return string;
+            }
         }
     }
 
-    fn walk(&self, deadline: Instant, mut visit: impl FnMut(Node<'_>) -> Visit) -> Result<(), Unchecked> {
+    fn walk(&self, deadline: Instant, mut visit: impl FnMut(Node<'_>) -> Visit) -> Result<(), Failure> {
         let mut cursor = self.tree.walk();
         for count in 1_usize.. {
             if count.is_multiple_of(NODES_PER_TICK) && Instant::now() >= deadline {
-                return Err(Unchecked::OutOfTime);
+                return Err(Failure::OutOfTime);
             }
             match visit(cursor.node()) {
                 Visit::Inside if cursor.goto_first_child() => continue,
@@ -188,15 +193,22 @@ fn go_past(cursor: &mut TreeCursor<'_>) -> bool {
     }
 }
 
-fn unclosed((bracket, range): (char, Range<usize>)) -> SyntaxError {
-    SyntaxError { range, fault: Fault::Unclosed(bracket) }
+fn unclosed((bracket, range): (char, Range<usize>)) -> ParseError {
+    ParseError { range, fault: ParseFault::Unclosed(bracket) }
 }
 
-/// The beginning of the first line of `text` that is not blank.
-fn quote(text: &str) -> String {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    match line.char_indices().nth(MAX_QUOTE) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
+/// What the node kinds of all grammars call comments, and what they call text.
+fn holder_kind(kind: &str) -> Option<HolderKind> {
+    if kind.contains("comment") {
+        Some(HolderKind::Comment)
+    } else if ["string", "heredoc", "nowdoc", "scalar"].iter().any(|part| kind.contains(part)) {
+        Some(HolderKind::String)
+    } else {
+        None
     }
+}
+
+/// The byte at which the line of the byte at `at` begins.
+fn line_start(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |at| at + 1)
 }

@@ -4,24 +4,23 @@
 //! Definitions are found by the kinds of syntax nodes that the grammars give them. The bodies of functions are
 //! not searched: what they define is of no use to another file.
 
-use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tree_sitter::{Node, ParseOptions, Parser, TreeCursor};
+use serde::{Deserialize, Serialize};
+use tree_sitter::{Node, TreeCursor};
 
+use super::syntax::Syntax;
+use super::wire::{Failure, MAX_DEFINITIONS};
 use crate::language::Language;
 
-/// Larger files, in bytes, have no outline: they are data or generated more often than not, and parsing them
-/// takes longer than reading all others.
-const MAX_BYTES: usize = 512 << 10;
-/// Guards against input on which a grammar does not end; ordinary files take milliseconds.
-const MAX_TIME: Duration = Duration::from_secs(5);
 /// Longest signature in an outline, in characters.
-const MAX_SIGNATURE: usize = 160;
-const MAX_DEPTH: usize = 24;
+pub(super) const MAX_SIGNATURE: usize = 160;
+/// Longest name in bytes; what is longer is an expression.
+pub(super) const MAX_NAME: usize = 120;
+pub(super) const MAX_DEPTH: usize = 24;
 
 /// A named piece of code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definition {
     pub name: String,
     /// What stands before the body, on one line.
@@ -114,33 +113,13 @@ fn definition(kind: &str) -> Option<Inside> {
     })
 }
 
-/// The definitions of `text`, in order; none where the language has no grammar or no definitions.
-pub fn outline(text: &str, language: Language) -> Vec<Definition> {
-    if text.len() > MAX_BYTES
-        || matches!(
-            language,
-            Language::Json | Language::Yaml | Language::Toml | Language::Html | Language::Css
-        )
-    {
-        return Vec::new();
-    }
-    let mut parser = Parser::new();
-    if parser.set_language(&language.grammar()).is_err() {
-        return Vec::new();
-    }
-    let start = Instant::now();
-    let mut too_long = |_: &tree_sitter::ParseState| {
-        if start.elapsed() > MAX_TIME { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let options = ParseOptions::new().progress_callback(&mut too_long);
-    let bytes = text.as_bytes();
-    let tree =
-        parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
-    let Some(tree) = tree else { return Vec::new() };
+/// The definitions of `text`, in order.
+pub(super) fn outline(text: &str, language: Language, deadline: Instant) -> Result<Vec<Definition>, Failure> {
+    let syntax = Syntax::parse(language, text, deadline)?;
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
-    collect(&mut tree.walk(), text, &lines, &mut found);
-    found
+    collect(&mut syntax.walker(), text, &lines, &mut found);
+    Ok(found)
 }
 
 /// Walks the tree without recursion: its depth is the input's to choose.
@@ -153,6 +132,9 @@ fn collect(cursor: &mut TreeCursor<'_>, text: &str, lines: &[&str], found: &mut 
         let kind = if node.is_named() { definition(node.kind()) } else { None };
         let name = kind.and_then(|_| name(node, text));
         if let Some(name) = &name {
+            if found.len() == MAX_DEFINITIONS {
+                return;
+            }
             found.push(describe(node, name, text, lines, depth));
         }
         let closed = match kind {
@@ -222,7 +204,7 @@ fn name(node: Node<'_>, text: &str) -> Option<String> {
     }
     let name = text.get(named.byte_range())?.trim();
     let name = name.split('<').next().unwrap_or(name);
-    (!name.is_empty() && name.len() <= 120).then(|| name.to_owned())
+    (!name.is_empty() && name.len() <= MAX_NAME).then(|| name.to_owned())
 }
 
 fn describe(node: Node<'_>, name: &str, text: &str, lines: &[&str], depth: usize) -> Definition {
