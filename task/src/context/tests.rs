@@ -9,7 +9,6 @@ use super::index::{Index, IndexError};
 use super::more::Outcome;
 use super::pack::{self, Budget, Context};
 use super::query::Query;
-use super::rank;
 use super::role::{Omission, Role};
 use super::walk::{self, Caps, Walk, WalkError};
 use crate::context::read_set::{FileMode, Shown};
