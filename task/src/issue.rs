@@ -23,6 +23,16 @@ const MAX_SLUG_CHARS: usize = 40;
 /// How the branches of issues with a number begin; nothing outside of it is ever written.
 pub(crate) const BRANCHES: &str = "ai-agent/issue-";
 
+/// The branch of an issue.
+pub(crate) fn branch_of(number: u64) -> String {
+    format!("{BRANCHES}{number}")
+}
+
+/// The number of the issue that a branch of ours is for.
+pub(crate) fn issue_behind(branch: &str) -> Option<u64> {
+    branch.strip_prefix(BRANCHES)?.parse().ok()
+}
+
 /// See the module's documentation.
 #[derive(Clone, Debug)]
 pub struct Issue {

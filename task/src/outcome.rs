@@ -100,10 +100,15 @@ impl Failure {
     }
 }
 
+/// `text` with a capital at its beginning.
+pub(crate) fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
+}
+
 /// `text` with a capital at its beginning and a stop at its end.
 pub(crate) fn sentence(text: &str) -> String {
-    let mut chars = text.trim_end().chars();
-    let mut sentence: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
+    let mut sentence = capitalized(text.trim_end());
     if !sentence.ends_with(['.', '?', '!']) {
         sentence.push('.');
     }

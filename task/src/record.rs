@@ -1,4 +1,224 @@
 //! The *record* of a task is what its issue says of it: the status comment and the labels.
+//!
+//! A run keeps it, and so does a sweep that finds a run gone; nobody else writes either of the two.
 
 pub mod comment;
 pub(crate) mod status;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::state::{Contradiction, Event, LabelNames, State};
+
+use crate::call::CallError;
+use crate::forge::Forge;
+use crate::issue::issue_behind;
+use crate::marker::Marks;
+use crate::outbound::{BadMarker, Gate};
+use crate::thread::Comment;
+use crate::tracker::Tracker;
+use crate::tracker::model::{Found, Issue, IssueKind, has_label};
+use status::{Status, StatusComment, find_status, with_status};
+
+/// Tries to find a comment whose creation was not confirmed.
+const CREATE_TRIES: u32 = 3;
+
+/// What the records of all issues of a repository have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Records<'a> {
+    pub(crate) tracker: &'a Tracker,
+    pub(crate) marks: &'a Marks,
+    /// What the labels are called in this repository.
+    pub(crate) names: &'a LabelNames,
+    /// What the tracker's lists may lag behind its writes.
+    pub(crate) lag: Duration,
+}
+
+/// See the module's documentation.
+pub(crate) struct Record<'a> {
+    records: Records<'a>,
+    thread: u64,
+    /// As they were read.
+    labels: Vec<String>,
+    comments: Vec<Comment>,
+    statuses: Vec<StatusComment>,
+    /// What this process made of a status comment, which `statuses` does not show.
+    written: Mutex<Option<(u64, Status)>>,
+}
+
+/// Why a status comment was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecordError {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("the answer is too long to be kept in a comment")]
+    TooLong(#[from] BadMarker),
+}
+
+/// What a thread is about.
+pub(crate) enum Subject {
+    /// An issue: the thread itself, or the one that a pull request of ours is for.
+    Issue(Box<Issue>),
+    /// A pull request that is none of ours.
+    PullRequest(Box<Issue>),
+    /// An issue that is not there.
+    Gone { number: u64 },
+    /// An issue that was transferred.
+    Elsewhere { number: u64, url: String },
+}
+
+impl<'a> Records<'a> {
+    /// Reads what is said on a thread that has these labels.
+    pub(crate) async fn read(self, thread: u64, labels: Vec<String>) -> Result<Record<'a>, CallError> {
+        let comments = self.tracker.comments(thread).await?;
+        let statuses = find_status(self.marks, self.tracker.identity(), thread, &comments);
+        Ok(Record { records: self, thread, labels, comments, statuses, written: Mutex::new(None) })
+    }
+
+    /// What a thread is about: a command can stand on a pull request of ours, and is for the issue that its branch is
+    /// named after.
+    pub(crate) async fn subject(self, forge: &Forge, thread: u64) -> Result<Subject, CallError> {
+        let found = self.issue(thread).await?;
+        let Subject::PullRequest(_) = &found else { return Ok(found) };
+        let pull = forge.pull_request(thread).await?;
+        match issue_behind(&pull.head.name) {
+            Some(issue) if forge.identity().is(pull.by.as_ref()) => self.issue(issue).await,
+            _ => Ok(found),
+        }
+    }
+
+    async fn issue(self, number: u64) -> Result<Subject, CallError> {
+        match self.tracker.issue(number).await {
+            Ok(Found::Here(issue)) if issue.kind == IssueKind::Issue => Ok(Subject::Issue(issue)),
+            Ok(Found::Here(pull)) => Ok(Subject::PullRequest(pull)),
+            Ok(Found::Elsewhere { url }) => Ok(Subject::Elsewhere { number, url }),
+            Err(error) if error.is_absence() => Ok(Subject::Gone { number }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Record<'_> {
+    /// The number of the issue or pull request.
+    pub(crate) fn thread(&self) -> u64 {
+        self.thread
+    }
+
+    /// What the labels are called in this repository.
+    pub(crate) fn names(&self) -> &LabelNames {
+        self.records.names
+    }
+
+    pub(crate) fn has_label(&self, name: &str) -> bool {
+        has_label(&self.labels, name)
+    }
+
+    /// The state that the labels tell. A run that died between two labels leaves `working` beside another one; that
+    /// is no contradiction of a person's.
+    pub(crate) fn state(&self) -> Result<State, Contradiction> {
+        match State::decode(self.labels.iter().map(String::as_str), self.names()) {
+            Err(_) if self.has_label(&self.names().working) => Ok(State::Working),
+            decoded => decoded,
+        }
+    }
+
+    /// All comments, oldest first, as they were read.
+    pub(crate) fn comments(&self) -> &[Comment] {
+        &self.comments
+    }
+
+    /// Status comments of all tasks of this thread, oldest first, as they were read.
+    pub(crate) fn statuses(&self) -> &[StatusComment] {
+        &self.statuses
+    }
+
+    /// The same, read once more.
+    pub(crate) async fn statuses_now(&self) -> Result<Vec<StatusComment>, CallError> {
+        let Records { tracker, marks, .. } = self.records;
+        let comments = tracker.comments(self.thread).await?;
+        Ok(find_status(marks, tracker.identity(), self.thread, &comments))
+    }
+
+    /// The status comment of a task as it is now, and its id.
+    pub(crate) fn status_of(&self, task: &str) -> Option<(u64, Status)> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        written.filter(|(_, status)| status.task == task).or_else(|| {
+            let read = self.statuses.iter().find(|said| said.status.task == task)?;
+            Some((read.id, read.status.clone()))
+        })
+    }
+
+    /// Writes the status comment of a task and returns its id. It is made only once: if the answer to making it is
+    /// lost, it is looked for. `known` is the comment, where the caller knows it.
+    pub(crate) async fn say(
+        &self,
+        gate: &Gate,
+        known: Option<u64>,
+        text: &str,
+        status: Status,
+    ) -> Result<u64, RecordError> {
+        let body = with_status(gate, self.records.marks, self.thread, &gate.body(text), &status)?;
+        let tracker = self.records.tracker;
+        let mut comment = known.or_else(|| self.status_of(&status.task).map(|(id, _)| id));
+        for _ in 0..CREATE_TRIES {
+            let written = match comment {
+                Some(id) => tracker.edit_comment(id, &body).await.map(|()| id),
+                None => tracker.create_comment(self.thread, &body).await,
+            };
+            match written {
+                Ok(id) => {
+                    *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, status));
+                    return Ok(id);
+                }
+                Err(CallError::Unknown { .. }) if comment.is_none() => {
+                    tokio::time::sleep(self.records.lag).await;
+                    let now = self.statuses_now().await?;
+                    comment = now.iter().find(|said| said.status.task == status.task).map(|said| said.id);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(CallError::Unavailable {
+            call: tracker.call("POST a comment"),
+            why: format!("not confirmed in {CREATE_TRIES} tries"),
+        }
+        .into())
+    }
+
+    /// The same for how a task ended: words of ours and a short marker, which always fit.
+    pub(crate) async fn say_at_last(
+        &self,
+        gate: &Gate,
+        known: Option<u64>,
+        text: &str,
+        status: Status,
+    ) -> Result<(), CallError> {
+        match self.say(gate, known, text, status).await {
+            Ok(_) => Ok(()),
+            Err(RecordError::Call(error)) => Err(error),
+            Err(error @ RecordError::TooLong(_)) => {
+                let call = self.records.tracker.call("write a comment");
+                Err(CallError::Unexpected { call, why: error.to_string() })
+            }
+        }
+    }
+
+    /// Puts the label of the state after `event` on the issue, and takes the others off.
+    pub(crate) async fn move_on(&self, event: Event) -> Result<(), CallError> {
+        // Who gets here found the issue at work or put it there, whatever its labels said.
+        let Ok(state) = State::Working.after(event) else { return Ok(()) };
+        let Records { tracker, names, .. } = self.records;
+        let wanted = state.label(names);
+        if let Some(label) = wanted {
+            tracker.add_labels(self.thread, &[label]).await?;
+        }
+        let others = [State::Working, State::PlanPending, State::Done, State::Failed];
+        for label in others.into_iter().filter_map(|other| other.label(names)) {
+            let may_be_there = self.has_label(label) || label == names.working;
+            if Some(label) != wanted && may_be_there {
+                tracker.remove_label(self.thread, label).await?;
+            }
+        }
+        Ok(())
+    }
+}

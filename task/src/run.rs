@@ -5,28 +5,30 @@
 //! comment before the commit is made, so that it is not asked again once the commit is there, nor for a plan that was kept,
 //! whose commit is empty.
 
+mod admission;
 mod approval;
 mod ask;
+mod branch;
 mod claim;
 mod commit;
 mod conversation;
-pub(crate) mod desk;
+mod desk;
 mod ended;
+mod ending;
 mod holder;
 mod publish;
 pub mod settings;
+mod wanted;
 mod work;
+mod working;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use secrecy::SecretString;
 use shared::task::Task;
 
-use crate::call::CallError;
 use crate::config::Config;
 use crate::cycle::Cycle;
-use crate::forge::model::Permission;
 use crate::forge::{Forge, Login};
 use crate::git::clone::{self, CloneCaps, CloneError, Source};
 use crate::git::remote::Remote;
@@ -34,18 +36,16 @@ use crate::git::workspace::Workspace;
 use crate::lease::Lease;
 use crate::llm::{Ledger, Llm};
 use crate::marker::Marks;
-use crate::outbound::Gate;
-use crate::outcome::{Exit, Failure, Reason};
+use crate::outcome::{Failure, Reason};
 use crate::progress::Step;
-use crate::record::comment;
+use crate::record::Records;
+use crate::record::status::Proposal;
 use crate::repo_config::{self, RepoConfig, RepoConfigError};
 use crate::tracker::Tracker;
-
-use crate::record::status::{Proposal, Status, find_status, with_status};
 use claim::Claimed;
-use desk::Desk;
+use desk::{Desk, Place};
 use ended::Stop;
-use settings::{RunSettings, Strangers, Terms};
+use settings::{RunSettings, Terms};
 use work::{Claim, Made, Material};
 
 pub(crate) use ask::scan;
@@ -72,154 +72,40 @@ pub async fn run(
     };
     let forge = match Forge::open(&login).await {
         Ok(forge) => forge,
-        Err(error) => return ended_by(&error),
+        Err(error) => return Ended::of(&error),
     };
-    let tracker = Tracker::beside(&forge);
-    let place = Place { tracker: &tracker, forge: &forge };
     // On the heap: a whole run is a large thing to carry about.
-    let ended = Box::pin(at_place(config, settings, task, lease, place, attempt)).await;
+    let ended = Box::pin(on_forge(config, settings, task, lease, &forge, attempt)).await;
     if let Err(error) = forge.close().await {
         tracing::warn!(%error, "the installation token could not be revoked; it expires within the hour");
     }
     ended
 }
 
-/// Where a run works: the issue's side and the code's.
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    tracker: &'a Tracker,
-    forge: &'a Forge,
-}
-
-async fn at_place(
+async fn on_forge(
     config: &Config,
     settings: &RunSettings,
     task: &Task,
     lease: &Lease,
-    place: Place<'_>,
+    forge: &Forge,
     attempt: Attempt,
 ) -> Ended {
+    let tracker = Tracker::beside(forge);
+    let marks = Marks::new(settings.marker_key.clone(), forge.repository().id);
     // A configuration that cannot be used is told as soon as there is a place to tell it.
-    let repo_config = RepoConfig::of(place.forge.repository().config.as_ref());
-    let desk = match open_desk(config, settings, task, place, repo_config.as_ref().ok(), attempt).await {
+    let repo_config = RepoConfig::of(forge.repository().config.as_ref());
+    let names =
+        repo_config.as_ref().map_or_else(|_| settings.labels.clone(), |own| own.labels(&settings.labels));
+    let records = Records { tracker: &tracker, marks: &marks, names: &names, lag: settings.lag() };
+    let place = Place { forge, records };
+    let desk = match admission::open_desk(config, settings, task, place, attempt).await {
         Ok(desk) => desk,
-        Err(Stop::Ended(ended)) => return ended,
-        Err(Stop::Call(error)) => return ended_by(&error),
-        Err(Stop::Failure(failure)) => {
-            tracing::warn!(what = failure.what, "the task is refused, and nothing can be told on the issue");
-            return Ended::Explained(failure.reason);
-        }
-        Err(Stop::CalledOff(why)) => {
-            tracing::info!(why, "the task was called off");
-            return Ended::Nothing("called off");
-        }
+        Err(stop) => return admission::refused(stop),
     };
-    let stop = match work(config, lease, &desk, repo_config).await {
-        Ok(()) => return Ended::Done,
-        Err(stop) => stop,
-    };
-    let told = match stop {
-        Stop::Ended(ended) => return ended,
-        Stop::CalledOff(why) => desk.stopped(&why).await.map(|()| Ended::Explained(Reason::Declined)),
-        Stop::Failure(failure) if failure.reason.exit() == Exit::Passing => {
-            desk.interrupted(&failure).await.map(|()| Ended::Passing(failure.what.clone()))
-        }
-        Stop::Failure(failure) => desk.failed(&failure).await.map(|()| Ended::Explained(failure.reason)),
-        Stop::Call(error) => return tell_call_error(&desk, &error).await,
-    };
-    told.unwrap_or_else(|error| match error {
-        error if error.is_absence() => {
-            tracing::warn!(%error, "the issue is gone, and with it the place to tell how the task ended");
-            Ended::Explained(Reason::Usage)
-        }
-        error => ended_by(&error),
-    })
-}
-
-/// A call that GitHub refused is told on the issue, if GitHub lets us.
-async fn tell_call_error(desk: &Desk<'_>, error: &CallError) -> Ended {
-    let ended = ended_by(error);
-    let next = match error {
-        CallError::Forbidden { .. } => "Ask who operates the agent to grant that permission.",
-        CallError::Unauthorized { .. } => "Ask who operates the agent to renew its credentials.",
-        _ => "Ask who operates the agent to look at its log.",
-    };
-    let told = match &ended {
-        Ended::Lost(_) => return ended,
-        Ended::Passing(_) => {
-            let failure = Failure::new(Reason::Unavailable, error.to_string(), "");
-            desk.interrupted(&failure).await
-        }
-        _ => desk.failed(&Failure::new(Reason::Provider, error.to_string(), next)).await,
-    };
-    if let Err(error) = told {
-        tracing::warn!(%error, "the failure could not be told on the issue");
+    match work(config, lease, &desk, repo_config).await {
+        Ok(()) => Ended::Done,
+        Err(stop) => ending::stopped(&desk, stop).await,
     }
-    ended
-}
-
-fn ended_by(error: &CallError) -> Ended {
-    match error {
-        CallError::Lost(lost) => Ended::Lost(*lost),
-        error if error.is_passing() => Ended::Passing(error.to_string()),
-        error => Ended::Misconfigured(error.to_string()),
-    }
-}
-
-/// Finds out what the task is about and whether its author may ask for it.
-async fn open_desk<'a>(
-    config: &Config,
-    settings: &'a RunSettings,
-    task: &'a Task,
-    place: Place<'a>,
-    repo_config: Option<&RepoConfig>,
-    attempt: Attempt,
-) -> Result<Desk<'a>, Stop> {
-    let repository = place.forge.repository();
-    let refuse = |what: &str| Failure::new(Reason::Repository, what, "");
-    if repository.is_archived {
-        return Err(refuse("the repository is archived").into());
-    }
-    if !repository.has_issues {
-        return Err(refuse("the repository has no issues").into());
-    }
-    if task.repository_id.is_some_and(|id| u64::from(id) != repository.id) {
-        return Err(refuse("the repository has been replaced by another one of the same name").into());
-    }
-    let mut secrets: Vec<SecretString> = config.secrets();
-    secrets.extend(settings.secrets());
-    secrets.push(place.forge.token().clone());
-    let asker = place.forge.collaborator(task.trigger_user.as_str()).await?;
-    if asker.permission == Permission::Less {
-        if settings.strangers == Strangers::Answered {
-            answer_stranger(settings, task, place, &secrets).await?;
-        }
-        return Err(Stop::Ended(Ended::Nothing("the user may not ask for this")));
-    }
-    let labels = repo_config.map_or_else(|| settings.labels.clone(), |own| own.labels(&settings.labels));
-    Desk::open(settings, task, place, asker, labels, &secrets, attempt).await
-}
-
-/// One short comment, also if the task is delivered again.
-async fn answer_stranger(
-    settings: &RunSettings,
-    task: &Task,
-    place: Place<'_>,
-    secrets: &[SecretString],
-) -> Result<(), Stop> {
-    let marks = Marks::new(settings.marker_key.clone(), place.forge.repository().id);
-    let thread = u64::from(task.issue);
-    let comments = place.tracker.comments(thread).await?;
-    let known = find_status(&marks, place.tracker.identity(), thread, &comments)
-        .into_iter()
-        .any(|(_, status)| status.task == task.id.to_string());
-    if !known {
-        let gate = Gate::new(secrets, &[], None).with_mention(task.trigger_user.as_str());
-        let text = gate.body(&comment::not_allowed(task.trigger_user.as_str()));
-        let body = with_status(&gate, &marks, thread, &text, &Status::refused(task))?;
-        place.tracker.create_comment(thread, &body).await?;
-    }
-    Ok(())
 }
 
 async fn work(
@@ -228,7 +114,7 @@ async fn work(
     desk: &Desk<'_>,
     repo_config: Result<RepoConfig, RepoConfigError>,
 ) -> Result<(), Stop> {
-    desk.admit().await?;
+    admission::admit(desk).await?;
     let terms = settings::terms(config, repo_config.map_err(|error| unusable(&error))?)?;
     let claim = match claim::claim(desk, &terms).await? {
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
@@ -237,7 +123,7 @@ async fn work(
     let proposal = match (claim.proposal.clone(), claim.plan.clone()) {
         (Some(proposal), _) => proposal,
         (None, Some(plan)) => {
-            desk.still_wanted(&claim).await?;
+            wanted::still_wanted(desk, &claim).await?;
             commit::over_api(desk, &claim, None, &plan).await?;
             plan
         }
@@ -276,7 +162,7 @@ async fn propose(
         made = ask_model(config, desk, claim, terms, &workspace, &material) => made?,
         lost = lease.lost() => return Err(lost.into()),
     };
-    desk.still_wanted(claim).await?;
+    wanted::still_wanted(desk, claim).await?;
     commit::commit(desk, &workspace, claim, made).await
 }
 
@@ -313,7 +199,7 @@ async fn ask_model(
         ask::ask(cycle, desk, config, terms, material, claim).await
     };
     // Both are awaited: an edit on its way must not overtake what is kept later.
-    let (made, ()) = tokio::join!(asking, desk.show_progress(claim, seen));
+    let (made, ()) = tokio::join!(asking, working::show_progress(desk, claim, seen));
     made
 }
 

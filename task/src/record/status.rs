@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 use shared::task::Task;
 
 use crate::marker::{Kind, Marks};
-use crate::outbound::{Gate, Outbound};
-use crate::outcome::{Failure, Reason};
+use crate::outbound::{BadMarker, Gate, Outbound};
 use crate::thread::{Comment, Identity};
 
 /// What the marker of a status comment says.
@@ -68,16 +67,21 @@ pub(crate) struct PlanComment {
 }
 
 impl Status {
-    pub(crate) fn of(task: &Task, phase: Phase, proposal: Option<Proposal>) -> Self {
+    /// For a task that ended, and of which no more is known than its id.
+    pub(crate) fn ended(task: impl Into<String>) -> Self {
         Self {
-            task: task.id.to_string(),
-            phase,
+            task: task.into(),
+            phase: Phase::Ended,
             since: Timestamp::now(),
-            proposal,
+            proposal: None,
             by: None,
             answered: None,
             refused: false,
         }
+    }
+
+    pub(crate) fn of(task: &Task, phase: Phase, proposal: Option<Proposal>) -> Self {
+        Self { phase, proposal, ..Self::ended(task.id.to_string()) }
     }
 
     /// For a task that has its answer.
@@ -91,32 +95,46 @@ impl Status {
     }
 }
 
+/// A status comment of ours.
+#[derive(Clone, Debug)]
+pub(crate) struct StatusComment {
+    pub(crate) id: u64,
+    /// When it was last written.
+    pub(crate) written_at: Timestamp,
+    pub(crate) status: Status,
+}
+
+impl StatusComment {
+    /// The latest sign of the run that wrote it.
+    pub(crate) fn seen_at(&self) -> Timestamp {
+        self.written_at.max(self.status.since)
+    }
+}
+
 /// Our own status comments of a thread, oldest first.
-pub(crate) fn find_status(
+pub(super) fn find_status(
     marks: &Marks,
     identity: &Identity,
     thread: u64,
     comments: &[Comment],
-) -> Vec<(u64, Status)> {
+) -> Vec<StatusComment> {
     comments
         .iter()
         .filter(|comment| identity.is(comment.by.as_ref()))
         .filter_map(|comment| {
-            Some((comment.id, marks.read(Kind::Status, thread, comment.body.for_machine())?))
+            let status = marks.read(Kind::Status, thread, comment.body.for_machine())?;
+            Some(StatusComment { id: comment.id, written_at: comment.updated_at, status })
         })
         .collect()
 }
 
 /// A status comment with its marker.
-pub(crate) fn with_status(
+pub(super) fn with_status(
     gate: &Gate,
     marks: &Marks,
     thread: u64,
     text: &Outbound,
     status: &Status,
-) -> Result<Outbound, Failure> {
-    gate.marked(text, &marks.write(Kind::Status, thread, status)).map_err(|_| {
-        let what = "The answer is too long to be kept in a comment.";
-        Failure::new(Reason::BadAnswer, what, "Ask for a smaller change.")
-    })
+) -> Result<Outbound, BadMarker> {
+    gate.marked(text, &marks.write(Kind::Status, thread, status))
 }

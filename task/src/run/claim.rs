@@ -1,27 +1,17 @@
 //! The *claim*: of all runs for an issue, one works. Making the branch is what decides, because it can be done once.
 
 use jiff::Timestamp;
-use shared::state::Event;
 use shared::task::Mode;
 
-use super::approval;
+use super::branch::{self, Branch};
 use super::desk::Desk;
 use super::ended::Stop;
-use super::holder::{self, InTheWay};
+use super::holder::InTheWay;
 use super::settings::Terms;
 use super::work::{Basis, Claim};
-use crate::call::CallError;
+use super::{approval, working};
 use crate::forge::model::Commit;
-use crate::git::workspace::TASK_TRAILER;
-use crate::outcome::{Failure, Reason};
-use crate::record::status::{PlanComment, Proposal, find_status};
-
-/// Pauses before the looks for the comment of a run that made the branch a moment before us, in times of what lists may
-/// lag behind. Its next call posts the comment, and GitHub ends a call after ten seconds.
-const HOLDER_LOOKS: [u32; 5] = [1, 1, 2, 3, 5];
-
-/// Tries to make the branch when the answers are lost.
-const CREATE_TRIES: u32 = 3;
+use crate::record::status::{PlanComment, Proposal};
 
 pub(super) enum Claimed {
     Ours(Box<Claim>),
@@ -29,35 +19,16 @@ pub(super) enum Claimed {
     Held(&'static str),
 }
 
-/// What the branch is to this task.
-enum Branch {
-    Absent,
-    /// At a commit that a run may build on.
-    Free(String),
-    /// At the commit with a plan of ours, which the task revises or carries out.
-    Planned(Commit),
-    /// At the commit that this task published.
-    Published(Commit),
-}
-
 pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed, Stop> {
     desk.state()?;
-    let own = desk.task.id.to_string();
-    let statuses = desk.statuses();
-    let mine = statuses.iter().find(|(_, status)| status.task == own);
-    let kept = mine.and_then(|(_, status)| status.proposal.clone());
+    let earlier = desk.own_status().map(|(_, status)| status);
+    let kept = earlier.as_ref().and_then(|status| status.proposal.clone());
     let base = desk.base_branch(terms)?.to_owned();
-
-    let mut branch = look(desk, &base).await?;
-    if matches!(branch, Branch::Absent) {
-        branch = match make(desk, &base).await? {
-            Some(made) => made,
-            None => return Ok(Claimed::Held(InTheWay::Other.why())),
-        };
-    }
+    let Some(branch) = branch::take(desk, &base).await? else {
+        return Ok(Claimed::Held(InTheWay::Other.why()));
+    };
     let mut plan = None;
     let (head, basis, proposal) = match branch {
-        Branch::Absent => return Err(absent(desk).into()),
         Branch::Published(commit) => {
             let proposal = kept.or_else(|| recovered(desk, &commit));
             (commit.id, Basis::Nothing, proposal)
@@ -70,7 +41,7 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
             let basis = approval::check(desk, terms, &commit).await?;
             match basis {
                 Basis::Revision { plan, feedback, pull_request, .. } => {
-                    let (head, base) = renew(desk, &base, commit).await?;
+                    let (head, base) = branch::renew(desk, &base, commit).await?;
                     (head, Basis::Revision { plan, feedback, base, pull_request }, None)
                 }
                 basis => (commit.id, basis, None),
@@ -82,15 +53,8 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
             (head, Basis::Nothing, None)
         }
     };
-    let since = mine.map_or_else(Timestamp::now, |(_, status)| status.since);
-    let status = match mine {
-        Some((id, status)) => {
-            desk.resume(*id, status).await?;
-            *id
-        }
-        None => desk.begin().await?,
-    };
-    desk.move_on(Event::Start).await?;
+    let since = earlier.as_ref().map_or_else(Timestamp::now, |status| status.since);
+    let status = working::begin(desk, earlier).await?;
     Ok(Claimed::Ours(Box::new(Claim { head, status, since, base, basis, proposal, plan })))
 }
 
@@ -106,167 +70,4 @@ fn recovered(desk: &Desk<'_>, commit: &Commit) -> Option<Proposal> {
         desk.issue.number
     );
     Some(Proposal { title, body, bill: "The account of the run was lost.".to_owned(), plan: None })
-}
-
-/// Whether the task is about a pull request that is there.
-fn builds_on_plan(desk: &Desk<'_>) -> bool {
-    matches!(desk.task.mode, Mode::Approve { .. } | Mode::Revise { .. })
-}
-
-async fn look(desk: &Desk<'_>, base: &str) -> Result<Branch, Stop> {
-    // A task that nobody has begun on most likely has no branch yet: making it tells.
-    if desk.statuses().is_empty() && !builds_on_plan(desk) {
-        return Ok(Branch::Absent);
-    }
-    match desk.forge.branch(&desk.branch).await? {
-        Some(head) => judge(desk, base, head).await,
-        None if builds_on_plan(desk) => {
-            let what = format!("The branch `{}` is gone, and the plan with it.", desk.branch);
-            Err(Failure::new(Reason::StalePlan, what, "Comment `/retry` on the issue for a new plan.").into())
-        }
-        None => Ok(Branch::Absent),
-    }
-}
-
-/// Whether this task's commit is on the branch and in a pull request. What was only kept is not published, and an issue
-/// that is closed gets no new pull request.
-pub(super) async fn is_published(desk: &Desk<'_>) -> Result<bool, CallError> {
-    let Some(head) = desk.forge.branch(&desk.branch).await? else { return Ok(false) };
-    let commit = desk.forge.commit(&head).await?;
-    if maker(desk, &commit) != Some(desk.task.id.to_string().as_str()) {
-        return Ok(false);
-    }
-    Ok(desk.forge.pull_requests_of(&desk.branch).await?.iter().any(|pull| pull.head.commit == head))
-}
-
-/// Finds out whose commit the branch is at, and makes it ready for this task.
-async fn judge(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
-    let commit = desk.forge.commit(&head).await?;
-    let maker = maker(desk, &commit);
-    if maker == Some(desk.task.id.to_string().as_str()) {
-        return Ok(Branch::Published(commit));
-    }
-    match maker {
-        Some(_) if builds_on_plan(desk) => Ok(Branch::Planned(commit)),
-        Some(_) => reclaim(desk, base, head).await,
-        None => {
-            let compared = desk.forge.compare(base, &head).await?;
-            // Our branch without a commit of ours: a run made it and died. Anything else is a person's.
-            if compared.ahead > 0 {
-                return Err(held_by_person(desk).into());
-            }
-            // What the base has learnt since, the run has to read.
-            if compared.behind > 0 {
-                return move_to_base(desk, base, head).await;
-            }
-            Ok(Branch::Free(head))
-        }
-    }
-}
-
-/// A new wish for an issue that has a branch of an earlier one: an open pull request stays as it is.
-async fn reclaim(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
-    if let Some(open) = desk.forge.open_pull_request_of(&desk.branch).await? {
-        let what = format!("#{} is open for this issue already.", open.number);
-        let next = "Comment there, or close it and comment `/retry` here.";
-        return Err(Failure::new(Reason::Branch, what, next).into());
-    }
-    move_to_base(desk, base, head).await
-}
-
-async fn move_to_base(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
-    let to = desk.base_commit(base).await?;
-    move_branch(desk, &head, &to).await?;
-    Ok(Branch::Free(to))
-}
-
-/// Moves the branch with compare-and-swap; a move whose answer was lost is looked for.
-async fn move_branch(desk: &Desk<'_>, from: &str, to: &str) -> Result<(), Stop> {
-    match desk.forge.reset_branch(&desk.branch, from, to).await {
-        Ok(()) => Ok(()),
-        Err(error @ (CallError::Unknown { .. } | CallError::Conflict { .. })) => {
-            if desk.forge.branch(&desk.branch).await?.as_deref() == Some(to) {
-                return Ok(());
-            }
-            Err(CallError::Unavailable { call: desk.forge.call("move a branch"), why: error.to_string() }
-                .into())
-        }
-        Err(error) => Err(not_let(desk, error)),
-    }
-}
-
-/// Puts the empty commit of a plan onto the newest commit of the base, so that a revision is made from how things are
-/// now. The branch moves in one step: on a branch without a commit of its own GitHub closes the pull request. Returns
-/// the commit and its parent.
-async fn renew(desk: &Desk<'_>, base: &str, plan: Commit) -> Result<(String, String), Stop> {
-    let newest = desk.base_commit(base).await?;
-    if plan.parents.contains(&newest) {
-        return Ok((plan.id, newest));
-    }
-    let tree = desk.forge.commit(&newest).await?.tree;
-    let renewed = desk.forge.create_loose_commit(&plan.message, &tree, &newest).await?;
-    move_branch(desk, &plan.id, &renewed.id).await?;
-    Ok((renewed.id, newest))
-}
-
-/// Makes the branch. `None` if another run made it first and is at work.
-async fn make(desk: &Desk<'_>, base: &str) -> Result<Option<Branch>, Stop> {
-    let commit = desk.base_commit(base).await?;
-    for _ in 0..CREATE_TRIES {
-        match desk.forge.create_branch(&desk.branch, &commit).await {
-            Ok(()) => return Ok(Some(Branch::Free(commit))),
-            Err(CallError::Invalid { message, .. }) if message.contains("already exists") => break,
-            // If it is there now it may be ours or another's; whose it is shows in the comments.
-            Err(CallError::Unknown { .. }) => {
-                if desk.forge.branch(&desk.branch).await?.is_some() {
-                    break;
-                }
-            }
-            Err(error) => return Err(not_let(desk, error)),
-        }
-    }
-    for pause in HOLDER_LOOKS {
-        tokio::time::sleep(desk.settings.lag() * pause).await;
-        let comments = desk.tracker.comments(desk.thread()).await?;
-        let statuses = find_status(&desk.marks, desk.tracker.identity(), desk.thread(), &comments);
-        if holder::in_the_way(&desk.claimant(), &comments, &statuses).is_some() {
-            return Ok(None);
-        }
-    }
-    // Nobody says that he works: whoever made the branch is gone, or it was us, or it is a person's.
-    match desk.forge.branch(&desk.branch).await? {
-        Some(head) => judge(desk, base, head).await.map(Some),
-        None => Err(absent(desk).into()),
-    }
-}
-
-fn absent(desk: &Desk<'_>) -> CallError {
-    CallError::Unavailable { call: desk.forge.call("POST a branch"), why: "not confirmed".to_owned() }
-}
-
-/// GitHub's rules for branches stand in the way, or something else does.
-fn not_let(desk: &Desk<'_>, error: CallError) -> Stop {
-    let CallError::Invalid { message, .. } = error else { return error.into() };
-    let what = format!(
-        "{} does not let the agent write to its branch `{}`: {message}",
-        desk.forge.service(),
-        desk.branch
-    );
-    let next = "Let it create and change branches below `ai-agent/` in the rules for branches, then comment `/retry`.";
-    Failure::new(Reason::Branch, what, next).into()
-}
-
-fn held_by_person(desk: &Desk<'_>) -> Failure {
-    let what = format!("The branch `{}` holds commits that are not the agent's.", desk.branch);
-    Failure::new(Reason::Branch, what, "Rename or delete the branch, then comment `/retry` on the issue.")
-}
-
-/// The task that made a commit; none if the commit is a person's, also of one that was ours and was amended.
-fn maker<'c>(desk: &Desk<'_>, commit: &'c Commit) -> Option<&'c str> {
-    trailer(&commit.message).filter(|_| desk.forge.made(commit))
-}
-
-/// The task that a commit message of ours names.
-pub(super) fn trailer(message: &str) -> Option<&str> {
-    message.lines().rev().find_map(|line| line.strip_prefix(TASK_TRAILER)?.strip_prefix(": ").map(str::trim))
 }

@@ -3,10 +3,11 @@
 use gix::ObjectId;
 use shared::task::Mode;
 
-use super::claim::trailer;
+use super::branch::trailer;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::work::{Claim, Made};
+use super::working;
 use crate::call::CallError;
 use crate::check::CheckedPatch;
 use crate::context::read_set::FileMode;
@@ -36,7 +37,7 @@ pub(super) async fn commit(
         Made::Change { patch, proposal } => (Some(patch), proposal),
         Made::Plan(proposal) => (None, proposal),
     };
-    desk.keep(claim, &proposal).await?;
+    working::keep(desk, claim, &proposal).await?;
     if matches!(desk.task.mode, Mode::Revise { .. }) {
         return Ok(proposal);
     }

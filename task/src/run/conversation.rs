@@ -102,7 +102,7 @@ async fn permitted<'c>(desk: &'c Desk<'_>) -> Result<Vec<(&'c str, &'c Raw)>, Ca
     let until = desk.task.triggered_at.and_then(|at| at.checked_add(SignedDuration::from_secs(1)).ok());
     let mut known: HashMap<&str, Permission> = HashMap::new();
     let mut permitted = Vec::new();
-    for comment in desk.comments.iter().rev() {
+    for comment in desk.record.comments().iter().rev() {
         let (Some(user), text) = (&comment.by, &comment.body) else { continue };
         let counts = user.kind == UserKind::Person
             && !desk.is_ours(comment)

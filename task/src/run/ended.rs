@@ -3,6 +3,7 @@
 use crate::call::CallError;
 use crate::lease::Lost;
 use crate::outcome::{Failure, Reason};
+use crate::record::RecordError;
 
 /// How a run ended, for whoever settles the message.
 #[derive(Debug)]
@@ -20,6 +21,17 @@ pub enum Ended {
     Lost(Lost),
 }
 
+impl Ended {
+    /// The end of a run whose call has no result, where nobody is told.
+    pub(super) fn of(error: &CallError) -> Self {
+        match error {
+            CallError::Lost(lost) => Self::Lost(*lost),
+            error if error.is_passing() => Self::Passing(error.to_string()),
+            error => Self::Misconfigured(error.to_string()),
+        }
+    }
+}
+
 /// Why a run stops before its end.
 #[derive(Debug)]
 pub(super) enum Stop {
@@ -33,6 +45,18 @@ pub(super) enum Stop {
 impl From<CallError> for Stop {
     fn from(error: CallError) -> Self {
         Self::Call(error)
+    }
+}
+
+impl From<RecordError> for Stop {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Call(error) => Self::Call(error),
+            RecordError::TooLong(_) => {
+                let what = "The answer is too long to be kept in a comment.";
+                Self::Failure(Failure::new(Reason::BadAnswer, what, "Ask for a smaller change."))
+            }
+        }
     }
 }
 

@@ -16,11 +16,10 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use shared::task::{Mode, Task};
 
-use crate::record::status::{Holder, Phase, Status};
-use crate::thread::Comment;
+use crate::record::status::{Holder, Phase, Status, StatusComment};
 
 /// A run that wants to begin.
 pub(super) struct Claimant<'a> {
@@ -54,14 +53,10 @@ impl InTheWay {
     }
 }
 
-/// Why this run has nothing to do, if so. `statuses` are those of `comments`, by the comments' ids.
-pub(super) fn in_the_way(
-    claimant: &Claimant<'_>,
-    comments: &[Comment],
-    statuses: &[(u64, Status)],
-) -> Option<InTheWay> {
+/// Why this run has nothing to do, if so.
+pub(super) fn in_the_way(claimant: &Claimant<'_>, statuses: &[StatusComment]) -> Option<InTheWay> {
     let own = claimant.task.id.to_string();
-    statuses.iter().find_map(|(id, status)| {
+    statuses.iter().find_map(|StatusComment { written_at, status, .. }| {
         let alive = is_alive(status, claimant);
         match status.phase {
             Phase::Ended if status.task == own => Some(InTheWay::Finished),
@@ -69,7 +64,7 @@ pub(super) fn in_the_way(
                 Some(InTheWay::Double)
             }
             Phase::Working | Phase::Waiting if status.task != own && alive => Some(InTheWay::Other),
-            Phase::Ended if is_answer(claimant.task, comments, *id, status) => Some(InTheWay::Answered),
+            Phase::Ended if is_answer(claimant.task, *written_at, status) => Some(InTheWay::Answered),
             _ => None,
         }
     })
@@ -91,10 +86,9 @@ fn supersedes(run: &Holder, status: &Status) -> bool {
 }
 
 /// Both times are GitHub's, whose clock has whole seconds.
-fn is_answer(task: &Task, comments: &[Comment], id: u64, status: &Status) -> bool {
+fn is_answer(task: &Task, answered_at: Timestamp, status: &Status) -> bool {
     let starts = |mode: &str| [Mode::QuickFix.name(), Mode::Plan.name()].contains(&mode);
-    let answered_at = comments.iter().find(|comment| comment.id == id).map(|comment| comment.updated_at);
-    let before = task.triggered_at.zip(answered_at).is_some_and(|(asked, answered)| asked <= answered);
+    let before = task.triggered_at.is_some_and(|asked_at| asked_at <= answered_at);
     before && starts(task.mode.name()) && status.answered.as_deref().is_some_and(starts)
 }
 

@@ -7,7 +7,7 @@ use shared::task::Mode;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::work::Claim;
-use super::{approval, commit};
+use super::{approval, commit, ending, wanted};
 use crate::call::CallError;
 use crate::forge::model::{NewPullRequest, PullRequest, PullRequestKind, Stage};
 use crate::marker::Kind;
@@ -38,7 +38,7 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
         }
     };
     // By the operator's label ingest knows the pull request as ours: it does not see the repository's configuration.
-    let (labels, operator) = (&desk.labels, &desk.settings.labels);
+    let (labels, operator) = (desk.record.names(), &desk.settings.labels);
     let mut names = vec![labels.generated.as_str()];
     if !labels.generated.eq_ignore_ascii_case(&operator.generated) {
         names.push(&operator.generated);
@@ -47,13 +47,13 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
         names.push(&labels.quick);
     }
     desk.forge.add_labels(pull.number, &names).await?;
-    desk.move_on(event).await?;
+    desk.record.move_on(event).await?;
     let link = format!("#{}", pull.number);
     let text = match event {
         Event::PlanPosted => comment::planned(&link, &proposal.bill),
         _ => comment::done(&link, &proposal.bill),
     };
-    desk.ended(claim, &text).await
+    ending::done(desk, claim, &text).await
 }
 
 /// Whether a pull request can still be worked on.
@@ -118,7 +118,7 @@ async fn pull_request(
             Some(pull) => {
                 let standing = standing(desk, &pull)?;
                 if matches!(standing, Standing::Open) {
-                    desk.still_wanted(claim).await?;
+                    wanted::still_wanted(desk, claim).await?;
                 }
                 return Ok((pull, standing));
             }
@@ -126,7 +126,7 @@ async fn pull_request(
             None => {}
         }
     }
-    desk.still_wanted(claim).await?;
+    wanted::still_wanted(desk, claim).await?;
     let mut title = desk.gate.title(&proposal.title);
     let mut kind = if proposal.plan.is_some() { PullRequestKind::Draft } else { PullRequestKind::Ready };
     let body = described(desk, proposal);

@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use shared::queue::CONSUMER_TIMEOUT;
-use shared::state::State;
+use shared::state::{Event, State};
 use shared::task::{IssueDigest, Mode, Origin, Task, TaskId, wish};
 use shared::user;
 
 use super::finding::Finding;
 use super::queue::Queue;
-use super::site::{Said, Site, has};
+use super::site::Site;
 use super::{Hand, MARGIN, Stop, Sweep};
 use crate::call::CallError;
 use crate::forge::model::Permission;
 use crate::outcome::{Failure, Reason};
-use crate::record::comment::Turn;
-use crate::record::status::Phase;
+use crate::record::comment::{self, Turn};
+use crate::record::status::{Phase, StatusComment};
 use crate::thread::UserKind;
-use crate::tracker::model::{Event, Happening, Issue, IssueKind, Listed};
+use crate::tracker::model::{self, Happening, Issue, IssueKind, Listed};
 
 /// Looks through one repository. `waiting` tasks are in the queue, of which nobody knows for which issues they are.
 pub(super) async fn sweep(
@@ -73,9 +73,10 @@ async fn at_work(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<Option<Fi
     if issue.kind == IssueKind::PullRequest {
         return Ok(None);
     }
-    let statuses = site.statuses(issue.number).await?;
-    let open: Vec<&Said> = statuses.iter().filter(|said| said.status.phase != Phase::Ended).collect();
-    let seen = open.iter().map(|said| said.seen).max().unwrap_or(issue.updated_at);
+    let record = site.record(issue).await?;
+    let is_open = |said: &&StatusComment| said.status.phase != Phase::Ended;
+    let open: Vec<&StatusComment> = record.statuses().iter().filter(is_open).collect();
+    let seen = open.iter().map(|said| said.seen_at()).max().unwrap_or(issue.updated_at);
     if is_younger(seen, CONSUMER_TIMEOUT + MARGIN) {
         return Ok(None);
     }
@@ -87,7 +88,7 @@ async fn at_work(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<Option<Fi
         return Ok(Some(Finding::Unlabelled { issue: name }));
     }
     if hand == Hand::Writing {
-        site.mark_failed(issue).await?;
+        record.move_on(Event::Failed).await?;
         for said in open {
             let what = "The run ended without a word, and no other one follows.";
             let next = format!(
@@ -95,7 +96,8 @@ async fn at_work(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<Option<Fi
                 said.status.task
             );
             let failure = Failure::new(Reason::Unavailable, what, next);
-            site.tell(issue.number, Some(said.comment), &said.status.task, &failure, Turn::Start).await?;
+            let text = comment::failed(&failure, Turn::Start);
+            site.tell(&record, Some(said), &said.status.task, &text).await?;
         }
     }
     Ok(Some(Finding::Gone { issue: name }))
@@ -117,8 +119,8 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
     if is_younger(issue.updated_at, grace) {
         return Ok(Asking::No);
     }
-    let statuses = site.statuses(issue.number).await?;
-    if statuses.iter().any(|said| !said.status.refused) {
+    let record = site.record(issue).await?;
+    if record.statuses().iter().any(|said| !said.status.refused) {
         return Ok(Asking::No);
     }
     let history = site.tracker.history(issue.number).await?;
@@ -133,18 +135,18 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
     };
     let person = (actor.kind == UserKind::Person).then(|| user::Login::parse(&actor.login).ok()).flatten();
     let Some(person) = person else { return Ok(Asking::InVain("it was not a person who asked")) };
-    let mode = if has(issue, &site.labels().quick) { Mode::QuickFix } else { Mode::Plan };
+    let mode = if record.has_label(&site.labels().quick) { Mode::QuickFix } else { Mode::Plan };
     let repository_id = NonZeroU64::new(site.repository_id());
     let event = wish(Some(issue.created_at), Some(at));
     let id = TaskId::derive(Origin { repo: &site.repo, repository_id, issue: number, mode, event: &event });
     // A task that was refused stays so, also if whoever asked may ask by now.
-    if statuses.iter().any(|said| said.status.task == id.to_string()) {
+    if record.status_of(&id.to_string()).is_some() {
         return Ok(Asking::No);
     }
     if site.forge.permission(person.as_str()).await? == Permission::Less {
         return Ok(Asking::InVain("who asked may not ask"));
     }
-    let is_renaming = |event: &&Event| matches!(event.what, Happening::Renamed);
+    let is_renaming = |event: &&model::Event| matches!(event.what, Happening::Renamed);
     let renamed = history.iter().filter(is_renaming).filter_map(|event| event.at).max();
     let edited = site.tracker.edited_at(issue.number).await?;
     if renamed.max(edited).is_some_and(|changed| changed > at) {

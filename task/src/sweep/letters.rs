@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use shared::hex;
 use shared::queue::DELIVERY_LIMIT;
+use shared::state::Event;
 use shared::task::Task;
 
 use super::finding::Finding;
@@ -12,10 +13,9 @@ use super::{Hand, Stop, Sweep};
 use crate::call::CallError;
 use crate::forge::model::Permission;
 use crate::outcome::{Failure, Reason};
-use crate::record::comment::Turn;
+use crate::record::Subject;
+use crate::record::comment::{self, Turn};
 use crate::record::status::Phase;
-use crate::run::desk::issue_behind;
-use crate::tracker::model::{Found, Issue, IssueKind};
 
 /// Reads every dead letter once.
 pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &Queue) -> Result<(), Stop> {
@@ -61,19 +61,19 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
     if site.forge.permission(task.trigger_user.as_str()).await? == Permission::Less {
         return settled(thread, "who asked may not ask");
     }
-    let Some(issue) = issue_of(site, thread).await? else {
+    let Subject::Issue(issue) = site.records().subject(&site.forge, thread).await? else {
         return settled(thread, "there is no such issue any more");
     };
     let own = task.id.to_string();
-    let statuses = site.statuses(issue.number).await?;
-    let mine = statuses.iter().find(|said| said.status.task == own);
+    let record = site.record(&issue).await?;
+    let mine = record.statuses().iter().find(|said| said.status.task == own);
     if mine.is_some_and(|said| said.status.phase == Phase::Ended) {
         return settled(issue.number, "it is told already");
     }
     // A wish that came later decides over the labels, unless it was a stranger's.
-    let mut others = statuses.iter().filter(|said| said.status.task != own && !said.status.refused);
+    let mut others = record.statuses().iter().filter(|said| said.status.task != own && !said.status.refused);
     let overtaken = others.any(|said| match mine {
-        Some(mine) => said.comment > mine.comment,
+        Some(mine) => said.id > mine.id,
         None => task.triggered_at.is_some_and(|at| said.status.since > at),
     });
     if overtaken && mine.is_none() {
@@ -82,31 +82,11 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
     let failure = failure(task, &letter.death());
     if hand == Hand::Writing {
         if !overtaken {
-            site.mark_failed(&issue).await?;
+            record.move_on(Event::Failed).await?;
         }
-        site.tell(issue.number, mine.map(|said| said.comment), &own, &failure, Turn::of(task.mode)).await?;
+        site.tell(&record, mine, &own, &comment::failed(&failure, Turn::of(task.mode))).await?;
     }
     Ok(Finding::Told { task: task.id, issue: site.name(issue.number), why: failure.what })
-}
-
-/// The issue of a thread: itself, or the one that a pull request of ours is for. `None` if it is gone, or if the pull
-/// request is somebody else's.
-async fn issue_of(site: &Site<'_>, thread: u64) -> Result<Option<Issue>, CallError> {
-    let found = async |number| match site.tracker.issue(number).await {
-        Ok(Found::Here(issue)) => Ok(Some(*issue)),
-        Ok(Found::Elsewhere { .. }) => Ok(None),
-        Err(error) if error.is_absence() => Ok(None),
-        Err(error) => Err(error),
-    };
-    match found(thread).await? {
-        Some(pull) if pull.kind == IssueKind::PullRequest => {
-            match issue_behind(&site.forge.pull_request(pull.number).await?) {
-                Some(issue) => found(issue).await,
-                None => Ok(None),
-            }
-        }
-        found => Ok(found),
-    }
 }
 
 fn failure(task: &Task, death: &Death) -> Failure {

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
 use shared::repo::Repo;
-use shared::state::{LabelNames, State};
+use shared::state::LabelNames;
 
 use super::settings::Place;
 use crate::call::CallError;
@@ -12,14 +11,12 @@ use crate::forge::{Forge, Login};
 use crate::lease::Lease;
 use crate::marker::Marks;
 use crate::outbound::Gate;
-use crate::outcome::Failure;
-use crate::record::comment::{self, Turn};
-use crate::record::status::{Phase, Status, find_status, with_status};
+use crate::record::status::{Status, StatusComment};
+use crate::record::{Record, Records};
 use crate::repo_config::{self, RepoConfig};
 use crate::run::settings::RunSettings;
-use crate::thread::Comment;
 use crate::tracker::Tracker;
-use crate::tracker::model::{Issue, has_label};
+use crate::tracker::model::Issue;
 
 /// See the module's documentation.
 pub(super) struct Site<'a> {
@@ -58,14 +55,10 @@ impl<'a> Sites<'a> {
         for place in places {
             match place {
                 Place::One(repo) => found.push(repo.clone()),
-                Place::AllOn(host) => found.extend(self.given_on(host).await?),
+                Place::AllOn(host) => found.extend(Forge::given(&login(self.run, host, self.lease)).await?),
             }
         }
         Ok(found)
-    }
-
-    async fn given_on(&self, host: &Repo) -> Result<Vec<Repo>, CallError> {
-        Forge::given(&login(self.run, host, self.lease)).await
     }
 
     /// Gives minted tokens back.
@@ -118,75 +111,28 @@ impl<'a> Site<'a> {
         &self.labels
     }
 
-    /// Our status comments of an issue, oldest first, with when each was last written.
-    pub(super) async fn statuses(&self, issue: u64) -> Result<Vec<Said>, CallError> {
-        let comments = self.tracker.comments(issue).await?;
-        let written = |id: u64| {
-            comments.iter().find(|comment: &&Comment| comment.id == id).map(|found| found.updated_at)
-        };
-        Ok(find_status(&self.marks, self.tracker.identity(), issue, &comments)
-            .into_iter()
-            .map(|(comment, status)| {
-                let seen = written(comment).map_or(status.since, |written| written.max(status.since));
-                Said { comment, status, seen }
-            })
-            .collect())
+    /// The records of the repository's issues.
+    pub(super) fn records(&self) -> Records<'_> {
+        let Self { tracker, marks, labels, run, .. } = self;
+        Records { tracker, marks, names: labels, lag: run.lag() }
     }
 
-    /// Puts the label of a failure on an issue and takes those of other states off.
-    pub(super) async fn mark_failed(&self, issue: &Issue) -> Result<(), CallError> {
-        if let Some(failed) = State::Failed.label(self.labels()) {
-            self.tracker.add_labels(issue.number, &[failed]).await?;
-        }
-        for state in [State::Working, State::PlanPending, State::Done] {
-            if let Some(label) = state.label(self.labels()).filter(|label| has(issue, label)) {
-                self.tracker.remove_label(issue.number, label).await?;
-            }
-        }
-        Ok(())
+    /// What an issue says of its tasks.
+    pub(super) async fn record(&self, issue: &Issue) -> Result<Record<'_>, CallError> {
+        self.records().read(issue.number, issue.labels.clone()).await
     }
 
     /// Says how a task ended, in its status comment if it has one.
     pub(super) async fn tell(
         &self,
-        issue: u64,
-        comment: Option<u64>,
+        record: &Record<'_>,
+        said: Option<&StatusComment>,
         task: &str,
-        failure: &Failure,
-        turn: Turn,
+        text: &str,
     ) -> Result<(), CallError> {
-        let status = Status {
-            task: task.to_owned(),
-            phase: Phase::Ended,
-            since: Timestamp::now(),
-            proposal: None,
-            by: None,
-            answered: None,
-            refused: false,
-        };
         let mut secrets = self.run.secrets();
         secrets.push(self.forge.token().clone());
-        let gate = Gate::new(&secrets, &[], Some(issue));
-        let text = gate.body(&comment::failed(failure, turn));
-        let body = with_status(&gate, &self.marks, issue, &text, &status).map_err(|failure| {
-            CallError::Unexpected { call: self.tracker.call("write a comment"), why: failure.what }
-        })?;
-        match comment {
-            Some(comment) => self.tracker.edit_comment(comment, &body).await,
-            // If the answer is lost, the next sweep finds the comment.
-            None => self.tracker.create_comment(issue, &body).await.map(drop),
-        }
+        let gate = Gate::new(&secrets, &[], Some(record.thread()));
+        record.say_at_last(&gate, said.map(|said| said.id), text, Status::ended(task)).await
     }
-}
-
-pub(super) fn has(issue: &Issue, label: &str) -> bool {
-    has_label(&issue.labels, label)
-}
-
-/// A status comment.
-pub(super) struct Said {
-    pub(super) comment: u64,
-    pub(super) status: Status,
-    /// The latest sign of the run.
-    pub(super) seen: Timestamp,
 }

@@ -1,10 +1,7 @@
 use serde_json::json;
 use shared::repo::HostPolicy;
 
-use jiff::Timestamp;
-
 use super::*;
-use crate::text::Raw;
 
 const OURS: &str = "0123456789abcdef0123456789abcdef";
 const THEIRS: &str = "fedcba9876543210fedcba9876543210";
@@ -30,11 +27,7 @@ fn task(mode: &str, asked: &str) -> Task {
     Task::parse(message.to_string().as_bytes(), &HostPolicy::github()).unwrap()
 }
 
-/// A comment of 10:00:20 by a run that began at 10:00:00.
-fn comment() -> Comment {
-    Comment { id: 7, body: Raw::default(), by: None, created_at: at("10:00:01"), updated_at: at("10:00:20") }
-}
-
+/// What a run that began at 10:00:00 says at 10:00:20.
 fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str>) -> Status {
     Status {
         task: task.to_owned(),
@@ -50,7 +43,7 @@ fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str
 fn check(task: &Task, delivery: Option<u32>, now: &str, status: Status) -> Option<InTheWay> {
     let run = Holder { delivery, since: at(now) };
     let claimant = Claimant { task, run: &run, deadline: Duration::from_mins(45) };
-    in_the_way(&claimant, &[comment()], &[(7, status)])
+    in_the_way(&claimant, &[StatusComment { id: 7, written_at: at("10:00:20"), status }])
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! The *admission* of a task: whether who asked may ask, and whether there is anything to do.
+
+use secrecy::SecretString;
+use shared::task::{Mode, Task};
+
+use super::branch;
+use super::desk::{Desk, Place};
+use super::ended::{Attempt, Ended, Stop};
+use super::holder::{self, InTheWay};
+use super::settings::{RunSettings, Strangers};
+use super::wanted;
+use crate::config::Config;
+use crate::forge::model::Permission;
+use crate::outbound::Gate;
+use crate::outcome::{Failure, Reason};
+use crate::record::comment::{self, Turn};
+use crate::record::status::{Phase, Status};
+use crate::tracker::model::{IssueKind, IssueState};
+
+/// Finds out what the task is about and whether its author may ask for it.
+pub(super) async fn open_desk<'a>(
+    config: &Config,
+    settings: &'a RunSettings,
+    task: &'a Task,
+    place: Place<'a>,
+    attempt: Attempt,
+) -> Result<Desk<'a>, Stop> {
+    let repository = place.forge.repository();
+    let refuse = |what: &str| Failure::new(Reason::Repository, what, "");
+    if repository.is_archived {
+        return Err(refuse("the repository is archived").into());
+    }
+    if !repository.has_issues {
+        return Err(refuse("the repository has no issues").into());
+    }
+    if task.repository_id.is_some_and(|id| u64::from(id) != repository.id) {
+        return Err(refuse("the repository has been replaced by another one of the same name").into());
+    }
+    let mut secrets: Vec<SecretString> = config.secrets();
+    secrets.extend(settings.secrets());
+    secrets.push(place.forge.token().clone());
+    let asker = place.forge.collaborator(task.trigger_user.as_str()).await?;
+    if asker.permission == Permission::Less {
+        if settings.strangers == Strangers::Answered {
+            answer_stranger(task, place, &secrets).await?;
+        }
+        return Err(Stop::Ended(Ended::Nothing("the user may not ask for this")));
+    }
+    Desk::open(settings, task, place, asker, &secrets, attempt).await
+}
+
+/// One short comment, also if the task is delivered again.
+async fn answer_stranger(task: &Task, place: Place<'_>, secrets: &[SecretString]) -> Result<(), Stop> {
+    let record = place.records.read(task.issue.into(), Vec::new()).await?;
+    if record.status_of(&task.id.to_string()).is_none() {
+        let gate = Gate::new(secrets, &[], None).with_mention(task.trigger_user.as_str());
+        let text = comment::not_allowed(task.trigger_user.as_str());
+        record.say_at_last(&gate, None, &text, Status::refused(task)).await?;
+    }
+    Ok(())
+}
+
+/// How a run ended whose task has no issue to tell it on.
+pub(super) fn refused(stop: Stop) -> Ended {
+    match stop {
+        Stop::Ended(ended) => ended,
+        Stop::Call(error) => Ended::of(&error),
+        Stop::Failure(failure) => {
+            tracing::warn!(what = failure.what, "the task is refused, and nothing can be told on the issue");
+            Ended::Explained(failure.reason)
+        }
+        Stop::CalledOff(why) => {
+            tracing::info!(why, "the task was called off");
+            Ended::Nothing("called off")
+        }
+    }
+}
+
+/// Whether there is anything to do: a task that ended stays ended, whatever happened since.
+pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
+    if desk.own_status().is_some_and(|(_, status)| status.phase == Phase::Ended) {
+        return Err(Stop::Ended(Ended::Nothing(InTheWay::Finished.why())));
+    }
+    // Before anything that is told on the issue, whose labels are another run's.
+    if let Some(found) = holder::in_the_way(&desk.claimant(), desk.record.statuses()) {
+        if found == InTheWay::Other && desk.turn() != Turn::Start {
+            give_way(desk).await?;
+        }
+        return Err(Stop::Ended(Ended::Nothing(found.why())));
+    }
+    if desk.issue.kind == IssueKind::PullRequest {
+        let what = format!("#{} is a pull request, and none of the agent's.", desk.issue.number);
+        return Err(Failure::new(Reason::Repository, what, "Ask on an issue.").into());
+    }
+    // An issue that our own pull request closed is one that has to be finished.
+    if desk.issue.state == IssueState::Closed && !branch::is_published(desk).await? {
+        let what = "The issue is closed.";
+        return Err(Failure::new(Reason::Usage, what, "Open it again.").into());
+    }
+    let starts = matches!(desk.task.mode, Mode::QuickFix | Mode::Plan);
+    let trigger = &desk.record.names().trigger;
+    // A task without a time was given by hand: nobody set a label for it.
+    if starts && desk.task.triggered_at.is_some() && !desk.record.has_label(trigger) {
+        return Err(Stop::CalledOff(format!("the label `{trigger}` was removed")));
+    }
+    wanted::not_called_off_yet(desk).await
+}
+
+/// Tells whoever gave a command that another run is at work. The labels stay that run's.
+async fn give_way(desk: &Desk<'_>) -> Result<(), Stop> {
+    let what = "Another run is at work on this issue.";
+    let failure = Failure::new(Reason::Usage, what, "Wait until it has ended.");
+    let text = comment::failed(&failure, desk.turn());
+    let status = desk.signed(Status::refused(desk.task));
+    Ok(desk.record.say(&desk.gate, None, &text, status).await.map(drop)?)
+}

@@ -1,0 +1,97 @@
+//! Whether a task is still *wanted*: nobody closed its issue or pull request, took its label away, or wrote `/stop`.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use shared::command::Command;
+use shared::task::{Comment as CommentId, Mode};
+
+use super::desk::Desk;
+use super::ended::Stop;
+use super::work::Claim;
+use crate::forge::model::{Permission, Review, Stage};
+use crate::text::Raw;
+use crate::tracker::model::{IssueState, has_label};
+
+/// Looks whether a person called the task off before it was claimed.
+pub(super) async fn not_called_off_yet(desk: &Desk<'_>) -> Result<(), Stop> {
+    let stops = desk
+        .record
+        .comments()
+        .iter()
+        .filter(|comment| calls_off(desk, comment.id, comment.created_at, &comment.body, u64::MAX));
+    let authors = stops.filter_map(|comment| Some(comment.by.as_ref()?.login.as_str()));
+    stopped_by(desk, authors).await
+}
+
+/// Looks whether a person has called the task off since it was claimed.
+pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), Stop> {
+    let pull_request = claim.basis.pull_request().or(desk.pull_request);
+    let pull = async {
+        let Some(number) = pull_request else { return Ok(None) };
+        Ok(desk.forge.pull_request_snapshot(number).await?.map(|pull| (number, pull)))
+    };
+    let (issue, pull) = tokio::try_join!(desk.tracker.snapshot(desk.issue.number), pull)?;
+    let issue = issue.ok_or_else(|| Stop::CalledOff("the issue is gone".to_owned()))?;
+    if issue.state != IssueState::Open && desk.issue.state == IssueState::Open {
+        return Err(Stop::CalledOff("the issue was closed".to_owned()));
+    }
+    let trigger = &desk.record.names().trigger;
+    if desk.record.has_label(trigger) && !has_label(&issue.labels, trigger) {
+        return Err(Stop::CalledOff(format!("the label `{trigger}` was removed")));
+    }
+    let mut remarks = issue.remarks;
+    let mut reviews = Vec::new();
+    if let Some((number, pull)) = pull {
+        match pull.stage {
+            Stage::Open => {
+                remarks.extend(pull.remarks);
+                reviews = pull.reviews;
+            }
+            Stage::Closed => return Err(desk.over(format!("#{number} was closed"))),
+            Stage::Merged => return Err(desk.over(format!("#{number} was merged"))),
+        }
+    }
+    let stops = remarks
+        .iter()
+        .filter(|remark| calls_off(desk, remark.id, remark.created_at, &remark.body, claim.status));
+    let authors = stops.filter_map(|remark| remark.by.as_deref());
+    // The ids of reviews are not those of comments: only time tells which came later.
+    let asked_at = desk.task.triggered_at.unwrap_or(claim.since);
+    let reviewers = reviews
+        .iter()
+        .flat_map(Review::texts)
+        .filter(|text| text.created_at >= asked_at && is_stop(&text.body))
+        .filter_map(|text| text.by.as_deref());
+    stopped_by(desk, authors.chain(reviewers)).await
+}
+
+/// Whether a comment asks to stop this task: written after it was asked for, or, if that time is not known, after
+/// its status comment. Ids ascend; clocks of two machines need not agree.
+fn calls_off(desk: &Desk<'_>, id: u64, at: Timestamp, body: &Raw, status: u64) -> bool {
+    let asked_by = match desk.task.mode {
+        Mode::Approve { comment: CommentId::Issue(id), .. }
+        | Mode::Revise { comment: CommentId::Issue(id), .. } => u64::from(id),
+        _ => 0,
+    };
+    let later = match desk.task.triggered_at {
+        Some(asked_at) => at >= asked_at && id > asked_by,
+        None => id > status,
+    };
+    later && is_stop(body)
+}
+
+/// Stops if one of these users may.
+async fn stopped_by(desk: &Desk<'_>, authors: impl Iterator<Item = &str>) -> Result<(), Stop> {
+    let mut known = HashSet::new();
+    for login in authors.filter(|login| known.insert(*login)).collect::<Vec<_>>() {
+        if desk.forge.permission(login).await? == Permission::Write {
+            return Err(Stop::CalledOff(format!("`{login}` asked to stop")));
+        }
+    }
+    Ok(())
+}
+
+fn is_stop(text: &Raw) -> bool {
+    Command::parse(text.for_machine()) == Some(Command::Stop)
+}

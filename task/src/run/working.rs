@@ -1,0 +1,66 @@
+//! What the status comment says while a run is *working*.
+
+use shared::state::Event;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::desk::Desk;
+use super::ended::Stop;
+use super::work::Claim;
+use crate::outcome::capitalized;
+use crate::progress::Step;
+use crate::record::comment;
+use crate::record::status::{Phase, Proposal, Status};
+
+/// The first words of a run that claims an issue, or that takes the place of an earlier one of the same task. Returns the
+/// status comment.
+pub(super) async fn begin(desk: &Desk<'_>, earlier: Option<Status>) -> Result<u64, Stop> {
+    let (now, status) = match earlier {
+        None => ("Reading the repository", Status::of(desk.task, Phase::Working, None)),
+        Some(status) => {
+            ("Going on where an earlier run of this task ended", Status { phase: Phase::Working, ..status })
+        }
+    };
+    let comment = say(desk, None, &[], now, status).await?;
+    desk.record.move_on(Event::Start).await?;
+    Ok(comment)
+}
+
+/// Shows the steps of the run in its status comment, one edit for each question to the model. What cannot be shown
+/// does not stop the run.
+pub(super) async fn show_progress(desk: &Desk<'_>, claim: &Claim, mut steps: UnboundedReceiver<Step>) {
+    let mut done: Vec<String> = Vec::new();
+    while let Some(step) = steps.recv().await {
+        match &step {
+            Step::Read { .. } | Step::Chosen { .. } | Step::ReadingMore { .. } | Step::Correcting { .. } => {
+                done.push(capitalized(&step.to_string()));
+            }
+            Step::Asking { .. } => {
+                let now = capitalized(&step.to_string());
+                let status = Status { since: claim.since, ..Status::of(desk.task, Phase::Working, None) };
+                if let Err(error) = say(desk, Some(claim.status), &done, &now, status).await {
+                    tracing::warn!(?error, "the progress could not be shown");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Keeps what the model proposed, before anything of it is published.
+pub(super) async fn keep(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Result<(), Stop> {
+    let done = ["Read the repository and asked the model".to_owned()];
+    let status = Status::of(desk.task, Phase::Working, Some(proposal.clone()));
+    let status = Status { since: claim.since, ..status };
+    say(desk, Some(claim.status), &done, "Publishing the result", status).await.map(drop)
+}
+
+async fn say(
+    desk: &Desk<'_>,
+    comment: Option<u64>,
+    done: &[String],
+    now: &str,
+    status: Status,
+) -> Result<u64, Stop> {
+    let text = comment::working(desk.task.trigger_user.as_str(), done, now);
+    Ok(desk.record.say(&desk.gate, comment, &text, desk.signed(status)).await?)
+}
