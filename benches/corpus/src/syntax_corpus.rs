@@ -1,7 +1,7 @@
 //! Measures the syntax gate: how often it stops a good edit, and how often it finds one that was broken on purpose.
 //!
 //! ```text
-//! cargo run --release -p task --example syntax_corpus < cases.jsonl
+//! cargo run --release -p corpus --bin syntax_corpus < cases.jsonl
 //! ```
 //!
 //! Every line of the input is an object with `path`, `before` and `after`; `after` is good code. Each case is broken
