@@ -4,7 +4,7 @@
     rank_time.py RANK_CORPUS ISSUE.md GIT_DIR[@COMMIT]...   measures each repository
     rank_time.py RANK_CORPUS ISSUE.md --generate FILES      measures one that it makes, all files in one folder
 
-RANK_CORPUS is the example of that name, which walks, indexes and ranks.
+RANK_CORPUS is the program of that name (`cargo build --release -p corpus`), which walks, indexes and ranks.
 
 Rounds in turn, three unless ROUNDS says otherwise, and their medians. `rg` reads a checkout that is made for it beforehand, so it is the limit of reading;
 the others read git objects. Needs git, rg and Python; all that it writes lies in a temporary folder.

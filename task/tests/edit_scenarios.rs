@@ -1,4 +1,4 @@
-//! Replies of models, one directory each under `tests/scenarios/edits`, from text to changed files.
+//! Replies of models, one directory each under `tests/scenarios/edits`, from text to changed files. Each is a test.
 //!
 //! - `input/` is the base commit. All of it was read, unless `case.toml` says otherwise.
 //! - `reply.md` is what the model answered.
@@ -12,7 +12,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::ExitCode;
 
 use serde::Deserialize;
 use task::context::read_set::{FileMode, ReadFile, ReadSet, Shown};
@@ -45,31 +46,21 @@ enum Outcome {
     Refused(String),
 }
 
-#[test]
-fn every_scenario_ends_as_expected() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/scenarios/edits");
-    let mut directories: Vec<PathBuf> = fs::read_dir(&root)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_dir())
-        .collect();
-    directories.sort();
-    assert!(directories.len() >= 60, "{} scenarios in {}", directories.len(), root.display());
-    let update = std::env::var_os("UPDATE_SCENARIOS").is_some();
-    let mut failures = Vec::new();
-    for directory in directories {
-        let name = directory.file_name().unwrap().to_string_lossy().into_owned();
-        let case: Case = fs::read_to_string(directory.join("case.toml"))
-            .map(|text| toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
-            .unwrap_or_default();
-        let outcome = run(&directory, &case);
-        if update {
-            write(&directory, &outcome);
-        } else if let Err(difference) = compare(expected(&directory, &case), &outcome) {
-            failures.push(format!("== {name}\n{difference}"));
-        }
+fn main() -> ExitCode {
+    tests::scenario::main("edits", 120, check)
+}
+
+fn check(directory: &Path) -> Result<(), String> {
+    let case: Case = match fs::read_to_string(directory.join("case.toml")) {
+        Ok(text) => toml::from_str(&text).map_err(|error| error.to_string())?,
+        Err(_) => Case::default(),
+    };
+    let outcome = run(directory, &case);
+    if std::env::var_os("UPDATE_SCENARIOS").is_some() {
+        write(directory, &outcome);
+        return Ok(());
     }
-    assert!(failures.is_empty(), "{} scenarios failed\n{}", failures.len(), failures.join("\n"));
+    compare(expected(directory, &case), &outcome)
 }
 
 fn run(directory: &Path, case: &Case) -> Outcome {

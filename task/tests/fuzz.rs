@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
-use std::{fs, path::Path};
+use std::fs;
 
 use task::language::Language;
 
@@ -50,11 +50,10 @@ const WORDS: &[&str] = &[
 
 /// The replies of the edit scenarios, and a plan.
 fn seeds() -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/scenarios/edits");
-    let mut scenarios: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    scenarios.sort();
-    let mut seeds: Vec<Vec<u8>> =
-        scenarios.iter().map(|scenario| fs::read(scenario.join("reply.md")).unwrap()).collect();
+    let mut seeds: Vec<Vec<u8>> = tests::scenario::folders("edits")
+        .iter()
+        .map(|scenario| fs::read(scenario.join("reply.md")).unwrap())
+        .collect();
     seeds.push(
         b"TITLE: Change the timeout\n\n## Summary\n\nSet it.\n\n## Files\n\n- `station.toml`: the value\n\n## Steps\n\n1. Set it.\n\n\
           ## Tests\n\n- None.\n\n## Risks\n\n- None.\n\n## Questions\n\nNone.\n"

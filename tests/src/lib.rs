@@ -7,4 +7,5 @@ pub mod github;
 pub mod ingest;
 pub mod lambda;
 pub mod model;
+pub mod scenario;
 pub mod webhook;

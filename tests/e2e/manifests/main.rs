@@ -8,6 +8,7 @@ mod agreement;
 mod configuration;
 mod documentation;
 mod github_app;
+mod installation;
 mod keda;
 mod policy;
 mod render;

@@ -221,16 +221,25 @@ pub(crate) fn without_tokens(text: &str) -> String {
 }
 
 /// Checks every case of a table, a few at a time, and panics with all that failed.
+///
+/// `CASE=N` in the environment checks the N-th alone.
 pub(crate) fn check_all<C: Sync>(cases: &[C], check: impl Fn(&C) -> Result<(), String> + Sync) {
     const AT_A_TIME: usize = 8;
+    let only = std::env::var("CASE").ok().map(|number| number.parse().expect("CASE is a number"));
+    let numbered = (1..).zip(cases).filter(|(number, _)| only.is_none_or(|only: usize| only == *number));
+    let numbered: Vec<(usize, &C)> = numbered.collect();
+    assert!(!numbered.is_empty(), "none of {} cases is checked", cases.len());
     let next = AtomicUsize::new(0);
-    let failures: Vec<String> = std::thread::scope(|scope| {
+    let mut failures: Vec<(usize, String)> = std::thread::scope(|scope| {
         let work = || {
-            let mine = std::iter::from_fn(|| cases.get(next.fetch_add(1, Ordering::Relaxed)));
-            mine.filter_map(|case| check(case).err()).collect::<Vec<String>>()
+            let mine = std::iter::from_fn(|| numbered.get(next.fetch_add(1, Ordering::Relaxed)));
+            mine.filter_map(|(number, case)| Some((*number, check(case).err()?))).collect::<Vec<_>>()
         };
         let workers: Vec<_> = (0..AT_A_TIME).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
-    assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), cases.len(), failures.join("\n\n"));
+    failures.sort();
+    let told = failures.iter().map(|(number, failure)| format!("\n\nCASE={number} {failure}"));
+    let told: String = told.collect();
+    assert!(failures.is_empty(), "{} of {} cases:{told}", failures.len(), numbered.len());
 }

@@ -2,7 +2,7 @@
 //! committed, and how often it finds one that was broken on purpose.
 //!
 //! ```text
-//! cargo run --release -p task --example syntax_corpus -- [--each N] [--broken N] [-v] GIT_DIR...
+//! cargo run --release -p corpus --bin syntax_corpus -- [--each N] [--broken N] [-v] GIT_DIR...
 //! ```
 //!
 //! Each commit that has one parent is compared with it; merges add nothing. Every changed or new file of a language

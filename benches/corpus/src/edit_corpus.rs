@@ -5,8 +5,8 @@
 //! `edits::parse` and `patch::resolve`, and prints how many gave the right bytes, were refused, or gave wrong ones:
 //!
 //! ```text
-//! zcat cases.jsonl.gz | cargo run --example edit_corpus
-//! zcat cases.jsonl.gz | cargo run --example edit_corpus -- "one wrong"    these kinds only, failures shown
+//! zcat cases.jsonl.gz | cargo run --release -p corpus --bin edit_corpus
+//! zcat cases.jsonl.gz | cargo run --release -p corpus --bin edit_corpus -- "one wrong"    these kinds only, failures shown
 //! ```
 //!
 //! A case whose undamaged block does not give the right bytes counts in the first row only: a block cannot express,
