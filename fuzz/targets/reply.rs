@@ -1,15 +1,37 @@
-//! The directives of a reply.
+//! A reply of a model: all that it says.
 
-use task::protocol::reply::parse;
+use task::protocol::{Action, Answer};
 
 pub(crate) fn run(data: &[u8]) {
-    let reply = parse(&String::from_utf8_lossy(data));
-    for (text, chars) in [(&reply.title, 72), (&reply.summary, 8_000), (&reply.cannot, 8_000)] {
+    let reply = String::from_utf8_lossy(data);
+    let answer = Answer::read(&reply);
+    for (text, chars) in [(&answer.title, 72), (&answer.summary, 8_000), (&answer.cannot, 8_000)] {
         assert!(text.as_ref().is_none_or(|text| text.chars().count() <= chars));
     }
-    assert!(reply.title.as_ref().is_none_or(|title| !title.contains('\n')), "a title is one line");
-    let mut reads = reply.reads.clone();
+    assert!(answer.title.as_ref().is_none_or(|title| !title.contains('\n')), "a title is one line");
+    let mut reads = answer.reads.clone();
     reads.sort();
     reads.dedup();
-    assert_eq!(reads.len(), reply.reads.len(), "no file is asked for twice");
+    assert_eq!(reads.len(), answer.reads.len(), "no file is asked for twice");
+
+    let Ok(edits) = &answer.edits else { return };
+    let lines = reply.split('\n').count();
+    let mut last = 0;
+    for edit in edits {
+        assert!((1..=lines).contains(&edit.line) && edit.line >= last, "edits are in the order of the reply");
+        last = edit.line;
+        let texts: &[&str] = match &edit.action {
+            Action::Replace { search, replace, .. } => &[search, replace],
+            Action::Create { content } | Action::Write { content } => &[content],
+            Action::Delete | Action::Rename { .. } => &[],
+        };
+        for text in texts {
+            assert!(text.is_empty() || text.ends_with('\n'), "every line has its end");
+        }
+    }
+    // Line ends of another system mean the same.
+    if !reply.contains('\r') {
+        let other = Answer::read(&reply.replace('\n', "\r\n"));
+        assert_eq!((&other.edits, &other.reads, &other.title), (&answer.edits, &answer.reads, &answer.title));
+    }
 }

@@ -23,7 +23,7 @@ use crate::git::workspace::Workspace;
 use crate::issue::Issue;
 use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role, Spent, Usage};
 use crate::outbound::markup::code_span;
-use crate::outcome::{Failure, Reason, sentence};
+use crate::outcome::{Failure, Reason};
 use crate::parser::Parsers;
 use crate::patch::{self, EditErrors};
 use crate::path::RepoPath;
@@ -31,11 +31,10 @@ use crate::plan::Plan;
 use crate::progress::Step;
 use crate::prompt::{MAX_READS, Prompter};
 use crate::protect::Protection;
+use crate::protocol::Answer;
 use crate::protocol::ask::{Ask, Goal};
-use crate::protocol::edits::{self};
-use crate::protocol::reply::{self, Reply};
 use choice::Choose;
-use complaint::{Complaint, Kept, accept_plan, reason_of};
+use complaint::{Complaint, Proposed, accept_plan, proposed, reason_of};
 use failure::{not_indexed, not_walked, unanswered};
 
 /// Times that the model may ask for more files before it must answer.
@@ -66,7 +65,10 @@ pub struct Cycle<'a> {
 /// A change that was resolved and checked.
 pub struct Solution {
     pub patch: CheckedPatch,
-    pub reply: Reply,
+    /// What the model calls it.
+    pub title: Option<String>,
+    /// What the model says of it, Markdown.
+    pub summary: Option<String>,
     pub account: Account,
 }
 
@@ -133,16 +135,17 @@ impl Cycle<'_> {
         let choosing = Box::pin(self.choose(&mut context, goal, &mut times)).await?;
         let mut talk = self.begin(&context, goal, choosing);
         let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
-        let (patch, reply) = match self.accept_edits(&context, &answer, Kept::default(), &mut times) {
+        let (patch, proposed) = match self.accept_edits(&context, &answer, Proposed::default(), &mut times) {
             Ok(accepted) => accepted,
             Err(complaint) => {
                 let (answer, kept) =
-                    self.ask_corrected(&mut talk, &mut context, answer, complaint, &mut times).await?;
+                    self.ask_corrected(&mut talk, &mut context, &answer, complaint, &mut times).await?;
                 self.accept_edits(&context, &answer, kept, &mut times)
                     .map_err(|complaint| complaint.failure(self.llm))?
             }
         };
-        Ok(Solution { patch, reply, account: self.account(context, talk.usage, times) })
+        let Proposed { title, summary, .. } = proposed;
+        Ok(Solution { patch, title, summary, account: self.account(context, talk.usage, times) })
     }
 
     /// A plan for the issue, or the plan so far rewritten with what a person said of it.
@@ -157,7 +160,7 @@ impl Cycle<'_> {
             Ok(plan) => plan,
             Err(complaint) => {
                 let (answer, _) =
-                    self.ask_corrected(&mut talk, &mut context, answer, complaint, &mut times).await?;
+                    self.ask_corrected(&mut talk, &mut context, &answer, complaint, &mut times).await?;
                 accept_plan(&answer).map_err(|complaint| complaint.failure(self.llm))?
             }
         };
@@ -231,15 +234,11 @@ impl Cycle<'_> {
         talk: &mut Conversation<'_>,
         context: &mut Context,
         times: &mut Times,
-    ) -> Result<String, Failure> {
+    ) -> Result<Answer, Failure> {
         let mut answer = self.ask(talk, context, times).await?;
-        while talk.reads_left > 0 {
-            let wanted = reply::parse(&answer).reads;
-            if wanted.is_empty() {
-                break;
-            }
+        while talk.reads_left > 0 && !answer.reads.is_empty() {
             talk.reads_left -= 1;
-            let (paths, mut notes) = requested(&wanted);
+            let (paths, mut notes) = requested(&answer.reads);
             let answers = context.read_more(&self.workspace.repo(), &paths, self.room() / MORE_SHARE);
             let read: Vec<RepoPath> = answers
                 .iter()
@@ -249,7 +248,7 @@ impl Cycle<'_> {
             notes.extend(answers.iter().map(ToString::to_string));
             (self.progress)(Step::ReadingMore { paths });
             let text = talk.prompter.more(context, &read, &notes, talk.reads_left);
-            talk.messages.push(Message { role: Role::Assistant, text: answer });
+            talk.messages.push(said(&answer));
             talk.messages.push(Message { role: Role::User, text });
             answer = self.ask(talk, context, times).await?;
         }
@@ -261,16 +260,16 @@ impl Cycle<'_> {
         &mut self,
         talk: &mut Conversation<'_>,
         context: &mut Context,
-        answer: String,
+        answer: &Answer,
         complaint: Complaint,
         times: &mut Times,
-    ) -> Result<(String, Kept), Failure> {
+    ) -> Result<(Answer, Proposed), Failure> {
         // A refusal is an answer, and the built-in provider would say the same again.
         if complaint.reason == Reason::Declined || matches!(self.llm, Llm::Builtin) {
             return Err(complaint.failure(self.llm));
         }
         (self.progress)(Step::Correcting { why: first_line(&complaint.text).to_owned() });
-        talk.messages.push(Message { role: Role::Assistant, text: answer });
+        talk.messages.push(said(answer));
         talk.messages.push(Message {
             role: Role::User,
             text: talk.prompter.correct(&complaint.text, complaint.kept.edits.len()),
@@ -284,7 +283,7 @@ impl Cycle<'_> {
         talk: &mut Conversation<'_>,
         context: &Context,
         times: &mut Times,
-    ) -> Result<String, Failure> {
+    ) -> Result<Answer, Failure> {
         let call = self.ledger.spent().calls + 1;
         (self.progress)(Step::Asking { call, model: self.llm.name() });
         let started = Instant::now();
@@ -320,16 +319,16 @@ impl Cycle<'_> {
             .map_err(|error| unanswered(&error))?;
         times.model += started.elapsed();
         talk.usage = talk.usage.plus(reply.usage);
-        Ok(reply.text)
+        Ok(Answer::read(&reply.text))
     }
 
     fn accept_edits(
         &mut self,
         context: &Context,
-        answer: &str,
-        kept: Kept,
+        answer: &Answer,
+        kept: Proposed,
         times: &mut Times,
-    ) -> Result<(CheckedPatch, Reply), Complaint> {
+    ) -> Result<(CheckedPatch, Proposed), Complaint> {
         (self.progress)(Step::Checking);
         let started = Instant::now();
         let checked = self.check_edits(context, answer, kept);
@@ -340,28 +339,13 @@ impl Cycle<'_> {
     fn check_edits(
         &self,
         context: &Context,
-        answer: &str,
-        kept: Kept,
-    ) -> Result<(CheckedPatch, Reply), Complaint> {
-        let reply = reply::parse(answer);
-        let edits = edits::parse(answer)
-            .map_err(|error| Complaint::new(Reason::EditsDoNotApply, sentence(&error.to_string())))?;
-        if edits.is_empty() {
-            return Err(match reply.cannot {
-                Some(why) => Complaint::new(Reason::Declined, why),
-                None if !reply.reads.is_empty() => {
-                    Complaint::new(Reason::NoEdits, "It asks for files, but no more can be read.")
-                }
-                None => Complaint::new(
-                    Reason::NoEdits,
-                    "It holds neither edits nor a line `CANNOT: reason`. Put each change into a \
-                     SEARCH/REPLACE block below the path of its file.",
-                ),
-            });
-        }
-        let (reply, edits) = kept.joined(reply, edits);
+        answer: &Answer,
+        kept: Proposed,
+    ) -> Result<(CheckedPatch, Proposed), Complaint> {
+        let all = kept.joined(proposed(answer)?);
         let base = Base::of(&context.walk);
-        let patch = match patch::resolve(&edits, &context.read, self.protection, |path| base.entry(path)) {
+        let patch = match patch::resolve(&all.edits, &context.read, self.protection, |path| base.entry(path))
+        {
             Ok(patch) => patch,
             Err(error) => {
                 let complaint = Complaint::new(reason_of(&error), error.to_string());
@@ -370,13 +354,13 @@ impl Cycle<'_> {
                     errors.iter().map(|error| format!("{}: {}", error.path, error.refusal)).collect();
                 return Err(Complaint {
                     account: account.join("\n"),
-                    kept: Box::new(Kept { reply, edits }),
+                    kept: Box::new(Proposed { edits, ..all }),
                     ..complaint
                 });
             }
         };
         match check::check(context.parsers(), patch, Instant::now() + CHECK_TIME) {
-            Ok(checked) => Ok((checked, reply)),
+            Ok(checked) => Ok((checked, all)),
             Err(errors) => Err(Complaint::new(Reason::Syntax, errors.to_string())),
         }
     }
@@ -400,6 +384,11 @@ fn requested(wanted: &[String]) -> (Vec<RepoPath>, Vec<String>) {
         notes.push(format!("only the first {MAX_READS} files of a request are read"));
     }
     (paths, notes)
+}
+
+/// An answer as a part of the conversation.
+fn said(answer: &Answer) -> Message {
+    Message { role: Role::Assistant, text: answer.text().to_owned() }
 }
 
 fn first_line(text: &str) -> &str {

@@ -11,6 +11,7 @@ use shared::hex;
 
 use crate::outbound::markup::code_span;
 use crate::path::RepoPath;
+use crate::protocol::Answer;
 
 /// The sections that a plan must have, in their order.
 const REQUIRED: [&str; 3] = ["Summary", "Files", "Steps"];
@@ -26,6 +27,8 @@ const MARKER_END: &str = " -->";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     text: String,
+    /// The first paragraph of the summary.
+    summary: String,
     files: Vec<PlannedFile>,
 }
 
@@ -56,23 +59,23 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// Takes the plan out of a reply; what stands before its first heading is dropped.
-    pub fn parse(reply: &str) -> Result<Self, PlanError> {
-        let start = headings(reply)
-            .find(|(_, name)| name.eq_ignore_ascii_case(REQUIRED[0]))
-            .ok_or(PlanError::MissingSection(REQUIRED[0]))?
-            .0;
-        let text = reply[start..].trim().to_owned();
+    /// Takes the plan out of an answer; what stands before its first heading is dropped.
+    pub fn of(answer: &Answer) -> Result<Self, PlanError> {
+        let document = answer.document(REQUIRED[0]).ok_or(PlanError::MissingSection(REQUIRED[0]))?;
+        let text = document.text().trim().to_owned();
         if text.chars().count() > MAX_CHARS {
             return Err(PlanError::TooLong);
         }
+        let [summary, files, _] = REQUIRED.map(|name| document.section(name).unwrap_or_default());
         for name in REQUIRED {
-            if section(&text, name).is_none_or(|section| section.trim().is_empty()) {
+            if document.section(name).is_none_or(|section| section.trim().is_empty()) {
                 return Err(PlanError::MissingSection(name));
             }
         }
+        let summary = summary.trim().split("\n\n").next().unwrap_or_default().to_owned();
+        let lines = files.lines();
         let mut files: Vec<PlannedFile> = Vec::new();
-        for line in section(&text, "Files").unwrap_or("").lines() {
+        for line in lines {
             let Some((name, reason)) = planned_file(line) else { continue };
             let path = RepoPath::parse(name).map_err(|error| PlanError::BadPath(name.to_owned(), error))?;
             if files.iter().all(|known| known.path != path) {
@@ -81,9 +84,14 @@ impl Plan {
         }
         match files.len() {
             0 => Err(PlanError::NoFiles),
-            1..=MAX_FILES => Ok(Self { text, files }),
+            1..=MAX_FILES => Ok(Self { text, summary, files }),
             _ => Err(PlanError::TooManyFiles),
         }
+    }
+
+    /// Reads the text of a plan that was kept.
+    pub fn parse(text: &str) -> Result<Self, PlanError> {
+        Self::of(&Answer::read(text))
     }
 
     /// The Markdown.
@@ -97,8 +105,7 @@ impl Plan {
 
     /// The first paragraph of the summary.
     pub fn summary(&self) -> &str {
-        let summary = section(&self.text, "Summary").unwrap_or("").trim();
-        summary.split("\n\n").next().unwrap_or(summary)
+        &self.summary
     }
 }
 
@@ -222,30 +229,6 @@ pub fn from_document(document: &str) -> Result<(Plan, Binding), DocumentError> {
     let binding = serde_json::from_str(json).map_err(DocumentError::BadMarker)?;
     let plan = Plan::parse(text).map_err(DocumentError::BadPlan)?;
     Ok((plan, binding))
-}
-
-/// Byte offset and name of each second-level heading outside fenced blocks.
-fn headings(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut offset = 0;
-    let mut fenced = false;
-    text.split_inclusive('\n').filter_map(move |line| {
-        let start = offset;
-        offset += line.len();
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-        }
-        let name = line.strip_prefix("## ").or_else(|| line.strip_prefix("# "))?;
-        (!fenced).then(|| (start, name.trim().trim_end_matches(':').trim_matches('*')))
-    })
-}
-
-/// The text below a heading, up to the next one.
-fn section<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let mut found = headings(text).skip_while(|(_, heading)| !heading.eq_ignore_ascii_case(name));
-    let (start, _) = found.next()?;
-    let body = start + text[start..].find('\n').map_or(text.len() - start, |end| end + 1);
-    let end = found.next().map_or(text.len(), |(end, _)| end);
-    Some(&text[body.min(end)..end])
 }
 
 fn planned_file(line: &str) -> Option<(&str, &str)> {

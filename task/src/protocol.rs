@@ -1,5 +1,50 @@
 //! The *protocol* between a run and a model: what is asked, and what an answer says.
+//!
+//! A reply is read once, by [`Answer::read`], line by line. This is its grammar; everything that it does not name is
+//! prose and ignored:
+//!
+//! ```text
+//! reply     = { title | summary | read | cannot | block | delete | rename | write | heading | prose }
+//! title     = "TITLE:" text
+//! summary   = "SUMMARY:" text, { line }                         up to the next directive or edit
+//! read      = "READ:" path
+//! cannot    = "CANNOT:" text, { line }                          up to the next blank line, directive or edit
+//! block     = [ name ] head { line } divider { line } end       lines to find, lines in their place
+//! head      = 5 to 9 "<", "SEARCH"
+//! divider   = 5 to 9 "="
+//! end       = 5 to 9 ">", "REPLACE"
+//! delete    = "DELETE:" path
+//! rename    = "RENAME:" path "->" path
+//! write     = "WRITE:" path, fence { line } fence               the whole file
+//! fence     = 3 or more "`" or "~"
+//! heading   = "#" or "##", text                                 a section of a plan
+//! ```
+//!
+//! - Markers and directives begin at the start of a line. Trailing white space and carriage returns do not count; nor
+//!   does letter case in the words of markers.
+//! - Directives and headings count only outside of code blocks. Nothing inside a block or a written file is anything
+//!   but its content.
+//! - An empty search makes a new file.
+//! - The *name* of a block's file stands above it, alone on its line or the only path in a sentence, or in the info
+//!   string of a fence around the block; a comment sign, `File:`, bold type and back ticks around it are taken off.
+//!   A block without a name belongs to the file of the edit before it.
+//! - Fences around blocks are ignored. A fence with an info string inside a code block opens a nested one.
+//! - Markers inside a block are file content if they are shorter than the block's own. The divider has the length
+//!   of the head; where content has lines like it, an equal number on both sides, it is the middle one.
+//! - A written file ends at the first fence as long as the one that opened it; a fence with an info string inside
+//!   opens a nested one. Where that leaves doubt, the reply is refused and a longer fence asked for.
+//! - A reply that ends inside a block or a written file was cut, and is refused whole.
 
+mod answer;
 pub mod ask;
-pub mod edits;
-pub mod reply;
+mod marker;
+mod name;
+mod reader;
+mod writer;
+
+pub use answer::{Action, Answer, Divider, Edit, ReadError};
+pub(crate) use marker::{Fence, Side, edit_marker};
+pub(crate) use writer::block;
+
+#[cfg(test)]
+mod tests;

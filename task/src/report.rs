@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::plan::PlannedFile;
-use crate::pull_request::{self, Facts};
+use crate::pull_request::{self, ChangeFact, Facts};
 use crate::terminal::{Colour, visible};
 
 /// Everything that a run on one machine found and did. The JSON is this, with `"outcome": "done"`.
@@ -58,7 +58,8 @@ pub struct Change {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct ChangedFile {
-    pub path: String,
+    #[serde(flatten)]
+    pub fact: ChangeFact,
     /// Unified diff, without colour.
     pub diff: String,
     #[serde(skip)]

@@ -18,7 +18,7 @@ use crate::patch;
 use crate::path::RepoPath;
 use crate::plan::{self, Binding, Plan};
 use crate::progress::Step;
-use crate::pull_request::{self, Facts, ReadFact};
+use crate::pull_request::{self, ChangeFact, Facts, ReadFact};
 use crate::report::{BaseFacts, Change, ChangedFile, IssueFacts, Outcome, PlanResult, Report, Times, millis};
 use crate::run;
 use crate::terminal::{Colour, diff};
@@ -262,13 +262,12 @@ fn keep_change(
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Reported, Failure> {
     let notes = solution.notes();
-    let Solution { patch, reply, account } = solution;
+    let Solution { patch, title, summary, account } = solution;
     let gate = Gate::new(&config.secrets(), &[], issue.number);
     run::scan(&gate, &patch)?;
-    let changed: Vec<&RepoPath> = patch.changes().iter().map(patch::Change::path).collect();
-    let title = gate.title(reply.title.as_deref().unwrap_or(issue.title.as_str()));
-    let summary = gate.body(reply.summary.as_deref().unwrap_or_default());
-    let mut facts = facts(issue, config, &account, &changed, title.as_str(), summary.as_str());
+    let title = gate.title(title.as_deref().unwrap_or(issue.title.as_str()));
+    let summary = gate.body(summary.as_deref().unwrap_or_default());
+    let mut facts = facts(issue, config, &account, patch.changes(), title.as_str(), summary.as_str());
     facts.notes = notes.iter().map(|note| gate.body(note).to_string()).collect();
     let body = gate.redact(&pull_request::body(&facts));
     let files = patch.changes().iter().map(changed_file).collect();
@@ -348,27 +347,33 @@ fn changed_file(change: &patch::Change) -> ChangedFile {
             colour,
         )
     };
-    ChangedFile { path: path.to_owned(), diff: sides(Colour::Never), coloured: sides(Colour::of_stdout()) }
+    ChangedFile {
+        fact: ChangeFact::of(change),
+        diff: sides(Colour::Never),
+        coloured: sides(Colour::of_stdout()),
+    }
 }
 
 fn facts(
     issue: &Issue,
     config: &Config,
     account: &Account,
-    changed: &[&RepoPath],
+    patch: &[patch::Change],
     title: &str,
     summary: &str,
 ) -> Facts {
+    let changed: Vec<ChangeFact> = patch.iter().map(ChangeFact::of).collect();
     let read = account.context.read.iter().map(|(path, file)| ReadFact {
         path: path.clone(),
         why: file.why.clone(),
-        changed: changed.contains(&path),
+        changed: changed.iter().any(|change| change.is_of(path)),
     });
     Facts {
         issue: issue.number,
         title: title.to_owned(),
         summary: summary.to_owned(),
         read: read.collect(),
+        changed,
         notes: Vec::new(),
         model: config.llm.name(),
         calls: account.spent.calls,

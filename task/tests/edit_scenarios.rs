@@ -20,7 +20,7 @@ use task::context::read_set::{FileMode, ReadFile, ReadSet, Shown};
 use task::patch::{self, ChangeKind, Entry, Patch};
 use task::path::RepoPath;
 use task::protect::Protection;
-use task::protocol::edits;
+use task::protocol::Answer;
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -77,7 +77,7 @@ fn run(directory: &Path, case: &Case) -> Outcome {
         read.insert(RepoPath::parse(path).unwrap(), file);
     }
     let protection = Protection::new(&case.protected, &case.allowed).unwrap();
-    let edits = match edits::parse(&reply) {
+    let edits = match Answer::read(&reply).edits {
         Ok(edits) if edits.is_empty() => return Outcome::NoEdits,
         Ok(edits) => edits,
         Err(error) => return Outcome::Refused(error.to_string()),

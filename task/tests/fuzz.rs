@@ -6,8 +6,6 @@ use std::fs;
 
 use task::language::Language;
 
-#[path = "../../fuzz/targets/edits.rs"]
-mod edits;
 #[path = "../../fuzz/targets/plan.rs"]
 mod plan;
 #[path = "../../fuzz/targets/reply.rs"]
@@ -63,12 +61,7 @@ fn seeds() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn edits_of_replies() {
-    short::run(&seeds(), WORDS, edits::run);
-}
-
-#[test]
-fn directives_of_replies() {
+fn replies() {
     short::run(&seeds(), WORDS, reply::run);
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Reads cases as JSON lines, one object each with the strings `path`, `before`, `search`, `replace` and `after`
 //! (others are ignored), damages each block in every way that models are known to, sends it through
-//! `edits::parse` and `patch::resolve`, and prints how many gave the right bytes, were refused, or gave wrong ones:
+//! `Answer::read` and `patch::resolve`, and prints how many gave the right bytes, were refused, or gave wrong ones:
 //!
 //! ```text
 //! zcat cases.jsonl.gz | cargo run --release -p corpus --bin edit_corpus
@@ -30,7 +30,7 @@ use task::context::read_set::{FileMode, ReadFile, ReadSet, Shown};
 use task::patch::{self, EditErrors};
 use task::path::RepoPath;
 use task::protect::Protection;
-use task::protocol::edits;
+use task::protocol::Answer;
 
 /// One real change of a file as a block.
 #[derive(Deserialize)]
@@ -194,7 +194,7 @@ fn apply(name: &str, damaged: &Damaged) -> Result<Result<String, String>> {
     let blob = gix::ObjectId::null(gix::hash::Kind::Sha1);
     let (mode, why) = (FileMode::Regular, String::new());
     read.insert(file, ReadFile { content, blob, mode, shown: Shown::Whole, why });
-    let edits = match edits::parse(&damaged.reply) {
+    let edits = match Answer::read(&damaged.reply).edits {
         Ok(edits) => edits,
         Err(error) => return Ok(Err(error.to_string())),
     };

@@ -9,6 +9,7 @@ use super::{Fault, SyntaxError, line_start};
 use crate::language::Language;
 use crate::parser::{Holder, HolderKind};
 use crate::path::RepoPath;
+use crate::protocol::{Fence, Side, edit_marker};
 
 /// The longest info string of a fence, in bytes; a longer one is prose or code.
 const MAX_INFO: usize = 60;
@@ -31,9 +32,9 @@ impl<'t> Leftovers<'t> {
         let mut in_conflict = false;
         let mut found = Vec::new();
         for &(start, line) in &added.lines {
-            let fault = if is_edit_marker(line) {
+            let fault = if let Some(side) = edit_marker(line) {
                 // Both kinds of marker are separated by the same line.
-                in_conflict = is_opening_edit_marker(line);
+                in_conflict = side == Side::Opening;
                 Some(Fault::EditMarker)
             } else if is_marker(line, '<') {
                 in_conflict = true;
@@ -138,23 +139,6 @@ fn is_marker(line: &str, mark: char) -> bool {
     line.len() - rest.len() == 7 && (rest.is_empty() || rest.starts_with(' '))
 }
 
-/// A marker of the edit formats that models know, with its word.
-fn is_edit_marker(line: &str) -> bool {
-    let Some((marks, word)) = line.trim_start().split_once(' ') else { return false };
-    let words: &[&str] = match marks.chars().next() {
-        Some('<' | '-') => &["SEARCH", "ORIGINAL"],
-        Some('>' | '+') => &["REPLACE", "UPDATED"],
-        _ => return false,
-    };
-    (5..=9).contains(&marks.len())
-        && marks.bytes().all(|mark| Some(mark) == marks.bytes().next())
-        && words.contains(&word.trim())
-}
-
-fn is_opening_edit_marker(line: &str) -> bool {
-    line.trim_start().starts_with(['<', '-'])
-}
-
 /// Tells fences that were left over from those that a comment or a string holds.
 struct Fences {
     /// Fences of the whole text do not pair.
@@ -196,11 +180,11 @@ fn has_odd_fence(text: &str) -> bool {
 
 /// Three or more back quotes, then at most a short info string.
 fn is_fence(line: &str) -> bool {
-    let line = line.trim_start();
-    let info = line.trim_start_matches('`');
-    line.len() - info.len() >= 3
-        && info.len() <= MAX_INFO
-        && info.chars().all(|c| c.is_alphanumeric() || " +-#._:{}=,/\"".contains(c))
+    Fence::of(line).is_some_and(|fence| {
+        fence.is_of_back_ticks()
+            && fence.info().len() <= MAX_INFO
+            && fence.info().chars().all(|c| c.is_alphanumeric() || " +-#._:{}=,/\"".contains(c))
+    })
 }
 
 /// Whether the line is a comment, or a bare note, that stands for code.

@@ -12,8 +12,8 @@ use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::progress::Step;
 use crate::prompt::Prompter;
+use crate::protocol::Answer;
 use crate::protocol::ask::Goal;
-use crate::protocol::reply;
 
 /// Candidates that the model chooses from. Of the files that a fix touches, 97 % are among the first 50.
 const CANDIDATES: usize = 50;
@@ -107,9 +107,8 @@ impl Cycle<'_> {
 }
 
 /// The files that an answer names, of those that were `shown`, in its order.
-fn chosen(answer: &str, shown: &[RepoPath]) -> Vec<RepoPath> {
-    let named = reply::parse(answer).reads;
-    let known = named.iter().filter_map(|name| shown.iter().find(|path| path.as_str() == name));
+fn chosen(answer: &Answer, shown: &[RepoPath]) -> Vec<RepoPath> {
+    let known = answer.reads.iter().filter_map(|name| shown.iter().find(|path| path.as_str() == name));
     known.take(MAX_CHOSEN).cloned().collect()
 }
 
@@ -129,11 +128,11 @@ mod tests {
             ("CANNOT: no", &[]),
             ("", &[]),
         ] {
-            let found = chosen(answer, &shown);
+            let found = chosen(&Answer::read(answer), &shown);
             assert_eq!(found.iter().map(RepoPath::as_str).collect::<Vec<_>>(), expect, "{answer}");
         }
         let many: Vec<RepoPath> = (0..40).map(|n| RepoPath::parse(&format!("f{n}")).unwrap()).collect();
         let answer = (0..40).map(|n| format!("READ: f{n}\n")).collect::<Vec<_>>().concat();
-        assert_eq!(chosen(&answer, &many), many[..MAX_CHOSEN]);
+        assert_eq!(chosen(&Answer::read(&answer), &many), many[..MAX_CHOSEN]);
     }
 }

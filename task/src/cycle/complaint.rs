@@ -2,11 +2,10 @@
 //! when it did not.
 
 use crate::llm::Llm;
-use crate::outcome::{Failure, Reason};
+use crate::outcome::{Failure, Reason, sentence};
 use crate::patch::{EditError, EditErrors, Refusal};
 use crate::plan::{Plan, PlanError};
-use crate::protocol::edits::{Action, Edit};
-use crate::protocol::reply::{self, Reply};
+use crate::protocol::{Action, Answer, Edit};
 
 /// Why an answer cannot be used.
 pub(super) struct Complaint {
@@ -15,14 +14,15 @@ pub(super) struct Complaint {
     pub(super) text: String,
     /// The same for people, who cannot send anything again.
     pub(super) account: String,
-    /// Boxed, since a complaint is mostly words.
-    pub(super) kept: Box<Kept>,
+    /// What stands of the answer. Boxed, since a complaint is mostly words.
+    pub(super) kept: Box<Proposed>,
 }
 
-/// What stands of an answer that is corrected.
+/// What an answer proposes.
 #[derive(Default)]
-pub(super) struct Kept {
-    pub(super) reply: Reply,
+pub(super) struct Proposed {
+    pub(super) title: Option<String>,
+    pub(super) summary: Option<String>,
     pub(super) edits: Vec<Edit>,
 }
 
@@ -76,32 +76,53 @@ impl Complaint {
     }
 }
 
-impl Kept {
-    /// The whole of the answer: what was kept, but where the correction says it anew.
-    pub(super) fn joined(self, reply: Reply, edits: Vec<Edit>) -> (Reply, Vec<Edit>) {
-        let said_anew = |kept: &Edit| {
-            edits.iter().any(|edit| {
+impl Proposed {
+    /// What was kept and its correction as one: what the correction repeats or replaces is not kept twice.
+    pub(super) fn joined(self, correction: Self) -> Self {
+        let is_repeated = |kept: &Edit| {
+            correction.edits.iter().any(|edit| {
                 edit.path == kept.path
                     && (edit.action == kept.action || !matches!(edit.action, Action::Replace { .. }))
             })
         };
-        let kept: Vec<Edit> = self.edits.into_iter().filter(|edit| !said_anew(edit)).collect();
-        let reply = Reply {
-            title: reply.title.or(self.reply.title),
-            summary: reply.summary.or(self.reply.summary),
-            ..reply
-        };
-        (reply, kept.into_iter().chain(edits).collect())
+        let kept: Vec<Edit> = self.edits.into_iter().filter(|edit| !is_repeated(edit)).collect();
+        Self {
+            title: correction.title.or(self.title),
+            summary: correction.summary.or(self.summary),
+            edits: kept.into_iter().chain(correction.edits).collect(),
+        }
     }
 }
 
+/// The change that an answer proposes.
+pub(super) fn proposed(answer: &Answer) -> Result<Proposed, Complaint> {
+    let edits = answer
+        .edits
+        .clone()
+        .map_err(|error| Complaint::new(Reason::EditsDoNotApply, sentence(&error.to_string())))?;
+    if edits.is_empty() {
+        return Err(match &answer.cannot {
+            Some(why) => Complaint::new(Reason::Declined, why),
+            None if !answer.reads.is_empty() => {
+                Complaint::new(Reason::NoEdits, "It asks for files, but no more can be read.")
+            }
+            None => Complaint::new(
+                Reason::NoEdits,
+                "It holds neither edits nor a line `CANNOT: reason`. Put each change into a SEARCH/REPLACE block \
+                 below the path of its file.",
+            ),
+        });
+    }
+    Ok(Proposed { title: answer.title.clone(), summary: answer.summary.clone(), edits })
+}
+
 /// The plan in an answer.
-pub(super) fn accept_plan(answer: &str) -> Result<Plan, Complaint> {
-    match Plan::parse(answer) {
+pub(super) fn accept_plan(answer: &Answer) -> Result<Plan, Complaint> {
+    match Plan::of(answer) {
         Ok(plan) => Ok(plan),
-        Err(error) => Err(match (reply::parse(answer).cannot, error) {
+        Err(error) => Err(match (&answer.cannot, error) {
             (Some(why), _) => Complaint::new(Reason::Declined, why),
-            (None, error @ PlanError::MissingSection(_)) if !reply::parse(answer).reads.is_empty() => {
+            (None, error @ PlanError::MissingSection(_)) if !answer.reads.is_empty() => {
                 Complaint::new(Reason::NoPlan, format!("It asks for files, but no more can be read. {error}"))
             }
             (None, error) => Complaint::new(Reason::NoPlan, error.to_string()),

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{Applied, MAX_BYTES, MAX_EDITS, MAX_FILES, Rung};
 use crate::path::{PathError, RepoPath, is_hidden};
 use crate::protect::Reason;
-use crate::protocol::edits::Edit;
+use crate::protocol::Edit;
 
 /// Lines of the file around a place that are shown with it.
 const AROUND: usize = 2;

@@ -17,7 +17,7 @@ use super::listing;
 use super::merge::{Stuck, merge};
 use super::similarity::{self, Nearest};
 use super::text::{Splice, Text};
-use crate::protocol::edits::Divider;
+use crate::protocol::Divider;
 
 /// Hits that are counted, and shown, at most.
 const MAX_HITS: usize = 20;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Entry, Refusal};
 use crate::context::read_set::ReadSet;
 use crate::path::{PathError, RepoPath};
-use crate::protocol::edits::{Action, Edit};
+use crate::protocol::{Action, Edit};
 
 /// What is known of the repository's names.
 pub(super) struct Names<'a, E> {

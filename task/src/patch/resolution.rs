@@ -12,7 +12,7 @@ use super::{
 use crate::context::read_set::{FileMode, ReadFile, ReadSet, Shown};
 use crate::path::RepoPath;
 use crate::protect::{self, Protection, Reason};
-use crate::protocol::edits::{Action, Divider, Edit};
+use crate::protocol::{Action, Divider, Edit};
 
 /// Resolves edits against the files that were read, all or nothing.
 ///

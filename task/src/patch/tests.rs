@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::context::read_set::{ReadFile, ReadSet, Shown};
 use crate::protect::Protection;
-use crate::protocol::edits::{self, Action, Divider, Edit};
+use crate::protocol::{Action, Answer, Divider, Edit};
 
 /// Lines, each with its newline.
 fn lines<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) -> String {
@@ -25,7 +25,7 @@ fn read_set(files: &[(&str, &str)]) -> ReadSet {
 }
 
 fn resolve_reply(reply: &str, read: &ReadSet) -> Result<Patch, EditErrors> {
-    let edits = edits::parse(reply).unwrap();
+    let edits = Answer::read(reply).edits.unwrap();
     let entry = |path: &RepoPath| read.get(path).map(|_| Entry::File);
     resolve(&edits, read, &Protection::default(), entry)
 }
@@ -133,7 +133,7 @@ fn what_is_kept_and_what_comes_in_its_place_make_one_patch() {
         panic!("not refused")
     };
     assert_eq!(errors.iter().map(|error| error.number).collect::<Vec<_>>(), [2]);
-    let edits = [kept, edits::parse(&block("a.txt", "two\n", "2\n")).unwrap()].concat();
+    let edits = [kept, Answer::read(&block("a.txt", "two\n", "2\n")).edits.unwrap()].concat();
     let patch = resolve(&edits, &read, &Protection::default(), |_| None).unwrap();
     assert_eq!(patch.changes()[0].after(), Some(b"1\n2\nthree\n".as_slice()));
 }

@@ -12,9 +12,8 @@ use crate::cycle::{Account, Cycle, Planned, Solution};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
-use crate::path::RepoPath;
 use crate::plan::{Binding, Plan};
-use crate::pull_request::{self, Facts, ReadFact};
+use crate::pull_request::{self, ChangeFact, Facts, ReadFact};
 use crate::record::comment;
 use crate::record::status::{PlanComment, Proposal};
 
@@ -48,13 +47,12 @@ pub(super) async fn ask(
 
 fn change(desk: &Desk<'_>, terms: &Terms<'_>, solution: Solution) -> Result<Made, Stop> {
     let notes = solution.notes();
-    let Solution { patch, reply, account } = solution;
+    let Solution { patch, title, summary, account } = solution;
     scan(&desk.gate, &patch)?;
-    let changed: Vec<&RepoPath> = patch.changes().iter().map(Change::path).collect();
-    let title = desk.gate.title(reply.title.as_deref().unwrap_or("Resolve the issue"));
-    let summary = reply.summary.as_deref().unwrap_or(title.as_str());
+    let title = desk.gate.title(title.as_deref().unwrap_or("Resolve the issue"));
+    let summary = summary.as_deref().unwrap_or(title.as_str());
     let summary = desk.gate.body_within(summary, MAX_SUMMARY);
-    let mut facts = facts(desk, terms, &account, &changed, title.as_str(), summary.as_str());
+    let mut facts = facts(desk, terms, &account, patch.changes(), title.as_str(), summary.as_str());
     facts.notes = notes.iter().map(|note| desk.gate.body_within(note, MAX_NOTE).to_string()).collect();
     let body = desk.gate.composed(&pull_request::body(&facts));
     let bill = pull_request::bill(&facts);
@@ -133,20 +131,22 @@ fn facts(
     desk: &Desk<'_>,
     terms: &Terms<'_>,
     account: &Account,
-    changed: &[&RepoPath],
+    patch: &[Change],
     title: &str,
     summary: &str,
 ) -> Facts {
+    let changed: Vec<ChangeFact> = patch.iter().map(ChangeFact::of).collect();
     let read = account.context.read.iter().map(|(path, file)| ReadFact {
         path: path.clone(),
         why: desk.gate.body_within(&file.why, MAX_NOTE).to_string(),
-        changed: changed.contains(&path),
+        changed: changed.iter().any(|change| change.is_of(path)),
     });
     Facts {
         issue: Some(desk.issue.number),
         title: title.to_owned(),
         summary: summary.to_owned(),
         read: read.collect(),
+        changed,
         notes: Vec::new(),
         model: terms.llm.name(),
         calls: account.spent.calls,

@@ -62,6 +62,51 @@ fn each_provider_resolves_an_issue() {
 }
 
 #[test]
+fn markers_in_lower_case_are_markers_and_no_part_of_the_summary() {
+    let reply = good().replace("SEARCH", "search").replace("REPLACE", "replace");
+    let (world, requests) = solved(&[&reply]);
+    assert_eq!(requests.len(), 1);
+    assert_eq!(world.at(BRANCH, "src/station.py"), STATION.replace("30", "90"));
+    assert_eq!(
+        world.git("repo", &["log", "-1", "--format=%B", BRANCH]),
+        "Change it\n\nBecause the issue says so.\n\nAgent-Task: local issue-3"
+    );
+}
+
+#[test]
+fn directives_inside_of_content_cost_no_call_and_new_files_are_named() {
+    let world = World::sample();
+    let issue = world.file("issue.md", ISSUE);
+    let content = "# Protocol\n\n```text\nhello\n```\n\nREAD: the file of the model\nSUMMARY: of the file\n";
+    let edit = "    text = \"\"\"\nREAD: nothing/here.py\n\"\"\"\n    return now - seen <= 90";
+    let reply = format!(
+        "TITLE: Document it\nSUMMARY:\nAdds docs.\n\nWRITE: PROTOCOL.md\n```markdown\n{content}```\n\n\
+         RENAME: README.md -> docs/README.md\n\n\
+         src/station.py\n<<<<<<< search\n    return now - seen <= 30\n=======\n{edit}\n>>>>>>> replace\n"
+    );
+    let model = Model::saying(&[&reply]);
+    let report = model.solve(&world, &issue, &["--json"], &[]).done().json();
+    assert_eq!(model.finish().len(), 1);
+    assert_eq!(world.at(BRANCH, "PROTOCOL.md"), content);
+    let body = report["pull_request_body"].as_str().unwrap();
+    let list = body.split_once("<details>").unwrap().1.split_once("</details>").unwrap().0;
+    assert_eq!(
+        list,
+        "<summary>3 files changed (1 new, 1 renamed), 2 files read</summary>\n\n- `PROTOCOL.md` (new)\n\
+         - `README.md` → `docs/README.md` (renamed): one of the larger files\n\
+         - `src/station.py` (changed): one of the larger files\n\n"
+    );
+    assert!(body.starts_with("Adds docs.\n\nFixes #3\n"), "{body}");
+    let kinds: Vec<String> = report["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| format!("{} {}", file["change"].as_str().unwrap(), file["path"].as_str().unwrap()))
+        .collect();
+    assert_eq!(kinds, ["new PROTOCOL.md", "renamed docs/README.md", "modified src/station.py"]);
+}
+
+#[test]
 fn what_is_spent_is_told_in_money() {
     let world = World::sample();
     let issue = world.file("issue.md", ISSUE);

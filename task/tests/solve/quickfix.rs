@@ -126,7 +126,7 @@ Pull request  Correct the misspelling `recieves` to `receives`
 
   Fixes #7
 
-  <details><summary>2 files read, 1 of them changed</summary>
+  <details><summary>1 file changed, 2 files read</summary>
 
   - `README.md` (changed): the title has its name
   - `src/station.py`: one of the larger files
@@ -184,6 +184,7 @@ fn a_program_reads_the_same_as_json() {
             "look_with": "git -C repo diff main...ai-agent/issue-7",
             "files": [{
                 "path": "README.md",
+                "change": "modified",
                 "diff": "--- a/README.md\n+++ b/README.md\n@@ -1,3 +1,3 @@\n # weather\n \n\
                          -A small station that recieves readings.\n+A small station that receives readings.\n",
             }],

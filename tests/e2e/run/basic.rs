@@ -32,7 +32,7 @@ repository octo/hello (default branch main)
       |
       | Fixes #1
       |
-      | <details><summary>2 files read, 1 of them changed</summary>
+      | <details><summary>1 file changed, 2 files read</summary>
       |
       | - `README.md` (changed): the issue names it
       | - `config.toml`: likely files are in its folder

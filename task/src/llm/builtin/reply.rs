@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::Stop;
 use super::files::{Change, Source};
+use crate::protocol;
 
 /// More places than a person reads through in one pull request.
 const MAX_PLACES: usize = 200;
@@ -33,19 +34,15 @@ pub(super) fn blocks(sources: &[Source<'_>], changes: &[Change<'_>]) -> Result<S
             return Err(Stop::Cannot(format!("two of the changes overlap in `{path}`")));
         }
         for (search, replace) in hunks(source.text, &changes) {
-            if search.lines().chain(replace.lines()).any(is_marker) {
-                return Err(Stop::Cannot(format!("`{path}` has lines that look like conflict markers")));
-            }
             let replace = if replace.is_empty() { String::new() } else { replace + "\n" };
-            let lines = ["", path, "<<<<<<< SEARCH", &search, "=======\n"].join("\n");
-            reply.extend([&lines, &replace, ">>>>>>> REPLACE\n"]);
+            let Some(block) = protocol::block(path, &(search + "\n"), &replace) else {
+                return Err(Stop::Cannot(format!("`{path}` has lines that look like markers of an edit")));
+            };
+            reply.push('\n');
+            reply.push_str(&block);
         }
     }
     Ok(reply)
-}
-
-fn is_marker(line: &str) -> bool {
-    ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|marker| line.trim_start().starts_with(marker))
 }
 
 /// Pairs of old and new lines, joined by `\n`, the old ones found once in the text.

@@ -16,10 +16,9 @@ fn write(path: &str, line: usize, content: &str) -> Edit {
     edit(path, line, Action::Write { content: content.to_owned() })
 }
 
-fn check(reply: &str, expect: &Result<Vec<Edit>, ParseError>) {
-    assert_eq!(parse(reply), *expect, "{reply}");
+fn check(reply: &str, expect: &Result<Vec<Edit>, ReadError>) {
+    assert_eq!(Answer::read(reply).edits, *expect, "{reply}");
 }
-
 #[test]
 fn a_reply_without_edits_has_none() {
     for reply in [
@@ -118,7 +117,7 @@ fn markers_inside_content() {
 
 #[test]
 fn what_is_cut_or_unclear_is_refused() {
-    use ParseError::*;
+    use ReadError::*;
     for (reply, error) in [
         ("a\n<<<<<<< SEARCH\na\n=======\nb", Unclosed { line: 2 }),
         ("a\n<<<<<<< SEARCH\na\n", Unclosed { line: 2 }),
@@ -154,10 +153,121 @@ fn what_is_cut_or_unclear_is_refused() {
     }
 }
 
+/// What a reply says besides its edits.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said<'a> {
+    title: Option<&'a str>,
+    summary: Option<&'a str>,
+    reads: &'a [&'a str],
+    cannot: Option<&'a str>,
+}
+
+#[test]
+fn what_a_reply_says_besides_its_edits() {
+    const EDIT: &str = "<<<<<<< SEARCH\nTITLE: not me\n=======\nREAD: nor me\n>>>>>>> REPLACE\n";
+    let none = Said::default;
+    for (reply, expect) in [
+        ("", none()),
+        ("just prose: with a colon", none()),
+        (
+            "TITLE: Fix it\nSUMMARY:\nWhat.\n\nWhy.\n\nsrc/a.rs\n",
+            Said { title: Some("Fix it"), summary: Some("What.\n\nWhy.\n\nsrc/a.rs"), ..none() },
+        ),
+        (
+            &format!("TITLE: Fix it\nSUMMARY: What.\nsrc/a.rs\n{EDIT}"),
+            Said { title: Some("Fix it"), summary: Some("What."), ..none() },
+        ),
+        (
+            &format!("SUMMARY:\nWhat.\n\nsrc/a.rs\n```rust\n{EDIT}```\nREAD: b.rs\n"),
+            Said { summary: Some("What."), reads: &["b.rs"], ..none() },
+        ),
+        (
+            &format!("SUMMARY:\nWhat.\n\n```rust\nsrc/a.rs\n{EDIT}```\nMore.\n"),
+            Said { summary: Some("What."), ..none() },
+        ),
+        (
+            &format!("SUMMARY:\nI changed `src/a.rs` only.\n\n{EDIT}"),
+            Said { summary: Some("I changed `src/a.rs` only."), ..none() },
+        ),
+        ("READ: a.rs\nREAD: `b/c.rs`\nREAD: a.rs\n", Said { reads: &["a.rs", "b/c.rs"], ..none() }),
+        ("```\nREAD: a.rs\n```\nCANNOT: too vague", Said { cannot: Some("too vague"), ..none() }),
+        (
+            "CANNOT: it is unclear\nwhat is meant.\n\nREAD: a.rs",
+            Said { cannot: Some("it is unclear\nwhat is meant."), reads: &["a.rs"], ..none() },
+        ),
+        ("CANNOT:\n\nToo vague.", Said { cannot: Some("Too vague."), ..none() }),
+        ("CANNOT:", none()),
+        (
+            "**TITLE:** Bold\n**SUMMARY:**\ntext\n```sh\nrun me\n```\nend",
+            Said { title: Some("Bold"), summary: Some("text\n```sh\nrun me\n```\nend"), ..none() },
+        ),
+        ("**TITLE**: Bold", Said { title: Some("Bold"), ..none() }),
+        ("TITLE: `a` and `b`", Said { title: Some("`a` and `b`"), ..none() }),
+        ("TITLE: \"quoted\"", Said { title: Some("quoted"), ..none() }),
+        ("TITLE: one\nTITLE: two", Said { title: Some("one"), ..none() }),
+        // Content of a file, and of a block that is refused.
+        (
+            "WRITE: a.md\n````md\n```text\nx\n```\nREAD: b\nSUMMARY: c\n````\nTITLE: t\n",
+            Said { title: Some("t"), ..none() },
+        ),
+        (
+            "WRITE: a.md\n```md\n```text\nx\n```\nREAD: b\nSUMMARY: c\n```\nTITLE: t\n",
+            Said { title: Some("t"), ..none() },
+        ),
+        ("a.rs\n<<<<<<< search\nREAD: b\n=======\nTITLE: c\n>>>>>>> replace\n", none()),
+        ("a.rs\n<<<<<<< SEARCH\nREAD: b\n>>>>>>> REPLACE\nTITLE: t\n", Said { title: Some("t"), ..none() }),
+        ("a.rs\n<<<<<<< SEARCH\nREAD: b\n=======\nTITLE: c\n", none()),
+    ] {
+        let answer = Answer::read(reply);
+        let reads: Vec<&str> = answer.reads.iter().map(String::as_str).collect();
+        let found = Said {
+            title: answer.title.as_deref(),
+            summary: answer.summary.as_deref(),
+            reads: &reads,
+            cannot: answer.cannot.as_deref(),
+        };
+        assert_eq!(found, expect, "{reply}");
+    }
+}
+
+#[test]
+fn clips_what_is_too_long() {
+    let long = Answer::read(&format!("TITLE: {}", "a ".repeat(100))).title.unwrap();
+    assert_eq!(long.chars().count(), 72);
+    assert!(long.ends_with('…'));
+}
+
+#[test]
+fn headings_count_outside_of_code_and_edits() {
+    let reply = "Sure.\n## Summary\nx\n````md\n```\n## No\n```\n````\n~~~\n# No\n~~~\n# **Files**:\ny\n";
+    let answer = Answer::read(reply);
+    let document = answer.document("summary").unwrap();
+    assert_eq!(document.text(), &reply["Sure.\n".len()..]);
+    assert_eq!(document.section("FILES"), Some("y\n"));
+    assert_eq!(document.section("No"), None);
+    assert!(Answer::read("a.rs\n<<<<<<< SEARCH\n# No\n=======\n>>>>>>> REPLACE").document("No").is_none());
+}
+
+#[test]
+fn a_written_block_is_read_as_it_was_meant() {
+    for (search, replacement) in [
+        ("a\n", "b\n"),
+        ("a\n", ""),
+        ("Title\n=======\n", "Titles\n========\n"),
+        ("<<<<<<< SEARCH\n=======\n>>>>>>> REPLACE\n", "x\n=========\n"),
+    ] {
+        let reply = block("src/a.rs", search, replacement).unwrap();
+        check(&reply, &Ok(vec![replace("src/a.rs", 2, search, replacement)]));
+    }
+    let all = ["=====\n", "======\n", "=======\n", "========\n", "=========\n"].concat();
+    assert_eq!(block("a", &all, ""), None);
+}
+
 proptest! {
     #[test]
     fn no_reply_makes_it_panic(reply in any::<String>()) {
-        prop_assert!(parse(&reply).is_ok_and(|edits| edits.is_empty()) || reply.contains('<') || reply.contains('>') || reply.contains(':'));
+        let edits = Answer::read(&reply).edits;
+        prop_assert!(edits.is_ok_and(|edits| edits.is_empty()) || reply.contains('<') || reply.contains('>') || reply.contains(':'));
     }
 
     #[test]
@@ -168,7 +278,7 @@ proptest! {
         ]), 0..40)
     ) {
         let reply = lines.join("\n");
-        if let Ok(edits) = parse(&reply) {
+        if let Ok(edits) = Answer::read(&reply).edits {
             prop_assert!(edits.iter().all(|edit| !edit.path.is_empty() && (1..=lines.len()).contains(&edit.line)));
         }
     }

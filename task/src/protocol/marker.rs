@@ -1,4 +1,4 @@
-//! Lines that mean something in a reply: markers, fences and directives.
+//! Lines that mean something in a reply: markers, fences, directives and headings. Whatever has to know one asks here.
 
 /// A line that delimits a block; the number is its length in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,34 @@ pub(super) fn is_botched(line: &str) -> bool {
     false
 }
 
+/// Which end of a block a marker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Opening,
+    Closing,
+}
+
+/// The marker that a line is, in this edit format or in another one that models know, indented or not. The divider is
+/// none: it may be anything.
+pub(crate) fn edit_marker(line: &str) -> Option<Side> {
+    let line = line.trim_start();
+    match Marker::of(line) {
+        Some(Marker::Head(_)) => return Some(Side::Opening),
+        Some(Marker::End(_)) => return Some(Side::Closing),
+        Some(Marker::Divider(_)) | None => {}
+    }
+    let (marks, word) = line.split_once(' ')?;
+    let first = *marks.as_bytes().first()?;
+    if !(5..=9).contains(&marks.len()) || marks.bytes().any(|mark| mark != first) {
+        return None;
+    }
+    match (first, word.trim()) {
+        (b'<', "ORIGINAL") | (b'-', "SEARCH" | "ORIGINAL") => Some(Side::Opening),
+        (b'>', "UPDATED") | (b'+', "REPLACE" | "UPDATED") => Some(Side::Closing),
+        _ => None,
+    }
+}
+
 fn is_word(text: &str, word: &str) -> bool {
     text.eq_ignore_ascii_case(word)
 }
@@ -46,14 +74,14 @@ fn begins_with_word(text: &str, word: &str) -> bool {
 
 /// A line that opens or closes a code block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fence<'a> {
+pub(crate) struct Fence<'a> {
     sign: u8,
     length: usize,
     info: &'a str,
 }
 
 impl<'a> Fence<'a> {
-    pub(super) fn of(line: &'a str) -> Option<Self> {
+    pub(crate) fn of(line: &'a str) -> Option<Self> {
         let line = line.trim();
         let sign = *line.as_bytes().first()?;
         if !matches!(sign, b'`' | b'~') {
@@ -65,8 +93,13 @@ impl<'a> Fence<'a> {
         (length >= 3 && !(sign == b'`' && info.contains('`'))).then_some(Self { sign, length, info })
     }
 
-    pub(super) fn info(&self) -> &'a str {
+    pub(crate) fn info(&self) -> &'a str {
         self.info
+    }
+
+    /// Whether it is of back ticks, as models write it, and not of tildes.
+    pub(crate) fn is_of_back_ticks(&self) -> bool {
+        self.sign == b'`'
     }
 
     pub(super) fn is_bare(&self) -> bool {
@@ -86,22 +119,27 @@ impl<'a> Fence<'a> {
 /// A line that begins with a word of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Directive {
+    Title,
+    Summary,
+    Read,
+    Cannot,
     Delete,
     Rename,
     Write,
-    /// One that is no edit.
-    Other,
 }
 
 impl Directive {
-    /// The directive and what follows its colon.
+    /// The directive and what follows its colon. Bold type around the word, or the word and its colon, does not count.
     pub(super) fn of(line: &str) -> Option<(Self, &str)> {
         let (word, argument) = line.split_once(':')?;
-        let directive = match word.trim_start_matches("**").trim_end_matches("**") {
+        let directive = match word.trim_matches('*') {
+            "TITLE" => Self::Title,
+            "SUMMARY" => Self::Summary,
+            "READ" => Self::Read,
+            "CANNOT" => Self::Cannot,
             "DELETE" => Self::Delete,
             "RENAME" => Self::Rename,
             "WRITE" => Self::Write,
-            "TITLE" | "SUMMARY" | "READ" | "CANNOT" => Self::Other,
             _ => return None,
         };
         let argument = argument.trim();
@@ -109,6 +147,12 @@ impl Directive {
     }
 
     pub(super) fn is_edit(self) -> bool {
-        self != Self::Other
+        matches!(self, Self::Delete | Self::Rename | Self::Write)
     }
+}
+
+/// The name of the section that a line begins.
+pub(super) fn heading(line: &str) -> Option<&str> {
+    let name = line.strip_prefix("## ").or_else(|| line.strip_prefix("# "))?;
+    Some(name.trim().trim_end_matches(':').trim_matches('*'))
 }

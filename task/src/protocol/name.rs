@@ -30,14 +30,22 @@ const LABELS: [&str; 6] = ["file path:", "filepath:", "file name:", "filename:",
 /// Signs of comments, headings, lists and quotes.
 const SIGNS: [&str; 10] = ["#", "//", "--", "/*", "<!--", ";", "%", "- ", "* ", "> "];
 
+/// What names the file of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) path: String,
+    /// The line that has the name and nothing else, counted from the first that was looked at.
+    pub(super) line: Option<usize>,
+}
+
 /// The name of a block, given the lines between the edit before and its head, and that edit's file.
-pub(super) fn of_block(above: &[&str], previous: Option<&str>) -> Option<String> {
+pub(super) fn of_block(above: &[&str], previous: Option<&str>) -> Option<Named> {
     let mut weak = None;
     let mut seen = 0;
-    for line in above.iter().rev() {
+    for (at, line) in above.iter().enumerate().rev() {
         if let Some(fence) = Fence::of(line) {
             if let Some(path) = in_info(fence.info()) {
-                return Some(path);
+                return Some(Named { path, line: None });
             }
             continue;
         }
@@ -48,18 +56,18 @@ pub(super) fn of_block(above: &[&str], previous: Option<&str>) -> Option<String>
             break;
         }
         match alone(line) {
-            Found::Strong(path) => return Some(path),
-            Found::Weak(path) if seen == 0 => weak = Some(path),
+            Found::Strong(path) => return Some(Named { path, line: Some(at) }),
+            Found::Weak(path) if seen == 0 => weak = Some(Named { path, line: Some(at) }),
             _ if seen < SENTENCES => match in_sentence(line) {
-                Found::Strong(path) => return Some(path),
-                Found::Weak(path) => weak = weak.or(Some(path)),
+                Found::Strong(path) => return Some(Named { path, line: None }),
+                Found::Weak(path) => weak = weak.or(Some(Named { path, line: None })),
                 Found::Nothing => {}
             },
             _ => {}
         }
         seen += 1;
     }
-    previous.map(str::to_owned).or(weak)
+    previous.map(|path| Named { path: path.to_owned(), line: None }).or(weak)
 }
 
 /// How likely a text is the name of a file.
@@ -241,7 +249,8 @@ mod tests {
             ("", None, None),
         ] {
             let above: Vec<&str> = above.lines().collect();
-            assert_eq!(of_block(&above, previous).as_deref(), expect, "{above:?} after {previous:?}");
+            let found = of_block(&above, previous).map(|named| named.path);
+            assert_eq!(found.as_deref(), expect, "{above:?} after {previous:?}");
         }
     }
 }

@@ -1,0 +1,170 @@
+//! An *answer* is what a reply of the model says, before anything is known of the files that it names.
+
+use super::reader::Reader;
+
+/// See the module's documentation. Made by [`Answer::read`] alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub title: Option<String>,
+    pub summary: Option<String>,
+    /// Files that the model asks for, as it wrote them, in order, without repeats.
+    pub reads: Vec<String>,
+    /// Why the model declines.
+    pub cannot: Option<String>,
+    /// The changes that it proposes, in their order, or why none of them can be read.
+    pub edits: Result<Vec<Edit>, ReadError>,
+    text: String,
+    headings: Vec<Heading>,
+}
+
+/// One proposed change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// The file as the model named it, decoration taken off; not yet checked.
+    pub path: String,
+    /// Where the edit begins in the reply, 1-based.
+    pub line: usize,
+    pub action: Action,
+}
+
+/// What an edit does to its file. Every text has `\n` at the end of each line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Puts `replace` where `search` stands.
+    Replace { search: String, replace: String, divider: Divider },
+    /// Makes a new file.
+    Create { content: String },
+    /// Makes a new file or replaces a whole one.
+    Write { content: String },
+    /// Removes the file.
+    Delete,
+    /// Moves the file; other edits may name it either way.
+    Rename { to: String },
+}
+
+/// How sure it is which line divides a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Divider {
+    Sole,
+    /// Several lines could be; this is the middle one, so the search must match to the letter.
+    Middle,
+}
+
+/// Why the edits of a reply cannot be read. The text is for the model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    #[error(
+        "the SEARCH/REPLACE block at line {line} of the reply never reaches `>>>>>>> REPLACE`. \
+         The reply may have been cut; send all edits again, in fewer and shorter blocks"
+    )]
+    Unclosed { line: usize },
+    #[error(
+        "the SEARCH/REPLACE block at line {line} of the reply has no `=======` line between its two parts. \
+         Send all edits again"
+    )]
+    NoDivider { line: usize },
+    #[error(
+        "the SEARCH/REPLACE block at line {line} of the reply has {count} lines that could divide it. If the file \
+         has `=======` lines, use markers with nine characters: `<<<<<<<<< SEARCH`, `=========`, \
+         `>>>>>>>>> REPLACE`. Send all edits again"
+    )]
+    Dividers { line: usize, count: usize },
+    #[error(
+        "line {line} of the reply looks like a marker, but is none: markers are `<<<<<<< SEARCH`, `=======` and \
+         `>>>>>>> REPLACE`, each alone at the start of its line. Send all edits again"
+    )]
+    StrayMarker { line: usize },
+    #[error(
+        "the SEARCH/REPLACE block at line {line} of the reply names no file. Put the path alone on the line above \
+         it. Send all edits again"
+    )]
+    NoName { line: usize },
+    #[error("line {line} of the reply is not `RENAME: old/path -> new/path`. Send all edits again")]
+    BadRename { line: usize },
+    #[error("`{directive}:` at line {line} of the reply names no path. Send all edits again")]
+    NoPath { line: usize, directive: &'static str },
+    #[error(
+        "`WRITE:` at line {line} of the reply is not followed by a fenced block with the whole file. To change a \
+         part of a file, use a SEARCH/REPLACE block without `WRITE:`. Send all edits again"
+    )]
+    NoContent { line: usize },
+    #[error(
+        "the file written at line {line} of the reply is not closed by its fence. The reply may have been cut; \
+         send all edits again"
+    )]
+    UnclosedFile { line: usize },
+    #[error(
+        "it is unclear where the file written at line {line} of the reply ends. Use a fence that is longer than \
+         any inside the file, such as six back ticks, and send all edits again"
+    )]
+    FenceInFile { line: usize },
+    #[error(
+        "a code block that begins at line {line} of the reply is never closed, and has a directive in it. \
+         Directives stand outside code blocks. Send all edits again"
+    )]
+    UnclosedFence { line: usize },
+}
+
+/// A heading outside of code and edits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Heading {
+    /// Where its line begins, in bytes.
+    pub(super) start: usize,
+    /// Where the text below it begins.
+    pub(super) body: usize,
+    pub(super) name: String,
+}
+
+impl Answer {
+    /// Reads a reply. This is the only reading: whatever a reply says is told by what comes of it.
+    pub fn read(reply: &str) -> Self {
+        Reader::new(reply).read()
+    }
+
+    pub(super) fn of(text: &str) -> Self {
+        Self {
+            title: None,
+            summary: None,
+            reads: Vec::new(),
+            cannot: None,
+            edits: Ok(Vec::new()),
+            text: text.to_owned(),
+            headings: Vec::new(),
+        }
+    }
+
+    pub(super) fn push_heading(&mut self, heading: Heading) {
+        self.headings.push(heading);
+    }
+
+    /// The reply, as a conversation goes on with it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The text from the heading of that name on, letter case aside, in its sections.
+    pub(crate) fn document(&self, first: &str) -> Option<Document<'_>> {
+        let at = self.headings.iter().position(|heading| heading.name.eq_ignore_ascii_case(first))?;
+        Some(Document { text: &self.text, headings: &self.headings[at..] })
+    }
+}
+
+/// A part of an answer that runs from one heading to the end, such as a plan.
+pub(crate) struct Document<'a> {
+    text: &'a str,
+    headings: &'a [Heading],
+}
+
+impl<'a> Document<'a> {
+    /// All of it, from its first heading on.
+    pub(crate) fn text(&self) -> &'a str {
+        self.headings.first().map_or("", |first| &self.text[first.start..])
+    }
+
+    /// The text below a heading, up to the next one.
+    pub(crate) fn section(&self, name: &str) -> Option<&'a str> {
+        let at = self.headings.iter().position(|heading| heading.name.eq_ignore_ascii_case(name))?;
+        let end = self.headings.get(at + 1).map_or(self.text.len(), |next| next.start);
+        Some(&self.text[self.headings[at].body..end])
+    }
+}
