@@ -24,7 +24,7 @@ use secrecy::SecretString;
 use catalog::Group;
 use setting::{Fallback, Setting, Variable};
 
-pub use names::NameError;
+pub use names::{NameError, RENAMED};
 
 /// The longest value that is read from a file, in bytes: a price table or a bundle of certificates fits many times.
 const MAX_FILE: u64 = 1024 * 1024;

@@ -7,8 +7,8 @@ use super::catalog::{self, Group};
 /// What every variable of ours begins with.
 const PREFIX: &str = "AGENT_";
 
-/// Names of before, and what each is called now. The last that still had them was 0.1.0.
-pub(super) const RENAMED: &[(&str, &str)] = &[
+/// Names of before, and what each is called now.
+pub const RENAMED: &[(&str, &str)] = &[
     ("AGENT_CHOOSE", "AGENT_FILE_SELECTION"),
     ("AGENT_PATIENCE", "AGENT_GITHUB_MAX_WAIT"),
     ("AGENT_STRANGERS", "AGENT_UNAUTHORIZED_USERS"),

@@ -1,67 +1,60 @@
-//! `docs/CONFIGURATION.md` says what the code says: its tables are those of the code, every variable that the code reads
-//! is in it, and every variable that a manifest sets.
+//! `docs/CONFIGURATION.md` says what the code says: its tables are made from the catalog of settings, and every variable
+//! that a manifest sets is in it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+
+use shared::env::RENAMED;
+use shared::env::catalog::{self, GROUPS, Group};
+use shared::env::setting::Fallback;
 
 use crate::render::{WAYS, path, read};
 use crate::workload::Workload;
 
 const DOCUMENT: &str = "docs/CONFIGURATION.md";
 
-/// The tables of a source file: its list of `Setting`s, else those of its module documentation.
-fn tables(source: &str) -> String {
-    let settings: Vec<&str> =
-        source.split("Setting {").skip(1).filter(|text| text.trim_start().starts_with("name: \"")).collect();
-    if settings.is_empty() {
-        let documentation = source.lines().filter_map(|line| line.strip_prefix("//!").map(str::trim_start));
-        let mut table = String::new();
-        for line in documentation {
-            if line.starts_with('|') {
-                // A reference to code is one to nothing here.
-                table.push_str(
-                    &line.replace("see [`KeepAlive`]", "whether a connection serves more than one request"),
-                );
-                table.push('\n');
-            } else if table.ends_with("|\n") {
-                table.push('\n');
-            }
-        }
-        return format!("{}\n", table.trim_end());
-    }
+fn table(group: &Group) -> String {
     let mut table = "| variable | default | |\n|---|---|---|\n".to_owned();
-    for setting in settings {
-        let field = |name: &str| -> String {
-            let Some((_, value)) = setting.split_once(&format!("{name}: \"")) else { return String::new() };
-            value.split_once('"').unwrap().0.to_owned()
+    for variable in group.settings {
+        let default = match variable.fallback {
+            Fallback::Value(value) => format!("`{value}`"),
+            Fallback::Words(words) => words.to_owned(),
         };
-        let names: Vec<String> = field("name").split(", ").map(|name| format!("`{name}`")).collect();
-        let default = field("default");
-        let default =
-            if default.is_empty() || default.contains(' ') { default } else { format!("`{default}`") };
-        let meaning = field("meaning").replace('|', "\\|");
-        table.extend(["| ", &names.join(", "), " | ", &default, " | ", &meaning, " |\n"]);
+        let meaning = variable.meaning.replace('|', "\\|");
+        table.extend(["| `", variable.name, "` | ", &default, " | ", &meaning, " |\n"]);
     }
     table
 }
 
-/// The document with the tables of today.
-fn generated(document: &str) -> String {
-    let mut out = String::new();
+fn renamed() -> String {
+    let rows = RENAMED.iter().map(|(old, new)| format!("| `{old}` | `{new}` |\n"));
+    rows.fold("| before | now |\n|---|---|\n".to_owned(), |table, row| table + &row)
+}
+
+/// The document with the tables of today, and the groups that it has.
+fn generated(document: &str) -> (String, BTreeSet<String>) {
+    let (mut out, mut groups) = (String::new(), BTreeSet::new());
     let mut rest = document;
-    while let Some((before, after)) = rest.split_once("<!-- from ") {
-        let (source, after) = after.split_once(" -->\n").unwrap();
+    while let Some((before, after)) = rest.split_once("<!-- settings: ") {
+        let (name, after) = after.split_once(" -->\n").unwrap();
         let (_, after) = after.split_once("<!-- end -->").unwrap();
-        out.extend([before, "<!-- from ", source, " -->\n", &tables(&read(source)), "<!-- end -->"]);
+        let table = match GROUPS.iter().find(|group| group.name == name) {
+            Some(group) => table(group),
+            None if name == "RENAMED" => renamed(),
+            None => panic!("no group {name}"),
+        };
+        out.extend([before, "<!-- settings: ", name, " -->\n", &table, "<!-- end -->"]);
+        groups.insert(name.to_owned());
         rest = after;
     }
-    out + rest
+    (out + rest, groups)
 }
 
 #[test]
 fn the_tables_are_those_of_the_code() {
     let document = read(DOCUMENT);
-    let expected = generated(&document);
+    let (expected, groups) = generated(&document);
+    let names = GROUPS.iter().map(|group| group.name).chain(["RENAMED"]);
+    assert_eq!(groups, names.map(str::to_owned).collect());
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path(DOCUMENT), &expected).unwrap();
     } else {
@@ -69,57 +62,51 @@ fn the_tables_are_those_of_the_code() {
     }
 }
 
-fn sources(folder: &Path, text: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap().path();
-        if entry.is_dir() {
-            sources(&entry, text);
-        } else if entry.extension().is_some_and(|extension| extension == "rs") && !entry.ends_with("tests.rs")
-        {
-            let source = std::fs::read_to_string(&entry).unwrap();
-            text.push_str(source.split("#[cfg(test)]").next().unwrap());
-        }
-    }
+/// Words of a document that have the form of a variable of ours.
+fn names(document: &str) -> BTreeSet<&str> {
+    let words = document.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
+    words.filter(|word| word.starts_with("AGENT_") && !word.ends_with('_')).collect()
 }
 
-/// Names as variables have them, between the given marks.
-fn names(text: &str, mark: char) -> BTreeSet<&str> {
-    let is_name = |word: &&str| {
-        word.contains('_')
-            && word.starts_with(|first: char| first.is_ascii_uppercase())
-            && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-    };
-    text.split(mark).filter(is_name).collect()
-}
-
-fn base(name: &str) -> &str {
-    name.strip_suffix("_FILE").filter(|base| *base != "AGENT_READY").unwrap_or(name)
+fn is_known(name: &str) -> bool {
+    let base = name.strip_suffix("_FILE").unwrap_or(name);
+    catalog::variables().any(|variable| variable.name == name || variable.name == base)
 }
 
 #[test]
-fn no_variable_is_missing_and_none_is_made_up() {
-    let mut code = String::new();
-    for folder in ["task/src", "ingest/src", "shared/src"] {
-        sources(&path(folder), &mut code);
+fn no_document_and_no_script_speaks_of_a_variable_that_is_not_there() {
+    let is_old = |name: &str| RENAMED.iter().any(|(old, _)| *old == name);
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/CONFIGURATION.md",
+        "docs/DEPLOYMENT.md",
+        "docs/OPERATIONS.md",
+        "docs/PERFORMANCE.md",
+        "docs/REPOSITORY.md",
+        "docs/SECURITY.md",
+        "task/prices.toml",
+        "benches/README.md",
+        "benches/peers/run",
+        "benches/real_model.py",
+        "scripts/demo",
+        "scripts/local-cluster",
+        "scripts/redeliver",
+        "scripts/send-webhook",
+    ] {
+        let text = read(document);
+        let is_told = |name: &str| {
+            // What the document says of names that are not there.
+            document == "docs/CONFIGURATION.md" && (is_old(name) || name == "AGENT_MAX_COSTS")
+        };
+        let unknown: Vec<&str> =
+            names(&text).into_iter().filter(|name| !is_known(name) && !is_told(name)).collect();
+        assert_eq!(unknown, Vec::<&str>::new(), "{document}");
     }
-    let document = read(DOCUMENT);
-    let documented: BTreeSet<&str> = names(&document, '`').into_iter().map(base).collect();
+}
 
-    let ours = ["AGENT_", "AMQP_", "ANTHROPIC_", "OLLAMA_", "OPENAI_"];
-    let ingest = read("ingest/src/config.rs");
-    let mut known: BTreeSet<&str> = names(&ingest, '"');
-    known.extend(
-        names(&code, '"').into_iter().filter(|name| ours.iter().any(|prefix| name.starts_with(prefix))),
-    );
-    let missing: Vec<&str> = known.into_iter().map(base).filter(|name| !documented.contains(name)).collect();
-    assert_eq!(missing, Vec::<&str>::new());
-
-    let unknown: Vec<&&str> = documented.iter().filter(|name| !code.contains(**name)).collect();
-    assert_eq!(
-        unknown,
-        ["UPDATE_DOCS"].iter().filter(|name| documented.contains(**name)).collect::<Vec<_>>()
-    );
-
+#[test]
+fn manifests_set_what_is_read_and_nothing_else() {
     for way in WAYS {
         let objects = way.render();
         for name in ["ingest", "sweep", "task"] {
@@ -130,8 +117,34 @@ fn no_variable_is_missing_and_none_is_made_up() {
                 set.extend(map["data"].as_object().unwrap().keys().cloned());
             }
             set.remove("HOME");
-            let unknown: Vec<&String> = set.iter().filter(|name| !documented.contains(base(name))).collect();
+            let unknown: Vec<&String> = set.iter().filter(|name| !is_known(name)).collect();
             assert_eq!(unknown, Vec::<&String>::new(), "{way:?}: {name}");
+        }
+    }
+}
+
+/// What both programs have to agree on stands in one ConfigMap, which every pod of ours takes.
+#[test]
+fn what_both_programs_read_is_set_once() {
+    let common = ["HOSTS", "LABELS", "BROKER"];
+    let common: BTreeSet<&str> = GROUPS
+        .iter()
+        .filter(|group| common.contains(&group.name))
+        .flat_map(|group| group.settings)
+        .map(|variable| variable.name)
+        .collect();
+    for way in WAYS {
+        let objects = way.render();
+        for name in ["ingest", "sweep", "task"] {
+            let pod = Workload::named(&objects, name);
+            assert!(pod.settings().contains("agent-settings"), "{way:?}: {name}");
+            assert_eq!(pod.spec()["enableServiceLinks"], false, "{way:?}: {name}");
+        }
+        for object in objects.iter().filter(|object| object["kind"] == "ConfigMap") {
+            let Some(data) = object["data"].as_object() else { continue };
+            let name = object["metadata"]["name"].as_str().unwrap();
+            let of_both: Vec<&String> = data.keys().filter(|key| common.contains(key.as_str())).collect();
+            assert_eq!(of_both.is_empty(), name != "agent-settings", "{way:?}: {name}: {of_both:?}");
         }
     }
 }
