@@ -129,14 +129,14 @@ impl Environment {
         variable.refuse_from(source, text, hint.into())
     }
 
-    /// Refuses variables that no program reads, and old names of those of `reads` that are not set by their new one.
+    /// Refuses variables that no program reads, and old names of those of `reads`.
     pub fn check_names(&self, reads: &[&Group]) -> Result<(), SettingError> {
-        let set = |name: &str| self.is_set(name);
+        let value_of = |name: &str| self.variables.get(name)?.as_deref();
         let names = self.variables.iter().filter_map(|(name, value)| match value {
             Some(value) if value.trim().is_empty() => None,
             value => Some((name.as_str(), value.as_deref().unwrap_or_default())),
         });
-        Ok(names::check(names, set, reads)?)
+        Ok(names::check(names, value_of, reads)?)
     }
 
     /// The names that were asked for so far.

@@ -169,7 +169,7 @@ WRONG   Repository  octo/hello is archived
         status: 2,
         said: "\
 WRONG   Settings    unknown setting AGENT_MAX_COSTS: did you mean AGENT_MAX_COST? Correct the name or unset it
-WRONG   Settings    AGENT_PATIENCE is now called AGENT_GITHUB_MAX_WAIT: rename it
+WRONG   Settings    AGENT_PATIENCE is now called AGENT_GITHUB_MAX_WAIT: rename it or unset it
 ",
     },
     Trouble {

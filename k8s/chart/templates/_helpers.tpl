@@ -31,9 +31,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end }}
 
-{{/* What ingest reads when it starts. */}}
-{{- define "ai-agent.ingestSettings" -}}
+{{/* What all programs must agree on. */}}
+{{- define "ai-agent.agentSettings" -}}
 AGENT_AMQP_URL: {{ include "ai-agent.amqpUrl" . }}
+{{- range $name, $value := .Values.settings.agent }}
+{{ $name }}: {{ include "ai-agent.setting" $value }}
+{{- end }}
+{{- end }}
+
+{{/* What ingest reads beside that, when it starts. */}}
+{{- define "ai-agent.ingestSettings" -}}
 {{- range $name, $value := .Values.settings.ingest }}
 {{ $name }}: {{ include "ai-agent.setting" $value }}
 {{- end }}

@@ -84,7 +84,9 @@ impl fmt::Display for NameError {
                 f.write_str("\n")?;
             }
             match problem {
-                Problem::Renamed { old, new } => write!(f, "{old} is now called {new}: rename it")?,
+                Problem::Renamed { old, new } => {
+                    write!(f, "{old} is now called {new}: rename it or unset it")?
+                }
                 Problem::Unknown { name, nearest } => {
                     write!(
                         f,
@@ -100,19 +102,19 @@ impl fmt::Display for NameError {
 /// Looks at the names that are set, with their values. `reads` is what the program reads.
 pub(super) fn check<'a>(
     names: impl Iterator<Item = (&'a str, &'a str)>,
-    is_set: impl Fn(&str) -> bool,
+    value_of: impl Fn(&str) -> Option<&'a str>,
     reads: &[&Group],
 ) -> Result<(), NameError> {
     let reads_it = |name: &str| reads.iter().flat_map(|group| group.settings).any(|known| known.name == name);
-    let is_set = |name: &str| is_set(name) || is_set(&format!("{name}_FILE"));
     let problem = |name: &str, value: &str| -> Option<Problem> {
         let (base, suffix) = name.strip_suffix("_FILE").map_or((name, ""), |base| (base, "_FILE"));
         let is_ours = name.len() >= PREFIX.len()
             && name.is_char_boundary(PREFIX.len())
             && name[..PREFIX.len()].eq_ignore_ascii_case(PREFIX);
         if let Some((_, new)) = RENAMED.iter().find(|(old, _)| *old == base)
-            // Names without a prefix may be somebody else's.
-            && (is_ours || (reads_it(new) && !is_set(new)))
+            // A name without our prefix may be somebody else's, where nothing of ours is read. Where the new one is set as
+            // well, as the manifests set some, what the old one says would be lost.
+            && (is_ours || (reads_it(new) && value_of(&format!("{new}{suffix}")) != Some(value)))
         {
             return Some(Problem::Renamed { old: name.to_owned(), new: format!("{new}{suffix}") });
         }

@@ -249,18 +249,24 @@ fn an_old_name_is_refused_with_the_new_one() {
         (
             &[("AGENT_STRANGERS", "ignore")][..],
             SOLVE,
-            "AGENT_STRANGERS is now called AGENT_UNAUTHORIZED_USERS: rename it",
+            "AGENT_STRANGERS is now called AGENT_UNAUTHORIZED_USERS: rename it or unset it",
         ),
         (
             &[("AGENT_UNPRICED", "allow"), ("AGENT_UNKNOWN_PRICE", "refuse")],
             SOLVE,
-            "AGENT_UNPRICED is now called AGENT_UNKNOWN_PRICE: rename it",
+            "AGENT_UNPRICED is now called AGENT_UNKNOWN_PRICE: rename it or unset it",
+        ),
+        // An overlay of before over manifests of today.
+        (
+            &[("TRIGGER_LABEL", "robot"), ("AGENT_TRIGGER_LABEL", "ai-help")],
+            INGEST,
+            "TRIGGER_LABEL is now called AGENT_TRIGGER_LABEL: rename it or unset it",
         ),
         (
             &[("AMQP_PASSWORD_FILE", "/x"), ("MAX_BODY_BYTES", "1")],
             INGEST,
-            "AMQP_PASSWORD_FILE is now called AGENT_AMQP_PASSWORD_FILE: rename it\nMAX_BODY_BYTES is now called \
-             AGENT_MAX_BODY: rename it",
+            "AMQP_PASSWORD_FILE is now called AGENT_AMQP_PASSWORD_FILE: rename it or unset it\nMAX_BODY_BYTES is now called \
+             AGENT_MAX_BODY: rename it or unset it",
         ),
     ] {
         assert_eq!(error(env(variables).check_names(reads)), expect);
@@ -268,8 +274,8 @@ fn an_old_name_is_refused_with_the_new_one() {
     for (variables, reads) in [
         // Somebody else's, as far as this command is concerned.
         (&[("AMQP_URL", "amqp://x"), ("LISTEN", "1")][..], SOLVE),
-        (&[("AMQP_URL", "amqp://x"), ("AGENT_AMQP_URL", "amqp://y")], INGEST),
-        (&[("AMQP_PASSWORD", "x"), ("AGENT_AMQP_PASSWORD_FILE", "/y")], INGEST),
+        // Nothing is lost.
+        (&[("TRIGGER_LABEL", "robot"), ("AGENT_TRIGGER_LABEL", "robot")], INGEST),
         (&[("LISTEN", "")], INGEST),
     ] {
         env(variables).check_names(reads).unwrap();

@@ -405,7 +405,7 @@ fn arguments_and_settings() {
             "a setting by its old name",
             |world| world.solve_with("issue.md", &[], &[("AGENT_UNPRICED", "allow")]),
             USAGE,
-            "error: AGENT_UNPRICED is now called AGENT_UNKNOWN_PRICE: rename it |   Correct the setting \
+            "error: AGENT_UNPRICED is now called AGENT_UNKNOWN_PRICE: rename it or unset it |   Correct the setting \
              and run the command again.",
         ),
         (

@@ -61,9 +61,10 @@ fn the_chart_starts_ingest_again_for_its_own_settings() {
             .unwrap()
             .to_owned()
     };
-    let before = checksum("settings.ingest.AGENT_GITHUB_HOST=github.com");
+    let before = checksum("settings.agent.AGENT_GITHUB_HOST=github.com");
     assert_eq!(checksum("settings.task.AGENT_MODEL=openai"), before);
     assert_ne!(checksum("settings.ingest.RUST_LOG=debug"), before);
+    assert_ne!(checksum("settings.agent.AGENT_TRIGGER_LABEL=robot"), before);
     assert_ne!(checksum("broker.host=elsewhere"), before);
 }
 

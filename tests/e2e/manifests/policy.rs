@@ -157,7 +157,7 @@ fn what_one_mounts_the_other_does_not() {
             let pod = Workload::named(&objects, name);
             assert_eq!(pod.secrets(), mounts(&expected), "{way:?}: {name}");
             let settings = if name == "ingest" { "ingest-settings" } else { "task-settings" };
-            assert_eq!(pod.settings(), BTreeSet::from([settings]), "{way:?}: {name}");
+            assert_eq!(pod.settings(), BTreeSet::from(["agent-settings", settings]), "{way:?}: {name}");
         }
     }
 }
@@ -313,14 +313,8 @@ fn check_world(block: &Value) {
 }
 
 fn amqp_port(objects: &[Value]) -> u64 {
-    let ports: BTreeSet<u64> = ["ingest-settings", "task-settings"]
-        .map(|name| {
-            let settings = objects.iter().find(|object| object["metadata"]["name"] == name).unwrap();
-            let (address, vhost) = text(&settings["data"], "AGENT_AMQP_URL").rsplit_once('/').unwrap();
-            assert_eq!(vhost, shared::queue::VHOST);
-            address.rsplit_once(':').unwrap().1.parse().unwrap()
-        })
-        .into();
-    assert_eq!(ports.len(), 1);
-    ports.into_iter().next().unwrap()
+    let settings = objects.iter().find(|object| object["metadata"]["name"] == "agent-settings").unwrap();
+    let (address, vhost) = text(&settings["data"], "AGENT_AMQP_URL").rsplit_once('/').unwrap();
+    assert_eq!(vhost, shared::queue::VHOST);
+    address.rsplit_once(':').unwrap().1.parse().unwrap()
 }
