@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use serde_json::json;
 use shared::env::catalog::{self, Group, TASK_JSON};
 use shared::env::{Environment, help};
 use shared::task::Task;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::bill::Bill;
 use crate::config::{self, Config};
 use crate::delivery::{self, settings::Settings as DeliverySettings};
 use crate::doctor::{self, DoctorArgs};
@@ -361,7 +361,11 @@ fn give<T: serde::Serialize>(result: Result<T, Failure>, json: bool, words: impl
         Err(failure) => {
             let exit = failure.reason.exit();
             let text = if json {
-                as_json(&json!({ "outcome": "failed", "failure": failure }))
+                as_json(&FailureReport {
+                    outcome: "failed",
+                    failure: &failure,
+                    bill: failure.bill.as_deref(),
+                })
             } else {
                 String::new()
             };
@@ -380,6 +384,15 @@ fn give<T: serde::Serialize>(result: Result<T, Failure>, json: bool, words: impl
     }
 }
 
+/// A failure as JSON; what it cost has the names that it has in a report.
+#[derive(serde::Serialize)]
+struct FailureReport<'a> {
+    outcome: &'static str,
+    failure: &'a Failure,
+    #[serde(flatten)]
+    bill: Option<&'a Bill>,
+}
+
 fn as_json(value: &impl serde::Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).expect("a report has a JSON form");
     text.push('\n');
@@ -388,10 +401,87 @@ fn as_json(value: &impl serde::Serialize) -> String {
 
 fn tell(failure: &Failure) {
     terminal::eprint_line(&format!("error: {}", terminal::visible(&failure.what)));
-    if failure.next.is_empty() {
-        return;
-    }
     // What to do stands apart from what takes more than a line.
-    let apart = if failure.what.contains('\n') { "\n" } else { "" };
-    terminal::eprint_line(&format!("{apart}  {}", terminal::visible(&failure.next)));
+    let mut apart = if failure.what.contains('\n') { "\n" } else { "" };
+    let bill = failure.bill.as_ref().map_or_else(String::new, |bill| format!("Spent: {bill}."));
+    for line in [&failure.next, &bill].into_iter().filter(|line| !line.is_empty()) {
+        terminal::eprint_line(&format!("{apart}  {}", terminal::visible(line)));
+        apart = "";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use shared::env::SettingError;
+
+    use super::*;
+
+    const MODELS: [&str; 3] = ["anthropic", "openai", "ollama"];
+
+    fn env(model: &str) -> Environment {
+        Environment::of([
+            ("AGENT_MODEL", model),
+            ("ANTHROPIC_API_KEY", "k"),
+            ("OPENAI_API_KEY", "k"),
+            ("AGENT_GITHUB_TOKEN", "t"),
+            ("AGENT_MARKER_KEY", "0123456789abcdef"),
+        ])
+    }
+
+    fn names(reads: &[&[&Group]]) -> BTreeSet<&'static str> {
+        let groups = reads.concat();
+        groups.iter().flat_map(|group| group.settings).map(|variable| variable.name).collect()
+    }
+
+    /// What `--help` and the documentation list for a command is what it reads.
+    #[test]
+    fn what_is_read_is_what_is_listed() {
+        let cycle = |env: &Environment| Config::from_env(None, env).map(drop).unwrap();
+        let run = |env: &Environment| {
+            cycle(env);
+            RunSettings::from_env(env).map(drop).unwrap();
+        };
+        let consume = |env: &Environment| {
+            run(env);
+            DeliverySettings::from_env(env).map(drop).unwrap();
+        };
+        let sweep = |env: &Environment| {
+            let run = RunSettings::from_env(env).unwrap();
+            SweepSettings::from_env(&run.hosts, env).map(drop).unwrap();
+        };
+        let probe = |env: &Environment| probe::path(env).map(drop).unwrap();
+        let checks: [(&[&[&Group]], &dyn Fn(&Environment)); 5] =
+            [(SOLVE, &cycle), (RUN, &run), (CONSUME, &consume), (SWEEP, &sweep), (PROBE, &probe)];
+        for (reads, read) in checks {
+            let asked: BTreeSet<&str> = MODELS
+                .iter()
+                .flat_map(|model| {
+                    let env = env(model);
+                    read(&env);
+                    env.asked()
+                })
+                .collect();
+            // Those of the logs are read when logging starts, once in a process.
+            let of_logs = names(&[&[&catalog::LOGS]]);
+            let listed: BTreeSet<&str> = names(reads).difference(&of_logs).copied().collect();
+            assert_eq!(asked, listed);
+        }
+        // The doctor looks at what all the others read.
+        let all: BTreeSet<&str> = [RUN, CONSUME, SWEEP]
+            .iter()
+            .flat_map(|reads| names(reads))
+            .chain(names(&[&[&catalog::DOCTOR]]))
+            .collect();
+        assert_eq!(names(DOCTOR), all);
+    }
+
+    #[test]
+    fn a_name_that_is_wrong_stops_every_command_but_the_probe() {
+        for reads in [SOLVE, RUN, CONSUME, SWEEP, DOCTOR] {
+            let wrong = Environment::of([("AGENT_MAX_COSTS", "0.10")]).check_names(&reads.concat());
+            assert!(matches!(wrong, Err(SettingError::Names(_))));
+        }
+    }
 }

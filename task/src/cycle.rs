@@ -21,7 +21,7 @@ use crate::context::tokens;
 use crate::context::walk::{self, Caps};
 use crate::git::workspace::Workspace;
 use crate::issue::Issue;
-use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role, Spent, Usage};
+use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role, Spent};
 use crate::outbound::markup::code_span;
 use crate::outcome::{Failure, Reason};
 use crate::parser::Parsers;
@@ -58,7 +58,8 @@ pub struct Cycle<'a> {
     pub context_tokens: u32,
     /// Whether the model is asked which files to read.
     pub choose: Choose,
-    pub ledger: Ledger,
+    /// Keeps what was spent, whatever comes of it.
+    pub ledger: &'a mut Ledger,
     pub progress: &'a mut (dyn FnMut(Step) + Send),
 }
 
@@ -92,7 +93,6 @@ pub struct Planned {
 pub struct Account {
     pub context: Context,
     pub spent: Spent,
-    pub usage: Usage,
     pub times: Times,
 }
 
@@ -115,7 +115,6 @@ struct Conversation<'a> {
     /// How often the model may yet ask for files.
     reads_left: u32,
     max_output_tokens: u32,
-    usage: Usage,
 }
 
 impl Cycle<'_> {
@@ -132,8 +131,8 @@ impl Cycle<'_> {
         let mut times = Times::default();
         let mut context = self.read(goal, &mut times)?;
         // Boxed, so that the futures around it stay small.
-        let choosing = Box::pin(self.choose(&mut context, goal, &mut times)).await?;
-        let mut talk = self.begin(&context, goal, choosing);
+        Box::pin(self.choose(&mut context, goal, &mut times)).await?;
+        let mut talk = self.begin(&context, goal);
         let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
         let (patch, proposed) = match self.accept_edits(&context, &answer, Proposed::default(), &mut times) {
             Ok(accepted) => accepted,
@@ -145,7 +144,7 @@ impl Cycle<'_> {
             }
         };
         let Proposed { title, summary, .. } = proposed;
-        Ok(Solution { patch, title, summary, account: self.account(context, talk.usage, times) })
+        Ok(Solution { patch, title, summary, account: self.account(context, times) })
     }
 
     /// A plan for the issue, or the plan so far rewritten with what a person said of it.
@@ -153,8 +152,8 @@ impl Cycle<'_> {
         let goal = revision.map_or(Goal::Plan, |(plan, feedback)| Goal::Revise { plan, feedback });
         let mut times = Times::default();
         let mut context = self.read(goal, &mut times)?;
-        let choosing = Box::pin(self.choose(&mut context, goal, &mut times)).await?;
-        let mut talk = self.begin(&context, goal, choosing);
+        Box::pin(self.choose(&mut context, goal, &mut times)).await?;
+        let mut talk = self.begin(&context, goal);
         let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
         let plan = match accept_plan(&answer) {
             Ok(plan) => plan,
@@ -164,7 +163,7 @@ impl Cycle<'_> {
                 accept_plan(&answer).map_err(|complaint| complaint.failure(self.llm))?
             }
         };
-        Ok(Planned { plan, account: self.account(context, talk.usage, times) })
+        Ok(Planned { plan, account: self.account(context, times) })
     }
 
     fn read(&mut self, goal: Goal<'_>, times: &mut Times) -> Result<Context, Failure> {
@@ -207,8 +206,8 @@ impl Cycle<'_> {
         self.context_tokens.min(window / 2)
     }
 
-    /// Begins the conversation; `usage` is what was used before it.
-    fn begin<'g>(&self, context: &Context, goal: Goal<'g>, usage: Usage) -> Conversation<'g> {
+    /// Begins the conversation.
+    fn begin<'g>(&self, context: &Context, goal: Goal<'g>) -> Conversation<'g> {
         let prompter = Prompter::new(self.issue, context, self.llm.guidance());
         let system = prompter.system(goal);
         let mut messages = Vec::new();
@@ -224,7 +223,6 @@ impl Cycle<'_> {
             messages,
             reads_left: READ_ROUNDS,
             max_output_tokens: self.llm.max_output_tokens(),
-            usage,
         }
     }
 
@@ -308,7 +306,7 @@ impl Cycle<'_> {
         let progress = &mut *self.progress;
         let reply = self
             .llm
-            .complete(&prompt, &mut self.ledger, |arrival| match arrival {
+            .complete(&prompt, self.ledger, |arrival| match arrival {
                 Progress::Thinking { bytes } => progress(Step::Thinking { bytes }),
                 Progress::Writing { bytes } => progress(Step::Answering { bytes }),
                 Progress::Retrying { error, pause } => {
@@ -318,7 +316,6 @@ impl Cycle<'_> {
             .await
             .map_err(|error| unanswered(&error))?;
         times.model += started.elapsed();
-        talk.usage = talk.usage.plus(reply.usage);
         Ok(Answer::read(&reply.text))
     }
 
@@ -365,8 +362,8 @@ impl Cycle<'_> {
         }
     }
 
-    fn account(self, context: Context, usage: Usage, times: Times) -> Account {
-        Account { context, spent: self.ledger.spent(), usage, times }
+    fn account(self, context: Context, times: Times) -> Account {
+        Account { context, spent: self.ledger.spent(), times }
     }
 }
 

@@ -108,7 +108,7 @@ pub struct Findings {
 
 /// What [`examine`] reads.
 pub const READS: &[&[&Group]] =
-    &[config::READS, settings::READS, delivery::READS, &[&catalog::DOCTOR, &catalog::SWEEP]];
+    &[config::READS, settings::READS, delivery::READS, &[&catalog::SWEEP, &catalog::DOCTOR, &catalog::LOGS]];
 
 /// Looks at everything that the environment configures.
 pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {

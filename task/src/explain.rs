@@ -63,6 +63,7 @@ pub fn explain(
     let (config, issue, workspace) =
         solve::open(env, &args.repo, &args.issue, args.base.as_deref(), args.model.as_deref())?;
     let opened = started.elapsed();
+    let mut ledger = Ledger::new(config.ceiling);
     let cycle = Cycle {
         workspace: &workspace,
         issue: &issue,
@@ -70,7 +71,7 @@ pub fn explain(
         protection: &config.protection,
         context_tokens: config.context_tokens,
         choose: config.choose,
-        ledger: Ledger::new(config.ceiling),
+        ledger: &mut ledger,
         progress,
     };
     let budget = cycle.room();

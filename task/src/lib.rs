@@ -1,5 +1,6 @@
 //! One task in, one outcome out: the cycle from an issue to a checked commit.
 
+pub mod bill;
 pub mod broker;
 pub mod call;
 pub mod check;

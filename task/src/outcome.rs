@@ -4,6 +4,8 @@
 
 use serde::Serialize;
 
+use crate::bill::Bill;
+
 /// A run that ended without its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
@@ -12,6 +14,9 @@ pub struct Failure {
     pub what: String,
     /// What to do next, a sentence.
     pub next: String,
+    /// What was spent until then, if a model was asked.
+    #[serde(skip)]
+    pub bill: Option<Box<Bill>>,
 }
 
 /// The kinds of failure. The wire name is the variant's in kebab case.
@@ -88,7 +93,13 @@ impl Reason {
 
 impl Failure {
     pub fn new(reason: Reason, what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { reason, what: what.into(), next: next.into() }
+        Self { reason, what: what.into(), next: next.into(), bill: None }
+    }
+
+    /// The same failure, with what it cost.
+    #[must_use]
+    pub fn billed(self, bill: Option<Bill>) -> Self {
+        Self { bill: bill.map(Box::new).or(self.bill), ..self }
     }
 
     /// Takes a message apart that says what to do after its last semicolon; `next` is for one that does not.

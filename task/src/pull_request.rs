@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::bill::Bill;
 use crate::outbound::markup::code_span;
 use crate::patch::{self, ChangeKind};
 use crate::path::RepoPath;
@@ -28,13 +29,8 @@ pub struct Facts {
     /// What the checks of the change said besides "good". It may hold paths that the model made up, so it passes the gate
     /// as the summary does.
     pub notes: Vec<String>,
-    /// `provider:model`
-    pub model: String,
-    pub calls: u32,
-    pub input_tokens: u64,
-    pub output_tokens: u64,
-    /// As it is shown, such as `$0.0123`; `None` where the price of the model is not known.
-    pub cost: Option<String>,
+    #[serde(flatten)]
+    pub bill: Bill,
 }
 
 /// One file of the read set.
@@ -113,7 +109,7 @@ pub fn body(facts: &Facts) -> String {
     }
     write!(body, "\n\n<details><summary>{}</summary>\n", heading(facts)).expect("a String takes any text");
     list_files(&mut body, facts);
-    write!(body, "\n\n</details>\n\n{}. The change was parsed and checked for syntax, not run.", bill(facts))
+    write!(body, "\n\n</details>\n\n{}. The change was parsed and checked for syntax, not run.", facts.bill)
         .expect("a String takes any text");
     body
 }
@@ -158,17 +154,6 @@ fn heading(facts: &Facts) -> String {
     format!("{} changed{kinds}, {} read", files(facts.changed.len()), files(facts.read.len()))
 }
 
-/// Model, calls, tokens and money in one line.
-pub fn bill(facts: &Facts) -> String {
-    let cost = facts.cost.as_deref().unwrap_or("cost not known");
-    let calls = match facts.calls {
-        0 => return format!("{}, no model was asked, {cost}", facts.model),
-        1 => "1 call".to_owned(),
-        calls => format!("{calls} calls"),
-    };
-    format!("{}, {calls}, {} tokens in, {} out, {cost}", facts.model, facts.input_tokens, facts.output_tokens)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,11 +175,13 @@ mod tests {
             read: read.collect(),
             changed,
             notes: vec!["`a.txt` could not be checked: no grammar.".to_owned()],
-            model: "anthropic:some-model".to_owned(),
-            calls: 2,
-            input_tokens: 1200,
-            output_tokens: 90,
-            cost: Some("$0.0123".to_owned()),
+            bill: Bill {
+                model: "anthropic:some-model".to_owned(),
+                calls: 2,
+                input_tokens: 1200,
+                output_tokens: 90,
+                cost: Some("$0.0123".to_owned()),
+            },
         }
     }
 

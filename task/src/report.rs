@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::plan::PlannedFile;
-use crate::pull_request::{self, ChangeFact, Facts};
+use crate::pull_request::{ChangeFact, Facts};
 use crate::terminal::{Colour, visible};
 
 /// Everything that a run on one machine found and did. The JSON is this, with `"outcome": "done"`.
@@ -148,11 +148,7 @@ impl Report {
             line(text);
         }
         line("");
-        line(&format!(
-            "{}. Carrying the plan out costs {}.",
-            pull_request::bill(&self.facts),
-            plan.cost_at_most
-        ));
+        line(&format!("{}. Carrying the plan out costs {}.", self.facts.bill, plan.cost_at_most));
         match &plan.approve_with {
             Some(command) => {
                 line("Approve it as it is:");

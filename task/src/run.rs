@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use shared::task::Task;
 
+use crate::bill::Bill;
 use crate::config::Config;
 use crate::cycle::Cycle;
 use crate::forge::{Forge, Login};
@@ -158,10 +159,13 @@ async fn propose(
     })?;
     let workspace = clone_branch(desk, folder.path(), lease).await?;
     let material = conversation::material(desk, claim, &terms.repo).await?;
+    let mut ledger = Ledger::new(terms.ceiling);
     let made = tokio::select! {
-        made = ask_model(config, desk, claim, terms, &workspace, &material) => made?,
-        lost = lease.lost() => return Err(lost.into()),
+        made = ask_model(config, desk, claim, terms, &workspace, &material, &mut ledger) => made,
+        lost = lease.lost() => Err(lost.into()),
     };
+    desk.spent(Bill::if_asked(terms.llm, ledger.spent()));
+    let made = made?;
     wanted::still_wanted(desk, claim).await?;
     commit::commit(desk, &workspace, claim, made).await
 }
@@ -174,6 +178,7 @@ async fn ask_model(
     terms: &Terms<'_>,
     workspace: &Workspace,
     material: &Material,
+    ledger: &mut Ledger,
 ) -> Result<Made, Stop> {
     let (steps, seen) = tokio::sync::mpsc::unbounded_channel();
     let asking = async move {
@@ -193,7 +198,7 @@ async fn ask_model(
             protection: &terms.protection,
             context_tokens: config.context_tokens,
             choose: config.choose,
-            ledger: Ledger::new(terms.ceiling),
+            ledger,
             progress: &mut progress,
         };
         ask::ask(cycle, desk, config, terms, material, claim).await

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use shared::env::Environment;
 
+use crate::bill::Bill;
 use crate::config::{self, Config, ConfigError};
 use crate::cycle::{self, Account, Cycle, Planned, Solution};
 use crate::git::workspace::{CommitText, Identity, OpenError, PublishError, TASK_TRAILER, Workspace};
@@ -119,28 +120,10 @@ pub async fn solve(
         workspace.replaceable(&target.branch, &target.task).map_err(|error| not_published(&error))?;
     }
 
-    let cycle = Cycle {
-        workspace: &workspace,
-        issue: &issue,
-        llm: &config.llm,
-        protection: &config.protection,
-        context_tokens: config.context_tokens,
-        choose: config.choose,
-        ledger: Ledger::new(config.ceiling),
-        progress: &mut *progress,
-    };
-    let reported = match &work {
-        Work::Plan => {
-            let planned = cycle.plan(None).await?;
-            keep_plan(args, &config, &issue, &workspace, planned)?
-        }
-        Work::Edit => keep_change(args, &config, &issue, &workspace, cycle.solve(None).await?, progress)?,
-        Work::Execute(plan, binding) => {
-            refuse_stale(plan, binding, &config, &issue, &workspace)?;
-            keep_change(args, &config, &issue, &workspace, cycle.solve(Some(plan.text())).await?, progress)?
-        }
-    };
-    let Reported { outcome, facts, times } = reported;
+    let mut ledger = Ledger::new(config.ceiling);
+    let done = do_work(args, &config, &issue, &workspace, &work, &mut ledger, progress).await;
+    let Reported { outcome, facts, times } =
+        done.map_err(|failure| failure.billed(Bill::if_asked(&config.llm, ledger.spent())))?;
     Ok(Report {
         outcome: "done",
         issue: IssueFacts { number: issue.number, title: issue.title.as_str().to_owned() },
@@ -160,6 +143,37 @@ pub async fn solve(
             total_ms: millis(started.elapsed()),
         },
     })
+}
+
+/// Asks, and keeps what came of it.
+async fn do_work(
+    args: &SolveArgs,
+    config: &Config,
+    issue: &Issue,
+    workspace: &Workspace,
+    work: &Work,
+    ledger: &mut Ledger,
+    progress: &mut (dyn FnMut(Step) + Send),
+) -> Result<Reported, Failure> {
+    let cycle = Cycle {
+        workspace,
+        issue,
+        llm: &config.llm,
+        protection: &config.protection,
+        context_tokens: config.context_tokens,
+        choose: config.choose,
+        ledger,
+        progress: &mut *progress,
+    };
+    match work {
+        Work::Plan => keep_plan(args, config, issue, workspace, cycle.plan(None).await?),
+        Work::Edit => keep_change(args, config, issue, workspace, cycle.solve(None).await?, progress),
+        Work::Execute(plan, binding) => {
+            refuse_stale(plan, binding, config, issue, workspace)?;
+            let solution = cycle.solve(Some(plan.text())).await?;
+            keep_change(args, config, issue, workspace, solution, progress)
+        }
+    }
 }
 
 /// What is worked with: the configuration, the issue, and the repository that `repo` is in, at `base`.
@@ -375,11 +389,7 @@ fn facts(
         read: read.collect(),
         changed,
         notes: Vec::new(),
-        model: config.llm.name(),
-        calls: account.spent.calls,
-        input_tokens: account.usage.prompt_tokens(),
-        output_tokens: account.usage.output_tokens,
-        cost: config.llm.bill(account.spent.money),
+        bill: Bill::of(&config.llm, account.spent),
     }
 }
 

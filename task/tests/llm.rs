@@ -129,7 +129,8 @@ async fn an_answer_comes_back_whole_with_its_counts() {
         assert_eq!(reply.usage.output_tokens, ((text.len() + 10) as u64).div_ceil(4), "{wire:?}");
         // 80 lines of 57 bytes, and 40 of the system prompt, four to a token.
         assert_eq!(reply.usage.prompt_tokens(), 1_150, "{wire:?}");
-        assert_eq!(outcome.spent, Spent { calls: 1, tokens: reply.usage.total_tokens(), money: Usd::ZERO });
+        let (input_tokens, output_tokens) = (reply.usage.prompt_tokens(), reply.usage.output_tokens);
+        assert_eq!(outcome.spent, Spent { calls: 1, input_tokens, output_tokens, money: Usd::ZERO });
         let whole = format!("writing {}", text.len());
         assert_eq!(outcome.progress.first().map(String::as_str), Some("thinking 5"), "{wire:?}");
         assert_eq!(outcome.progress.last(), Some(&whole), "{wire:?}");
@@ -182,7 +183,8 @@ async fn a_conversation_pays_for_its_cached_beginning_once() {
     assert_eq!(first.usage, usage(0, 0, 1_150));
     assert_eq!(second.reply.unwrap().usage, usage(4, 1_150, 0));
     // 1,150 written at 2.50, 1,150 read at 0.20, 4 read afresh at 2 and 4 of output at 10 dollars a million.
-    assert_eq!(second.spent, Spent { calls: 2, tokens: 2_308, money: usd("0.003153") });
+    assert_eq!((second.spent.calls, second.spent.tokens()), (2, 2_308));
+    assert_eq!(second.spent.money, usd("0.003153"));
     let requests = model.finish();
     assert_eq!(requests[1].body["temperature"], 0.5);
     assert_eq!(requests[1].body["messages"][2]["content"], "once more");
@@ -216,7 +218,7 @@ async fn attempts_end() {
         let error = outcome.reply.unwrap_err();
         assert!(error.is_transient() && matches!(error, LlmError::Overloaded { .. }), "{error:?}");
         // What the server did not take costs nothing.
-        assert_eq!(outcome.spent, Spent { calls: 3, tokens: 0, money: Usd::ZERO });
+        assert_eq!(outcome.spent, Spent { calls: 3, ..Spent::default() });
     }
 }
 
@@ -353,7 +355,7 @@ async fn an_error_within_a_stream_is_what_it_would_have_been_before() {
         let (outcome, _) = play(wire, script).await;
         assert!(matches!(outcome.reply, Err(LlmError::ContextWindow { .. })), "{wire:?}");
         // The server had taken the prompt, and had answered already.
-        assert!(outcome.spent.tokens > 1_000, "{wire:?}");
+        assert!(outcome.spent.tokens() > 1_000, "{wire:?}");
     }
 }
 
@@ -494,7 +496,7 @@ async fn a_server_that_is_not_there_is_unreachable() {
                 path(wire)
             )
         );
-        assert_eq!(outcome.spent, Spent { calls: 3, tokens: 0, money: Usd::ZERO });
+        assert_eq!(outcome.spent, Spent { calls: 3, ..Spent::default() });
     }
 }
 
@@ -515,7 +517,7 @@ async fn silence_ends_in_a_timeout() {
                 )
             );
             // Whatever the server did meanwhile counts as done.
-            assert!(outcome.spent.tokens >= 1_100);
+            assert!(outcome.spent.tokens() >= 1_100);
             model.finish();
         }
     }
@@ -532,7 +534,10 @@ async fn the_whole_question_has_a_time_limit() {
         "openai did not finish within 50ms; try again, or raise AGENT_MODEL_TIMEOUT"
     );
     // The attempt was abandoned, so all that it may have used stays spent.
-    assert_eq!(outcome.spent, Spent { calls: 1, tokens: 1_520 + 1_000, money: Usd::ZERO });
+    assert_eq!(
+        outcome.spent,
+        Spent { calls: 1, input_tokens: 1_520, output_tokens: 1_000, money: Usd::ZERO }
+    );
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::{Conversation, Cycle, Times};
 use crate::context::pack::{Budget, Context};
-use crate::llm::{Llm, Message, Role, Usage};
+use crate::llm::{Llm, Message, Role};
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::progress::Step;
@@ -49,15 +49,15 @@ impl Choose {
 }
 
 impl Cycle<'_> {
-    /// Lets the model choose what is read, where that is worth a call; returns what the call used.
+    /// Lets the model choose what is read, where that is worth a call.
     pub(super) async fn choose(
         &mut self,
         context: &mut Context,
         goal: Goal<'_>,
         times: &mut Times,
-    ) -> Result<Usage, Failure> {
+    ) -> Result<(), Failure> {
         if !self.is_open(context, goal) {
-            return Ok(Usage::default());
+            return Ok(());
         }
         let list = context.candidates(CANDIDATES, LIST_TOKENS);
         let prompter = Prompter::new(self.issue, context, self.llm.guidance());
@@ -69,12 +69,11 @@ impl Cycle<'_> {
             messages: vec![Message { role: Role::User, text }],
             reads_left: 0,
             max_output_tokens: self.llm.max_output_tokens().min(ANSWER_TOKENS),
-            usage: Usage::default(),
         };
         let answer = match self.ask(&mut talk, context, times).await {
             Ok(answer) => answer,
             // The ranking stands; what is asked next is another question.
-            Err(Failure { reason: Reason::Truncated | Reason::BadAnswer, .. }) => return Ok(talk.usage),
+            Err(Failure { reason: Reason::Truncated | Reason::BadAnswer, .. }) => return Ok(()),
             Err(failure) => return Err(failure),
         };
         let paths = chosen(&answer, &list.paths);
@@ -85,7 +84,7 @@ impl Cycle<'_> {
             times.pack += started.elapsed();
         }
         (self.progress)(Step::Chosen { paths });
-        Ok(talk.usage)
+        Ok(())
     }
 
     /// Whether which files matter is for the model to say.

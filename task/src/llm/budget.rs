@@ -64,8 +64,34 @@ pub enum BudgetError {
 pub struct Spent {
     /// Calls that were made, failed ones included.
     pub calls: u32,
-    pub tokens: u64,
+    /// Of all prompts, cached ones included.
+    pub input_tokens: u64,
+    /// Of all answers, thinking included.
+    pub output_tokens: u64,
     pub money: Usd,
+}
+
+impl Spent {
+    pub fn tokens(&self) -> u64 {
+        self.input_tokens.saturating_add(self.output_tokens)
+    }
+
+    fn plus(&self, other: &Reserved) -> Self {
+        Self {
+            calls: self.calls,
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            money: self.money.plus(other.money),
+        }
+    }
+}
+
+/// What calls may use that are not settled.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reserved {
+    input_tokens: u64,
+    output_tokens: u64,
+    money: Usd,
 }
 
 /// See the module's documentation.
@@ -73,31 +99,25 @@ pub struct Spent {
 pub struct Ledger {
     ceiling: Ceiling,
     spent: Spent,
-    reserved_tokens: u64,
-    reserved_money: Usd,
+    reserved: Reserved,
 }
 
 /// Leave for one call.
 #[derive(Debug)]
 #[must_use = "a reservation is settled with what the call used"]
 pub(super) struct Reservation {
-    tokens: u64,
-    money: Usd,
+    share: Reserved,
     pricing: Pricing,
 }
 
 impl Ledger {
     pub fn new(ceiling: Ceiling) -> Self {
-        Self { ceiling, spent: Spent::default(), reserved_tokens: 0, reserved_money: Usd::ZERO }
+        Self { ceiling, spent: Spent::default(), reserved: Reserved::default() }
     }
 
     /// What was spent, with what abandoned calls may have cost.
     pub fn spent(&self) -> Spent {
-        Spent {
-            calls: self.spent.calls,
-            tokens: self.spent.tokens.saturating_add(self.reserved_tokens),
-            money: self.spent.money.plus(self.reserved_money),
-        }
+        self.spent.plus(&self.reserved)
     }
 
     /// Sets aside what a call of `model` can use at most, or says why it may not be made.
@@ -110,9 +130,9 @@ impl Ledger {
     ) -> Result<Reservation, BudgetError> {
         let spent = self.spent();
         let tokens = prompt_tokens.saturating_add(output_tokens);
-        if spent.tokens.saturating_add(tokens) > self.ceiling.tokens {
+        if spent.tokens().saturating_add(tokens) > self.ceiling.tokens {
             return Err(BudgetError::Tokens {
-                spent: spent.tokens,
+                spent: spent.tokens(),
                 needed: tokens,
                 ceiling: self.ceiling.tokens,
             });
@@ -132,18 +152,24 @@ impl Ledger {
             }
         };
         self.spent.calls += 1;
-        self.reserved_tokens = self.reserved_tokens.saturating_add(tokens);
-        self.reserved_money = self.reserved_money.plus(money);
-        Ok(Reservation { tokens, money, pricing })
+        let share = Reserved { input_tokens: prompt_tokens, output_tokens, money };
+        let reserved = &mut self.reserved;
+        reserved.input_tokens = reserved.input_tokens.saturating_add(prompt_tokens);
+        reserved.output_tokens = reserved.output_tokens.saturating_add(output_tokens);
+        reserved.money = reserved.money.plus(money);
+        Ok(Reservation { share, pricing })
     }
 
     /// Replaces a reservation by what the call used.
     #[expect(clippy::needless_pass_by_value, reason = "a reservation is settled once")]
     pub(super) fn settle(&mut self, reservation: Reservation, usage: &Usage) {
-        let Reservation { tokens, money, pricing } = reservation;
-        self.reserved_tokens = self.reserved_tokens.saturating_sub(tokens);
-        self.reserved_money = self.reserved_money.left_after(money);
-        self.spent.tokens = self.spent.tokens.saturating_add(usage.total_tokens());
+        let Reservation { share, pricing } = reservation;
+        let reserved = &mut self.reserved;
+        reserved.input_tokens = reserved.input_tokens.saturating_sub(share.input_tokens);
+        reserved.output_tokens = reserved.output_tokens.saturating_sub(share.output_tokens);
+        reserved.money = reserved.money.left_after(share.money);
+        self.spent.input_tokens = self.spent.input_tokens.saturating_add(usage.prompt_tokens());
+        self.spent.output_tokens = self.spent.output_tokens.saturating_add(usage.output_tokens);
         if let Pricing::Known(price) = pricing {
             self.spent.money = self.spent.money.plus(price.of(usage));
         }
@@ -173,9 +199,15 @@ mod tests {
         let mut ledger = Ledger::new(ceiling);
         let call = ledger.reserve("m", sonnet(), 40_000, 8_000).unwrap();
         // 40,000 at the price of a cache write, 2.50, and 8,000 at 10.
-        assert_eq!(ledger.spent(), Spent { calls: 1, tokens: 48_000, money: usd("0.18") });
+        assert_eq!(
+            ledger.spent(),
+            Spent { calls: 1, input_tokens: 40_000, output_tokens: 8_000, money: usd("0.18") }
+        );
         ledger.settle(call, &used(30_000, 1_000));
-        assert_eq!(ledger.spent(), Spent { calls: 1, tokens: 31_000, money: usd("0.07") });
+        assert_eq!(
+            ledger.spent(),
+            Spent { calls: 1, input_tokens: 30_000, output_tokens: 1_000, money: usd("0.07") }
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use shared::task::Mode;
 
+use crate::bill::Bill;
 use crate::outcome::{Failure, Reason};
 use crate::plan::Moved;
 
@@ -82,19 +83,29 @@ pub fn failed(failure: &Failure, turn: Turn) -> String {
         Reason::StalePlan | Reason::Branch | Reason::Repository => "",
         _ => turn.again(),
     };
-    let parts =
-        [format!("**Not done.** {}", sentence(&failure.what)), sentence(&failure.next), again.to_owned()];
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+    let what = format!("**Not done.** {}", sentence(&failure.what));
+    paragraphs([what, sentence(&failure.next), again.to_owned(), bill_of(failure.bill.as_deref())])
 }
 
 /// A run that will be tried again by itself.
 pub fn waiting(failure: &Failure) -> String {
-    format!("**Interrupted, and tried again by itself.** {}", sentence(&failure.what))
+    let what = format!("**Interrupted, and tried again by itself.** {}", sentence(&failure.what));
+    paragraphs([what, bill_of(failure.bill.as_deref())])
 }
 
 /// A run that was called off.
-pub fn stopped(why: &str, turn: Turn) -> String {
-    format!("**Stopped**: {why}. Nothing more is written.\n\n{}", turn.again())
+pub fn stopped(why: &str, bill: Option<&Bill>, turn: Turn) -> String {
+    let what = format!("**Stopped**: {why}. Nothing more is written.");
+    paragraphs([what, turn.again().to_owned(), bill_of(bill)])
+}
+
+/// What a run cost that has nothing to show for it; empty if no model was asked.
+fn bill_of(bill: Option<&Bill>) -> String {
+    bill.map_or_else(String::new, Bill::to_string)
+}
+
+fn paragraphs<const N: usize>(parts: [String; N]) -> String {
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 /// An answer to someone who may not ask.
@@ -166,6 +177,21 @@ mod tests {
             "**Not done.** The plan is stale: the issue's title or text was changed; the text of the plan was changed.\n\n\
              Comment `/revise` to have the plan made anew from how things are now, then approve that."
         );
+        let bill = Bill {
+            model: "openai:m".to_owned(),
+            calls: 2,
+            input_tokens: 1200,
+            output_tokens: 90,
+            cost: Some("$0.0123".to_owned()),
+        };
+        let billed = Failure::new(Reason::Declined, "No", "").billed(Some(bill.clone()));
+        let cost = "openai:m, 2 calls, 1200 tokens in, 90 out, $0.0123";
+        assert_eq!(
+            failed(&billed, Turn::Start),
+            format!("**Not done.** No.\n\nComment `/retry` to start again.\n\n{cost}")
+        );
+        assert_eq!(waiting(&billed), format!("**Interrupted, and tried again by itself.** No.\n\n{cost}"));
+        assert!(stopped("x", Some(&bill), Turn::Start).ends_with(cost));
         let passed = Failure::new(Reason::Unavailable, "No answer", "");
         assert_eq!(
             failed(&passed, Turn::Revise),

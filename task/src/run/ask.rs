@@ -6,6 +6,7 @@ use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
 use super::work::{Basis, Claim, Made, Material};
+use crate::bill::Bill;
 use crate::check::CheckedPatch;
 use crate::config::Config;
 use crate::cycle::{Account, Cycle, Planned, Solution};
@@ -55,7 +56,7 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, solution: Solution) -> Result<Made
     let mut facts = facts(desk, terms, &account, patch.changes(), title.as_str(), summary.as_str());
     facts.notes = notes.iter().map(|note| desk.gate.body_within(note, MAX_NOTE).to_string()).collect();
     let body = desk.gate.composed(&pull_request::body(&facts));
-    let bill = pull_request::bill(&facts);
+    let bill = facts.bill.to_string();
     let proposal = Proposal { title: title.to_string(), body: body.to_string(), bill, plan: None };
     Ok(Made::Change { patch: Box::new(patch), proposal })
 }
@@ -118,7 +119,7 @@ fn plan(
         return Err(Failure::new(Reason::NoPlan, what, "Choose a stronger model.").into());
     }
     let binding = Binding::new(&plan, &material.digest, base, &terms.digest, read);
-    let bill = pull_request::bill(&facts);
+    let bill = facts.bill.to_string();
     let body = format!(
         "A plan for #{}, in the first comment below. Nothing is changed yet.\n\n{bill}",
         desk.issue.number
@@ -148,11 +149,7 @@ fn facts(
         read: read.collect(),
         changed,
         notes: Vec::new(),
-        model: terms.llm.name(),
-        calls: account.spent.calls,
-        input_tokens: account.usage.prompt_tokens(),
-        output_tokens: account.usage.output_tokens,
-        cost: terms.llm.bill(account.spent.money),
+        bill: Bill::of(terms.llm, account.spent),
     }
 }
 

@@ -10,6 +10,7 @@ use shared::task::{Mode, Task};
 use super::ended::{Attempt, Stop};
 use super::holder::Claimant;
 use super::settings::{RunSettings, Terms};
+use crate::bill::Bill;
 use crate::forge::Forge;
 use crate::forge::model::Collaborator;
 use crate::issue::branch_of;
@@ -49,6 +50,8 @@ pub(super) struct Desk<'a> {
     pub(super) branch: String,
     pub(super) attempt: Attempt,
     turn: Mutex<Turn>,
+    /// What the model cost, once it was asked.
+    bill: Mutex<Option<Bill>>,
     /// This run, as its status comment names it.
     holder: Holder,
 }
@@ -96,6 +99,7 @@ impl<'a> Desk<'a> {
             issue,
             attempt,
             turn: Mutex::new(Turn::of(task.mode)),
+            bill: Mutex::new(None),
             holder: Holder { delivery: attempt.delivery(), since: Timestamp::now() },
         })
     }
@@ -154,6 +158,19 @@ impl<'a> Desk<'a> {
     /// From here on it is another one.
     pub(super) fn turns_to(&self, turn: Turn) {
         *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+    }
+
+    /// Keeps what the model cost: from here on, the last words tell it.
+    pub(super) fn spent(&self, bill: Option<Bill>) {
+        if let Some(Bill { model, calls, input_tokens, output_tokens, cost }) = &bill {
+            tracing::info!(model, calls, input_tokens, output_tokens, cost, "the model was asked");
+        }
+        *self.bill.lock().unwrap_or_else(PoisonError::into_inner) = bill;
+    }
+
+    /// What the model cost, if it was asked.
+    pub(super) fn bill(&self) -> Option<Bill> {
+        self.bill.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// That the task's pull request is no more, so that no command on it helps.

@@ -60,7 +60,8 @@ async fn refused(desk: &Desk<'_>, error: &CallError) -> Ended {
 
 async fn failed(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError> {
     desk.record.move_on(Event::Failed).await?;
-    last_word(desk, &comment::failed(failure, desk.turn()), Status::answered(desk.task)).await
+    let failure = failure.clone().billed(desk.bill());
+    last_word(desk, &comment::failed(&failure, desk.turn()), Status::answered(desk.task)).await
 }
 
 async fn interrupted(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError> {
@@ -68,7 +69,8 @@ async fn interrupted(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError
         Attempt::MoreFollow(_) => {
             let kept = desk.own_status().and_then(|(_, own)| own.proposal);
             let status = Status::of(desk.task, Phase::Waiting, kept);
-            last_word(desk, &comment::waiting(failure), status).await
+            let failure = failure.clone().billed(desk.bill());
+            last_word(desk, &comment::waiting(&failure), status).await
         }
         Attempt::Last(_) | Attempt::ByHand => {
             let next = "It was tried several times. Wait until that has passed.";
@@ -80,7 +82,7 @@ async fn interrupted(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError
 async fn called_off(desk: &Desk<'_>, why: &str) -> Result<(), CallError> {
     desk.record.move_on(Event::Stopped).await?;
     let status = Status::of(desk.task, Phase::Ended, None);
-    last_word(desk, &comment::stopped(why, desk.turn()), status).await
+    last_word(desk, &comment::stopped(why, desk.bill().as_ref(), desk.turn()), status).await
 }
 
 async fn last_word(desk: &Desk<'_>, text: &str, status: Status) -> Result<(), CallError> {
