@@ -334,8 +334,12 @@ fn approve_with(args: &SolveArgs, plan: &str) -> String {
     options.extend(args.model.clone().map(|model| ("--model", model)));
     options.push(("--approve", plan.to_owned()));
     let options = options.iter().filter(|(name, value)| (*name, value.as_str()) != ("--repo", "."));
-    options
-        .fold("task solve".to_owned(), |command, (name, value)| format!("{command} {name} {}", quoted(value)))
+    // As it was called now, so that the command works where the program is not on the path.
+    let program =
+        std::env::args_os().next().map_or("task".into(), |name| name.to_string_lossy().into_owned());
+    options.fold(format!("{} solve", quoted(&program)), |command, (name, value)| {
+        format!("{command} {name} {}", quoted(value))
+    })
 }
 
 /// A word as a POSIX shell takes it for one.

@@ -43,7 +43,7 @@ fn a_plan_is_shown_written_and_carried_out() {
     let shown = run.stdout.split_once("\nPlan\n").unwrap().1;
     let words = format!(
         "{PLAN}\n\nopenai:m, 1 call, {} tokens in, {} out, no cost. Carrying the plan out costs nothing.\nApprove it as it \
-         is:\n  task solve --repo repo --issue WORLD/issue.md --approve 'my plan.md'\n",
+         is:\n  TASK solve --repo repo --issue WORLD/issue.md --approve 'my plan.md'\n",
         counted(&requests[0]),
         PLAN.len().div_ceil(4)
     );

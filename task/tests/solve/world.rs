@@ -165,7 +165,8 @@ impl World {
         let output = run(&mut command, input);
         // A folder's name is another one each time.
         let text = |bytes: Vec<u8>| {
-            String::from_utf8(bytes).unwrap().replace(self.folder.path().to_str().unwrap(), "WORLD")
+            let text = String::from_utf8(bytes).unwrap().replace(env!("CARGO_BIN_EXE_task"), "TASK");
+            text.replace(self.folder.path().to_str().unwrap(), "WORLD")
         };
         let run =
             Run { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };

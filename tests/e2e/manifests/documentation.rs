@@ -224,9 +224,17 @@ fn anchor(heading: &str) -> String {
 #[test]
 fn links_lead_somewhere() {
     let mut followed = 0;
-    for document in
-        ["README.md", "ARCHITECTURE.md", "docs/DEPLOYMENT.md", "docs/OPERATIONS.md", "docs/SECURITY.md"]
-    {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/DEPLOYMENT.md",
+        "docs/OPERATIONS.md",
+        "docs/SECURITY.md",
+        "CONTRIBUTING.md",
+        "AGENTS.md",
+        "CHANGELOG.md",
+        "benches/README.md",
+    ] {
         let text = read(document);
         let folder = path(document).parent().unwrap().to_owned();
         for link in text.split("](").skip(1).map(|rest| rest.split_once(')').unwrap().0) {

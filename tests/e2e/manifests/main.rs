@@ -6,6 +6,7 @@
 
 mod agreement;
 mod configuration;
+mod demonstration;
 mod documentation;
 mod github_app;
 mod installation;

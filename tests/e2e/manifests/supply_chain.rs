@@ -2,6 +2,7 @@
 //! workflows. And no workflow may do more than it needs.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -151,6 +152,39 @@ fn workflows_may_do_what_they_need_and_nothing_more() {
     }
     assert_eq!(
         writes,
-        ["image.yml publish attestations", "image.yml publish id-token", "image.yml publish packages"]
+        [
+            "image.yml publish attestations",
+            "image.yml publish id-token",
+            "image.yml publish packages",
+            "image.yml release contents"
+        ]
+    );
+}
+
+/// A release is a tag; what it is made of has to agree with it.
+#[test]
+fn every_place_of_the_version_says_the_same_and_the_changelog_has_it() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (file, lines) in [
+        ("Cargo.toml", vec![format!("version = \"{version}\"")]),
+        ("Dockerfile", vec![format!("ARG VERSION={version}"); 2]),
+        ("k8s/chart/Chart.yaml", vec![format!("version: {version}"), format!("appVersion: {version}")]),
+    ] {
+        let text = read(file);
+        let said = |line: &&str| {
+            let name = line.trim_start_matches("ARG ").to_ascii_lowercase();
+            name.starts_with("version") || name.starts_with("appversion")
+        };
+        assert_eq!(text.lines().filter(said).collect::<Vec<_>>(), lines, "{file}");
+    }
+    let notes = |tag: &str| Command::new(path("scripts/lib/release-notes")).arg(tag).output().unwrap();
+    let ours = notes(&format!("v{version}"));
+    let text = String::from_utf8(ours.stdout).unwrap();
+    assert!(ours.status.success() && text.contains("\n### ") && !text.contains("\n## "), "{text}");
+    let another = notes("v99.0.0");
+    assert_eq!(another.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(another.stderr).unwrap(),
+        "release-notes: Cargo.toml is not of version 99.0.0\n"
     );
 }
