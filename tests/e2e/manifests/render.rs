@@ -66,14 +66,19 @@ pub(crate) fn kubectl() -> Command {
 
 /// The program that a variable names, else the one that `scripts/check` put beside the build, else that of the path.
 fn tool(variable: &str, name: &str) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let fetched = test.ancestors().nth(3).unwrap().join("tools").join(name);
+    let fetched = fetched(name);
     let program = match std::env::var_os(variable) {
         Some(program) => PathBuf::from(program),
         None if fetched.is_file() => fetched,
         None => PathBuf::from(name),
     };
     Command::new(program)
+}
+
+/// Where `scripts/check` puts what it fetches: beside the build.
+pub(crate) fn fetched(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(3).unwrap().join("tools").join(name)
 }
 
 /// What the program prints.
