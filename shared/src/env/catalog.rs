@@ -251,6 +251,10 @@ group! {
     SCRIPTS;
     AGENT_LOCAL_STATE: PathBuf = path(), of("`ai-agent/local-cluster` in the user's state folder"),
         "where `scripts/local-cluster` keeps the passwords and keys that it makes";
+    AGENT_GITHUB_NETWORK: String = text("network", "use a network such as 10.20.0.0/16"), NONE,
+        "private network of the Enterprise Server, for `scripts/local-cluster`";
+    AGENT_CA: String = ANY, NONE,
+        "authorities in PEM that `scripts/local-cluster` lets runs trust; as a file, `AGENT_CA_FILE`";
 }
 
 /// All groups.
