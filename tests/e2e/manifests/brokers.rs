@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::queue::{DEAD_LETTERS, TASKS, VHOST};
 use tests::broker::{Installation, Listener, Running, Shipped};
 
-use crate::render::{Way, fetched, path, read, run};
+use crate::render::{Way, fetched, path, run};
 use crate::workload::{Workload, bytes};
 
 /// A release of RabbitMQ, and which of the definitions are for it.
