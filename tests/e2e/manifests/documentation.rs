@@ -169,10 +169,10 @@ fn the_chart_takes_the_values_of_the_documentation() {
 fn the_chart_refuses_a_broker_that_it_does_not_know() {
     let dev = path("k8s/chart/values-dev.yaml");
     let output =
-        template().arg("--values").arg(dev).args(["--set", "broker.kind=external"]).output().unwrap();
+        template().arg("--values").arg(dev).args(["--set", "broker.kind=elsewhere"]).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
-    assert!(told.contains("broker.kind is \"external\"; use cluster or single"), "{told}");
+    assert!(told.contains("broker.kind is \"elsewhere\"; use cluster, single or external"), "{told}");
 }
 
 #[test]
