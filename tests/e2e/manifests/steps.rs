@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::render::{WAYS, path};
+use crate::schema::Schemas;
+use crate::workload::Workload;
 
 /// What every stand-in does: notes its call, fails if the call has `$FAIL` in it, and answers from `$ANSWERS` where a file
 /// there has the name of the call's first words.
@@ -20,6 +22,8 @@ case $call in *"$FAIL"*) echo "stand-in fails" >&2; exit 1 ;; esac
 case $call in
     "kind get clusters") cat "$ANSWERS/clusters" ;;
     *"get scaledjob task --output json") cat "$ANSWERS/scaledjob" ;;
+    *"create --filename -") cat > "$ANSWERS/created" ;;
+    *"get pods --selector job-name="*) n=$(wc -l < "$ANSWERS/looks"); echo >> "$ANSWERS/looks"; sed -n "$((n + 1))p" "$ANSWERS/pods" ;;
     *"get statefulset rabbitmq --output json") cat "$ANSWERS/statefulset" ;;
     *"exec -i "*|*"apply --server-side --filename -") cat > /dev/null ;;
     *list_queues*) n=$(wc -l < "$ANSWERS/looks"); echo >> "$ANSWERS/looks"; sed -n "$((n + 1))p" "$ANSWERS/queues" ;;
@@ -316,4 +320,44 @@ fn a_queue_test_that_is_asked_to_end_leaves_nothing() {
     assert!(Command::new("kill").args(["-TERM", &script.id().to_string()]).status().unwrap().success());
     assert_eq!(script.wait().unwrap().code(), Some(143));
     assert!(called().ends_with(CLEARED), "{}", called());
+}
+
+#[test]
+fn the_doctor_runs_as_a_run_would_and_leaves_nothing() {
+    let stage = busy();
+    let pod = |state: Value| {
+        let status = json!({"containerStatuses": [{"state": state}]});
+        json!({"items": [{"metadata": {"name": "doctor-pod"}, "status": status}]})
+    };
+    let pods = [
+        json!({"items": []}),
+        pod(json!({"waiting": {"reason": "ErrImagePull", "message": "no such image"}})),
+        pod(json!({"running": {}})),
+        pod(json!({"terminated": {"exitCode": 2}})),
+    ];
+    stage.answers("pods", &pods.map(|answer| format!("{answer}\n")).concat());
+    let arguments = ["--context", "c", "doctor", "--repo", "https://github.com/octo/hello"];
+    let (output, calls) = stage.run("in-cluster", &arguments, "");
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(told, "scripts/in-cluster: waiting: ErrImagePull no such image\n");
+    let calls: Vec<&str> = calls.lines().collect();
+    assert!(
+        calls.contains(&"kubectl --context c --namespace ai-agent logs --follow doctor-pod"),
+        "{calls:?}"
+    );
+    assert!(calls.last().unwrap().contains(" delete job doctor-"), "{calls:?}");
+
+    let created = std::fs::read(stage.folder.path().join("answers/created")).unwrap();
+    let job: Value = serde_json::from_slice(&created).unwrap();
+    assert_eq!(Schemas::default().faults(&job), Vec::<String>::new());
+    let objects = WAYS[0].render();
+    let run = Workload::named(&objects, "task");
+    let mut expected = run.spec().clone();
+    let container = expected["containers"][0].as_object_mut().unwrap();
+    container["args"] = json!(["doctor", "--repo", "https://github.com/octo/hello"]);
+    container.remove("startupProbe").unwrap();
+    assert_eq!(job["spec"]["template"]["spec"], expected);
+    // The policies of the network know a run by its labels.
+    assert_eq!(job["spec"]["template"]["metadata"]["labels"], Value::Object(run.labels().clone()));
 }
