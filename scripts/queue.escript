@@ -13,13 +13,28 @@ main([Command, Uri | Rest]) ->
     logger:set_primary_config(level, error),
     {ok, _} = application:ensure_all_started(amqp_client),
     {ok, Parameters} = amqp_uri:parse(Uri),
-    {ok, Connection} = amqp_connection:start(Parameters),
+    Connection = connect(Parameters, erlang:monotonic_time(second) + 60),
     {ok, Channel} = amqp_connection:open_channel(Connection),
     do(Command, Channel, Rest),
     ok = amqp_connection:close(Connection);
 main(_) ->
     io:format(standard_error, "usage: queue.escript declare|publish|hold URI QUEUE ...~n", []),
     halt(2).
+
+%% Tries for a minute, as a run does: where network policies are enforced, a new pod's address is let through only after
+%% some seconds.
+connect(Parameters, Until) ->
+    case amqp_connection:start(Parameters) of
+        {ok, Connection} ->
+            Connection;
+        {error, {auth_failure, _} = Reason} ->
+            error(Reason);
+        {error, Reason} ->
+            case erlang:monotonic_time(second) < Until of
+                true -> timer:sleep(1000), connect(Parameters, Until);
+                false -> error(Reason)
+            end
+    end.
 
 %% The tuples are the records of AMQP 0-9-1's generated framing.
 do("declare", Channel, [Queue]) ->

@@ -28,6 +28,9 @@ use crate::env::{Environment, SettingError};
 /// Longest value of a field in characters; what was cut is counted behind it.
 const MAX_VALUE: usize = 4096;
 
+/// Libraries that log each failure that they also return. What we report of it says what was being done, and what to do.
+const QUIET: [&str; 2] = ["lapin", "octocrab"];
+
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -61,15 +64,34 @@ pub enum InitError {
     Running(#[from] TryInitError),
 }
 
-/// Starts logging for the whole process: level and targets by `RUST_LOG`, format by `AGENT_LOG_FORMAT`.
+/// Starts logging for the whole process: level and targets by `RUST_LOG`, format by `AGENT_LOG_FORMAT`. The lines of the
+/// [`QUIET`] libraries appear only if `RUST_LOG` names them.
 pub fn init(env: &Environment) -> Result<(), InitError> {
     let terminal = if io::stderr().is_terminal() { Terminal::Yes } else { Terminal::No };
     let format = Format::from_env(env, terminal)?;
     let filter = env.read_as(&RUST_LOG, |levels| {
-        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(levels)
+        let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(levels)?;
+        Ok::<_, tracing_subscriber::filter::ParseError>(quiet(filter, levels))
     })?;
     tracing_subscriber::registry().with(filter).with(Lines { format, write: to_stderr }).try_init()?;
     Ok(())
+}
+
+/// Adds that the [`QUIET`] libraries say nothing, unless the text of the filter names them.
+fn quiet(filter: EnvFilter, text: &str) -> EnvFilter {
+    let named = |library: &str| {
+        text.split(',').any(|directive| {
+            directive
+                .trim()
+                .strip_prefix(library)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['=', '[']) || rest.starts_with("::"))
+        })
+    };
+    let unnamed = QUIET.into_iter().filter(|library| !named(library));
+    unnamed.fold(filter, |filter, library| {
+        let directive = format!("{library}=off").parse().expect("a crate and a level are a directive");
+        filter.add_directive(directive)
+    })
 }
 
 fn to_stderr(line: &str) {

@@ -17,9 +17,10 @@ use shared::queue::{self, DELIVERY_LIMIT, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY
 use shared::trace::TraceContext;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-/// Pauses before the second and the third try to connect.
-const CONNECT_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
-/// Time for one try, with the handshake.
+/// The first pause between two tries. Each further one is twice as long, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Time for one try to connect, with the handshake.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// Time for the broker to answer a question.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -43,6 +44,66 @@ pub enum BrokerError {
     NotHeld,
 }
 
+/// What to do about a queue that is missing, or that the user may not use.
+pub(crate) const NO_QUEUE_FIX: &str =
+    "Import the definitions of k8s/base/rabbitmq, or correct the user's permissions there.";
+
+impl BrokerError {
+    /// Whether the same may succeed a moment later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect(error) => !error.is_refusal(),
+            Self::Lost(_) | Self::TimedOut => true,
+            Self::NoQueue(_) | Self::NotHeld => false,
+        }
+    }
+
+    /// What the operator can do about it.
+    pub fn fix(&self) -> &'static str {
+        match self {
+            Self::Connect(ConnectError::Login(_)) => {
+                "Correct AGENT_AMQP_USERNAME and AGENT_AMQP_PASSWORD, or the user in the broker."
+            }
+            Self::Connect(ConnectError::VirtualHost(_)) => {
+                "Correct the virtual host in AGENT_AMQP_URL, or give the user a permission there."
+            }
+            Self::Connect(ConnectError::Certificate(_)) => {
+                "Set AGENT_AMQP_CA_FILE to the authority that signed it; AGENT_AMQP_URL must have the name that it is for."
+            }
+            Self::NoQueue(_) => NO_QUEUE_FIX,
+            Self::Connect(ConnectError::Unreachable(_)) | Self::Lost(_) | Self::TimedOut | Self::NotHeld => {
+                "Check AGENT_AMQP_URL, that the broker is running, and that a NetworkPolicy lets this process reach it."
+            }
+        }
+    }
+}
+
+/// Tries until something succeeds, fails for good, or takes too long.
+///
+/// Where network policies are enforced, the address of a new pod is let through only after the plugin's next round,
+/// seconds after the pod has started.
+struct Tries {
+    until: Instant,
+    pause: Duration,
+}
+
+impl Tries {
+    fn for_at_most(max_wait: Duration) -> Self {
+        Self { until: Instant::now() + max_wait, pause: FIRST_PAUSE }
+    }
+
+    /// Returns when it is time for another try; with the error if there is to be none.
+    async fn another(&mut self, error: BrokerError) -> Result<(), BrokerError> {
+        if !error.is_transient() || Instant::now() + self.pause > self.until {
+            return Err(error);
+        }
+        tracing::info!(error = &error as &dyn std::error::Error, "broker connection failed, retrying");
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+}
+
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
@@ -61,9 +122,24 @@ pub struct Held {
     message: BasicGetMessage,
 }
 
-/// Takes one message; waits for one as long as `wait`.
-pub async fn take(broker: &Broker, name: &str, wait: Duration) -> Result<Option<Held>, BrokerError> {
-    let connection = connect(broker, name).await?;
+/// Takes one message; waits for one as long as `wait`. A broker that cannot be reached is tried again for `max_wait`.
+pub async fn take(
+    broker: &Broker,
+    name: &str,
+    wait: Duration,
+    max_wait: Duration,
+) -> Result<Option<Held>, BrokerError> {
+    let mut tries = Tries::for_at_most(max_wait);
+    loop {
+        match take_once(broker, name, wait).await {
+            Ok(taken) => return Ok(taken),
+            Err(error) => tries.another(error).await?,
+        }
+    }
+}
+
+async fn take_once(broker: &Broker, name: &str, wait: Duration) -> Result<Option<Held>, BrokerError> {
+    let connection = connect_once(broker, name).await?;
     let channel = connection.create_channel().await.map_err(BrokerError::Lost)?;
     tracing::debug!("looking for a task");
     let until = Instant::now() + wait;
@@ -81,19 +157,25 @@ pub async fn take(broker: &Broker, name: &str, wait: Duration) -> Result<Option<
     }
 }
 
-/// Connects, again after a pause if the broker is away.
-pub(crate) async fn connect(broker: &Broker, name: &str) -> Result<Connection, BrokerError> {
-    let mut pauses = CONNECT_PAUSES.into_iter();
+/// Connects. A broker that cannot be reached is tried again for `max_wait`.
+pub(crate) async fn connect(
+    broker: &Broker,
+    name: &str,
+    max_wait: Duration,
+) -> Result<Connection, BrokerError> {
+    let mut tries = Tries::for_at_most(max_wait);
     loop {
-        let error = match timeout(CONNECT_WITHIN, broker.connect(name)).await {
-            Ok(Ok(connection)) => return Ok(connection),
-            Ok(Err(error)) if error.is_refusal() => return Err(error.into()),
-            Ok(Err(error)) => error.into(),
-            Err(_) => BrokerError::TimedOut,
-        };
-        let Some(pause) = pauses.next() else { return Err(error) };
-        tracing::warn!(error = &error as &dyn std::error::Error, "connecting again");
-        sleep(pause).await;
+        match connect_once(broker, name).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => tries.another(error).await?,
+        }
+    }
+}
+
+async fn connect_once(broker: &Broker, name: &str) -> Result<Connection, BrokerError> {
+    match timeout(CONNECT_WITHIN, broker.connect(name)).await {
+        Ok(connected) => Ok(connected?),
+        Err(_) => Err(BrokerError::TimedOut),
     }
 }
 

@@ -9,10 +9,11 @@ use shared::env::catalog::{self, Group, TASK_JSON};
 use shared::env::{Environment, help};
 use shared::task::Task;
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
 
 use crate::bill::Bill;
 use crate::config::{self, Config};
-use crate::delivery::{self, settings::Settings as DeliverySettings};
+use crate::delivery::{self, failed_start, settings::Settings as DeliverySettings};
 use crate::doctor::{self, DoctorArgs};
 use crate::explain::{self, ExplainArgs};
 use crate::lease::{Lease, Lost};
@@ -134,10 +135,7 @@ pub fn run(cli: Cli, env: &Environment) -> Exit {
                 failure.reason.exit()
             }
         },
-        Command::Consume(args) => consume(&args, env).unwrap_or_else(|failure| {
-            tell(&failure);
-            failure.reason.exit()
-        }),
+        Command::Consume(args) => consume(&args, env),
         Command::Probe => match probe::path(env) {
             Ok(path) if probe::is_ready(&path) => Exit::Done,
             Ok(_) => Exit::CouldNotSolve,
@@ -156,22 +154,42 @@ fn show_help() -> Exit {
     Exit::Usage
 }
 
-fn consume(args: &ConsumeArgs, env: &Environment) -> Result<Exit, Failure> {
-    let (settings, config) = settings(args.model.as_deref(), env, CONSUME)?;
-    let delivery = DeliverySettings::from_env(env).map_err(|error| wrong_setting(&error))?;
-    let runtime = runtime()?;
-    let exit = runtime.block_on(delivery::consume(&config, &settings, &delivery));
+fn consume(args: &ConsumeArgs, env: &Environment) -> Exit {
+    let started = Instant::now();
+    let failure = match consume_with_settings(args, env, started) {
+        Ok(exit) => return exit,
+        Err(failure) => failure,
+    };
+    if let Ok(runtime) = runtime() {
+        let wait = delivery::settings::failed_start_wait(env);
+        runtime.block_on(failed_start::wait_out(started, wait, terminated()));
+    }
+    failure.reason.exit()
+}
+
+/// A failure before the queue is looked at is reported: in the log, if there is one by then.
+fn consume_with_settings(args: &ConsumeArgs, env: &Environment, started: Instant) -> Result<Exit, Failure> {
+    start_logging(env, CONSUME).inspect_err(tell)?;
+    let (settings, config, delivery) = consume_settings(args, env).inspect_err(|failure| {
+        tracing::error!(error = failure.what.as_str(), fix = failure.next.as_str(), "no task can be taken");
+    })?;
+    let runtime = runtime().inspect_err(tell)?;
+    let exit = runtime.block_on(delivery::consume(&config, &settings, &delivery, started));
     runtime.shutdown_timeout(LEAVE_WITHIN);
     Ok(exit)
 }
 
-/// Starts logging and reads what every run on GitHub needs.
-fn settings(
-    model: Option<&str>,
+fn consume_settings(
+    args: &ConsumeArgs,
     env: &Environment,
-    reads: &[&[&Group]],
-) -> Result<(RunSettings, Config), Failure> {
-    start_logging(env, reads)?;
+) -> Result<(RunSettings, Config, DeliverySettings), Failure> {
+    let (settings, config) = settings(args.model.as_deref(), env)?;
+    let delivery = DeliverySettings::from_env(env).map_err(|error| wrong_setting(&error))?;
+    Ok((settings, config, delivery))
+}
+
+/// Reads what every run on GitHub needs.
+fn settings(model: Option<&str>, env: &Environment) -> Result<(RunSettings, Config), Failure> {
     let settings = RunSettings::from_env(env).map_err(|error| wrong_setting(&error))?;
     let config = Config::from_env(model, env).map_err(|error| wrong_setting(&error))?;
     Ok((settings, config))
@@ -201,7 +219,8 @@ fn runtime() -> Result<Runtime, Failure> {
 }
 
 fn run_task(args: &RunArgs, env: &Environment) -> Result<Ended, Failure> {
-    let (settings, config) = settings(args.model.as_deref(), env, RUN)?;
+    start_logging(env, RUN)?;
+    let (settings, config) = settings(args.model.as_deref(), env)?;
     let message = read_task(args.task.as_deref(), env)
         .map_err(|error| usage(error.to_string(), "Give the task as a file, as `-`, or in TASK_JSON."))?;
     let task = Task::parse(&message, &settings.hosts)

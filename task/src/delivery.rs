@@ -15,7 +15,10 @@
 //! A failure is rejected, never nacked: RabbitMQ from 4.3 on does not count what is nacked
 //! (<https://www.rabbitmq.com/docs/quorum-queues#repeated-requeues>), and what is not counted never ends. A settlement
 //! counts when the broker has answered a question that was asked after it on the same channel.
+//!
+//! A process that fails before it holds a message ends with 2 or 75, after a wait: [`failed_start`].
 
+pub mod failed_start;
 pub mod settings;
 
 use std::time::Duration;
@@ -24,9 +27,10 @@ use futures_util::StreamExt as _;
 use lapin::Event;
 use shared::queue::DELIVERY_LIMIT;
 use shared::task::Task;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::broker::{self, BrokerError, Held, Settlement};
+use crate::broker::{self, Held, Settlement};
 use crate::config::Config;
 use crate::lease::{Lease, Lost, Revoker};
 use crate::outcome::Exit;
@@ -39,36 +43,57 @@ use settings::Settings;
 const NOTICE: Duration = Duration::from_secs(40);
 
 /// Takes one message, does its task, settles it.
-pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings) -> Exit {
+pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings, started: Instant) -> Exit {
     let (revoker, lease) = Lease::new();
     if let Err(error) = revoke_on_signal(&revoker) {
         tracing::error!(error = &error as &dyn std::error::Error, "signals cannot be waited for");
         return Exit::Passing;
     }
+    let failed = match take(settings, &lease).await {
+        Taken::Message(held) => {
+            return Box::pin(deliver(config, run, settings, *held, &revoker, lease)).await;
+        }
+        Taken::Nothing(exit) => return exit,
+        Taken::Failed(exit) => exit,
+    };
+    failed_start::wait_out(started, settings.failed_start_wait, lease.lost()).await;
+    failed
+}
+
+/// What came of looking for a message.
+enum Taken {
+    Message(Box<Held>),
+    /// There is none, or nobody wants it any more.
+    Nothing(Exit),
+    /// Logged, with what to do about it.
+    Failed(Exit),
+}
+
+async fn take(settings: &Settings, lease: &Lease) -> Taken {
     if let Err(error) = probe::unready(&settings.ready_file) {
         tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "an old ready file stays");
-        return Exit::Usage;
+        return Taken::Failed(Exit::Usage);
     }
     let taken = tokio::select! {
-        taken = broker::take(&settings.broker, &settings.name, settings.wait) => taken,
+        taken = broker::take(&settings.broker, &settings.name, settings.wait, settings.max_wait) => taken,
         lost = lease.lost() => {
             tracing::info!(why = %lost, "ends before a task was taken");
-            return Exit::Terminated;
+            return Taken::Nothing(Exit::Terminated);
         }
     };
     match taken {
-        Ok(Some(held)) => Box::pin(deliver(config, run, settings, held, &revoker, lease)).await,
+        Ok(Some(held)) => Taken::Message(Box::new(held)),
         Ok(None) => {
             tracing::info!("no task is waiting");
-            Exit::Done
+            Taken::Nothing(Exit::Done)
         }
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "no task can be taken");
-            match error {
-                BrokerError::Connect(error) if error.is_refusal() => Exit::Usage,
-                BrokerError::NoQueue(_) => Exit::Usage,
-                _ => Exit::Passing,
-            }
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                fix = error.fix(),
+                "no task can be taken"
+            );
+            Taken::Failed(if error.is_transient() { Exit::Passing } else { Exit::Usage })
         }
     }
 }

@@ -147,7 +147,7 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
     }
     match DeliverySettings::from_env(env) {
         Ok(delivery) => {
-            findings.extend(broker::examine(&delivery.broker).await);
+            findings.extend(broker::examine(&delivery.broker, delivery.max_wait).await);
             match env.find(&AGENT_AMQP_MANAGEMENT_URL) {
                 Ok(management) => {
                     findings.extend(policies::examine(&delivery.broker, management.as_ref()).await)

@@ -29,6 +29,7 @@ use clap::Args;
 
 use crate::call::CallError;
 use crate::lease::{Lease, Lost};
+use crate::outcome;
 use crate::run::settings::RunSettings;
 
 pub use finding::Finding;
@@ -118,14 +119,14 @@ pub async fn sweep(
     sites.close().await;
     match (swept, sweep.left) {
         (Err(Stop::Call(CallError::Lost(lost))), _) => Swept::Lost(lost),
-        (Err(error), _) => Swept::InPart(error.to_string()),
+        (Err(error), _) => Swept::InPart(outcome::chain(&error)),
         (Ok(()), Some(why)) => Swept::InPart(why),
         (Ok(()), None) => Swept::Whole,
     }
 }
 
 async fn sweep_all(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>) -> Result<(), Stop> {
-    let queue = Queue::connect(&sweep.settings.broker).await?;
+    let queue = Queue::connect(&sweep.settings.broker, sweep.settings.max_wait).await?;
     letters::sweep(sweep, sites, &queue).await?;
     for repo in sites.list(&sweep.settings.places).await? {
         // Asked anew for each: what was published a moment ago waits for a run.

@@ -1,17 +1,18 @@
 //! A *broker* for tests: RabbitMQ itself, on ports and with folders of its own.
 //!
-//! [`Broker::start`] runs the distribution's `rabbitmq-server`. [`Broker::shared`] uses the one that the variable
-//! `TESTS_RABBITMQ` names, as `AMQP_PORT:MANAGEMENT_PORT` on this machine with the user `guest`, and starts one if
-//! it names none. Each test works in a virtual host of its own, set up from the definitions that are deployed.
+//! [`Broker::start`] runs an [`Installation`] of RabbitMQ: that of the machine, or another release from a folder.
+//! [`Broker::shared`] uses the one that the variable `TESTS_RABBITMQ` names, as `AMQP_PORT:MANAGEMENT_PORT` on this
+//! machine with the user `guest`, and starts one if it names none. Each test works in a virtual host of its own, set up
+//! from the definitions that are deployed.
 //! `cargo run -p tests --example rabbitmq` runs one for all tests: it prints the value of the variable and ends with
 //! its standard input.
 
+mod server;
+mod shipped;
+
 use std::{
     fs,
-    net::TcpListener,
-    os::unix::process::CommandExt as _,
     path::Path,
-    process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -20,12 +21,11 @@ use anyhow::{Context as _, bail, ensure};
 use lapin::{Connection, ConnectionProperties, options::QueueDeclareOptions, types::FieldTable};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::time::{interval, timeout};
 
-/// The script behind the wrapper that would change to another user.
-const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
-const CTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
+use server::Server;
+pub use server::{Installation, Signal};
+pub use shipped::{Listener, Running, Shipped};
 
 /// Five seconds on an idle machine.
 const START_WITHIN: Duration = Duration::from_mins(2);
@@ -41,18 +41,7 @@ pub struct Broker {
     amqp: u16,
     management: u16,
     http: reqwest::Client,
-    own: Option<Own>,
-}
-
-/// A server that was started here.
-struct Own {
-    folder: TempDir,
-    distribution: u16,
-    control: u16,
-    mapper: u16,
-    /// A shell that leads the server's process group and kills it when its standard input closes: also when this
-    /// process dies without a word.
-    leader: Option<Child>,
+    own: Option<Server>,
 }
 
 /// A virtual host with the queues, users and policies that are deployed.
@@ -87,91 +76,72 @@ impl Broker {
     }
 
     async fn start_with(conf: &str, advanced: &str) -> anyhow::Result<Self> {
-        ensure!(
-            Path::new(SERVER).exists(),
-            "{SERVER} is missing: apt-get install --no-install-recommends rabbitmq-server"
-        );
-        let folder = TempDir::with_prefix("rabbitmq-")?;
-        let [amqp, management, distribution, control, mapper] = free_ports()?;
-        let file = |name: &str, text: String| fs::write(folder.path().join(name), text);
-        file(
+        let server = Server::prepare(&Installation::chosen())?;
+        let management = server.spare_port();
+        server.write(
             "rabbitmq.conf",
-            format!(
-                "listeners.tcp.1 = 127.0.0.1:{amqp}\n\
+            &format!(
+                "listeners.tcp.1 = 127.0.0.1:{}\n\
                  management.tcp.ip = 127.0.0.1\n\
                  management.tcp.port = {management}\n\
                  vm_memory_high_watermark.absolute = 1GB\n\
                  disk_free_limit.absolute = 50MB\n\
-                 {conf}"
+                 {conf}",
+                server.amqp()
             ),
         )?;
-        file("advanced.config", advanced.to_owned())?;
-        file("enabled_plugins", "[rabbitmq_management].\n".to_owned())?;
-        fs::create_dir(folder.path().join("home"))?;
-        let own = Own { folder, distribution, control, mapper, leader: None };
-        let mut broker = Self { amqp, management, http: client(), own: Some(own) };
+        server.write("advanced.config", advanced)?;
+        server.write("enabled_plugins", "[rabbitmq_management].\n")?;
+        let mut broker = Self { amqp: server.amqp(), management, http: client(), own: Some(server) };
         broker.start_again().await?;
         Ok(broker)
     }
 
     /// Starts the server with the folders that it had.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
-        let own = self.own.as_mut().context("the broker was not started here")?;
-        let log = fs::File::options().create(true).append(true).open(own.folder.path().join("out.log"))?;
-        let script = format!("epmd -address 127.0.0.1 & {SERVER} & read -r _; kill -KILL 0");
-        let mut leader = Command::new("sh");
-        leader.args(["-c", &script]).process_group(0).stdin(Stdio::piped());
-        own.leader = Some(own.environment(&mut leader).stdout(log.try_clone()?).stderr(log).spawn()?);
+        self.own_mut()?.start()?;
         let mut pause = interval(Duration::from_millis(200));
         let up = timeout(START_WITHIN, async {
             loop {
                 pause.tick().await;
                 let check = self.api(Method::GET, "health/checks/virtual-hosts", None).await;
-                if check.is_ok() && std::net::TcpStream::connect(("127.0.0.1", self.amqp)).is_ok() {
-                    break;
+                if check.is_ok() && self.own()?.listens() {
+                    return anyhow::Ok(());
                 }
+                self.own()?.ensure_runs()?;
             }
         });
-        if up.await.is_err() {
-            let own = self.own.as_ref().context("the broker was not started here")?;
-            bail!("RabbitMQ did not start:\n{}", fs::read_to_string(own.folder.path().join("out.log"))?);
+        match up.await {
+            Ok(up) => up,
+            Err(_) => bail!("RabbitMQ did not start:\n{}", self.own()?.output()?),
         }
-        Ok(())
+    }
+
+    fn own(&self) -> anyhow::Result<&Server> {
+        self.own.as_ref().context("the broker was not started here")
+    }
+
+    fn own_mut(&mut self) -> anyhow::Result<&mut Server> {
+        self.own.as_mut().context("the broker was not started here")
     }
 
     /// Kills the server.
     pub fn stop(&mut self) -> anyhow::Result<()> {
-        self.own.as_mut().context("the broker was not started here")?.stop()
+        self.own_mut()?.kill()
     }
 
     /// Freezes or thaws the server with all its connections.
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let own = self.own.as_ref().context("the broker was not started here")?;
-        let leader = own.leader.as_ref().context("the broker does not run")?;
-        let name = match signal {
-            Signal::Freeze => "-STOP",
-            Signal::Thaw => "-CONT",
-        };
-        let group = format!("-{}", leader.id());
-        ensure!(
-            Command::new("kill").args([name, "--", &group]).status()?.success(),
-            "the broker cannot be signalled"
-        );
-        Ok(())
+        self.own()?.signal(signal)
     }
 
     /// Raises or clears the alarm for memory: publishing connections are blocked while it lasts.
     pub fn set_memory_alarm(&self, alarm: Alarm) -> anyhow::Result<()> {
-        let own = self.own.as_ref().context("the broker was not started here")?;
         let limit = match alarm {
             Alarm::On => "1",
             Alarm::Off => "1GB",
         };
-        let mut ctl = Command::new(CTL);
-        ctl.args(["set_vm_memory_high_watermark", "absolute", limit]);
-        let out = own.environment(&mut ctl).output()?;
-        ensure!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        Ok(())
+        self.own()?.control(&["set_vm_memory_high_watermark", "absolute", limit]).map(drop)
     }
 
     /// A new virtual host, set up from the definitions in `k8s/base/rabbitmq`.
@@ -248,13 +218,6 @@ pub enum Alarm {
 pub enum Cause {
     Rejected,
     DeliveryLimit,
-}
-
-/// Whether the server's processes run.
-#[derive(Clone, Copy, Debug)]
-pub enum Signal {
-    Freeze,
-    Thaw,
 }
 
 impl VirtualHost<'_> {
@@ -426,72 +389,10 @@ impl VirtualHost<'_> {
     }
 }
 
-impl Own {
-    fn environment<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        let at = |name: &str| self.folder.path().join(name);
-        command
-            .env("RABBITMQ_NODENAME", "test@localhost")
-            .env("RABBITMQ_DIST_PORT", self.distribution.to_string())
-            .env("RABBITMQ_CTL_DIST_PORT_MIN", self.control.to_string())
-            .env("RABBITMQ_CTL_DIST_PORT_MAX", self.control.to_string())
-            .env("RABBITMQ_MNESIA_BASE", at("mnesia"))
-            .env("RABBITMQ_LOG_BASE", at("log"))
-            .env("RABBITMQ_CONFIG_FILE", at("rabbitmq.conf"))
-            .env("RABBITMQ_ADVANCED_CONFIG_FILE", at("advanced.config"))
-            .env("RABBITMQ_ENABLED_PLUGINS_FILE", at("enabled_plugins"))
-            .env("RABBITMQ_PID_FILE", at("pid"))
-            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
-            .env("ERL_EPMD_PORT", self.mapper.to_string())
-            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
-            .env("HOME", at("home"))
-    }
-
-    fn stop(&mut self) -> anyhow::Result<()> {
-        if let Some(mut leader) = self.leader.take() {
-            drop(leader.stdin.take());
-            leader.wait().context("waiting for RabbitMQ to end")?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        // Fails only if the server is gone already, and a test is about to end.
-        drop(self.stop());
-    }
-}
-
 fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .timeout(Duration::from_mins(2))
         .no_proxy()
         .build()
         .expect("a client without certificates can be built")
-}
-
-/// Where ports are looked for: below those that the system gives to whoever asks for any, so that nobody takes the port
-/// of a broker while it is restarted.
-const PORTS: std::ops::Range<u16> = 10_000..32_000;
-
-/// Ports that nobody listens on at the moment.
-fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let mut ports = [0; N];
-    let mut found = 0;
-    // Test processes that start at once look in different places.
-    let start = std::process::id().wrapping_mul(97);
-    for _ in PORTS {
-        if found == N {
-            break;
-        }
-        let offset = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % u32::try_from(PORTS.len())?;
-        let port = PORTS.start + u16::try_from(offset)?;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            ports[found] = port;
-            found += 1;
-        }
-    }
-    ensure!(found == N, "there are no free ports");
-    Ok(ports)
 }

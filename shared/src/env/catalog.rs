@@ -102,6 +102,13 @@ group! {
 }
 
 group! {
+    /// Patience with the broker.
+    BROKER_WAIT;
+    AGENT_BROKER_MAX_WAIT: Duration = pause(), is("1min"),
+        "longest time that a broker that cannot be reached is tried again";
+}
+
+group! {
     /// The receiver of webhooks.
     INGEST;
     AGENT_WEBHOOK_SECRETS: Vec<SecretString> = secrets(), of("required"),
@@ -211,6 +218,9 @@ group! {
     AGENT_QUEUE_WAIT: Duration = pause(), is("5s"), "time to wait for a task before the process ends";
     AGENT_RETRY_PAUSE: Duration = pause(), is("30s"),
         "time that a task is held after a transient failure before it is requeued";
+    AGENT_FAILED_START_WAIT: Duration = pause(), is("0s"),
+        "how long after its start a process that fails before it holds a task ends: a little less than the startup \
+         probe allows, so that KEDA counts its Job as pending and starts no other";
 }
 
 group! {
@@ -241,12 +251,30 @@ group! {
     SCRIPTS;
     AGENT_LOCAL_STATE: PathBuf = path(), of("`ai-agent/local-cluster` in the user's state folder"),
         "where `scripts/local-cluster` keeps the passwords and keys that it makes";
+    AGENT_GITHUB_NETWORK: String = text("network", "use a network such as 10.20.0.0/16"), NONE,
+        "private network of the Enterprise Server, for `scripts/local-cluster`";
+    AGENT_CA: String = ANY, NONE,
+        "authorities in PEM that `scripts/local-cluster` lets runs trust; as a file, `AGENT_CA_FILE`";
 }
 
 /// All groups.
 pub const GROUPS: &[&Group] = &[
-    &LOGS, &HOSTS, &LABELS, &BROKER, &INGEST, &MODEL, &PROVIDERS, &CYCLE, &RUN, &PROBE, &CONSUME, &DOCTOR,
-    &SWEEP, &INPUT, &SCRIPTS,
+    &LOGS,
+    &HOSTS,
+    &LABELS,
+    &BROKER,
+    &BROKER_WAIT,
+    &INGEST,
+    &MODEL,
+    &PROVIDERS,
+    &CYCLE,
+    &RUN,
+    &PROBE,
+    &CONSUME,
+    &DOCTOR,
+    &SWEEP,
+    &INPUT,
+    &SCRIPTS,
 ];
 
 /// All variables.

@@ -74,6 +74,37 @@ fn an_error_tells_its_causes() {
 }
 
 #[test]
+fn libraries_are_quiet_unless_they_are_named() {
+    let shown = |text: &str| {
+        let out = Arc::new(Mutex::new(String::new()));
+        let sink = Arc::clone(&out);
+        let write = move |line: &str| sink.lock().unwrap().push_str(line);
+        let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse_lossy(text);
+        let lines = Lines { format: Format::Text, write };
+        let subscriber = tracing_subscriber::registry().with(quiet(filter, text)).with(lines);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::error!(target: "lapin::io_loop", "A");
+            tracing::error!(target: "octocrab", "B");
+            tracing::warn!(target: "lapinette", "C");
+            tracing::debug!(target: "task::broker", "D");
+            tracing::info!(target: "task", "E");
+        });
+        let lines = out.lock().unwrap().clone();
+        lines.lines().filter_map(|line| line.chars().last()).collect::<String>()
+    };
+    for (text, expected) in [
+        ("", "CE"),
+        ("debug", "CDE"),
+        ("info,lapin=warn", "ACE"),
+        ("info, lapin::io_loop=error ,octocrab", "ABCE"),
+        ("task=debug,lapinette=error", "DE"),
+        ("off", ""),
+    ] {
+        assert_eq!(shown(text), expected, "RUST_LOG={text}");
+    }
+}
+
+#[test]
 fn the_format_follows_the_variable_then_the_terminal() {
     for (variable, terminal, expect) in [
         ("", Terminal::Yes, Format::Text),

@@ -6,20 +6,21 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOpti
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection, ErrorKind};
-use shared::broker::{Broker, ConnectError};
+use shared::broker::Broker;
 use shared::queue;
 use tokio::time::timeout;
 
 use super::{About, Finding, Health};
-use crate::broker::{self, BrokerError};
+use crate::broker::{self, BrokerError, NO_QUEUE_FIX};
+use crate::outcome::chain;
 
 /// Time for one exchange.
 const WITHIN: Duration = Duration::from_secs(10);
 /// A routing key that no queue has.
 const NOWHERE: &str = "doctor";
 
-pub(super) async fn examine(broker: &Broker) -> Vec<Finding> {
-    let connection = match broker::connect(broker, "doctor").await {
+pub(super) async fn examine(broker: &Broker, max_wait: Duration) -> Vec<Finding> {
+    let connection = match broker::connect(broker, "doctor", max_wait).await {
         Ok(connection) => connection,
         Err(error) => return vec![unconnected(&error)],
     };
@@ -35,24 +36,12 @@ pub(super) async fn examine(broker: &Broker) -> Vec<Finding> {
 }
 
 fn unconnected(error: &BrokerError) -> Finding {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    let what = format!("{error}{cause}");
-    let mend = match error {
-        BrokerError::Connect(ConnectError::Login(_)) => {
-            "Correct AGENT_AMQP_USERNAME and AGENT_AMQP_PASSWORD, or the user in the broker."
-        }
-        BrokerError::Connect(ConnectError::VirtualHost(_)) => {
-            "Correct the virtual host in AGENT_AMQP_URL, or give the user a permission there."
-        }
-        BrokerError::Connect(ConnectError::Certificate(_)) => {
-            "Set AGENT_AMQP_CA_FILE to the authority that signed it; AGENT_AMQP_URL must have the name that it is for."
-        }
-        _ => {
-            let mend = "Look at AGENT_AMQP_URL and whether the broker runs.";
-            return Finding::new(About::Queue, Health::Away, what).mend(mend);
-        }
-    };
-    Finding::wrong(About::Queue, what, mend)
+    let what = chain(error);
+    if error.is_transient() {
+        Finding::new(About::Queue, Health::Away, what).mend(error.fix())
+    } else {
+        Finding::wrong(About::Queue, what, error.fix())
+    }
 }
 
 /// How many messages wait in a queue.
@@ -76,11 +65,9 @@ async fn look(connection: &Connection, name: &'static str) -> Finding {
         Ok(Err(error)) if name == queue::DEAD_LETTERS && is_refused(&error) => {
             Finding::new(About::Queue, Health::Unseen, format!("`{name}` is not shown to this user"))
         }
-        Ok(Err(error)) => Finding::wrong(
-            About::Queue,
-            format!("`{name}` cannot be used: {error}"),
-            "Import the definitions of k8s/base/rabbitmq, or mend the user's permissions there.",
-        ),
+        Ok(Err(error)) => {
+            Finding::wrong(About::Queue, format!("`{name}` cannot be used: {error}"), NO_QUEUE_FIX)
+        }
         Err(_) => away(format!("the broker did not tell of `{name}` in time")),
     }
 }

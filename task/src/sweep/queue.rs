@@ -77,8 +77,8 @@ async fn within<T>(
 }
 
 impl Queue {
-    pub(super) async fn connect(broker: &Broker) -> Result<Self, QueueError> {
-        let connection = broker::connect(broker, "sweep").await?;
+    pub(super) async fn connect(broker: &Broker, max_wait: Duration) -> Result<Self, QueueError> {
+        let connection = broker::connect(broker, "sweep", max_wait).await?;
         let letters = within("a channel", connection.create_channel()).await?;
         let publishing = within("a channel", connection.create_channel()).await?;
         within("confirm mode", publishing.confirm_select(ConfirmSelectOptions::default())).await?;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use shared::broker::Broker;
-use shared::env::catalog::{self, AGENT_SWEEP_GRACE, AGENT_SWEEP_REPOSITORIES, Group};
+use shared::env::catalog::{self, AGENT_BROKER_MAX_WAIT, AGENT_SWEEP_GRACE, AGENT_SWEEP_REPOSITORIES, Group};
 use shared::env::{Environment, SettingError};
 use shared::repo::{HostPolicy, Repo, RepoError};
 
 /// What [`SweepSettings::from_env`] reads.
-pub const READS: &[&Group] = &[&catalog::BROKER, &catalog::SWEEP];
+pub const READS: &[&Group] = &[&catalog::BROKER, &catalog::BROKER_WAIT, &catalog::SWEEP];
 
 /// What to look through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Place {
 /// See the module's documentation.
 pub struct SweepSettings {
     pub(super) broker: Broker,
+    /// How long a broker that cannot be reached is tried again.
+    pub(super) max_wait: Duration,
     pub(super) places: Vec<Place>,
     pub(super) grace: Duration,
 }
@@ -36,6 +38,7 @@ impl SweepSettings {
         };
         Ok(Self {
             broker: Broker::from_env(env)?,
+            max_wait: env.read(&AGENT_BROKER_MAX_WAIT)?,
             places: places.iter().map(place).collect::<Result<_, _>>()?,
             grace: env.read(&AGENT_SWEEP_GRACE)?,
         })

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use shared::env::Environment;
+use shared::env::catalog::AGENT_BROKER_MAX_WAIT;
 use shared::queue;
 
 use crate::render::{WAYS, Way, documents, path, read, run, template};
@@ -40,8 +42,9 @@ fn comparable(way: Way) -> BTreeMap<(String, String), Value> {
 
 #[test]
 fn the_chart_installs_what_the_overlays_install() {
-    for overlay in ["dev", "prod"] {
-        let expected = comparable(Way::Overlay(overlay, &[]));
+    let overlays: [(&str, &[&str]); 3] = [("dev", &[]), ("prod", &["certificates"]), ("managed", &[])];
+    for (overlay, components) in overlays {
+        let expected = comparable(Way::Overlay(overlay, components));
         let found = comparable(Way::Chart(overlay));
         assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{overlay}");
         for (name, object) in expected {
@@ -80,12 +83,20 @@ fn each_deadline_leaves_room_for_the_one_inside_of_it() {
         let task = Workload::named(&objects, "task");
         let run = task.env()["AGENT_RUN_TIMEOUT"].as_str().unwrap().strip_suffix("min").unwrap();
         let run = Duration::from_mins(run.parse().unwrap());
-        let job = seconds(&task.job.unwrap()["activeDeadlineSeconds"]);
+        // Of the pod, not of the Job: the time that it waits for a node is not its own.
+        assert_eq!(task.job.unwrap()["activeDeadlineSeconds"], Value::Null, "{way:?}");
+        let job = seconds(&task.spec()["activeDeadlineSeconds"]);
         let grace = seconds(&task.spec()["terminationGracePeriodSeconds"]);
         let probe = &task.containers()[0]["startupProbe"];
         let start = seconds(&probe["periodSeconds"])
             * u32::try_from(probe["failureThreshold"].as_u64().unwrap()).unwrap();
         assert!(start + run < job, "{way:?}");
+        // A start that fails ends by itself, whether the broker refuses it or cannot be reached: the last try to connect
+        // takes 10 s, the look into the queue 15 s.
+        let failed = task.env()["AGENT_FAILED_START_WAIT"].as_str().unwrap().strip_suffix('s').unwrap();
+        assert!(Duration::from_secs(failed.parse().unwrap()) + Duration::from_secs(10) < start, "{way:?}");
+        let max_wait = Environment::of::<&str, &str>([]).read(&AGENT_BROKER_MAX_WAIT).unwrap();
+        assert!(max_wait + Duration::from_secs(25) < start, "{way:?}");
         assert!(job + grace < queue::CONSUMER_TIMEOUT, "{way:?}");
 
         // ingest drains for 20 s after the pause before it, and takes 2 s at most to leave the broker.
@@ -102,7 +113,8 @@ fn each_deadline_leaves_room_for_the_one_inside_of_it() {
         let every = cron["spec"]["schedule"].as_str().unwrap();
         let minutes = every.strip_prefix("*/").unwrap().strip_suffix(" * * * *").unwrap().parse().unwrap();
         let sweep = Workload::named(&objects, "sweep");
-        let deadline = seconds(&sweep.job.unwrap()["activeDeadlineSeconds"]);
+        assert_eq!(sweep.job.unwrap()["activeDeadlineSeconds"], Value::Null, "{way:?}");
+        let deadline = seconds(&sweep.spec()["activeDeadlineSeconds"]);
         let grace = seconds(&sweep.spec()["terminationGracePeriodSeconds"]);
         assert!(deadline + grace < Duration::from_mins(minutes), "{way:?}");
         // A sweep ends by itself after 20 minutes.
@@ -118,11 +130,36 @@ fn the_quota_has_room_for_all_runs_and_a_sweep() {
         let quota = objects.iter().find(|object| object["metadata"]["name"] == "agent-batch-pods").unwrap();
         let pods: u64 = quota["spec"]["hard"]["pods"].as_str().unwrap().parse().unwrap();
         assert!(scaled["spec"]["maxReplicaCount"].as_u64().unwrap() + 2 <= pods, "{way:?}");
-        for name in ["task", "sweep"] {
-            let class = &Workload::named(&objects, name).spec()["priorityClassName"];
-            assert_eq!(*class, quota["spec"]["scopeSelector"]["matchExpressions"][0]["values"][0]);
+        // It counts the pods that have a deadline, whatever their class.
+        assert_eq!(quota["spec"]["scopes"], json!(["Terminating"]), "{way:?}");
+        let class = objects.iter().find(|object| object["kind"] == "PriorityClass").unwrap();
+        for pod in Workload::all(&objects) {
+            let batch = ["task", "sweep"].contains(&pod.name);
+            assert_eq!(pod.spec()["activeDeadlineSeconds"].is_u64(), batch, "{way:?}: {}", pod.name);
+            if batch {
+                assert_eq!(pod.spec()["priorityClassName"], class["metadata"]["name"], "{way:?}");
+            }
         }
     }
+}
+
+#[test]
+fn two_releases_share_nothing_of_the_cluster() {
+    let of_cluster = |namespace: &str| -> BTreeSet<String> {
+        let dev = path("k8s/chart/values-dev.yaml");
+        let objects = documents(&run(template().args(["--namespace", namespace, "--values"]).arg(dev)));
+        let outside = objects.into_iter().filter(|object| object["metadata"]["namespace"] == Value::Null);
+        outside.map(|object| format!("{} {}", object["kind"], object["metadata"]["name"])).collect()
+    };
+    let (one, other) = (of_cluster("one"), of_cluster("other"));
+    assert_eq!(one, BTreeSet::from([r#""PriorityClass" "one-batch""#.to_owned()]));
+    assert!(one.is_disjoint(&other));
+    // Or it is one that is there.
+    let dev = path("k8s/chart/values-dev.yaml");
+    let own = ["--set", "priorityClass.create=false,priorityClass.name=low"];
+    let objects = documents(&run(template().arg("--values").arg(dev).args(own)));
+    assert!(objects.iter().all(|object| object["kind"] != "PriorityClass"));
+    assert_eq!(Workload::named(&objects, "task").spec()["priorityClassName"], "low");
 }
 
 #[test]

@@ -61,7 +61,8 @@ fn secrets_of_the_documentation_are_those_of_the_templates() {
 #[test]
 fn the_topology_operator_is_shown_the_authority_beside_its_own_files() {
     let commands = block("patch deployment messaging-topology-operator");
-    let patch = commands.split('\'').nth(1).unwrap();
+    // Before it there is the path of the certificate, in quotes as well.
+    let patch = commands.split('\'').nth(3).unwrap();
     // What its release has: config/manager and config/default of rabbitmq/messaging-topology-operator.
     let operator = json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "messaging-topology-operator"},
@@ -108,11 +109,11 @@ fn the_topology_operator_is_shown_the_authority_beside_its_own_files() {
     assert!(commands.contains("secret generic rabbitmq-ca --from-file=ca.crt\n"), "{commands}");
 }
 
-/// What an overlay over `prod` makes.
+/// What an overlay of the documentation makes, over this tree.
 fn overlaid(overlay: &str) -> Vec<serde_json::Value> {
     let folder = tempfile::tempdir().unwrap();
-    let prod = relative(folder.path(), "k8s/overlays/prod");
-    let local = overlay.replace("https://github.com/OWNER/ai-agent//k8s/overlays/prod?ref=COMMIT", &prod);
+    let tree = relative(folder.path(), "k8s");
+    let local = overlay.replace("https://github.com/OWNER/ai-agent//k8s", &tree).replace("?ref=COMMIT", "");
     assert_ne!(overlay, local);
     std::fs::write(folder.path().join("kustomization.yaml"), local).unwrap();
     let objects = documents(&run(kubectl().arg("kustomize").arg(folder.path())));
@@ -130,18 +131,65 @@ fn a_gateway_finds_nothing_of_the_ingress() {
         object["kind"] == "Ingress" || (object["kind"] == "NetworkPolicy" && name == "ingest-from-ingress")
     };
     assert!(!objects.iter().any(taken));
-    assert_eq!(objects.len() + 2, Way::Overlay("prod", &[]).render().len());
+    assert_eq!(objects.len() + 2, Way::Overlay("prod", CERTIFICATES).render().len());
+}
+
+/// The components that the overlay of the documentation has.
+const CERTIFICATES: &[&str] = &["certificates", "ingress-certificate"];
+
+#[test]
+fn the_overlay_for_a_managed_broker_says_where_it_is() {
+    let objects = overlaid(&block("# managed.yaml"));
+    assert_eq!(objects.len(), Way::Overlay("managed", &[]).render().len());
+    let named = |kind: &str, name: &str| {
+        objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name).unwrap()
+    };
+    let address = "amqps://mq.your.domain:5671/agents";
+    for settings in ["ingest-settings", "task-settings"] {
+        assert_eq!(named("ConfigMap", settings)["data"]["AGENT_AMQP_URL"], address);
+    }
+    assert_eq!(named("ConfigMap", "keda-rabbitmq")["data"], json!({"host": address, "tls": "enable"}));
+    assert_eq!(
+        named("NetworkPolicy", "broker-clients")["spec"]["egress"],
+        json!([{
+            "to": [{"ipBlock": {"cidr": "10.50.0.0/16"}}], "ports": [{"protocol": "TCP", "port": 5671}],
+        }])
+    );
+    assert!(objects.iter().all(|object| !object["apiVersion"].as_str().unwrap().starts_with("rabbitmq.com")));
+}
+
+#[test]
+fn the_runs_come_after_the_broker() {
+    let document = read("docs/DEPLOYMENT.md");
+    let steps = [
+        "-k . --selector 'app.kubernetes.io/component!=run'",
+        "rabbitmqcluster/rabbitmq --timeout",
+        "secret generic rabbitmq-ca --from-file=ca.crt",
+        "\"$kind.rabbitmq.com\" --all",
+        "kubectl apply --server-side --force-conflicts -k .\n",
+        "scaledjob/task --timeout",
+    ];
+    let places: Vec<usize> = steps.iter().map(|step| document.find(step).unwrap()).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    // The selector leaves out what makes Jobs, and that alone.
+    let objects = Way::Overlay("prod", &[]).render();
+    let run =
+        |object: &&serde_json::Value| object["metadata"]["labels"]["app.kubernetes.io/component"] == "run";
+    let last: Vec<&str> = objects.iter().filter(run).map(|object| object["kind"].as_str().unwrap()).collect();
+    assert_eq!(last, ["ServiceAccount", "ScaledJob"]);
 }
 
 #[test]
 fn the_overlay_of_the_documentation_changes_what_it_says() {
     let objects = overlaid(&block("# kustomization.yaml"));
-    assert_eq!(objects.len(), Way::Overlay("prod", &[]).render().len());
+    assert_eq!(objects.len(), Way::Overlay("prod", CERTIFICATES).render().len());
     let named = |kind: &str, name: &str| {
         objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name).unwrap()
     };
     assert_eq!(named("ConfigMap", "task-settings")["data"]["AGENT_MODEL"], "anthropic");
     assert_eq!(named("Ingress", "ingest")["spec"]["rules"][0]["host"], "agent.your.domain");
+    assert_eq!(named("Certificate", "ingest-tls")["spec"]["dnsNames"], json!(["agent.your.domain"]));
+    assert_eq!(named("Issuer", "letsencrypt")["spec"]["acme"]["email"], "you@your.domain");
     let job = &named("ScaledJob", "task")["spec"]["jobTargetRef"];
     assert_eq!(
         job["template"]["spec"]["containers"][0]["image"],
@@ -158,6 +206,9 @@ fn the_chart_takes_the_values_of_the_documentation() {
     check(&objects);
     let settings = objects.iter().find(|object| object["metadata"]["name"] == "task-settings").unwrap();
     assert_eq!(settings["data"]["AGENT_GITHUB_APP_ID"], "123456");
+    // The first half of an installation has nothing that makes Jobs.
+    assert!(objects.iter().all(|object| object["kind"] != "ScaledJob"));
+    assert!(objects.iter().any(|object| object["metadata"]["name"] == "letsencrypt"));
     // No Ingress, and nothing of it.
     let without = documents(&run(template()
         .args(["--set", "ingest.ingress=null"])
@@ -169,10 +220,10 @@ fn the_chart_takes_the_values_of_the_documentation() {
 fn the_chart_refuses_a_broker_that_it_does_not_know() {
     let dev = path("k8s/chart/values-dev.yaml");
     let output =
-        template().arg("--values").arg(dev).args(["--set", "broker.kind=external"]).output().unwrap();
+        template().arg("--values").arg(dev).args(["--set", "broker.kind=elsewhere"]).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
-    assert!(told.contains("broker.kind is \"external\"; use cluster or single"), "{told}");
+    assert!(told.contains("broker.kind is \"elsewhere\"; use cluster, single or external"), "{told}");
 }
 
 #[test]
@@ -193,14 +244,18 @@ fn the_chart_writes_numbers_as_they_are() {
 }
 
 #[test]
-fn jobs_by_hand_can_be_made_again() {
-    let doctor = block_of("docs/OPERATIONS.md", "name: \"doctor\"");
-    let lines: Vec<&str> = doctor.lines().collect();
-    assert_eq!(lines[0], "k delete job doctor --ignore-not-found");
-    assert_eq!(lines[lines.len() - 2].trim(), "k create -f -");
-    assert!(lines.last().unwrap().ends_with("job/doctor"), "{doctor}");
-    let sweep = block_of("docs/OPERATIONS.md", "--from=cronjob/sweep");
-    assert!(sweep.contains("name=sweep-$(date +%s)\n"), "{sweep}");
+fn every_shell_block_is_shell() {
+    for document in ["docs/DEPLOYMENT.md", "docs/OPERATIONS.md"] {
+        let text = read(document);
+        let blocks: Vec<&str> =
+            text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        assert!(blocks.len() > 5, "{document}");
+        for block in blocks {
+            run(std::process::Command::new("bash").args(["-n", "-c", block]));
+            // A log of a Job is followed by the script that waits for its pod.
+            assert!(!block.contains("logs --follow"), "{document}: {block}");
+        }
+    }
 }
 
 #[test]

@@ -50,16 +50,31 @@ fn keda_is_told_what_it_needs_to_log_in() {
     for way in WAYS {
         let objects = way.render();
         let authentication = objects.iter().find(|object| object["kind"] == "TriggerAuthentication").unwrap();
-        let targets = authentication["spec"]["secretTargetRef"].as_array().unwrap();
-        let parameters: Vec<&str> =
-            targets.iter().map(|target| target["parameter"].as_str().unwrap()).collect();
-        let tls = objects.iter().any(|object| object["kind"] == "RabbitmqCluster");
-        let expected: &[&str] = if tls {
-            &["host", "username", "password", "tls", "ca"]
-        } else {
-            &["host", "username", "password", "tls"]
+        let from = |field: &str| -> Vec<(String, String, String)> {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let targets = authentication["spec"][field].as_array().unwrap().iter();
+            targets
+                .map(|target| (text(&target["parameter"]), text(&target["name"]), text(&target["key"])))
+                .collect()
         };
-        assert_eq!(parameters, expected, "{way:?}");
-        assert!(targets.iter().all(|target| target["key"] == target["parameter"]), "{way:?}");
+        let same = |name: &str, key: &str| (key.to_owned(), name.to_owned(), key.to_owned());
+        let map = "keda-rabbitmq";
+        assert_eq!(from("configMapTargetRef"), [same(map, "host"), same(map, "tls")], "{way:?}");
+        let user = "rabbitmq-user-keda";
+        let mut secrets = vec![same(user, "username"), same(user, "password")];
+        let task = Workload::named(&objects, "task");
+        if task.env().contains_key("AGENT_AMQP_CA_FILE") {
+            secrets.push(("ca".to_owned(), "rabbitmq-ca".to_owned(), "ca.crt".to_owned()));
+        }
+        assert_eq!(from("secretTargetRef"), secrets, "{way:?}");
+
+        // It asks where the runs ask.
+        let data = |name: &str| {
+            let of = |object: &&Value| object["kind"] == "ConfigMap" && object["metadata"]["name"] == name;
+            &objects.iter().find(of).unwrap()["data"]
+        };
+        let address = data("task-settings")["AGENT_AMQP_URL"].as_str().unwrap();
+        let tls = if address.starts_with("amqps:") { "enable" } else { "disable" };
+        assert_eq!(data(map), &json!({"host": address, "tls": tls}), "{way:?}");
     }
 }

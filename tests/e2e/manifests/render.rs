@@ -9,13 +9,20 @@ use serde_json::{Value, json};
 const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 /// The ways to install.
-pub(crate) const WAYS: [Way; 6] = [
+pub(crate) const WAYS: [Way; 10] = [
     Way::Overlay("dev", &[]),
     Way::Overlay("dev", &["ollama", "github-token"]),
-    Way::Overlay("prod", &[]),
+    Way::Overlay("prod", &["certificates"]),
     Way::Overlay("prod", &["github-token"]),
     Way::Chart("dev"),
     Way::Chart("prod"),
+    Way::Overlay("managed", &[]),
+    Way::Overlay(
+        "managed",
+        &["github-enterprise", "model-gateway", "private-ca", "broker-ca", "ingress-certificate"],
+    ),
+    Way::Overlay("managed", &["model-outside"]),
+    Way::Chart("managed"),
 ];
 
 /// One way to install.
@@ -28,6 +35,19 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// Whether it is this overlay, or the chart with its values.
+    pub(crate) fn is(self, name: &str) -> bool {
+        match self {
+            Self::Overlay(overlay, _) => overlay == name,
+            Self::Chart(values) => values == name,
+        }
+    }
+
+    /// Whether it has this component on top.
+    pub(crate) fn has(self, component: &str) -> bool {
+        matches!(self, Self::Overlay(_, components) if components.contains(&component))
+    }
+
     pub(crate) fn render(self) -> Vec<Value> {
         let text = match self {
             Self::Overlay(overlay, []) => {
@@ -45,9 +65,13 @@ impl Way {
                 run(kubectl().arg("kustomize").arg(folder.path()))
             }
             Self::Chart("dev") => run(template().arg("--values").arg(path("k8s/chart/values-dev.yaml"))),
-            Self::Chart(_) => {
+            Self::Chart(values) => {
                 let digests = format!("images.ingest.digest={DIGEST},images.task.digest={DIGEST}");
-                run(template().args(["--set", &digests]))
+                let mut template = template();
+                if values != "prod" {
+                    template.arg("--values").arg(path(&format!("k8s/chart/values-{values}.yaml")));
+                }
+                run(template.args(["--set", &digests]))
             }
         };
         documents(&text)
@@ -66,14 +90,19 @@ pub(crate) fn kubectl() -> Command {
 
 /// The program that a variable names, else the one that `scripts/check` put beside the build, else that of the path.
 fn tool(variable: &str, name: &str) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let fetched = test.ancestors().nth(3).unwrap().join("tools").join(name);
+    let fetched = fetched(name);
     let program = match std::env::var_os(variable) {
         Some(program) => PathBuf::from(program),
         None if fetched.is_file() => fetched,
         None => PathBuf::from(name),
     };
     Command::new(program)
+}
+
+/// Where `scripts/check` puts what it fetches: beside the build.
+pub(crate) fn fetched(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(3).unwrap().join("tools").join(name)
 }
 
 /// What the program prints.

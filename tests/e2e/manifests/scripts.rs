@@ -147,6 +147,12 @@ fn local_cluster_applies_a_secret_for_every_one_that_is_mounted() {
             ("AGENT_MODEL", "anthropic"),
             ("ANTHROPIC_API_KEY_FILE", &model),
         ],
+        &[
+            ("AGENT_GITHUB_TOKEN_FILE", &token),
+            ("AGENT_GITHUB_HOST", "github.corp.example"),
+            ("AGENT_GITHUB_NETWORK", "10.1.0.0/16"),
+            ("AGENT_CA_FILE", &model),
+        ],
     ] {
         let state = tempfile::tempdir().unwrap();
         let objects = rendered(state.path(), settings);
@@ -246,7 +252,9 @@ fn the_queue_test_scales_as_the_real_thing_does() {
     assert_eq!(pods.len(), 1);
     check_pod(pods[0]);
     let job = pods[0].job.unwrap();
-    for setting in ["backoffLimit", "activeDeadlineSeconds", "parallelism"] {
+    let deadline = &real["spec"]["jobTargetRef"]["template"]["spec"]["activeDeadlineSeconds"];
+    assert_eq!(pods[0].spec()["activeDeadlineSeconds"], *deadline);
+    for setting in ["backoffLimit", "parallelism"] {
         assert_eq!(job[setting], real["spec"]["jobTargetRef"][setting], "{setting}");
     }
     assert_eq!(pods[0].secrets().keys().copied().collect::<Vec<_>>(), ["queue-test"]);

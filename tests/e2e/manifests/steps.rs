@@ -3,12 +3,15 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::render::{WAYS, path};
+use crate::schema::Schemas;
+use crate::workload::Workload;
 
 /// What every stand-in does: notes its call, fails if the call has `$FAIL` in it, and answers from `$ANSWERS` where a file
 /// there has the name of the call's first words.
@@ -19,6 +22,8 @@ case $call in *"$FAIL"*) echo "stand-in fails" >&2; exit 1 ;; esac
 case $call in
     "kind get clusters") cat "$ANSWERS/clusters" ;;
     *"get scaledjob task --output json") cat "$ANSWERS/scaledjob" ;;
+    *"create --filename -") cat > "$ANSWERS/created" ;;
+    *"get pods --selector job-name="*) n=$(wc -l < "$ANSWERS/looks"); echo >> "$ANSWERS/looks"; sed -n "$((n + 1))p" "$ANSWERS/pods" ;;
     *"get statefulset rabbitmq --output json") cat "$ANSWERS/statefulset" ;;
     *"exec -i "*|*"apply --server-side --filename -") cat > /dev/null ;;
     *list_queues*) n=$(wc -l < "$ANSWERS/looks"); echo >> "$ANSWERS/looks"; sed -n "$((n + 1))p" "$ANSWERS/queues" ;;
@@ -71,9 +76,17 @@ impl Stage {
     ) -> (Output, String) {
         let calls = self.folder.path().join("calls");
         std::fs::write(&calls, "").unwrap();
+        let output = self.command(script, arguments, fail).envs(settings.iter().copied()).output().unwrap();
+        let called = std::fs::read_to_string(&calls).unwrap();
+        (output, called.replace(&self.state().display().to_string(), "STATE"))
+    }
+
+    /// A script among the stand-ins.
+    fn command(&self, script: &str, arguments: &[&str], fail: &str) -> Command {
         let bin = self.folder.path().join("bin");
         let search = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-        let output = Command::new(path("scripts").join(script))
+        let mut command = Command::new(path("scripts").join(script));
+        command
             .args(arguments)
             .env_clear()
             .envs([
@@ -81,15 +94,11 @@ impl Stage {
                 ("HOME", "/nonexistent"),
                 ("FAIL", if fail.is_empty() { "\n" } else { fail }),
             ])
-            .envs(settings.iter().copied())
-            .env("CALLS", &calls)
+            .env("CALLS", self.folder.path().join("calls"))
             .env("ANSWERS", self.folder.path().join("answers"))
             .env("AGENT_LOCAL_STATE", self.state())
-            .env("AGENT_GITHUB_TOKEN_FILE", self.folder.path().join("token"))
-            .output()
-            .unwrap();
-        let called = std::fs::read_to_string(&calls).unwrap();
-        (output, called.replace(&self.state().display().to_string(), "STATE"))
+            .env("AGENT_GITHUB_TOKEN_FILE", self.folder.path().join("token"));
+        command
     }
 }
 
@@ -103,11 +112,12 @@ docker build --target ingest --tag localhost/ai-agent/ingest:dev .
 kind load docker-image --name ai-agent localhost/ai-agent/ingest:dev
 docker build --target task --tag localhost/ai-agent/task:dev .
 kind load docker-image --name ai-agent localhost/ai-agent/task:dev
-kubectl --context kind-ai-agent --namespace ai-agent apply --server-side --force-conflicts --kustomize STATE
+kubectl --context kind-ai-agent --namespace ai-agent apply --server-side --force-conflicts --kustomize STATE --selector app.kubernetes.io/component!=run
 kubectl --context kind-ai-agent --namespace ai-agent rollout status statefulset/rabbitmq --timeout 5m
-kubectl --context kind-ai-agent --namespace ai-agent exec rabbitmq-0 -- rabbitmqctl --quiet import_definitions /run/secrets/rabbitmq/definitions.json
+kubectl --context kind-ai-agent --namespace ai-agent exec -i rabbitmq-0 -- sh -c cat > /tmp/definitions.json && rabbitmqctl --quiet import_definitions /tmp/definitions.json; status=$?; rm -f /tmp/definitions.json; exit $status
 kubectl --context kind-ai-agent --namespace ai-agent rollout restart deployment/ingest
 kubectl --context kind-ai-agent --namespace ai-agent rollout status deployment/ingest --timeout 3m
+kubectl --context kind-ai-agent --namespace ai-agent apply --server-side --force-conflicts --kustomize STATE
 kubectl --context kind-ai-agent --namespace ai-agent wait --for=condition=Ready scaledjob/task --timeout 2m
 ";
 
@@ -155,6 +165,7 @@ fn every_step_that_fails_says_what_to_do() {
             "statefulset/rabbitmq",
             "the broker did not start\n    kubectl --context kind-ai-agent -n ai-agent describe pod rabbitmq-0\n    kubectl --context kind-ai-agent -n ai-agent logs rabbitmq-0\n",
         ),
+        ("import_definitions", "the broker did not take its queues and users\n    it says why above\n"),
         (
             "rollout status deployment/ingest",
             "ingest did not become ready\n    kubectl --context kind-ai-agent -n ai-agent logs deployment/ingest   says why\n",
@@ -279,6 +290,9 @@ fn the_queue_test_follows_jobs_to_their_end_and_leaves_nothing() {
     );
     assert!(drawn.contains("2 messages, 2 Jobs, at most 2 at once"), "{drawn}");
 
+    // What an earlier test may have left goes first.
+    assert!(calls.find(CLEARED).unwrap() < calls.find("add_vhost").unwrap(), "{calls}");
+
     for fail in ["add_vhost", "apply", "publish", "list_queues"] {
         let (output, calls) = busy().run("test-queue", &arguments, fail);
         assert_eq!(output.status.code(), Some(1), "{fail}");
@@ -286,4 +300,64 @@ fn the_queue_test_follows_jobs_to_their_end_and_leaves_nothing() {
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(told.starts_with("scripts/test-queue: kubectl "), "{fail}: {told}");
     }
+}
+
+#[test]
+fn a_queue_test_that_is_asked_to_end_leaves_nothing() {
+    let stage = busy();
+    // Nothing ever becomes of the messages.
+    stage.answers("queues", &"2\t0\n".repeat(600));
+    stage.answers("jobs", &format!("{}\n", json!({"items": []})).repeat(600));
+    let calls = stage.folder.path().join("calls");
+    std::fs::write(&calls, "").unwrap();
+    let mut script = stage.command("test-queue", &["run", "--context", "c", "--messages", "2"], "");
+    let mut script = script.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let called = || std::fs::read_to_string(&calls).unwrap();
+    while !called().contains("list_queues") {
+        assert!(script.try_wait().unwrap().is_none(), "{}", called());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-TERM", &script.id().to_string()]).status().unwrap().success());
+    assert_eq!(script.wait().unwrap().code(), Some(143));
+    assert!(called().ends_with(CLEARED), "{}", called());
+}
+
+#[test]
+fn the_doctor_runs_as_a_run_would_and_leaves_nothing() {
+    let stage = busy();
+    let pod = |state: Value| {
+        let status = json!({"containerStatuses": [{"state": state}]});
+        json!({"items": [{"metadata": {"name": "doctor-pod"}, "status": status}]})
+    };
+    let pods = [
+        json!({"items": []}),
+        pod(json!({"waiting": {"reason": "ErrImagePull", "message": "no such image"}})),
+        pod(json!({"running": {}})),
+        pod(json!({"terminated": {"exitCode": 2}})),
+    ];
+    stage.answers("pods", &pods.map(|answer| format!("{answer}\n")).concat());
+    let arguments = ["--context", "c", "doctor", "--repo", "https://github.com/octo/hello"];
+    let (output, calls) = stage.run("in-cluster", &arguments, "");
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(told, "scripts/in-cluster: waiting: ErrImagePull no such image\n");
+    let calls: Vec<&str> = calls.lines().collect();
+    assert!(
+        calls.contains(&"kubectl --context c --namespace ai-agent logs --follow doctor-pod"),
+        "{calls:?}"
+    );
+    assert!(calls.last().unwrap().contains(" delete job doctor-"), "{calls:?}");
+
+    let created = std::fs::read(stage.folder.path().join("answers/created")).unwrap();
+    let job: Value = serde_json::from_slice(&created).unwrap();
+    assert_eq!(Schemas::default().faults(&job), Vec::<String>::new());
+    let objects = WAYS[0].render();
+    let run = Workload::named(&objects, "task");
+    let mut expected = run.spec().clone();
+    let container = expected["containers"][0].as_object_mut().unwrap();
+    container["args"] = json!(["doctor", "--repo", "https://github.com/octo/hello"]);
+    container.remove("startupProbe").unwrap();
+    assert_eq!(job["spec"]["template"]["spec"], expected);
+    // The policies of the network know a run by its labels.
+    assert_eq!(job["spec"]["template"]["metadata"]["labels"], Value::Object(run.labels().clone()));
 }

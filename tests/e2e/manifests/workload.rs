@@ -89,6 +89,18 @@ impl<'a> Workload<'a> {
     }
 }
 
+/// An amount of memory as Kubernetes writes it.
+pub(crate) fn bytes(quantity: &Value) -> u64 {
+    let text = quantity.as_str().unwrap();
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap();
+    let unit = match &text[end..] {
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        other => panic!("{other}"),
+    };
+    text[..end].parse::<u64>().unwrap() * unit
+}
+
 fn items(secret: &Value) -> BTreeSet<(&str, &str)> {
     match secret["items"].as_array() {
         None => BTreeSet::from([("*", "*")]),
