@@ -300,8 +300,9 @@ impl Client {
 
     async fn count(&self, queue: &str) -> lapin::Result<u32> {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let declared = self.channel().await?.queue_declare(queue.into(), passive, FieldTable::default());
-        Ok(declared.await?.message_count())
+        let channel = self.channel().await?;
+        let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?;
+        Ok(declared.message_count())
     }
 
     /// Takes a message for good.
