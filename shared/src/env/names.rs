@@ -85,7 +85,7 @@ impl fmt::Display for NameError {
             }
             match problem {
                 Problem::Renamed { old, new } => {
-                    write!(f, "{old} is now called {new}: rename it or unset it")?
+                    write!(f, "{old} is now called {new}: rename it or unset it")?;
                 }
                 Problem::Unknown { name, nearest } => {
                     write!(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 /// The longest duration. Whatever is meant to wait for ever is content with it, and no sum of times overflows.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// A variable whose value becomes a `T`.
 pub struct Setting<T> {
