@@ -4,7 +4,8 @@ use shared::repo::{HostPolicy, Repo};
 
 pub(crate) fn run(data: &[u8]) {
     let Ok(data) = std::str::from_utf8(data) else { return };
-    for policy in [HostPolicy::github(), HostPolicy::github().and_loopback()] {
+    let github = HostPolicy::github();
+    for policy in [github.clone().and_loopback(), github.clone().with_groups(), github] {
         if let Ok(repo) = Repo::parse(data, &policy) {
             let url = url::Url::parse(&repo.url()).expect("an address of the web");
             assert_eq!(url.path(), format!("/{repo}"));

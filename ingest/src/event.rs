@@ -8,7 +8,7 @@ use std::{borrow::Cow, num::NonZeroU64};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use shared::task::Comment;
+use shared::mode::Comment;
 
 /// The event of what is done to an issue.
 pub(crate) const ISSUES: &str = "issues";
@@ -102,6 +102,16 @@ pub enum EventError {
     Json(serde_json::Error),
     #[error("the payload of `{event}` has no {field}")]
     Missing { event: &'static str, field: &'static str },
+    #[error(transparent)]
+    Deleted(Deleted),
+}
+
+/// GitHub leaves a label or an account out that was deleted meanwhile. The same event will never have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the payload of `{event}` has no {field}, which may be deleted by now")]
+pub struct Deleted {
+    pub event: &'static str,
+    pub field: &'static str,
 }
 
 /// A text that is borrowed where it holds no escapes. (An `Option<Cow<str>>` never is.)
@@ -201,9 +211,14 @@ impl RemarkKind {
     }
 }
 
-/// How a field is told that an event must have.
+/// The error for a field that every event of this kind has.
 pub(crate) fn missing(event: &'static str, field: &'static str) -> impl FnOnce() -> EventError {
     move || EventError::Missing { event, field }
+}
+
+/// The error for the field of something that can be deleted.
+pub(crate) fn deleted(event: &'static str, field: &'static str) -> impl FnOnce() -> EventError {
+    move || EventError::Deleted(Deleted { event, field })
 }
 
 impl<'a> Wish<'a> {
@@ -235,7 +250,7 @@ impl<'a> Remark<'a> {
         };
         let raw = raw.ok_or_else(missing(event, kind.field()))?;
         Ok(Self {
-            author: raw.user.ok_or_else(missing(event, user))?,
+            author: raw.user.ok_or_else(deleted(event, user))?,
             comment: comment(raw.id),
             at: raw.created_at.or(raw.submitted_at),
             thread,
@@ -260,7 +275,7 @@ impl<'a> Payload<'a> {
                 RepositoryState::Active
             },
             installation_id: self.installation.take().map(|installation| installation.id),
-            sender: self.sender.take().ok_or_else(missing(event, "sender"))?,
+            sender: self.sender.take().ok_or_else(deleted(event, "sender"))?,
         })
     }
 }

@@ -9,7 +9,7 @@ use std::{borrow::Cow, fmt};
 use serde::Deserialize;
 use serde::de::{self, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
-use crate::event::{self, Account, EventError, Label, RemarkKind, Text, missing};
+use crate::event::{self, Account, EventError, Label, RemarkKind, Text, deleted, missing};
 
 /// What happened, as far as it takes to decline most of it.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl<'a> Heading<'a> {
         let read = serde_json::Deserializer::from_slice(payload).deserialize_map(reader);
         match (heading, read) {
             (Some(heading), _) => Ok(heading),
-            (None, Ok(end)) => end.map_err(|field| missing(source.event(), field)()),
+            (None, Ok(end)) => end,
             (None, Err(error)) => Err(EventError::Json(error)),
         }
     }
@@ -86,19 +86,22 @@ struct Written<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// The heading that this makes, or the field that it lacks.
-    fn heading(&mut self, source: Source) -> Result<Heading<'a>, &'static str> {
+    /// The heading that this makes, or which field it lacks.
+    fn heading(&mut self, source: Source) -> Result<Heading<'a>, EventError> {
+        let event = source.event();
         match (source, self.action.as_deref()) {
             (Source::Issues, Some("opened")) => Ok(Heading::Opened),
-            (Source::Issues, Some("labeled")) => Ok(Heading::Labeled(self.label.take().ok_or("label")?.name)),
+            (Source::Issues, Some("labeled")) => {
+                Ok(Heading::Labeled(self.label.take().ok_or_else(deleted(event, "label"))?.name))
+            }
             (Source::Issues, Some("assigned")) => {
-                Ok(Heading::Assigned(self.assignee.take().ok_or("assignee")?))
+                Ok(Heading::Assigned(self.assignee.take().ok_or_else(deleted(event, "assignee"))?))
             }
             (Source::Remark(kind), Some(action)) if action == kind.action() => {
-                let text = self.text.take().ok_or(kind.field())?;
+                let text = self.text.take().ok_or_else(missing(event, kind.field()))?;
                 Ok(Heading::Written { kind, text: text.body.map_or_else(Cow::default, |Text(body)| body) })
             }
-            _ => Ok(Heading::Other { event: source.event(), action: self.action.take() }),
+            _ => Ok(Heading::Other { event, action: self.action.take() }),
         }
     }
 }
@@ -110,7 +113,7 @@ struct UntilKnown<'h, 'a> {
 }
 
 impl<'a> Visitor<'a> for UntilKnown<'_, 'a> {
-    type Value = Result<Heading<'a>, &'static str>;
+    type Value = Result<Heading<'a>, EventError>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -193,10 +196,10 @@ mod tests {
             (r#"{"issue" "#, "EOF while parsing an object at line 1 column 9"),
             ("[]", "invalid type: sequence, expected an object"),
             ("", "EOF while parsing a value at line 1 column 0"),
-            (r#"{"action":"labeled"}"#, "the payload of `issues` has no label"),
-            (r#"{"action":"labeled","label":null}"#, "the payload of `issues` has no label"),
+            (r#"{"action":"labeled"}"#, "the payload of `issues` has no label, which may be deleted"),
+            (r#"{"action":"labeled","label":null}"#, "the payload of `issues` has no label, which may"),
             (r#"{"action":"labeled","label":"bug"}"#, "invalid type: string \"bug\""),
-            (r#"{"action":"assigned"}"#, "the payload of `issues` has no assignee"),
+            (r#"{"action":"assigned"}"#, "the payload of `issues` has no assignee, which may"),
         ];
         for (payload, expected) in table {
             let told = heading("issues", payload);

@@ -9,6 +9,9 @@
 //! `/stop`, and the trigger label taken away, publish nothing: a run looks for both when it starts, when the model has
 //! answered, and when the commit is made. A new message could only come later than that.
 //!
+//! A label, an account or an author that GitHub leaves out of a payload was deleted. Such an event asks for nothing, and
+//! delivering it again cannot change that.
+//!
 //! Whether the person may ask is not decided here, for that needs a question to GitHub; the run asks it.
 //!
 //! # One wish, several events
@@ -20,18 +23,21 @@
 //! [`Task::triggered_at`](shared::task::Task): a trigger from before the end of a run of the same issue was that
 //! run's.
 
-use std::num::NonZeroU64;
-
 use jiff::Timestamp;
 use shared::{
     command::Command,
+    issue::IssueId,
+    mode::{Asked, CommandAt, Comment, Mode},
     repo::{HostPolicy, Repo, RepoError},
-    task::{self, Comment, DeliveryId, IssueDigest, Mode, Origin as IdOrigin, Task, TaskId},
+    state::same_label,
+    task::{self, DeliveryId, IssueDigest, Origin as IdOrigin, Task, TaskId},
     user::Login,
 };
 
 use crate::{
-    event::{Account, EventError, Origin, Remark, RepositoryState, Thread, ThreadKind, ThreadState, Wish},
+    event::{
+        Account, Deleted, EventError, Origin, Remark, RepositoryState, Thread, ThreadKind, ThreadState, Wish,
+    },
     heading::Heading,
 };
 
@@ -108,6 +114,8 @@ pub enum Ignored {
     RetryOnPullRequest,
     #[error("what runs or waits stops by itself")]
     Stop,
+    #[error(transparent)]
+    Deleted(Deleted),
 }
 
 /// The event is signed, but is not what GitHub documents, or no task can be made of it.
@@ -126,7 +134,16 @@ pub fn decide(
     delivery_id: Option<&DeliveryId>,
     rules: &Rules,
 ) -> Result<Decision, TriggerError> {
-    let asked = match Heading::parse(event, payload)? {
+    match asked(event, payload, rules) {
+        Ok(Ok(ask)) => Ok(Decision::Publish(Box::new(ask.task(delivery_id, rules)?))),
+        Ok(Err(ignored)) => Ok(Decision::Ignore(ignored)),
+        Err(EventError::Deleted(what)) => Ok(Decision::Ignore(Ignored::Deleted(what))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn asked<'a>(event: &str, payload: &'a [u8], rules: &Rules) -> Result<Result<Ask<'a>, Ignored>, EventError> {
+    Ok(match Heading::parse(event, payload)? {
         Heading::Ping => Err(Ignored::Ping),
         Heading::Other { event, action: None } => Err(Ignored::Event(event.to_owned())),
         Heading::Other { event, action: Some(action) } => {
@@ -141,11 +158,7 @@ pub fn decide(
             None => Err(Ignored::NoCommand),
             Some(command) => commanded(&command, Remark::parse(kind, payload)?, rules),
         },
-    };
-    match asked {
-        Ok(ask) => Ok(Decision::Publish(Box::new(ask.task(delivery_id, rules)?))),
-        Err(ignored) => Ok(Decision::Ignore(ignored)),
-    }
+    })
 }
 
 /// A request for a task, before its repository is looked at.
@@ -163,16 +176,17 @@ impl Ask<'_> {
     fn task(self, delivery_id: Option<&DeliveryId>, rules: &Rules) -> Result<Task, TriggerError> {
         let repo = Repo::parse(&self.origin.repo_url, &rules.hosts).map_err(TriggerError::Repository)?;
         let repository_id = Some(self.origin.repository_id);
+        let issue = IssueId::Number(self.thread.number);
         Ok(Task {
             id: TaskId::derive(IdOrigin {
                 repo: &repo,
                 repository_id,
-                issue: self.thread.number,
-                mode: self.mode,
+                issue: &issue,
+                mode: self.mode.kind(),
                 event: &self.event,
             }),
             repo,
-            issue: self.thread.number,
+            issue,
             mode: self.mode,
             trigger_user: self.person,
             triggered_at: self.at,
@@ -207,13 +221,12 @@ fn commanded<'a>(command: &Command<'_>, remark: Remark<'a>, rules: &Rules) -> Re
         let ignored = if on_issue { Ignored::NotAsked } else { Ignored::NotOurs };
         return Err(ignored(label.clone()));
     }
-    let pull_request: Option<NonZeroU64> = (!on_issue).then_some(thread.number);
-    let mode = match (command, pull_request) {
-        (Command::Approve, pull_request) => Mode::Approve { pull_request, comment },
-        (Command::Revise { .. }, pull_request) => Mode::Revise { pull_request, comment },
-        (Command::Retry, None) => mode_of(&thread, rules)?,
-        (Command::Retry, Some(_)) => return Err(Ignored::RetryOnPullRequest),
-        (Command::Stop, _) => return Err(Ignored::Stop),
+    let pull_request = (!on_issue).then_some(thread.number.into());
+    let mode = match Mode::of_command(command, CommandAt { pull_request, comment }) {
+        Asked::Task(mode) => mode,
+        Asked::IssueAgain if on_issue => mode_of(&thread, rules)?,
+        Asked::IssueAgain => return Err(Ignored::RetryOnPullRequest),
+        Asked::Stop => return Err(Ignored::Stop),
     };
     let event = match comment {
         Comment::Issue(id) => format!("comment {id}"),
@@ -248,18 +261,13 @@ fn mode_of(issue: &Thread<'_>, rules: &Rules) -> Result<Mode, Ignored> {
     if !issue.has(&rules.trigger_label) {
         return Err(Ignored::NotAsked(rules.trigger_label.clone()));
     }
-    Ok(if issue.has(&rules.quickfix_label) { Mode::QuickFix } else { Mode::Plan })
+    Ok(Mode::of_issue(issue.labels.iter().map(AsRef::as_ref), &rules.quickfix_label))
 }
 
 impl Thread<'_> {
     fn has(&self, label: &str) -> bool {
         self.labels.iter().any(|name| same_label(name, label))
     }
-}
-
-/// GitHub keeps no two labels of a repository that differ in case only.
-fn same_label(a: &str, b: &str) -> bool {
-    a.to_lowercase() == b.to_lowercase()
 }
 
 #[cfg(test)]

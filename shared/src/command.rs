@@ -7,9 +7,16 @@
 //! /stop                cancel
 //! ```
 //!
-//! The slash is the first character of the comment, the word is in small letters, and nothing follows it on the
-//! line but the feedback of `/revise`. So a command is never read out of a quote, a list, code, or the middle of a
-//! sentence. What may follow on later lines is a remark for people, except after `/revise`.
+//! The slash comes first on the line, but for up to three spaces: with more of them Markdown shows code. The case of
+//! the word does not matter. Nothing follows it on the line but a full stop, or the feedback of `/revise`. So a command
+//! is never read out of a quote, a list, code, or the middle of a sentence. What may follow on later lines is a remark
+//! for people, except after `/revise`.
+
+/// Spaces before a command. Markdown makes code of a line with more.
+const MAX_INDENT: usize = 3;
+
+/// What separates words on a line.
+const BLANKS: [char; 2] = [' ', '\t'];
 
 /// What a comment tells the agent to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,18 +33,21 @@ pub enum Command<'a> {
 impl<'a> Command<'a> {
     /// The command that a comment starts with, if it does.
     pub fn parse(comment: &'a str) -> Option<Self> {
-        let end = comment.find(['\n', '\r']).unwrap_or(comment.len());
-        match comment[..end].trim_end_matches([' ', '\t']) {
-            "/approve" => Some(Self::Approve),
-            "/retry" => Some(Self::Retry),
-            "/stop" => Some(Self::Stop),
-            line => {
-                let rest = line.strip_prefix("/revise")?;
-                if !(rest.is_empty() || rest.starts_with([' ', '\t'])) {
-                    return None;
-                }
-                Some(Self::Revise { feedback: comment["/revise".len()..].trim() })
-            }
+        let text = comment.trim_start_matches(' ');
+        if comment.len() - text.len() > MAX_INDENT {
+            return None;
+        }
+        let text = text.strip_prefix('/')?;
+        let (word, rest) = text.split_at(text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len()));
+        let (line, below) = rest.split_at(rest.find(['\n', '\r']).unwrap_or(rest.len()));
+        let is_alone = matches!(line.trim_matches(BLANKS), "" | ".");
+        match word.to_ascii_lowercase().as_str() {
+            "approve" if is_alone => Some(Self::Approve),
+            "retry" if is_alone => Some(Self::Retry),
+            "stop" if is_alone => Some(Self::Stop),
+            "revise" if is_alone => Some(Self::Revise { feedback: below.trim() }),
+            "revise" if line.starts_with(BLANKS) => Some(Self::Revise { feedback: rest.trim() }),
+            _ => None,
         }
     }
 }
@@ -66,24 +76,46 @@ mod tests {
             ("", None),
             ("approve", None),
             ("/", None),
-            ("/Approve", None),
-            ("/APPROVE", None),
+            ("/Approve", Some(Approve)),
+            ("/APPROVE", Some(Approve)),
+            ("/approve.", Some(Approve)),
+            ("/Approve. \r\nthank you", Some(Approve)),
+            ("/approve .", Some(Approve)),
+            (" /approve", Some(Approve)),
+            ("   /Stop.", Some(Stop)),
+            (" /Retry", Some(Retry)),
+            ("/Revise Use tokio.", Some(Revise { feedback: "Use tokio." })),
+            ("  /REVISE\tuse tokio", Some(Revise { feedback: "use tokio" })),
+            ("/revise.", Some(Revise { feedback: "" })),
+            ("/revise.\nUse tokio.", Some(Revise { feedback: "Use tokio." })),
+            ("/revise . use tokio", Some(Revise { feedback: ". use tokio" })),
+            ("/approve..", None),
+            ("/approve. Thanks.", None),
+            ("/approve!", None),
+            ("/approve,", None),
+            ("./approve", None),
+            ("/ approve", None),
+            ("//approve", None),
             ("/approved", None),
+            ("/revise.use tokio", None),
+            ("/revise, please", None),
+            ("/revise1", None),
             ("/approve this", None),
             ("/approve /stop", None),
-            ("/approve.", None),
             ("/revised", None),
             ("/revise-it", None),
             ("/retry now", None),
             ("/stopp", None),
-            (" /approve", None),
             ("\t/approve", None),
+            (" \t/approve", None),
             ("    /approve", None),
             ("\n/approve", None),
             ("\u{feff}/approve", None),
             ("/approve\u{200b}", None),
             ("/approve\u{a0}", None),
             ("/\u{430}pprove", None),
+            ("/\u{212a}approve", None),
+            ("\u{a0}/approve", None),
             ("> /approve", None),
             ("- /approve", None),
             ("`/approve`", None),
@@ -100,10 +132,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_follows_the_first_line_makes_and_breaks_no_command(line in "/?[a-z]{0,8} ?", rest in any::<String>()) {
+        fn whatever_follows_the_first_line_makes_and_breaks_no_command(
+            line in " {0,5}/?(approve|Revise|retry|STOP|[a-zA-Z]{0,8})\\.? ?",
+            rest in any::<String>(),
+        ) {
             let whole = format!("{line}\n{rest}");
             let expect = match Command::parse(&line) {
-                Some(Revise { .. }) => Some(Revise { feedback: whole["/revise".len()..].trim() }),
+                Some(Revise { .. }) => Some(Revise { feedback: rest.trim() }),
                 other => other,
             };
             prop_assert_eq!(Command::parse(&whole), expect);

@@ -4,6 +4,8 @@ pub mod broker;
 pub mod command;
 pub mod env;
 pub mod hex;
+pub mod issue;
+pub mod mode;
 pub mod queue;
 pub mod repo;
 pub mod state;

@@ -1,4 +1,4 @@
-//! A *repository*: a host, an owner and a name, and the address made from them.
+//! A *repository*: a host, a path of an owner and a name, and the address made from them.
 //!
 //! An address that comes from outside is taken apart by the strict grammar below and never used itself: what
 //! reaches the network is [`Repo::url`], rebuilt from validated parts.
@@ -7,6 +7,10 @@
 //! https://HOST/OWNER/NAME[.git]      HOST is the one that the policy names
 //! http://LOOPBACK:PORT/OWNER/NAME    only where the policy opts in: 127.0.0.1, localhost or [::1]
 //! ```
+//!
+//! On GitHub the owner is an account. A forge that keeps repositories in groups, and these in other groups, has paths
+//! of more parts: there the owner is `GROUP/SUBGROUP`, as deep as that goes. The policy says which of the two it is.
+//! None of the forges that are supported so far has groups.
 
 use std::fmt;
 
@@ -18,6 +22,7 @@ use crate::env::{Environment, SettingError};
 pub struct HostPolicy {
     host: String,
     loopback: Loopback,
+    paths: Paths,
 }
 
 /// Whether plain http to this machine is allowed besides the host.
@@ -25,6 +30,15 @@ pub struct HostPolicy {
 enum Loopback {
     Refused,
     Allowed,
+}
+
+/// What the paths of repositories look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Paths {
+    /// `OWNER/NAME`, by GitHub's rules.
+    Owners,
+    /// `GROUP/NAME` with any number of subgroups between them, by GitLab's rules.
+    Groups,
 }
 
 /// The text is no host name: letters, digits, dots and hyphens, at least one dot, at most 253 bytes, not an
@@ -36,7 +50,7 @@ pub struct HostError(String);
 impl HostPolicy {
     /// Repositories of github.com.
     pub fn github() -> Self {
-        Self { host: "github.com".to_owned(), loopback: Loopback::Refused }
+        Self { host: "github.com".to_owned(), loopback: Loopback::Refused, paths: Paths::Owners }
     }
 
     /// The host that the operator chose.
@@ -60,7 +74,7 @@ impl HostPolicy {
         if host.len() > 253 || !host.contains('.') || !named || !host.split('.').all(label) {
             return Err(HostError(host.to_owned()));
         }
-        Ok(Self { host: host.to_ascii_lowercase(), loopback: Loopback::Refused })
+        Ok(Self { host: host.to_ascii_lowercase(), loopback: Loopback::Refused, paths: Paths::Owners })
     }
 
     /// Also takes repositories that this machine serves over plain http: for tests and debugging, never where
@@ -68,6 +82,12 @@ impl HostPolicy {
     #[must_use]
     pub fn and_loopback(self) -> Self {
         Self { loopback: Loopback::Allowed, ..self }
+    }
+
+    /// Takes the repositories of a forge with groups in the place of those of GitHub.
+    #[must_use]
+    pub fn with_groups(self) -> Self {
+        Self { paths: Paths::Groups, ..self }
     }
 
     pub fn host(&self) -> &str {
@@ -80,6 +100,7 @@ impl HostPolicy {
 pub struct Repo {
     /// Scheme and authority, such as `https://github.com`.
     origin: String,
+    /// One part, or several with `/` between them where the forge has groups.
     owner: String,
     name: String,
 }
@@ -111,10 +132,20 @@ pub enum RepoError {
     Owner,
     #[error("the name is not 1 to 100 letters, digits, `.`, `-` or `_`, or is one that GitHub reserves")]
     Name,
+    #[error("the repository address is not `GROUP/NAME`, with at most {MAX_GROUPS} groups, after the host")]
+    GroupPath,
+    #[error(
+        "`{0}` in the repository address is not letters, digits, `.`, `-` or `_` with a letter or digit at both ends, \
+         or ends with `.git` or `.atom`"
+    )]
+    Slug(String),
 }
 
-/// Longer than any address that fits the grammar: a host of 253, an owner of 39, a name of 100.
+/// Longer than any address of GitHub that fits the grammar: a host of 253, an owner of 39, a name of 100.
 const MAX_BYTES: usize = 512;
+
+/// How deep groups may lie in each other.
+const MAX_GROUPS: usize = 20;
 
 impl Repo {
     /// Takes an address apart by the grammar of this module.
@@ -141,22 +172,14 @@ impl Repo {
         if path.contains('?') {
             return Err(RepoError::Query);
         }
-        let (owner, name) = path
-            .strip_prefix('/')
-            .and_then(|path| path.split_once('/'))
-            .filter(|(_, name)| !name.contains('/'))
-            .ok_or(RepoError::Path)?;
-        if !crate::user::is_login(owner) {
-            return Err(RepoError::Owner);
-        }
-        let name = name.strip_suffix(".git").unwrap_or(name);
-        if !is_name(name) {
-            return Err(RepoError::Name);
-        }
+        let (owner, name) = match policy.paths {
+            Paths::Owners => owner_and_name(path)?,
+            Paths::Groups => groups_and_name(path)?,
+        };
         Ok(Self { origin, owner: owner.to_owned(), name: name.to_owned() })
     }
 
-    /// The account that the repository belongs to.
+    /// The account that the repository belongs to, or the groups that it lies in, with `/` between them.
     pub fn owner(&self) -> &str {
         &self.owner
     }
@@ -177,7 +200,7 @@ impl Repo {
     }
 }
 
-/// `OWNER/NAME`, as GitHub's `full_name`.
+/// The path: `OWNER/NAME`, as GitHub's `full_name`.
 impl fmt::Display for Repo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.owner, self.name)
@@ -217,6 +240,43 @@ fn loopback_origin(authority: &str) -> Result<String, RepoError> {
         .and_then(|port| port.parse().ok())
         .ok_or(RepoError::Port)?;
     Ok(format!("http://{host}:{port}"))
+}
+
+fn owner_and_name(path: &str) -> Result<(&str, &str), RepoError> {
+    let (owner, name) = path
+        .strip_prefix('/')
+        .and_then(|path| path.split_once('/'))
+        .filter(|(_, name)| !name.contains('/'))
+        .ok_or(RepoError::Path)?;
+    if !crate::user::is_login(owner) {
+        return Err(RepoError::Owner);
+    }
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    if is_name(name) { Ok((owner, name)) } else { Err(RepoError::Name) }
+}
+
+fn groups_and_name(path: &str) -> Result<(&str, &str), RepoError> {
+    let (groups, name) =
+        path.strip_prefix('/').and_then(|path| path.rsplit_once('/')).ok_or(RepoError::GroupPath)?;
+    if groups.split('/').count() > MAX_GROUPS {
+        return Err(RepoError::GroupPath);
+    }
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    match groups.split('/').chain([name]).find(|part| !is_slug(part)) {
+        Some("") => Err(RepoError::GroupPath),
+        Some(part) => Err(RepoError::Slug(part.to_owned())),
+        None => Ok((groups, name)),
+    }
+}
+
+/// GitLab's rule for the parts of a path (<https://docs.gitlab.com/user/reserved_names/>).
+fn is_slug(part: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric();
+    let reserved = part.rsplit_once('.').is_some_and(|(_, end)| matches!(end, "git" | "atom"));
+    part.starts_with(is_plain)
+        && part.ends_with(is_plain)
+        && part.chars().all(|c| is_plain(c) || matches!(c, '.' | '-' | '_'))
+        && !reserved
 }
 
 /// GitHub's rule for names. `NAME.wiki` is the address of another repository, the wiki of NAME.

@@ -63,6 +63,18 @@ fn parse_label(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Whether two names are those of one label.
+///
+/// GitHub keeps no two labels of a repository that differ in case only, in whatever script they are written. The names
+/// are compared by their characters in lower, then upper, then lower case: so `ß` and `ẞ` are `ss`, and both small forms
+/// of `Σ` are one.
+pub fn same_label(a: &str, b: &str) -> bool {
+    fn folded(name: &str) -> impl Iterator<Item = char> {
+        name.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+    }
+    folded(a).eq(folded(b))
+}
+
 /// Where an issue stands. A repository's labels hold at most one of the last four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -102,7 +114,7 @@ pub struct Illegal {
 }
 
 impl State {
-    /// Reads the state off an issue's labels. Names are compared as GitHub does, without regard to case.
+    /// Reads the state off an issue's labels.
     pub fn decode<'a>(
         labels: impl IntoIterator<Item = &'a str>,
         names: &LabelNames,
@@ -111,7 +123,7 @@ impl State {
         let mut seen = Vec::new();
         for label in labels {
             for state in [Self::Working, Self::PlanPending, Self::Done, Self::Failed] {
-                if state.label(names).is_some_and(|name| name.eq_ignore_ascii_case(label)) {
+                if state.label(names).is_some_and(|name| same_label(name, label)) {
                     found = state;
                     seen.push(label.to_owned());
                 }
@@ -151,6 +163,33 @@ mod tests {
 
     fn decode(labels: &[&str]) -> Result<State, Contradiction> {
         State::decode(labels.iter().copied(), &LabelNames::default())
+    }
+
+    #[test]
+    fn labels_are_the_same_whatever_their_case() {
+        for (a, b, expected) in [
+            ("ai-help", "AI-Help", true),
+            ("ai-help", "ai-helper", false),
+            ("ai-help", "ai_help", false),
+            ("", "", true),
+            ("Hilfe-für-KI", "hilfe-FÜR-ki", true),
+            ("ПОМОЩЬ", "помощь", true),
+            ("ΒΟΗΘΟΣ", "βοηθος", true),
+            ("ΒΟΗΘΟΣ", "βοηθοσ", true),
+            ("βοηθος", "βοηθοσ", true),
+            ("straße", "STRASSE", true),
+            ("straße", "STRAẞE", true),
+            ("ǆ", "ǅ", true),
+            ("\u{212a}", "k", true),
+            ("é", "e", false),
+            ("помощь", "помощ", false),
+            ("a\u{301}", "á", false),
+            ("🤖 Help", "🤖 help", true),
+            ("日本語", "日本語", true),
+        ] {
+            assert_eq!(same_label(a, b), expected, "{a:?} {b:?}");
+            assert_eq!(same_label(b, a), expected, "{b:?} {a:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! | field | |
 //! |---|---|
 //! | `repo_url` | `https://HOST/OWNER/NAME`, see [`crate::repo`] |
-//! | `issue_id` | number of the issue. Of a command that was written on a pull request: the number of that pull request, for a webhook does not tell the issue behind it; the run finds it by the branch |
+//! | `issue_id` | see [`IssueId`]: the number of the issue, or its key as a text. Of a command that was written on a pull request: the number of that pull request, because a webhook does not tell the issue behind it; the run finds it by the branch |
 //! | `mode` | `quickfix`, `plan`, `revise` or `approve` |
 //! | `trigger_user` | login of the person who asked |
 //! | `task_id` | see [`TaskId`]; derived from the other fields if it is missing |
@@ -25,6 +25,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     hex,
+    issue::{IssueId, PullRequestNumber},
+    mode::{CommentKind, Fields, Mode, ModeKind, WrongFields},
     repo::{HostPolicy, Repo, RepoError},
     user::{Login, LoginError},
 };
@@ -45,7 +47,7 @@ pub struct Task {
     pub id: TaskId,
     pub repo: Repo,
     /// The thread on which the request was made: an issue, or the pull request of a command that was written there.
-    pub issue: NonZeroU64,
+    pub issue: IssueId,
     pub mode: Mode,
     pub trigger_user: Login,
     pub triggered_at: Option<Timestamp>,
@@ -54,42 +56,6 @@ pub struct Task {
     pub installation_id: Option<NonZeroU64>,
     /// Title and body of the issue when the webhook was sent.
     pub issue_digest: Option<IssueDigest>,
-}
-
-/// What a run is asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// A pull request at once.
-    QuickFix,
-    /// A plan to approve.
-    Plan,
-    /// The plan again, with the feedback in the comment. The pull request is unknown if the comment is on the issue.
-    Revise { pull_request: Option<NonZeroU64>, comment: Comment },
-    /// The approved plan carried out. As above, the pull request may be unknown; the run looks for the plan's.
-    Approve { pull_request: Option<NonZeroU64>, comment: Comment },
-}
-
-impl Mode {
-    /// The name in the message.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::QuickFix => "quickfix",
-            Self::Plan => "plan",
-            Self::Revise { .. } => "revise",
-            Self::Approve { .. } => "approve",
-        }
-    }
-}
-
-/// A comment on GitHub. Each kind has numbers and an address of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Comment {
-    /// In the conversation of an issue or a pull request (`/issues/comments/ID`).
-    Issue(NonZeroU64),
-    /// On a line of a pull request (`/pulls/comments/ID`).
-    ReviewLine(NonZeroU64),
-    /// The text of a review (`/pulls/NUMBER/reviews/ID`).
-    Review(NonZeroU64),
 }
 
 /// The key of every external effect of a task, and the id of its message: 32 hexadecimal digits.
@@ -105,8 +71,8 @@ pub struct Origin<'a> {
     pub repo: &'a Repo,
     /// Preferred to owner and name, because it survives a renaming.
     pub repository_id: Option<NonZeroU64>,
-    pub issue: NonZeroU64,
-    pub mode: Mode,
+    pub issue: &'a IssueId,
+    pub mode: ModeKind,
     /// Tells one wish from the next among those for one issue and mode.
     pub event: &'a str,
 }
@@ -228,8 +194,8 @@ pub enum TaskError {
 #[serde(deny_unknown_fields)]
 struct Wire {
     repo_url: String,
-    issue_id: NonZeroU64,
-    mode: WireMode,
+    issue_id: IssueId,
+    mode: ModeKind,
     trigger_user: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     task_id: Option<String>,
@@ -242,30 +208,13 @@ struct Wire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     installation_id: Option<NonZeroU64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pull_request: Option<NonZeroU64>,
+    pull_request: Option<PullRequestNumber>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     comment_id: Option<NonZeroU64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    comment_kind: Option<WireComment>,
+    comment_kind: Option<CommentKind>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     issue_digest: Option<String>,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum WireMode {
-    QuickFix,
-    Plan,
-    Revise,
-    Approve,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum WireComment {
-    Issue,
-    ReviewLine,
-    Review,
 }
 
 impl Task {
@@ -282,8 +231,8 @@ impl Task {
             None => TaskId::derive(Origin {
                 repo: &repo,
                 repository_id: wire.repository_id,
-                issue: wire.issue_id,
-                mode,
+                issue: &wire.issue_id,
+                mode: wire.mode,
                 event: &wire.event(),
             }),
         };
@@ -309,22 +258,11 @@ impl Task {
 
     /// The message for this task.
     pub fn to_message(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let (mode, pull_request, comment) = match self.mode {
-            Mode::QuickFix => (WireMode::QuickFix, None, None),
-            Mode::Plan => (WireMode::Plan, None, None),
-            Mode::Revise { pull_request, comment } => (WireMode::Revise, pull_request, Some(comment)),
-            Mode::Approve { pull_request, comment } => (WireMode::Approve, pull_request, Some(comment)),
-        };
-        let (comment_id, comment_kind) = match comment {
-            None => (None, None),
-            Some(Comment::Issue(id)) => (Some(id), Some(WireComment::Issue)),
-            Some(Comment::ReviewLine(id)) => (Some(id), Some(WireComment::ReviewLine)),
-            Some(Comment::Review(id)) => (Some(id), Some(WireComment::Review)),
-        };
+        let Fields { pull_request, comment_id, comment_kind } = self.mode.fields();
         serde_json::to_vec(&Wire {
             repo_url: self.repo.url(),
-            issue_id: self.issue,
-            mode,
+            issue_id: self.issue.clone(),
+            mode: self.mode.kind(),
             trigger_user: self.trigger_user.to_string(),
             task_id: Some(self.id.to_string()),
             triggered_at: self.triggered_at,
@@ -341,33 +279,16 @@ impl Task {
 
 impl Wire {
     fn mode(&self) -> Result<Mode, TaskError> {
-        let comment = self.comment_id.map(|id| match self.comment_kind {
-            None | Some(WireComment::Issue) => Comment::Issue(id),
-            Some(WireComment::ReviewLine) => Comment::ReviewLine(id),
-            Some(WireComment::Review) => Comment::Review(id),
-        });
-        let without_comment = |mode: Mode| {
-            let superfluous = |field| TaskError::Superfluous { mode: mode.name(), field };
-            match (self.pull_request, self.comment_id, self.comment_kind) {
-                (None, None, None) => Ok(mode),
-                (Some(_), _, _) => Err(superfluous("pull_request")),
-                (_, Some(_), _) => Err(superfluous("comment_id")),
-                (_, _, Some(_)) => Err(superfluous("comment_kind")),
-            }
+        let fields = Fields {
+            pull_request: self.pull_request,
+            comment_id: self.comment_id,
+            comment_kind: self.comment_kind,
         };
-        let missing = |mode, field| TaskError::Missing { mode, field };
-        match self.mode {
-            WireMode::QuickFix => without_comment(Mode::QuickFix),
-            WireMode::Plan => without_comment(Mode::Plan),
-            WireMode::Revise => Ok(Mode::Revise {
-                pull_request: self.pull_request,
-                comment: comment.ok_or(missing("revise", "comment_id"))?,
-            }),
-            WireMode::Approve => Ok(Mode::Approve {
-                pull_request: self.pull_request,
-                comment: comment.ok_or(missing("approve", "comment_id"))?,
-            }),
-        }
+        let mode = self.mode.name();
+        Mode::of_fields(self.mode, &fields).map_err(|wrong| match wrong {
+            WrongFields::Missing(field) => TaskError::Missing { mode, field },
+            WrongFields::Superfluous(field) => TaskError::Superfluous { mode, field },
+        })
     }
 
     /// What tells this wish from the next where the message has no id: the comment, else the delivery, else the time.

@@ -125,8 +125,8 @@ async fn deliver(
         "task",
         task_id = %task.id,
         repository = %task.repo,
-        issue = task.issue.get(),
-        mode = task.mode.name(),
+        issue = %task.issue,
+        mode = task.mode.kind().name(),
         attempt,
         traceparent = %trace,
     );

@@ -78,7 +78,7 @@ pub fn explain(
     let (context, times) = cycle.look()?;
     let explanation = Explanation {
         outcome: "explained",
-        issue: IssueFacts { number: issue.number, title: issue.title.as_str().to_owned() },
+        issue: IssueFacts { number: issue.id.clone(), title: issue.title.as_str().to_owned() },
         base: BaseFacts {
             commit: workspace.base().commit.to_string(),
             branch: workspace.base().branch.clone(),

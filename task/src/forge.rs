@@ -6,6 +6,7 @@ pub mod github;
 pub mod model;
 
 use secrecy::SecretString;
+use shared::issue::PullRequestNumber;
 use shared::repo::Repo;
 
 use crate::call::{Call, CallError, Service};
@@ -171,7 +172,7 @@ impl Forge {
         }
     }
 
-    pub async fn pull_request(&self, number: u64) -> Result<PullRequest, CallError> {
+    pub async fn pull_request(&self, number: PullRequestNumber) -> Result<PullRequest, CallError> {
         match self {
             Self::GitHub(session) => session.github.pull_request(number).await,
         }
@@ -191,14 +192,21 @@ impl Forge {
     }
 
     /// A pull request as it is now; `None` if it is gone.
-    pub async fn pull_request_snapshot(&self, number: u64) -> Result<Option<PullRequestSnapshot>, CallError> {
+    pub async fn pull_request_snapshot(
+        &self,
+        number: PullRequestNumber,
+    ) -> Result<Option<PullRequestSnapshot>, CallError> {
         match self {
             Self::GitHub(session) => session.github.pull_request_snapshot(number).await,
         }
     }
 
     /// The newest reviews that a person wrote of a pull request.
-    pub async fn reviews_by(&self, author: &str, pull_request: u64) -> Result<Vec<Review>, CallError> {
+    pub async fn reviews_by(
+        &self,
+        author: &str,
+        pull_request: PullRequestNumber,
+    ) -> Result<Vec<Review>, CallError> {
         match self {
             Self::GitHub(session) => session.github.reviews_by(author, pull_request).await,
         }
@@ -213,7 +221,7 @@ impl Forge {
 
     pub async fn edit_pull_request(
         &self,
-        number: u64,
+        number: PullRequestNumber,
         title: &Outbound,
         body: &Outbound,
     ) -> Result<(), CallError> {
@@ -230,23 +238,31 @@ impl Forge {
     }
 
     /// Asks a user for a review; who was asked before stays asked.
-    pub async fn request_review(&self, pull_request: u64, login: &str) -> Result<(), CallError> {
+    pub async fn request_review(
+        &self,
+        pull_request: PullRequestNumber,
+        login: &str,
+    ) -> Result<(), CallError> {
         match self {
             Self::GitHub(session) => session.github.request_review(pull_request, login).await,
         }
     }
 
     /// Adds labels to a pull request; those that are there stay.
-    pub async fn add_labels(&self, pull_request: u64, labels: &[&str]) -> Result<(), CallError> {
+    pub async fn add_labels(
+        &self,
+        pull_request: PullRequestNumber,
+        labels: &[&str],
+    ) -> Result<(), CallError> {
         match self {
-            Self::GitHub(session) => session.github.add_labels(pull_request, labels).await,
+            Self::GitHub(session) => session.github.add_labels(pull_request.into(), labels).await,
         }
     }
 
     /// The comments of a pull request that are not on lines, oldest first.
-    pub async fn comments(&self, pull_request: u64) -> Result<Vec<Comment>, CallError> {
+    pub async fn comments(&self, pull_request: PullRequestNumber) -> Result<Vec<Comment>, CallError> {
         match self {
-            Self::GitHub(session) => session.github.comments(pull_request).await,
+            Self::GitHub(session) => session.github.comments(pull_request.into()).await,
         }
     }
 
@@ -258,9 +274,13 @@ impl Forge {
     }
 
     /// Makes a comment, and only one: a lost answer is [`CallError::Unknown`].
-    pub async fn create_comment(&self, pull_request: u64, body: &Outbound) -> Result<u64, CallError> {
+    pub async fn create_comment(
+        &self,
+        pull_request: PullRequestNumber,
+        body: &Outbound,
+    ) -> Result<u64, CallError> {
         match self {
-            Self::GitHub(session) => session.github.create_comment(pull_request, body).await,
+            Self::GitHub(session) => session.github.create_comment(pull_request.into(), body).await,
         }
     }
 

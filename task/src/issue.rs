@@ -4,10 +4,12 @@
 //! `gh issue view N --json number,title,body,comments` prints.
 
 use std::io::Read as _;
+use std::num::NonZeroU64;
 use std::path::Path;
 
 use serde::Deserialize;
 use shared::hex;
+use shared::issue::IssueId;
 
 use crate::text::{Clean, Raw};
 
@@ -20,24 +22,11 @@ pub const MAX_BODY_CHARS: usize = 65_536;
 /// Characters of the branch name's part for an issue without a number.
 const MAX_SLUG_CHARS: usize = 40;
 
-/// How the branches of issues with a number begin; nothing outside of it is ever written.
-pub(crate) const BRANCHES: &str = "ai-agent/issue-";
-
-/// The branch of an issue.
-pub(crate) fn branch_of(number: u64) -> String {
-    format!("{BRANCHES}{number}")
-}
-
-/// The number of the issue that a branch of ours is for.
-pub(crate) fn issue_behind(branch: &str) -> Option<u64> {
-    branch.strip_prefix(BRANCHES)?.parse().ok()
-}
-
 /// See the module's documentation.
 #[derive(Clone, Debug)]
 pub struct Issue {
-    /// The tracker's number; a local issue need not have one.
-    pub number: Option<u64>,
+    /// What its tracker calls it; a local issue need not have a name.
+    pub id: Option<IssueId>,
     pub title: Clean,
     pub body: Clean,
 }
@@ -69,7 +58,7 @@ pub enum IssueError {
 /// What `gh issue view --json` and GitHub's REST API agree on.
 #[derive(Deserialize)]
 struct Json {
-    number: Option<u64>,
+    number: Option<IssueId>,
     title: String,
     #[serde(default)]
     body: Option<String>,
@@ -134,8 +123,8 @@ impl Issue {
 
     /// The last part of the branch's name: `issue-7`, or a slug of the title where there is no number.
     pub fn branch_part(&self) -> String {
-        match self.number {
-            Some(number) => format!("issue-{number}"),
+        match &self.id {
+            Some(id) => id.branch_part(),
             None => slug(self.title.as_str()),
         }
     }
@@ -161,7 +150,7 @@ fn from_json(text: &str) -> Result<Issue, serde_json::Error> {
         }
     }
     Ok(Issue {
-        number: json.number,
+        id: json.number,
         title: Raw::new(json.title).clean(MAX_TITLE_CHARS),
         body: Raw::new(body).clean(MAX_BODY_CHARS),
     })
@@ -175,23 +164,23 @@ fn from_markdown(text: &str) -> Issue {
     let title = first.trim().trim_start_matches('#');
     // `# Title` is a heading; `#12 Title` and `# #12: Title` carry the number.
     let heading = first.trim().strip_prefix("# ").unwrap_or(first.trim()).trim();
-    let (number, title) = match heading.strip_prefix('#').map(split_number) {
-        Some((Some(number), title)) => (Some(number), title),
+    let (id, title) = match heading.strip_prefix('#').map(split_number) {
+        Some((Some(number), title)) => (Some(IssueId::Number(number)), title),
         _ => (None, title.trim()),
     };
     Issue {
-        number,
+        id,
         title: Raw::new(title.to_owned()).clean(MAX_TITLE_CHARS),
         body: Raw::new(rest.trim().to_owned()).clean(MAX_BODY_CHARS),
     }
 }
 
-fn split_number(text: &str) -> (Option<u64>, &str) {
+fn split_number(text: &str) -> (Option<NonZeroU64>, &str) {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, rest) = text.split_at(digits);
     match number.parse() {
-        Ok(number) if number > 0 => (Some(number), rest.trim_start_matches([':', ' ', '-', '–']).trim()),
-        _ => (None, text),
+        Ok(number) => (Some(number), rest.trim_start_matches([':', ' ', '-', '–']).trim()),
+        Err(_) => (None, text),
     }
 }
 
@@ -216,9 +205,9 @@ fn slug(title: &str) -> String {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> (Option<u64>, String, String) {
+    fn parsed(text: &str) -> (Option<String>, String, String) {
         let issue = Issue::parse(text.as_bytes().to_vec(), "in x.md").unwrap();
-        (issue.number, issue.title.as_str().to_owned(), issue.body.as_str().to_owned())
+        (issue.id.map(|id| id.to_string()), issue.title.as_str().to_owned(), issue.body.as_str().to_owned())
     }
 
     #[test]
@@ -226,12 +215,13 @@ mod tests {
         for (text, number, title, body) in [
             ("# Fix the typo\n\nIt says teh.\n", None, "Fix the typo", "It says teh."),
             ("Fix the typo", None, "Fix the typo", ""),
-            ("#12 Fix the typo\nbody", Some(12), "Fix the typo", "body"),
-            ("# #12: Fix the typo\nbody", Some(12), "Fix the typo", "body"),
+            ("#12 Fix the typo\nbody", Some("12"), "Fix the typo", "body"),
+            ("# #12: Fix the typo\nbody", Some("12"), "Fix the typo", "body"),
             ("## Deeper heading\nbody", None, "Deeper heading", "body"),
             ("\n\n#0 zero\n", None, "0 zero", ""),
-            (r#"{"number":7,"title":"T","body":"B"}"#, Some(7), "T", "B"),
-            (r#"{"number":7,"title":"T","body":null,"comments":3}"#, Some(7), "T", ""),
+            (r#"{"number":7,"title":"T","body":"B"}"#, Some("7"), "T", "B"),
+            (r#"{"number":"PROJ-7","title":"T","body":"B"}"#, Some("PROJ-7"), "T", "B"),
+            (r#"{"number":7,"title":"T","body":null,"comments":3}"#, Some("7"), "T", ""),
             (
                 r#"{"title":"T","body":"B","comments":[{"author":{"login":"a"},"body":"C"}]}"#,
                 None,
@@ -239,7 +229,11 @@ mod tests {
                 "B\n\nComment:\n\nC",
             ),
         ] {
-            assert_eq!(parsed(text), (number, title.to_owned(), body.to_owned()), "{text:?}");
+            assert_eq!(
+                parsed(text),
+                (number.map(str::to_owned), title.to_owned(), body.to_owned()),
+                "{text:?}"
+            );
         }
     }
 
@@ -255,6 +249,7 @@ mod tests {
                 "the issue in x.md has no visible",
             ),
             (b"{\"a\":1}".to_vec(), "the issue in x.md looks like JSON"),
+            (b"{\"number\":0,\"title\":\"T\"}".to_vec(), "the issue in x.md looks like JSON"),
         ] {
             let error = Issue::parse(bytes, "in x.md").unwrap_err().to_string();
             assert!(error.starts_with(starts), "{error}");

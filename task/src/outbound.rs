@@ -13,6 +13,7 @@ mod secret;
 mod tests;
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use secrecy::SecretString;
 
@@ -63,14 +64,14 @@ pub struct BadMarker;
 pub struct Gate {
     secrets: Secrets,
     hosts: Vec<String>,
-    own_issue: Option<u64>,
+    own_issue: Option<NonZeroU64>,
     logins: Vec<String>,
 }
 
 impl Gate {
     /// `secrets` are struck out wherever they stand, in any usual encoding; `allowed_hosts` are those that links may
     /// lead to; `own_issue` is the one that closing keywords may name.
-    pub fn new(secrets: &[SecretString], allowed_hosts: &[String], own_issue: Option<u64>) -> Self {
+    pub fn new(secrets: &[SecretString], allowed_hosts: &[String], own_issue: Option<NonZeroU64>) -> Self {
         let hosts = allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
         Self { secrets: Secrets::new(secrets), hosts, own_issue, logins: Vec::new() }
     }

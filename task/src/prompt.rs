@@ -4,6 +4,7 @@
 use minijinja::{Environment, UndefinedBehavior, context};
 use sha2::{Digest as _, Sha256};
 use shared::hex;
+use shared::issue::IssueId;
 
 use crate::context::pack::Context;
 use crate::context::read_set::{ReadFile, Shown};
@@ -118,7 +119,7 @@ impl Prompter {
                 instructions,
                 map => (!map.is_empty()).then(|| self.fence(map)),
                 files => self.files(context.read.iter()),
-                number => issue.number,
+                reference => issue.id.as_ref().map(IssueId::reference),
                 issue => self.issue(issue),
                 plan_heading,
                 plan => plan.map(|plan| self.fence(plan)),
@@ -133,7 +134,7 @@ impl Prompter {
         let system = self.render("choose", context! { nonce => self.nonce.as_str(), most });
         let values = context! {
             files => self.fence(candidates),
-            number => issue.number,
+            reference => issue.id.as_ref().map(IssueId::reference),
             issue => self.issue(issue),
         };
         (system, self.render("candidates", values))

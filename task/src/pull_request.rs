@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use shared::issue::IssueId;
 
 use crate::bill::Bill;
 use crate::outbound::markup::code_span;
@@ -18,7 +19,7 @@ const MAX_LIST: usize = 12_000;
 #[derive(Clone, Debug, Serialize)]
 pub struct Facts {
     #[serde(skip)]
-    pub issue: Option<u64>,
+    pub issue: Option<IssueId>,
     pub title: String,
     pub summary: String,
     /// Every file that the change touches.
@@ -101,8 +102,8 @@ pub fn body(facts: &Facts) -> String {
     let mut body = String::new();
     let summary = facts.summary.trim();
     body.push_str(if summary.is_empty() { &facts.title } else { summary });
-    if let Some(number) = facts.issue {
-        write!(body, "\n\nFixes #{number}").expect("a String takes any text");
+    if let Some(issue) = &facts.issue {
+        write!(body, "\n\nFixes {}", issue.reference()).expect("a String takes any text");
     }
     for note in &facts.notes {
         write!(body, "\n\n> {note}").expect("a String takes any text");

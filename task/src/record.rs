@@ -8,11 +8,11 @@ pub(crate) mod status;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use shared::issue::IssueId;
 use shared::state::{Contradiction, Event, LabelNames, State};
 
 use crate::call::CallError;
 use crate::forge::Forge;
-use crate::issue::issue_behind;
 use crate::marker::Marks;
 use crate::outbound::{BadMarker, Gate};
 use crate::thread::Comment;
@@ -37,7 +37,7 @@ pub(crate) struct Records<'a> {
 /// See the module's documentation.
 pub(crate) struct Record<'a> {
     records: Records<'a>,
-    thread: u64,
+    issue: IssueId,
     /// As they were read.
     labels: Vec<String>,
     comments: Vec<Comment>,
@@ -69,46 +69,47 @@ pub(crate) enum Subject {
     /// A pull request that is none of ours.
     PullRequest(Box<Issue>),
     /// An issue that is not there.
-    Gone { number: u64 },
+    Gone { id: IssueId },
     /// An issue that was transferred.
-    Elsewhere { number: u64, url: String },
+    Elsewhere { id: IssueId, url: String },
 }
 
 impl<'a> Records<'a> {
-    /// Reads what is said on a thread that has these labels.
-    pub(crate) async fn read(self, thread: u64, labels: Vec<String>) -> Result<Record<'a>, CallError> {
-        let comments = self.tracker.comments(thread).await?;
-        let statuses = find_status(self.marks, self.tracker.identity(), thread, &comments);
-        Ok(Record { records: self, thread, labels, comments, statuses, written: Mutex::default() })
+    /// Reads what is said on an issue that has these labels.
+    pub(crate) async fn read(self, issue: &IssueId, labels: Vec<String>) -> Result<Record<'a>, CallError> {
+        let comments = self.tracker.comments(issue).await?;
+        let statuses = find_status(self.marks, self.tracker.identity(), issue, &comments);
+        let issue = issue.clone();
+        Ok(Record { records: self, issue, labels, comments, statuses, written: Mutex::default() })
     }
 
     /// What a thread is about: a command can stand on a pull request of ours, and is for the issue that its branch is
     /// named after.
-    pub(crate) async fn subject(self, forge: &Forge, thread: u64) -> Result<Subject, CallError> {
+    pub(crate) async fn subject(self, forge: &Forge, thread: &IssueId) -> Result<Subject, CallError> {
         let found = self.issue(thread).await?;
-        let Subject::PullRequest(_) = &found else { return Ok(found) };
-        let pull = forge.pull_request(thread).await?;
-        match issue_behind(&pull.head.name) {
-            Some(issue) if forge.identity().is(pull.by.as_ref()) => self.issue(issue).await,
+        let (Subject::PullRequest(_), Some(number)) = (&found, thread.number()) else { return Ok(found) };
+        let pull = forge.pull_request(number.into()).await?;
+        match IssueId::of_branch(&pull.head.name) {
+            Some(issue) if forge.identity().is(pull.by.as_ref()) => self.issue(&issue).await,
             _ => Ok(found),
         }
     }
 
-    async fn issue(self, number: u64) -> Result<Subject, CallError> {
-        match self.tracker.issue(number).await {
+    async fn issue(self, id: &IssueId) -> Result<Subject, CallError> {
+        match self.tracker.issue(id).await {
             Ok(Found::Here(issue)) if issue.kind == IssueKind::Issue => Ok(Subject::Issue(issue)),
             Ok(Found::Here(pull)) => Ok(Subject::PullRequest(pull)),
-            Ok(Found::Elsewhere { url }) => Ok(Subject::Elsewhere { number, url }),
-            Err(error) if error.is_absence() => Ok(Subject::Gone { number }),
+            Ok(Found::Elsewhere { url }) => Ok(Subject::Elsewhere { id: id.clone(), url }),
+            Err(error) if error.is_absence() => Ok(Subject::Gone { id: id.clone() }),
             Err(error) => Err(error),
         }
     }
 }
 
 impl Record<'_> {
-    /// The number of the issue or pull request.
-    pub(crate) fn thread(&self) -> u64 {
-        self.thread
+    /// The issue that this is the record of.
+    pub(crate) fn issue(&self) -> &IssueId {
+        &self.issue
     }
 
     /// What the labels are called in this repository.
@@ -138,7 +139,7 @@ impl Record<'_> {
         &self.comments
     }
 
-    /// Status comments of all tasks of this thread, oldest first, as they were read.
+    /// Status comments of all tasks of this issue, oldest first, as they were read.
     pub(crate) fn statuses(&self) -> &[StatusComment] {
         &self.statuses
     }
@@ -146,8 +147,8 @@ impl Record<'_> {
     /// The same, read once more.
     pub(crate) async fn statuses_now(&self) -> Result<Vec<StatusComment>, CallError> {
         let Records { tracker, marks, .. } = self.records;
-        let comments = tracker.comments(self.thread).await?;
-        Ok(find_status(marks, tracker.identity(), self.thread, &comments))
+        let comments = tracker.comments(&self.issue).await?;
+        Ok(find_status(marks, tracker.identity(), &self.issue, &comments))
     }
 
     /// The status comment of a task as it is now, and its id.
@@ -168,13 +169,13 @@ impl Record<'_> {
         text: &str,
         status: Status,
     ) -> Result<u64, RecordError> {
-        let body = with_status(gate, self.records.marks, self.thread, &gate.body(text), &status)?;
+        let body = with_status(gate, self.records.marks, &self.issue, &gate.body(text), &status)?;
         let tracker = self.records.tracker;
         let mut comment = known.or_else(|| self.status_of(&status.task).map(|(id, _)| id));
         for _ in 0..CREATE_TRIES {
             let written = match comment {
                 Some(id) => tracker.edit_comment(id, &body).await.map(|()| id),
-                None => tracker.create_comment(self.thread, &body).await,
+                None => tracker.create_comment(&self.issue, &body).await,
             };
             match written {
                 Ok(id) => {
@@ -221,14 +222,14 @@ impl Record<'_> {
         let Records { tracker, names, .. } = self.records;
         let wanted = state.label(names);
         if let Some(label) = wanted {
-            tracker.add_labels(self.thread, &[label]).await?;
+            tracker.add_labels(&self.issue, &[label]).await?;
             self.written().labels.push(label.to_owned());
         }
         let others = [State::Working, State::PlanPending, State::Done, State::Failed];
         for label in others.into_iter().filter_map(|other| other.label(names)) {
             let is_there = self.has_label(label) || has_label(&self.written().labels, label);
             if Some(label) != wanted && is_there {
-                tracker.remove_label(self.thread, label).await?;
+                tracker.remove_label(&self.issue, label).await?;
             }
         }
         Ok(())

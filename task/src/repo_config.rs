@@ -6,7 +6,8 @@
 use std::num::NonZeroU32;
 
 use serde::Deserialize;
-use shared::state::LabelNames;
+use shared::issue::BRANCHES;
+use shared::state::{LabelNames, same_label};
 
 use crate::forge::model::{Content, File};
 
@@ -108,8 +109,7 @@ impl RepoConfig {
         if labels.iter().any(|name| !is_label(name)) {
             return Err("a label's name has 1 to 50 characters, all of them visible, and no comma");
         }
-        let twice =
-            |(at, name): (usize, &&str)| labels[..at].iter().any(|other| other.eq_ignore_ascii_case(name));
+        let twice = |(at, name): (usize, &&str)| labels[..at].iter().any(|other| same_label(other, name));
         if labels.iter().enumerate().any(twice) {
             return Err("two labels have the same name");
         }
@@ -142,7 +142,7 @@ impl Labels {
 
 /// What git takes for a branch, and not one of ours: those are made and moved.
 fn is_branch(name: &str) -> bool {
-    gix::validate::reference::name_partial(name.into()).is_ok() && !name.starts_with(crate::issue::BRANCHES)
+    gix::validate::reference::name_partial(name.into()).is_ok() && !name.starts_with(BRANCHES)
 }
 
 /// GitHub's rule for labels; it takes a comma, but lists of labels are separated by it.

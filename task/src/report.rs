@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
+use shared::issue::IssueId;
 
 use crate::plan::PlannedFile;
 use crate::pull_request::{ChangeFact, Facts};
@@ -24,7 +25,7 @@ pub struct Report {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct IssueFacts {
-    pub number: Option<u64>,
+    pub number: Option<IssueId>,
     pub title: String,
 }
 

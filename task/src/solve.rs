@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use shared::issue::{BRANCHES, IssueId};
+use shared::mode::{ModeKind, Product};
 
 use shared::env::Environment;
 
@@ -24,9 +27,6 @@ use crate::report::{BaseFacts, Change, ChangedFile, IssueFacts, Outcome, PlanRes
 use crate::run;
 use crate::terminal::{Colour, diff};
 
-/// The namespace of our branches.
-const BRANCHES: &str = "ai-agent";
-
 /// Solve an issue in a git repository on this machine: nothing is pushed, the work tree is not touched.
 #[derive(Args, Debug)]
 pub struct SolveArgs {
@@ -36,15 +36,15 @@ pub struct SolveArgs {
     /// The issue: Markdown with the title on its first line, or what `gh issue view --json number,title,body` prints.
     #[arg(long, value_name = "FILE|-")]
     issue: String,
-    /// The issue's number, if the file does not tell it.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    number: Option<u64>,
+    /// The issue's number, or its key, such as PROJ-123, if the file does not tell it.
+    #[arg(long, value_name = "N")]
+    number: Option<IssueId>,
     /// The branch, tag or commit to start from [default: what HEAD points to]
     #[arg(long, value_name = "REF")]
     base: Option<String>,
     /// Change at once, or write a plan for approval.
-    #[arg(long, value_enum, default_value_t = Mode::Quickfix, conflicts_with = "approve")]
-    mode: Mode,
+    #[arg(long, value_parser = modes(), default_value_t = ModeKind::QuickFix, conflicts_with = "approve")]
+    mode: ModeKind,
     /// Carry out the plan that `--mode plan --out PLAN` wrote.
     #[arg(long, value_name = "PLAN")]
     approve: Option<PathBuf>,
@@ -62,10 +62,10 @@ pub struct SolveArgs {
     pub json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Mode {
-    Quickfix,
-    Plan,
+/// The modes that begin with an issue alone.
+fn modes() -> impl TypedValueParser<Value = ModeKind> {
+    let names = ModeKind::ALL.into_iter().filter(|mode| mode.begins_work()).map(ModeKind::name);
+    PossibleValuesParser::new(names).try_map(|name| ModeKind::named(&name).ok_or("not the name of a mode"))
 }
 
 /// What is to be done, decided before anything is read.
@@ -85,7 +85,7 @@ struct Target {
 impl Target {
     fn new(issue: &Issue) -> Self {
         let part = issue.branch_part();
-        Self { branch: format!("{BRANCHES}/{part}"), task: format!("local {part}") }
+        Self { branch: format!("{BRANCHES}{part}"), task: format!("local {part}") }
     }
 }
 
@@ -103,7 +103,7 @@ pub async fn solve(
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Report, Failure> {
     let started = Instant::now();
-    if args.out.is_some() && args.mode != Mode::Plan {
+    if args.out.is_some() && args.mode.makes() != Product::Plan {
         return Err(usage(
             "--out says where to write a plan, and a change at once has none",
             "Add `--mode plan`, or leave `--out` away.",
@@ -111,7 +111,7 @@ pub async fn solve(
     }
     let (config, mut issue, workspace) =
         open(env, &args.repo, &args.issue, args.base.as_deref(), args.model.as_deref())?;
-    issue.number = args.number.or(issue.number);
+    issue.id = args.number.clone().or(issue.id);
     let work = work(args)?;
     let opened = started.elapsed();
     let target = Target::new(&issue);
@@ -126,7 +126,7 @@ pub async fn solve(
         done.map_err(|failure| failure.billed(Bill::if_asked(&config.llm, ledger.spent())))?;
     Ok(Report {
         outcome: "done",
-        issue: IssueFacts { number: issue.number, title: issue.title.as_str().to_owned() },
+        issue: IssueFacts { number: issue.id.clone(), title: issue.title.as_str().to_owned() },
         base: BaseFacts {
             commit: workspace.base().commit.to_string(),
             branch: workspace.base().branch.clone(),
@@ -195,9 +195,9 @@ pub(crate) fn open(
 
 fn work(args: &SolveArgs) -> Result<Work, Failure> {
     let Some(file) = &args.approve else {
-        return Ok(match args.mode {
-            Mode::Quickfix => Work::Edit,
-            Mode::Plan => Work::Plan,
+        return Ok(match args.mode.makes() {
+            Product::Change => Work::Edit,
+            Product::Plan => Work::Plan,
         });
     };
     let name = file.display();
@@ -277,7 +277,7 @@ fn keep_change(
 ) -> Result<Reported, Failure> {
     let notes = solution.notes();
     let Solution { patch, title, summary, account } = solution;
-    let gate = Gate::new(&config.secrets(), &[], issue.number);
+    let gate = Gate::new(&config.secrets(), &[], issue.id.as_ref().and_then(IssueId::number));
     run::scan(&gate, &patch)?;
     let title = gate.title(title.as_deref().unwrap_or(issue.title.as_str()));
     let summary = gate.body(summary.as_deref().unwrap_or_default());
@@ -329,7 +329,7 @@ fn look_with(args: &SolveArgs, workspace: &Workspace, branch: &str) -> String {
 /// The command that was given, with the plan to approve in place of the wish for one.
 fn approve_with(args: &SolveArgs, plan: &str) -> String {
     let mut options = vec![("--repo", args.repo.display().to_string()), ("--issue", args.issue.clone())];
-    options.extend(args.number.map(|number| ("--number", number.to_string())));
+    options.extend(args.number.as_ref().map(|number| ("--number", number.to_string())));
     options.extend(args.base.clone().map(|base| ("--base", base)));
     options.extend(args.model.clone().map(|model| ("--model", model)));
     options.push(("--approve", plan.to_owned()));
@@ -387,7 +387,7 @@ fn facts(
         changed: changed.iter().any(|change| change.is_of(path)),
     });
     Facts {
-        issue: issue.number,
+        issue: issue.id.clone(),
         title: title.to_owned(),
         summary: summary.to_owned(),
         read: read.collect(),

@@ -6,6 +6,8 @@
 pub mod github;
 pub mod model;
 
+use shared::issue::IssueId;
+
 use crate::call::{Call, CallError, Service};
 use crate::forge::Forge;
 use crate::outbound::Outbound;
@@ -44,9 +46,9 @@ impl Tracker {
         }
     }
 
-    pub async fn issue(&self, number: u64) -> Result<Found, CallError> {
+    pub async fn issue(&self, id: &IssueId) -> Result<Found, CallError> {
         match self {
-            Self::GitHub(issues) => issues.issue(number).await,
+            Self::GitHub(issues) => issues.issue(id).await,
         }
     }
 
@@ -58,28 +60,28 @@ impl Tracker {
     }
 
     /// An issue as it is now; `None` if it is gone.
-    pub async fn snapshot(&self, issue: u64) -> Result<Option<IssueSnapshot>, CallError> {
+    pub async fn snapshot(&self, issue: &IssueId) -> Result<Option<IssueSnapshot>, CallError> {
         match self {
             Self::GitHub(issues) => issues.snapshot(issue).await,
         }
     }
 
     /// What happened to an issue, oldest first.
-    pub async fn history(&self, issue: u64) -> Result<Vec<Event>, CallError> {
+    pub async fn history(&self, issue: &IssueId) -> Result<Vec<Event>, CallError> {
         match self {
             Self::GitHub(issues) => issues.history(issue).await,
         }
     }
 
     /// When the text of an issue was last edited, if it ever was.
-    pub async fn edited_at(&self, issue: u64) -> Result<Option<jiff::Timestamp>, CallError> {
+    pub async fn edited_at(&self, issue: &IssueId) -> Result<Option<jiff::Timestamp>, CallError> {
         match self {
             Self::GitHub(issues) => issues.edited_at(issue).await,
         }
     }
 
     /// The comments of an issue, oldest first.
-    pub async fn comments(&self, issue: u64) -> Result<Vec<Comment>, CallError> {
+    pub async fn comments(&self, issue: &IssueId) -> Result<Vec<Comment>, CallError> {
         match self {
             Self::GitHub(issues) => issues.comments(issue).await,
         }
@@ -93,7 +95,7 @@ impl Tracker {
     }
 
     /// Makes a comment, and only one: a lost answer is [`CallError::Unknown`].
-    pub async fn create_comment(&self, issue: u64, body: &Outbound) -> Result<u64, CallError> {
+    pub async fn create_comment(&self, issue: &IssueId, body: &Outbound) -> Result<u64, CallError> {
         match self {
             Self::GitHub(issues) => issues.create_comment(issue, body).await,
         }
@@ -106,14 +108,14 @@ impl Tracker {
     }
 
     /// Adds labels; those that are there stay. A label that is not known yet is made.
-    pub async fn add_labels(&self, issue: u64, labels: &[&str]) -> Result<(), CallError> {
+    pub async fn add_labels(&self, issue: &IssueId, labels: &[&str]) -> Result<(), CallError> {
         match self {
             Self::GitHub(issues) => issues.add_labels(issue, labels).await,
         }
     }
 
     /// Removes a label; one that is not there is no error.
-    pub async fn remove_label(&self, issue: u64, label: &str) -> Result<(), CallError> {
+    pub async fn remove_label(&self, issue: &IssueId, label: &str) -> Result<(), CallError> {
         match self {
             Self::GitHub(issues) => issues.remove_label(issue, label).await,
         }

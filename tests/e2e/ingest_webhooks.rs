@@ -38,7 +38,7 @@ async fn every_example_is_decided_as_expected() -> anyhow::Result<()> {
             let task = Task::parse(payload.as_bytes(), &HostPolicy::github())?;
             assert_eq!(told["task_id"], task.id.to_string());
             assert_eq!(task.delivery_id.map(|id| id.to_string()), Some(delivery));
-            task.mode.name().to_owned()
+            task.mode.kind().name().to_owned()
         } else {
             told["reason"].as_str().context("no reason is told")?.to_owned()
         };

@@ -11,9 +11,11 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use shared::{
+    issue::IssueId,
+    mode::ModeKind,
     queue,
     repo::{HostPolicy, Repo},
-    task::{IssueDigest, Mode, Origin, TaskId, wish},
+    task::{IssueDigest, Origin, TaskId, wish},
 };
 use tests::{
     bin::program,
@@ -504,8 +506,8 @@ fn wished(github: &GitHub) -> TaskId {
         repo: &Repo::parse(&github.repo_url("octo/hello"), &HostPolicy::github().and_loopback())
             .expect("an address"),
         repository_id: NonZeroU64::new(repository),
-        issue: NonZeroU64::MIN,
-        mode: Mode::Plan,
+        issue: &IssueId::Number(NonZeroU64::MIN),
+        mode: ModeKind::Plan,
         event: &wish(Some(created), labelled),
     })
 }

@@ -14,7 +14,7 @@ fn a_secret_is_all_it_needs() {
     assert_eq!(
         format!("{config:?}"),
         "Config { serve: Http(0.0.0.0:8080), secrets: Secrets(1), broker: amqp://127.0.0.1:5672/agents, rules: Rules { \
-         hosts: HostPolicy { host: \"github.com\", loopback: Refused }, trigger_label: \"ai-help\", quickfix_label: \
+         hosts: HostPolicy { host: \"github.com\", loopback: Refused, paths: Owners }, trigger_label: \"ai-help\", quickfix_label: \
          \"quickfix\", generated_label: \"ai-generated\", agent: Agent { login: None, id: None } }, limits: Limits { \
          body_bytes: 26214400, body_memory: 67108864, connections: 1024, header_time: 5s, body_time: 8s, drain_time: \
          20s, keep_alive: No } }"
@@ -50,7 +50,7 @@ fn every_variable_has_its_effect() {
     assert_eq!(
         format!("{config:?}"),
         "Config { serve: Lambda, secrets: Secrets(2), broker: amqps://broker.example:5671/other, rules: Rules { hosts: \
-         HostPolicy { host: \"github.acme.example\", loopback: Allowed }, trigger_label: \"robot\", quickfix_label: \
+         HostPolicy { host: \"github.acme.example\", loopback: Allowed, paths: Owners }, trigger_label: \"robot\", quickfix_label: \
          \"quick\", generated_label: \"made\", agent: Agent { login: Some(\"the-agent\"), id: Some(100) } }, limits: \
          Limits { body_bytes: 1, body_memory: 2, connections: 3, header_time: 4s, body_time: 5s, drain_time: 6s, \
          keep_alive: Yes } }"

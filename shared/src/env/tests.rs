@@ -94,7 +94,7 @@ fn every_form_has_one_grammar() {
     let secrets = env(&[("AGENT_WEBHOOK_SECRETS", "first one, second\nthird")]);
     let secrets = secrets.read(&AGENT_WEBHOOK_SECRETS).unwrap();
     assert_eq!(
-        secrets.iter().map(|secret| secret.expose_secret()).collect::<Vec<_>>(),
+        secrets.iter().map(ExposeSecret::expose_secret).collect::<Vec<_>>(),
         ["first one", "second", "third"]
     );
 }

@@ -252,6 +252,57 @@ fn loopback_is_taken_only_where_the_policy_opts_in() {
     check(&HostPolicy::github(), "http://127.0.0.1:4000/octo/hello", Err(Scheme));
 }
 
+#[test]
+fn a_forge_with_groups_has_longer_paths() {
+    let policy = HostPolicy::of("gitlab.example").unwrap().with_groups();
+    for (address, owner, name) in [
+        ("https://gitlab.example/octo/hello", "octo", "hello"),
+        ("https://gitlab.example/octo/hello.git", "octo", "hello"),
+        ("https://gitlab.example/octo/tools/hello", "octo/tools", "hello"),
+        ("HTTPS://GitLab.Example/Octo/Tools/a.b-c_d/Hello.git", "Octo/Tools/a.b-c_d", "Hello"),
+        ("https://gitlab.example/1/2/3", "1/2", "3"),
+    ] {
+        let repo = Repo::parse(address, &policy).unwrap();
+        assert_eq!((repo.owner(), repo.name()), (owner, name), "{address}");
+        assert_eq!(repo.to_string(), format!("{owner}/{name}"));
+        assert_eq!(repo.url(), format!("https://gitlab.example/{owner}/{name}"));
+        assert_eq!(Repo::parse(&repo.url(), &policy), Ok(repo));
+    }
+    let deep = |groups: usize| format!("https://gitlab.example/{}hello", "g/".repeat(groups));
+    check(&policy, &deep(20), Ok(&deep(20)));
+    check(&policy, &deep(21), Err(RepoError::GroupPath));
+    for (path, why) in [
+        ("", RepoError::GroupPath),
+        ("/", RepoError::GroupPath),
+        ("/hello", RepoError::GroupPath),
+        ("//hello", RepoError::GroupPath),
+        ("/octo/", RepoError::GroupPath),
+        ("/octo//hello", RepoError::GroupPath),
+        ("/octo/tools/", RepoError::GroupPath),
+        ("/octo/.git", RepoError::GroupPath),
+        ("/octo/./hello", RepoError::Slug(".".to_owned())),
+        ("/octo/../hello", RepoError::Slug("..".to_owned())),
+        ("/octo/tools/..", RepoError::Slug("..".to_owned())),
+        ("/octo/hello/-/issues/1", RepoError::Slug("-".to_owned())),
+        ("/octo/tools/-hello", RepoError::Slug("-hello".to_owned())),
+        ("/octo/tools_/hello", RepoError::Slug("tools_".to_owned())),
+        ("/octo/.tools/hello", RepoError::Slug(".tools".to_owned())),
+        ("/octo.git/hello", RepoError::Slug("octo.git".to_owned())),
+        ("/octo/hello.git.git", RepoError::Slug("hello.git".to_owned())),
+        ("/octo/hello.atom", RepoError::Slug("hello.atom".to_owned())),
+        ("/octo/hel~lo", RepoError::Slug("hel~lo".to_owned())),
+        ("/octo/tools:x/hello", RepoError::Slug("tools:x".to_owned())),
+        ("/octo/tools/hello?x", Query),
+        ("/octo/tools/hello#x", Fragment),
+        ("/octo/tools%2fhello", Escaped),
+    ] {
+        check(&policy, &format!("https://gitlab.example{path}"), Err(why));
+    }
+    // What GitHub has is not taken for a forge with groups, nor the other way round.
+    check(&HostPolicy::github(), "https://github.com/octo/tools/hello", Err(Path));
+    check(&policy, "https://gitlab.example/octo/.github", Err(RepoError::Slug(".github".to_owned())));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
@@ -261,11 +312,13 @@ proptest! {
         address in prop_oneof![
             any::<String>(),
             "https://github\\.com[/a-zA-Z0-9._~:@?#%\\\\-]{0,40}",
+            "https://github\\.com(/[a-zA-Z0-9._-]{0,5}){0,5}",
             "(https?|HTTPS)://[a-z.:@\\[\\]0-9]{0,20}/[a-zA-Z0-9._-]{1,41}/[a-zA-Z0-9._-]{1,10}(\\.git)?/?",
         ],
     ) {
         let policy = HostPolicy::github().and_loopback();
-        if let Ok(repo) = Repo::parse(&address, &policy) {
+        for policy in [policy.clone(), policy.with_groups()] {
+            let Ok(repo) = Repo::parse(&address, &policy) else { continue };
             let url = url::Url::parse(&repo.url()).unwrap();
             prop_assert_eq!(url.as_str(), repo.url());
             let authority = url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();

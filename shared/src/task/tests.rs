@@ -3,9 +3,18 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::mode::{CommandAt, Comment};
 
 fn number(n: u64) -> NonZeroU64 {
     NonZeroU64::new(n).unwrap()
+}
+
+fn issue(n: u64) -> IssueId {
+    number(n).into()
+}
+
+fn at(pull_request: Option<u64>, comment: Comment) -> CommandAt {
+    CommandAt { pull_request: pull_request.map(|n| number(n).into()), comment }
 }
 
 fn parse(message: &str) -> Result<Task, String> {
@@ -35,8 +44,8 @@ fn the_first_four_fields_alone_are_a_task() {
         let id = TaskId::derive(Origin {
             repo: &repo,
             repository_id: None,
-            issue: number(123),
-            mode: expect,
+            issue: &issue(123),
+            mode: expect.kind(),
             event: "",
         });
         assert_eq!(
@@ -44,7 +53,7 @@ fn the_first_four_fields_alone_are_a_task() {
             Ok(Task {
                 id,
                 repo,
-                issue: number(123),
+                issue: issue(123),
                 mode: expect,
                 trigger_user: Login::parse("dev1").unwrap(),
                 triggered_at: None,
@@ -59,27 +68,21 @@ fn the_first_four_fields_alone_are_a_task() {
 
 #[test]
 fn commands_carry_what_they_need() {
-    let (seven, nine) = (number(7), number(9));
+    let nine = number(9);
     for (more, expect) in [
         (
             json!({"mode": "approve", "pull_request": 7, "comment_id": 9}),
-            Mode::Approve { pull_request: Some(seven), comment: Comment::Issue(nine) },
+            Mode::Approve(at(Some(7), Comment::Issue(nine))),
         ),
         (
             json!({"mode": "approve", "pull_request": 7, "comment_id": 9, "comment_kind": "review"}),
-            Mode::Approve { pull_request: Some(seven), comment: Comment::Review(nine) },
+            Mode::Approve(at(Some(7), Comment::Review(nine))),
         ),
-        (
-            json!({"mode": "approve", "comment_id": 9}),
-            Mode::Approve { pull_request: None, comment: Comment::Issue(nine) },
-        ),
-        (
-            json!({"mode": "revise", "comment_id": 9}),
-            Mode::Revise { pull_request: None, comment: Comment::Issue(nine) },
-        ),
+        (json!({"mode": "approve", "comment_id": 9}), Mode::Approve(at(None, Comment::Issue(nine)))),
+        (json!({"mode": "revise", "comment_id": 9}), Mode::Revise(at(None, Comment::Issue(nine)))),
         (
             json!({"mode": "revise", "pull_request": 7, "comment_id": 9, "comment_kind": "review_line"}),
-            Mode::Revise { pull_request: Some(seven), comment: Comment::ReviewLine(nine) },
+            Mode::Revise(at(Some(7), Comment::ReviewLine(nine))),
         ),
     ] {
         assert_eq!(parse(&message(&more)).map(|task| task.mode), Ok(expect));
@@ -96,6 +99,7 @@ fn everything_else_is_refused_with_the_reason() {
         (json!({"pull_request": 7}), "mode `plan` has no use for pull_request"),
         (json!({"mode": "quickfix", "comment_id": 7}), "mode `quickfix` has no use for comment_id"),
         (json!({"comment_kind": "review"}), "mode `plan` has no use for comment_kind"),
+        (json!({"mode": "revise", "comment_kind": "review"}), "mode `revise` needs comment_id"),
         (
             json!({"repo_url": "http://github.com/octo/hello"}),
             "repo_url: the repository address does not start with `https://`",
@@ -136,10 +140,22 @@ fn what_is_not_of_the_right_form_is_no_task() {
         (missing("issue_id"), "missing field `issue_id`"),
         (missing("mode"), "missing field `mode`"),
         (missing("trigger_user"), "missing field `trigger_user`"),
-        (message(&json!({"issue_id": 0})), "invalid value: integer `0`, expected a nonzero u64"),
-        (message(&json!({"issue_id": -1})), "invalid value: integer `-1`, expected a nonzero u64"),
-        (message(&json!({"issue_id": "1"})), "invalid type: string \"1\", expected a nonzero u64"),
-        (message(&json!({"issue_id": 1.5})), "invalid type: floating point `1.5`, expected a nonzero u64"),
+        (
+            message(&json!({"issue_id": 0})),
+            "invalid value: integer `0`, expected the number of an issue, from 1, or a key such as \"PROJ-123\"",
+        ),
+        (
+            message(&json!({"issue_id": -1})),
+            "invalid type: integer `-1`, expected the number of an issue, from 1, or a key such as \"PROJ-123\"",
+        ),
+        (
+            message(&json!({"issue_id": "1"})),
+            "invalid value: string \"1\", expected the number of an issue, from 1, or a key such as \"PROJ-123\"",
+        ),
+        (
+            message(&json!({"issue_id": 1.5})),
+            "invalid type: floating point `1.5`, expected the number of an issue, from 1, or a key such as \"PROJ-123\"",
+        ),
         (
             message(&json!({"mode": "retry"})),
             "unknown variant `retry`, expected one of `quickfix`, `plan`, `revise`, `approve`",
@@ -163,7 +179,7 @@ fn what_is_not_of_the_right_form_is_no_task() {
 fn the_size_is_capped_before_anything_is_read() {
     let short = message(&json!({}));
     let fits = format!("{short}{}", " ".repeat(MAX_MESSAGE_BYTES - short.len()));
-    assert_eq!(parse(&fits).map(|task| task.issue), Ok(number(123)));
+    assert_eq!(parse(&fits).map(|task| task.issue), Ok(issue(123)));
     assert_eq!(parse(&format!("{fits} ")), Err("the message has 65537 bytes, more than 65536".to_owned()));
 }
 
@@ -172,11 +188,12 @@ fn an_id_stands_for_one_wish() {
     let policy = HostPolicy::github();
     let repo = Repo::parse("https://github.com/octo/hello", &policy).unwrap();
     let renamed = Repo::parse("https://github.com/octo/renamed", &policy).unwrap();
+    let (two, twelve, thirteen) = (issue(2), issue(12), issue(13));
     let base = Origin {
         repo: &repo,
         repository_id: Some(number(1)),
-        issue: number(12),
-        mode: Mode::Plan,
+        issue: &twelve,
+        mode: ModeKind::Plan,
         event: "comment 3",
     };
     assert_eq!(TaskId::derive(base), TaskId::derive(Origin { repo: &renamed, ..base }));
@@ -186,16 +203,108 @@ fn an_id_stands_for_one_wish() {
         by_name,
         Origin { repo: &renamed, ..by_name },
         Origin { repository_id: Some(number(2)), ..base },
-        Origin { issue: number(13), ..base },
+        Origin { issue: &thirteen, ..base },
         // The boundary between two fields counts.
-        Origin { repository_id: Some(number(11)), issue: number(2), ..base },
-        Origin { mode: Mode::QuickFix, ..base },
+        Origin { repository_id: Some(number(11)), issue: &two, ..base },
+        Origin { mode: ModeKind::QuickFix, ..base },
         Origin { event: "comment 4", ..base },
     ];
     let ids: std::collections::HashSet<TaskId> = others.into_iter().map(TaskId::derive).collect();
     assert_eq!(ids.len(), others.len());
-    // Written into messages and comments that outlive a release: it may not change.
-    assert_eq!(TaskId::derive(base).to_string(), "ed9ec1e0fea7a579f02a8f344c685687");
+}
+
+/// Ids are written into messages and comments that outlive a release.
+#[test]
+fn an_id_never_changes() {
+    use ModeKind::{Approve, Plan, QuickFix, Revise};
+    let repo = Repo::parse("https://github.com/Octo/Hello", &HostPolicy::github()).unwrap();
+    for (repository_id, issue, mode, event, expected) in [
+        (Some(1), "12", Plan, "comment 3", "ed9ec1e0fea7a579f02a8f344c685687"),
+        (Some(1), "12", QuickFix, "wished 2026-11-21T09:00:00Z", "8abf3d32121c7acb6e89a72c073cc440"),
+        (Some(1), "12", Plan, "created 2026-11-21T09:00:00Z", "8441f84b4f821fe0a67b6c845ac95903"),
+        (Some(1), "7", Revise, "comment 3", "23ba16b17f0ddcd936f3dcabc9e9b574"),
+        (Some(1), "7", Approve, "review 4", "1f3c625234990443394035082174d71d"),
+        (Some(1), "18446744073709551615", Plan, "", "fff770061c71da6abb47215d22b88e79"),
+        (Some(1), "PROJ-123", Plan, "comment 3", "7d87ed107c56ede010676de5f83639af"),
+        (None, "123", QuickFix, "", "cafbbc322dbbec480c513f7f672c7e07"),
+        (None, "123", Revise, "comment 9", "cd4bddd3c7be810ac336271786898d1c"),
+        (None, "PROJ-123", Plan, "", "b0d4cdb6f9ab0a7474ff38c1a7408615"),
+    ] {
+        let id = TaskId::derive(Origin {
+            repo: &repo,
+            repository_id: repository_id.map(number),
+            issue: &issue.parse().unwrap(),
+            mode,
+            event,
+        });
+        assert_eq!(id.to_string(), expected, "{issue} {mode} {event}");
+    }
+}
+
+/// Messages of the program before issues had keys. Some may wait in a queue while somebody upgrades, and an older
+/// program may have to read what a newer one writes.
+#[test]
+fn messages_of_an_older_program_are_read_and_written() {
+    let repo = Repo::parse("https://github.com/octo/hello", &HostPolicy::github()).unwrap();
+    let digest = "8b6ce4d7ff23b5b5cb6e2b8b8d1e9a0f6b1a4b1c0d9e8f7a6b5c4d3e2f1a0b9c";
+    let seed =
+        r#""repo_url":"https://github.com/octo/hello","issue_id":123,"mode":"MODE","trigger_user":"dev1""#;
+    let all = format!(
+        r#"{seed},"task_id":"ed9ec1e0fea7a579f02a8f344c685687","triggered_at":"2026-11-21T09:00:00Z","delivery_id":"72d3162e-cc78-11e3-81ab-4c9367dc0958","repository_id":1,"installation_id":42MORE,"issue_digest":"{digest}""#
+    );
+    let on_issue = r#","comment_id":99"#;
+    let kind = |kind: &str| format!(r#","pull_request":7,"comment_id":99,"comment_kind":"{kind}""#);
+    let comment = Comment::Issue(number(99));
+    for (mode, expected) in [
+        ("quickfix", Mode::QuickFix),
+        ("plan", Mode::Plan),
+        ("revise", Mode::Revise(at(None, comment))),
+        ("approve", Mode::Approve(at(None, comment))),
+    ] {
+        // The first four fields alone, with the comment where the mode needs it.
+        let more = if expected.command().is_some() { on_issue } else { "" };
+        let task = parse(&format!("{{{seed}{more}}}").replace("MODE", mode)).unwrap();
+        assert_eq!((&task.repo, &task.issue, task.mode), (&repo, &issue(123), expected));
+        assert_eq!(task.trigger_user.as_str(), "dev1");
+        assert_eq!((task.triggered_at, task.delivery_id, task.issue_digest), (None, None, None));
+        assert_eq!((task.repository_id, task.installation_id), (None, None));
+
+        // Every optional field, with each kind of comment where there is one.
+        let mut forms = vec![(String::new(), expected)];
+        if expected.command().is_some() {
+            let on_pull_request = |comment| match expected {
+                Mode::Revise(_) => Mode::Revise(at(Some(7), comment)),
+                _ => Mode::Approve(at(Some(7), comment)),
+            };
+            forms = vec![
+                (format!(r#"{on_issue},"comment_kind":"issue""#), expected),
+                (kind("issue"), on_pull_request(comment)),
+                (kind("review_line"), on_pull_request(Comment::ReviewLine(number(99)))),
+                (kind("review"), on_pull_request(Comment::Review(number(99)))),
+            ];
+        }
+        for (more, expected) in forms {
+            let message = format!("{{{all}}}").replace("MODE", mode).replace("MORE", &more);
+            let task = parse(&message).unwrap();
+            assert_eq!(task.mode, expected);
+            assert_eq!(task.id.to_string(), "ed9ec1e0fea7a579f02a8f344c685687");
+            assert_eq!(task.triggered_at, Some("2026-11-21T09:00:00Z".parse().unwrap()));
+            assert_eq!(task.delivery_id, DeliveryId::parse("72d3162e-cc78-11e3-81ab-4c9367dc0958"));
+            assert_eq!((task.repository_id, task.installation_id), (Some(number(1)), Some(number(42))));
+            assert_eq!(task.issue_digest.unwrap().to_string(), digest);
+            assert_eq!(String::from_utf8(task.to_message().unwrap()).unwrap(), message);
+        }
+    }
+}
+
+#[test]
+fn the_issue_of_a_message_may_have_a_key() {
+    let task = parse(&message(&json!({"issue_id": "PROJ-123"}))).unwrap();
+    assert_eq!(task.issue, "PROJ-123".parse().unwrap());
+    assert_eq!(task.id.to_string(), "b0d4cdb6f9ab0a7474ff38c1a7408615");
+    let written: serde_json::Value = serde_json::from_slice(&task.to_message().unwrap()).unwrap();
+    assert_eq!(written["issue_id"], "PROJ-123");
+    assert_eq!(Task::parse(&task.to_message().unwrap(), &HostPolicy::github()).unwrap(), task);
 }
 
 #[test]
@@ -240,10 +349,10 @@ fn modes() -> impl Strategy<Value = Mode> {
     prop_oneof![
         Just(Mode::QuickFix),
         Just(Mode::Plan),
-        (proptest::option::of(number()), comment())
-            .prop_map(|(pull_request, comment)| Mode::Revise { pull_request, comment }),
-        (proptest::option::of(number()), comment())
-            .prop_map(|(pull_request, comment)| Mode::Approve { pull_request, comment }),
+        (proptest::option::of(1..u64::MAX), comment())
+            .prop_map(|(pull, comment)| Mode::Revise(at(pull, comment))),
+        (proptest::option::of(1..u64::MAX), comment())
+            .prop_map(|(pull, comment)| Mode::Approve(at(pull, comment))),
     ]
 }
 
@@ -254,7 +363,7 @@ proptest! {
         owner in "[A-Za-z0-9][A-Za-z0-9-]{0,38}",
         name in "[A-Za-z0-9_-]{1,100}",
         user in "[A-Za-z0-9][A-Za-z0-9_-]{0,38}",
-        issue in 1..u64::MAX,
+        issue in prop_oneof!["[1-9][0-9]{0,18}", "[A-Z][A-Z0-9_]{1,9}-[1-9][0-9]{0,18}"],
         ids in proptest::option::of((1..u64::MAX, 1..u64::MAX)),
         delivery in proptest::option::of("[0-9a-f-]{1,64}"),
         second in proptest::option::of(0..4_000_000_000_i64),
@@ -263,10 +372,11 @@ proptest! {
         let policy = HostPolicy::github();
         let repo = Repo::parse(&format!("https://github.com/{owner}/{name}"), &policy).unwrap();
         let repository_id = ids.map(|(id, _)| number(id));
+        let issue: IssueId = issue.parse().unwrap();
         let task = Task {
-            id: TaskId::derive(Origin { repo: &repo, repository_id, issue: number(issue), mode, event: "e" }),
+            id: TaskId::derive(Origin { repo: &repo, repository_id, issue: &issue, mode: mode.kind(), event: "e" }),
             repo,
-            issue: number(issue),
+            issue,
             mode,
             trigger_user: Login::parse(&user).unwrap(),
             triggered_at: second.map(|second| Timestamp::from_second(second).unwrap()),

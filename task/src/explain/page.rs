@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use sha2::{Digest as _, Sha256};
+use shared::issue::IssueId;
 
 use super::explanation::{Explanation, FileFacts, Given, Tokens};
 use super::treemap::{self, Keep, Leaf, Rect, Tile};
@@ -58,7 +59,7 @@ pub(super) fn page(explanation: &Explanation, issue: &str, context: &Context) ->
         style => Value::from_safe_string(STYLE.to_owned()),
         style_hash => STANDARD.encode(Sha256::digest(STYLE.as_bytes())),
         title => visible(&explanation.issue.title),
-        number => explanation.issue.number,
+        reference => explanation.issue.number.as_ref().map(IssueId::reference),
         issue => shown.trim(),
         cut => issue.chars().count() > ISSUE_CHARS,
         commit => explanation.base.commit.chars().take(10).collect::<String>(),

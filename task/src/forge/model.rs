@@ -1,6 +1,7 @@
 //! What a *forge* says, in words that hold for every forge.
 
 use jiff::Timestamp;
+use shared::issue::PullRequestNumber;
 
 use crate::outbound::Outbound;
 use crate::text::Raw;
@@ -104,7 +105,7 @@ pub struct Comparison {
 
 #[derive(Clone, Debug)]
 pub struct PullRequest {
-    pub number: u64,
+    pub number: PullRequestNumber,
     /// What the forge itself calls it in some of its calls.
     pub(super) handle: String,
     pub stage: Stage,

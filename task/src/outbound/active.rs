@@ -1,6 +1,7 @@
 //! *Active* text is what GitHub acts on wherever it stands in prose: mentions, closing keywords, addresses, skips of
 //! checks.
 
+use std::num::NonZeroU64;
 use std::ops::Range;
 
 use super::Gate;
@@ -17,7 +18,7 @@ pub(super) enum Kind<'a> {
     /// `@login` or `@organisation/team`
     Mention { login: &'a str },
     /// The reference behind a closing keyword; the number where it is one of the repository at hand.
-    Closing { issue: Option<u64> },
+    Closing { issue: Option<NonZeroU64> },
     /// An address that becomes a link by itself.
     Address { url: &'a str },
     /// `www.example.org`, which becomes a link without a scheme.

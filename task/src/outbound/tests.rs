@@ -1,3 +1,5 @@
+use std::num::NonZeroU64;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
@@ -10,7 +12,8 @@ const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEAcanarycanary
 
 fn gate() -> Gate {
     let secrets = [CANARY, KEY].map(|secret| SecretString::from(secret.to_owned()));
-    Gate::new(&secrets, &["github.com".to_owned(), "Docs.rs".to_owned()], Some(7)).with_mention("octocat")
+    Gate::new(&secrets, &["github.com".to_owned(), "Docs.rs".to_owned()], NonZeroU64::new(7))
+        .with_mention("octocat")
 }
 
 fn body(markdown: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use shared::task::Mode;
+use shared::mode::{Mode, RETRY};
 
 use crate::bill::Bill;
 use crate::outcome::{Failure, Reason};
@@ -16,36 +16,25 @@ const RULE: &str = "\n\n---\nCarrying it out costs ";
 /// Characters of a comment with a plan, so that its marker fits behind it.
 const MAX_PLAN_COMMENT: usize = 50_000;
 
-/// Which turn of the conversation a task is: it decides which command starts it again.
+/// Which turn of the conversation a task is: it decides what a person does to have it tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// A quick fix or a plan.
-    Start,
-    Revise,
-    Approve,
-    /// A task whose change is on the branch of its pull request already.
-    Published,
-}
+pub struct Turn(&'static str);
 
 impl Turn {
+    /// Work on the issue is begun again, whatever the task was.
+    pub const START: Self = Self(RETRY);
+
     pub fn of(mode: Mode) -> Self {
-        match mode {
-            Mode::QuickFix | Mode::Plan => Self::Start,
-            Mode::Revise { .. } => Self::Revise,
-            Mode::Approve { .. } => Self::Approve,
-        }
+        Self(mode.kind().again())
+    }
+
+    /// Once the commit of the task is on the branch.
+    pub fn after_commit(mode: Mode) -> Self {
+        Self(mode.kind().again_after_commit())
     }
 
     fn again(self) -> &'static str {
-        match self {
-            Self::Start => "Comment `/retry` to start again.",
-            Self::Revise => "Comment `/revise` and what should be different to try again.",
-            Self::Approve => "Comment `/approve` on the pull request to try again.",
-            Self::Published => {
-                "The change is on the branch of the pull request. Review it as it is; or close the pull request, and comment \
-                 `/retry` on the issue to start again."
-            }
-        }
+        self.0
     }
 }
 
@@ -162,18 +151,24 @@ fn sentence(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
+    use shared::mode::{CommandAt, Comment};
+
     use super::*;
 
     #[test]
     fn a_failure_says_what_happened_and_what_to_do() {
+        let at = CommandAt { pull_request: None, comment: Comment::Issue(NonZeroU64::MIN) };
+        let (approve, revise) = (Mode::Approve(at), Mode::Revise(at));
         let failure =
             Failure::new(Reason::Declined, "The issue names no value", "Say which value it should be.");
         assert_eq!(
-            failed(&failure, Turn::Start),
+            failed(&failure, Turn::START),
             "**Not done.** The issue names no value.\n\nSay which value it should be.\n\nComment `/retry` to start again."
         );
         assert_eq!(
-            failed(&stale(&[Moved::Issue, Moved::Plan]), Turn::Approve),
+            failed(&stale(&[Moved::Issue, Moved::Plan]), Turn::of(approve)),
             "**Not done.** The plan is stale: the issue's title or text was changed; the text of the plan was changed.\n\n\
              Comment `/revise` to have the plan made anew from how things are now, then approve that."
         );
@@ -187,14 +182,14 @@ mod tests {
         let billed = Failure::new(Reason::Declined, "No", "").billed(Some(bill.clone()));
         let cost = "openai:m, 2 calls, 1200 tokens in, 90 out, $0.0123";
         assert_eq!(
-            failed(&billed, Turn::Start),
+            failed(&billed, Turn::START),
             format!("**Not done.** No.\n\nComment `/retry` to start again.\n\n{cost}")
         );
         assert_eq!(waiting(&billed), format!("**Interrupted, and tried again by itself.** No.\n\n{cost}"));
-        assert!(stopped("x", Some(&bill), Turn::Start).ends_with(cost));
+        assert!(stopped("x", Some(&bill), Turn::START).ends_with(cost));
         let passed = Failure::new(Reason::Unavailable, "No answer", "");
         assert_eq!(
-            failed(&passed, Turn::Revise),
+            failed(&passed, Turn::of(revise)),
             "**Not done.** No answer.\n\nComment `/revise` and what should be different to try again."
         );
     }

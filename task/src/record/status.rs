@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use shared::issue::IssueId;
 use shared::task::Task;
 
-use crate::marker::{Kind, Marks};
+use crate::marker::{Kind, Marks, On};
 use crate::outbound::{BadMarker, Gate, Outbound};
 use crate::thread::{Comment, Identity};
 
@@ -86,7 +87,7 @@ impl Status {
 
     /// For a task that has its answer.
     pub(crate) fn answered(task: &Task) -> Self {
-        Self { answered: Some(task.mode.name().to_owned()), ..Self::of(task, Phase::Ended, None) }
+        Self { answered: Some(task.mode.kind().name().to_owned()), ..Self::of(task, Phase::Ended, None) }
     }
 
     /// For someone who may not ask, or not now.
@@ -111,18 +112,18 @@ impl StatusComment {
     }
 }
 
-/// Our own status comments of a thread, oldest first.
+/// Our own status comments of an issue, oldest first.
 pub(super) fn find_status(
     marks: &Marks,
     identity: &Identity,
-    thread: u64,
+    issue: &IssueId,
     comments: &[Comment],
 ) -> Vec<StatusComment> {
     comments
         .iter()
         .filter(|comment| identity.is(comment.by.as_ref()))
         .filter_map(|comment| {
-            let status = marks.read(Kind::Status, thread, comment.body.for_machine())?;
+            let status = marks.read(Kind::Status, On::Issue(issue), comment.body.for_machine())?;
             Some(StatusComment { id: comment.id, written_at: comment.updated_at, status })
         })
         .collect()
@@ -132,9 +133,9 @@ pub(super) fn find_status(
 pub(super) fn with_status(
     gate: &Gate,
     marks: &Marks,
-    thread: u64,
+    issue: &IssueId,
     text: &Outbound,
     status: &Status,
 ) -> Result<Outbound, BadMarker> {
-    gate.marked(text, &marks.write(Kind::Status, thread, status))
+    gate.marked(text, &marks.write(Kind::Status, On::Issue(issue), status))
 }

@@ -1,7 +1,7 @@
 //! The *admission* of a task: whether who asked may ask, and whether there is anything to do.
 
 use secrecy::SecretString;
-use shared::task::{Mode, Task};
+use shared::task::Task;
 
 use super::branch;
 use super::desk::{Desk, Place};
@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::forge::model::Permission;
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
-use crate::record::comment::{self, Turn};
+use crate::record::comment;
 use crate::record::status::{Phase, Status};
 use crate::tracker::model::{IssueKind, IssueState};
 
@@ -51,7 +51,7 @@ pub(super) async fn open_desk<'a>(
 
 /// One short comment, also if the task is delivered again.
 async fn answer_stranger(task: &Task, place: Place<'_>, secrets: &[SecretString]) -> Result<(), Stop> {
-    let record = place.records.read(task.issue.into(), Vec::new()).await?;
+    let record = place.records.read(&task.issue, Vec::new()).await?;
     if record.status_of(&task.id.to_string()).is_none() {
         let gate = Gate::new(secrets, &[], None).with_mention(task.trigger_user.as_str());
         let text = comment::not_allowed(task.trigger_user.as_str());
@@ -83,13 +83,13 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
     }
     // Before anything that is told on the issue, whose labels are another run's.
     if let Some(found) = holder::in_the_way(&desk.claimant(), desk.record.statuses()) {
-        if found == InTheWay::Other && desk.turn() != Turn::Start {
+        if found == InTheWay::Other && desk.task.mode.command().is_some() {
             give_way(desk).await?;
         }
         return Err(Stop::Ended(Ended::Nothing(found.why())));
     }
     if desk.issue.kind == IssueKind::PullRequest {
-        let what = format!("#{} is a pull request, and none of the agent's.", desk.issue.number);
+        let what = format!("{} is a pull request, and none of the agent's.", desk.issue.id.reference());
         return Err(Failure::new(Reason::Repository, what, "Ask on an issue.").into());
     }
     // An issue that our own pull request closed is one that has to be finished.
@@ -97,7 +97,7 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
         let what = "The issue is closed.";
         return Err(Failure::new(Reason::Usage, what, "Open it again.").into());
     }
-    let starts = matches!(desk.task.mode, Mode::QuickFix | Mode::Plan);
+    let starts = desk.task.mode.kind().needs_trigger_label();
     let trigger = &desk.record.names().trigger;
     // A task without a time was given by hand: nobody set a label for it.
     if starts && desk.task.triggered_at.is_some() && !desk.record.has_label(trigger) {

@@ -1,10 +1,9 @@
 //! The *approval* of a plan: who gave it, in which comment, for which plan, and whether that is still the same.
 
-use std::num::NonZeroU64;
-
 use jiff::Timestamp;
 use shared::command::Command;
-use shared::task::{Comment as CommentId, Mode};
+use shared::issue::PullRequestNumber;
+use shared::mode::{CommandAt, Comment as CommentId, Start};
 
 use super::conversation;
 use super::desk::Desk;
@@ -14,7 +13,7 @@ use super::work::Basis;
 use crate::call::CallError;
 use crate::forge::model::{Commit, PullRequest, Review, ReviewText, Stage};
 use crate::issue::MAX_BODY_CHARS;
-use crate::marker::Kind;
+use crate::marker::{Kind, On};
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::plan::{Binding, Plan};
@@ -36,8 +35,8 @@ pub(super) struct Posted {
 /// Checks the command of the task and the plan that it is about; every answer that is not yes is told on the issue.
 /// `head` is where the branch is.
 pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> Result<Basis, Stop> {
-    match desk.task.mode {
-        Mode::Approve { pull_request, comment } => {
+    match desk.task.mode.start() {
+        Start::ApprovedPlan(CommandAt { pull_request, comment }) => {
             let approval = command_of(desk, comment, |command| command == Command::Approve).await?;
             let pull = pull_of(desk, pull_request, "There is no plan to approve.").await?;
             let posted = plan_of(desk, pull.number, head).await?;
@@ -50,21 +49,25 @@ pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> 
             hold(desk, terms, &posted).await?;
             Ok(Basis::Approved { plan: posted.plan, pull_request: pull.number })
         }
-        Mode::Revise { pull_request, comment } => {
+        Start::Feedback(CommandAt { pull_request, comment }) => {
             let feedback = feedback(desk, comment).await?;
             let pull = pull_of(desk, pull_request, "There is no plan to revise.").await?;
             let posted = plan_of(desk, pull.number, head).await?;
             let base = posted.binding.base;
             Ok(Basis::Revision { plan: posted.plan, feedback, base, pull_request: pull.number })
         }
-        Mode::QuickFix | Mode::Plan => Ok(Basis::Nothing),
+        Start::Issue => Ok(Basis::Nothing),
     }
 }
 
 /// The pull request that the command stands on, or, for one on the issue, the open one of our branch.
-async fn pull_of(desk: &Desk<'_>, pull_request: Option<NonZeroU64>, none: &str) -> Result<PullRequest, Stop> {
+async fn pull_of(
+    desk: &Desk<'_>,
+    pull_request: Option<PullRequestNumber>,
+    none: &str,
+) -> Result<PullRequest, Stop> {
     if let Some(number) = pull_request {
-        return pull_request_of(desk, number.into()).await;
+        return pull_request_of(desk, number).await;
     }
     desk.forge.open_pull_request_of(&desk.branch).await?.ok_or_else(|| {
         Failure::new(Reason::StalePlan, none, "Comment `/retry` on the issue for a new plan.").into()
@@ -72,7 +75,7 @@ async fn pull_of(desk: &Desk<'_>, pull_request: Option<NonZeroU64>, none: &str) 
 }
 
 /// The plan on a pull request, as long as it is one: what the branch has is an empty commit.
-async fn plan_of(desk: &Desk<'_>, pull_request: u64, head: &Commit) -> Result<Posted, Stop> {
+async fn plan_of(desk: &Desk<'_>, pull_request: PullRequestNumber, head: &Commit) -> Result<Posted, Stop> {
     let posted = find_plan(desk, pull_request).await?.ok_or_else(|| {
         Failure::new(
             Reason::StalePlan,
@@ -183,7 +186,7 @@ async fn written(desk: &Desk<'_>, id: CommentId) -> Result<Option<Written>, Stop
 }
 
 /// A pull request of ours for this issue that is open.
-async fn pull_request_of(desk: &Desk<'_>, number: u64) -> Result<PullRequest, Stop> {
+async fn pull_request_of(desk: &Desk<'_>, number: PullRequestNumber) -> Result<PullRequest, Stop> {
     let refuse = |what: String| {
         Stop::from(Failure::new(Reason::StalePlan, what, "Comment `/retry` on the issue for a new plan."))
     };
@@ -204,12 +207,15 @@ async fn pull_request_of(desk: &Desk<'_>, number: u64) -> Result<PullRequest, St
 }
 
 /// The newest plan of ours on a pull request.
-pub(super) async fn find_plan(desk: &Desk<'_>, pull_request: u64) -> Result<Option<Posted>, Stop> {
+pub(super) async fn find_plan(
+    desk: &Desk<'_>,
+    pull_request: PullRequestNumber,
+) -> Result<Option<Posted>, Stop> {
     let comments = desk.forge.comments(pull_request).await?;
     let ours = |comment: &&Comment| desk.forge.identity().is(comment.by.as_ref());
     Ok(comments.iter().rev().filter(ours).find_map(|comment| {
         let body = comment.body.for_machine();
-        let binding: Binding = desk.marks.read(Kind::Plan, pull_request, body)?;
+        let binding: Binding = desk.marks.read(Kind::Plan, On::PullRequest(pull_request), body)?;
         let text = body.split("\n\n<!-- ai-agent:plan ").next().unwrap_or(body);
         let plan = Plan::parse(comment::plans(text).next()?).ok()?;
         let (comment, written_at) = (comment.id, comment.updated_at);

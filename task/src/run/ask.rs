@@ -1,6 +1,6 @@
 //! *Asking* the model for what the task wants, and putting its answer into words of ours.
 
-use shared::task::Mode;
+use shared::mode::Product;
 
 use super::desk::Desk;
 use super::ended::Stop;
@@ -33,15 +33,15 @@ pub(super) async fn ask(
     claim: &Claim,
 ) -> Result<Made, Stop> {
     let read = cycle.workspace.base().commit.to_string();
-    let (planned, base) = match (&claim.basis, desk.task.mode) {
+    let (planned, base) = match (&claim.basis, desk.task.mode.kind().makes()) {
         (Basis::Approved { plan, .. }, _) => {
             return change(desk, terms, cycle.solve(Some(plan.text())).await?);
         }
         (Basis::Revision { plan, feedback, base, .. }, _) => {
             (cycle.plan(Some((plan.text(), feedback))).await?, base.clone())
         }
-        (Basis::Nothing, Mode::Plan) => (cycle.plan(None).await?, read),
-        (Basis::Nothing, _) => return change(desk, terms, cycle.solve(None).await?),
+        (Basis::Nothing, Product::Plan) => (cycle.plan(None).await?, read),
+        (Basis::Nothing, Product::Change) => return change(desk, terms, cycle.solve(None).await?),
     };
     plan(desk, config, terms, material, &base, planned)
 }
@@ -121,8 +121,8 @@ fn plan(
     let binding = Binding::new(&plan, &material.digest, base, &terms.digest, read);
     let bill = facts.bill.to_string();
     let body = format!(
-        "A plan for #{}, in the first comment below. Nothing is changed yet.\n\n{bill}",
-        desk.issue.number
+        "A plan for {}, in the first comment below. Nothing is changed yet.\n\n{bill}",
+        desk.issue.id.reference()
     );
     let plan = Some(PlanComment { text: plan.text().to_owned(), cost, binding });
     Ok(Made::Plan(Proposal { title: title.to_string(), body, bill, plan }))
@@ -143,7 +143,7 @@ fn facts(
         changed: changed.iter().any(|change| change.is_of(path)),
     });
     Facts {
-        issue: Some(desk.issue.number),
+        issue: Some(desk.issue.id.clone()),
         title: title.to_owned(),
         summary: summary.to_owned(),
         read: read.collect(),

@@ -1,7 +1,5 @@
 //! The *branch* of an issue, and what it is to a task: whose commit it is at, and who may move it.
 
-use shared::task::Mode;
-
 use super::desk::Desk;
 use super::ended::Stop;
 use super::holder;
@@ -29,7 +27,7 @@ pub(super) enum Branch {
 
 /// Whether the task is about a pull request that is there.
 fn builds_on_plan(desk: &Desk<'_>) -> bool {
-    matches!(desk.task.mode, Mode::Approve { .. } | Mode::Revise { .. })
+    !desk.task.mode.kind().begins_work()
 }
 
 /// The branch for this task, found or made. `None` if another run made it first and is at work.

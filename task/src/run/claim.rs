@@ -1,7 +1,7 @@
 //! The *claim*: of all runs for an issue, one works. Making the branch is what decides, because it can be done once.
 
 use jiff::Timestamp;
-use shared::task::Mode;
+use shared::mode::Product;
 
 use super::branch::{self, Branch};
 use super::desk::Desk;
@@ -34,7 +34,7 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
             (commit.id, Basis::Nothing, proposal)
         }
         // A revision makes no commit: what was kept is all that it makes.
-        Branch::Planned(commit) if matches!(desk.task.mode, Mode::Revise { .. }) && kept.is_some() => {
+        Branch::Planned(commit) if !desk.task.mode.kind().makes_commit() && kept.is_some() => {
             (commit.id, Basis::Nothing, kept)
         }
         Branch::Planned(commit) => {
@@ -61,13 +61,13 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
 /// What a commit of this task tells of its proposal, where the status comment that kept it is gone. A plan is in its
 /// comment only.
 fn recovered(desk: &Desk<'_>, commit: &Commit) -> Option<Proposal> {
-    if matches!(desk.task.mode, Mode::Plan) {
+    if desk.task.mode.kind().makes() == Product::Plan {
         return None;
     }
     let title = commit.message.lines().next().unwrap_or_default().to_owned();
     let body = format!(
-        "{title}\n\nFixes #{}\n\nThe rest of this description was lost with the comment that kept it.",
-        desk.issue.number
+        "{title}\n\nFixes {}\n\nThe rest of this description was lost with the comment that kept it.",
+        desk.issue.id.reference()
     );
     Some(Proposal { title, body, bill: "The account of the run was lost.".to_owned(), plan: None })
 }

@@ -1,7 +1,6 @@
 //! The *commit* of a run, made with compare-and-swap: the branch moves only from where the run found it.
 
 use gix::ObjectId;
-use shared::task::Mode;
 
 use super::branch::trailer;
 use super::desk::Desk;
@@ -38,7 +37,7 @@ pub(super) async fn commit(
         Made::Plan(proposal) => (None, proposal),
     };
     working::keep(desk, claim, &proposal).await?;
-    if matches!(desk.task.mode, Mode::Revise { .. }) {
+    if !desk.task.mode.kind().makes_commit() {
         return Ok(proposal);
     }
     match patch {
@@ -67,7 +66,7 @@ fn fits_api(patch: &CheckedPatch) -> bool {
 
 /// Title, issue and trailers; nothing in the title can imitate a trailer.
 fn message(desk: &Desk<'_>, proposal: &Proposal) -> Outbound {
-    let text = format!("{}\n\nProposed for #{}.", proposal.title, desk.issue.number);
+    let text = format!("{}\n\nProposed for {}.", proposal.title, desk.issue.id.reference());
     let trailers = trailers(desk);
     let trailers: Vec<(&str, &str)> = trailers.iter().map(|(key, value)| (*key, value.as_str())).collect();
     desk.gate.commit_message(&text, &trailers)
@@ -145,7 +144,7 @@ async fn push(
     let title = desk.gate.title(&proposal.title);
     let text = CommitText {
         subject: title.as_str(),
-        body: &format!("Proposed for #{}.", desk.issue.number),
+        body: &format!("Proposed for {}.", desk.issue.id.reference()),
         trailers: &trailers(desk),
     };
     let new = workspace.write_commit(patch, &text, &identity).map_err(|error| broken(error.to_string()))?;

@@ -53,7 +53,7 @@ pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig
     body.push_str(&talk);
     Ok(Material {
         issue: Issue {
-            number: Some(issue.number),
+            id: Some(issue.id.clone()),
             title: issue.title.clone().clean_line(MAX_TITLE_CHARS),
             // Each part has its own limit: what the repository says is not cut for what others wrote.
             body: Raw::new(body).clean(usize::MAX),

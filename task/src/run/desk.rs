@@ -4,8 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use shared::issue::PullRequestNumber;
 use shared::state::State;
-use shared::task::{Mode, Task};
+use shared::task::Task;
 
 use super::ended::{Attempt, Stop};
 use super::holder::Claimant;
@@ -13,7 +14,6 @@ use super::settings::{RunSettings, Terms};
 use crate::bill::Bill;
 use crate::forge::Forge;
 use crate::forge::model::Collaborator;
-use crate::issue::branch_of;
 use crate::marker::Marks;
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason, capitalized};
@@ -43,10 +43,10 @@ pub(super) struct Desk<'a> {
     pub(super) asker: Collaborator,
     pub(super) issue: Issue,
     /// The pull request on which a command was written.
-    pub(super) pull_request: Option<u64>,
+    pub(super) pull_request: Option<PullRequestNumber>,
     pub(super) record: Record<'a>,
     pub(super) gate: Gate,
-    /// `ai-agent/issue-N`
+    /// The branch of the issue.
     pub(super) branch: String,
     pub(super) attempt: Attempt,
     turn: Mutex<Turn>,
@@ -66,25 +66,21 @@ impl<'a> Desk<'a> {
         secrets: &[SecretString],
         attempt: Attempt,
     ) -> Result<Self, Stop> {
-        let thread = u64::from(task.issue);
-        let issue = match records.subject(forge, thread).await? {
+        let issue = match records.subject(forge, &task.issue).await? {
             Subject::Issue(found) | Subject::PullRequest(found) => *found,
-            Subject::Gone { number } => {
-                let what = format!("issue #{number} is not there: it was deleted or transferred");
+            Subject::Gone { id } => {
+                let what = format!("issue {} is not there: it was deleted or transferred", id.reference());
                 return Err(Failure::new(Reason::Usage, what, "").into());
             }
-            Subject::Elsewhere { number, url } => {
-                let what = format!("issue #{number} was transferred to {url}");
+            Subject::Elsewhere { id, url } => {
+                let what = format!("issue {} was transferred to {url}", id.reference());
                 return Err(Failure::new(Reason::Usage, what, "").into());
             }
         };
-        let record = records.read(issue.number, issue.labels.clone()).await?;
-        let pull_request = match task.mode {
-            Mode::Approve { pull_request, .. } | Mode::Revise { pull_request, .. } => {
-                pull_request.map(u64::from)
-            }
-            _ => None,
-        };
+        let record = records.read(&issue.id, issue.labels.clone()).await?;
+        let pull_request = task.mode.command().and_then(|at| at.pull_request);
+        // A command that stands on a pull request is of the issue behind it.
+        let thread = (task.issue != issue.id).then(|| task.issue.number()).flatten();
         Ok(Self {
             tracker: records.tracker,
             forge,
@@ -92,10 +88,10 @@ impl<'a> Desk<'a> {
             settings,
             task,
             asker,
-            pull_request: pull_request.or_else(|| (thread != issue.number).then_some(thread)),
+            pull_request: pull_request.or(thread.map(PullRequestNumber::from)),
             record,
-            gate: Gate::new(secrets, &[], Some(issue.number)).with_mention(task.trigger_user.as_str()),
-            branch: branch_of(issue.number),
+            gate: Gate::new(secrets, &[], issue.id.number()).with_mention(task.trigger_user.as_str()),
+            branch: issue.id.branch(),
             issue,
             attempt,
             turn: Mutex::new(Turn::of(task.mode)),
@@ -175,7 +171,7 @@ impl<'a> Desk<'a> {
 
     /// That the task's pull request is no more, so that no command on it helps.
     pub(super) fn over(&self, why: String) -> Stop {
-        self.turns_to(Turn::Start);
+        self.turns_to(Turn::START);
         Stop::CalledOff(why)
     }
 

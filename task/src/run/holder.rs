@@ -17,7 +17,8 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use shared::task::{Mode, Task};
+use shared::mode::ModeKind;
+use shared::task::Task;
 
 use crate::record::status::{Holder, Phase, Status, StatusComment};
 
@@ -87,9 +88,9 @@ fn supersedes(run: &Holder, status: &Status) -> bool {
 
 /// Both times are GitHub's, whose clock has whole seconds.
 fn is_answer(task: &Task, answered_at: Timestamp, status: &Status) -> bool {
-    let starts = |mode: &str| [Mode::QuickFix.name(), Mode::Plan.name()].contains(&mode);
     let before = task.triggered_at.is_some_and(|asked_at| asked_at <= answered_at);
-    before && starts(task.mode.name()) && status.answered.as_deref().is_some_and(starts)
+    let answered = status.answered.as_deref().and_then(ModeKind::named);
+    before && answered.is_some_and(|answered| task.mode.kind().is_answered_by(answered))
 }
 
 #[cfg(test)]

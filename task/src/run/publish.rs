@@ -1,8 +1,8 @@
 //! *Publishing*: after the commit the pull request, the comment, the labels. Everything that is there already is
 //! adopted.
 
-use shared::state::Event;
-use shared::task::Mode;
+use shared::issue::PullRequestNumber;
+use shared::state::{Event, same_label};
 
 use super::desk::Desk;
 use super::ended::Stop;
@@ -10,7 +10,7 @@ use super::work::Claim;
 use super::{approval, commit, ending, wanted};
 use crate::call::CallError;
 use crate::forge::model::{NewPullRequest, PullRequest, PullRequestKind, Stage};
-use crate::marker::Kind;
+use crate::marker::{Kind, On};
 use crate::outbound::Outbound;
 use crate::outcome::{Failure, Reason};
 use crate::record::comment::{self, Turn};
@@ -21,9 +21,7 @@ const TRIES: u32 = 3;
 
 /// Pull request, comment, labels, status: each found or made.
 pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Result<(), Stop> {
-    if matches!(desk.task.mode, Mode::Approve { .. }) {
-        desk.turns_to(Turn::Published);
-    }
+    desk.turns_to(Turn::after_commit(desk.task.mode));
     let (pull, standing) = pull_request(desk, claim, proposal).await?;
     let event = match (&proposal.plan, standing) {
         // What was merged needs nothing more.
@@ -40,10 +38,10 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
     // By the operator's label ingest knows the pull request as ours: it does not see the repository's configuration.
     let (labels, operator) = (desk.record.names(), &desk.settings.labels);
     let mut names = vec![labels.generated.as_str()];
-    if !labels.generated.eq_ignore_ascii_case(&operator.generated) {
+    if !same_label(&labels.generated, &operator.generated) {
         names.push(&operator.generated);
     }
-    if desk.task.mode == Mode::QuickFix {
+    if desk.task.mode.kind().skips_plan() {
         names.push(&labels.quick);
     }
     desk.forge.add_labels(pull.number, &names).await?;
@@ -72,7 +70,7 @@ fn standing(desk: &Desk<'_>, pull: &PullRequest) -> Result<Standing, Stop> {
 
 /// The pull request as a reviewer should find it.
 async fn make_ready(desk: &Desk<'_>, pull: &PullRequest, proposal: &Proposal) -> Result<(), Stop> {
-    if matches!(desk.task.mode, Mode::Approve { .. }) {
+    if desk.task.mode.kind().replaces_description() {
         let title = desk.gate.title(&proposal.title);
         desk.forge.edit_pull_request(pull.number, &title, &described(desk, proposal)).await?;
     }
@@ -112,7 +110,7 @@ async fn pull_request(
     proposal: &Proposal,
 ) -> Result<(PullRequest, Standing), Stop> {
     // An approval or a revision is about a pull request that is there; an earlier run may have opened one.
-    let is_there = matches!(desk.task.mode, Mode::Approve { .. } | Mode::Revise { .. });
+    let is_there = !desk.task.mode.kind().begins_work();
     if is_there || claim.proposal.is_some() {
         match find(desk).await? {
             Some(pull) => {
@@ -173,7 +171,7 @@ async fn unfounded(desk: &Desk<'_>, claim: &Claim, message: String) -> Result<St
 }
 
 /// The plan's comment, made once and rewritten by a revision.
-async fn post_plan(desk: &Desk<'_>, pull_request: u64, plan: &PlanComment) -> Result<(), Stop> {
+async fn post_plan(desk: &Desk<'_>, pull_request: PullRequestNumber, plan: &PlanComment) -> Result<(), Stop> {
     for _ in 0..TRIES {
         let posted = approval::find_plan(desk, pull_request).await?;
         if posted.as_ref().is_some_and(|posted| posted.binding == plan.binding) {
@@ -181,7 +179,7 @@ async fn post_plan(desk: &Desk<'_>, pull_request: u64, plan: &PlanComment) -> Re
         }
         let earlier = posted.as_ref().map(|posted| posted.text.as_str());
         let text = desk.gate.composed(&comment::plan(&plan.text, &plan.cost, earlier));
-        let marker = desk.marks.write(Kind::Plan, pull_request, &plan.binding);
+        let marker = desk.marks.write(Kind::Plan, On::PullRequest(pull_request), &plan.binding);
         let body = desk.gate.marked(&text, &marker).map_err(|_| {
             let what = "The plan is about more files than a comment can name.";
             Failure::new(Reason::NoPlan, what, "Ask for a smaller change.")

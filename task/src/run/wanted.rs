@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use shared::command::Command;
-use shared::task::{Comment as CommentId, Mode};
+use shared::mode::Comment as CommentId;
 
 use super::desk::Desk;
 use super::ended::Stop;
@@ -31,7 +31,7 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
         let Some(number) = pull_request else { return Ok(None) };
         Ok(desk.forge.pull_request_snapshot(number).await?.map(|pull| (number, pull)))
     };
-    let (issue, pull) = tokio::try_join!(desk.tracker.snapshot(desk.issue.number), pull)?;
+    let (issue, pull) = tokio::try_join!(desk.tracker.snapshot(&desk.issue.id), pull)?;
     let issue = issue.ok_or_else(|| Stop::CalledOff("the issue is gone".to_owned()))?;
     if issue.state != IssueState::Open && desk.issue.state == IssueState::Open {
         return Err(Stop::CalledOff("the issue was closed".to_owned()));
@@ -69,9 +69,8 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
 /// Whether a comment asks to stop this task: written after it was asked for, or, if that time is not known, after
 /// its status comment. Ids ascend; clocks of two machines need not agree.
 fn calls_off(desk: &Desk<'_>, id: u64, at: Timestamp, body: &Raw, status: u64) -> bool {
-    let asked_by = match desk.task.mode {
-        Mode::Approve { comment: CommentId::Issue(id), .. }
-        | Mode::Revise { comment: CommentId::Issue(id), .. } => u64::from(id),
+    let asked_by = match desk.task.mode.command().map(|at| at.comment) {
+        Some(CommentId::Issue(id)) => u64::from(id),
         _ => 0,
     };
     let later = match desk.task.triggered_at {

@@ -1,6 +1,7 @@
 //! The *work* of a run, as it passes from step to step: the claim, the material, and what was made of it.
 
 use jiff::Timestamp;
+use shared::issue::PullRequestNumber;
 
 use crate::check::CheckedPatch;
 use crate::issue::Issue;
@@ -31,20 +32,20 @@ pub(super) enum Basis {
     /// The plan that was approved.
     Approved {
         plan: Plan,
-        pull_request: u64,
+        pull_request: PullRequestNumber,
     },
     /// The plan that is to be written again, what a person said of it, and the commit that is read for it.
     Revision {
         plan: Plan,
         feedback: String,
         base: String,
-        pull_request: u64,
+        pull_request: PullRequestNumber,
     },
 }
 
 impl Basis {
     /// The pull request with the plan.
-    pub(super) fn pull_request(&self) -> Option<u64> {
+    pub(super) fn pull_request(&self) -> Option<PullRequestNumber> {
         match self {
             Self::Nothing => None,
             Self::Approved { pull_request, .. } | Self::Revision { pull_request, .. } => Some(*pull_request),

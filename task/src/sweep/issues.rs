@@ -4,9 +4,10 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use shared::mode::Mode;
 use shared::queue::CONSUMER_TIMEOUT;
-use shared::state::{Event, State};
-use shared::task::{IssueDigest, Mode, Origin, Task, TaskId, wish};
+use shared::state::{Event, State, same_label};
+use shared::task::{IssueDigest, Origin, Task, TaskId, wish};
 use shared::user;
 
 use super::finding::Finding;
@@ -42,16 +43,16 @@ pub(super) async fn sweep(
             match asking(site, &issue, sweep.settings.grace).await? {
                 Asking::No => {}
                 Asking::InVain(why) => {
-                    sweep.found(&Finding::Unanswered { issue: site.name(issue.number), why });
+                    sweep.found(&Finding::Unanswered { issue: site.name(&issue.id), why });
                 }
                 Asking::Yes(task) => {
                     if sweep.hand == Hand::Writing {
                         queue.publish(&task).await?;
                     }
                     sweep.found(&Finding::Missed {
-                        issue: site.name(issue.number),
+                        issue: site.name(&issue.id),
                         task: task.id,
-                        mode: task.mode.name(),
+                        mode: task.mode.kind().name(),
                         user: task.trigger_user.to_string(),
                     });
                 }
@@ -80,10 +81,10 @@ async fn at_work(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<Option<Fi
     if is_younger(seen, CONSUMER_TIMEOUT + MARGIN) {
         return Ok(None);
     }
-    let name = site.name(issue.number);
+    let name = site.name(&issue.id);
     if open.is_empty() {
         if hand == Hand::Writing {
-            site.tracker.remove_label(issue.number, &site.labels().working).await?;
+            site.tracker.remove_label(&issue.id, &site.labels().working).await?;
         }
         return Ok(Some(Finding::Unlabelled { issue: name }));
     }
@@ -96,7 +97,7 @@ async fn at_work(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<Option<Fi
                 said.status.task
             );
             let failure = Failure::new(Reason::Unavailable, what, next);
-            let text = comment::failed(&failure, Turn::Start);
+            let text = comment::failed(&failure, Turn::START);
             site.tell(&record, Some(said), &said.status.task, &text).await?;
         }
     }
@@ -114,18 +115,16 @@ enum Asking {
 async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Asking, CallError> {
     let labels = issue.labels.iter().map(String::as_str);
     let is_idle = State::decode(labels, site.labels()) == Ok(State::Idle);
-    let number = NonZeroU64::new(issue.number);
-    let (true, IssueKind::Issue, Some(number)) = (is_idle, issue.kind, number) else { return Ok(Asking::No) };
-    if is_younger(issue.updated_at, grace) {
+    if !is_idle || issue.kind != IssueKind::Issue || is_younger(issue.updated_at, grace) {
         return Ok(Asking::No);
     }
     let record = site.record(issue).await?;
     if record.statuses().iter().any(|said| !said.status.refused) {
         return Ok(Asking::No);
     }
-    let history = site.tracker.history(issue.number).await?;
+    let history = site.tracker.history(&issue.id).await?;
     let labelled = history.iter().rev().find_map(|event| match &event.what {
-        Happening::Labelled { label, by } if label.eq_ignore_ascii_case(&site.labels().trigger) => {
+        Happening::Labelled { label, by } if same_label(label, &site.labels().trigger) => {
             Some((by.as_ref(), event.at))
         }
         _ => None,
@@ -135,10 +134,12 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
     };
     let person = (actor.kind == UserKind::Person).then(|| user::Login::parse(&actor.login).ok()).flatten();
     let Some(person) = person else { return Ok(Asking::InVain("it was not a person who asked")) };
-    let mode = if record.has_label(&site.labels().quick) { Mode::QuickFix } else { Mode::Plan };
+    let mode = Mode::of_issue(issue.labels.iter().map(String::as_str), &site.labels().quick);
     let repository_id = NonZeroU64::new(site.repository_id());
     let event = wish(Some(issue.created_at), Some(at));
-    let id = TaskId::derive(Origin { repo: &site.repo, repository_id, issue: number, mode, event: &event });
+    let origin =
+        Origin { repo: &site.repo, repository_id, issue: &issue.id, mode: mode.kind(), event: &event };
+    let id = TaskId::derive(origin);
     // A task that was refused stays so, also if whoever asked may ask by now.
     if record.status_of(&id.to_string()).is_some() {
         return Ok(Asking::No);
@@ -148,7 +149,7 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
     }
     let is_renaming = |event: &&model::Event| matches!(event.what, Happening::Renamed);
     let renamed = history.iter().filter(is_renaming).filter_map(|event| event.at).max();
-    let edited = site.tracker.edited_at(issue.number).await?;
+    let edited = site.tracker.edited_at(&issue.id).await?;
     if renamed.max(edited).is_some_and(|changed| changed > at) {
         return Ok(Asking::InVain(
             "it was edited after it was asked for; take the label off and put it on again",
@@ -157,7 +158,7 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
     Ok(Asking::Yes(Box::new(Task {
         id,
         repo: site.repo.clone(),
-        issue: number,
+        issue: issue.id.clone(),
         mode,
         trigger_user: person,
         triggered_at: Some(at),

@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 use shared::hex;
+use shared::issue::IssueId;
 use shared::queue::DELIVERY_LIMIT;
 use shared::state::Event;
 use shared::task::Task;
@@ -33,7 +34,7 @@ pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &
                 continue;
             }
         };
-        let thread = format!("{}#{}", task.repo, task.issue);
+        let thread = task.issue.reference_from_outside(&task.repo);
         let handled = match sites.at(&task.repo).await {
             Ok(site) => handle(site, &task, &letter, sweep.hand).await,
             Err(error) => Err(error),
@@ -53,8 +54,8 @@ pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &
 }
 
 async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Result<Finding, CallError> {
-    let thread = u64::from(task.issue);
-    let settled = |issue: u64, why| Ok(Finding::Settled { task: task.id, issue: site.name(issue), why });
+    let thread = &task.issue;
+    let settled = |issue: &IssueId, why| Ok(Finding::Settled { task: task.id, issue: site.name(issue), why });
     if task.repository_id.is_some_and(|id| u64::from(id) != site.repository_id()) {
         return settled(thread, "the repository was replaced by another one of the same name");
     }
@@ -68,7 +69,7 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
     let record = site.record(&issue).await?;
     let mine = record.statuses().iter().find(|said| said.status.task == own);
     if mine.is_some_and(|said| said.status.phase == Phase::Ended) {
-        return settled(issue.number, "it is told already");
+        return settled(&issue.id, "it is told already");
     }
     // A wish that came later decides over the labels, unless it was a stranger's.
     let mut others = record.statuses().iter().filter(|said| said.status.task != own && !said.status.refused);
@@ -77,7 +78,7 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
         None => task.triggered_at.is_some_and(|at| said.status.since > at),
     });
     if overtaken && mine.is_none() {
-        return settled(issue.number, "a later task was done on the issue");
+        return settled(&issue.id, "a later task was done on the issue");
     }
     let failure = failure(task, &letter.death());
     if hand == Hand::Writing {
@@ -86,7 +87,7 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
         }
         site.tell(&record, mine, &own, &comment::failed(&failure, Turn::of(task.mode))).await?;
     }
-    Ok(Finding::Told { task: task.id, issue: site.name(issue.number), why: failure.what })
+    Ok(Finding::Told { task: task.id, issue: site.name(&issue.id), why: failure.what })
 }
 
 fn failure(task: &Task, death: &Death) -> Failure {

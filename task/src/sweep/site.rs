@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use shared::issue::IssueId;
 use shared::repo::Repo;
 use shared::state::LabelNames;
 
@@ -101,9 +102,9 @@ impl<'a> Site<'a> {
         self.forge.repository().id
     }
 
-    /// The name of an issue, as GitHub links it.
-    pub(super) fn name(&self, issue: u64) -> String {
-        format!("{}#{issue}", self.repo)
+    /// The name of an issue, as people link it.
+    pub(super) fn name(&self, issue: &IssueId) -> String {
+        issue.reference_from_outside(&self.repo)
     }
 
     /// What the labels are called in this repository.
@@ -119,7 +120,7 @@ impl<'a> Site<'a> {
 
     /// What an issue says of its tasks.
     pub(super) async fn record(&self, issue: &Issue) -> Result<Record<'_>, CallError> {
-        self.records().read(issue.number, issue.labels.clone()).await
+        self.records().read(&issue.id, issue.labels.clone()).await
     }
 
     /// Says how a task ended, in its status comment if it has one.
@@ -132,7 +133,7 @@ impl<'a> Site<'a> {
     ) -> Result<(), CallError> {
         let mut secrets = self.run.secrets();
         secrets.push(self.forge.token().clone());
-        let gate = Gate::new(&secrets, &[], Some(record.thread()));
+        let gate = Gate::new(&secrets, &[], record.issue().number());
         record.say_at_last(&gate, said.map(|said| said.id), text, Status::ended(task)).await
     }
 }

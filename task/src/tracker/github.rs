@@ -1,12 +1,15 @@
 //! The issues of one repository of GitHub.
 
+use std::num::NonZeroU64;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
+use shared::issue::IssueId;
 
 use super::model::{self, Event, Found, Happening, IssueKind, IssueState, Listed};
-use crate::call::CallError;
+use crate::call::{Call, CallError, Service};
 use crate::forge::github::wire::{Label, Nodes, Remark, User};
 use crate::forge::github::{GitHub, Session, path_segment};
 use crate::outbound::Outbound;
@@ -22,7 +25,7 @@ pub struct Issues {
 /// An issue; GitHub lists a pull request as one too, with `pull_request` set.
 #[derive(Deserialize)]
 struct Issue {
-    number: u64,
+    number: NonZeroU64,
     title: Raw,
     body: Option<Raw>,
     state: State,
@@ -98,7 +101,7 @@ impl From<State> for IssueState {
 impl From<Issue> for model::Issue {
     fn from(issue: Issue) -> Self {
         Self {
-            number: issue.number,
+            id: IssueId::Number(issue.number),
             kind: if issue.pull_request.is_some() { IssueKind::PullRequest } else { IssueKind::Issue },
             title: issue.title,
             body: issue.body.unwrap_or_default(),
@@ -121,6 +124,14 @@ impl TimelineEvent {
     }
 }
 
+/// GitHub has no issue without a number.
+fn number_of(id: &IssueId) -> Result<NonZeroU64, CallError> {
+    id.number().ok_or_else(|| CallError::NotFound {
+        call: Call::new(Service::GitHub, format!("the issue {id}")),
+        message: "issues of GitHub have numbers".to_owned(),
+    })
+}
+
 fn names(labels: Vec<Label>) -> Vec<String> {
     labels.into_iter().map(|label| label.name).collect()
 }
@@ -135,7 +146,8 @@ impl Issues {
     }
 
     /// An issue that was transferred is answered with that of another repository.
-    pub(super) async fn issue(&self, number: u64) -> Result<Found, CallError> {
+    pub(super) async fn issue(&self, id: &IssueId) -> Result<Found, CallError> {
+        let number = number_of(id)?;
         let issue: Issue = self.github.get(&self.github.under(&format!("issues/{number}"))).await?;
         let place = self.github.root().to_ascii_lowercase();
         if issue.number != number || !issue.repository_url.to_ascii_lowercase().ends_with(&place) {
@@ -155,7 +167,7 @@ impl Issues {
         Ok(issues.into_iter().map(Into::into).collect())
     }
 
-    pub(super) async fn snapshot(&self, issue: u64) -> Result<Option<model::IssueSnapshot>, CallError> {
+    pub(super) async fn snapshot(&self, issue: &IssueId) -> Result<Option<model::IssueSnapshot>, CallError> {
         let found: Option<Snapshot> = match self.query(ISSUE, issue).await {
             Err(CallError::NotFound { .. }) => None,
             other => other?,
@@ -167,48 +179,48 @@ impl Issues {
         }))
     }
 
-    pub(super) async fn history(&self, issue: u64) -> Result<Vec<Event>, CallError> {
+    pub(super) async fn history(&self, issue: &IssueId) -> Result<Vec<Event>, CallError> {
         let events: Vec<TimelineEvent> =
-            self.github.list(&self.github.under(&format!("issues/{issue}/timeline"))).await?;
+            self.github.list(&self.github.under(&format!("issues/{}/timeline", number_of(issue)?))).await?;
         Ok(events.into_iter().filter_map(TimelineEvent::into_event).collect())
     }
 
-    pub(super) async fn edited_at(&self, issue: u64) -> Result<Option<Timestamp>, CallError> {
+    pub(super) async fn edited_at(&self, issue: &IssueId) -> Result<Option<Timestamp>, CallError> {
         Ok(self.query::<Edited>(LAST_EDITED, issue).await?.last_edited_at)
     }
 
     async fn query<I: serde::de::DeserializeOwned>(
         &self,
         document: &str,
-        issue: u64,
+        issue: &IssueId,
     ) -> Result<I, CallError> {
         let repo = &self.github.repo;
-        let variables = json!({ "owner": repo.owner(), "name": repo.name(), "issue": issue });
+        let variables = json!({ "owner": repo.owner(), "name": repo.name(), "issue": number_of(issue)? });
         Ok(self.github.query::<Data<I>>(document, variables).await?.repository.issue)
     }
 
-    pub(super) async fn comments(&self, issue: u64) -> Result<Vec<Comment>, CallError> {
-        self.github.comments(issue).await
+    pub(super) async fn comments(&self, issue: &IssueId) -> Result<Vec<Comment>, CallError> {
+        self.github.comments(number_of(issue)?.get()).await
     }
 
     pub(super) async fn comment(&self, id: u64) -> Result<Comment, CallError> {
         self.github.comment(id).await
     }
 
-    pub(super) async fn create_comment(&self, issue: u64, body: &Outbound) -> Result<u64, CallError> {
-        self.github.create_comment(issue, body).await
+    pub(super) async fn create_comment(&self, issue: &IssueId, body: &Outbound) -> Result<u64, CallError> {
+        self.github.create_comment(number_of(issue)?.get(), body).await
     }
 
     pub(super) async fn edit_comment(&self, id: u64, body: &Outbound) -> Result<(), CallError> {
         self.github.edit_comment(id, body).await
     }
 
-    pub(super) async fn add_labels(&self, issue: u64, labels: &[&str]) -> Result<(), CallError> {
-        self.github.add_labels(issue, labels).await
+    pub(super) async fn add_labels(&self, issue: &IssueId, labels: &[&str]) -> Result<(), CallError> {
+        self.github.add_labels(number_of(issue)?.get(), labels).await
     }
 
-    pub(super) async fn remove_label(&self, issue: u64, label: &str) -> Result<(), CallError> {
-        self.github.remove_label(issue, label).await
+    pub(super) async fn remove_label(&self, issue: &IssueId, label: &str) -> Result<(), CallError> {
+        self.github.remove_label(number_of(issue)?.get(), label).await
     }
 }
 

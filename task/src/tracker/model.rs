@@ -1,13 +1,15 @@
 //! What a *tracker* says, in words that hold for every tracker.
 
 use jiff::Timestamp;
+use shared::issue::IssueId;
+use shared::state::same_label;
 
 use crate::text::Raw;
 use crate::thread::{Remark, User};
 
 #[derive(Clone, Debug)]
 pub struct Issue {
-    pub number: u64,
+    pub id: IssueId,
     pub kind: IssueKind,
     pub title: Raw,
     pub body: Raw,
@@ -31,7 +33,7 @@ pub enum IssueState {
     Closed,
 }
 
-/// Where an issue was found that was asked for by its number.
+/// Where an issue was found that was asked for by its id.
 #[derive(Clone, Debug)]
 pub enum Found {
     Here(Box<Issue>),
@@ -71,7 +73,7 @@ pub enum Happening {
     Renamed,
 }
 
-/// Whether `name` is among labels, whose names differ in more than case.
+/// Whether `name` is among labels.
 pub fn has_label<'l>(labels: impl IntoIterator<Item = &'l String>, name: &str) -> bool {
-    labels.into_iter().any(|label| label.eq_ignore_ascii_case(name))
+    labels.into_iter().any(|label| same_label(label, name))
 }

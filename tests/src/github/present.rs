@@ -108,7 +108,7 @@ impl State {
     }
 
     pub(crate) fn show_labels(&self, repo: &Repo, issue: &Issue) -> Value {
-        let known = issue.labels.iter().filter_map(|name| repo.labels.get(&name.to_ascii_lowercase()));
+        let known = issue.labels.iter().filter_map(|name| repo.labels.get(&name.to_lowercase()));
         known.map(|label| self.show_label(repo, label)).collect()
     }
 

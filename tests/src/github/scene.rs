@@ -250,10 +250,15 @@ impl Scene<'_> {
     /// Makes the label if it does not exist, as GitHub does when one is added to an issue.
     pub(crate) fn ensure_label(&mut self, name: &str) -> Label {
         let id = self.state.id();
-        let known = self.repo().labels.values().find(|label| label.name.eq_ignore_ascii_case(name)).cloned();
+        let known = self
+            .repo()
+            .labels
+            .values()
+            .find(|label| label.name.to_lowercase() == name.to_lowercase())
+            .cloned();
         known.unwrap_or_else(|| {
             let label = Label { id, name: name.to_owned(), color: "ededed".to_owned(), description: None };
-            self.repo_mut().labels.insert(name.to_ascii_lowercase(), label.clone());
+            self.repo_mut().labels.insert(name.to_lowercase(), label.clone());
             label
         })
     }
@@ -268,7 +273,7 @@ impl Scene<'_> {
 
     pub fn unlabel(&mut self, actor: &str, number: u64, name: &str) {
         let labels = &mut self.issue_mut(number).labels;
-        if let Some(position) = labels.iter().position(|label| label.eq_ignore_ascii_case(name)) {
+        if let Some(position) = labels.iter().position(|label| label.to_lowercase() == name.to_lowercase()) {
             let name = labels.remove(position);
             self.record(number, actor, What::Unlabeled(name));
         }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
+use shared::issue::PullRequestNumber;
 
 use super::wire::{Nodes, PullRequestSnapshot, Repository, Review};
 use super::{GitHub, Repeat, call, decode};
@@ -87,7 +88,7 @@ impl GitHub {
     /// A pull request as it is now; `None` if it is gone.
     pub async fn pull_request_snapshot(
         &self,
-        pull_request: u64,
+        pull_request: PullRequestNumber,
     ) -> Result<Option<model::PullRequestSnapshot>, CallError> {
         #[derive(Deserialize)]
         struct Data {
@@ -106,7 +107,11 @@ impl GitHub {
     }
 
     /// The newest reviews that a person wrote of a pull request.
-    pub async fn reviews_by(&self, author: &str, pull_request: u64) -> Result<Vec<model::Review>, CallError> {
+    pub async fn reviews_by(
+        &self,
+        author: &str,
+        pull_request: PullRequestNumber,
+    ) -> Result<Vec<model::Review>, CallError> {
         #[derive(Deserialize)]
         struct Data {
             repository: Reviewed,

@@ -3,6 +3,7 @@
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::issue::PullRequestNumber;
 
 use super::wire::{self, GitCommit, Label, Reference};
 use super::{GitHub, Repeat};
@@ -116,7 +117,7 @@ impl GitHub {
         self.get::<wire::Comparison>(&route).await.map(Into::into)
     }
 
-    pub async fn pull_request(&self, number: u64) -> Result<PullRequest, CallError> {
+    pub async fn pull_request(&self, number: PullRequestNumber) -> Result<PullRequest, CallError> {
         self.get::<wire::PullRequest>(&self.under(&format!("pulls/{number}"))).await.map(Into::into)
     }
 
@@ -140,7 +141,7 @@ impl GitHub {
 
     pub async fn edit_pull_request(
         &self,
-        number: u64,
+        number: PullRequestNumber,
         title: &Outbound,
         body: &Outbound,
     ) -> Result<(), CallError> {
@@ -150,7 +151,7 @@ impl GitHub {
     }
 
     /// Asks a user for a review; who was asked before stays asked.
-    pub async fn request_review(&self, number: u64, login: &str) -> Result<(), CallError> {
+    pub async fn request_review(&self, number: PullRequestNumber, login: &str) -> Result<(), CallError> {
         let route = self.under(&format!("pulls/{number}/requested_reviewers"));
         let body = json!({ "reviewers": [login] });
         self.write::<Value>(Method::POST, &route, &body, Repeat::Harmless).await.map(drop)

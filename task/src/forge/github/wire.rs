@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de};
+use shared::issue::PullRequestNumber;
 
 use crate::forge::model;
 use crate::text::Raw;
@@ -238,7 +239,7 @@ struct Side {
 
 #[derive(Deserialize)]
 pub(super) struct PullRequest {
-    number: u64,
+    number: PullRequestNumber,
     node_id: String,
     state: RestState,
     #[serde(default)]

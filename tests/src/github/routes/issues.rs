@@ -88,7 +88,7 @@ fn list(scene: &Scene<'_>, request: &Request) -> Answer {
             _ => true,
         })
         .filter(|issue| {
-            wanted.iter().all(|name| issue.labels.iter().any(|has| has.eq_ignore_ascii_case(name)))
+            wanted.iter().all(|name| issue.labels.iter().any(|has| has.to_lowercase() == name.to_lowercase()))
         })
         .filter(|issue| since.is_none_or(|since| issue.updated_at >= since))
         .filter(|issue| request.query("creator").is_none_or(|login| issue.author == login))

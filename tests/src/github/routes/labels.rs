@@ -11,7 +11,7 @@ pub(super) fn handle(scene: &mut Scene<'_>, request: &Request, number: Option<u6
     Some(match (request.operation, number) {
         ("issues/create-label", _) => create(scene, request),
         ("issues/get-label", _) => {
-            let label = scene.repo().labels.get(&request.parameter("name").to_ascii_lowercase());
+            let label = scene.repo().labels.get(&request.parameter("name").to_lowercase());
             match label {
                 Some(label) => ok(scene.state.show_label(scene.repo(), label)),
                 None => Err(not_found()),
@@ -37,7 +37,7 @@ pub(super) fn handle(scene: &mut Scene<'_>, request: &Request, number: Option<u6
         }),
         ("issues/remove-label", Some(number)) => {
             let name = request.parameter("name");
-            if scene.issue(number).labels.iter().any(|label| label.eq_ignore_ascii_case(name)) {
+            if scene.issue(number).labels.iter().any(|label| label.to_lowercase() == name.to_lowercase()) {
                 scene.unlabel(&actor, number, name);
                 ok(labels_of(scene, number))
             } else {
@@ -61,7 +61,7 @@ fn checked(names: &[String]) -> Result<(), Refusal> {
 
 pub(super) fn replace(scene: &mut Scene<'_>, actor: &str, number: u64, names: &[String]) {
     for name in scene.issue(number).labels.clone() {
-        if !names.iter().any(|wanted| wanted.eq_ignore_ascii_case(&name)) {
+        if !names.iter().any(|wanted| wanted.to_lowercase() == name.to_lowercase()) {
             scene.unlabel(actor, number, &name);
         }
     }
@@ -73,7 +73,7 @@ pub(super) fn replace(scene: &mut Scene<'_>, actor: &str, number: u64, names: &[
 fn create(scene: &mut Scene<'_>, request: &Request) -> Answer {
     let name = request.text("name").ok_or_else(|| invalid("Label", "name", "missing_field"))?;
     checked(&[name.to_owned()])?;
-    let key = name.to_ascii_lowercase();
+    let key = name.to_lowercase();
     if scene.repo().labels.contains_key(&key) {
         return Err(invalid("Label", "name", "already_exists"));
     }

@@ -1,0 +1,119 @@
+use super::*;
+
+fn at() -> CommandAt {
+    CommandAt { pull_request: None, comment: Comment::Issue(NonZeroU64::MIN) }
+}
+
+fn all() -> [Mode; 4] {
+    [Mode::QuickFix, Mode::Plan, Mode::Revise(at()), Mode::Approve(at())]
+}
+
+#[test]
+fn every_mode_has_a_name_that_is_its_form_in_messages() {
+    assert_eq!(all().map(Mode::kind), ModeKind::ALL);
+    for (kind, name) in ModeKind::ALL.into_iter().zip(["quickfix", "plan", "revise", "approve"]) {
+        assert_eq!(kind.to_string(), name);
+        assert_eq!(ModeKind::named(name), Some(kind));
+        let json = format!("\"{name}\"");
+        assert_eq!(serde_json::to_string(&kind).unwrap(), json);
+        assert_eq!(serde_json::from_str::<ModeKind>(&json).unwrap(), kind);
+    }
+    for name in ["", "Plan", "retry", "quick-fix", "plan "] {
+        assert_eq!(ModeKind::named(name), None, "{name:?}");
+    }
+}
+
+/// What stands out about each mode; what is not named here does not apply to it.
+fn traits(mode: Mode) -> Vec<&'static str> {
+    let kind = mode.kind();
+    let all = [
+        (kind.begins_work(), "begins work"),
+        (kind.needs_trigger_label(), "needs the trigger label"),
+        (kind.makes() == Product::Plan, "makes a plan"),
+        (kind.makes_commit(), "makes a commit"),
+        (kind.skips_plan(), "skips the plan"),
+        (kind.replaces_description(), "replaces the description"),
+        (mode.start() == Start::Issue, "begins with the issue"),
+        (mode.start() == Start::ApprovedPlan(at()), "begins with the approved plan"),
+        (mode.start() == Start::Feedback(at()), "begins with feedback"),
+        (mode.command() == Some(at()), "has a command"),
+    ];
+    all.into_iter().filter_map(|(applies, what)| applies.then_some(what)).collect()
+}
+
+#[test]
+fn each_mode_answers_every_question() {
+    assert_eq!(
+        all().map(traits),
+        [
+            vec![
+                "begins work",
+                "needs the trigger label",
+                "makes a commit",
+                "skips the plan",
+                "begins with the issue"
+            ],
+            vec![
+                "begins work",
+                "needs the trigger label",
+                "makes a plan",
+                "makes a commit",
+                "begins with the issue"
+            ],
+            vec!["makes a plan", "begins with feedback", "has a command"],
+            vec![
+                "makes a commit",
+                "replaces the description",
+                "begins with the approved plan",
+                "has a command"
+            ],
+        ]
+    );
+}
+
+#[test]
+fn only_the_beginnings_of_work_answer_each_other() {
+    use ModeKind::{Plan, QuickFix};
+    for mode in ModeKind::ALL {
+        for other in ModeKind::ALL {
+            let both = [mode, other].iter().all(|kind| [QuickFix, Plan].contains(kind));
+            assert_eq!(mode.is_answered_by(other), both, "{mode} {other}");
+        }
+    }
+}
+
+#[test]
+fn a_task_is_tried_again_by_its_command_as_long_as_that_means_something() {
+    let revise = "Comment `/revise` and what should be different to try again.";
+    let approve = "Comment `/approve` on the pull request to try again.";
+    assert_eq!(ModeKind::ALL.map(ModeKind::again), [RETRY, RETRY, revise, approve]);
+    let published = "The change is on the branch of the pull request. Review it as it is; or close the pull request, \
+                     and comment `/retry` on the issue to start again.";
+    assert_eq!(ModeKind::ALL.map(ModeKind::again_after_commit), [RETRY, RETRY, revise, published]);
+}
+
+#[test]
+fn the_labels_of_an_issue_choose_its_mode() {
+    for (labels, expected) in [
+        (&[][..], Mode::Plan),
+        (&["ai-help", "bug"], Mode::Plan),
+        (&["ai-help", "quickfix"], Mode::QuickFix),
+        (&["QuickFix"], Mode::QuickFix),
+        (&["quickfixes"], Mode::Plan),
+    ] {
+        assert_eq!(Mode::of_issue(labels.iter().copied(), "quickfix"), expected, "{labels:?}");
+    }
+    assert_eq!(Mode::of_issue(["СРОЧНО"], "срочно"), Mode::QuickFix);
+}
+
+#[test]
+fn each_command_asks_for_something() {
+    for (text, expected) in [
+        ("/approve", Asked::Task(Mode::Approve(at()))),
+        ("/revise use tokio", Asked::Task(Mode::Revise(at()))),
+        ("/retry", Asked::IssueAgain),
+        ("/stop", Asked::Stop),
+    ] {
+        assert_eq!(Mode::of_command(&Command::parse(text).unwrap(), at()), expected);
+    }
+}
