@@ -23,8 +23,10 @@ ENV RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-re
 COPY --from=plan /src/recipe.json recipe.json
 RUN cargo chef cook --release --locked --package ingest --package task --target "$(rustc --print host-tuple)"
 COPY . .
-# The programs carry the list of crates that they were built from, for the image's own list and for scanners.
-RUN cargo auditable build --release --locked --package ingest --package task --target "$(rustc --print host-tuple)" \
+# The programs carry the list of crates that they were built from, for the image's own list and for scanners, and the
+# commit, which `--version` says: the repository is not here to be asked.
+ARG REVISION=unknown
+RUN SOURCE_REVISION="$REVISION" cargo auditable build --release --locked --package ingest --package task --target "$(rustc --print host-tuple)" \
     && mkdir /out \
     && cp "target/$(rustc --print host-tuple)/release/ingest" "target/$(rustc --print host-tuple)/release/task" /out/
 

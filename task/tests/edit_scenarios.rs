@@ -50,6 +50,7 @@ fn main() -> ExitCode {
     tests::scenario::main("edits", 120, check)
 }
 
+#[expect(clippy::disallowed_methods, reason = "it tells the test to write what it expects")]
 fn check(directory: &Path) -> Result<(), String> {
     let case: Case = match fs::read_to_string(directory.join("case.toml")) {
         Ok(text) => toml::from_str(&text).map_err(|error| error.to_string())?,

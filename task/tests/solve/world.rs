@@ -113,6 +113,7 @@ impl World {
 
     /// Runs git with `input`, and returns what it prints.
     #[track_caller]
+    #[expect(clippy::disallowed_methods, reason = "git is found where the test finds it")]
     pub(crate) fn git_bytes(&self, at: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
         let mut command = Command::new("git");
         command
