@@ -4,7 +4,7 @@
 
 use std::{fmt, net::SocketAddr};
 
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use shared::{
     broker::Broker,
     env::{
@@ -54,7 +54,7 @@ impl Config {
         let listen = env.read(&AGENT_LISTEN)?;
         let lambda = env.find(&AWS_LAMBDA_RUNTIME_API)?;
         let secrets = env.read(&AGENT_WEBHOOK_SECRETS)?;
-        let secrets = Secrets::new(secrets.iter().map(|secret| secret.expose_secret()))
+        let secrets = Secrets::new(secrets.iter().map(ExposeSecret::expose_secret))
             .map_err(|error| env.refuse(&AGENT_WEBHOOK_SECRETS, "", error.to_string()))?;
         let labels = LabelNames::from_env(env)?;
         let keep_alive = if env.read(&AGENT_KEEP_ALIVE)? { KeepAlive::Yes } else { KeepAlive::No };

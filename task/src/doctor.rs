@@ -150,7 +150,7 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
             findings.extend(broker::examine(&delivery.broker, delivery.max_wait).await);
             match env.find(&AGENT_AMQP_MANAGEMENT_URL) {
                 Ok(management) => {
-                    findings.extend(policies::examine(&delivery.broker, management.as_ref()).await)
+                    findings.extend(policies::examine(&delivery.broker, management.as_ref()).await);
                 }
                 Err(error) => findings.push(wrong(error.to_string())),
             }

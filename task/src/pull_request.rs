@@ -170,7 +170,7 @@ mod tests {
             changed: changed.iter().any(|change| change.is_of(&path(name))),
         });
         Facts {
-            issue: Some(7),
+            issue: "7".parse().ok(),
             title: "Keep the last line".to_owned(),
             summary: "The parser dropped it.\n".to_owned(),
             read: read.collect(),

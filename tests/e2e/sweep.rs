@@ -201,6 +201,7 @@ async fn a_sweep_that_was_cut_short_is_completed_by_the_next() -> anyhow::Result
 type LetterCase = (&'static str, Value, Cause, fn(&GitHub, &str), Said, &'static [&'static str]);
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;
     let now = jiff::Timestamp::now().to_string();

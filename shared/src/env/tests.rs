@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 
 use super::catalog::*;
 use super::*;

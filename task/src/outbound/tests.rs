@@ -249,7 +249,7 @@ fn bodies_are_cut_with_a_note_and_leave_room_for_the_marker() {
     let marker = |content: &str| {
         crate::marker::Marks::new(SecretString::from("key"), 1).write(
             crate::marker::Kind::Status,
-            7,
+            crate::marker::On::Issue(&"7".parse().unwrap()),
             &content,
         )
     };

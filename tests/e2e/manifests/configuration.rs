@@ -95,12 +95,12 @@ fn no_document_and_no_script_speaks_of_a_variable_that_is_not_there() {
         "scripts/send-webhook",
     ] {
         let text = read(document);
-        let is_told = |name: &str| {
+        let is_explained = |name: &str| {
             // What the document says of names that are not there.
             document == "docs/CONFIGURATION.md" && (is_old(name) || name == "AGENT_MAX_COSTS")
         };
         let unknown: Vec<&str> =
-            names(&text).into_iter().filter(|name| !is_known(name) && !is_told(name)).collect();
+            names(&text).into_iter().filter(|name| !is_known(name) && !is_explained(name)).collect();
         assert_eq!(unknown, Vec::<&str>::new(), "{document}");
     }
 }
@@ -125,7 +125,7 @@ fn manifests_set_what_is_read_and_nothing_else() {
     }
 }
 
-/// What both programs have to agree on stands in one ConfigMap, which every pod of ours takes.
+/// What both programs have to agree on stands in one `ConfigMap`, which every pod of ours takes.
 #[test]
 fn what_both_programs_read_is_set_once() {
     let common = ["HOSTS", "LABELS", "BROKER"];

@@ -55,10 +55,11 @@ impl Running {
             conf = conf.replace(path, here.to_str().context("a folder has an odd name")?);
         }
         let port = self.port();
-        conf.push_str(&match shipped.listener {
-            Listener::Plain => format!("\nlisteners.tcp.1 = 127.0.0.1:{port}\n"),
-            Listener::Tls => format!("\nlisteners.tcp = none\nlisteners.ssl.1 = 127.0.0.1:{port}\n"),
-        });
+        let listener = match shipped.listener {
+            Listener::Plain => format!("listeners.tcp.1 = 127.0.0.1:{port}"),
+            Listener::Tls => format!("listeners.tcp = none\nlisteners.ssl.1 = 127.0.0.1:{port}"),
+        };
+        let conf = format!("{conf}\n{listener}\n");
         self.server.write("rabbitmq.conf", &conf)?;
         self.server.write("enabled_plugins", shipped.plugins)?;
         self.server.write("advanced.config", "[].\n")?;
