@@ -5,7 +5,7 @@
 pub mod comment;
 pub(crate) mod status;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shared::state::{Contradiction, Event, LabelNames, State};
@@ -42,8 +42,15 @@ pub(crate) struct Record<'a> {
     labels: Vec<String>,
     comments: Vec<Comment>,
     statuses: Vec<StatusComment>,
-    /// What this process made of a status comment, which `statuses` does not show.
-    written: Mutex<Option<(u64, Status)>>,
+    written: Mutex<Written>,
+}
+
+/// What this process wrote, which a [`Record`] that was read before does not show.
+#[derive(Default)]
+struct Written {
+    /// The status comment that it wrote last.
+    status: Option<(u64, Status)>,
+    labels: Vec<String>,
 }
 
 /// Why a status comment was not written.
@@ -72,7 +79,7 @@ impl<'a> Records<'a> {
     pub(crate) async fn read(self, thread: u64, labels: Vec<String>) -> Result<Record<'a>, CallError> {
         let comments = self.tracker.comments(thread).await?;
         let statuses = find_status(self.marks, self.tracker.identity(), thread, &comments);
-        Ok(Record { records: self, thread, labels, comments, statuses, written: Mutex::new(None) })
+        Ok(Record { records: self, thread, labels, comments, statuses, written: Mutex::default() })
     }
 
     /// What a thread is about: a command can stand on a pull request of ours, and is for the issue that its branch is
@@ -122,6 +129,10 @@ impl Record<'_> {
         }
     }
 
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All comments, oldest first, as they were read.
     pub(crate) fn comments(&self) -> &[Comment] {
         &self.comments
@@ -141,7 +152,7 @@ impl Record<'_> {
 
     /// The status comment of a task as it is now, and its id.
     pub(crate) fn status_of(&self, task: &str) -> Option<(u64, Status)> {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let written = self.written().status.clone();
         written.filter(|(_, status)| status.task == task).or_else(|| {
             let read = self.statuses.iter().find(|said| said.status.task == task)?;
             Some((read.id, read.status.clone()))
@@ -167,7 +178,7 @@ impl Record<'_> {
             };
             match written {
                 Ok(id) => {
-                    *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, status));
+                    self.written().status = Some((id, status));
                     return Ok(id);
                 }
                 Err(CallError::Unknown { .. }) if comment.is_none() => {
@@ -211,11 +222,12 @@ impl Record<'_> {
         let wanted = state.label(names);
         if let Some(label) = wanted {
             tracker.add_labels(self.thread, &[label]).await?;
+            self.written().labels.push(label.to_owned());
         }
         let others = [State::Working, State::PlanPending, State::Done, State::Failed];
         for label in others.into_iter().filter_map(|other| other.label(names)) {
-            let may_be_there = self.has_label(label) || label == names.working;
-            if Some(label) != wanted && may_be_there {
+            let is_there = self.has_label(label) || has_label(&self.written().labels, label);
+            if Some(label) != wanted && is_there {
                 tracker.remove_label(self.thread, label).await?;
             }
         }
