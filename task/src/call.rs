@@ -85,3 +85,43 @@ impl CallError {
         matches!(self, Self::NotFound { .. } | Self::Gone { .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_service_and_the_call() {
+        let call = || Call::new(Service::GitHub, "POST /x");
+        let text = || "why".to_owned();
+        for (error, expected) in [
+            (CallError::Unknown { call: call(), why: text() }, "GitHub's answer to POST /x was lost (why)"),
+            (
+                CallError::Unavailable { call: call(), why: text() },
+                "GitHub is not available for POST /x: why",
+            ),
+            (
+                CallError::RateLimited { call: call(), wait_seconds: 7 },
+                "GitHub refuses POST /x for now: rate limit, 7 s to wait",
+            ),
+            (
+                CallError::Forbidden { call: call(), message: text(), needed: None },
+                "GitHub does not allow POST /x: why",
+            ),
+            (
+                CallError::Forbidden {
+                    call: call(),
+                    message: text(),
+                    needed: Some("issues=write".to_owned()),
+                },
+                "GitHub does not allow POST /x: why (needs issues=write)",
+            ),
+            (
+                CallError::Gone { call: call(), message: text() },
+                "GitHub no longer has what POST /x asks for: why",
+            ),
+        ] {
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}

@@ -35,14 +35,13 @@ fn hello() -> World {
         .file("README.md", "# Hello\n\nThis text recieves readers.\n")
 }
 
+fn typo_in(world: World, labels: &[&str]) -> World {
+    let text = "The word `recieves` in README.md should be `receives`.";
+    world.issue(1, "Typo in README.md", text, labels)
+}
+
 fn typo(labels: &[&str]) -> GitHub {
-    let world = hello().issue(
-        1,
-        "Typo in README.md",
-        "The word `recieves` in README.md should be `receives`.",
-        labels,
-    );
-    GitHub::start(world)
+    GitHub::start(typo_in(hello(), labels))
 }
 
 /// What a program said and how it ended.
@@ -268,6 +267,35 @@ async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
             &[],
         ),
         (
+            "the issue was transferred",
+            json!({}),
+            Cause::DeliveryLimit,
+            |github, _| {
+                github.now(|state| state.at("octo/hello").transfer(1, "octo/other"));
+            },
+            said(&format!(
+                "octo/hello#1: dead letter of task {TASK} removed: there is no such issue any more\n"
+            )),
+            &[],
+        ),
+        (
+            "a person's pull request from a branch that is called like ours",
+            json!({"issue_id": 2}),
+            Cause::DeliveryLimit,
+            |github, _| {
+                github.now(|state| {
+                    let mut scene = state.at("octo/hello");
+                    scene.create_branch("ai-agent/issue-1", "main");
+                    scene.push_file("dev1", "ai-agent/issue-1", "README.md", "# Hello\n");
+                    scene.open_pull("dev1", "Shorter", "ai-agent/issue-1", "main");
+                });
+            },
+            said(&format!(
+                "octo/hello#2: dead letter of task {TASK} removed: there is no such issue any more\n"
+            )),
+            &[],
+        ),
+        (
             "the repository is another one",
             json!({"repository_id": 1}),
             Cause::DeliveryLimit,
@@ -280,7 +308,7 @@ async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
     ];
     for (name, more, cause, before, expected, written) in cases {
         let host = broker.virtual_host().await?;
-        let github = typo(&[]);
+        let github = GitHub::start(typo_in(hello(), &[]).repo("octo/other").file("a.txt", "a\n"));
         before(&github, &now);
         host.bury(&message(&github, &more), cause).await?;
         assert_eq!(sweep(&github, &host), expected, "{name}");

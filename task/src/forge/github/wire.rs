@@ -353,3 +353,80 @@ impl From<Comparison> for model::Comparison {
         Self { ahead: compared.ahead_by, behind: compared.behind_by, paths: all.then(paths) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_pull_request_is_open_merged_or_closed_and_ready_or_not() {
+        use model::{PullRequestKind, Stage};
+        for (state, merged_at, draft, expected) in [
+            ("open", Value::Null, false, (Stage::Open, PullRequestKind::Ready)),
+            ("open", Value::Null, true, (Stage::Open, PullRequestKind::Draft)),
+            ("closed", Value::Null, false, (Stage::Closed, PullRequestKind::Ready)),
+            ("closed", json!("2026-11-21T09:00:00Z"), false, (Stage::Merged, PullRequestKind::Ready)),
+        ] {
+            let pull: PullRequest = serde_json::from_value(json!({
+                "number": 2, "node_id": "PR_2", "state": state, "merged_at": merged_at, "draft": draft, "body": null,
+                "head": {"ref": "ai-agent/issue-1", "sha": "c0ffee"}, "user": null,
+            }))
+            .unwrap();
+            let pull = model::PullRequest::from(pull);
+            assert_eq!((pull.stage, pull.kind), expected);
+            assert_eq!(
+                pull.head,
+                model::Branch { name: "ai-agent/issue-1".to_owned(), commit: "c0ffee".to_owned() }
+            );
+        }
+    }
+
+    #[test]
+    fn a_comparison_that_may_have_been_cut_names_no_file() {
+        let compared = |count: usize| {
+            let files: Vec<Value> = (0..count)
+                .map(|number| json!({"filename": format!("b{number}"), "previous_filename": format!("a{number}")}))
+                .collect();
+            let answer = json!({"ahead_by": 1, "behind_by": 0, "files": files});
+            model::Comparison::from(serde_json::from_value::<Comparison>(answer).unwrap()).paths
+        };
+        assert_eq!(compared(1), Some(vec!["b0".to_owned(), "a0".to_owned()]));
+        assert_eq!(compared(299).map(|paths| paths.len()), Some(598));
+        assert_eq!(compared(300), None);
+    }
+
+    #[test]
+    fn a_file_is_text_cut_or_something_else() {
+        use model::Content::{Cut, NotText, Text};
+        for (file, expected) in [
+            (json!({"byteSize": 2, "text": "hi", "isTruncated": false}), (2, Text("hi".to_owned()))),
+            (json!({"byteSize": 600_000, "text": "hi", "isTruncated": true}), (600_000, Cut)),
+            (json!({"byteSize": 2, "text": null, "isTruncated": false}), (2, NotText)),
+            // A folder.
+            (json!({}), (0, NotText)),
+        ] {
+            let answer = json!({
+                "databaseId": 1, "id": "R_1", "nameWithOwner": "octo/hello", "defaultBranchRef": null, "isArchived": false,
+                "hasIssuesEnabled": true, "config": file,
+            });
+            let repository: Repository = serde_json::from_value(answer).unwrap();
+            let found = model::Repository::from(repository).config.unwrap();
+            assert_eq!((found.bytes, found.content), expected);
+        }
+    }
+
+    #[test]
+    fn a_review_has_its_own_text_and_those_on_lines() {
+        let text = |id: &str, edited: Value| {
+            json!({"fullDatabaseId": id, "body": "x", "author": {"login": "dev1"}, "createdAt": "2026-11-21T09:00:00Z",
+                   "lastEditedAt": edited})
+        };
+        let mut review = text("4294967296", Value::Null);
+        review["comments"] = json!({"nodes": [text("7", json!("2026-11-21T09:05:00Z"))]});
+        let review = model::Review::from(serde_json::from_value::<Review>(review).unwrap());
+        let texts: Vec<_> = review.texts().map(|text| (text.id, text.edited_at.is_some())).collect();
+        assert_eq!(texts, [(4_294_967_296, false), (7, true)]);
+    }
+}
