@@ -457,6 +457,8 @@ mod tests {
     /// What `--help` and the documentation list for a command is what it reads.
     #[test]
     fn what_is_read_is_what_is_listed() {
+        type Read<'r> = &'r dyn Fn(&Environment);
+
         let cycle = |env: &Environment| Config::from_env(None, env).map(drop).unwrap();
         let run = |env: &Environment| {
             cycle(env);
@@ -471,7 +473,7 @@ mod tests {
             SweepSettings::from_env(&run.hosts, env).map(drop).unwrap();
         };
         let probe = |env: &Environment| probe::path(env).map(drop).unwrap();
-        let checks: [(&[&[&Group]], &dyn Fn(&Environment)); 5] =
+        let checks: [(&[&[&Group]], Read<'_>); 5] =
             [(SOLVE, &cycle), (RUN, &run), (CONSUME, &consume), (SWEEP, &sweep), (PROBE, &probe)];
         for (reads, read) in checks {
             let asked: BTreeSet<&str> = MODELS

@@ -430,13 +430,14 @@ mod tests {
 
     #[test]
     fn only_ollama_is_free_and_what_its_operator_says_is() {
+        use Guidance::{Described, Shown};
+
         let llm = |spec: &str, url: &str| {
             Llm::new(ModelSpec::parse(spec).unwrap(), &LlmConfig::new(url::Url::parse(url).unwrap())).unwrap()
         };
         let built_in = PriceTable::built_in();
         let sonnet = Pricing::Known(built_in.find(Provider::Anthropic, "claude-sonnet-5-5").unwrap().price);
         let (big, small, other) = ((1_000_000, 32_000), (32_768, 8_192), (128_000, 16_000));
-        use Guidance::{Described, Shown};
         for (spec, url, pricing, room, guidance) in [
             ("anthropic", "https://api.anthropic.com", sonnet, big, Described),
             ("anthropic", "http://gateway:80", sonnet, big, Described),

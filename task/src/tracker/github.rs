@@ -256,36 +256,3 @@ mod tests {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_of_the_timeline_is_an_event_if_somebody_wants_to_know_of_it() {
-        let read = |entry: serde_json::Value| {
-            let event = serde_json::from_value::<TimelineEvent>(entry).unwrap().into_event()?;
-            Some(match event.what {
-                Happening::Labelled { label, by } => format!("{label} by {:?}", by.map(|user| user.login)),
-                Happening::Renamed => "renamed".to_owned(),
-            })
-        };
-        let dev = json!({"id": 1, "login": "dev1", "type": "User"});
-        for (entry, expected) in [
-            (
-                json!({"event": "labeled", "actor": dev, "label": {"name": "ai-help"}}),
-                Some("ai-help by Some(\"dev1\")"),
-            ),
-            (
-                json!({"event": "labeled", "actor": null, "label": {"name": "ai-help"}}),
-                Some("ai-help by None"),
-            ),
-            (json!({"event": "labeled", "actor": dev}), None),
-            (json!({"event": "unlabeled", "actor": dev, "label": {"name": "ai-help"}}), None),
-            (json!({"event": "renamed", "actor": dev}), Some("renamed")),
-            (json!({"sha": "c0ffee", "message": "a commit has no event"}), None),
-        ] {
-            assert_eq!(read(entry.clone()).as_deref(), expected, "{entry}");
-        }
-    }
-}
