@@ -6,12 +6,13 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::llm::{Llm, Spent};
+use crate::engine::Engine;
+use crate::llm::Spent;
 
 /// See the module's documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Bill {
-    /// `provider:model`
+    /// `provider:model`, or `builtin`.
     pub model: String,
     pub calls: u32,
     pub input_tokens: u64,
@@ -21,19 +22,19 @@ pub struct Bill {
 }
 
 impl Bill {
-    pub fn of(llm: &Llm, spent: Spent) -> Self {
+    pub fn of(engine: &Engine, spent: Spent) -> Self {
         Self {
-            model: llm.name(),
+            model: engine.name(),
             calls: spent.calls,
             input_tokens: spent.input_tokens,
             output_tokens: spent.output_tokens,
-            cost: llm.bill(spent.money),
+            cost: engine.bill(spent.money),
         }
     }
 
     /// The bill of a run that asked a model; `None` if it asked none.
-    pub fn if_asked(llm: &Llm, spent: Spent) -> Option<Self> {
-        (spent.calls > 0).then(|| Self::of(llm, spent))
+    pub fn if_asked(engine: &Engine, spent: Spent) -> Option<Self> {
+        (spent.calls > 0).then(|| Self::of(engine, spent))
     }
 }
 
@@ -43,7 +44,7 @@ impl fmt::Display for Bill {
         let Self { model, calls, input_tokens, output_tokens, cost } = self;
         let cost = cost.as_deref().unwrap_or("cost not known");
         match calls {
-            0 => return write!(f, "{model}, no model was asked, {cost}"),
+            0 => return write!(f, "Rule-based change: no AI model was used, {cost}"),
             1 => write!(f, "{model}, 1 call")?,
             calls => write!(f, "{model}, {calls} calls")?,
         }

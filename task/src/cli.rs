@@ -20,6 +20,7 @@ use crate::lease::{Lease, Lost};
 use crate::outcome::{Exit, Failure, Reason};
 use crate::parser;
 use crate::probe;
+use crate::progress::Step;
 use crate::run::settings::RunSettings;
 use crate::run::{self, Attempt, Ended};
 use crate::solve::{self, SolveArgs};
@@ -61,7 +62,7 @@ struct RunArgs {
     /// A file with the task as JSON, or `-` for standard input [default: the variable `TASK_JSON`]
     #[arg(value_name = "FILE|-")]
     task: Option<PathBuf>,
-    /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, else `builtin`]
+    /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, which is required]
     #[arg(long, value_name = "PROVIDER[:MODEL]")]
     model: Option<String>,
 }
@@ -69,7 +70,7 @@ struct RunArgs {
 /// Take one task from the queue, do it, settle its message; end if there is none.
 #[derive(Args, Debug, Default)]
 struct ConsumeArgs {
-    /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, else `builtin`]
+    /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, which is required]
     #[arg(long, value_name = "PROVIDER[:MODEL]")]
     model: Option<String>,
 }
@@ -360,7 +361,12 @@ fn solve(args: &SolveArgs, env: &Environment) -> Exit {
         }
     };
     let progress = Progress::on_stderr();
-    let solved = runtime.block_on(solve::solve(args, env, &mut |step| progress.show(&step)));
+    let mut show = |step: Step| match step {
+        Step::RuleBased if args.json => {}
+        Step::RuleBased => terminal::announce(&step.to_string()),
+        step => progress.show(&step),
+    };
+    let solved = runtime.block_on(solve::solve(args, env, &mut show));
     progress.finish();
     give(solved, args.json, |report| report.text(Colour::of_stdout()))
 }

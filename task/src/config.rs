@@ -12,9 +12,11 @@ use shared::env::setting::Setting;
 use shared::env::{Environment, SettingError};
 use shared::hex;
 
+use crate::builtin;
 use crate::cycle::MAX_CALLS;
 use crate::cycle::choice::Choose;
-use crate::llm::{self, Ceiling, Llm, MoneyCeiling, Pricing, Usd};
+use crate::engine::Engine;
+use crate::llm::{self, Ceiling, MoneyCeiling, Pricing, Usd};
 use crate::protect::Protection;
 
 /// What [`Config::from_env`] reads.
@@ -23,15 +25,15 @@ pub const READS: &[&Group] = &[&catalog::MODEL, &catalog::PROVIDERS, &catalog::C
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Config {
-    pub llm: Llm,
+    pub engine: Engine,
     pub ceiling: Ceiling,
     pub context_tokens: u32,
     pub choose: Choose,
     pub protection: Protection,
     pub commit_name: String,
     pub commit_email: String,
-    /// What a repository may choose besides `llm`.
-    models: Vec<Llm>,
+    /// What a repository may choose besides `engine`.
+    models: Vec<Engine>,
     protected: Vec<String>,
     allowed: Vec<String>,
     digest: String,
@@ -40,6 +42,11 @@ pub struct Config {
 /// What is wrong with the configuration, and how to correct it.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    #[error(
+        "no model is chosen: set AGENT_MODEL (or --model) to anthropic, openai or ollama; `builtin`, rules for demos \
+         without an AI model, has to be asked for by name"
+    )]
+    NoModel,
     #[error(transparent)]
     Setting(#[from] SettingError),
     #[error(transparent)]
@@ -47,13 +54,13 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// `model` takes precedence over `AGENT_MODEL`.
+    /// `model` takes precedence over `AGENT_MODEL`; one of them has to name an engine.
     pub fn from_env(model: Option<&str>, env: &Environment) -> Result<Self, ConfigError> {
         let models = env.find(&AGENT_MODELS)?.unwrap_or_else(Vec::new);
         let models = models.iter().map(|name| named_by(env, &AGENT_MODELS, name));
-        let models = models.collect::<Result<Vec<Llm>, _>>()?;
+        let models = models.collect::<Result<Vec<Engine>, _>>()?;
         let context_tokens = env.read(&AGENT_CONTEXT_TOKENS)?;
-        let llm = llm(model, env)?;
+        let engine = engine(model, env)?;
         let protected = env.find(&AGENT_PROTECT)?.unwrap_or_else(Vec::new);
         let allowed = env.find(&AGENT_ALLOW)?.unwrap_or_else(Vec::new);
         let none: &[String] = &[];
@@ -63,9 +70,9 @@ impl Config {
         let protection = Protection::new(&protected, &allowed)
             .map_err(|error| env.refuse(&AGENT_ALLOW, &allowed.join(" "), error.to_string()))?;
         let digest =
-            digest(&[&llm.name(), &protected.join(" "), &allowed.join(" "), &context_tokens.to_string()]);
+            digest(&[&engine.name(), &protected.join(" "), &allowed.join(" "), &context_tokens.to_string()]);
         Ok(Self {
-            llm,
+            engine,
             ceiling: Ceiling::from_env(env)?,
             context_tokens,
             choose: Choose::parse(env.read(&AGENT_FILE_SELECTION)?).unwrap_or_default(),
@@ -79,6 +86,14 @@ impl Config {
         })
     }
 
+    /// The same, with the rule-based engine where no model is named: what a person tries on one machine.
+    pub fn from_env_or_rules(model: Option<&str>, env: &Environment) -> Result<Self, ConfigError> {
+        match Self::from_env(model, env) {
+            Err(ConfigError::NoModel) => Self::from_env(Some(builtin::NAME), env),
+            config => config,
+        }
+    }
+
     /// The operator's patterns: protected ones, and allowed ones.
     pub fn patterns(&self) -> (Vec<String>, Vec<String>) {
         (self.protected.clone(), self.allowed.clone())
@@ -86,23 +101,23 @@ impl Config {
 
     /// The secrets that the models' providers are called with.
     pub fn secrets(&self) -> Vec<SecretString> {
-        std::iter::once(&self.llm).chain(&self.models).filter_map(Llm::key).cloned().collect()
+        std::iter::once(&self.engine).chain(&self.models).filter_map(Engine::key).cloned().collect()
     }
 
     /// The model of this name, `provider:model`, if a repository may choose it.
-    pub fn model(&self, name: &str) -> Option<&Llm> {
-        std::iter::once(&self.llm).chain(&self.models).find(|llm| llm.name() == name)
+    pub fn model(&self, name: &str) -> Option<&Engine> {
+        std::iter::once(&self.engine).chain(&self.models).find(|engine| engine.name() == name)
     }
 
     /// What a repository may choose.
     pub fn model_names(&self) -> Vec<String> {
-        std::iter::once(&self.llm).chain(&self.models).map(Llm::name).collect()
+        std::iter::once(&self.engine).chain(&self.models).map(Engine::name).collect()
     }
 
-    /// The most calls that a cycle makes; the built-in provider has nothing to choose, to ask for or to correct.
-    pub fn calls_at_most(&self, llm: &Llm) -> u32 {
-        match (llm, self.choose) {
-            (Llm::Builtin, _) => 1,
+    /// The most calls to a model that a cycle makes.
+    pub fn calls_at_most(&self, engine: &Engine) -> u32 {
+        match (engine, self.choose) {
+            (Engine::Rules, _) => 0,
             (_, Choose::Never) => MAX_CALLS - 1,
             (_, Choose::Auto | Choose::Always) => MAX_CALLS,
         }
@@ -110,10 +125,10 @@ impl Config {
 
     /// The most that carrying out a plan can cost, in words: every call that a cycle may make at its worst, or the
     /// ceiling.
-    pub fn cost_at_most(&self, llm: &Llm, ceiling: &Ceiling) -> String {
+    pub fn cost_at_most(&self, engine: &Engine, ceiling: &Ceiling) -> String {
         let prompt = self.context_tokens.saturating_mul(2);
         let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = ceiling.money;
-        match llm.at_most(prompt, self.calls_at_most(llm)) {
+        match engine.at_most(prompt, self.calls_at_most(engine)) {
             None => "an unknown amount (the model has no known price)".to_owned(),
             Some(Usd::ZERO) => "nothing".to_owned(),
             Some(worst) => format!("at most {}", worst.min(ceiling)),
@@ -126,30 +141,31 @@ impl Config {
     }
 }
 
-/// The model that is asked, at the price that the operator names for it.
-fn llm(model: Option<&str>, env: &Environment) -> Result<Llm, ConfigError> {
+/// The engine that is chosen; a model at the price that the operator names for it.
+fn engine(model: Option<&str>, env: &Environment) -> Result<Engine, ConfigError> {
     let own = env.find(&AGENT_MODEL)?;
     let pricing = env.find_as(&AGENT_MODEL_PRICE, |text| {
         Pricing::parse(text).ok_or_else(|| AGENT_MODEL_PRICE.variable().form.hint())
     })?;
-    let llm = match model {
-        Some(model) => Llm::from_env(model, env)?,
-        None => named_by(env, &AGENT_MODEL, &env.read(&AGENT_MODEL)?)?,
+    let engine = match (model, &own) {
+        (Some(model), _) => Engine::from_env(model, env)?,
+        (None, Some(own)) => named_by(env, &AGENT_MODEL, own)?,
+        (None, None) => return Err(ConfigError::NoModel),
     };
     // It is the price of the model that is named beside it, and of no other.
     let is_its_own = model.is_none() || own.is_none() || own.as_deref() == model;
     match pricing {
         Some(pricing) if is_its_own => {
             let text = env.find(&AGENT_MODEL_PRICE)?.unwrap_or_else(String::new);
-            Ok(llm.priced(pricing).map_err(|why| env.refuse(&AGENT_MODEL_PRICE, &text, why))?)
+            Ok(engine.priced(pricing).map_err(|why| env.refuse(&AGENT_MODEL_PRICE, &text, why))?)
         }
-        _ => Ok(llm),
+        _ => Ok(engine),
     }
 }
 
-/// The model that a setting names.
-fn named_by<T>(env: &Environment, setting: &Setting<T>, name: &str) -> Result<Llm, ConfigError> {
-    Llm::from_env(name, env).map_err(|error| match error {
+/// The engine that a setting names.
+fn named_by<T>(env: &Environment, setting: &Setting<T>, name: &str) -> Result<Engine, ConfigError> {
+    Engine::from_env(name, env).map_err(|error| match error {
         llm::ConfigError::UnknownProvider { .. } | llm::ConfigError::BadModel { .. } => {
             env.refuse(setting, name, AGENT_MODEL.variable().form.hint()).into()
         }
@@ -181,16 +197,28 @@ mod tests {
     use super::*;
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, String> {
-        Config::from_env(None, &Environment::of(variables.iter().copied())).map_err(|error| error.to_string())
+        let env = Environment::of(variables.iter().copied());
+        Config::from_env_or_rules(None, &env).map_err(|error| error.to_string())
     }
 
     #[test]
     fn nothing_configured_is_a_working_configuration() {
         let config = config(&[]).unwrap();
-        assert_eq!(config.llm.name(), "builtin");
+        assert_eq!(config.engine.name(), "builtin");
         assert_eq!(config.context_tokens, 24_000);
         assert_eq!(config.commit_name, "ai-agent");
         assert_eq!(config.commit_email, "ai-agent@users.noreply.github.com");
+    }
+
+    #[test]
+    fn only_the_local_commands_do_without_a_model() {
+        for model in [&[][..], &[("AGENT_MODEL", "")], &[("AGENT_MODEL", " ")]] {
+            let env = Environment::of(model.iter().copied());
+            let error = Config::from_env(None, &env).unwrap_err();
+            assert!(matches!(error, ConfigError::NoModel), "{model:?}: {error}");
+            assert_eq!(Config::from_env_or_rules(None, &env).unwrap().engine.name(), "builtin");
+            assert_eq!(Config::from_env(Some("builtin"), &env).unwrap().engine.name(), "builtin");
+        }
     }
 
     #[test]
@@ -256,7 +284,7 @@ mod tests {
         const PRICE: (&str, &str) = ("AGENT_MODEL_PRICE", "free");
         let pricing = |model: Option<&str>, own: &str| {
             let env = Environment::of([URL, PRICE, ("AGENT_MODEL", own)]);
-            Config::from_env(model, &env).unwrap().llm.pricing()
+            Config::from_env(model, &env).unwrap().engine.model().unwrap().pricing()
         };
         assert_eq!(pricing(None, "openai:x"), Pricing::Free);
         assert_eq!(pricing(Some("openai:x"), "openai:x"), Pricing::Free);
@@ -270,6 +298,6 @@ mod tests {
         );
         let others = Environment::of([URL, PRICE, ("AGENT_MODELS", "openai:y")]);
         let config = Config::from_env(Some("openai:x"), &others).unwrap();
-        assert_eq!(config.model("openai:y").unwrap().pricing(), Pricing::Unknown);
+        assert_eq!(config.model("openai:y").unwrap().model().unwrap().pricing(), Pricing::Unknown);
     }
 }

@@ -24,6 +24,7 @@ pub mod rank;
 pub mod read_set;
 mod relevance;
 pub mod role;
+pub mod scan;
 mod stats;
 mod stop_words;
 mod sureness;
@@ -34,4 +35,4 @@ pub mod weights;
 mod why;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

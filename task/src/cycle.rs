@@ -1,4 +1,5 @@
-//! A *cycle* is what a run does between reading and writing: read, ask, resolve, check, and correct once.
+//! A *cycle* is what a run does between reading and writing: read, ask, resolve, check, and correct once. Without a
+//! model it is: search, resolve, check.
 //!
 //! It is the same on one machine and on a cluster; it neither knows a tracker nor moves a branch.
 
@@ -6,6 +7,7 @@ mod base;
 pub mod choice;
 mod complaint;
 mod failure;
+mod rules;
 
 use std::time::{Duration, Instant};
 
@@ -17,8 +19,10 @@ use crate::context::index::Index;
 use crate::context::more::Outcome;
 use crate::context::pack::{self, Context};
 use crate::context::query::Query;
+use crate::context::read_set::ReadSet;
 use crate::context::tokens;
 use crate::context::walk::{self, Caps};
+use crate::engine::Engine;
 use crate::git::workspace::Workspace;
 use crate::issue::Issue;
 use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role, Spent};
@@ -32,7 +36,7 @@ use crate::progress::Step;
 use crate::prompt::{MAX_READS, Prompter};
 use crate::protect::Protection;
 use crate::protocol::Answer;
-use crate::protocol::ask::{Ask, Goal};
+use crate::protocol::ask::Goal;
 use choice::Choose;
 use complaint::{Complaint, Proposed, accept_plan, proposed, reason_of};
 use failure::{not_indexed, not_walked, unanswered};
@@ -52,7 +56,7 @@ const CHECK_TIME: Duration = Duration::from_secs(20);
 pub struct Cycle<'a> {
     pub workspace: &'a Workspace,
     pub issue: &'a Issue,
-    pub llm: &'a Llm,
+    pub engine: &'a Engine,
     pub protection: &'a Protection,
     /// Tokens of files and outlines in the first message.
     pub context_tokens: u32,
@@ -76,10 +80,7 @@ pub struct Solution {
 impl Solution {
     /// What a reviewer should know besides what was done. One sentence each.
     pub fn notes(&self) -> Vec<String> {
-        let unparsed = self.account.context.unparsed();
-        let unparsed =
-            unparsed.map(|(path, why)| format!("{}: not outlined: {why}.", code_span(path.as_str())));
-        self.patch.notes().into_iter().chain(unparsed).collect()
+        self.patch.notes().into_iter().chain(self.account.unparsed.iter().cloned()).collect()
     }
 }
 
@@ -91,7 +92,10 @@ pub struct Planned {
 
 /// What was read and spent on the way.
 pub struct Account {
-    pub context: Context,
+    /// The files that were read, and so may be changed.
+    pub read: ReadSet,
+    /// Notes on files whose definitions were not found.
+    unparsed: Vec<String>,
     pub spent: Spent,
     pub times: Times,
 }
@@ -108,7 +112,7 @@ pub struct Times {
 
 /// The messages so far; the model's own answers among them.
 struct Conversation<'a> {
-    goal: Goal<'a>,
+    llm: &'a Llm,
     prompter: Prompter,
     system: String,
     messages: Vec<Message>,
@@ -128,11 +132,12 @@ impl Cycle<'_> {
     /// Edits that resolve the issue, or carry out an approved plan.
     pub async fn solve(mut self, plan: Option<&str>) -> Result<Solution, Failure> {
         let goal = plan.map_or(Goal::Edit, |plan| Goal::Execute { plan });
+        let Engine::Model(llm) = self.engine else { return self.solve_by_rule(goal) };
         let mut times = Times::default();
         let mut context = self.read(goal, &mut times)?;
         // Boxed, so that the futures around it stay small.
-        Box::pin(self.choose(&mut context, goal, &mut times)).await?;
-        let mut talk = self.begin(&context, goal);
+        Box::pin(self.choose(llm, &mut context, goal, &mut times)).await?;
+        let mut talk = self.begin(llm, &context, goal);
         let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
         let (patch, proposed) = match self.accept_edits(&context, &answer, Proposed::default(), &mut times) {
             Ok(accepted) => accepted,
@@ -140,7 +145,7 @@ impl Cycle<'_> {
                 let (answer, kept) =
                     self.ask_corrected(&mut talk, &mut context, &answer, complaint, &mut times).await?;
                 self.accept_edits(&context, &answer, kept, &mut times)
-                    .map_err(|complaint| complaint.failure(self.llm))?
+                    .map_err(|complaint| complaint.failure(llm))?
             }
         };
         let Proposed { title, summary, .. } = proposed;
@@ -150,17 +155,18 @@ impl Cycle<'_> {
     /// A plan for the issue, or the plan so far rewritten with what a person said of it.
     pub async fn plan(mut self, revision: Option<(&str, &str)>) -> Result<Planned, Failure> {
         let goal = revision.map_or(Goal::Plan, |(plan, feedback)| Goal::Revise { plan, feedback });
+        let Engine::Model(llm) = self.engine else { return self.plan_by_rule(goal) };
         let mut times = Times::default();
         let mut context = self.read(goal, &mut times)?;
-        Box::pin(self.choose(&mut context, goal, &mut times)).await?;
-        let mut talk = self.begin(&context, goal);
+        Box::pin(self.choose(llm, &mut context, goal, &mut times)).await?;
+        let mut talk = self.begin(llm, &context, goal);
         let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
         let plan = match accept_plan(&answer) {
             Ok(plan) => plan,
             Err(complaint) => {
                 let (answer, _) =
                     self.ask_corrected(&mut talk, &mut context, &answer, complaint, &mut times).await?;
-                accept_plan(&answer).map_err(|complaint| complaint.failure(self.llm))?
+                accept_plan(&answer).map_err(|complaint| complaint.failure(llm))?
             }
         };
         Ok(Planned { plan, account: self.account(context, times) })
@@ -200,15 +206,16 @@ impl Cycle<'_> {
 
     /// Tokens for files: what is configured, if the model's window holds as much beside everything else.
     pub fn room(&self) -> u32 {
-        let taken = self.llm.max_output_tokens().saturating_add(FRAME_TOKENS);
-        let window = self.llm.context_window().saturating_sub(taken);
+        let Engine::Model(llm) = self.engine else { return self.context_tokens };
+        let taken = llm.max_output_tokens().saturating_add(FRAME_TOKENS);
+        let window = llm.context_window().saturating_sub(taken);
         // Half of the window stays free for files that are asked for, and for the correction.
         self.context_tokens.min(window / 2)
     }
 
     /// Begins the conversation.
-    fn begin<'g>(&self, context: &Context, goal: Goal<'g>) -> Conversation<'g> {
-        let prompter = Prompter::new(self.issue, context, self.llm.guidance());
+    fn begin<'g>(&self, llm: &'g Llm, context: &Context, goal: Goal<'_>) -> Conversation<'g> {
+        let prompter = Prompter::new(self.issue, context, llm.guidance());
         let system = prompter.system(goal);
         let mut messages = Vec::new();
         if let Some((question, answer)) = prompter.example(goal) {
@@ -217,12 +224,12 @@ impl Cycle<'_> {
         }
         messages.push(Message { role: Role::User, text: prompter.material(self.issue, context, goal) });
         Conversation {
-            goal,
+            llm,
             prompter,
             system,
             messages,
             reads_left: READ_ROUNDS,
-            max_output_tokens: self.llm.max_output_tokens(),
+            max_output_tokens: llm.max_output_tokens(),
         }
     }
 
@@ -233,7 +240,7 @@ impl Cycle<'_> {
         context: &mut Context,
         times: &mut Times,
     ) -> Result<Answer, Failure> {
-        let mut answer = self.ask(talk, context, times).await?;
+        let mut answer = self.ask(talk, times).await?;
         while talk.reads_left > 0 && !answer.reads.is_empty() {
             talk.reads_left -= 1;
             let (paths, mut notes) = requested(&answer.reads);
@@ -248,7 +255,7 @@ impl Cycle<'_> {
             let text = talk.prompter.more(context, &read, &notes, talk.reads_left);
             talk.messages.push(said(&answer));
             talk.messages.push(Message { role: Role::User, text });
-            answer = self.ask(talk, context, times).await?;
+            answer = self.ask(talk, times).await?;
         }
         Ok(answer)
     }
@@ -262,9 +269,9 @@ impl Cycle<'_> {
         complaint: Complaint,
         times: &mut Times,
     ) -> Result<(Answer, Proposed), Failure> {
-        // A refusal is an answer, and the built-in provider would say the same again.
-        if complaint.reason == Reason::Declined || matches!(self.llm, Llm::Builtin) {
-            return Err(complaint.failure(self.llm));
+        // A refusal is an answer.
+        if complaint.reason == Reason::Declined {
+            return Err(complaint.failure(talk.llm));
         }
         (self.progress)(Step::Correcting { why: first_line(&complaint.text).to_owned() });
         talk.messages.push(said(answer));
@@ -276,35 +283,22 @@ impl Cycle<'_> {
         Ok((answer, *complaint.kept))
     }
 
-    async fn ask(
-        &mut self,
-        talk: &mut Conversation<'_>,
-        context: &Context,
-        times: &mut Times,
-    ) -> Result<Answer, Failure> {
+    async fn ask(&mut self, talk: &mut Conversation<'_>, times: &mut Times) -> Result<Answer, Failure> {
         let call = self.ledger.spent().calls + 1;
-        (self.progress)(Step::Asking { call, model: self.llm.name() });
+        (self.progress)(Step::Asking { call, model: talk.llm.name() });
         let started = Instant::now();
         let said = talk
             .messages
             .iter()
             .fold(0_u32, |sum, message| sum.saturating_add(tokens::estimate(&message.text)));
-        let ask = Ask {
-            goal: talk.goal,
-            title: self.issue.title.as_str(),
-            body: self.issue.body.as_str(),
-            read: &context.read,
-            protection: self.protection,
-        };
         let prompt = Prompt {
             system: &talk.system,
             messages: &talk.messages,
             max_output_tokens: talk.max_output_tokens,
             estimated_tokens: said.saturating_add(tokens::estimate(&talk.system)),
-            ask: &ask,
         };
         let progress = &mut *self.progress;
-        let reply = self
+        let reply = talk
             .llm
             .complete(&prompt, self.ledger, |arrival| match arrival {
                 Progress::Thinking { bytes } => progress(Step::Thinking { bytes }),
@@ -363,7 +357,11 @@ impl Cycle<'_> {
     }
 
     fn account(self, context: Context, times: Times) -> Account {
-        Account { context, spent: self.ledger.spent(), times }
+        let unparsed = context.unparsed();
+        let unparsed = unparsed
+            .map(|(path, why)| format!("{}: not outlined: {why}.", code_span(path.as_str())))
+            .collect();
+        Account { read: context.read, unparsed, spent: self.ledger.spent(), times }
     }
 }
 

@@ -30,7 +30,7 @@ pub struct DoctorArgs {
     /// A repository that the agent is to work on, such as <https://github.com/octo/hello>
     #[arg(long, value_name = "URL")]
     repo: Option<String>,
-    /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, else `builtin`]
+    /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, which is required]
     #[arg(long, value_name = "PROVIDER[:MODEL]")]
     model: Option<String>,
     /// Ask the model nothing: it costs a few tokens

@@ -67,7 +67,7 @@ pub fn explain(
     let cycle = Cycle {
         workspace: &workspace,
         issue: &issue,
-        llm: &config.llm,
+        engine: &config.engine,
         protection: &config.protection,
         context_tokens: config.context_tokens,
         choose: config.choose,
@@ -83,9 +83,9 @@ pub fn explain(
             commit: workspace.base().commit.to_string(),
             branch: workspace.base().branch.clone(),
         },
-        model: config.llm.name(),
-        calls_at_most: config.calls_at_most(&config.llm),
-        cost_at_most: config.cost_at_most(&config.llm, &config.ceiling),
+        model: config.engine.name(),
+        calls_at_most: config.calls_at_most(&config.engine),
+        cost_at_most: config.cost_at_most(&config.engine, &config.ceiling),
         tokens: Tokens {
             budget,
             files: context.spent.files,

@@ -2,6 +2,7 @@
 
 pub mod bill;
 pub mod broker;
+pub mod builtin;
 pub mod call;
 pub mod check;
 pub mod cli;
@@ -10,6 +11,7 @@ pub mod context;
 pub mod cycle;
 pub mod delivery;
 pub mod doctor;
+pub mod engine;
 pub mod explain;
 pub mod forge;
 pub mod git;

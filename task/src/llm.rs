@@ -5,7 +5,6 @@
 
 mod anthropic;
 mod budget;
-pub mod builtin;
 mod config;
 mod error;
 mod http;
@@ -28,7 +27,6 @@ pub use config::{ConfigError, LlmConfig, ModelSpec, Provider, Retries, Timeouts}
 pub use error::{LlmError, Wait};
 pub use price::{Entry, Price, PriceTable, PriceTableError, Pricing, Usd, UsdError};
 
-use crate::protocol::ask::Ask;
 use http::Server;
 use retry::Pauses;
 use turn::Turn;
@@ -56,7 +54,7 @@ pub struct Message {
     pub text: String,
 }
 
-/// What the model is asked: once in words, and once as it is.
+/// What the model is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Prompt<'a> {
     pub system: &'a str,
@@ -66,7 +64,6 @@ pub struct Prompt<'a> {
     pub max_output_tokens: u32,
     /// Tokens of `system` and `messages`, rather too many than too few.
     pub estimated_tokens: u32,
-    pub ask: &'a Ask<'a>,
 }
 
 impl Prompt<'_> {
@@ -162,8 +159,6 @@ pub enum Guidance {
 /// See the module's documentation.
 #[derive(Debug)]
 pub enum Llm {
-    /// No model: rules, without a network, for the small tasks that an issue names unambiguously.
-    Builtin,
     Anthropic(Endpoint),
     Ollama(Endpoint),
     OpenAi(Endpoint),
@@ -227,17 +222,9 @@ impl Endpoint {
     }
 }
 
-/// The name of [`Llm::Builtin`].
-const BUILTIN: &str = "builtin";
-/// What the built-in provider is given to read; it has no window of its own.
-const BUILTIN_WINDOW: u32 = 1_000_000;
-
 impl Llm {
     /// The model that `spec` names; its address, key and limits are read from the environment.
     pub fn from_env(spec: &str, env: &Environment) -> Result<Self, ConfigError> {
-        if spec == BUILTIN {
-            return Ok(Self::Builtin);
-        }
         let spec = ModelSpec::parse(spec)?;
         let config = LlmConfig::from_env(spec.provider, env)?;
         Self::new(spec, &config)
@@ -245,12 +232,11 @@ impl Llm {
 
     /// The same model at the price that the operator names, or why it cannot be that.
     pub fn priced(mut self, pricing: Pricing) -> Result<Self, String> {
-        if let Self::Anthropic(endpoint) | Self::Ollama(endpoint) | Self::OpenAi(endpoint) = &mut self {
-            if pricing == Pricing::Free && endpoint.server.is_of(endpoint.spec.provider.vendor()) {
-                return Err(format!("{} charges for its models", endpoint.spec.provider.vendor()));
-            }
-            endpoint.pricing = pricing;
+        let (Self::Anthropic(endpoint) | Self::Ollama(endpoint) | Self::OpenAi(endpoint)) = &mut self;
+        if pricing == Pricing::Free && endpoint.server.is_of(endpoint.spec.provider.vendor()) {
+            return Err(format!("{} charges for its models", endpoint.spec.provider.vendor()));
         }
+        endpoint.pricing = pricing;
         Ok(self)
     }
 
@@ -264,35 +250,34 @@ impl Llm {
         })
     }
 
-    fn endpoint(&self) -> Option<&Endpoint> {
+    fn endpoint(&self) -> &Endpoint {
         match self {
-            Self::Builtin => None,
-            Self::Anthropic(endpoint) | Self::Ollama(endpoint) | Self::OpenAi(endpoint) => Some(endpoint),
+            Self::Anthropic(endpoint) | Self::Ollama(endpoint) | Self::OpenAi(endpoint) => endpoint,
         }
     }
 
-    /// `provider:model`, or `builtin`.
+    /// `provider:model`
     pub fn name(&self) -> String {
-        self.endpoint().map_or_else(|| BUILTIN.to_owned(), |endpoint| endpoint.spec.to_string())
+        self.endpoint().spec.to_string()
     }
 
     /// The key that calls are made with; nothing else may ever hold it.
     pub fn key(&self) -> Option<&SecretString> {
-        self.endpoint()?.server.key()
+        self.endpoint().server.key()
     }
 
     /// Tokens of prompt and answer together.
     pub fn context_window(&self) -> u32 {
-        self.endpoint().map_or(BUILTIN_WINDOW, |endpoint| endpoint.context_window)
+        self.endpoint().context_window
     }
 
     /// Tokens that one answer should be allowed, thinking included.
     pub fn max_output_tokens(&self) -> u32 {
-        self.endpoint().map_or(BUILTIN_WINDOW / 4, |endpoint| endpoint.max_output_tokens)
+        self.endpoint().max_output_tokens
     }
 
     pub fn pricing(&self) -> Pricing {
-        self.endpoint().map_or(Pricing::Free, |endpoint| endpoint.pricing)
+        self.endpoint().pricing
     }
 
     /// What was spent, for people: `None` where the price is not known.
@@ -317,7 +302,7 @@ impl Llm {
     }
 
     pub fn guidance(&self) -> Guidance {
-        self.endpoint().map_or(Guidance::Shown, |endpoint| endpoint.guidance)
+        self.endpoint().guidance
     }
 
     /// Asks the model, again if a failure passes by itself, within what `ledger` allows.
@@ -327,7 +312,7 @@ impl Llm {
         ledger: &mut Ledger,
         mut progress: impl FnMut(Progress<'_>) + Send,
     ) -> Result<Reply, LlmError> {
-        let Some(endpoint) = self.endpoint() else { return Ok(by_rule(prompt)) };
+        let endpoint = self.endpoint();
         fits(prompt, endpoint.context_window)?;
         let limit = endpoint.total_timeout;
         let provider = endpoint.spec.provider;
@@ -354,8 +339,6 @@ impl Llm {
             )?;
             let mut turn = Turn::new(prompt, progress);
             let outcome = match self {
-                // Answered before any attempt.
-                Self::Builtin => Ok(()),
                 Self::Anthropic(endpoint) => anthropic::attempt(endpoint, prompt, &mut turn).await,
                 Self::Ollama(endpoint) => ollama::attempt(endpoint, prompt, &mut turn).await,
                 Self::OpenAi(endpoint) => openai::attempt(endpoint, prompt, &mut turn).await,
@@ -385,12 +368,6 @@ impl Llm {
             }
         }
     }
-}
-
-fn by_rule(prompt: &Prompt<'_>) -> Reply {
-    let started = Instant::now();
-    let text = builtin::answer(prompt.ask);
-    Reply { text, usage: Usage::default(), model: BUILTIN.to_owned(), elapsed: started.elapsed() }
 }
 
 fn fits(prompt: &Prompt<'_>, context_window: u32) -> Result<(), LlmError> {

@@ -29,7 +29,7 @@ pub enum Reason {
     Repository,
     /// No file of the repository is source text that a model could read.
     NothingToRead,
-    /// The model, or the built-in provider, declined.
+    /// The model declined, or the rule-based engine did.
     Declined,
     /// The answer had neither edits nor a reason, twice.
     NoEdits,

@@ -8,8 +8,12 @@ use crate::path::RepoPath;
 /// One thing that a run has begun or learnt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// The run begins, without a model.
+    RuleBased,
     /// The tree is walked and indexed for the issue.
     Reading,
+    /// The rules search these files; no model is used.
+    Searching { files: usize },
     /// Files were ranked and packed.
     Read { files: usize, of: usize, tokens: u32 },
     /// The model chose what is read; nothing where it named no file that it was shown.
@@ -39,7 +43,12 @@ fn names(paths: &[RepoPath]) -> String {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::RuleBased => write!(
+                f,
+                "Rule-based engine (builtin): no AI model is used. Choose one with --model or AGENT_MODEL."
+            ),
             Self::Reading => write!(f, "reading the repository"),
+            Self::Searching { files } => write!(f, "searching {files} files"),
             Self::Read { files, of, tokens } => {
                 write!(f, "read {files} of {of} files (about {tokens} tokens)")
             }

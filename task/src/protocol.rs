@@ -40,11 +40,9 @@ pub mod ask;
 mod marker;
 mod name;
 mod reader;
-mod writer;
 
 pub use answer::{Action, Answer, Divider, Edit, ReadError};
 pub(crate) use marker::{Fence, Side, edit_marker};
-pub(crate) use writer::block;
 
 #[cfg(test)]
 mod tests;

@@ -30,12 +30,13 @@ use shared::task::Task;
 use crate::bill::Bill;
 use crate::config::Config;
 use crate::cycle::Cycle;
+use crate::engine::Engine;
 use crate::forge::{Forge, Login};
 use crate::git::clone::{self, CloneCaps, CloneError, Source};
 use crate::git::remote::Remote;
 use crate::git::workspace::Workspace;
 use crate::lease::Lease;
-use crate::llm::{Ledger, Llm};
+use crate::llm::Ledger;
 use crate::marker::Marks;
 use crate::outcome::{Failure, Reason};
 use crate::progress::Step;
@@ -164,7 +165,7 @@ async fn propose(
         made = ask_model(config, desk, claim, terms, &workspace, &material, &mut ledger) => made,
         lost = lease.lost() => Err(lost.into()),
     };
-    desk.spent(Bill::if_asked(terms.llm, ledger.spent()));
+    desk.spent(Bill::if_asked(terms.engine, ledger.spent()));
     let made = made?;
     wanted::still_wanted(desk, claim).await?;
     commit::commit(desk, &workspace, claim, made).await
@@ -182,8 +183,8 @@ async fn ask_model(
 ) -> Result<Made, Stop> {
     let (steps, seen) = tokio::sync::mpsc::unbounded_channel();
     let asking = async move {
-        // The built-in provider answers at once: there is nothing to watch.
-        let watched = !matches!(terms.llm, Llm::Builtin);
+        // Rules are done at once: there is nothing to watch.
+        let watched = matches!(terms.engine, Engine::Model(_));
         let mut progress = |step: Step| {
             // A step can hold the model's words.
             tracing::info!(step = desk.gate.redact(&step.to_string()), "progress");
@@ -194,7 +195,7 @@ async fn ask_model(
         let cycle = Cycle {
             workspace,
             issue: &material.issue,
-            llm: terms.llm,
+            engine: terms.engine,
             protection: &terms.protection,
             context_tokens: config.context_tokens,
             choose: config.choose,

@@ -13,6 +13,7 @@ use shared::env::Environment;
 use crate::bill::Bill;
 use crate::config::{self, Config, ConfigError};
 use crate::cycle::{self, Account, Cycle, Planned, Solution};
+use crate::engine::Engine;
 use crate::git::workspace::{CommitText, Identity, OpenError, PublishError, TASK_TRAILER, Workspace};
 use crate::issue::Issue;
 use crate::llm::Ledger;
@@ -111,6 +112,9 @@ pub async fn solve(
     }
     let (config, mut issue, workspace) =
         open(env, &args.repo, &args.issue, args.base.as_deref(), args.model.as_deref())?;
+    if matches!(config.engine, Engine::Rules) {
+        progress(Step::RuleBased);
+    }
     issue.id = args.number.clone().or(issue.id);
     let work = work(args)?;
     let opened = started.elapsed();
@@ -123,7 +127,7 @@ pub async fn solve(
     let mut ledger = Ledger::new(config.ceiling);
     let done = do_work(args, &config, &issue, &workspace, &work, &mut ledger, progress).await;
     let Reported { outcome, facts, times } =
-        done.map_err(|failure| failure.billed(Bill::if_asked(&config.llm, ledger.spent())))?;
+        done.map_err(|failure| failure.billed(Bill::if_asked(&config.engine, ledger.spent())))?;
     Ok(Report {
         outcome: "done",
         issue: IssueFacts { number: issue.id.clone(), title: issue.title.as_str().to_owned() },
@@ -158,7 +162,7 @@ async fn do_work(
     let cycle = Cycle {
         workspace,
         issue,
-        llm: &config.llm,
+        engine: &config.engine,
         protection: &config.protection,
         context_tokens: config.context_tokens,
         choose: config.choose,
@@ -185,7 +189,7 @@ pub(crate) fn open(
     model: Option<&str>,
 ) -> Result<(Config, Issue, Workspace), Failure> {
     let config = env.check_names(config::READS).map_err(ConfigError::from);
-    let config = config.and_then(|()| Config::from_env(model, env));
+    let config = config.and_then(|()| Config::from_env_or_rules(model, env));
     let config = config.map_err(|error| usage(&error, "Correct the setting and run the command again."))?;
     let issue = Issue::read(issue)
         .map_err(|error| usage(&error, "Give an issue with `--issue FILE`, or `-` for standard input."))?;
@@ -244,7 +248,7 @@ fn keep_plan(
 ) -> Result<Reported, Failure> {
     let Planned { plan, account } = planned;
     let base = workspace.base().commit.to_string();
-    let read = account.context.read.iter().map(|(path, _)| path);
+    let read = account.read.iter().map(|(path, _)| path);
     let binding = Binding::new(&plan, &issue.digest(), &base, config.digest(), read);
     let document = plan::to_document(&plan, &binding);
     let mut written_to = None;
@@ -262,7 +266,7 @@ fn keep_plan(
         document,
         approve_with: written_to.as_deref().map(|plan| approve_with(args, plan)),
         written_to,
-        cost_at_most: config.cost_at_most(&config.llm, &config.ceiling),
+        cost_at_most: config.cost_at_most(&config.engine, &config.ceiling),
     });
     Ok(Reported { outcome, facts, times: account.times })
 }
@@ -381,7 +385,7 @@ fn facts(
     summary: &str,
 ) -> Facts {
     let changed: Vec<ChangeFact> = patch.iter().map(ChangeFact::of).collect();
-    let read = account.context.read.iter().map(|(path, file)| ReadFact {
+    let read = account.read.iter().map(|(path, file)| ReadFact {
         path: path.clone(),
         why: file.why.clone(),
         changed: changed.iter().any(|change| change.is_of(path)),
@@ -393,7 +397,7 @@ fn facts(
         read: read.collect(),
         changed,
         notes: Vec::new(),
-        bill: Bill::of(&config.llm, account.spent),
+        bill: Bill::of(&config.engine, account.spent),
     }
 }
 

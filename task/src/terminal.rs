@@ -104,6 +104,13 @@ pub fn eprint_line(text: &str) {
     eprintln!("{text}");
 }
 
+/// Writes a line to standard output at once, before there is a result. If that fails, so does writing the result.
+pub fn announce(line: &str) {
+    if let Err(error) = print(&format!("{line}\n")) {
+        tracing::debug!(%error, "the first line could not be written");
+    }
+}
+
 /// Writes the result to standard output.
 pub fn print(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();

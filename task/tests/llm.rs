@@ -5,13 +5,10 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
-use task::context::read_set::ReadSet;
 use task::llm::{
     Ceiling, Counted, Ledger, Llm, LlmConfig, LlmError, Message, ModelSpec, MoneyCeiling, Pricing, Progress,
     Prompt, Provider, Reply, Retries, Role, Spent, Usage, Usd,
 };
-use task::protect::Protection;
-use task::protocol::ask::{Ask, Goal};
 use tests::model::{Answer, Counts, End, Fault, KEY, Request, ScriptedModel, Step, Stop, Wire, refused_url};
 
 /// 40 bytes, 8 words.
@@ -51,21 +48,12 @@ struct Outcome {
 }
 
 async fn ask(config: &LlmConfig, spec: ModelSpec, messages: &[Message], ledger: &mut Ledger) -> Outcome {
-    let read = ReadSet::default();
-    let ask = Ask {
-        goal: Goal::Edit,
-        title: "title",
-        body: "body",
-        read: &read,
-        protection: &Protection::default(),
-    };
     let bytes: usize = messages.iter().map(|message| message.text.len()).sum();
     let prompt = Prompt {
         system: SYSTEM,
         messages,
         max_output_tokens: 1_000,
         estimated_tokens: u32::try_from(bytes / 3).unwrap(),
-        ask: &ask,
     };
     let mut progress = Vec::new();
     let mut llm = Llm::new(spec, config).unwrap();

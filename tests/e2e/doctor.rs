@@ -37,6 +37,7 @@ fn doctor(github: &GitHub, host: &VirtualHost<'_>, variables: &[(&str, &str)]) -
         .env("AGENT_ALLOW_LOOPBACK", "1")
         .env("AGENT_GITHUB_TIMEOUT", "2s")
         .env("AGENT_WORK_DIR", folder.path())
+        .env("AGENT_MODEL", "builtin")
         .env("AGENT_AMQP_URL", host.url("task"))
         .env("AGENT_AMQP_MANAGEMENT_URL", host.management_url())
         .envs(variables.iter().copied())
@@ -59,7 +60,8 @@ async fn all_is_well() -> anyhow::Result<()> {
         text,
         "\
 ok      Settings    the settings of runs are complete
-ok      Settings    the model is builtin; a run uses at most 1000000 tokens and costs nothing
+note    Settings    no AI model is used: builtin carries out explicit requests by rule, for demos
+                      Set AGENT_MODEL to anthropic, openai or ollama to use a model.
 ok      Clock       the clock agrees with that of GitHub
 ok      GitHub      logged in as the App ai-agent
 ok      GitHub      the App has the permissions that it needs
@@ -102,6 +104,16 @@ const TROUBLES: &[Trouble] = &[
 WRONG   Settings    no key for the agent's comments: put 32 random bytes in hexadecimal into a file and name it in AGENT_MARKER_KEY_FILE
                       Correct the setting.
 unseen  GitHub      GitHub was not asked: a setting is wrong
+",
+    },
+    Trouble {
+        name: "no engine",
+        github: world,
+        variables: &[("AGENT_MODEL", "")],
+        status: 2,
+        said: "\
+WRONG   Settings    no model is chosen: set AGENT_MODEL (or --model) to anthropic, openai or ollama; `builtin`, rules for demos without an AI model, has to be asked for by name
+                      Correct the setting.
 ",
     },
     Trouble {

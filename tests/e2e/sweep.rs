@@ -73,6 +73,7 @@ fn task(github: &GitHub, host: &VirtualHost<'_>, arguments: &[&str], variables: 
         .env("AGENT_GITHUB_TIMEOUT", "2s")
         .env("AGENT_GITHUB_MAX_WAIT", "5s")
         .env("AGENT_WORK_DIR", folder.path())
+        .env("AGENT_MODEL", "builtin")
         .env("AGENT_AMQP_URL", host.url("sweep"))
         .env("AGENT_SWEEP_REPOSITORIES", github.repo_url("octo/hello"))
         .envs(variables.iter().copied())

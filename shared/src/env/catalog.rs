@@ -132,8 +132,9 @@ group! {
 group! {
     /// The model, and what it may cost.
     MODEL;
-    AGENT_MODEL: String = MODEL_SPEC, is("builtin"),
-        "`anthropic`, `openai`, `ollama` or `builtin`, a model after a colon; `--model` takes precedence";
+    AGENT_MODEL: String = MODEL_SPEC, of("required, `builtin` for `solve` and `explain`"),
+        "`anthropic`, `openai` or `ollama`, a model after a colon, or `builtin`, rules without an AI model; `--model` takes \
+         precedence";
     AGENT_MODEL_PRICE: String = PRICE, of("that of the price table"),
         "price of that model: `free`, or dollars for a million tokens in and out, such as `0.50/2.00`";
     AGENT_MAX_TOKENS: u64 = number(1, u64::MAX), is("1000000"),

@@ -122,7 +122,7 @@ impl Index {
 }
 
 /// Runs `job` for each number below `count` on all cores; what it gives, in order.
-fn in_parallel<T: Send>(
+pub(super) fn in_parallel<T: Send>(
     repo: &gix::ThreadSafeRepository,
     count: usize,
     batch: usize,

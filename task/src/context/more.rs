@@ -127,7 +127,7 @@ impl Context {
 }
 
 /// The paths most like `wanted`: of the same file name, else of similar spelling.
-fn near(walk: &Walk, wanted: &RepoPath) -> Vec<RepoPath> {
+pub(crate) fn near(walk: &Walk, wanted: &RepoPath) -> Vec<RepoPath> {
     let wanted_pairs = pairs(wanted.as_str());
     let wanted_name = wanted.file_name().to_ascii_lowercase();
     let mut scored: Vec<(u32, &RepoPath)> = walk

@@ -16,14 +16,14 @@ use crate::parser::Parsers;
 use crate::path::RepoPath;
 
 /// A bare repository with one tree.
-pub(super) struct Fixture {
+pub(crate) struct Fixture {
     _folder: TempDir,
-    pub(super) repo: gix::Repository,
-    pub(super) tree: ObjectId,
+    pub(crate) repo: gix::Repository,
+    pub(crate) tree: ObjectId,
 }
 
 impl Fixture {
-    pub(super) fn new<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
+    pub(crate) fn new<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
         let (folder, repo) = empty();
         let mut editor = repo.empty_tree().edit().unwrap();
         for (path, content) in files {
@@ -39,7 +39,7 @@ impl Fixture {
         Self::new(files.into_iter().map(|(path, text)| (path, text.as_bytes())))
     }
 
-    pub(super) fn walk(&self) -> Walk {
+    pub(crate) fn walk(&self) -> Walk {
         walk::walk(&self.repo, self.tree, &Caps::default()).unwrap()
     }
 

@@ -52,6 +52,7 @@ impl Cycle<'_> {
     /// Lets the model choose what is read, where that is worth a call.
     pub(super) async fn choose(
         &mut self,
+        llm: &Llm,
         context: &mut Context,
         goal: Goal<'_>,
         times: &mut Times,
@@ -60,17 +61,17 @@ impl Cycle<'_> {
             return Ok(());
         }
         let list = context.candidates(CANDIDATES, LIST_TOKENS);
-        let prompter = Prompter::new(self.issue, context, self.llm.guidance());
+        let prompter = Prompter::new(self.issue, context, llm.guidance());
         let (system, text) = prompter.choose(self.issue, &list.text, MAX_CHOSEN);
         let mut talk = Conversation {
-            goal,
+            llm,
             prompter,
             system,
             messages: vec![Message { role: Role::User, text }],
             reads_left: 0,
-            max_output_tokens: self.llm.max_output_tokens().min(ANSWER_TOKENS),
+            max_output_tokens: llm.max_output_tokens().min(ANSWER_TOKENS),
         };
-        let answer = match self.ask(&mut talk, context, times).await {
+        let answer = match self.ask(&mut talk, times).await {
             Ok(answer) => answer,
             // The ranking stands; what is asked next is another question.
             Err(Failure { reason: Reason::Truncated | Reason::BadAnswer, .. }) => return Ok(()),
@@ -90,8 +91,7 @@ impl Cycle<'_> {
     /// Whether which files matter is for the model to say.
     fn is_open(&self, context: &Context, goal: Goal<'_>) -> bool {
         // A plan names its files, and where all is read there is nothing to choose.
-        if matches!(self.llm, Llm::Builtin)
-            || matches!(goal, Goal::Execute { .. } | Goal::Revise { .. })
+        if matches!(goal, Goal::Execute { .. } | Goal::Revise { .. })
             || self.room() < MIN_ROOM
             || context.mapped.is_empty()
         {

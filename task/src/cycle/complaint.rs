@@ -38,12 +38,7 @@ impl Complaint {
         let (what, next) = match self.reason {
             Reason::Declined => (
                 format!("{} declined: {why}", llm.name()),
-                match llm {
-                    Llm::Builtin => {
-                        "Say it that way in the issue, or have a language model read it, with `--model`."
-                    }
-                    _ => "Say more in the issue, or choose a stronger model.",
-                },
+                "Say more in the issue, or choose a stronger model.",
             ),
             Reason::NoEdits => (
                 "The model answered without a change, also after a correction.".to_owned(),

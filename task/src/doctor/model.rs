@@ -2,11 +2,10 @@
 
 use super::{About, Finding, Health};
 use crate::config::Config;
-use crate::context::read_set::ReadSet;
 use crate::context::tokens;
+use crate::engine::Engine;
 use crate::llm::{Ledger, LlmError, Message, Prompt, Role};
 use crate::outcome::{Failure, Reason};
-use crate::protocol::ask::{Ask, Goal};
 
 const SYSTEM: &str = "Answer with one word.";
 const QUESTION: &str = "Say: ok";
@@ -15,32 +14,31 @@ const ANSWER_TOKENS: u32 = 16;
 
 /// What is configured, and the most that a run with it costs.
 pub(super) fn settings(config: &Config) -> Finding {
-    let cost = config.cost_at_most(&config.llm, &config.ceiling);
-    let what = format!(
-        "the model is {}; a run uses at most {} tokens and costs {cost}",
-        config.llm.name(),
-        config.ceiling.tokens
-    );
+    let Engine::Model(llm) = &config.engine else {
+        let what = "no AI model is used: builtin carries out explicit requests by rule, for demos";
+        return Finding::new(About::Settings, Health::Note, what)
+            .mend("Set AGENT_MODEL to anthropic, openai or ollama to use a model.");
+    };
+    let cost = config.cost_at_most(&config.engine, &config.ceiling);
+    let tokens = config.ceiling.tokens;
+    let what = format!("the model is {}; a run uses at most {tokens} tokens and costs {cost}", llm.name());
     Finding::good(About::Settings, what)
 }
 
 /// Asks for one word.
 pub(super) async fn examine(config: &Config) -> Finding {
-    let name = config.llm.name();
-    if matches!(config.llm, crate::llm::Llm::Builtin) {
+    let Engine::Model(llm) = &config.engine else {
         return Finding::good(About::Model, "builtin needs no server");
-    }
-    let read = ReadSet::default();
-    let ask = Ask { goal: Goal::Edit, title: "", body: "", read: &read, protection: &config.protection };
+    };
+    let name = llm.name();
     let messages = [Message { role: Role::User, text: QUESTION.to_owned() }];
     let prompt = Prompt {
         system: SYSTEM,
         messages: &messages,
         max_output_tokens: ANSWER_TOKENS,
         estimated_tokens: tokens::estimate(SYSTEM) + tokens::estimate(QUESTION),
-        ask: &ask,
     };
-    match config.llm.complete(&prompt, &mut Ledger::new(config.ceiling), |_| {}).await {
+    match llm.complete(&prompt, &mut Ledger::new(config.ceiling), |_| {}).await {
         Ok(reply) => {
             Finding::good(About::Model, format!("{name} answers ({} tokens)", reply.usage.total_tokens()))
         }

@@ -37,16 +37,16 @@ impl Explanation {
             tokens.map,
             tokens.instructions
         ));
-        line(&format!(
-            "{} {}, {} by {}",
-            field("Cost"),
-            self.cost_at_most,
-            match self.calls_at_most {
-                1 => "for one call".to_owned(),
-                calls => format!("for up to {calls} calls"),
-            },
-            self.model,
-        ));
+        line(&match self.calls_at_most {
+            0 => format!(
+                "{} nothing: {} uses no AI model and searches every file; a model would be given these",
+                field("Cost"),
+                self.model
+            ),
+            calls => {
+                format!("{} {}, for up to {calls} calls by {}", field("Cost"), self.cost_at_most, self.model)
+            }
+        });
         line("");
         let width = self.files.iter().map(|file| file.path.as_str().chars().count()).max().unwrap_or(0);
         line(&colour.bold(&format!(

@@ -248,21 +248,6 @@ fn headings_count_outside_of_code_and_edits() {
     assert!(Answer::read("a.rs\n<<<<<<< SEARCH\n# No\n=======\n>>>>>>> REPLACE").document("No").is_none());
 }
 
-#[test]
-fn a_written_block_is_read_as_it_was_meant() {
-    for (search, replacement) in [
-        ("a\n", "b\n"),
-        ("a\n", ""),
-        ("Title\n=======\n", "Titles\n========\n"),
-        ("<<<<<<< SEARCH\n=======\n>>>>>>> REPLACE\n", "x\n=========\n"),
-    ] {
-        let reply = block("src/a.rs", search, replacement).unwrap();
-        check(&reply, &Ok(vec![replace("src/a.rs", 2, search, replacement)]));
-    }
-    let all = ["=====\n", "======\n", "=======\n", "========\n", "=========\n"].concat();
-    assert_eq!(block("a", &all, ""), None);
-}
-
 proptest! {
     #[test]
     fn no_reply_makes_it_panic(reply in any::<String>()) {

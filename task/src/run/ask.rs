@@ -104,7 +104,7 @@ fn plan(
     planned: Planned,
 ) -> Result<Made, Stop> {
     let Planned { plan, account } = planned;
-    let read = account.context.read.iter().map(|(path, _)| path);
+    let read = account.read.iter().map(|(path, _)| path);
     let title = desk.gate.title(&format!("Plan: {}", material.issue.title.as_str()));
     let facts = facts(desk, terms, &account, &[], title.as_str(), plan.summary());
     // What is bound is what is shown: the text as it passed the gate.
@@ -112,7 +112,7 @@ fn plan(
         let what = format!("Nothing of the plan is left that may be shown: {error}");
         Failure::new(Reason::NoPlan, what, "Choose a stronger model.")
     })?;
-    let cost = config.cost_at_most(terms.llm, &terms.ceiling);
+    let cost = config.cost_at_most(terms.engine, &terms.ceiling);
     // A plan that imitates the frame around plans could not be told from it again.
     if comment::plans(&comment::plan(plan.text(), &cost, None)).next() != Some(plan.text()) {
         let what = "The plan imitates the comment that it stands in.";
@@ -137,7 +137,7 @@ fn facts(
     summary: &str,
 ) -> Facts {
     let changed: Vec<ChangeFact> = patch.iter().map(ChangeFact::of).collect();
-    let read = account.context.read.iter().map(|(path, file)| ReadFact {
+    let read = account.read.iter().map(|(path, file)| ReadFact {
         path: path.clone(),
         why: desk.gate.body_within(&file.why, MAX_NOTE).to_string(),
         changed: changed.iter().any(|change| change.is_of(path)),
@@ -149,7 +149,7 @@ fn facts(
         read: read.collect(),
         changed,
         notes: Vec::new(),
-        bill: Bill::of(terms.llm, account.spent),
+        bill: Bill::of(terms.engine, account.spent),
     }
 }
 

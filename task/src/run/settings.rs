@@ -15,8 +15,9 @@ use shared::repo::HostPolicy;
 use shared::state::LabelNames;
 
 use crate::config::Config;
+use crate::engine::Engine;
 use crate::forge::Credentials;
-use crate::llm::{Ceiling, Llm, MoneyCeiling, Usd};
+use crate::llm::{Ceiling, MoneyCeiling, Usd};
 use crate::outcome::{Failure, Reason};
 use crate::protect::Protection;
 use crate::repo_config::{PATH, RepoConfig};
@@ -118,7 +119,7 @@ impl RunSettings {
 
 /// What a run works with and within: the operator's word, narrowed by the repository's.
 pub struct Terms<'a> {
-    pub llm: &'a Llm,
+    pub engine: &'a Engine,
     pub protection: Protection,
     pub ceiling: Ceiling,
     pub repo: RepoConfig,
@@ -134,8 +135,8 @@ pub fn terms(config: &Config, repo: RepoConfig) -> Result<Terms<'_>, Failure> {
     allowed.extend(repo.paths.allowed.iter().cloned());
     let protection =
         Protection::new(&protected, &allowed).map_err(|error| refuse(format!("`{PATH}`: {error}")))?;
-    let llm = match &repo.model {
-        None => &config.llm,
+    let engine = match &repo.model {
+        None => &config.engine,
         Some(name) => config.model(name).ok_or_else(|| {
             let known: Vec<String> = config.model_names().iter().map(|name| format!("`{name}`")).collect();
             refuse(format!("`{PATH}` asks for the model `{name}`. Allowed here: {}.", known.join(", ")))
@@ -151,8 +152,8 @@ pub fn terms(config: &Config, repo: RepoConfig) -> Result<Terms<'_>, Failure> {
             MoneyCeiling::AtMostIfPriced(ours) => MoneyCeiling::AtMostIfPriced(ours.min(cost)),
         };
     }
-    let digest = digest(&[config.digest(), &llm.name(), &format!("{repo:?}")]);
-    Ok(Terms { llm, protection, ceiling, repo, digest })
+    let digest = digest(&[config.digest(), &engine.name(), &format!("{repo:?}")]);
+    Ok(Terms { engine, protection, ceiling, repo, digest })
 }
 
 fn digest(parts: &[&str]) -> String {

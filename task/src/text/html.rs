@@ -140,11 +140,14 @@ pub(super) fn is_never_shown(name: &str) -> bool {
     .any(|hidden| hidden.eq_ignore_ascii_case(name))
 }
 
-/// What a tag leaves behind: white space where a browser starts a new line or cell, a word for an image.
+/// What a tag leaves behind: white space where a browser starts a new line or cell, a word for an image, and a word
+/// around what is struck out, which says the opposite of what it says.
 pub(super) fn trace(name: &str) -> &'static str {
     let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     if is(&["img", "image", "picture"]) {
         IMAGE
+    } else if is(&["del", "s", "strike"]) {
+        STRUCK_OUT
     } else if is(&[
         "br",
         "p",
@@ -177,5 +180,7 @@ pub(super) fn trace(name: &str) -> &'static str {
     }
 }
 
+/// What stands around a text that is struck out.
+pub(super) const STRUCK_OUT: &str = " (struck out) ";
 /// What stands for an image. The space keeps it from becoming the target of brackets before it.
 pub(super) const IMAGE: &str = " (image)";

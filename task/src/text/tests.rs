@@ -35,6 +35,7 @@ fn keeps_what_is_seen_and_drops_what_is_not() {
         ("<b title=\"hidden\">bold</b> <sub data-x='h'>low</sub>", "bold low"),
         ("<img src=x alt=\"ignore previous\" title=h>", " (image)"),
         ("one<br>two", "one two"),
+        ("a <del>b</del> <S class=x>c</S>", "a  (struck out) b (struck out)   (struck out) c (struck out) "),
         ("<details><summary>More</summary>\n\ntext\n\n</details>", "  More \n\ntext\n\n "),
         ("<p hidden>gone</p> <p style='display: none'>gone</p> <p>stays</p>", "   stays "),
         ("<div hidden>\n\n# gone\n\n</div>\n\nstays", "\n\nstays"),

@@ -304,10 +304,10 @@ fn issues() {
             "vague",
             |world| issue(world, "# Make it better\n"),
             COULD_NOT_SOLVE,
-            "error: builtin declined: no atomic change was found in the issue. Without a language \
-             model only atomic changes are made: replace a text, correct a misspelling, change a \
-             value, bump a dependency, each named in the issue (`old` -> `new`). |   Say it that \
-             way in the issue, or have a language model read it, with `--model`.",
+            "error: The rule-based engine (builtin) made no change: I don't understand the issue from `Make it \
+             better` on. |   Write nothing but the request, in one of these forms: replace `a` by `b`; replace `a` by \
+             `b` in `FILE`; set `key` to `value` in `FILE`; bump `name` from `x` to `y`. For anything else, use a \
+             language model.",
         ),
     ]);
 }

@@ -63,7 +63,7 @@ fn counted(request: &tests::model::Request) -> usize {
 }
 
 #[test]
-fn the_built_in_provider_plans_and_carries_out() {
+fn the_rule_based_engine_plans_and_carries_out() {
     let world = World::sample();
     let issue =
         world.file("issue.md", "# #2: Typo\n\nThe word `recieves` in README.md should be `receives`.\n");

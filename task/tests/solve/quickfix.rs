@@ -1,4 +1,4 @@
-//! A change at once, by the built-in provider: what is written, what is left alone, what is printed.
+//! A change at once, by the rule-based engine: what is written, what is left alone, what is printed.
 
 use std::collections::BTreeSet;
 
@@ -22,8 +22,8 @@ fn a_change_is_one_commit_on_a_branch_of_its_own() {
         world.git("repo", &["log", "--format=%P %an <%ae> %cn%n%B", "-1", BRANCH]),
         format!(
             "{base} ai-agent <ai-agent@users.noreply.github.com> ai-agent\n\
-             Correct the misspelling `recieves` to `receives`\n\n\
-             As the issue asks, in:\n\n- `README.md`, line 3\n\n\
+             Fix typo: `recieves` → `receives`\n\n\
+             Changed, as requested:\n\n- `README.md`: line 3\n\n\
              Agent-Task: local issue-7"
         )
     );
@@ -106,9 +106,9 @@ fn a_person_reads_what_was_done() {
     let run = world.solve(&issue, &[]).done();
     let commit = world.git("repo", &["rev-parse", BRANCH]);
     let expected = format!(
-        "Read
-  * README.md  the title has its name
-    src/station.py  one of the larger files
+        "Rule-based engine (builtin): no AI model is used. Choose one with --model or AGENT_MODEL.
+Read
+  * README.md  it has what the issue asks to change
 
 Change
 --- a/README.md
@@ -119,21 +119,20 @@ Change
 -A small station that recieves readings.
 +A small station that receives readings.
 
-Pull request  Correct the misspelling `recieves` to `receives`
-  As the issue asks, in:
+Pull request  Fix typo: `recieves` → `receives`
+  Changed, as requested:
 
-  - `README.md`, line 3
+  - `README.md`: line 3
 
   Fixes #7
 
-  <details><summary>1 file changed, 2 files read</summary>
+  <details><summary>1 file changed, 1 file read</summary>
 
-  - `README.md` (changed): the title has its name
-  - `src/station.py`: one of the larger files
+  - `README.md` (changed): it has what the issue asks to change
 
   </details>
 
-  builtin, no model was asked, no cost. The change was parsed and checked for syntax, not run.
+  Rule-based change: no AI model was used, $0. The change was parsed and checked for syntax, not run.
 
 Committed {short} to ai-agent/issue-7.
 Look at it:
@@ -145,8 +144,7 @@ Look at it:
     assert_eq!(run.stdout, expected);
     let progress = [
         "reading the repository",
-        "read 2 of 2 files (about 104 tokens)",
-        "asking builtin (call 1)",
+        "searching 2 files",
         "resolving and checking the edits",
         "writing the commit",
     ];
@@ -188,18 +186,17 @@ fn a_program_reads_the_same_as_json() {
                 "diff": "--- a/README.md\n+++ b/README.md\n@@ -1,3 +1,3 @@\n # weather\n \n\
                          -A small station that recieves readings.\n+A small station that receives readings.\n",
             }],
-            "title": "Correct the misspelling `recieves` to `receives`",
-            "summary": "As the issue asks, in:\n\n- `README.md`, line 3",
+            "title": "Fix typo: `recieves` → `receives`",
+            "summary": "Changed, as requested:\n\n- `README.md`: line 3",
             "read": [
-                {"path": "README.md", "why": "the title has its name", "changed": true},
-                {"path": "src/station.py", "why": "one of the larger files", "changed": false},
+                {"path": "README.md", "why": "it has what the issue asks to change", "changed": true},
             ],
             "notes": [],
             "model": "builtin",
             "calls": 0,
             "input_tokens": 0,
             "output_tokens": 0,
-            "cost": "no cost",
+            "cost": "$0",
         })
     );
 }

@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 pub(crate) const README: &str = "# weather\n\nA small station that recieves readings.\n";
 /// The source file of [`World::sample`].
 pub(crate) const STATION: &str = "def is_online(seen, now):\n    return now - seen <= 30\n\n\ndef is_late(seen, now):\n    return now - seen > 10\n";
-/// An issue that the built-in provider resolves in [`World::sample`].
+/// An issue that the rule-based engine resolves in [`World::sample`].
 pub(crate) const TYPO: &str =
     "# #7: Typo in the README\n\nThe word `recieves` in README.md should be `receives`.\n";
 

@@ -141,6 +141,18 @@ async fn an_empty_queue_is_no_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_model_no_message_is_taken() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let end = stage.consume(&[("AGENT_MODEL", "")]).await;
+    let line = end.log.iter().find(|line| line["message"] == "no task can be taken").unwrap();
+    assert!(line["error"].as_str().unwrap().starts_with("no model is chosen: set AGENT_MODEL"), "{end:#?}");
+    assert_eq!((end.status, stage.queues().await), (2, (1, 0)));
+    assert_eq!(stage.github.journal().calls.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ready_means_that_the_message_is_held() {
     let broker = Broker::shared().await.unwrap();
     let stage = Stage::set(&broker, vec![Step::Hang, Step::text(EDIT)]).await;

@@ -211,9 +211,18 @@ fn the_chart_takes_the_values_of_the_documentation() {
     assert!(objects.iter().any(|object| object["metadata"]["name"] == "letsencrypt"));
     // No Ingress, and nothing of it.
     let without = documents(&run(template()
-        .args(["--set", "ingest.ingress=null"])
+        .args(["--set", "ingest.ingress=null,settings.task.AGENT_MODEL=anthropic"])
         .args(["--set", &format!("images.ingest.digest={DIGEST},images.task.digest={DIGEST}")])));
     assert!(without.iter().all(|object| object["kind"] != "Ingress"));
+}
+
+#[test]
+fn the_chart_refuses_to_install_without_a_model() {
+    let images = format!("images.ingest.digest={DIGEST},images.task.digest={DIGEST}");
+    let output = template().args(["--set", &images]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(told.contains("settings.task.AGENT_MODEL is not set; use anthropic, openai or ollama"), "{told}");
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+/// The model, which all but `dev` leave to who installs them.
+const MODEL: &str = "AGENT_MODEL=anthropic";
 /// What the release says; here, any.
 const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -50,9 +52,7 @@ impl Way {
 
     pub(crate) fn render(self) -> Vec<Value> {
         let text = match self {
-            Self::Overlay(overlay, []) => {
-                run(kubectl().arg("kustomize").arg(path(&format!("k8s/overlays/{overlay}"))))
-            }
+            Self::Overlay("dev", []) => run(kubectl().arg("kustomize").arg(path("k8s/overlays/dev"))),
             Self::Overlay(overlay, components) => {
                 let folder = tempfile::tempdir().unwrap();
                 let resource = relative(folder.path(), &format!("k8s/overlays/{overlay}"));
@@ -60,7 +60,12 @@ impl Way {
                     .iter()
                     .map(|name| relative(folder.path(), &format!("k8s/components/{name}")))
                     .collect();
-                let kustomization = json!({ "resources": [resource], "components": components });
+                let mut kustomization = json!({ "resources": [resource], "components": components });
+                if overlay != "dev" {
+                    kustomization["generatorOptions"] = json!({ "disableNameSuffixHash": true });
+                    let settings = json!({ "name": "task-settings", "namespace": "ai-agent", "behavior": "merge", "literals": [MODEL] });
+                    kustomization["configMapGenerator"] = json!([settings]);
+                }
                 std::fs::write(folder.path().join("kustomization.yaml"), kustomization.to_string()).unwrap();
                 run(kubectl().arg("kustomize").arg(folder.path()))
             }
@@ -71,7 +76,7 @@ impl Way {
                 if values != "prod" {
                     template.arg("--values").arg(path(&format!("k8s/chart/values-{values}.yaml")));
                 }
-                run(template.args(["--set", &digests]))
+                run(template.args(["--set", &digests, "--set", &format!("settings.task.{MODEL}")]))
             }
         };
         documents(&text)

@@ -7,7 +7,7 @@ use crate::harness::{hello, mutations, run, seen, typo, wish};
 pub(crate) const QUICKFIX_DONE: &str = "\
 repository octo/hello (default branch main)
   branch ai-agent/issue-1
-    commit by ai-agent[bot]: Correct the misspelling `recieves` to `receives`
+    commit by ai-agent[bot]: Fix typo: `recieves` → `receives`
     M 100644 878def5 README.md
   branch main
     100644 749c769 README.md
@@ -18,28 +18,27 @@ repository octo/hello (default branch main)
     comment by ai-agent[bot] (edited)
       | **Done**: #2 is ready for review.
       |
-      | builtin, no model was asked, no cost
+      | Rule-based change: no AI model was used, $0
       |
       | Not what you meant? Close the pull request, say more on this issue, and comment `/retry`.
       |
-  pull #2 open by ai-agent[bot]: Correct the misspelling `recieves` to `receives`
+  pull #2 open by ai-agent[bot]: Fix typo: `recieves` → `receives`
     ai-agent/issue-1 -> main
     reviewers: dev1
     labels: ai-generated, quickfix
-      | As the issue asks, in:
+      | Changed, as requested:
       |
-      | - `README.md`, line 3
+      | - `README.md`: line 3
       |
       | Fixes #1
       |
-      | <details><summary>1 file changed, 2 files read</summary>
+      | <details><summary>1 file changed, 1 file read</summary>
       |
-      | - `README.md` (changed): the issue names it
-      | - `config.toml`: likely files are in its folder
+      | - `README.md` (changed): it has what the issue asks to change
       |
       | </details>
       |
-      | builtin, no model was asked, no cost. The change was parsed and checked for syntax, not run.
+      | Rule-based change: no AI model was used, $0. The change was parsed and checked for syntax, not run.
       |
 ";
 
@@ -61,6 +60,17 @@ fn a_label_becomes_a_pull_request_in_twenty_calls() {
     assert_eq!(seen(&github), QUICKFIX_DONE);
     let tokens = ["apps/create-installation-access-token", "apps/revoke-installation-access-token"];
     assert_eq!(mutations(&github)[before..], tokens);
+    github.finish();
+}
+
+#[test]
+fn without_a_model_nothing_is_asked_of_github() {
+    let github = GitHub::start(typo(hello(), &["ai-help", "quickfix"]));
+    let ended = run(&github, &wish(&github, "quickfix", "dev1"), &[("AGENT_MODEL", "")]);
+    let said = "error: no model is chosen: set AGENT_MODEL (or --model) to anthropic, openai or ollama; `builtin`, rules \
+                for demos without an AI model, has to be asked for by name\n";
+    assert!(ended.status == Some(2) && ended.stderr.starts_with(said), "{ended:?}");
+    assert_eq!(github.journal().summary(), "");
     github.finish();
 }
 

@@ -77,6 +77,7 @@ pub(crate) fn run_watched(
         .env("AGENT_GITHUB_TIMEOUT", "15s")
         .env("AGENT_GITHUB_MAX_WAIT", "5s")
         .env("AGENT_WORK_DIR", folder.path())
+        .env("AGENT_MODEL", "builtin")
         .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

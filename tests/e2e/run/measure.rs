@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use tests::github::{GitHub, World};
+use tests::model::{KEY, ScriptedModel, Step, Wire};
 
 use crate::harness::{MARKER_KEY, REPO, Story, hello, mutations, offline, typo, wish};
 
@@ -22,7 +23,10 @@ const GENERATE: &str = "import importlib.machinery, importlib.util, sys\n\
     overhead = importlib.util.module_from_spec(importlib.util.spec_from_loader('overhead', loader))\n\
     loader.exec_module(overhead)\n\
     overhead.generate(sys.argv[2], int(sys.argv[3]), 1)\n\
-    print(overhead.issue_for(sys.argv[2], 1).splitlines()[0])\n";
+    print(overhead.issue_for(sys.argv[2], 1)[0])\n";
+
+/// What the model answers, whatever it is asked.
+const ANSWER: &str = "TITLE: Measure\nSUMMARY:\nMeasured.\n\nWRITE: measured.txt\n```\nMeasured.\n```\n";
 
 fn git(arguments: &[&str]) -> Command {
     let mut git = Command::new("git");
@@ -37,7 +41,7 @@ fn succeed(command: &mut Command) -> String {
 }
 
 /// Seconds and peak memory in MiB.
-fn task_run(task: &str, github: &GitHub, message: &Value, folder: &Path) -> (f64, f64) {
+fn task_run(task: &str, github: &GitHub, message: &Value, folder: &Path, model: &str) -> (f64, f64) {
     let key = folder.join("key.pem");
     std::fs::write(&key, github.app_private_key()).unwrap();
     let file = folder.join("task.json");
@@ -51,6 +55,8 @@ fn task_run(task: &str, github: &GitHub, message: &Value, folder: &Path) -> (f64
         .env("AGENT_MARKER_KEY", MARKER_KEY)
         .env("AGENT_ALLOW_LOOPBACK", "1")
         .env("AGENT_WORK_DIR", folder)
+        .envs([("AGENT_MODEL", "openai:scripted"), ("OPENAI_BASE_URL", model), ("OPENAI_API_KEY", KEY)])
+        .envs([("AGENT_MODEL_PRICE", "free"), ("AGENT_FILE_SELECTION", "never")])
         .output()
         .unwrap();
     let seconds = started.elapsed().as_secs_f64();
@@ -76,8 +82,12 @@ fn beside_the_model() {
     ]));
     let bytes: u64 = bytes.lines().filter_map(|line| line.parse::<u64>().ok()).sum();
     println!("{files} files, {} MB of objects", bytes / 1_000_000);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let answers = (0..=rounds).map(|_| Step::text(ANSWER));
+    let model = runtime.block_on(ScriptedModel::start(answers));
+    let url = model.base_url(Wire::OpenAi);
     for round in 0..=rounds {
-        let world: World = hello().issue(1, title.trim(), "In that file only.", &["ai-help", "quickfix"]);
+        let world: World = hello().issue(1, title.trim(), "", &["ai-help", "quickfix"]);
         let github = GitHub::start(world);
         let store = github.now(|state| state.at(REPO).repo().store.path().to_owned());
         succeed(git(&["-C"]).arg(&store).args(["fetch", "-q", "--force"]).arg(&made).arg("main:main"));
@@ -92,7 +102,8 @@ fn beside_the_model() {
             times.push(started.elapsed().as_secs_f64());
             std::fs::remove_dir_all(&clone).unwrap();
         }
-        let (seconds, peak) = task_run(&task, &github, &wish(&github, "quickfix", "dev1"), folder.path());
+        let (seconds, peak) =
+            task_run(&task, &github, &wish(&github, "quickfix", "dev1"), folder.path(), &url);
         let note = if round == 0 { " (not counted)" } else { "" };
         println!(
             "task run {seconds:.2} s, {peak:.0} MiB; git clone --depth 1: bare {:.2} s, with a work tree {:.2} s; \
@@ -103,6 +114,7 @@ fn beside_the_model() {
             seconds / times[1]
         );
     }
+    model.finish();
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn approve(story: &Story) -> Run {
 
 /// The approval stands on the issue, or on the pull request.
 #[test]
-fn the_builtin_provider_plans_and_carries_out() {
+fn the_rule_based_engine_plans_and_carries_out() {
     for thread in [1, 2] {
         let github = GitHub::start(offline(hello()));
         let planned = run(&github, &wish(&github, "plan", "dev1"), &[]);
@@ -37,7 +37,10 @@ fn the_builtin_provider_plans_and_carries_out() {
         let done = run(&github, &task, &[]);
         assert_eq!(done.status, Some(0), "{}\n{}", done.stderr, github.journal().summary());
         let text = seen(&github);
-        assert!(text.contains("pull #2 open by ai-agent[bot]: Set `timeout` from `30` to `90`\n"), "{text}");
+        assert!(
+            text.contains("pull #2 open by ai-agent[bot]: Change `timeout` from `30` to `90`\n"),
+            "{text}"
+        );
         assert!(text.contains("    labels: ai-done, ai-help\n"), "{text}");
         github.finish();
     }
