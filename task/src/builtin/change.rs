@@ -36,7 +36,7 @@ type Files = BTreeMap<RepoPath, (ReadFile, Places)>;
 impl Change {
     /// Finds the places of all requests and puts the new texts there.
     pub(super) fn new(ask: &Ask<'_>, requests: &[Request]) -> Result<Self, Declined> {
-        let (mut all, mut notes, mut steps) = (Files::new(), Vec::new(), String::new());
+        let (mut all, mut notes, mut steps) = (Files::new(), Vec::new(), Vec::new());
         let mut texts = BTreeSet::new();
         for (number, request) in (1..).zip(requests) {
             let new = Some(&request.to).filter(|_| matches!(request.verb, Verb::Replace | Verb::FixTypo));
@@ -45,7 +45,7 @@ impl Change {
                 return Declined::new(format!("more than one request is about {subject}"));
             }
             let files = find(ask, request, &mut notes)?;
-            steps += &format!("\n{number}. {} in {}.", request.words(usize::MAX), list(files.keys()));
+            steps.push(format!("{number}. {} in {}.", request.words(usize::MAX), list(files.keys())));
             for (path, (file, places)) in files {
                 all.entry(path).or_insert((file, Places::default())).1.changed.extend(places.changed);
             }
@@ -54,24 +54,25 @@ impl Change {
         if all.len() > MAX_FILES || places > MAX_EDITS {
             return Declined::new(format!("{places} places in {} files are too much to review", all.len()));
         }
-        let (mut change, mut listed) = (Self::default(), String::new());
+        let (mut change, mut listed) = (Self::default(), Vec::new());
         for (path, (file, places)) in all {
             let lines = change.apply(&path, file, places)?;
-            listed += &format!("\n- {}: {lines}", code_span(path.as_str()));
+            listed.push(format!("- {}: {lines}", code_span(path.as_str())));
         }
         let rest = requests.len() - 1;
         let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         // The subject line of a commit has 72 characters.
         let mut titles = [usize::MAX, 24, 16, 10].into_iter().map(|most| requests[0].words(most) + &rest);
         change.title = titles.find(|title| title.chars().count() <= 72).unwrap_or_default();
+        let (listed, steps) = (listed.join("\n"), steps.join("\n"));
         let risks = if notes.is_empty() { "None known.".to_owned() } else { notes.join("\n\n") };
         change.plan = format!(
-            "## Summary\n\n{}.\n\n## Files\n{listed}\n\n## Steps\n{steps}\n\n## Tests\n\nNone: the change adds no \
+            "## Summary\n\n{}.\n\n## Files\n\n{listed}\n\n## Steps\n\n{steps}\n\n## Tests\n\nNone: the change adds no \
              behavior.\n\n## Risks\n\n{risks}\n\n## Questions\n\nNone.\n",
             change.title
         );
-        let notes: String = notes.iter().map(|note| format!("\n\n{note}")).collect();
-        change.summary = format!("Changed, as requested:\n{listed}{notes}");
+        let said = [vec![format!("Changed, as requested:\n\n{listed}")], notes].concat();
+        change.summary = said.join("\n\n");
         Ok(change)
     }
 

@@ -55,7 +55,9 @@ impl<'a> Finder<'a> {
                 places.is_broken |= !is_other_case;
                 is_other_case.then_some("with other capitalization")
             };
-            left.into_iter().for_each(|left| *places.left.entry(left.to_owned()).or_default() += 1);
+            if let Some(left) = left {
+                *places.left.entry(left.to_owned()).or_default() += 1;
+            }
         }
         places
     }

@@ -246,7 +246,7 @@ fn too_many_places_are_declined() {
     let body = "Replace `wrod` by `word`. ".repeat(700);
     let outcome = tree.outcome(Goal::Edit, "", &body);
     assert_eq!(outcome, "declined: the issue is longer than 16 KiB");
-    let body: String = (0..21).map(|n| format!("Replace `wrod{n}` by `word`. ")).collect();
+    let body = (0..21).map(|n| format!("Replace `wrod{n}` by `word`. ")).collect::<Vec<_>>().concat();
     assert_eq!(tree.outcome(Goal::Edit, "", &body), "declined: the issue has more than 20 requests");
 }
 
