@@ -32,9 +32,9 @@ impl Bill {
         }
     }
 
-    /// The bill of a run that asked a model; `None` if it asked none.
+    /// The bill of a run that used something of a model; `None` if it asked none, or no call came to anything.
     pub fn if_asked(engine: &Engine, spent: Spent) -> Option<Self> {
-        (spent.calls > 0).then(|| Self::of(engine, spent))
+        (spent.input_tokens > 0 || spent.output_tokens > 0).then(|| Self::of(engine, spent))
     }
 }
 

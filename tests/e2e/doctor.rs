@@ -187,9 +187,9 @@ WRONG   Settings    AGENT_PATIENCE is now called AGENT_GITHUB_MAX_WAIT: rename i
     Trouble {
         name: "no broker",
         github: world,
-        variables: &[("AGENT_AMQP_URL", "amqp://127.0.0.1:1/agents")],
+        variables: &[("AGENT_AMQP_URL", "amqp://127.0.0.1:1/agents"), ("AGENT_BROKER_MAX_WAIT", "1s")],
         status: 75,
-        said: "                      Look at AGENT_AMQP_URL and whether the broker runs.\n",
+        said: "                      Check AGENT_AMQP_URL, that the broker is running, and that a NetworkPolicy lets this process reach it.\n",
     },
     Trouble {
         name: "no model",

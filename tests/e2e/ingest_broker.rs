@@ -139,7 +139,7 @@ async fn wrong_credentials_are_told_apart_from_a_missing_queue() -> anyhow::Resu
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
     let ingest = Ingest::start(&host.url("ingest"), &[("AGENT_AMQP_PASSWORD", "wrong")])?;
-    assert_eq!(ask(&ingest, 1).await?, unavailable("the broker cannot be reached"));
+    assert_eq!(ask(&ingest, 1).await?, unavailable("the broker refuses the login"));
     // May take and settle, not publish.
     let ingest = Ingest::start(&host.url("task"), &[])?;
     assert_eq!(ask(&ingest, 1).await?, unavailable("the connection to the broker failed"));

@@ -85,7 +85,7 @@ fn libraries_are_quiet_unless_they_are_named() {
         tracing::subscriber::with_default(subscriber, || {
             tracing::error!(target: "lapin::io_loop", "A");
             tracing::error!(target: "octocrab", "B");
-            tracing::warn!(target: "lapinette", "C");
+            tracing::warn!(target: "hyper", "C");
             tracing::debug!(target: "task::broker", "D");
             tracing::info!(target: "task", "E");
         });
@@ -97,7 +97,7 @@ fn libraries_are_quiet_unless_they_are_named() {
         ("debug", "CDE"),
         ("info,lapin=warn", "ACE"),
         ("info, lapin::io_loop=error ,octocrab", "ABCE"),
-        ("task=debug,lapinette=error", "DE"),
+        ("task=debug,hyper=error", "DE"),
         ("off", ""),
     ] {
         assert_eq!(shown(text), expected, "RUST_LOG={text}");

@@ -168,10 +168,15 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_is_named() {
         let fixture = Fixture::new([("a.md", b"needle".as_slice())]);
-        let mut editor = fixture.repo.edit_tree(fixture.tree).unwrap();
+        let here = fixture.repo.write_blob(b"needle").unwrap().detach();
         let nowhere = gix::ObjectId::from_hex(b"1111111111111111111111111111111111111111").unwrap();
-        editor.upsert("gone.txt", gix::objs::tree::EntryKind::Blob, nowhere).unwrap();
-        let tree = editor.write().unwrap().detach();
+        let entry = |name: &str, oid| gix::objs::tree::Entry {
+            mode: gix::objs::tree::EntryKind::Blob.into(),
+            filename: name.into(),
+            oid,
+        };
+        let tree = gix::objs::Tree { entries: vec![entry("a.md", here), entry("gone.txt", nowhere)] };
+        let tree = fixture.repo.write_object(&tree).unwrap().detach();
         let walk = super::super::walk::walk(&fixture.repo, tree, &Caps::default()).unwrap();
         let repo = fixture.repo.clone().into_sync();
         let scan = scan(&repo, &walk, |_| true, |_, text| text.contains("needle").then_some(())).unwrap();

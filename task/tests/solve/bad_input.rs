@@ -119,7 +119,7 @@ fn repositories() {
             |world| {
                 world.git("repo", &["rm", "-q", "README.md", "src/station.py"]);
                 world.commit("repo", &[("image.png", &b"\x89PNG\0\0"[..]), ("Cargo.lock", b"[[package]]\n")]);
-                solve(world)
+                world.solve("issue.md", &["--model", "ollama:m"])
             },
             COULD_NOT_SOLVE,
             "error: nothing to read: the repository has no file of text that was written by hand |   \
@@ -131,7 +131,7 @@ fn repositories() {
             |world| {
                 world.git("repo", &["rm", "-q", "README.md", "src/station.py"]);
                 world.git("repo", &["commit", "-q", "-m", "Nothing"]);
-                solve(world)
+                world.solve("issue.md", &["--model", "ollama:m"])
             },
             COULD_NOT_SOLVE,
             "error: nothing to read: the repository has no file of text that was written by hand |   \

@@ -163,13 +163,15 @@ fn servers() {
             },
             COULD_NOT_SOLVE,
             "error: anthropic:m declined: there is no such word |   Say more in the issue, or \
-             choose a stronger model.",
+             choose a stronger model. |   \
+             Spent: anthropic:m, 2 calls, 754 tokens in, 8 out, no cost.",
         ),
         (
             "hang",
             |world| play_with(world, Wire::OpenAi, [Step::Hang], &[("AGENT_MODEL_IDLE_TIMEOUT", "200ms")]),
             PASSING,
-            "error: openai sent nothing for 200ms |   Try again, or raise AGENT_MODEL_IDLE_TIMEOUT.",
+            "error: openai sent nothing for 200ms |   Try again, or raise AGENT_MODEL_IDLE_TIMEOUT. |   \
+             Spent: openai:m, 1 call, 969 tokens in, 0 out, no cost.",
         ),
         (
             "hang in the answer",
@@ -177,34 +179,39 @@ fn servers() {
                 play_with(world, Wire::OpenAi, ending(End::Silence), &[("AGENT_MODEL_IDLE_TIMEOUT", "200ms")])
             },
             PASSING,
-            "error: openai sent nothing for 200ms |   Try again, or raise AGENT_MODEL_IDLE_TIMEOUT.",
+            "error: openai sent nothing for 200ms |   Try again, or raise AGENT_MODEL_IDLE_TIMEOUT. |   \
+             Spent: openai:m, 1 call, 969 tokens in, 5 out, no cost.",
         ),
         (
             "an answer that takes too long",
             |world| play_with(world, Wire::OpenAi, ending(End::Silence), &[("AGENT_MODEL_TIMEOUT", "200ms")]),
             PASSING,
-            "error: openai did not finish within 200ms |   Try again, or raise AGENT_MODEL_TIMEOUT.",
+            "error: openai did not finish within 200ms |   Try again, or raise AGENT_MODEL_TIMEOUT. |   \
+             Spent: openai:m, 1 call, 969 tokens in, 8192 out, no cost.",
         ),
         (
             "100 MB",
             |world| play(world, Wire::OpenAi, [Step::Flood { bytes: 100 << 20 }]),
             COULD_NOT_SOLVE,
             "error: the answer of openai is larger than 16777216 bytes and is not used |   Try \
-             again, or choose another model.",
+             again, or choose another model. |   \
+             Spent: openai:m, 1 call, 969 tokens in, 5570560 out, no cost.",
         ),
         (
             "100 MB on one line",
             |world| play(world, Wire::Anthropic, [Step::LongLine { bytes: 100 << 20 }]),
             COULD_NOT_SOLVE,
             "error: the answer of anthropic is larger than 16777216 bytes and is not used |   Try \
-             again, or choose another model.",
+             again, or choose another model. |   \
+             Spent: anthropic:m, 1 call, 969 tokens in, 0 out, no cost.",
         ),
         (
             "HTML",
             |world| play(world, Wire::OpenAi, [Step::Page { status: 200 }]),
             USAGE,
             "error: the answer of openai cannot be read: it is a web page |   Is OPENAI_BASE_URL \
-             the address of its interface?",
+             the address of its interface? |   \
+             Spent: openai:m, 1 call, 969 tokens in, 0 out, no cost.",
         ),
         (
             "HTML with 502",
@@ -218,7 +225,8 @@ fn servers() {
             |world| play(world, Wire::OpenAi, [Step::Raw("hello\u{1b}[31m\n".to_owned())]),
             USAGE,
             "error: the answer of openai cannot be read: it holds `hello [31m` |   Is \
-             OPENAI_BASE_URL the address of its interface?",
+             OPENAI_BASE_URL the address of its interface? |   \
+             Spent: openai:m, 1 call, 969 tokens in, 0 out, no cost.",
         ),
         (
             "a redirect",
@@ -232,27 +240,31 @@ fn servers() {
             |world| play(world, Wire::Anthropic, ending(End::Early)),
             PASSING,
             "error: the answer of anthropic broke off: the connection was closed before its end |   \
-             Try again.",
+             Try again. |   \
+             Spent: anthropic:m, 1 call, 754 tokens in, 1 out, no cost.",
         ),
         (
             "breaks off",
             |world| play(world, Wire::Ollama, ending(End::Broken)),
             PASSING,
             "error: the answer of ollama broke off: unexpected EOF during chunk size line |   Try \
-             again.",
+             again. |   \
+             Spent: ollama:m, 1 call, 969 tokens in, 5 out, no cost.",
         ),
         (
             "empty",
             |world| play(world, Wire::OpenAi, [Step::text(" \n")]),
             COULD_NOT_SOLVE,
-            "error: openai gave an empty answer |   Try again, or choose another model.",
+            "error: openai gave an empty answer |   Try again, or choose another model. |   \
+             Spent: openai:m, 1 call, 754 tokens in, 1 out, no cost.",
         ),
         (
             "refusal",
             |world| play(world, Wire::Anthropic, stopped(Stop::Refusal)),
             COULD_NOT_SOLVE,
             "error: the model refuses to answer: This could enable harm. |   Try again, or choose \
-             another model.",
+             another model. |   \
+             Spent: anthropic:m, 1 call, 754 tokens in, 4 out, no cost.",
         ),
         (
             "window full",
@@ -260,7 +272,8 @@ fn servers() {
             COULD_NOT_SOLVE,
             "error: the prompt does not fit the model: the window was full before the answer was \
              complete |   Choose a model with a larger context window, or set AGENT_CONTEXT_WINDOW \
-             to what this one really holds.",
+             to what this one really holds. |   \
+             Spent: anthropic:m, 1 call, 754 tokens in, 4 out, no cost.",
         ),
         (
             "prompt too long",
@@ -298,14 +311,16 @@ fn answers() {
             |world| stubborn(world, "I would correct the word."),
             COULD_NOT_SOLVE,
             "error: The model answered without a change, also after a correction. |   Say in the \
-             issue which behaviour or text should change, or choose a stronger model.",
+             issue which behaviour or text should change, or choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 1577 tokens in, 14 out, no cost.",
         ),
         (
             "declined",
             |world| play(world, Wire::OpenAi, [Step::text("CANNOT: the issue contradicts itself")]),
             COULD_NOT_SOLVE,
             "error: openai:m declined: the issue contradicts itself |   Say more in the issue, or \
-             choose a stronger model.",
+             choose a stronger model. |   \
+             Spent: openai:m, 1 call, 754 tokens in, 9 out, no cost.",
         ),
         (
             "asks for files without end",
@@ -315,7 +330,8 @@ fn answers() {
             },
             COULD_NOT_SOLVE,
             "error: The model answered without a change, also after a correction. |   Say in the \
-             issue which behaviour or text should change, or choose a stronger model.",
+             issue which behaviour or text should change, or choose a stronger model. |   \
+             Spent: openai:m, 4 calls, 3188 tokens in, 8 out, no cost.",
         ),
         (
             "edits a file that was not read",
@@ -332,7 +348,8 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
              z/deep.py: only files that you have read may be changed. Ask for it first: `READ: \
-             z/deep.py` |  |   Try again, make the issue smaller, or choose a stronger model.",
+             z/deep.py` |  |   Try again, make the issue smaller, or choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 2415 tokens in, 62 out, no cost.",
         ),
         (
             "edits a file that is not there",
@@ -340,7 +357,8 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
              src/nothing.py: there is no such file. A new file is written whole, with `WRITE:`. |  \
-             |   Try again, make the issue smaller, or choose a stronger model.",
+             |   Try again, make the issue smaller, or choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 1621 tokens in, 60 out, no cost.",
         ),
         (
             "leaves the repository",
@@ -348,7 +366,8 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
              ../outside.txt: the path has an empty, `.` or `..` component; it must stay inside the \
-             repository. |  |   Try again, make the issue smaller, or choose a stronger model.",
+             repository. |  |   Try again, make the issue smaller, or choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 1625 tokens in, 60 out, no cost.",
         ),
         (
             "an absolute path",
@@ -356,7 +375,8 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
              /etc/passwd: the path is absolute; paths are relative to the top of the repository. |  \
-             |   Try again, make the issue smaller, or choose a stronger model.",
+             |   Try again, make the issue smaller, or choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 1621 tokens in, 60 out, no cost.",
         ),
         (
             "writes into .git",
@@ -364,7 +384,8 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
              .git/config: the path has a component that git reserves (`.git`). |  |   Try again, \
-             make the issue smaller, or choose a stronger model.",
+             make the issue smaller, or choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 1595 tokens in, 18 out, no cost.",
         ),
         (
             "writes a workflow",
@@ -372,7 +393,8 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The change touches a protected path. |  | .github/workflows/ci.yml: the path is \
              protected: it is a workflow of the continuous integration. Leave it out of the change. \
-             |  |   Make that change by hand, or allow the path in the configuration.",
+             |  |   Make that change by hand, or allow the path in the configuration. |   \
+             Spent: openai:m, 2 calls, 1614 tokens in, 26 out, no cost.",
         ),
         (
             "writes over a file with a new one",
@@ -381,7 +403,8 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              README.md: a file of that name exists. Choose another name, or change it with \
              SEARCH/REPLACE blocks. |  |   Try again, make the issue smaller, or choose a stronger \
-             model.",
+             model. |   \
+             Spent: openai:m, 2 calls, 1605 tokens in, 18 out, no cost.",
         ),
         (
             "ambiguous",
@@ -393,7 +416,8 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              twice.txt: SEARCH matches in several places (exact), at lines 1, 3. Add lines before \
              or after until only one place matches. |  |   Try again, make the issue smaller, or \
-             choose a stronger model.",
+             choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 1659 tokens in, 60 out, no cost.",
         ),
         (
             "does not match",
@@ -402,7 +426,8 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              README.md: SEARCH is not in the file. Nothing in it is like these lines: copy them from \
              the file as it was given to you. |  |   Try again, make the issue smaller, or choose a \
-             stronger model.",
+             stronger model. |   \
+             Spent: openai:m, 2 calls, 1633 tokens in, 64 out, no cost.",
         ),
         (
             "breaks the syntax",
@@ -414,7 +439,8 @@ fn answers() {
             "error: The model's change breaks the syntax of a file, also after a correction. |  | \
              src/station.py: the edit breaks this file. |  | line 1, column 14: this `(` is never \
              closed | 1 | def is_online(seen, now |   |              ^ | 2 |     return now - seen \
-             <= 30 | 3 | |  |  |   Try again, or choose a stronger model.",
+             <= 30 | 3 | |  |  |   Try again, or choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 1623 tokens in, 80 out, no cost.",
         ),
         (
             "changes nothing",
@@ -424,7 +450,8 @@ fn answers() {
             },
             COULD_NOT_SOLVE,
             "error: The model proposed only what is there already; nothing would change. |   See \
-             whether the issue is resolved, or say in it what is still missing.",
+             whether the issue is resolved, or say in it what is still missing. |   \
+             Spent: openai:m, 2 calls, 1629 tokens in, 92 out, no cost.",
         ),
         (
             "an unclosed block",
@@ -433,7 +460,8 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | The \
              SEARCH/REPLACE block at line 2 of the reply never reaches `>>>>>>> REPLACE`. The reply \
              may have been cut; send all edits again, in fewer and shorter blocks. |  |   Try \
-             again, make the issue smaller, or choose a stronger model.",
+             again, make the issue smaller, or choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 1594 tokens in, 28 out, no cost.",
         ),
         (
             "no plan",
@@ -446,7 +474,8 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model's answer is no plan, also after a correction. It has no section \"## \
              Summary\". The sections are Summary, Files, Steps, Tests, Risks and Questions, each a \
-             heading of its own. |   Try again, or choose a stronger model.",
+             heading of its own. |   Try again, or choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 1046 tokens in, 6 out, no cost.",
         ),
         (
             "follows a link out of the repository",
@@ -459,7 +488,8 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | link: \
              this is a symbolic link or a submodule, which cannot be read or changed. Name the file that it leads to, or \
              leave it out. |  |   \
-             Try again, make the issue smaller, or choose a stronger model.",
+             Try again, make the issue smaller, or choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 1632 tokens in, 60 out, no cost.",
         ),
         (
             "writes through a link out of the repository",
@@ -470,7 +500,8 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
              link/evil.txt: link is a file and cannot hold others. Choose another folder. |  |   \
-             Try again, make the issue smaller, or choose a stronger model.",
+             Try again, make the issue smaller, or choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 1597 tokens in, 16 out, no cost.",
         ),
         (
             "new file beside one that was not read and differs in letter case only",
@@ -481,7 +512,8 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
              logo.PNG: only files that you have read may be changed. Ask for it first: `READ: logo.PNG` |  |   \
-             Try again, make the issue smaller, or choose a stronger model.",
+             Try again, make the issue smaller, or choose a stronger model. |   \
+             Spent: openai:m, 2 calls, 1600 tokens in, 14 out, no cost.",
         ),
     ]);
 }

@@ -176,7 +176,7 @@ fn bad_input_is_told_as_by_solve() {
         (&["--repo", "nowhere", "--issue", "issue.md"][..], &[][..]),
         (&["--repo", "issue.md", "--issue", "issue.md"], &[]),
         (&["--repo", "empty", "--issue", "issue.md"], &[]),
-        (&["--repo", "pictures", "--issue", "issue.md"], &[]),
+        (&["--repo", "pictures", "--issue", "issue.md", "--model", "ollama:m"], &[]),
         (&["--repo", "repo", "--issue", "nothing.md"], &[]),
         (&["--repo", "repo", "--issue", "blank.md"], &[]),
         (&["--repo", "repo", "--issue", "latin1.md"], &[]),

@@ -264,6 +264,9 @@ fn check_policies(broker: &Running, definitions: &Definitions) {
     assert_eq!(queues, expected);
 }
 
+/// Tries to connect to a server that is starting, half a second apart.
+const CONNECT_TRIES: u32 = 40;
+
 /// A user's connection, with one channel. What is refused closes the channel.
 struct Client {
     connection: Connection,
@@ -271,7 +274,16 @@ struct Client {
 
 impl Client {
     async fn connect(broker: &Running, definitions: &Definitions, user: &str) -> Self {
-        Self::try_connect(broker, user, &definitions.passwords[user]).await.unwrap()
+        // A server that has just started again takes connections before it answers them.
+        for _ in 0..CONNECT_TRIES {
+            match Self::try_connect(broker, user, &definitions.passwords[user]).await {
+                Err(error) if matches!(error.kind(), lapin::ErrorKind::IOError(_)) => {
+                    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+                }
+                connected => return connected.unwrap(),
+            }
+        }
+        panic!("{user} was not let in within {CONNECT_TRIES} tries");
     }
 
     async fn try_connect(broker: &Running, user: &str, password: &str) -> lapin::Result<Self> {

@@ -145,9 +145,7 @@ fn the_overlay_for_a_managed_broker_says_where_it_is() {
         objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name).unwrap()
     };
     let address = "amqps://mq.your.domain:5671/agents";
-    for settings in ["ingest-settings", "task-settings"] {
-        assert_eq!(named("ConfigMap", settings)["data"]["AGENT_AMQP_URL"], address);
-    }
+    assert_eq!(named("ConfigMap", "agent-settings")["data"]["AGENT_AMQP_URL"], address);
     assert_eq!(named("ConfigMap", "keda-rabbitmq")["data"], json!({"host": address, "tls": "enable"}));
     assert_eq!(
         named("NetworkPolicy", "broker-clients")["spec"]["egress"],

@@ -73,7 +73,7 @@ fn keda_is_told_what_it_needs_to_log_in() {
             let of = |object: &&Value| object["kind"] == "ConfigMap" && object["metadata"]["name"] == name;
             &objects.iter().find(of).unwrap()["data"]
         };
-        let address = data("task-settings")["AGENT_AMQP_URL"].as_str().unwrap();
+        let address = data("agent-settings")["AGENT_AMQP_URL"].as_str().unwrap();
         let tls = if address.starts_with("amqps:") { "enable" } else { "disable" };
         assert_eq!(data(map), &json!({"host": address, "tls": tls}), "{way:?}");
     }
