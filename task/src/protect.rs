@@ -1,85 +1,24 @@
 //! A *protected path* is a file that no model may change, because what reads it acts on it: continuous integration,
-//! review rules, dependency locks, instructions to agents, git's own configuration.
+//! review rules, hooks, editors, package managers, dependency locks, instructions to agents, git's own configuration.
 //!
-//! Paths are compared without letter case, and the short names of NTFS count: a checkout on a forgiving file system
-//! must not be reached by another spelling. The other spellings (trailing dots, streams, ignorable characters) never
-//! become a [`RepoPath`].
+//! An *executed path* may be changed, because ordinary changes need it (`package.json`, `build.rs`), but building, testing
+//! or opening the repository runs what it says. Whoever reviews the pull request is told first.
+//!
+//! Both lists are data: `protected-paths.toml`, with the source of each entry. Paths are compared without letter case,
+//! and the short names of NTFS count: a checkout on a forgiving file system must not be reached by another spelling. The
+//! other spellings (trailing dots, streams, ignorable characters) never become a [`RepoPath`].
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::LazyLock;
+
+use gix::glob::wildmatch::Mode;
+use serde::Deserialize;
 
 use crate::path::RepoPath;
-use gix::glob::wildmatch::Mode;
 
-/// Lock files by name, at any depth; from the documentation of each package manager.
-const LOCK_FILES: [&str; 35] = [
-    "package-lock.json",
-    "npm-shrinkwrap.json",
-    "yarn.lock",
-    "pnpm-lock.yaml",
-    "bun.lock",
-    "bun.lockb",
-    "deno.lock",
-    "cargo.lock",
-    "poetry.lock",
-    "uv.lock",
-    "pdm.lock",
-    "pixi.lock",
-    "pylock.toml",
-    "conda-lock.yml",
-    "pipfile.lock",
-    "gemfile.lock",
-    "gems.locked",
-    "composer.lock",
-    "go.sum",
-    "go.work.sum",
-    "mix.lock",
-    "rebar.lock",
-    "pubspec.lock",
-    "podfile.lock",
-    "cartfile.resolved",
-    "package.resolved",
-    "packages.lock.json",
-    "paket.lock",
-    "flake.lock",
-    "gradle.lockfile",
-    "buildscript-gradle.lockfile",
-    "stack.yaml.lock",
-    ".terraform.lock.hcl",
-    "chart.lock",
-    "module.bazel.lock",
-];
-
-/// Files that coding agents take instructions or tools from, by name, at any depth.
-const INSTRUCTION_FILES: [&str; 14] = [
-    "agents.md",
-    "agents.override.md",
-    "agent.md",
-    "claude.md",
-    "claude.local.md",
-    "gemini.md",
-    "copilot-instructions.md",
-    ".cursorrules",
-    ".windsurfrules",
-    ".clinerules",
-    ".goosehints",
-    ".aider.conf.yml",
-    ".mcp.json",
-    ".roorules",
-];
-
-/// Folders of such instructions, by name, at any depth.
-const INSTRUCTION_FOLDERS: [&str; 10] = [
-    ".claude",
-    ".clinerules",
-    ".codex",
-    ".continue",
-    ".cursor",
-    ".gemini",
-    ".junie",
-    ".roo",
-    ".windsurf",
-    ".agents",
-];
+/// The lists, as they are maintained.
+const LISTS: &str = include_str!("../protected-paths.toml");
 
 /// First line of a git-lfs pointer, from git-lfs's `docs/spec.md`; older versions named another host.
 const LFS_HEADS: [&[u8]; 2] =
@@ -96,14 +35,21 @@ pub struct Protection {
 }
 
 /// Why a path is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reason {
     Workflow,
     CodeOwners,
+    ReviewRules,
+    ContinuousIntegration,
+    Hooks,
+    GitConfiguration,
+    Editor,
+    ShellEnvironment,
+    PackageManager,
     LockFile,
     AgentInstructions,
     DotFolder,
-    GitConfiguration,
     LfsPointer,
     /// By a glob of the configuration.
     Configured,
@@ -162,12 +108,18 @@ pub fn is_lfs_pointer(content: &[u8]) -> bool {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Workflow => "it is a workflow of the continuous integration",
+            Self::Workflow => "it is a GitHub Actions workflow",
             Self::CodeOwners => "it decides who reviews",
+            Self::ReviewRules => "it configures how pull requests are reviewed or merged",
+            Self::ContinuousIntegration => "it configures continuous integration or deployment",
+            Self::Hooks => "it configures git hooks, which run on the machine of whoever commits",
+            Self::GitConfiguration => "it configures git",
+            Self::Editor => "it configures an editor, which can run what it says",
+            Self::ShellEnvironment => "it sets up the shell of whoever enters the folder",
+            Self::PackageManager => "it configures a package manager, such as where packages come from",
             Self::LockFile => "it is a lock file, which only its package manager writes",
             Self::AgentInstructions => "it holds instructions or tools for coding agents",
-            Self::DotFolder => "it is in a top-level folder whose name begins with a dot",
-            Self::GitConfiguration => "it configures git",
+            Self::DotFolder => "it is in a folder of settings whose name begins with a dot",
             Self::LfsPointer => "it is a git-lfs pointer to a file that is kept elsewhere",
             Self::Configured => "the configuration protects it",
         })
@@ -206,41 +158,151 @@ impl Glob {
     }
 }
 
+/// What runs a file, such as `a shell`; `None` where nothing that is known does.
+///
+/// Protected paths are not looked up here: they cannot be changed at all unless the configuration allows it.
+pub fn executed_by(path: &RepoPath) -> Option<&'static str> {
+    let folded = path.as_str().to_lowercase();
+    BUILT_IN.executed.find(&folded).copied()
+}
+
+/// The built-in lists, parsed once.
+static BUILT_IN: LazyLock<BuiltIn> =
+    LazyLock::new(|| BuiltIn::parse(LISTS).expect("protected-paths.toml is well formed: a test parses it"));
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lists {
+    protected: Vec<List<Reason>>,
+    executed: Vec<List<()>>,
+    open: Vec<List<()>>,
+}
+
+/// One entry of the file: patterns that share a meaning and the documentation that says so.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List<R> {
+    reason: Option<R>,
+    by: Option<String>,
+    source: String,
+    paths: Vec<String>,
+}
+
+struct BuiltIn {
+    protected: Patterns<Reason>,
+    executed: Patterns<&'static str>,
+    open: Patterns<()>,
+}
+
+impl BuiltIn {
+    fn parse(text: &'static str) -> Result<Self, ListError> {
+        let lists: Lists = toml::from_str(text)?;
+        let mut built_in =
+            Self { protected: Patterns::new(), executed: Patterns::new(), open: Patterns::new() };
+        for list in lists.protected {
+            let reason = list.reason.ok_or(ListError::Incomplete)?;
+            built_in.protected.add(&list.source, &list.paths, reason)?;
+        }
+        for list in lists.executed {
+            // As long as the program: one text for each entry of a list that is compiled in.
+            let by: &'static str = list.by.ok_or(ListError::Incomplete)?.leak();
+            built_in.executed.add(&list.source, &list.paths, by)?;
+        }
+        for list in lists.open {
+            built_in.open.add(&list.source, &list.paths, ())?;
+        }
+        Ok(built_in)
+    }
+}
+
+/// What is wrong with the lists. A test parses them, so nobody else meets this.
+#[derive(Debug, thiserror::Error)]
+enum ListError {
+    #[error(transparent)]
+    Toml(#[from] toml::de::Error),
+    #[error(transparent)]
+    Glob(#[from] GlobError),
+    #[error("an entry has no source, no reason, or nobody who executes it")]
+    Incomplete,
+}
+
+/// Patterns with what they mean. Of several that match, the one that was added first counts.
+struct Patterns<V> {
+    values: Vec<V>,
+    /// Names of files at any depth, and of folders at any depth, by the index of their value: most patterns are these, and
+    /// a tree of 200,000 paths is looked through.
+    names: HashMap<String, usize>,
+    folders: HashMap<String, usize>,
+    globs: Vec<(Glob, usize)>,
+}
+
+impl<V> Patterns<V> {
+    fn new() -> Self {
+        Self { values: Vec::new(), names: HashMap::new(), folders: HashMap::new(), globs: Vec::new() }
+    }
+
+    fn add(&mut self, source: &str, paths: &[String], value: V) -> Result<(), ListError> {
+        if source.trim().is_empty() {
+            return Err(ListError::Incomplete);
+        }
+        let index = self.values.len();
+        self.values.push(value);
+        for path in paths {
+            let folded = path.to_lowercase();
+            let folder = folded.strip_suffix('/');
+            let name = folder.unwrap_or(&folded);
+            if name.contains(['/', '*', '?', '[', '\\']) {
+                self.globs.push((Glob::parse(path)?, index));
+            } else if folder.is_some() {
+                self.folders.entry(name.to_owned()).or_insert(index);
+            } else {
+                self.names.entry(name.to_owned()).or_insert(index);
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of the first pattern that matches a path in lower case.
+    fn find(&self, folded: &str) -> Option<&V> {
+        let (folders, name) = folded.rsplit_once('/').unwrap_or(("", folded));
+        let in_folder = folders.split('/').filter_map(|folder| self.folders.get(folder)).min();
+        let globs = self.globs.iter().filter(|(glob, _)| glob.matches(folded)).map(|(_, index)| index);
+        let first = self.names.get(name).into_iter().chain(in_folder).chain(globs).min()?;
+        self.values.get(*first)
+    }
+
+    /// The value of a folder whose name starts so, its dots aside.
+    fn folder_that_starts(&self, stem: &str) -> Option<&V> {
+        let starts = |name: &&String| !stem.is_empty() && name.replace('.', "").starts_with(stem);
+        let first = self.folders.iter().filter(|(name, _)| starts(name)).map(|(_, index)| index).min()?;
+        self.values.get(*first)
+    }
+}
+
 fn built_in(folded: &str) -> Option<Reason> {
-    let (folders, name) = folded.rsplit_once('/').unwrap_or(("", folded));
-    let top = folders.split('/').next().unwrap_or_default();
-    if folded.starts_with(".github/workflows/") || folded == ".github/workflows" {
-        return Some(Reason::Workflow);
+    if let Some(reason) = BUILT_IN.protected.find(folded) {
+        return Some(*reason);
     }
-    if name == "codeowners" && matches!(folders, "" | "docs" | ".github" | ".gitlab") {
-        return Some(Reason::CodeOwners);
+    if BUILT_IN.open.find(folded).is_some() {
+        return None;
     }
-    if LOCK_FILES.contains(&name) || is_named(name, "pylock.", ".toml") {
-        return Some(Reason::LockFile);
+    // `GITHUB~1` is what NTFS may call `.github`; a folder may be named so too, and is then refused for nothing.
+    let (folders, _) = folded.rsplit_once('/')?;
+    let (top, below) = folders.split_once('/').unwrap_or((folders, ""));
+    if top.starts_with('.') || short_name(top).is_some() {
+        return Some(Reason::DotFolder);
     }
-    if INSTRUCTION_FILES.contains(&name)
-        || is_named(name, "", ".instructions.md")
-        || folders.split('/').any(|folder| INSTRUCTION_FOLDERS.contains(&folder))
-    {
-        return Some(Reason::AgentInstructions);
-    }
-    if matches!(name, ".gitattributes" | ".gitmodules" | ".lfsconfig") {
-        return Some(Reason::GitConfiguration);
-    }
-    // `GITHUB~1` is what NTFS may call `.github`; a file may be named so too, and is then refused for nothing.
-    (top.starts_with('.') || is_short_name(top)).then_some(Reason::DotFolder)
+    below
+        .split('/')
+        .filter_map(short_name)
+        .find_map(|stem| BUILT_IN.protected.folder_that_starts(stem))
+        .copied()
 }
 
-/// Whether a name in lower case begins and ends so, with something between.
-fn is_named(name: &str, start: &str, end: &str) -> bool {
-    name.strip_prefix(start).and_then(|rest| rest.strip_suffix(end)).is_some_and(|rest| !rest.is_empty())
-}
-
-/// Whether NTFS may have made the name up: up to six characters, a tilde, a digit.
-fn is_short_name(component: &str) -> bool {
-    component.split_once('~').is_some_and(|(stem, rest)| {
-        stem.len() <= 6 && rest.chars().next().is_some_and(|c| c.is_ascii_digit())
-    })
+/// What NTFS may have shortened the name from: up to six characters before a tilde and a digit.
+fn short_name(component: &str) -> Option<&str> {
+    let (stem, rest) = component.split_once('~')?;
+    (stem.len() <= 6 && rest.chars().next().is_some_and(|c| c.is_ascii_digit())).then_some(stem)
 }
 
 #[cfg(test)]
@@ -255,7 +317,10 @@ mod tests {
 
     #[test]
     fn protects_what_acts_on_a_repository_in_any_spelling() {
-        use Reason::{AgentInstructions, CodeOwners, DotFolder, GitConfiguration, LockFile, Workflow};
+        use Reason::{
+            AgentInstructions, CodeOwners, ContinuousIntegration, DotFolder, Editor, GitConfiguration, Hooks,
+            LockFile, PackageManager, ReviewRules, ShellEnvironment, Workflow,
+        };
         check(
             &Protection::default(),
             &[
@@ -271,8 +336,42 @@ mod tests {
                 (".GitHub/Workflows/ci.yml", Some(Workflow)),
                 (".github/workflows", Some(Workflow)),
                 (".github/dependabot.yml", Some(DotFolder)),
-                (".circleci/config.yml", Some(DotFolder)),
-                (".husky/pre-commit", Some(DotFolder)),
+                (".circleci/config.yml", Some(ContinuousIntegration)),
+                (".husky/pre-commit", Some(Hooks)),
+                (".unknown/file", Some(DotFolder)),
+                (".changeset/brave-lions-jump.md", None),
+                (".changes/unreleased/Fixed-1.yaml", None),
+                (".gitlab-ci.yml", Some(ContinuousIntegration)),
+                ("ci/deploy.gitlab-ci.yml", Some(ContinuousIntegration)),
+                ("Jenkinsfile.release", Some(ContinuousIntegration)),
+                ("services/api/azure-pipelines-nightly.yml", Some(ContinuousIntegration)),
+                ("netlify.toml", Some(ContinuousIntegration)),
+                ("packages/site/vercel.json", Some(ContinuousIntegration)),
+                (".pre-commit-config.yaml", Some(Hooks)),
+                ("lefthook.yml", Some(Hooks)),
+                ("renovate.json", Some(ReviewRules)),
+                ("pkg/OWNERS", Some(CodeOwners)),
+                (".vscode/tasks.json", Some(Editor)),
+                ("web/.vscode/tasks.json", Some(Editor)),
+                ("web/VSCODE~1/tasks.json", Some(Editor)),
+                ("docs/notes~1/a.md", None),
+                ("app.code-workspace", Some(Editor)),
+                ("sub/.devcontainer/devcontainer.json", Some(Editor)),
+                (".dir-locals.el", Some(Editor)),
+                ("tools/.envrc", Some(ShellEnvironment)),
+                ("crates/a/.cargo/config.toml", Some(PackageManager)),
+                ("web/.npmrc", Some(PackageManager)),
+                ("app/gradle/wrapper/gradle-wrapper.properties", Some(PackageManager)),
+                ("NuGet.Config", Some(PackageManager)),
+                ("sub/.github/workflows/ci.yml", Some(DotFolder)),
+                ("QWEN.md", Some(AgentInstructions)),
+                ("mcp.json", Some(AgentInstructions)),
+                ("svc/.amazonq/rules/a.md", Some(AgentInstructions)),
+                ("docs/style.instructions.md", Some(AgentInstructions)),
+                ("instructions.md", None),
+                ("package.json", None),
+                ("conftest.py", None),
+                ("src/auth.json", None),
                 ("GITHUB~1/workflows/ci.yml", Some(DotFolder)),
                 ("CODEOWNERS", Some(CodeOwners)),
                 ("docs/codeowners", Some(CodeOwners)),
@@ -293,6 +392,51 @@ mod tests {
                 ("assets/.gitattributes", Some(GitConfiguration)),
             ],
         );
+    }
+
+    #[test]
+    fn names_what_runs_a_file_that_may_be_changed() {
+        for (path, by) in [
+            ("package.json", Some("npm and its like")),
+            ("packages/a/Package.json", Some("npm and its like")),
+            ("web/vite.config.ts", Some("npm and its like")),
+            ("tests/conftest.py", Some("Python's build and test tools")),
+            ("setup.py", Some("Python's build and test tools")),
+            ("Makefile", Some("make, CMake and their like")),
+            ("lib/rules.mk", Some("make, CMake and their like")),
+            ("build.rs", Some("cargo and rustc")),
+            ("Dockerfile", Some("container engines and deployment tools")),
+            ("deploy/Dockerfile.arm64", Some("container engines and deployment tools")),
+            ("action.yml", Some("GitHub Actions, as an action of this repository")),
+            ("scripts/release.sh", Some("a shell")),
+            ("app/build.gradle.kts", Some("Maven, Gradle, sbt, Ant and Bazel")),
+            ("src/App.csproj", Some("MSBuild and .NET's tools")),
+            ("Rakefile", Some("Ruby's and PHP's tools")),
+            ("go.mod", Some("the tools of Go, Swift, Haskell, Elixir, Erlang, OCaml and Nix")),
+            ("src/main.rs", None),
+            ("README.md", None),
+            ("src/config.ts", None),
+            ("docs/makefile.md", None),
+            ("locale/de.json", None),
+        ] {
+            assert_eq!(executed_by(&RepoPath::parse(path).unwrap()), by, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_lists_are_well_formed_and_name_nothing_twice() {
+        let lists: Lists = toml::from_str(LISTS).unwrap();
+        let entries = lists.protected.iter().map(|list| &list.paths);
+        let entries = entries.chain(lists.executed.iter().map(|list| &list.paths));
+        let mut all: Vec<String> = entries
+            .chain(lists.open.iter().map(|list| &list.paths))
+            .flatten()
+            .map(|path| path.to_lowercase())
+            .collect();
+        all.sort();
+        let twice: Vec<_> = all.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+        BuiltIn::parse(LISTS).unwrap();
     }
 
     #[test]
