@@ -207,7 +207,7 @@ fn a_file_that_cannot_be_changed_is_not_passed_over() {
         ("app.min.js", text, "minified"),
         ("vendor/a.js", text, "vendored"),
         ("Cargo.lock", text, "it is a lock file, which only its package manager writes"),
-        (".github/workflows/ci.yml", text, "it is a workflow of the continuous integration"),
+        (".github/workflows/ci.yml", text, "it is a GitHub Actions workflow"),
         ("AGENTS.md", text, "it holds instructions or tools for coding agents"),
         ("data.dat", b"wrod\0", "binary"),
         ("latin1.txt", b"wrod gr\xfc\xdfe\n", "not UTF-8"),

@@ -392,7 +392,7 @@ fn answers() {
             |world| stubborn(world, "WRITE: .github/workflows/ci.yml\n```\non: push\n```\n"),
             COULD_NOT_SOLVE,
             "error: The change touches a protected path. |  | .github/workflows/ci.yml: the path is \
-             protected: it is a workflow of the continuous integration. Leave it out of the change. \
+             protected: it is a GitHub Actions workflow. Leave it out of the change. \
              |  |   Make that change by hand, or allow the path in the configuration. |   \
              Spent: openai:m, 2 calls, 1614 tokens in, 26 out, no cost.",
         ),
