@@ -248,9 +248,9 @@ impl<V> Patterns<V> {
         let index = self.values.len();
         self.values.push(value);
         for path in paths {
-            let folded = path.to_lowercase();
-            let folder = folded.strip_suffix('/');
-            let name = folder.unwrap_or(&folded);
+            let pattern = path.to_lowercase();
+            let folder = pattern.strip_suffix('/');
+            let name = folder.unwrap_or(&pattern);
             if name.contains(['/', '*', '?', '[', '\\']) {
                 self.globs.push((Glob::parse(path)?, index));
             } else if folder.is_some() {

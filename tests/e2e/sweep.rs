@@ -191,7 +191,8 @@ async fn a_sweep_that_was_cut_short_is_completed_by_the_next() -> anyhow::Result
             "{operation} {fault:?}: {ends:?}\n{}",
             github.journal().summary()
         );
-        assert_eq!(seen(&github), GIVEN_UP, "{operation} {fault:?}");
+        // A comment whose answer was lost is found and written once more.
+        assert_eq!(seen(&github).replace(" (edited)", ""), GIVEN_UP, "{operation} {fault:?}");
         assert_eq!(host.take(queue::DEAD_LETTERS).await?, None, "{operation} {fault:?}");
         github.finish();
     }
@@ -433,7 +434,7 @@ async fn only_what_was_asked_for_in_vain_is_published() -> anyhow::Result<()> {
     let cases: &[WishCase] = &[
         ("no label", &["bug"], |_| {}, &[], ""),
         ("done", &["ai-help", "ai-done"], |_| {}, &[], ""),
-        ("just now", &["ai-help"], |_| {}, &[("AGENT_SWEEP_GRACE", "1year")], ""),
+        ("just now", &["ai-help"], |_| {}, &[("AGENT_SWEEP_GRACE", "10years")], ""),
         (
             "answered before",
             &["ai-help"],

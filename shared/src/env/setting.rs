@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 /// The longest duration. Whatever is meant to wait for ever is content with it, and no sum of times overflows.
-const LONGEST: Duration = Duration::from_hours(366 * 24);
+const LONGEST: Duration = Duration::from_hours(10 * 366 * 24);
 
 /// A variable whose value becomes a `T`.
 pub struct Setting<T> {
@@ -206,7 +206,7 @@ fn parse_duration(text: &str, form: Form) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|_| form.hint())?;
     match form {
         Form::Duration { least } if duration < least => Err("it must be longer".to_owned()),
-        _ if duration > LONGEST => Err("it must be at most a year".to_owned()),
+        _ if duration > LONGEST => Err("it must be at most ten years".to_owned()),
         _ => Ok(duration),
     }
 }

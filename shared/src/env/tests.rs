@@ -113,7 +113,7 @@ fn what_is_wrong_is_told_with_how_it_is_written() {
         (told(&AGENT_RUN_TIMEOUT, "0s"), "invalid duration \"0s\" for AGENT_RUN_TIMEOUT: it must be longer"),
         (
             told(&AGENT_RUN_TIMEOUT, "900years"),
-            "invalid duration \"900years\" for AGENT_RUN_TIMEOUT: it must be at most a year",
+            "invalid duration \"900years\" for AGENT_RUN_TIMEOUT: it must be at most ten years",
         ),
         (
             told(&AGENT_RUN_TIMEOUT, "45"),

@@ -394,7 +394,7 @@ fn answers() {
             "error: The change touches a protected path. |  | .github/workflows/ci.yml: the path is \
              protected: it is a GitHub Actions workflow. Leave it out of the change. \
              |  |   Make that change by hand, or allow the path in the configuration. |   \
-             Spent: openai:m, 2 calls, 1614 tokens in, 26 out, no cost.",
+             Spent: openai:m, 2 calls, 1610 tokens in, 26 out, no cost.",
         ),
         (
             "writes over a file with a new one",

@@ -401,3 +401,15 @@ fn others_take_no_room_from_maintainers() {
         right.then_some(()).ok_or_else(|| format!("{name}: {asked} questions\n{end}\n{}", story.told(&ended)))
     });
 }
+
+/// Words of the model alone change nothing, and cost what they cost.
+#[test]
+fn a_failure_tells_its_cost() {
+    let story = Story::new(hello(), &["I would rather not.", "I would really rather not."]);
+    let ended = story.run(&story.wish("quickfix"));
+    let answer = story.answer(1);
+    let last = answer.trim_end().rsplit_once("\n\n").map_or("", |(_, last)| last);
+    assert!(answer.starts_with("**Not done.**"), "{}", story.told(&ended));
+    assert!(crate::harness::tells_its_cost(last), "{answer}");
+    story.finish();
+}

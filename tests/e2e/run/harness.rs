@@ -213,12 +213,28 @@ impl Story {
     }
 }
 
-/// The text without the counts of tokens, which hang on the prompts.
+/// The text without the counts of tokens, which hang on the prompts, and without the bill of a failure.
 pub(crate) fn without_tokens(text: &str) -> String {
-    let Some((before, rest)) = text.split_once(" tokens in, ") else { return text.to_owned() };
+    let text = without_bill(text);
+    let Some((before, rest)) = text.split_once(" tokens in, ") else { return text };
     let before = before.trim_end_matches(|c: char| c.is_ascii_digit());
     let rest = rest.split_once(" out, no cost").map_or(rest, |(_, rest)| rest);
     format!("{before}BILL{rest}")
+}
+
+/// The answer without the line at its end that tells what the model cost: [`tells_its_cost`] checks that line.
+pub(crate) fn without_bill(answer: &str) -> String {
+    match answer.trim_end().rsplit_once("\n\n") {
+        Some((words, last)) if tells_its_cost(last) => words.to_owned(),
+        _ => answer.to_owned(),
+    }
+}
+
+/// Whether a line names the model, its calls, tokens and money.
+pub(crate) fn tells_its_cost(line: &str) -> bool {
+    line.starts_with("openai:")
+        && [" call", " tokens in, ", " out, "].iter().all(|part| line.contains(part))
+        && !line.contains('\n')
 }
 
 /// Checks every case of a table, a few at a time, and panics with all that failed.

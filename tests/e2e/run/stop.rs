@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::task::IssueDigest;
 use tests::github::{Fault, Stage, State, When};
 
-use crate::harness::{EDIT, PLAN, REPO, Story, check_all, hello, mutations, offline, typo};
+use crate::harness::{EDIT, PLAN, REPO, Story, check_all, hello, mutations, offline, typo, without_bill};
 
 const TYPO: &str = "TITLE: Correct a misspelling\nSUMMARY:\nIt is *receives*.\n\nREADME.md\n<<<<<<< SEARCH\n\
     This text recieves readers.\n=======\nThis text receives readers.\n>>>>>>> REPLACE\n";
@@ -161,7 +161,7 @@ fn a_running_task_stops_before_its_next_write() {
         story.github.on_call(When::nth(case.at, case.nth), case.happen);
         let ended = story.run(&story.wish("quickfix"));
         let (commit, pull) = left(&story);
-        let answer = story.answer(1);
+        let answer = without_bill(&story.answer(1));
         let said = answer.starts_with(case.answer) && (case.answer == DONE || answer == case.answer);
         let right =
             (ended.status, story.labels(1).as_str(), (commit, pull)) == (Some(0), case.labels, case.left);
@@ -204,7 +204,7 @@ fn an_approval_stops_before_it_is_published() {
         let right = draft
             && planned.status == Some(0)
             && story.labels(1) == "ai-help"
-            && story.answer(1)
+            && without_bill(&story.answer(1))
                 == "**Stopped**: `dev1` asked to stop. Nothing more is written.\n\nThe change is on the branch of the pull \
                                    request. Review it as it is; or close the pull request, and comment `/retry` on the issue to start again.";
         if !right {
@@ -291,7 +291,7 @@ fn a_closed_issue_gets_no_pull_request_from_what_was_kept() {
         let killed = story.run_killed(&task, call, *stall);
         story.github.now(|state| state.at(REPO).close("dev1", 1));
         let ended = story.run(&task);
-        let said = story.answer(1);
+        let said = without_bill(&story.answer(1));
         let right = (killed.status, ended.status, said.starts_with(answer)) == (None, Some(0), true)
             && (left(&story), story.asked().len()) == (*left_over, 1);
         right.then_some(()).ok_or_else(|| format!("{call} {stall:?}: {said}\n{}", story.told(&ended)))
