@@ -405,7 +405,7 @@ fn others_take_no_room_from_maintainers() {
 /// Words of the model alone change nothing, and cost what they cost.
 #[test]
 fn a_failure_tells_its_cost() {
-    let story = Story::new(hello(), &["I would rather not.", "I would really rather not."]);
+    let story = Story::new(offline(hello()), &["I would rather not.", "I would really rather not."]);
     let ended = story.run(&story.wish("quickfix"));
     let answer = story.answer(1);
     let last = answer.trim_end().rsplit_once("\n\n").map_or("", |(_, last)| last);

@@ -218,7 +218,8 @@ pub(crate) fn without_tokens(text: &str) -> String {
     let text = without_bill(text);
     let Some((before, rest)) = text.split_once(" tokens in, ") else { return text };
     let before = before.trim_end_matches(|c: char| c.is_ascii_digit());
-    let rest = rest.split_once(" out, no cost").map_or(rest, |(_, rest)| rest);
+    let rest =
+        rest.split_once(" out").map_or(rest, |(_, rest)| rest.strip_prefix(", no cost").unwrap_or(rest));
     format!("{before}BILL{rest}")
 }
 

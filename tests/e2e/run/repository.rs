@@ -99,8 +99,9 @@ const CASES: &[Case] = &[
     Case {
         name: "a model of the operator's list",
         file: "model = \"openai:other\"\n",
-        variables: &[("AGENT_MODELS", "openai:other openai:third")],
-        answer: "**Done**: #2 is ready for review.\n\nopenai:other, 1 call, BILL\n\nNot what you meant? Close the pull request, say more on this issue, and comment `/retry`.",
+        // The price that the operator gives is that of the one model.
+        variables: &[("AGENT_MODELS", "openai:other openai:third"), ("AGENT_UNKNOWN_PRICE", "allow")],
+        answer: "**Done**: #2 is ready for review.\n\nopenai:other, 1 call, BILL, cost not known\n\nNot what you meant? Close the pull request, say more on this issue, and comment `/retry`.",
         also: |story, _| story.asked()[0].body["model"] == "other",
         ..PLAIN
     },
