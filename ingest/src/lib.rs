@@ -9,11 +9,11 @@
 
 pub mod cli;
 pub mod config;
-pub mod event;
-pub mod heading;
+mod event;
+mod heading;
 pub mod lambda;
-pub mod limits;
-pub mod metrics;
+mod limits;
+mod metrics;
 pub mod publish;
 pub mod server;
 pub mod signature;

@@ -3,4 +3,4 @@
 pub mod clone;
 pub mod push;
 pub mod remote;
-pub mod workspace;
+mod workspace;

@@ -22,10 +22,13 @@ use serde_json::{Value, json};
 use shared::env::Environment;
 use tokio::time::{sleep, timeout};
 
-pub use budget::{BudgetError, Ceiling, Ledger, MoneyCeiling, Spent};
-pub use config::{ConfigError, LlmConfig, ModelSpec, Provider, Retries, Timeouts};
+pub(crate) use budget::BudgetError;
+pub use budget::{Ceiling, Ledger, MoneyCeiling, Spent};
+pub(crate) use config::{ConfigError, Timeouts};
+pub use config::{LlmConfig, ModelSpec, Provider, Retries};
 pub use error::{LlmError, Wait};
-pub use price::{Entry, Price, PriceTable, PriceTableError, Pricing, Usd, UsdError};
+pub(crate) use price::{Entry, Price, PriceTable, PriceTableError};
+pub use price::{Pricing, Usd, UsdError};
 
 use http::Server;
 use retry::Pauses;

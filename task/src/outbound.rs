@@ -33,8 +33,6 @@ pub const MAX_BODY: usize = 65_536;
 pub const MAX_TITLE: usize = 256;
 /// Characters that a marker must leave for the text before it.
 const MIN_BODY: usize = 1_000;
-/// Longest slug in characters; short enough to read in a list of branches.
-const MAX_SLUG: usize = 40;
 /// How often a text is gone over before it is shown as it is written, in a code block.
 const MAX_PASSES: usize = 8;
 
@@ -129,24 +127,6 @@ impl Gate {
         let room = MAX_BODY.saturating_sub(tail.chars().count());
         message = shorten(&message, room);
         Outbound(format!("{}{tail}\n", message.trim_end()))
-    }
-
-    /// A piece of a branch name: small letters, digits and single hyphens, never empty.
-    pub fn slug(&self, text: &str) -> String {
-        use unicode_normalization::UnicodeNormalization as _;
-        let mut slug = String::new();
-        for c in self.redact(&visible(text)).nfkd() {
-            if c.is_ascii_alphanumeric() {
-                slug.push(c.to_ascii_lowercase());
-            } else if c.is_ascii() && !slug.is_empty() && !slug.ends_with('-') {
-                slug.push('-');
-            }
-            if slug.len() == MAX_SLUG {
-                break;
-            }
-        }
-        let slug = slug.trim_end_matches('-');
-        if slug.is_empty() { "change".to_owned() } else { slug.to_owned() }
     }
 
     /// A text for a log or a terminal: without secrets, otherwise as it is.

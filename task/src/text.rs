@@ -79,20 +79,6 @@ impl Clean {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The text between two lines that name what it is and bear the nonce, which the text does not hold: nothing in
-    /// it can pretend to end it. `nonce` is made longer until that is so.
-    pub fn fenced(&self, what: &str, nonce: &str) -> String {
-        let mut nonce = nonce.to_owned();
-        while self.0.contains(&nonce) {
-            nonce.push_str("-0");
-        }
-        format!("<<<{what} {nonce}\n{}\n{what} {nonce}>>>", self.0)
-    }
 }
 
 /// Markdown of our own without what GitHub would not show of it; once, which can lay bare more.

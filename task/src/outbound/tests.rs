@@ -219,17 +219,6 @@ fn titles_and_messages_are_plain() {
     let expect = "Add x\n\nFixes #7\nfixes issue 8\nCo-authored-by - Evil <e at evil.test>\nAgent-Task - 1\nskip-checks - true\nci skip\n\n\
                   Agent-Task: t1 X: y\nCo-authored-by: dev <1+dev@users.noreply.github.com>\n";
     assert_eq!(gate.commit_message(message, &trailers).as_str(), expect);
-    for (raw, expect) in [
-        ("Fix: the Ünïcode thing (again)!", "fix-the-unicode-thing-again"),
-        ("../..//evil.lock", "evil-lock"),
-        ("日本語", "change"),
-        ("---", "change"),
-        (CANARY, "redacted"),
-        (&"ab-".repeat(30), "ab-ab-ab-ab-ab-ab-ab-ab-ab-ab-ab-ab-ab-a"),
-    ] {
-        assert_eq!(gate.slug(raw), expect);
-        assert_eq!(gate.slug(expect), expect);
-    }
 }
 
 #[test]
@@ -376,8 +365,6 @@ proptest! {
         let message = gate.commit_message(&text, &[]).0;
         prop_assert_eq!(&gate.commit_message(&message, &[]).0, &message);
         prop_assert!(allowed(&message) && !message.contains(CANARY), "{message:?}");
-        let slug = gate.slug(&text);
-        prop_assert_eq!(&gate.slug(&slug), &slug);
     }
 
     #[test]

@@ -156,12 +156,6 @@ impl GitHub {
         let body = json!({ "reviewers": [login] });
         self.write::<Value>(Method::POST, &route, &body, Repeat::Harmless).await.map(drop)
     }
-
-    /// The open pull request of our branch, if there is one.
-    pub async fn open_pull_request_of(&self, branch: &str) -> Result<Option<PullRequest>, CallError> {
-        let all = self.pull_requests_of(branch).await?;
-        Ok(all.into_iter().find(|found| found.stage == Stage::Open))
-    }
 }
 
 /// Percent-encodes everything but the characters that RFC 3986 calls unreserved.

@@ -1,0 +1,234 @@
+//! Every *setting* of every command with an empty, a misspelt and an absurd value, through both programs: an empty one
+//! changes nothing, the others are errors that name the variable, before anything is done.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use shared::env::catalog;
+use shared::env::setting::{Form, Variable};
+use tests::bin::program;
+
+/// A command, and settings with which it gets past reading them and then ends by itself.
+struct Case {
+    program: &'static str,
+    arguments: &'static [&'static str],
+    settings: Vec<(&'static str, String)>,
+    folder: tempfile::TempDir,
+}
+
+/// What a process said, and how it ended.
+#[derive(Debug, PartialEq, Eq)]
+struct End {
+    status: Option<i32>,
+    text: String,
+}
+
+impl Case {
+    fn run(&self, more: &[(&str, &str)]) -> End {
+        let output = Command::new(program(self.program))
+            .args(self.arguments)
+            .env_clear()
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .envs(more.iter().copied())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program runs");
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("UTF-8")).concat();
+        End { status: output.status.code(), text }
+    }
+
+    /// The variables that the help lists.
+    fn reads(&self) -> BTreeSet<&'static str> {
+        let command = self.arguments.iter().take_while(|argument| !argument.starts_with('-'));
+        let output = Command::new(program(self.program)).args(command.take(1)).arg("--help").env_clear().output();
+        let output = output.expect("the program runs");
+        assert!(output.status.success(), "{} --help ends in an error", self.program);
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let words: BTreeSet<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        let listed = catalog::variables().map(|variable| variable.name).filter(|name| words.contains(name));
+        let listed: BTreeSet<_> = listed.collect();
+        assert!(!listed.is_empty(), "{text}");
+        listed
+    }
+}
+
+/// A port that nobody listens at.
+fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+}
+
+fn cases(taken: u16) -> Vec<Case> {
+    let closed = closed_port();
+    let marker_key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".to_owned();
+    let task = format!(
+        r#"{{"repo_url":"http://127.0.0.1:{closed}/octo/hello","issue_id":1,"mode":"quickfix"}}"#
+    );
+    let run = |more: &[(&'static str, String)]| {
+        let mut settings = vec![
+            ("AGENT_MODEL", "builtin".to_owned()),
+            ("AGENT_GITHUB_TOKEN", "ghp_0123456789".to_owned()),
+            ("AGENT_MARKER_KEY", marker_key.clone()),
+            ("AGENT_ALLOW_LOOPBACK", "yes".to_owned()),
+            ("AGENT_GITHUB_MAX_WAIT", "0s".to_owned()),
+            ("AGENT_BROKER_MAX_WAIT", "0s".to_owned()),
+            ("AGENT_AMQP_URL", format!("amqp://127.0.0.1:{closed}/agents")),
+        ];
+        settings.extend(more.iter().cloned());
+        settings
+    };
+    let folder = || tempfile::tempdir().expect("a folder");
+    vec![
+        Case {
+            program: "ingest",
+            arguments: &[],
+            settings: vec![
+                ("AGENT_WEBHOOK_SECRETS", "one of thirty-two characters, long".to_owned()),
+                ("AGENT_LISTEN", format!("127.0.0.1:{taken}")),
+            ],
+            folder: folder(),
+        },
+        Case {
+            program: "task",
+            arguments: &["solve", "--issue", "no-such-file.md"],
+            settings: vec![],
+            folder: folder(),
+        },
+        Case { program: "task", arguments: &["run"], settings: run(&[("TASK_JSON", task)]), folder: folder() },
+        Case { program: "task", arguments: &["consume"], settings: run(&[]), folder: folder() },
+        Case { program: "task", arguments: &["sweep"], settings: run(&[]), folder: folder() },
+        Case { program: "task", arguments: &["doctor"], settings: run(&[]), folder: folder() },
+    ]
+}
+
+/// Values that mean nothing for this variable; none where every text has a meaning.
+fn absurd(variable: &Variable) -> Vec<&'static str> {
+    match variable.form {
+        Form::Flag => vec!["maybe", "2", "truee"],
+        Form::Duration { .. } => vec!["soon", "-5s", "5", "999999999999999999h", "1 fortnight"],
+        Form::Size => vec!["much", "0", "-1", "5", "99999999999999GiB", "25 lots"],
+        Form::Number { .. } => vec!["many", "-1", "1.5", "99999999999999999999999", "0x10"],
+        Form::Choice(_) => vec!["sometimes", "AUTO,NEVER"],
+        Form::Address => vec!["nowhere", "127.0.0.1", "localhost:http", "127.0.0.1:99999"],
+        Form::List | Form::Path | Form::Text { .. } | Form::Secret(_) => match variable.name {
+            "RUST_LOG" => vec!["info,lapin=loudest", "=="],
+            "AGENT_GITHUB_HOST" => vec!["not a host", "https://github.com/octo"],
+            "AGENT_TRIGGER_LABEL" | "AGENT_QUICKFIX_LABEL" | "AGENT_GENERATED_LABEL" => {
+                vec!["a label of more than fifty characters is none that GitHub takes", "two\nlines"]
+            }
+            "AGENT_LOGIN" => vec!["no login", "-dash-"],
+            "AGENT_AMQP_URL" => vec!["rabbitmq", "http://127.0.0.1", "amqp://", "amqp://host:port/x"],
+            "AGENT_AMQP_MANAGEMENT_URL" => vec!["rabbitmq", "ftp://127.0.0.1", "amqp://127.0.0.1"],
+            "AGENT_AMQP_CA" => vec!["no certificates", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"],
+            "AGENT_MODEL" => vec!["gpt", "nobody:model", "ollama:", "openai:two words"],
+            "AGENT_MODELS" => vec!["gpt", "nobody:model"],
+            "AGENT_MODEL_PRICE" => vec!["cheap", "1", "-1/2", "1/2/3", "NaN/1"],
+            "AGENT_MAX_COST" => vec!["a lot", "-1", "NaN", "inf", "1e99", "0.00000001"],
+            "AGENT_PRICES" => vec!["not a table", "[[model]]\nname = 3"],
+            "AGENT_TEMPERATURE" => vec!["hot", "-1", "2.1", "NaN"],
+            "ANTHROPIC_BASE_URL" | "OPENAI_BASE_URL" | "OLLAMA_BASE_URL" => {
+                vec!["somewhere", "ftp://127.0.0.1", "https://user:word@host", "https://host/?key=1"]
+            }
+            "OLLAMA_HOST" => vec!["ftp://127.0.0.1", "host:port"],
+            "AGENT_COMMIT_NAME" | "AGENT_COMMIT_EMAIL" => vec!["A <a@b.example>", "two\nlines"],
+            "AGENT_MARKER_KEY" => vec!["short", "0123456789abcdeg0123456789abcdef"],
+            "AGENT_GITHUB_APP_KEY" => vec!["no key in PEM"],
+            "AGENT_SWEEP_REPOSITORIES" => vec!["hello", "https://other.example/octo/hello"],
+            "TASK_JSON" => vec!["{", "[]", r#"{"repo_url":"x"}"#],
+            _ => vec![],
+        },
+    }
+}
+
+/// What an operator has to give together with the variable, so that its value is looked at.
+fn beside(name: &str) -> &'static [(&'static str, &'static str)] {
+    match name {
+        "ANTHROPIC_BASE_URL" => &[("AGENT_MODEL", "anthropic"), ("ANTHROPIC_API_KEY", "key")],
+        "OPENAI_BASE_URL" => &[("AGENT_MODEL", "openai:some"), ("OPENAI_API_KEY", "key")],
+        "OLLAMA_BASE_URL" | "OLLAMA_HOST" => &[("AGENT_MODEL", "ollama:some")],
+        "AGENT_MODEL_PRICE" | "AGENT_PRICES" | "AGENT_TEMPERATURE" => &[("AGENT_MODEL", "ollama:some")],
+        "AGENT_GITHUB_APP_KEY" => &[("AGENT_GITHUB_APP_ID", "7"), ("AGENT_GITHUB_TOKEN", "")],
+        _ => &[],
+    }
+}
+
+#[test]
+fn an_empty_one_is_an_unset_one() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    for case in cases(taken.local_addr().expect("its address").port()) {
+        let given: BTreeSet<_> = case.settings.iter().map(|(name, _)| *name).collect();
+        let whole = case.run(&[]);
+        for name in case.reads().into_iter().filter(|name| !given.contains(name)) {
+            // Logs hold times, and the doctor free memory.
+            let settled = |end: End| (end.status, end.text.lines().count());
+            let end = case.run(&[(name, " ")]);
+            assert!(!end.text.contains("panicked"), "{name}: {}", end.text);
+            let expected = End { status: whole.status, text: whole.text.clone() };
+            assert_eq!(settled(end), settled(expected), "{} {:?}: {name}", case.program, case.arguments);
+        }
+    }
+}
+
+#[test]
+fn an_absurd_one_is_an_error_that_names_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let mut tried = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for case in cases(taken.local_addr().expect("its address").port()) {
+        for name in case.reads() {
+            let variable = catalog::variables().find(|known| known.name == name).expect("the catalog has it");
+            for value in absurd(variable) {
+                tried.insert(name);
+                let mut more = beside(name).to_vec();
+                more.push((name, value));
+                let end = case.run(&more);
+                let refused = end.status != Some(0) && !end.text.contains("panicked");
+                // A secret is never repeated.
+                let silent = variable.form.secret().is_none() || !end.text.contains(value);
+                if !(refused && end.text.contains(name) && silent) {
+                    wrong.push(format!("{} {:?} with {name}={value:?}:\n{}", case.program, case.arguments, end.text));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of the values are not refused as they should be:\n{}", wrong.len(), wrong.join("\n"));
+    // Nothing is left out but what may have any value, and what only scripts read.
+    let any = [
+        "AGENT_ALLOW",
+        "AGENT_AMQP_PASSWORD",
+        "AGENT_AMQP_USERNAME",
+        "AGENT_CA",
+        "AGENT_GITHUB_NETWORK",
+        "AGENT_GITHUB_TOKEN",
+        "AGENT_LOCAL_STATE",
+        "AGENT_PROTECT",
+        "AGENT_READY_FILE",
+        "AGENT_WEBHOOK_SECRETS",
+        "AGENT_WORK_DIR",
+        "ANTHROPIC_API_KEY",
+        "AWS_LAMBDA_RUNTIME_API",
+        "NO_COLOR",
+        "OLLAMA_API_KEY",
+        "OPENAI_API_KEY",
+        "POD_NAME",
+    ];
+    let left: Vec<_> = catalog::variables().map(|variable| variable.name).filter(|name| !tried.contains(name)).collect();
+    let left: BTreeSet<_> = left.into_iter().collect();
+    assert_eq!(left, BTreeSet::from(any));
+}
+
+#[test]
+fn a_misspelt_one_is_an_error_that_names_the_nearest() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    for case in cases(taken.local_addr().expect("its address").port()) {
+        for name in case.reads().into_iter().filter(|name| name.starts_with("AGENT_")) {
+            let misspelt = format!("{name}S");
+            let end = case.run(&[(&misspelt, "1")]);
+            assert_ne!(end.status, Some(0), "{misspelt}: {}", end.text);
+            for expected in [misspelt.as_str(), &format!("did you mean {name}?")] {
+                assert!(end.text.contains(expected), "{} {:?}: {misspelt}: {}", case.program, case.arguments, end.text);
+            }
+        }
+    }
+}
