@@ -1,4 +1,5 @@
 # Two programs, two images:  docker build --target ingest .   and   docker build --target task .
+# The image `task` holds the program `ai-agent`.
 #
 # Both are linked statically against glibc, so that an image holds one program beside certificates, users and time
 # zones: no shell, no package manager, no loader. glibc and not musl, because it is what all tests run on, it needs no
@@ -28,7 +29,7 @@ COPY . .
 ARG REVISION=unknown
 RUN SOURCE_REVISION="$REVISION" cargo auditable build --release --locked --package ingest --package task --target "$(rustc --print host-tuple)" \
     && mkdir /out \
-    && cp "target/$(rustc --print host-tuple)/release/ingest" "target/$(rustc --print host-tuple)/release/task" /out/
+    && cp "target/$(rustc --print host-tuple)/release/ingest" "target/$(rustc --print host-tuple)/release/ai-agent" /out/
 
 FROM ${RUNTIME} AS ingest
 ARG VERSION=0.1.0
@@ -55,7 +56,7 @@ LABEL org.opencontainers.image.title="ai-agent task" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="${SOURCE}"
-COPY --from=build /out/task /usr/local/bin/task
+COPY --from=build /out/ai-agent /usr/local/bin/ai-agent
 USER 65532:65532
-ENTRYPOINT ["/usr/local/bin/task"]
+ENTRYPOINT ["/usr/local/bin/ai-agent"]
 CMD ["consume"]

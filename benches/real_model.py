@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Solve issues with a real model and record everything that it was asked and answered.
 
-Runs `task solve --dry-run --json` on each instance of a data set, once for each provider, against a server that
+Runs `ai-agent solve --dry-run --json` on each instance of a data set, once for each provider, against a server that
 speaks both OpenAI's chat completions and Anthropic's messages (llama.cpp's `llama-server` does). Between the two
 stands a recorder, so that every prompt and every answer is kept word for word, also where the run fails.
 
@@ -10,14 +10,14 @@ Usage:
     real_model.py TASK DATASET INSTANCES OUTPUT [--server URL] [--providers openai,anthropic] [--ids FILE]
     real_model.py --table OUTPUT [--table OUTPUT ...]
 
-TASK       the `task` binary
+TASK       the program `ai-agent`
 DATASET    JSON lines: instance_id, problem_statement (title, newline, body), gold_files, gold_patch
 INSTANCES  JSON lines: instance_id, git_dir, base_commit; any git repository that has the commit will do
 OUTPUT     JSON lines, one for each run, appended as runs end, so that an interrupted measurement goes on where it
            stopped: what was asked and answered, how the run ended, the diff, and the gold patch to compare it with
 --ids      a file with the instances to run, one a line; all of DATASET without it
 
-The environment is handed to `task` (AGENT_CONTEXT_TOKENS, AGENT_CONTEXT_WINDOW, AGENT_MAX_OUTPUT_TOKENS,
+The environment is handed to the program (AGENT_CONTEXT_TOKENS, AGENT_CONTEXT_WINDOW, AGENT_MAX_OUTPUT_TOKENS,
 AGENT_TEMPERATURE), but for addresses and keys. A temperature of 0 makes a run repeatable.
 
 `--table` prints what can be told without reading: whether the first answer was well formed, whether the edits applied,

@@ -1,4 +1,4 @@
-//! The *command line*: what `task` can be asked to do, and how each answer reaches the one who asked.
+//! The *command line*: what `ai-agent` can be asked to do, and how each answer reaches the one who asked.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SOURCE_REVI
 ///
 /// Without a command it is `consume`, as in a container; to a person at a terminal it shows this help.
 #[derive(Debug, Parser)]
-#[command(version = VERSION)]
+#[command(name = "ai-agent", version = VERSION)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

@@ -1,4 +1,4 @@
-//! `task explain`: what a run would read for an issue, in which order and why, without asking a model.
+//! `ai-agent explain`: what a run would read for an issue, in which order and why, without asking a model.
 //!
 //! An *explanation* is that, as facts; a table, JSON and a page show them.
 

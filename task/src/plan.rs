@@ -207,7 +207,7 @@ fn digest(plan: &Plan) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
     #[error(
-        "it has no plan marker; approve the file that `task solve --mode plan --out FILE` wrote, as it is"
+        "it has no plan marker; approve the file that `ai-agent solve --mode plan --out FILE` wrote, as it is"
     )]
     NoMarker,
     #[error("its plan marker is damaged ({0}); make the plan again")]

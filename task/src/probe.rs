@@ -1,4 +1,4 @@
-//! *Ready* means that this process holds its message. It is a file, which `task probe` looks for: the startup probe of
+//! *Ready* means that this process holds its message. It is a file, which `ai-agent probe` looks for: the startup probe of
 //! the pod. While a pod is not ready, KEDA takes its message for one that still needs a Job.
 
 use std::io::ErrorKind;

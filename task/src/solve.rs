@@ -1,4 +1,4 @@
-//! `task solve`: the whole cycle on a local git repository, for one issue from a file.
+//! `ai-agent solve`: the whole cycle on a local git repository, for one issue from a file.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -340,7 +340,7 @@ fn approve_with(args: &SolveArgs, plan: &str) -> String {
     let options = options.iter().filter(|(name, value)| (*name, value.as_str()) != ("--repo", "."));
     // As it was called now, so that the command works where the program is not on the path.
     let program =
-        std::env::args_os().next().map_or("task".into(), |name| name.to_string_lossy().into_owned());
+        std::env::args_os().next().map_or("ai-agent".into(), |name| name.to_string_lossy().into_owned());
     options.fold(format!("{} solve", quoted(&program)), |command, (name, value)| {
         format!("{command} {name} {}", quoted(value))
     })

@@ -72,7 +72,7 @@ fn plans() {
 
 #[test]
 fn files_of_every_language() {
-    syntax::parse_with(env!("CARGO_BIN_EXE_task"));
+    syntax::parse_with(env!("CARGO_BIN_EXE_ai-agent"));
     let seeds: Vec<Vec<u8>> = (0..)
         .zip(Language::ALL)
         .flat_map(|(number, _)| {
@@ -85,7 +85,7 @@ fn files_of_every_language() {
 /// Every structure, as often as the counters of the grammars' own scanners overflow, in every language.
 #[test]
 fn structures_in_every_language() {
-    syntax::parse_with(env!("CARGO_BIN_EXE_task"));
+    syntax::parse_with(env!("CARGO_BIN_EXE_ai-agent"));
     for language in Language::ALL {
         for structure in syntax::STRUCTURES {
             for times in [254, 256, 513] {

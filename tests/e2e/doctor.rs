@@ -1,4 +1,4 @@
-//! `task doctor` against a real broker and the stand-in for GitHub: what it finds in order, and what it says of each
+//! `ai-agent doctor` against a real broker and the stand-in for GitHub: what it finds in order, and what it says of each
 //! thing that is not.
 
 use std::{
@@ -28,7 +28,7 @@ fn doctor(github: &GitHub, host: &VirtualHost<'_>, variables: &[(&str, &str)]) -
     let folder = tempfile::tempdir().expect("a folder");
     let key = folder.path().join("key.pem");
     std::fs::write(&key, github.app_private_key()).expect("the key is written");
-    let output = Command::new(program("task"))
+    let output = Command::new(program("ai-agent"))
         .args(["doctor", "--repo", &github.repo_url("octo/hello")])
         .env_clear()
         .env("AGENT_GITHUB_APP_ID", github.app_id().to_string())
@@ -250,7 +250,7 @@ async fn dead_letters_and_too_much_power_are_noted() -> anyhow::Result<()> {
     let (status, text) = doctor(&github, &host, &[("AGENT_AMQP_URL", &host.url("sweep"))]);
     let said = "\
 note    Queue       `agent-tasks.dlq` is there, messages waiting: 1
-                      `task sweep` tells them on their issues; see docs/OPERATIONS.md.
+                      `ai-agent sweep` tells them on their issues; see docs/OPERATIONS.md.
 note    Queue       this user may publish messages
                       A run only takes them: use the user `task` of k8s/base/rabbitmq.
 ";

@@ -1,4 +1,4 @@
-//! `task sweep` against a real broker and the stand-in for GitHub: each thing that it finds, and that it finds it once.
+//! `ai-agent sweep` against a real broker and the stand-in for GitHub: each thing that it finds, and that it finds it once.
 
 use std::{
     collections::BTreeSet,
@@ -57,12 +57,12 @@ fn said(stdout: &str) -> Said {
     Said { status: Some(0), stdout: stdout.to_owned() }
 }
 
-/// Runs `task` as the App with the broker's user `sweep`.
+/// Runs `ai-agent sweep` as the App with the broker's user `sweep`.
 fn task(github: &GitHub, host: &VirtualHost<'_>, arguments: &[&str], variables: &[(&str, &str)]) -> Said {
     let folder = tempfile::tempdir().expect("a folder");
     let key = folder.path().join("key.pem");
     std::fs::write(&key, github.app_private_key()).expect("the key is written");
-    let output = Command::new(program("task"))
+    let output = Command::new(program("ai-agent"))
         .args(arguments)
         .env_clear()
         .env("HOME", folder.path())

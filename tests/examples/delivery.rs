@@ -1,4 +1,4 @@
-//! What `task consume` costs: an empty queue, and the way from a published message to the model.
+//! What `ai-agent consume` costs: an empty queue, and the way from a published message to the model.
 //!
 //! `cargo run -p tests --example delivery -- PROGRAM [ROUNDS]`; see `benches/README.md`.
 

@@ -206,7 +206,7 @@ group! {
 }
 
 group! {
-    /// Where `task consume` says that it holds a message.
+    /// Where `ai-agent consume` says that it holds a message.
     PROBE;
     AGENT_READY_FILE: PathBuf = path(), of("`task-ready` in the temporary folder"),
         "file that exists while a task is held; its folder must be private";
@@ -243,8 +243,8 @@ group! {
 group! {
     /// What is asked for beside settings.
     INPUT;
-    TASK_JSON: String = text("task", "use a task as JSON"), NONE, "the task, for `task run` without a file";
-    NO_COLOR: bool = flag(), NONE, "set to anything: no colors in what `task solve` and `task explain` print";
+    TASK_JSON: String = text("task", "use a task as JSON"), NONE, "the task, for `ai-agent run` without a file";
+    NO_COLOR: bool = flag(), NONE, "set to anything: no colors in what `ai-agent solve` and `ai-agent explain` print";
 }
 
 group! {

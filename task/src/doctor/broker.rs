@@ -56,7 +56,7 @@ async fn look(connection: &Connection, name: &'static str) -> Finding {
             let what = format!("`{name}` is there, messages waiting: {}", found.message_count());
             if name == queue::DEAD_LETTERS && found.message_count() > 0 {
                 Finding::new(About::Queue, Health::Note, what)
-                    .mend("`task sweep` tells them on their issues; see docs/OPERATIONS.md.")
+                    .mend("`ai-agent sweep` tells them on their issues; see docs/OPERATIONS.md.")
             } else {
                 Finding::good(About::Queue, what)
             }

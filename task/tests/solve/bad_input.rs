@@ -449,7 +449,7 @@ fn arguments_and_settings() {
             },
             USAGE,
             "error: the plan plan.md cannot be approved: it has no plan marker |   Approve the file \
-             that `task solve --mode plan --out FILE` wrote, as it is.",
+             that `ai-agent solve --mode plan --out FILE` wrote, as it is.",
         ),
         (
             "a plan whose marker is damaged",

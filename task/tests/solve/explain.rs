@@ -1,4 +1,4 @@
-//! `task explain`: what would be read and why, as a table, as JSON and as a page.
+//! `ai-agent explain`: what would be read and why, as a table, as JSON and as a page.
 
 use std::collections::BTreeSet;
 
@@ -169,7 +169,7 @@ fn a_page_allows_its_own_style_and_nothing_else() {
     assert!(!style.contains("url(") && !style.contains("@import"), "the style loads something");
 }
 
-/// Bad input ends as it does for `task solve`.
+/// Bad input ends as it does for `ai-agent solve`.
 #[test]
 fn bad_input_is_told_as_by_solve() {
     for (arguments, variables) in [

@@ -1,4 +1,4 @@
-//! `task solve` and `task explain` as a person runs them: the real program, real git repositories, models over real HTTP.
+//! `ai-agent solve` and `ai-agent explain` as a person runs them: the real program, real git repositories, models over real HTTP.
 
 #![expect(clippy::unwrap_used, reason = "everything here is a test or serves one")]
 #![expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]

@@ -1,5 +1,5 @@
 //! A *world* is a temporary folder with a repository in it, and the two programs that work there: git, which makes
-//! what is given, and `task`, which is tested. Neither sees the environment of the machine, and `task` sees no git.
+//! what is given, and `ai-agent`, which is tested. Neither sees the environment of the machine, and `ai-agent` sees no git.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ pub(crate) struct World {
     folder: TempDir,
 }
 
-/// How a run of `task` ended.
+/// How a run of `ai-agent` ended.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) status: Option<i32>,
@@ -133,7 +133,7 @@ impl World {
         output.stdout
     }
 
-    /// `task solve` on the repository `repo`.
+    /// `ai-agent solve` on the repository `repo`.
     pub(crate) fn solve(&self, issue: &str, more: &[&str]) -> Run {
         self.solve_with(issue, more, &[])
     }
@@ -145,28 +145,28 @@ impl World {
         self.task(&arguments, variables, b"")
     }
 
-    /// `task solve` in the world's folder.
+    /// `ai-agent solve` in the world's folder.
     pub(crate) fn task(&self, arguments: &[&str], variables: &[(&str, &str)], input: &[u8]) -> Run {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_task"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ai-agent"));
         command.arg("solve").args(arguments);
         self.run_task(command, variables, input)
     }
 
-    /// `task explain` in the world's folder.
+    /// `ai-agent explain` in the world's folder.
     pub(crate) fn explain(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_task"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ai-agent"));
         command.arg("explain").args(arguments);
         self.run_task(command, variables, b"")
     }
 
-    /// Runs a command that is, or becomes, `task`.
+    /// Runs a command that is, or becomes, `ai-agent`.
     pub(crate) fn run_task(&self, mut command: Command, variables: &[(&str, &str)], input: &[u8]) -> Run {
         command.current_dir(self.folder.path()).env_clear().env("HOME", self.path("home"));
         command.envs(variables.iter().copied());
         let output = run(&mut command, input);
         // A folder's name is another one each time.
         let text = |bytes: Vec<u8>| {
-            let text = String::from_utf8(bytes).unwrap().replace(env!("CARGO_BIN_EXE_task"), "TASK");
+            let text = String::from_utf8(bytes).unwrap().replace(env!("CARGO_BIN_EXE_ai-agent"), "TASK");
             text.replace(self.folder.path().to_str().unwrap(), "WORLD")
         };
         let run =
@@ -249,7 +249,7 @@ impl Model {
         Self::new(Wire::OpenAi, answers.iter().map(|text| Step::text(text)))
     }
 
-    /// Runs `task solve` on the repository `repo` with this model, a key, and no second try for passing failures.
+    /// Runs `ai-agent solve` on the repository `repo` with this model, a key, and no second try for passing failures.
     pub(crate) fn solve(&self, world: &World, issue: &str, more: &[&str], variables: &[(&str, &str)]) -> Run {
         let (provider, prefix) = match self.wire {
             Wire::Anthropic => ("anthropic:m", "ANTHROPIC"),
@@ -307,10 +307,10 @@ pub(crate) fn blocks(edits: &[(&str, &str, &str)]) -> String {
     reply
 }
 
-/// `task` under a shell's command, such as a limit; the shell runs before it and is gone then.
+/// `ai-agent` under a shell's command, such as a limit; the shell runs before it and is gone then.
 pub(crate) fn under(shell: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", &format!("{shell}; exec \"$0\" solve \"$@\""), env!("CARGO_BIN_EXE_task")]);
+    command.args(["-c", &format!("{shell}; exec \"$0\" solve \"$@\""), env!("CARGO_BIN_EXE_ai-agent")]);
     command.args(arguments.iter().map(OsStr::new));
     command
 }

@@ -34,7 +34,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) model: ScriptedModel,
 }
 
-/// A running `task consume`.
+/// A running `ai-agent consume`.
 pub(crate) struct Consumer {
     child: Child,
     folder: TempDir,
@@ -110,7 +110,7 @@ impl<'a> Stage<'a> {
         let path = |name: &str| folder.path().join(name);
         fs::write(path("key.pem"), self.github.app_private_key()).unwrap();
         fs::create_dir(path("work")).unwrap();
-        let child = Command::new(program("task"))
+        let child = Command::new(program("ai-agent"))
             .args(arguments)
             .env_clear()
             .env("HOME", folder.path())
@@ -211,9 +211,9 @@ impl Consumer {
         self.child.id()
     }
 
-    /// The exit status of `task probe` at this moment.
+    /// The exit status of `ai-agent probe` at this moment.
     pub(crate) fn probe(&self) -> Option<i32> {
-        let mut probe = Command::new(program("task"));
+        let mut probe = Command::new(program("ai-agent"));
         probe.arg("probe").env_clear().env("TMPDIR", self.folder.path()).status().unwrap().code()
     }
 

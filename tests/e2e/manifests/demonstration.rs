@@ -12,7 +12,7 @@ const DECLINED: &str =
 
 #[test]
 fn the_demonstration_goes_on_after_an_issue_that_is_declined_and_what_it_advises_works() {
-    let task = program("task");
+    let task = program("ai-agent");
     let programs = task.parent().unwrap();
     let playground = programs.join("examples/playground");
     assert!(
@@ -51,16 +51,16 @@ fn the_demonstration_goes_on_after_an_issue_that_is_declined_and_what_it_advises
             "Starting RabbitMQ and ingest",
             "Issue #1 is labelled: quickfix ai-help",
             "The message in the queue",
-            "task consume: one message, one run, and the end",
+            "ai-agent consume: one message, one run, and the end",
             "There is no pull request: the issue says why",
             "The issue",
             "Issue #2 is labelled: ai-help",
             "The message in the queue",
-            "task consume: one message, one run, and the end",
+            "ai-agent consume: one message, one run, and the end",
             "The pull request",
             "The issue",
             "A maintainer comments /approve on the issue",
-            "task consume: one message, one run, and the end",
+            "ai-agent consume: one message, one run, and the end",
             "The pull request",
             "The issue",
             "What next?",

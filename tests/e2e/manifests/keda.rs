@@ -39,7 +39,7 @@ fn one_job_for_each_message_and_none_is_deleted() {
         assert_eq!(task.spec()["restartPolicy"], "Never", "{way:?}");
         // Ready is said by this probe alone: by nothing sooner, and by nothing that could take it back.
         let container = task.containers()[0];
-        assert_eq!(container["startupProbe"]["exec"]["command"], json!(["/usr/local/bin/task", "probe"]));
+        assert_eq!(container["startupProbe"]["exec"]["command"], json!(["/usr/local/bin/ai-agent", "probe"]));
         assert_eq!((&container["readinessProbe"], &container["livenessProbe"]), (&Value::Null, &Value::Null));
         assert_eq!(container["args"], json!(["consume"]));
     }

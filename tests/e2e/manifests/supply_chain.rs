@@ -45,7 +45,7 @@ fn images_are_built_on_pinned_ones_and_run_one_program_as_nobody() {
         all("FROM"),
         ["${RUST} AS chef", "chef AS plan", "chef AS build", "${RUNTIME} AS ingest", "${RUNTIME} AS task"]
     );
-    assert_eq!(all("ENTRYPOINT"), ["[\"/usr/local/bin/ingest\"]", "[\"/usr/local/bin/task\"]"]);
+    assert_eq!(all("ENTRYPOINT"), ["[\"/usr/local/bin/ingest\"]", "[\"/usr/local/bin/ai-agent\"]"]);
     assert_eq!(all("CMD"), ["[\"consume\"]"]);
     for command in all("RUN").into_iter().filter(|command| command.contains("cargo")) {
         assert!(command.contains("--locked") || command.contains("chef prepare"), "{command}");

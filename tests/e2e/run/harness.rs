@@ -66,7 +66,7 @@ pub(crate) fn run_watched(
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("key.pem");
     std::fs::write(&key, github.app_private_key()).unwrap();
-    let mut child = Command::new(program("task"))
+    let mut child = Command::new(program("ai-agent"))
         .args(["run", "-"])
         .env_clear()
         .env("HOME", folder.path())

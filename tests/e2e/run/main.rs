@@ -1,4 +1,4 @@
-//! `task run` against the stand-in for GitHub.
+//! `ai-agent run` against the stand-in for GitHub.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 

@@ -106,7 +106,7 @@ fn beside_the_model() {
             task_run(&task, &github, &wish(&github, "quickfix", "dev1"), folder.path(), &url);
         let note = if round == 0 { " (not counted)" } else { "" };
         println!(
-            "task run {seconds:.2} s, {peak:.0} MiB; git clone --depth 1: bare {:.2} s, with a work tree {:.2} s; \
+            "ai-agent run {seconds:.2} s, {peak:.0} MiB; git clone --depth 1: bare {:.2} s, with a work tree {:.2} s; \
              ratios {:.2} and {:.2}{note}",
             times[0],
             times[1],
