@@ -90,15 +90,15 @@ fn cases(taken: u16) -> Vec<Case> {
             folder: folder(),
         },
         Case {
-            program: "task",
+            program: "ai-agent",
             arguments: &["solve", "--issue", "no-such-file.md"],
             settings: vec![],
             folder: folder(),
         },
-        Case { program: "task", arguments: &["run"], settings: run(&[("TASK_JSON", task)]), folder: folder() },
-        Case { program: "task", arguments: &["consume"], settings: run(&[]), folder: folder() },
-        Case { program: "task", arguments: &["sweep"], settings: run(&[]), folder: folder() },
-        Case { program: "task", arguments: &["doctor"], settings: run(&[]), folder: folder() },
+        Case { program: "ai-agent", arguments: &["run"], settings: run(&[("TASK_JSON", task)]), folder: folder() },
+        Case { program: "ai-agent", arguments: &["consume"], settings: run(&[]), folder: folder() },
+        Case { program: "ai-agent", arguments: &["sweep"], settings: run(&[]), folder: folder() },
+        Case { program: "ai-agent", arguments: &["doctor"], settings: run(&[]), folder: folder() },
     ]
 }
 
