@@ -3,4 +3,4 @@
 pub mod clone;
 pub mod push;
 pub mod remote;
-mod workspace;
+pub(crate) mod workspace;

@@ -22,12 +22,10 @@ use serde_json::{Value, json};
 use shared::env::Environment;
 use tokio::time::{sleep, timeout};
 
-pub(crate) use budget::BudgetError;
 pub use budget::{Ceiling, Ledger, MoneyCeiling, Spent};
-pub(crate) use config::{ConfigError, Timeouts};
+pub(crate) use config::ConfigError;
 pub use config::{LlmConfig, ModelSpec, Provider, Retries};
 pub use error::{LlmError, Wait};
-pub(crate) use price::{Entry, Price, PriceTable, PriceTableError};
 pub use price::{Pricing, Usd, UsdError};
 
 use http::Server;
@@ -394,6 +392,7 @@ fn answer(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::price::PriceTable;
     use super::*;
 
     #[test]

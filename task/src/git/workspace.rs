@@ -186,17 +186,6 @@ impl Workspace {
         Ok(commit.id)
     }
 
-    /// A small file at the base; `None` if there is none, or something else is there.
-    pub fn read_file(&self, path: &str, max_bytes: usize) -> Option<Vec<u8>> {
-        let repo = self.repo();
-        let entry = repo.find_tree(self.base.tree).ok()?.lookup_entry_by_path(path).ok()??;
-        let size = repo.find_header(entry.object_id()).ok()?.size();
-        if !entry.mode().is_blob() || size > u64::try_from(max_bytes).ok()? {
-            return None;
-        }
-        Some(entry.object().ok()?.detach().data)
-    }
-
     /// Whether a file at the base is another one than at `commit`; so it is, too, where that cannot be told.
     pub fn differs_from(&self, commit: ObjectId, path: &RepoPath) -> bool {
         let repo = self.repo();
