@@ -1,15 +1,23 @@
 //! The *syntax gate*: what an edit broke, found in memory before anything is written.
 //!
-//! Only errors that a file did not have before count, because many a good file has some. Beside the grammar of its
-//! language, every file is looked through for what language models leave behind in files. What could not be checked,
-//! and what may be the grammar's mistake, is a note and stops nothing.
+//! Only what a file did not have before counts, because many a good file has errors. What is certain stops the edit:
+//! brackets, quotes and blocks that no longer pair, where the grammar finds an error too; what Python's own parser, or
+//! those of JSON and TOML say; and what language models leave behind in files. What the grammar alone says is a note,
+//! because grammars do not know every macro, nor the syntax of next year. What could not be checked is a note as well.
 
 mod checked;
 mod compare;
+mod html;
+mod json;
 mod leftovers;
+mod lexis;
+mod makefile;
 mod message;
+mod pairs;
+mod python2;
 #[cfg(test)]
 mod tests;
+mod toml;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -20,7 +28,7 @@ use leftovers::Leftovers;
 pub use message::Problem;
 
 use crate::language::Language;
-use crate::parser::{Findings, ParseError, ParseFault, Parsers, Unparsed};
+use crate::parser::{ParseError, ParseFault, Parsers, Unparsed};
 use crate::path::RepoPath;
 
 /// Characters of the offending text that are quoted.
@@ -43,8 +51,10 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     Unchecked(Unchecked),
-    /// An error in a language whose grammar is often mistaken about good files.
+    /// An error that the grammar alone finds; it is often mistaken about good files.
     Suspect(Problem),
+    /// A line that is an error in most places, and may be meant where it stands.
+    Unusual(Problem),
 }
 
 /// Why a file was not checked, or not to its end.
@@ -84,10 +94,12 @@ enum Fault {
     Unexpected(String),
     /// The parser went on as if this token stood here.
     Missing(String),
-    Unclosed(char),
-    Unopened(char),
+    Unclosed(String),
+    Unopened(String),
     /// In the words of the Python parser.
     Python(String),
+    /// In our words, a clause.
+    Other(String),
     CodeFence,
     ConflictMarker,
     EditMarker,
@@ -114,21 +126,35 @@ pub fn file(
     let before = before.map(String::from_utf8_lossy);
     let before = before.as_deref();
 
-    let leftovers = Leftovers::added(path, before, after);
-    let Some(language) = Language::of_file(path, after) else {
-        return verdict(path, after, &leftovers.judged(None), Vec::new());
+    let language = Language::of_file(path, after);
+    let found = match language {
+        None => Ok(Found::certain(makefile::added(path, before, after))),
+        Some(Language::Json) => Ok(json::added(path, before, after)),
+        Some(Language::Toml) => Ok(toml::added(before, after)),
+        Some(language) => of_grammar(parsers, language, before, after, deadline),
     };
-    let parsed = parsers.check(language, after, leftovers.places(), deadline);
-    let holders = parsed.as_ref().ok().map(|findings| (language, findings.holders.as_slice()));
-    let mut errors = leftovers.judged(holders);
+    let leftovers = Leftovers::added(path, language, before, after);
+    let places = leftovers.places();
+    let holders = language.filter(|_| !places.is_empty()).and_then(|language| {
+        Some((language, parsers.check(language, after, places, deadline).ok()?.holders))
+    });
+    let mut left = leftovers.judged(holders.as_ref().map(|(language, holders)| (*language, &holders[..])));
+
     let mut notes = Vec::new();
-    match parsed.and_then(|findings| added(parsers, language, before, after, findings, deadline)) {
-        Ok(found) => {
-            errors.extend(found.certain);
+    let mut errors = Vec::new();
+    match found {
+        Ok(mut found) => {
+            if before.is_none() && is_sample(path) {
+                found = found.doubted();
+                left = left.doubted();
+            }
+            errors = found.certain;
             notes.extend(first_problems(after, &found.doubtful).0.into_iter().map(Note::Suspect));
         }
         Err(why) => notes.push(Note::Unchecked(why.into())),
     }
+    errors.splice(..0, left.certain);
+    notes.extend(first_problems(after, &left.doubtful).0.into_iter().map(Note::Unusual));
     verdict(path, after, &errors, notes)
 }
 
@@ -157,46 +183,77 @@ fn line_start(text: &str, at: usize) -> usize {
 }
 
 /// New errors, by how far they can be trusted.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Found {
     certain: Vec<SyntaxError>,
+    /// It may be meant to be so, or who says it may be mistaken.
     doubtful: Vec<SyntaxError>,
 }
 
-fn added(
+impl Found {
+    fn certain(errors: Vec<SyntaxError>) -> Self {
+        Self { certain: errors, doubtful: Vec::new() }
+    }
+
+    fn doubtful(errors: Vec<SyntaxError>) -> Self {
+        Self { certain: Vec::new(), doubtful: errors }
+    }
+
+    fn doubted(mut self) -> Self {
+        self.certain.append(&mut self.doubtful);
+        Self::doubtful(self.certain)
+    }
+}
+
+/// What Python's parser says counts; what a grammar says counts where the text itself has something that does not pair,
+/// or ends in the middle.
+fn of_grammar(
     parsers: &Parsers,
     language: Language,
     before: Option<&str>,
     after: &str,
-    findings: Findings,
     deadline: Instant,
 ) -> Result<Found, Unparsed> {
-    if findings.errors.is_empty() {
+    let errors_in = |text| -> Result<Vec<SyntaxError>, Unparsed> {
+        Ok(in_text(text, parsers.check(language, text, Vec::new(), deadline)?.errors))
+    };
+    let errors = errors_in(after)?;
+    if errors.is_empty() {
         return Ok(Found::default());
     }
-    let (errors, brackets) = (in_text(after, findings.errors), in_text(after, findings.brackets));
-    let template = is_template(language, after);
-    let grammar_errs = errs_on_good_files(language) || template;
-    let Some(before) = before else {
-        let brackets = if brackets_tell(language) && !has_branches(language) && !template {
-            brackets
-        } else {
-            Vec::new()
-        };
-        return Ok(Found::new(brackets, errors, grammar_errs));
-    };
-
-    let findings = parsers.check(language, before, Vec::new(), deadline)?;
-    let (errors_before, brackets_before) =
-        (in_text(before, findings.errors), in_text(before, findings.brackets));
-    let brackets = if brackets_tell(language) {
-        compare::grown((before, &brackets_before), (after, brackets))
-    } else {
-        Vec::new()
-    };
+    let errors_before = before.map(errors_in).transpose()?.unwrap_or_default();
     let was_clean = errors_before.is_empty();
-    let errors = compare::grown((before, &errors_before), (after, errors));
-    Ok(Found::new(brackets, errors, grammar_errs && !was_clean))
+    let is_new = before.is_none();
+    let before = before.unwrap_or_default();
+    let is_cut = !is_new && was_clean && is_cut(before, after, &errors);
+    let added = compare::grown((before, &errors_before), (after, errors));
+    if is_new && is_template(language, after) {
+        return Ok(Found::doubtful(added));
+    }
+    let unpaired_before = pairs::unpaired(language, before);
+    let unpaired = compare::grown((before, &unpaired_before), (after, pairs::unpaired(language, after)));
+    if language == Language::Python && !added.is_empty() {
+        let is_python2 = python2::is_likely(after);
+        let (certain, doubtful): (Vec<_>, Vec<_>) =
+            added.into_iter().partition(|error| !is_python2 || python2::has(&error.fault));
+        // What does not pair says better what the parser stumbles over later.
+        return Ok(Found { certain: unpaired.into_iter().chain(certain).collect(), doubtful });
+    }
+    Ok(if !unpaired.is_empty() {
+        Found::certain(unpaired)
+    } else if is_cut {
+        Found::certain(added)
+    } else {
+        Found::doubtful(added)
+    })
+}
+
+/// Whether the text ends in the middle: on a line that is indented, which it did not, within an error.
+fn is_cut(before: &str, after: &str, errors: &[SyntaxError]) -> bool {
+    let ends_inside =
+        |text: &str| text.trim_end().lines().next_back().is_some_and(|line| line.starts_with([' ', '\t']));
+    let last = line_start(after, after.trim_end().len());
+    ends_inside(after) && !ends_inside(before) && errors.iter().any(|error| error.range.end >= last)
 }
 
 fn in_text(text: &str, errors: Vec<ParseError>) -> Vec<SyntaxError> {
@@ -204,8 +261,6 @@ fn in_text(text: &str, errors: Vec<ParseError>) -> Vec<SyntaxError> {
         fault: match fault {
             ParseFault::Unexpected => Fault::Unexpected(quote(&text[range.clone()])),
             ParseFault::Missing(token) => Fault::Missing(token),
-            ParseFault::Unclosed(bracket) => Fault::Unclosed(bracket),
-            ParseFault::Unopened(bracket) => Fault::Unopened(bracket),
             ParseFault::Python(message) => Fault::Python(message),
         },
         range,
@@ -222,42 +277,44 @@ fn quote(text: &str) -> String {
     }
 }
 
-impl Found {
-    fn new(brackets: Vec<SyntaxError>, mut errors: Vec<SyntaxError>, grammar_errs: bool) -> Self {
-        if !grammar_errs {
-            let mut certain = brackets;
-            certain.append(&mut errors);
-            return Self { certain, doubtful: Vec::new() };
-        }
-        // What else the parser says in a text whose brackets do not pair is mostly their consequence.
-        if !brackets.is_empty() {
-            errors.clear();
-        }
-        Self { certain: brackets, doubtful: errors }
-    }
-}
-
-/// Languages in which the grammar finds errors in one to fifty of a hundred committed files: macros, vendor
-/// extensions, syntax newer than the grammar.
-fn errs_on_good_files(language: Language) -> bool {
-    use Language::{Bash, C, CSharp, Cpp, Css, Kotlin, Swift};
-    matches!(language, Bash | C | CSharp | Cpp | Css | Kotlin | Swift)
-}
-
-/// Whether every bracket that is a token has a partner in a good file, or at least keeps its partner through a
-/// good edit: not where `case` labels end with one, or literals begin with a character of one's choice.
-fn brackets_tell(language: Language) -> bool {
-    !matches!(language, Language::Bash | Language::Ruby)
-}
-
-/// Languages whose preprocessor may open one bracket in each of two branches, and close it once behind both.
-fn has_branches(language: Language) -> bool {
-    matches!(language, Language::C | Language::Cpp)
-}
-
 /// Whether the text looks like a template that yields a file of the language and need not be one.
 fn is_template(language: Language, text: &str) -> bool {
     use Language::{Css, Html, Json, Toml, Yaml};
-    matches!(language, Css | Html | Json | Toml | Yaml)
-        && ["{{", "{%", "<%"].iter().any(|mark| text.contains(mark))
+    if matches!(language, Css | Html | Json | Toml | Yaml) {
+        return ["{{", "{%", "<%"].iter().any(|mark| text.contains(mark));
+    }
+    // Elsewhere these may be code.
+    let has = |open: &str, close: &str, is_code: fn(&str) -> bool| {
+        text.lines().any(|line| {
+            let Some((_, inside)) = line.split_once(open) else { return false };
+            inside.split_once(close).is_some_and(|(inside, _)| is_code(inside))
+        })
+    };
+    has("{%", "%}", |_| true) || has("<%", "%>", |_| true) || has("{{", "}}", is_expression)
+}
+
+/// Whether what stands between double braces is the expression of a template, rather than a literal of the language.
+fn is_expression(text: &str) -> bool {
+    let text = text.trim_matches(['-', '~', ' ']);
+    text.starts_with(|c: char| c.is_alphabetic() || ".$#/_".contains(c))
+        && !text.contains([':', ',', ';', '='])
+}
+
+/// Whether the file is something that tests read, by its name or by its folder: many of those are broken on purpose.
+fn is_sample(path: &RepoPath) -> bool {
+    const WORDS: [&str; 12] = [
+        "bad",
+        "broken",
+        "cases",
+        "corpus",
+        "data",
+        "fixture",
+        "fixtures",
+        "invalid",
+        "malformed",
+        "samples",
+        "snapshots",
+        "testdata",
+    ];
+    path.as_str().split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word))
 }

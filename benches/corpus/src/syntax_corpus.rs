@@ -158,13 +158,14 @@ fn cases_of(repo: &gix::Repository, commit: ObjectId, parent: ObjectId) -> Resul
                 }
                 Change::Deletion { .. } | Change::Rewrite { .. } => return Ok(Action::Continue(())),
             };
-            if mode.is_blob()
+            if cases.len() <= MAX_FILES
+                && mode.is_blob()
                 && let Ok(path) = location.to_str()
                 && let Ok(path) = RepoPath::parse(path)
             {
                 cases.push(Case { commit, path, before, after: after.detach() });
             }
-            Ok(if cases.len() > MAX_FILES { Action::Break(()) } else { Action::Continue(()) })
+            Ok(Action::Continue(()))
         })?;
     if cases.len() > MAX_FILES {
         cases.clear();

@@ -1,31 +1,42 @@
 //! *Leftovers*: lines that belong to the conversation with a model, or to a merge, and not to the file.
 //!
-//! Only lines that the edit added count. They are looked for in the text, because many grammars accept them: a
-//! code fence is a pair of literals to JavaScript, and a conflict marker may stand in a comment.
+//! Only lines that the edit added count, and where they stand decides: a conflict marker in a string, in a comment or in
+//! a code block of prose may be content, and one in a file that had some before is. They are looked for in the text,
+//! because many grammars accept them: a code fence is a pair of literals to JavaScript.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-use super::{Fault, SyntaxError, line_start};
+use super::{Fault, Found, SyntaxError, line_start};
 use crate::language::Language;
 use crate::parser::{Holder, HolderKind};
+use crate::patch::{Placeholder, placeholder};
 use crate::path::RepoPath;
 use crate::protocol::{Fence, Side, edit_marker};
 
 /// The longest info string of a fence, in bytes; a longer one is prose or code.
 const MAX_INFO: usize = 60;
-/// Lines that an edit must take away, more than it adds, for a bare `...` to stand for them.
+/// Lines that an edit must take away, more than it adds, for what may be a sentence or a statement to stand for them.
 const ELIDED: usize = 3;
 
 /// What may be left over among the lines that an edit added, in the order of the text.
 pub(super) struct Leftovers<'t> {
     text: &'t str,
+    prose: bool,
+    /// The file had markers before.
+    marked: bool,
     found: Vec<SyntaxError>,
     fences: Fences,
 }
 
 impl<'t> Leftovers<'t> {
     /// Looks at the lines that `after` has and `before` has not.
-    pub(super) fn added(path: &RepoPath, before: Option<&str>, after: &'t str) -> Self {
+    pub(super) fn added(
+        path: &RepoPath,
+        language: Option<Language>,
+        before: Option<&str>,
+        after: &'t str,
+    ) -> Self {
         let prose = is_prose(path);
         let added = Added::new(before.unwrap_or_default(), after);
         let conflict = added.lines.iter().any(|(_, line)| is_marker(line, '<'));
@@ -47,41 +58,71 @@ impl<'t> Leftovers<'t> {
                 Some(Fault::ConflictMarker)
             } else if !prose && is_fence(line) {
                 Some(Fault::CodeFence)
-            } else if !prose && is_elision(line, added.taken_away) {
+            } else if !prose && added.is_elision(after, (start, line), language) {
                 Some(Fault::Elision)
             } else {
                 None
             };
             if let Some(fault) = fault {
-                let indent = line.len() - line.trim_start().len();
-                found.push(SyntaxError { range: start + indent..start + line.len(), fault });
+                found.push(SyntaxError { range: start + indent(line)..start + line.len(), fault });
             }
         }
-        Self { text: after, found, fences: Fences::new(after) }
+        let is_any_marker =
+            |line: &str| is_marker(line, '<') || is_marker(line, '>') || edit_marker(line).is_some();
+        let marked = before.is_some_and(|before| before.lines().any(is_any_marker));
+        Self { text: after, prose, marked, found, fences: Fences::new(before, after) }
     }
 
     /// Where a parser is asked what encloses them.
     pub(super) fn places(&self) -> Vec<usize> {
-        self.fences().map(|error| error.range.start).collect()
-    }
-
-    fn fences(&self) -> impl Iterator<Item = &SyntaxError> {
-        self.found.iter().filter(|error| error.fault == Fault::CodeFence)
+        self.found.iter().map(|error| error.range.start).collect()
     }
 
     /// Those that are left over; `holders` has an answer for each of [`Self::places`] where the text was parsed.
-    pub(super) fn judged(&self, holders: Option<(Language, &[Option<Holder>])>) -> Vec<SyntaxError> {
-        let mut place = 0;
-        let is_left_over = |error: &&SyntaxError| {
-            if error.fault != Fault::CodeFence {
-                return true;
-            }
+    pub(super) fn judged(&self, holders: Option<(Language, &[Option<Holder>])>) -> Found {
+        let mut judged = Found::default();
+        for (place, error) in self.found.iter().enumerate() {
+            let at = error.range.start;
             let holder = holders.map(|(language, holders)| (language, holders[place].as_ref()));
-            place += 1;
-            self.fences.is_leftover(self.text, error.range.start, holder)
-        };
-        self.found.iter().filter(is_left_over).cloned().collect()
+            let held = holder.and_then(|(_, holder)| holder);
+            let judgement = match error.fault {
+                Fault::CodeFence => self.fences.is_leftover(self.text, at, holder).then_some(true),
+                Fault::Elision => {
+                    held.is_none_or(|holder| holder.kind == HolderKind::Comment).then_some(true)
+                }
+                _ if self.marked => None,
+                _ => Some(!self.may_be_content(at, held)),
+            };
+            match judgement {
+                Some(true) => judged.certain.push(error.clone()),
+                Some(false) => judged.doubtful.push(error.clone()),
+                None => {}
+            }
+        }
+        judged
     }
+
+    /// Whether a marker stands where texts about markers have them.
+    fn may_be_content(&self, at: usize, holder: Option<&Holder>) -> bool {
+        if self.prose {
+            let is_indented_block = at - line_start(self.text, at) >= 2;
+            return is_indented_block || self.fences.enclose(at);
+        }
+        // What is left of all that its comment or string has beside markers came there by itself.
+        holder.is_some_and(|holder| {
+            let held = &self.text[holder.range.clone()];
+            let inner = held.split_once('\n').map_or("", |(_, rest)| rest).rsplit_once('\n');
+            let lines = inner.map_or("", |(inner, _)| inner).lines();
+            let is_content =
+                |line: &&str| !line.trim().is_empty() && !"<=>|".contains(&line.trim_start()[..1]);
+            let margin = lines.filter(is_content).map(indent).min();
+            margin.is_none_or(|margin| margin <= at - line_start(self.text, at))
+        })
+    }
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
 }
 
 /// The lines that an edit added.
@@ -111,26 +152,78 @@ impl<'t> Added<'t> {
         let gone: usize = known.values().sum();
         Self { taken_away: gone.saturating_sub(lines.len()), lines }
     }
+
+    /// Whether a line of `text` stands for code: by what it says, by what was taken away for it, and by its neighbor.
+    fn is_elision(&self, text: &str, (start, line): (usize, &str), language: Option<Language>) -> bool {
+        use Language::{Go, Java, JavaScript, Kotlin, Python, Rust, Scala, Swift, Tsx, TypeScript, Yaml};
+        let stands_for_many = self.taken_away >= ELIDED;
+        let is_bare = line.trim_start().starts_with(['.', '…']);
+        match placeholder(line) {
+            // A statement of Python, and the end of a document of YAML.
+            Some(Placeholder::Dots) if is_bare && matches!(language, Some(Python | Yaml)) => false,
+            Some(Placeholder::Dots) if is_bare => {
+                let is_no_code = matches!(
+                    language,
+                    Some(Go | Java | JavaScript | Kotlin | Rust | Scala | Swift | Tsx | TypeScript)
+                );
+                stands_for_many || is_no_code
+            }
+            Some(Placeholder::Dots | Placeholder::Trailed) => stands_for_many,
+            // The end of a sentence that began on the line before may read like it.
+            Some(Placeholder::Phrase) => stands_for_many || !continues(text, start),
+            Some(Placeholder::Led) => true,
+            None => false,
+        }
+    }
+}
+
+/// Whether the line at `start` begins like the one before it, as the lines of one comment do.
+fn continues(text: &str, start: usize) -> bool {
+    let sign = |line: &str| -> String { line.trim_start().chars().take(2).collect() };
+    let line = text[start..].lines().next().unwrap_or_default();
+    text[..start].lines().next_back().is_some_and(|previous| sign(previous) == sign(line))
 }
 
 /// Files for people, in which fences, quotations and ellipses are at home.
 fn is_prose(path: &RepoPath) -> bool {
-    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-    matches!(
-        extension.as_str(),
-        "md" | "mdx"
-            | "mdc"
-            | "markdown"
-            | "rmd"
-            | "qmd"
-            | "rst"
-            | "txt"
-            | "adoc"
-            | "asciidoc"
-            | "org"
-            | "tex"
-            | "ipynb"
-    )
+    let name = path.file_name().to_ascii_lowercase();
+    // A template of prose is prose.
+    let name = [".j2", ".jinja", ".jinja2", ".tmpl", ".tpl", ".erb", ".hbs", ".in", ".template"]
+        .iter()
+        .find_map(|suffix| name.strip_suffix(suffix))
+        .unwrap_or(&name);
+    match name.rsplit_once('.') {
+        Some((_, extension)) => matches!(
+            extension,
+            "md" | "mdx"
+                | "mdc"
+                | "markdown"
+                | "mkd"
+                | "mdown"
+                | "livemd"
+                | "prompty"
+                | "rmd"
+                | "qmd"
+                | "rst"
+                | "txt"
+                | "adoc"
+                | "asciidoc"
+                | "org"
+                | "tex"
+        ),
+        None => matches!(
+            name,
+            "readme"
+                | "changelog"
+                | "changes"
+                | "contributing"
+                | "history"
+                | "install"
+                | "news"
+                | "notes"
+                | "todo"
+        ),
+    }
 }
 
 /// Whether the line is seven of `mark`, alone or followed by a space and a name, as git writes them.
@@ -141,17 +234,37 @@ fn is_marker(line: &str, mark: char) -> bool {
 
 /// Tells fences that were left over from those that a comment or a string holds.
 struct Fences {
-    /// Fences of the whole text do not pair.
+    /// Fences of the whole text do not pair, and did before.
     odd: bool,
-    /// Where the first and the last line that are not blank begin.
-    ends: (usize, usize),
+    /// Two fences have all of the text between them.
+    wrap: bool,
+    /// What stands between fences, in a file for people.
+    blocks: Vec<Range<usize>>,
 }
 
 impl Fences {
-    fn new(text: &str) -> Self {
-        let first = text.len() - text.trim_start().len();
-        let last = text.trim_end().rfind('\n').map_or(0, |at| at + 1);
-        Self { odd: has_odd_fence(text), ends: (line_start(text, first), last) }
+    fn new(before: Option<&str>, text: &str) -> Self {
+        let mut blocks = Vec::new();
+        let mut open = None;
+        let mut start = 0;
+        for whole in text.split_inclusive('\n') {
+            let line = whole.trim_end();
+            if Fence::of(line).is_some() {
+                match open.take() {
+                    Some(opened) => blocks.push(opened..start),
+                    None => open = Some(start),
+                }
+            }
+            start += whole.len();
+        }
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        let ends = [lines.first(), lines.last()];
+        let wrap = blocks.len() == 1 && ends.iter().all(|line| line.is_some_and(|line| is_fence(line)));
+        Self { odd: has_odd_fence(text) && !before.is_some_and(has_odd_fence), wrap, blocks }
+    }
+
+    fn enclose(&self, at: usize) -> bool {
+        self.blocks.iter().any(|block| block.contains(&at))
     }
 
     fn is_leftover(&self, text: &str, at: usize, holder: Option<(Language, Option<&Holder>)>) -> bool {
@@ -163,10 +276,7 @@ impl Fences {
             }
             Some((language, holder)) if language != Html => holder,
             // Nothing says where a comment or a string ends: what wraps the file, or lacks its partner.
-            _ => {
-                let start = line_start(text, at);
-                return at == start && (self.odd || start == self.ends.0 || start == self.ends.1);
-            }
+            _ => return at == line_start(text, at) && (self.odd || self.wrap),
         };
         holder.is_none_or(|holder| has_odd_fence(&text[holder.range.clone()]))
     }
@@ -185,85 +295,4 @@ fn is_fence(line: &str) -> bool {
             && fence.info().len() <= MAX_INFO
             && fence.info().chars().all(|c| c.is_alphanumeric() || " +-#._:{}=,/\"".contains(c))
     })
-}
-
-/// Whether the line is a comment, or a bare note, that stands for code.
-fn is_elision(line: &str, taken_away: usize) -> bool {
-    let line = line.trim();
-    let openings = ["//", "#", "--", "/*", "<!--", "{/*", ";;", "%", "...", "…", "[...", "(...", "* ..."];
-    if !openings.iter().any(|opening| line.starts_with(opening)) {
-        return false;
-    }
-    let bare = line.trim_matches(|c: char| c.is_whitespace() || "/#-*<>!{}[]();%".contains(c));
-    let core = bare.trim_matches(['.', '…', ' ', ',']).to_lowercase();
-    let ellipsis =
-        bare.starts_with("...") || bare.starts_with('…') || bare.ends_with("...") || bare.ends_with('…');
-    if core.is_empty() {
-        return ellipsis && taken_away >= ELIDED;
-    }
-    let words: Vec<&str> =
-        core.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|w| !w.is_empty()).collect();
-    elides(&words, ellipsis)
-}
-
-/// Whether the words say that what was there stays as it was.
-fn elides(words: &[&str], ellipsis: bool) -> bool {
-    const THINGS: [&str; 24] = [
-        "class",
-        "code",
-        "config",
-        "configuration",
-        "content",
-        "contents",
-        "definitions",
-        "fields",
-        "file",
-        "function",
-        "functions",
-        "implementation",
-        "imports",
-        "lines",
-        "logic",
-        "method",
-        "methods",
-        "module",
-        "properties",
-        "rules",
-        "script",
-        "styles",
-        "tests",
-        "body",
-    ];
-    const SAME: [&str; 8] =
-        ["unchanged", "same", "omitted", "remains", "remain", "unmodified", "truncated", "stays"];
-    let says = |set: &[&str]| words.iter().any(|word| set.contains(word));
-    let thing = says(&THINGS);
-    let same = says(&SAME) || words.ends_with(&["as", "before"]);
-    let text = words.join(" ");
-    let rest = text.contains("rest of") || text.starts_with("the rest") || text.starts_with("remaining");
-    let existing =
-        ["existing", "previous", "other", "all other", "your existing", "keep existing", "unchanged"]
-            .iter()
-            .any(|opening| text.starts_with(opening));
-    if ellipsis {
-        return words.len() <= 8
-            && ((rest && (thing || same)) || (existing && thing) || (same && words.len() <= 4));
-    }
-    // Without an ellipsis only the set phrases.
-    words.len() <= 9
-        && ((rest && thing && same)
-            || matches!(
-                text.as_str(),
-                "existing code"
-                    | "existing code here"
-                    | "rest of code"
-                    | "rest of the code"
-                    | "rest of file"
-                    | "rest of the file"
-                    | "rest of the code here"
-                    | "rest of the implementation"
-                    | "unchanged code"
-                    | "other code"
-                    | "code omitted for brevity"
-            ))
 }

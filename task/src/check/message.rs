@@ -40,7 +40,7 @@ fn place(text: &str, error: &SyntaxError) -> usize {
     error.range.start + if found.trim().is_empty() { 0 } else { found.len() - found.trim_start().len() }
 }
 
-fn what(fault: &Fault) -> String {
+pub(super) fn what(fault: &Fault) -> String {
     match fault {
         Fault::Unexpected(quote) if quote.is_empty() => "something is missing here".to_owned(),
         Fault::Unexpected(quote) => format!("`{quote}` does not fit here"),
@@ -50,7 +50,7 @@ fn what(fault: &Fault) -> String {
         Fault::Missing(token) => format!("expected `{token}` here"),
         Fault::Unclosed(bracket) => format!("this `{bracket}` is never closed"),
         Fault::Unopened(bracket) => format!("this `{bracket}` closes nothing"),
-        Fault::Python(message) => message.clone(),
+        Fault::Python(message) | Fault::Other(message) => message.clone(),
         Fault::CodeFence => "a code fence was left in the file".to_owned(),
         Fault::ConflictMarker => "a conflict marker was left in the file".to_owned(),
         Fault::EditMarker => "a marker of the edit format was left in the file".to_owned(),
@@ -121,6 +121,11 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unchecked(why) => write!(f, "not checked: {why}"),
+            Self::Unusual(problem) => write!(
+                f,
+                "line {}, column {}: {}, unless it is meant to be there",
+                problem.line, problem.column, problem.what
+            ),
             Self::Suspect(problem) => {
                 write!(
                     f,

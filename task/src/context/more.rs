@@ -5,7 +5,7 @@ use std::fmt;
 use super::pack::Context;
 use super::role::Omission;
 use super::stats::Reader;
-use super::walk::Walk;
+use super::walk::{Entry, Walk};
 use crate::context::read_set::Shown;
 use crate::path::RepoPath;
 
@@ -56,26 +56,9 @@ impl fmt::Display for Answer {
             Outcome::Unknown { near } if near.is_empty() => f.write_str("there is no such file"),
             Outcome::Unknown { near } => write!(f, "there is no such file; similar names: {}", list(near)),
             Outcome::Folder { files } => write!(f, "is a folder; ask for files, such as {}", list(files)),
-            Outcome::Unreadable(omission) => write!(f, "cannot be shown: {}", reason(*omission)),
+            Outcome::Unreadable(omission) => write!(f, "cannot be shown: {}", omission.clause()),
             Outcome::OverBudget { left } => write!(f, "does not fit: {left} tokens are left for files"),
         }
-    }
-}
-
-fn reason(omission: Omission) -> &'static str {
-    match omission {
-        Omission::Binary => "it is binary",
-        Omission::Generated => "it is generated",
-        Omission::LfsPointer => "its content is in Git LFS",
-        Omission::LockFile => "it is a lock file",
-        Omission::Minified => "it is minified",
-        Omission::Missing => "its content is not in the clone",
-        Omission::NotUtf8 => "it is not UTF-8",
-        Omission::Submodule => "it is a submodule",
-        Omission::Symlink => "it is a symlink",
-        Omission::TooLarge => "it is too large",
-        Omission::UnusablePath => "its name is unusable",
-        Omission::Vendored => "it is vendored",
     }
 }
 
@@ -90,6 +73,20 @@ impl Context {
             .collect()
     }
 
+    /// Why a file cannot be read, where it would be asked for in vain.
+    pub fn unreadable(&self, repo: &gix::Repository, path: &RepoPath) -> Option<Omission> {
+        self.content(&Reader::new(repo.clone()), self.walk.get(path)?).err()
+    }
+
+    fn content(&self, reader: &Reader, entry: &Entry) -> Result<Vec<u8>, Omission> {
+        if let Err(omission @ (Omission::Symlink | Omission::Submodule | Omission::LockFile)) = entry.role {
+            return Err(omission);
+        }
+        let content = reader.read(entry, &self.caps)?;
+        super::role::plain_text(&content)?;
+        Ok(content)
+    }
+
     fn read_one(&mut self, reader: &Reader, path: &RepoPath, left: &mut u32) -> Outcome {
         if self.read.get(path).is_some_and(|file| file.shown == Shown::Whole) {
             return Outcome::AlreadyRead;
@@ -102,16 +99,10 @@ impl Context {
                 Outcome::Folder { files }
             };
         };
-        if let Err(omission @ (Omission::Symlink | Omission::Submodule | Omission::LockFile)) = entry.role {
-            return Outcome::Unreadable(omission);
-        }
-        let content = match reader.read(&entry, &self.caps) {
+        let content = match self.content(reader, &entry) {
             Ok(content) => content,
             Err(omission) => return Outcome::Unreadable(omission),
         };
-        if let Err(omission) = super::role::plain_text(&content) {
-            return Outcome::Unreadable(omission);
-        }
         match self.add(&entry, content, "the model asked for it".to_owned(), *left) {
             Some(tokens) => {
                 *left -= tokens;

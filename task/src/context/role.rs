@@ -73,6 +73,24 @@ impl Omission {
         Self::UnusablePath,
         Self::Vendored,
     ];
+
+    /// A clause on one file.
+    pub fn clause(self) -> &'static str {
+        match self {
+            Self::Binary => "it is binary",
+            Self::Generated => "it is generated",
+            Self::LfsPointer => "its content is in Git LFS",
+            Self::LockFile => "it is a lock file",
+            Self::Minified => "it is minified",
+            Self::Missing => "its content is not in the clone",
+            Self::NotUtf8 => "it is not UTF-8",
+            Self::Submodule => "it is a submodule",
+            Self::Symlink => "it is a symlink",
+            Self::TooLarge => "it is too large",
+            Self::UnusablePath => "its name is unusable",
+            Self::Vendored => "it is vendored",
+        }
+    }
 }
 
 /// Completes "12 files are …".

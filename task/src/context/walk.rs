@@ -46,6 +46,10 @@ pub enum WalkError {
     TooSlow(Duration),
     #[error("a folder of the repository is listed in {0} bytes, which is more than is looked at")]
     TreeTooLarge(u64),
+    #[error(
+        "{0} of the base commit lists its files out of order, so that git finds some of them and not others"
+    )]
+    Unsorted(String),
     #[error("a folder of the repository cannot be read")]
     Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -128,8 +132,14 @@ pub fn walk(repo: &gix::Repository, tree: ObjectId, caps: &Caps) -> Result<Walk,
             return Err(WalkError::TreeTooLarge(size));
         }
         let object = repo.find_object(id).map_err(unreadable)?;
+        let mut previous: Option<gix::objs::tree::EntryRef<'_>> = None;
         for entry in TreeRefIter::from_bytes(&object.data, id.kind()) {
             let entry = entry.map_err(unreadable)?;
+            if previous.replace(entry).is_some_and(|previous| previous >= entry) {
+                let folder =
+                    if prefix.is_empty() { "the root folder".to_owned() } else { format!("`{prefix}`") };
+                return Err(WalkError::Unsorted(folder));
+            }
             visited += 1;
             if visited > caps.paths {
                 return Err(WalkError::TooManyPaths(caps.paths));

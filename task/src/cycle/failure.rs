@@ -11,6 +11,9 @@ pub(super) fn not_walked(error: &WalkError) -> Failure {
             "Repositories of this size are not supported; no model was asked."
         }
         WalkError::TooSlow(_) => "Try again when the machine is less busy.",
+        WalkError::Unsorted(_) => {
+            "Look at `git fsck`, and commit the folder again with git: rename it, commit, and rename it back."
+        }
         WalkError::Unreadable(_) => "Check the repository with `git fsck`; fetch what is missing.",
     };
     Failure::new(Reason::Repository, chain(error), next)

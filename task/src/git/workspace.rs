@@ -12,6 +12,8 @@ use gix::bstr::{BString, ByteSlice as _};
 use gix::objs::tree::EntryKind;
 use gix::refs::transaction::{PreviousValue, RefEdit};
 
+use super::format;
+pub use super::format::Unsupported;
 use crate::check::CheckedPatch;
 use crate::context::read_set::FileMode;
 use crate::patch::ChangeKind;
@@ -42,6 +44,8 @@ pub enum OpenError {
     NotAFolder { path: String },
     #[error("{path} is not a git repository ({reason}); give --repo a folder that is, or lies inside, one")]
     NotARepository { path: String, reason: String },
+    #[error("{path} is a git repository, but {format}")]
+    Unsupported { path: String, format: Unsupported },
     #[error("{path} is a git repository without a commit; commit something first")]
     Empty { path: String },
     #[error("{name:?} names no commit of the repository; `git branch --all` and `git tag` list what does")]
@@ -60,6 +64,16 @@ pub enum PublishError {
          rename it (`git branch -m {branch} {branch}-kept`) or delete it, then try again"
     )]
     HeldByOthers { branch: String, found: ObjectId },
+    #[error(
+        "the branch {other} is in the way of {branch}, because git keeps no branch inside another one; \
+         rename it (`git branch -m {other} {}`) or delete it, then try again", other.replace('/', "-") + "-kept"
+    )]
+    InTheWay { branch: String, other: String },
+    #[error(
+        "the branch {branch} is locked by {lock}; wait for the git process that made this file, or delete it if \
+         none is running, then try again"
+    )]
+    Locked { branch: String, lock: String },
     #[error("the branch {branch} is checked out in {place}; switch to another branch there, then try again")]
     CheckedOut { branch: String, place: String },
     #[error("the branch {branch} was moved by someone else while the commit was written; try again")]
@@ -98,6 +112,9 @@ impl Workspace {
         let refuse = |reason: String| OpenError::NotARepository { path: shown.clone(), reason };
         let (found, _trust) = gix::discover::upwards(path).map_err(|error| refuse(one_line(&error)))?;
         let (git_dir, _work_tree) = found.into_repository_and_work_tree_directories();
+        if let Some(format) = format::unsupported(&git_dir) {
+            return Err(OpenError::Unsupported { path: shown, format });
+        }
         let repo = gix::open::Options::isolated()
             .open_path_as_is(true)
             .config_overrides([format!("gitoxide.objects.allocLimit={ALLOCATION_LIMIT}")])
@@ -152,25 +169,29 @@ impl Workspace {
         identity: &Identity,
     ) -> anyhow::Result<ObjectId> {
         let repo = self.repo();
-        let mut tree = repo.edit_tree(self.base.tree).context("reading the base tree")?;
+        // The plumbing's editor, because the other one wants every neighbor of a changed file to be there: in a partial
+        // clone some are not.
+        let mut tree = repo.edit_tree(self.base.tree).context("reading the base tree")?.detach();
         for change in patch.changes() {
             let name = change.path().as_str();
             if let ChangeKind::Rename { from } = change.kind() {
-                tree.remove_leaf(from.as_str()).with_context(|| format!("removing {from}"))?;
+                tree.remove_leaf(from.as_str().split('/')).with_context(|| format!("removing {from}"))?;
             }
             match change.after() {
-                None => tree.remove_leaf(name).with_context(|| format!("removing {name}"))?,
+                None => tree.remove_leaf(name.split('/')).with_context(|| format!("removing {name}"))?,
                 Some(content) => {
                     let blob = repo.write_blob(content).with_context(|| format!("writing {name}"))?;
                     let kind = match change.mode() {
                         FileMode::Regular => EntryKind::Blob,
                         FileMode::Executable => EntryKind::BlobExecutable,
                     };
-                    tree.upsert(name, kind, blob.detach()).with_context(|| format!("placing {name}"))?
+                    tree.upsert(name.split('/'), kind, blob.detach())
+                        .with_context(|| format!("placing {name}"))?
                 }
             };
         }
-        let tree = tree.write().context("writing the tree")?.detach();
+        let tree =
+            tree.write(|tree| repo.write_object(tree).map(gix::Id::detach)).context("writing the tree")?;
         anyhow::ensure!(tree != self.base.tree, "the change leaves every file as it was");
         let time = gix::date::Time::new(identity.seconds, 0);
         let who = gix::actor::Signature {
@@ -245,6 +266,11 @@ impl Workspace {
         let repo = self.repo();
         let full = full_name(branch);
         Self::refuse_if_checked_out(&repo, branch, &full)?;
+        Self::refuse_if_in_the_way(&repo, branch)?;
+        let lock = repo.common_dir().join(format!("{full}.lock"));
+        if lock.exists() {
+            return Err(PublishError::Locked { branch: branch.to_owned(), lock: lock.display().to_string() });
+        }
         let unreadable = |error: anyhow::Error| PublishError::Write(error.context("looking the branch up"));
         let Some(mut reference) =
             repo.try_find_reference(full.as_str()).map_err(|error| unreadable(error.into()))?
@@ -256,6 +282,25 @@ impl Workspace {
             return Err(PublishError::HeldByOthers { branch: branch.to_owned(), found });
         }
         Ok(Some(found))
+    }
+
+    /// A branch is a file in a folder that is named like the beginning of its name.
+    fn refuse_if_in_the_way(repo: &gix::Repository, branch: &str) -> Result<(), PublishError> {
+        let unreadable = |error: gix::Error| PublishError::Write(anyhow::Error::new(error));
+        let in_the_way =
+            |other: &str| Err(PublishError::InTheWay { branch: branch.to_owned(), other: other.to_owned() });
+        for (at, _) in branch.match_indices('/') {
+            let other = &branch[..at];
+            if repo.try_find_reference(full_name(other).as_str()).map_err(unreadable)?.is_some() {
+                return in_the_way(other);
+            }
+        }
+        let references = repo.references().map_err(unreadable)?;
+        let inside = format!("{}/", full_name(branch));
+        match references.prefixed(inside.as_str()).map_err(unreadable)?.next() {
+            Some(Ok(other)) => in_the_way(&other.name().shorten().to_string()),
+            _ => Ok(()),
+        }
     }
 
     /// An attempt of ours is one commit with the task's trailer, as it was made: whoever amends, rebases or picks it

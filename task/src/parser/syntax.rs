@@ -4,7 +4,7 @@
 //! Trees are walked with cursors and never by recursion: text nested a hundred thousand levels deep costs memory
 //! in proportion, and no stack. The parser itself keeps its stack on the heap.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree, TreeCursor};
@@ -16,14 +16,13 @@ use crate::language::Language;
 const NODES_PER_TICK: usize = 4_096;
 
 /// A text with its tree.
-pub(super) struct Syntax<'t> {
-    text: &'t str,
+pub(super) struct Syntax {
     tree: Tree,
 }
 
-impl<'t> Syntax<'t> {
+impl Syntax {
     /// Parses `text`, at most until `deadline`.
-    pub(super) fn parse(language: Language, text: &'t str, deadline: Instant) -> Result<Self, Failure> {
+    pub(super) fn parse(language: Language, text: &str, deadline: Instant) -> Result<Self, Failure> {
         let mut parser = Parser::new();
         parser
             .set_language(&language.grammar())
@@ -43,7 +42,7 @@ impl<'t> Syntax<'t> {
                 Some(ParseOptions::new().progress_callback(&mut tick)),
             )
             .ok_or(Failure::OutOfTime)?;
-        Ok(Self { text, tree })
+        Ok(Self { tree })
     }
 
     pub(super) fn walker(&self) -> TreeCursor<'_> {
@@ -69,65 +68,6 @@ impl<'t> Syntax<'t> {
             if node.has_error() { Visit::Inside } else { Visit::Past }
         })?;
         Ok(errors)
-    }
-
-    /// Brackets that no other one closes or opens, in the order of the text.
-    ///
-    /// Brackets in strings and comments are no tokens and do not count. When one is missing, every later one pairs
-    /// with the wrong partner and the outermost is left over; a partner on a line indented less than the bracket's
-    /// own tells where that began.
-    pub(super) fn unmatched_brackets(&self, deadline: Instant) -> Result<Vec<ParseError>, Failure> {
-        let mut open: Vec<(char, Range<usize>)> = Vec::new();
-        let mut unmatched = Vec::new();
-        let mut suspects: Vec<(char, Range<usize>)> = Vec::new();
-        self.walk(deadline, |node| {
-            if node.child_count() > 0 {
-                return Visit::Inside;
-            }
-            let range = node.byte_range();
-            match (node.kind(), node.kind().chars().next_back()) {
-                // Alone, or as the beginning of an interpolation or an attribute.
-                ("(" | "[" | "{" | "${" | "#{" | "\\(" | "#[", Some(bracket)) if !range.is_empty() => {
-                    open.push((bracket, range));
-                }
-                (")" | "]" | "}", Some(bracket)) if !range.is_empty() => {
-                    let opening = match bracket {
-                        ')' => '(',
-                        ']' => '[',
-                        _ => '{',
-                    };
-                    // What was opened since the partner can no longer be closed.
-                    match open.iter().rposition(|(other, _)| *other == opening) {
-                        Some(at) => {
-                            let mut closed = open.drain(at..);
-                            suspects
-                                .extend(closed.next().filter(|(_, partner)| self.dedents(partner, &range)));
-                            unmatched.extend(closed.map(unclosed));
-                        }
-                        None => unmatched.push(ParseError { range, fault: ParseFault::Unopened(bracket) }),
-                    }
-                }
-                _ => {}
-            }
-            if unmatched.len() >= MAX_ERRORS { Visit::Stop } else { Visit::Past }
-        })?;
-        for (bracket, range) in open.into_iter().take(MAX_ERRORS - unmatched.len()) {
-            let suspect = suspects.iter().position(|(other, at)| *other == bracket && at.start > range.start);
-            let culprit = suspect.map_or((bracket, range), |at| suspects.remove(at));
-            unmatched.push(unclosed(culprit));
-        }
-        unmatched.sort_by_key(|error| error.range.start);
-        Ok(unmatched)
-    }
-
-    /// Whether a closing bracket begins a line that is indented less than the line of its partner.
-    fn dedents(&self, opening: &Range<usize>, closing: &Range<usize>) -> bool {
-        let indent = |at: usize| {
-            let line = &self.text[line_start(self.text, at)..];
-            line.len() - line.trim_start_matches([' ', '\t']).len()
-        };
-        let column = closing.start - line_start(self.text, closing.start);
-        column == indent(closing.start) && column < indent(opening.start)
     }
 
     /// The comment or the string that covers the byte at `at` and starts before it: the outermost comment if there is
@@ -193,22 +133,19 @@ fn go_past(cursor: &mut TreeCursor<'_>) -> bool {
     }
 }
 
-fn unclosed((bracket, range): (char, Range<usize>)) -> ParseError {
-    ParseError { range, fault: ParseFault::Unclosed(bracket) }
-}
-
 /// What the node kinds of all grammars call comments, and what they call text.
 fn holder_kind(kind: &str) -> Option<HolderKind> {
     if kind.contains("comment") {
         Some(HolderKind::Comment)
-    } else if ["string", "heredoc", "nowdoc", "scalar"].iter().any(|part| kind.contains(part)) {
+    } else if kind == "string_scalar" {
+        // A word of YAML without quotes.
+        None
+    } else if ["string", "heredoc", "nowdoc", "quote_scalar", "block_scalar"]
+        .iter()
+        .any(|part| kind.contains(part))
+    {
         Some(HolderKind::String)
     } else {
         None
     }
-}
-
-/// The byte at which the line of the byte at `at` begins.
-fn line_start(text: &str, at: usize) -> usize {
-    text[..at].rfind('\n').map_or(0, |at| at + 1)
 }

@@ -51,7 +51,7 @@ fn a_process_that_does_not_answer_as_it_should_is_a_crash() {
         (r"printf '\2\0\0\0{}' >&0; sleep 60", "it had to be killed"),
         // An error behind the end of the text.
         (
-            r#"printf 'k\0\0\0{"Findings":{"errors":[{"range":{"start":0,"end":99},"fault":"Unexpected"}],"brackets":[],"holders":[]}}      ' >&0; sleep 60"#,
+            r#"printf 'k\0\0\0{"Findings":{"errors":[{"range":{"start":0,"end":99},"fault":"Unexpected"}],"holders":[]}}                    ' >&0; sleep 60"#,
             "its answer does not fit the text",
         ),
     ] {

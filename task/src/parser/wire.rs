@@ -66,8 +66,6 @@ pub(super) enum Failure {
 pub(crate) struct Findings {
     /// In the order of the text, the outer before those inside it.
     pub(crate) errors: Vec<ParseError>,
-    /// Brackets without a partner, in the order of the text; looked for only where there are errors.
-    pub(crate) brackets: Vec<ParseError>,
     /// What encloses each place that was asked about.
     pub(crate) holders: Vec<Option<Holder>>,
 }
@@ -86,8 +84,6 @@ pub(crate) enum ParseFault {
     Unexpected,
     /// The parser went on as if this token stood here.
     Missing(String),
-    Unclosed(char),
-    Unopened(char),
     /// In the words of the Python parser.
     Python(String),
 }
@@ -121,9 +117,8 @@ impl Answer {
                     && definitions.iter().all(|definition| is_sound(definition, lines))
             }
             (Self::Findings(findings), Job::Check { places }) => {
-                let errors = [&findings.errors, &findings.brackets];
-                errors.iter().all(|errors| errors.len() <= MAX_ERRORS)
-                    && errors.into_iter().flatten().all(|error| error.is_sound(text))
+                findings.errors.len() <= MAX_ERRORS
+                    && findings.errors.iter().all(|error| error.is_sound(text))
                     && findings.holders.len() == places.len()
                     && findings.holders.iter().zip(places).all(|(holder, at)| {
                         holder.as_ref().is_none_or(|holder| {
@@ -145,8 +140,6 @@ impl ParseError {
             && match &self.fault {
                 ParseFault::Unexpected => true,
                 ParseFault::Missing(message) | ParseFault::Python(message) => is_message(message),
-                ParseFault::Unclosed(bracket) => "([{".contains(*bracket),
-                ParseFault::Unopened(bracket) => ")]}".contains(*bracket),
             }
     }
 }

@@ -73,6 +73,5 @@ fn findings(
         Some(errors) => errors,
         None => syntax.errors(deadline)?,
     };
-    let brackets = if errors.is_empty() { Vec::new() } else { syntax.unmatched_brackets(deadline)? };
-    Ok(Findings { errors, brackets, holders: places.iter().map(|at| syntax.holder(*at)).collect() })
+    Ok(Findings { errors, holders: places.iter().map(|at| syntax.holder(*at)).collect() })
 }

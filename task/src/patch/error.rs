@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::{Applied, MAX_BYTES, MAX_EDITS, MAX_FILES, Rung};
+use crate::context::role::Omission;
 use crate::path::{PathError, RepoPath, is_hidden};
 use crate::protect::Reason;
 use crate::protocol::Edit;
@@ -51,6 +52,8 @@ pub enum Refusal {
     Path(PathError),
     /// The file is there, but was not read.
     Unread(RepoPath),
+    /// The file is there, and cannot be read.
+    Unreadable(Omission),
     /// No such file; `alike` were read and have the same name.
     Missing {
         alike: Vec<RepoPath>,
@@ -189,6 +192,9 @@ impl fmt::Display for Refusal {
             Self::Unread(path) => {
                 write!(f, "only files that you have read may be changed. Ask for it first: `READ: {path}`")
             }
+            Self::Unreadable(omission) => {
+                write!(f, "the file cannot be read: {}. Leave it out of the change.", omission.clause())
+            }
             Self::Missing { alike } => {
                 f.write_str("there is no such file.")?;
                 if !alike.is_empty() {
@@ -263,6 +269,49 @@ impl fmt::Display for Refusal {
                 "it contradicts edit {with} of the same file. Write a file whole, or change it by blocks, or delete \
                  it, once."
             ),
+        }
+    }
+}
+
+impl Refusal {
+    /// What is wrong, for people: a clause, without what the model is to do about it.
+    pub fn account(&self) -> String {
+        match self {
+            Self::Path(error) => error.to_string(),
+            Self::Unread(_) => "the model changed it without having read it".to_owned(),
+            Self::Unreadable(omission) => format!("the file cannot be read: {}", omission.clause()),
+            Self::Missing { .. } => "there is no such file".to_owned(),
+            Self::AmbiguousPath(paths) => format!("the path could be {}", list(paths)),
+            Self::Protected(reason) => format!("the path is protected: {reason}"),
+            Self::Exists => "a file of that name exists".to_owned(),
+            Self::Folder => "this is a folder".to_owned(),
+            Self::Link => "this is a symbolic link or a submodule".to_owned(),
+            Self::Collides(other) => format!("the path is that of {other}, letter case aside"),
+            Self::InsideFile(file) => format!("{file} is a file and cannot hold others"),
+            Self::PartlyShown => "the model saw only a part of the file, and wrote it whole".to_owned(),
+            Self::Emptied => "nothing would be left of the file".to_owned(),
+            Self::NotText => "the file is not UTF-8 text".to_owned(),
+            Self::Absent { elsewhere: Some(path), .. } => {
+                format!("the lines to be replaced are not in the file, but in {path}")
+            }
+            Self::Absent { elsewhere: None, .. } => "the lines to be replaced are not in the file".to_owned(),
+            Self::Ambiguous { lines, .. } => {
+                let lines: Vec<String> = lines.iter().map(usize::to_string).collect();
+                format!(
+                    "the lines to be replaced are in the file more than once, at lines {}",
+                    lines.join(", ")
+                )
+            }
+            Self::Differs(_) => "the lines to be replaced are not quite those of the file".to_owned(),
+            Self::Indentation(_) => "the lines to be replaced are not indented as in the file".to_owned(),
+            Self::Elision => "the lines to be replaced are not written out".to_owned(),
+            Self::PartOfLine(_) => "only a part of a line would be replaced".to_owned(),
+            Self::Placeholder(line) => format!(
+                "the new text has the line `{}`, which stands for code that is not there",
+                line.trim().chars().take(MAX_COLUMNS).collect::<String>()
+            ),
+            Self::Overlap { .. } => "two edits change the same lines".to_owned(),
+            Self::Mixed { .. } => "two edits of the file contradict each other".to_owned(),
         }
     }
 }

@@ -54,14 +54,15 @@ fn trailers(desk: &Desk<'_>) -> Vec<(&'static str, String)> {
     vec![(TASK_TRAILER, desk.task.id.to_string()), ("Co-authored-by", co_author)]
 }
 
-/// GitHub's commits have files of mode 100644; an executable that stays where it is keeps its own.
+/// GitHub's commit call gives every file that it writes the mode 100644, and says nothing when that takes an executable's
+/// away. So a change with an executable is pushed, and the branch never has the wrong mode.
 fn fits_api(patch: &CheckedPatch) -> bool {
     let bytes: usize = patch.changes().iter().filter_map(Change::after).map(<[u8]>::len).sum();
     bytes <= MAX_API_BYTES
-        && patch.changes().iter().all(|change| {
-            change.mode() == FileMode::Regular
-                || matches!(change.kind(), ChangeKind::Modify | ChangeKind::Delete)
-        })
+        && patch
+            .changes()
+            .iter()
+            .all(|change| change.mode() == FileMode::Regular || matches!(change.kind(), ChangeKind::Delete))
 }
 
 /// Title, issue and trailers; nothing in the title can imitate a trailer.

@@ -347,8 +347,7 @@ fn answers() {
             },
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
-             z/deep.py: only files that you have read may be changed. Ask for it first: `READ: \
-             z/deep.py` |  |   Try again, make the issue smaller, or choose a stronger model. |   \
+             z/deep.py: the model changed it without having read it. |  |   Try again, make the issue smaller, or choose a stronger model. |   \
              Spent: openai:m, 2 calls, 2415 tokens in, 62 out, no cost.",
         ),
         (
@@ -356,7 +355,7 @@ fn answers() {
             |world| wants(world, "src/nothing.py", "x"),
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
-             src/nothing.py: there is no such file. A new file is written whole, with `WRITE:`. |  \
+             src/nothing.py: there is no such file. |  \
              |   Try again, make the issue smaller, or choose a stronger model. |   \
              Spent: openai:m, 2 calls, 1621 tokens in, 60 out, no cost.",
         ),
@@ -392,7 +391,7 @@ fn answers() {
             |world| stubborn(world, "WRITE: .github/workflows/ci.yml\n```\non: push\n```\n"),
             COULD_NOT_SOLVE,
             "error: The change touches a protected path. |  | .github/workflows/ci.yml: the path is \
-             protected: it is a GitHub Actions workflow. Leave it out of the change. \
+             protected: it is a GitHub Actions workflow. \
              |  |   Make that change by hand, or allow the path in the configuration. |   \
              Spent: openai:m, 2 calls, 1610 tokens in, 26 out, no cost.",
         ),
@@ -401,8 +400,7 @@ fn answers() {
             |world| stubborn(world, "RENAME: README.md -> src/station.py\n"),
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
-             README.md: a file of that name exists. Choose another name, or change it with \
-             SEARCH/REPLACE blocks. |  |   Try again, make the issue smaller, or choose a stronger \
+             README.md: a file of that name exists. |  |   Try again, make the issue smaller, or choose a stronger \
              model. |   \
              Spent: openai:m, 2 calls, 1605 tokens in, 18 out, no cost.",
         ),
@@ -414,8 +412,7 @@ fn answers() {
             },
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
-             twice.txt: SEARCH matches in several places (exact), at lines 1, 3. Add lines before \
-             or after until only one place matches. |  |   Try again, make the issue smaller, or \
+             twice.txt: the lines to be replaced are in the file more than once, at lines 1, 3. |  |   Try again, make the issue smaller, or \
              choose a stronger model. |   \
              Spent: openai:m, 2 calls, 1659 tokens in, 60 out, no cost.",
         ),
@@ -424,8 +421,7 @@ fn answers() {
             |world| wants(world, "README.md", "nothing like it"),
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
-             README.md: SEARCH is not in the file. Nothing in it is like these lines: copy them from \
-             the file as it was given to you. |  |   Try again, make the issue smaller, or choose a \
+             README.md: the lines to be replaced are not in the file. |  |   Try again, make the issue smaller, or choose a \
              stronger model. |   \
              Spent: openai:m, 2 calls, 1633 tokens in, 64 out, no cost.",
         ),
@@ -486,8 +482,7 @@ fn answers() {
             },
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | link: \
-             this is a symbolic link or a submodule, which cannot be read or changed. Name the file that it leads to, or \
-             leave it out. |  |   \
+             this is a symbolic link or a submodule. |  |   \
              Try again, make the issue smaller, or choose a stronger model. |   \
              Spent: openai:m, 2 calls, 1632 tokens in, 60 out, no cost.",
         ),
@@ -499,7 +494,7 @@ fn answers() {
             },
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
-             link/evil.txt: link is a file and cannot hold others. Choose another folder. |  |   \
+             link/evil.txt: link is a file and cannot hold others. |  |   \
              Try again, make the issue smaller, or choose a stronger model. |   \
              Spent: openai:m, 2 calls, 1597 tokens in, 16 out, no cost.",
         ),
@@ -511,7 +506,7 @@ fn answers() {
             },
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
-             logo.PNG: only files that you have read may be changed. Ask for it first: `READ: logo.PNG` |  |   \
+             logo.PNG: the path is that of Logo.png, letter case aside. |  |   \
              Try again, make the issue smaller, or choose a stronger model. |   \
              Spent: openai:m, 2 calls, 1600 tokens in, 14 out, no cost.",
         ),

@@ -11,6 +11,7 @@ mod choice;
 mod explain;
 mod model;
 mod odd_input;
+mod odd_repository;
 mod plan;
 mod quickfix;
 mod world;

@@ -1,6 +1,6 @@
 //! What whoever asked sees in the end, in the ordinary cases.
 
-use tests::github::GitHub;
+use tests::github::{File, GitHub};
 
 use crate::harness::{hello, mutations, run, seen, typo, wish};
 
@@ -61,6 +61,21 @@ fn a_label_becomes_a_pull_request_in_twenty_calls() {
     let tokens = ["apps/create-installation-access-token", "apps/revoke-installation-access-token"];
     assert_eq!(mutations(&github)[before..], tokens);
     github.finish();
+}
+
+/// GitHub's commit call would take the mode away.
+#[test]
+fn an_executable_stays_one() {
+    let github = GitHub::start(typo(hello(), &["ai-help", "quickfix"]).put(executable("README.md")));
+    let ended = run(&github, &wish(&github, "quickfix", "dev1"), &[]);
+    assert_eq!(ended.status, Some(0), "{}\n{}", ended.stderr, github.journal().summary());
+    assert!(seen(&github).contains("\n    M 100755 878def5 README.md\n"), "{}", seen(&github));
+    assert!(!mutations(&github).iter().any(|call| call.contains("createCommitOnBranch")));
+    github.finish();
+}
+
+fn executable(path: &str) -> File {
+    File::executable(path, "# Hello\n\nThis text recieves readers.\n")
 }
 
 #[test]

@@ -78,7 +78,7 @@ const CASES: &[Case] = &[
         name: "protected path",
         file: "[paths]\nprotected = [\"config.*\"]\n",
         replies: &[EDIT, EDIT],
-        answer: "**Not done.** The change touches a protected path.\n\nconfig.toml: the path is protected: the configuration protects it. Leave it out of the change.\n\nMake that change by hand, or allow the path in the configuration.\n\nComment `/retry` to start again.",
+        answer: "**Not done.** The change touches a protected path.\n\nconfig.toml: the path is protected: the configuration protects it.\n\nMake that change by hand, or allow the path in the configuration.\n\nComment `/retry` to start again.",
         ..PLAIN
     },
     Case {
@@ -93,7 +93,7 @@ const CASES: &[Case] = &[
         file: "[paths]\nallowed = [\"config.toml\"]\n",
         replies: &[EDIT, EDIT],
         variables: &[("AGENT_PROTECT", "config.toml")],
-        answer: "**Not done.** The change touches a protected path.\n\nconfig.toml: the path is protected: the configuration protects it. Leave it out of the change.\n\nMake that change by hand, or allow the path in the configuration.\n\nComment `/retry` to start again.",
+        answer: "**Not done.** The change touches a protected path.\n\nconfig.toml: the path is protected: the configuration protects it.\n\nMake that change by hand, or allow the path in the configuration.\n\nComment `/retry` to start again.",
         ..PLAIN
     },
     Case {

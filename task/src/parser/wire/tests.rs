@@ -9,7 +9,7 @@ fn outline() -> Request {
 }
 
 fn findings(error: ParseError) -> Answer {
-    Answer::Findings(Findings { errors: vec![error], holders: vec![None, None], ..Findings::default() })
+    Answer::Findings(Findings { errors: vec![error], holders: vec![None, None] })
 }
 
 fn definition(lines: (usize, usize)) -> Definition {
@@ -74,10 +74,6 @@ fn an_answer_that_does_not_fit_the_text_is_not_believed() {
         #[expect(clippy::reversed_empty_ranges, reason = "that is the case")]
         (false, check(), findings(error(3..2))),
         (false, check(), findings(error(usize::MAX..usize::MAX))),
-        (true, check(), findings(fault(ParseFault::Unclosed('{')))),
-        (false, check(), findings(fault(ParseFault::Unclosed('}')))),
-        (true, check(), findings(fault(ParseFault::Unopened('}')))),
-        (false, check(), findings(fault(ParseFault::Unopened('x')))),
         (true, check(), findings(fault(ParseFault::Missing(";".to_owned())))),
         (false, check(), findings(fault(ParseFault::Missing("a\nb".to_owned())))),
         (false, check(), findings(fault(ParseFault::Python("x".repeat(MAX_MESSAGE + 1))))),
@@ -101,11 +97,7 @@ fn an_answer_that_does_not_fit_the_text_is_not_believed() {
     ] {
         assert_eq!(answer.clone().checked(&request, text).is_ok(), sound, "{answer:?}");
     }
-    let many = Findings {
-        brackets: vec![error(0..1); MAX_ERRORS + 1],
-        holders: vec![None, None],
-        ..Findings::default()
-    };
+    let many = Findings { errors: vec![error(0..1); MAX_ERRORS + 1], holders: vec![None, None] };
     assert_eq!(Answer::Findings(many).checked(&check(), text), Err(Unsound));
 }
 

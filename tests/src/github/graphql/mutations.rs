@@ -81,7 +81,9 @@ fn find_branch(stage: &Stage<'_>, branch: &Value) -> Option<(usize, String)> {
     Some((at, name.strip_prefix("refs/heads/").unwrap_or(name).to_owned()))
 }
 
-/// Commits files on top of the head that the caller expects, and nothing else: files that were there keep their mode, new ones are ordinary.
+/// Commits files on top of the head that the caller expects, and nothing else. Every file that is written gets the mode
+/// 100644, an executable too: the call has no way to say another one
+/// (<https://github.com/orgs/community/discussions/191953>).
 fn create_commit(stage: &mut Stage<'_>, input: &Value) -> Result<Value, FieldError> {
     let (at, branch) =
         find_branch(stage, &input["branch"]).ok_or_else(|| refuse("NOT_FOUND", "Branch not found"))?;
@@ -152,9 +154,7 @@ fn file_changes(stage: &Stage<'_>, at: usize, head: &Oid, input: &Value) -> Resu
         let bytes = BASE64_STANDARD.decode(contents).map_err(|_| {
             refuse("UNPROCESSABLE", &format!("The contents of `{path}` are not valid base64"))
         })?;
-        let kept = store.entry_at(head.as_str(), &path).map(|entry| entry.mode);
-        let mode = kept.filter(|mode| mode.starts_with("100")).unwrap_or_else(|| "100644".to_owned());
-        changes.push(Change::Put { path, mode, oid: store.write_blob(&bytes) });
+        changes.push(Change::Put { path, mode: "100644".to_owned(), oid: store.write_blob(&bytes) });
     }
     for change in &changes {
         let (Change::Put { path, .. } | Change::Remove { path }) = change;
