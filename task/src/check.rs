@@ -10,6 +10,7 @@ mod leftovers;
 mod message;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unseen;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -92,6 +93,8 @@ enum Fault {
     ConflictMarker,
     EditMarker,
     Elision,
+    /// A character without a shape.
+    Unseen(char),
 }
 
 /// Checks one file of a patch: `before` is `None` for a new file.

@@ -78,6 +78,11 @@ pub struct Solution {
 }
 
 impl Solution {
+    /// What a reviewer should look at first. One sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.patch.warnings()
+    }
+
     /// What a reviewer should know besides what was done. One sentence each.
     pub fn notes(&self) -> Vec<String> {
         self.patch.notes().into_iter().chain(self.account.unparsed.iter().cloned()).collect()

@@ -102,6 +102,21 @@ pub fn not_allowed(user: &str) -> String {
     format!("@{user}, only people with write access to this repository can ask for this.")
 }
 
+/// An answer to someone who asked for a plan, or may have, and whose approval does not count.
+pub fn not_by_asker(user: &str, is_known: bool) -> String {
+    if is_known {
+        format!(
+            "@{user}, you asked for this plan, and here only others may approve it (`approve-by = \"others\"`). Ask someone \
+             else with write access to comment `/approve`."
+        )
+    } else {
+        format!(
+            "@{user}, here whoever asked for a plan may not approve it (`approve-by = \"others\"`), and this plan does not \
+             say who asked. Comment `/revise` and what should be different for a plan that does."
+        )
+    }
+}
+
 /// The comment that holds a plan. `earlier` is the comment that it replaces, without its marker: the plans in it are
 /// folded below, as many as there is room for, the newest first.
 pub fn plan(plan: &str, cost: &str, earlier: Option<&str>) -> String {
