@@ -76,18 +76,23 @@ fn piece(html: &str, start: usize) -> Option<(usize, Kind<'_>)> {
     Some((end, kind))
 }
 
-/// Where a comment ends whose text begins here: behind `-->` or `--!>`. Each byte is looked at once.
+/// Where a comment ends whose text begins here: behind `-->` or `--!>`.
 fn comment_end(inside: &str) -> Option<usize> {
+    dash_runs(inside).find_map(|run| {
+        let after = &inside[run.end..];
+        let rest = after.strip_prefix('>').or_else(|| after.strip_prefix("!>"))?;
+        Some(inside.len() - rest.len())
+    })
+}
+
+/// Runs of two hyphens and more, apart from each other.
+pub(super) fn dash_runs(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
-    while let Some(step) = inside[at..].find("--") {
-        let dashes = at + step;
-        let after = inside[dashes..].trim_start_matches('-');
-        at = inside.len() - after.len();
-        if let Some(rest) = after.strip_prefix('>').or_else(|| after.strip_prefix("!>")) {
-            return Some(inside.len() - rest.len());
-        }
-    }
-    None
+    std::iter::from_fn(move || {
+        let start = at + text[at..].find("--")?;
+        at = text.len() - text[start..].trim_start_matches('-').len();
+        Some(start..at)
+    })
 }
 
 /// The end of the tag, and whether an attribute hides the element.
