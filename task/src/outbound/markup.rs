@@ -224,6 +224,14 @@ pub(super) fn code_block(text: &str) -> String {
     format!("{fence}text\n{}\n{fence}\n", text.trim_end_matches('\n'))
 }
 
+/// A text whose last block of code is closed, so that what follows is none of it.
+pub(crate) fn closed(text: String) -> String {
+    match open_fence(&text) {
+        Some(fence) => format!("{}\n{fence}\n", text.trim_end_matches('\n')),
+        None => text,
+    }
+}
+
 /// The fence that ends the code block in which the text ends, if it does.
 pub(super) fn open_fence(text: &str) -> Option<String> {
     let (mut block, mut depth) = (None, 0_usize);

@@ -94,7 +94,7 @@ fn command(line: &str) -> Option<usize> {
     if is(&WHOLE_LINES, line) {
         return Some(length);
     }
-    let bot = word.trim_end_matches([':', ',']);
+    let bot = word.trim_end_matches(':');
     if is(&BOTS_AT_START, bot) && line.len() > length {
         return Some(bot.len());
     }
@@ -124,7 +124,11 @@ pub(super) fn is_mark(inside: &str) -> bool {
     if !inside.bytes().all(|b| b.is_ascii_alphanumeric() || b" ._-".contains(&b)) {
         return false;
     }
-    let inside = inside.trim().to_ascii_lowercase();
+    // With a space before or behind the words, no system reads it.
+    if inside != inside.trim() {
+        return false;
+    }
+    let inside = inside.to_ascii_lowercase();
     if ["skipci", "ciskip", "noci", "skiprun", "skipcd", "cdskip"].contains(&&*inside) {
         return true;
     }

@@ -237,7 +237,7 @@ fn titles_and_messages_are_plain() {
         ("closes o/r#9 [skip ci] a@b.test www.evil.test", "closes issue 9 skip ci a at b.test evil.test"),
         ("x\u{202e}y", "xy"),
         ("[skip travis] a ***NO_CI*** --ci-skip [[[[[[[[[[skip ci]", "skip travis a NO_CI ci-skip skip ci"),
-        ("/close o/r#3 and o/r@c0ffee1", "close o/r issue 3 and o/r commit c0ffee1"),
+        ("/hold o/r#3 and o/r@c0ffee1", "hold o/r issue 3 and o/r commit c0ffee1"),
         ("bors r+", "(bors) r+"),
     ] {
         assert_eq!(gate.title(raw).as_str(), expect);
@@ -262,7 +262,7 @@ fn bodies_are_cut_with_a_note_and_leave_room_for_the_marker() {
     assert!(cut.ends_with("ä\n\n_(… 65567 more characters)_\n"), "{:?}", &cut[cut.len() - 50..]);
     let code = gate.body(&format!("```\n{}", "y\n".repeat(MAX_BODY))).0;
     assert!(code.chars().count() <= MAX_BODY);
-    assert!(code.ends_with("y\n```\n\n_(… 65574 more characters)_\n"), "{:?}", &code[code.len() - 50..]);
+    assert!(code.ends_with("y\n```\n\n_(… 65578 more characters)_\n"), "{:?}", &code[code.len() - 50..]);
     for body in [&cut, &code] {
         assert_eq!(gate.body(body).0, *body);
     }
