@@ -25,6 +25,7 @@ use active::Kind;
 use secret::Secrets;
 
 pub use secret::Leak;
+pub(crate) use secret::{REDACTED, tokens_by_line, without_tokens};
 
 /// Longest body of an issue, a pull request or a comment, in characters (GitHub answers 422 "body is too long
 /// (maximum is 65536 characters)").
@@ -141,7 +142,7 @@ impl Gate {
     }
 
     fn body_of(&self, markdown: &str, room: usize) -> String {
-        let text = closed(self.settle(markdown));
+        let text = markup::closed(self.settle(markdown));
         let total = text.chars().count();
         if total <= room {
             return text;
@@ -230,14 +231,6 @@ impl Gate {
             }
             Err(_) => false,
         }
-    }
-}
-
-/// A text whose last block of code is closed, so that what follows is none of it.
-fn closed(text: String) -> String {
-    match markup::open_fence(&text) {
-        Some(fence) => format!("{}\n{fence}\n", text.trim_end_matches('\n')),
-        None => text,
     }
 }
 

@@ -259,7 +259,8 @@ fn keep_plan(
         })?;
         written_to = Some(file.display().to_string());
     }
-    let facts = facts(issue, config, &account, &[], plan.summary(), plan.summary());
+    let mut facts = facts(issue, config, &account, &[], plan.summary(), plan.summary());
+    facts.notes.clone_from(&account.withheld);
     let outcome = Outcome::Plan(PlanResult {
         plan: plan.text().to_owned(),
         planned_files: plan.files().to_vec(),

@@ -71,6 +71,7 @@ fn reason(omission: Omission) -> &'static str {
         Omission::Minified => "it is minified",
         Omission::Missing => "its content is not in the clone",
         Omission::NotUtf8 => "it is not UTF-8",
+        Omission::Secret => "its name says that it holds secrets, which nobody is shown",
         Omission::Submodule => "it is a submodule",
         Omission::Symlink => "it is a symlink",
         Omission::TooLarge => "it is too large",
@@ -102,7 +103,10 @@ impl Context {
                 Outcome::Folder { files }
             };
         };
-        if let Err(omission @ (Omission::Symlink | Omission::Submodule | Omission::LockFile)) = entry.role {
+        if let Err(
+            omission @ (Omission::Symlink | Omission::Submodule | Omission::LockFile | Omission::Secret),
+        ) = entry.role
+        {
             return Outcome::Unreadable(omission);
         }
         let content = match reader.read(&entry, &self.caps) {

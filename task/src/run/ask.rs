@@ -10,7 +10,7 @@ use crate::bill::Bill;
 use crate::check::{CheckedPatch, unseen};
 use crate::config::Config;
 use crate::cycle::{Account, Cycle, Planned, Solution};
-use crate::outbound::Gate;
+use crate::outbound::{Gate, REDACTED};
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
 use crate::plan::{Binding, Plan};
@@ -79,6 +79,15 @@ pub(crate) fn scan(gate: &Gate, patch: &CheckedPatch) -> Result<(), Failure> {
             return Err(Failure::new(Reason::Secret, what, "Look at what the issue asks for."));
         }
         let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        // The model is shown this in place of a secret; written back, it would replace the secret.
+        let marks = |bytes| text(bytes).matches(REDACTED).count();
+        if marks(change.after()) > marks(change.before()) {
+            let what = format!(
+                "The change of `{}` would overwrite a secret that the model was not shown.",
+                change.path()
+            );
+            return Err(Failure::new(Reason::Secret, what, "Make that change by hand."));
+        }
         gate.scan_added_lines(change.path(), &text(change.before()), &text(change.after())).map_err(
             |leak| {
                 let next = "Take the secret out of the issue or the repository, and revoke it.";
@@ -120,10 +129,13 @@ fn plan(
     }
     let binding = Binding::new(&plan, &material.digest, &base, &terms.digest, read).asked_by(asked_by);
     let bill = facts.bill.to_string();
-    let body = format!(
+    let mut body = format!(
         "A plan for {}, in the first comment below. Nothing is changed yet.\n\n{bill}",
         desk.issue.id.reference()
     );
+    for note in &account.withheld {
+        body.push_str(&format!("\n\n> {}", desk.gate.body_within(note, MAX_WARNING)));
+    }
     let plan = Some(PlanComment { text: plan.text().to_owned(), cost, binding });
     Ok(Made::Plan(Proposal { title: title.to_string(), body, bill, plan }))
 }
