@@ -226,11 +226,8 @@ fn a_connection_serves_one_request_unless_told_otherwise() -> anyhow::Result<()>
 #[test]
 fn bodies_share_one_budget_of_memory() -> anyhow::Result<()> {
     // Of two connections with 32 KiB for a head and 128 KiB for a small body each, and 10 KiB for what is longer.
-    let limits = [
-        ("AGENT_MAX_CONNECTIONS", "2"),
-        ("AGENT_MAX_BODY", "138KiB"),
-        ("AGENT_BODY_MEMORY", "330KiB"),
-    ];
+    let limits =
+        [("AGENT_MAX_CONNECTIONS", "2"), ("AGENT_MAX_BODY", "138KiB"), ("AGENT_BODY_MEMORY", "330KiB")];
     let ingest = Ingest::start(NO_BROKER, &limits)?;
     let length = 128 * 1024 + 6000;
     let half = format!("{HEAD}content-length: {}\r\nexpect: 100-continue\r\n\r\n", length + 1);
