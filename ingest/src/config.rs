@@ -58,6 +58,22 @@ impl Config {
             .map_err(|error| env.refuse(&AGENT_WEBHOOK_SECRETS, "", error.to_string()))?;
         let labels = LabelNames::from_env(env)?;
         let keep_alive = if env.read(&AGENT_KEEP_ALIVE)? { KeepAlive::Yes } else { KeepAlive::No };
+        let limits = Limits {
+            body_bytes: env.read(&AGENT_MAX_BODY)?,
+            body_memory: env.read(&AGENT_BODY_MEMORY)?,
+            connections: env.read(&AGENT_MAX_CONNECTIONS)?,
+            header_time: env.read(&AGENT_HEADER_TIMEOUT)?,
+            body_time: env.read(&AGENT_BODY_TIMEOUT)?,
+            drain_time: env.read(&AGENT_DRAIN_TIMEOUT)?,
+            keep_alive,
+        };
+        if limits.shared_memory().is_none() {
+            let hint = format!(
+                "AGENT_MAX_CONNECTIONS and AGENT_MAX_BODY take at least {} bytes; allow more memory, or fewer connections",
+                limits.least_memory()
+            );
+            return Err(env.refuse(&AGENT_BODY_MEMORY, &limits.body_memory.to_string(), hint));
+        }
         Ok(Self {
             serve: if lambda.is_some() { Serve::Lambda } else { Serve::Http(listen) },
             secrets,
@@ -69,15 +85,7 @@ impl Config {
                 generated_label: labels.generated,
                 agent: Agent { login: env.find_as(&AGENT_LOGIN, parse_account)?, id: env.find(&AGENT_ID)? },
             },
-            limits: Limits {
-                body_bytes: env.read(&AGENT_MAX_BODY)?,
-                body_memory: env.read(&AGENT_BODY_MEMORY)?,
-                connections: env.read(&AGENT_MAX_CONNECTIONS)?,
-                header_time: env.read(&AGENT_HEADER_TIMEOUT)?,
-                body_time: env.read(&AGENT_BODY_TIMEOUT)?,
-                drain_time: env.read(&AGENT_DRAIN_TIMEOUT)?,
-                keep_alive,
-            },
+            limits,
         })
     }
 }

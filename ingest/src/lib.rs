@@ -21,3 +21,4 @@ pub mod trigger;
 pub mod webhook;
 
 mod body;
+mod connections;

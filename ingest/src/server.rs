@@ -5,21 +5,26 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{Request, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use hyper::server::conn::http1;
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
 use serde_json::json;
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio::{net::TcpListener, time::timeout};
 
 use crate::{
-    limits::{KeepAlive, Limits},
+    connections::Connections,
+    limits::{HEAD_BYTES, KeepAlive, Limits},
     webhook::{self, Webhooks},
 };
 
@@ -73,16 +78,16 @@ pub async fn serve(
     tracing::info!(address = %listener.local_addr()?, "listening");
     let mut http = http1::Builder::new();
     http.keep_alive(limits.keep_alive == KeepAlive::Yes);
-    http.timer(TokioTimer::new()).header_read_timeout(limits.header_time).max_buf_size(64 * 1024);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header_time).max_buf_size(HEAD_BYTES);
     let graceful = GracefulShutdown::new();
-    let slots = Arc::new(Semaphore::new(limits.connections));
+    let connections = Connections::new(limits.connections);
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accept = async {
-            let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
-            Ok::<_, io::Error>((listener.accept().await?.0, slot))
+            let (stream, _) = listener.accept().await?;
+            Ok::<_, io::Error>((stream, connections.admit().await))
         };
-        let (stream, slot) = tokio::select! {
+        let (stream, place) = tokio::select! {
             () = &mut shutdown => break,
             accepted = accept => match accepted {
                 Ok(accepted) => accepted,
@@ -93,13 +98,21 @@ pub async fn serve(
                 }
             },
         };
-        let service = TowerToHyperService::new(router.clone());
+        let (router, open) = (TowerToHyperService::new(router.clone()), Arc::clone(&place.connection));
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            open.is_reading();
+            request.extensions_mut().insert(Arc::clone(&open));
+            router.call(request)
+        });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let ended = tokio::select! {
+                ended = connection => ended,
+                () = place.connection.closing() => Ok(()),
+            };
+            if let Err(error) = ended {
                 tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended badly");
             }
-            drop(slot);
         });
     }
     drop(listener);

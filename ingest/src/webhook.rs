@@ -19,6 +19,7 @@ use url::form_urlencoded;
 
 use crate::{
     body::{Bodies, BodyError},
+    connections::Connection,
     limits::Limits,
     metrics::{Metrics, Outcome},
     publish::{PublishError, Publisher},
@@ -138,6 +139,9 @@ impl Webhooks {
             return Err(SignatureError::Missing.into());
         }
         let body = self.bodies.read(headers, body).await?;
+        if let Some(connection) = head.extensions.get::<Arc<Connection>>() {
+            connection.is_read();
+        }
         self.secrets
             .verify(headers.get_all(&signature::HEADER).iter().map(HeaderValue::as_bytes), body.bytes())?;
 
@@ -145,15 +149,16 @@ impl Webhooks {
         let delivery = header_text(headers, &DELIVERY)
             .and_then(DeliveryId::parse)
             .ok_or(WebhookError::Header("X-GitHub-Delivery"))?;
-        let unwrapped;
-        let payload: &[u8] = match form {
-            Form::No => body.bytes(),
-            Form::Yes => {
-                unwrapped = payload_of_form(body.bytes())?;
-                &unwrapped
-            }
+        let unwrapped = match form {
+            Form::No => None,
+            Form::Yes => Some(payload_of_form(body.bytes())?),
         };
-        match trigger::decide(event, payload, Some(&delivery), &self.rules)? {
+        let payload: &[u8] = unwrapped.as_deref().unwrap_or(body.bytes());
+        let decision = trigger::decide(event, payload, Some(&delivery), &self.rules)?;
+        // The broker is waited for without the body.
+        drop(unwrapped);
+        drop(body);
+        match decision {
             Decision::Ignore(why) => Ok(Answer::Ignored(why)),
             Decision::Publish(task) => {
                 self.publish(&task, headers).await?;

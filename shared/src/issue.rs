@@ -164,6 +164,12 @@ impl From<NonZeroU64> for PullRequestNumber {
     }
 }
 
+impl From<PullRequestNumber> for IssueId {
+    fn from(number: PullRequestNumber) -> Self {
+        Self::Number(number.0)
+    }
+}
+
 impl From<PullRequestNumber> for u64 {
     fn from(number: PullRequestNumber) -> Self {
         number.0.get()

@@ -18,6 +18,7 @@ mod python2;
 #[cfg(test)]
 mod tests;
 mod toml;
+pub(crate) mod unseen;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -104,6 +105,8 @@ enum Fault {
     ConflictMarker,
     EditMarker,
     Elision,
+    /// A character without a shape.
+    Unseen(char),
 }
 
 /// Checks one file of a patch: `before` is `None` for a new file.

@@ -20,6 +20,7 @@ use crate::context::more::Outcome;
 use crate::context::pack::{self, Context};
 use crate::context::query::Query;
 use crate::context::read_set::ReadSet;
+use crate::context::role::Omission;
 use crate::context::tokens;
 use crate::context::walk::{self, Caps, Entry};
 use crate::engine::Engine;
@@ -27,6 +28,7 @@ use crate::git::workspace::Workspace;
 use crate::issue::Issue;
 use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role, Spent};
 use crate::outbound::markup::code_span;
+use crate::outbound::tokens_by_line;
 use crate::outcome::{Failure, Reason};
 use crate::parser::Parsers;
 use crate::patch::{self, EditError, EditErrors, Refusal};
@@ -49,6 +51,8 @@ pub const MAX_CALLS: u32 = READ_ROUNDS + 3;
 const FRAME_TOKENS: u32 = 4_000;
 /// Part of the context's tokens that files asked for later may take, each round.
 const MORE_SHARE: u32 = 2;
+/// Files with secrets that are named to a reader.
+const MAX_WITHHELD: usize = 10;
 /// The longest that one patch is parsed.
 const CHECK_TIME: Duration = Duration::from_secs(20);
 
@@ -78,9 +82,15 @@ pub struct Solution {
 }
 
 impl Solution {
+    /// What a reviewer should look at first. One sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.patch.warnings()
+    }
+
     /// What a reviewer should know besides what was done. One sentence each.
     pub fn notes(&self) -> Vec<String> {
-        self.patch.notes().into_iter().chain(self.account.unparsed.iter().cloned()).collect()
+        let of_files = self.account.unparsed.iter().chain(&self.account.withheld).cloned();
+        self.patch.notes().into_iter().chain(of_files).collect()
     }
 }
 
@@ -96,6 +106,8 @@ pub struct Account {
     pub read: ReadSet,
     /// Notes on files whose definitions were not found.
     unparsed: Vec<String>,
+    /// Notes on what the model was not shown because it is secret.
+    pub withheld: Vec<String>,
     pub spent: Spent,
     pub times: Times,
 }
@@ -383,8 +395,32 @@ impl Cycle<'_> {
         let unparsed = unparsed
             .map(|(path, why)| format!("{}: not outlined: {why}.", code_span(path.as_str())))
             .collect();
-        Account { read: context.read, unparsed, spent: self.ledger.spent(), times }
+        let withheld = withheld(&context);
+        Account { read: context.read, unparsed, withheld, spent: self.ledger.spent(), times }
     }
+}
+
+/// What the model was not shown because it is secret: files by their names, and parts of files by their look. One
+/// sentence each.
+fn withheld(context: &Context) -> Vec<String> {
+    let secret = context.walk.entries().iter().filter(|entry| entry.role == Err(Omission::Secret));
+    let mut names: Vec<String> = secret.map(|entry| code_span(entry.path.as_str())).collect();
+    let more = names.len().saturating_sub(MAX_WITHHELD);
+    names.truncate(MAX_WITHHELD);
+    let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let mut notes = Vec::new();
+    if !names.is_empty() {
+        notes
+            .push(format!("Not shown to the model, because of their names: {}{and_more}.", names.join(", ")));
+    }
+    for (path, file) in context.read.iter() {
+        let found = tokens_by_line(&String::from_utf8_lossy(&file.content));
+        let Some((line, kind)) = found.first() else { continue };
+        let others = if found.len() > 1 { format!(", and {} more", found.len() - 1) } else { String::new() };
+        let name = code_span(path.as_str());
+        notes.push(format!("{name}: the model was not shown {kind} in line {line}{others}."));
+    }
+    notes
 }
 
 /// The paths among what the model asked for, and a note on each that is none.

@@ -5,6 +5,7 @@
 pub mod github;
 pub mod model;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use shared::issue::PullRequestNumber;
 use shared::repo::Repo;
@@ -191,13 +192,14 @@ impl Forge {
         Ok(all.into_iter().find(|found| found.stage == model::Stage::Open))
     }
 
-    /// A pull request as it is now; `None` if it is gone.
+    /// A pull request as it is now, with all that was said on it since; `None` if it is gone.
     pub async fn pull_request_snapshot(
         &self,
         number: PullRequestNumber,
+        since: Timestamp,
     ) -> Result<Option<PullRequestSnapshot>, CallError> {
         match self {
-            Self::GitHub(session) => session.github.pull_request_snapshot(number).await,
+            Self::GitHub(session) => session.github.pull_request_snapshot(number, since).await,
         }
     }
 

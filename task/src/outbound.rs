@@ -7,6 +7,7 @@
 
 mod active;
 pub(crate) mod markup;
+mod orders;
 mod secret;
 
 #[cfg(test)]
@@ -18,12 +19,13 @@ use std::num::NonZeroU64;
 use secrecy::SecretString;
 
 use crate::marker::Marker;
-use crate::path::RepoPath;
+use crate::path::{RepoPath, is_hidden};
 use crate::text::visible;
 use active::Kind;
 use secret::Secrets;
 
 pub use secret::Leak;
+pub(crate) use secret::{REDACTED, tokens_by_line, without_tokens};
 
 /// Longest body of an issue, a pull request or a comment, in characters (GitHub answers 422 "body is too long
 /// (maximum is 65536 characters)").
@@ -140,7 +142,7 @@ impl Gate {
     }
 
     fn body_of(&self, markdown: &str, room: usize) -> String {
-        let text = self.settle(markdown);
+        let text = markup::closed(self.settle(markdown));
         let total = text.chars().count();
         if total <= room {
             return text;
@@ -168,10 +170,10 @@ impl Gate {
 
     /// Goes over the text until nothing changes.
     fn settle(&self, markdown: &str) -> String {
-        let mut text = visible(markdown);
+        let mut text = orders::without_stars(&visible(markdown));
         for _ in 0..MAX_PASSES {
             let next = markup::tame(&crate::text::shown(&self.redact(&text)), self);
-            let next = visible(&next);
+            let next = orders::without_stars(&visible(&next));
             if next == text {
                 return text;
             }
@@ -182,9 +184,9 @@ impl Gate {
 
     /// Text that is no Markdown: what GitHub acts on in it is taken apart.
     fn plain(&self, text: &str) -> String {
-        let mut text = self.redact(&visible(text));
+        let mut text = orders::without_stars(&self.redact(&visible(text)));
         for _ in 0..MAX_PASSES {
-            let next = self.redact(&active::disarm(&text, self));
+            let next = orders::without_stars(&self.redact(&active::disarm(&text, self)));
             if next == text {
                 break;
             }
@@ -205,11 +207,14 @@ impl Gate {
                     && url::Url::parse(url).is_ok()
                     && self.allows_target(url)
             }
-            Kind::Host | Kind::Mail | Kind::SkipsChecks | Kind::Trailer => false,
+            Kind::Host | Kind::Mail | Kind::SkipsChecks | Kind::Trailer | Kind::Reference | Kind::Command => {
+                false
+            }
         }
     }
 
-    /// Whether a link may lead there: an allowed host over http, or a path of the host that shows it.
+    /// Whether a link may lead there: an allowed host over http, a place of the same page, or a file of the repository. A path
+    /// from the top of the host is none: an address that grants access to an account is one of GitHub's own.
     fn allows_target(&self, target: &str) -> bool {
         match url::Url::parse(target) {
             Ok(url) => {
@@ -220,13 +225,21 @@ impl Gate {
                     && url.host_str().is_some_and(|host| self.hosts.iter().any(|known| known == host))
             }
             Err(url::ParseError::RelativeUrlWithoutBase) => {
-                !target.starts_with("//")
-                    && !target.contains('\\')
-                    && !target.contains(|c: char| c.is_control())
+                let (path, fragment) = target.split_once('#').unwrap_or((target, ""));
+                !fragment.contains(is_hidden)
+                    && (path.is_empty() && target.starts_with('#') || is_own_path(path))
             }
             Err(_) => false,
         }
     }
+}
+
+/// Whether a relative target is the path of a file or folder, as a browser decodes it: it leads to nothing above.
+fn is_own_path(target: &str) -> bool {
+    let target = target.strip_prefix("./").unwrap_or(target);
+    let path = target.strip_suffix('/').unwrap_or(target);
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8();
+    !path.contains('?') && decoded.is_ok_and(|path| RepoPath::parse(&path).is_ok())
 }
 
 /// The text with single spaces for white space.

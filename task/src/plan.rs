@@ -123,6 +123,9 @@ pub struct Binding {
     pub config: String,
     /// Every file that the plan was made from or names.
     pub files: Vec<RepoPath>,
+    /// The logins of those who asked for the plan and for its revisions; empty where nobody is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_by: Vec<String>,
 }
 
 /// What an approval was given for and is no longer so.
@@ -169,7 +172,25 @@ impl Binding {
             base: base.to_owned(),
             config: config.to_owned(),
             files,
+            asked_by: Vec::new(),
         }
+    }
+
+    /// The same, with those who asked for the plan: each login once.
+    #[must_use]
+    pub fn asked_by<S: Into<String>>(mut self, logins: impl IntoIterator<Item = S>) -> Self {
+        for login in logins {
+            let login = login.into();
+            if !self.was_asked_by(&login) {
+                self.asked_by.push(login);
+            }
+        }
+        self
+    }
+
+    /// Whether this person asked for the plan or a revision of it.
+    pub fn was_asked_by(&self, login: &str) -> bool {
+        self.asked_by.iter().any(|known| known.eq_ignore_ascii_case(login))
     }
 
     /// What has moved since; empty while the approval holds. `differs` tells of a file whether it is another one at

@@ -10,6 +10,7 @@ use crate::context::pack::Context;
 use crate::context::read_set::{ReadFile, Shown};
 use crate::issue::Issue;
 use crate::llm::Guidance;
+use crate::outbound::without_tokens;
 use crate::path::RepoPath;
 use crate::protocol::ask::Goal;
 
@@ -110,7 +111,7 @@ impl Prompter {
         let instructions: Vec<_> = context
             .instructions
             .iter()
-            .map(|note| context! { path => note.path.as_str(), text => self.fence(&note.text) })
+            .map(|note| context! { name => self.fence(note.path.as_str()), text => self.fence(&note.text) })
             .collect();
         let map = context.map.as_str();
         self.render(
@@ -148,20 +149,21 @@ impl Prompter {
     /// The answer to a request for more files. `notes` say why a file could not be had.
     pub fn more(&self, context: &Context, paths: &[RepoPath], notes: &[String], rounds_left: u32) -> String {
         let read = paths.iter().filter_map(|path| Some((path, context.read.get(path)?)));
-        let notes: Vec<minijinja::Value> = notes.iter().map(|note| note.as_str().into()).collect();
+        let notes = (!notes.is_empty()).then(|| self.fence(&notes.join("\n")));
         self.render("more", context! { files => self.files(read), notes, last => rounds_left == 0 })
     }
 
     /// What was wrong with the answer, of which so many edits stand.
     pub fn correct(&self, complaint: &str, kept: usize) -> String {
-        self.render("correct", context! { complaint, kept })
+        // It quotes names and lines of files.
+        self.render("correct", context! { complaint => self.fence(complaint), kept })
     }
 
     fn files<'a>(&self, files: impl Iterator<Item = (&'a RepoPath, &'a ReadFile)>) -> Vec<minijinja::Value> {
         files
             .map(|(path, file)| {
                 let (partial, text) = shown(file);
-                context! { path => path.as_str(), partial, text => self.fence(&text) }
+                context! { name => self.fence(path.as_str()), partial, text => self.fence(&text) }
             })
             .collect()
     }
@@ -169,6 +171,8 @@ impl Prompter {
     fn fence(&self, text: &str) -> String {
         // Only a text that quotes this very run could hold the word: the word is a hash over the text.
         let text = text.replace(&self.nonce, "(removed)");
+        // What a provider was sent cannot be taken back.
+        let text = without_tokens(&text);
         let end = if text.ends_with('\n') { "" } else { "\n" };
         format!("[{nonce}\n{text}{end}{nonce}]", nonce = self.nonce)
     }

@@ -27,6 +27,8 @@ pub struct Facts {
     pub changed: Vec<ChangeFact>,
     /// Every file that the model read, and why.
     pub read: Vec<ReadFact>,
+    /// What a reviewer should look at first; shown before everything else. It may quote the change, so it passes the gate.
+    pub warnings: Vec<String>,
     /// What the checks of the change said besides "good". It may hold paths that the model made up, so it passes the gate
     /// as the summary does.
     pub notes: Vec<String>,
@@ -100,6 +102,9 @@ impl ChangeFact {
 /// The description of the pull request, in Markdown.
 pub fn body(facts: &Facts) -> String {
     let mut body = String::new();
+    for warning in &facts.warnings {
+        write!(body, "> **Look at this first:** {warning}\n\n").expect("a String takes any text");
+    }
     let summary = facts.summary.trim();
     body.push_str(if summary.is_empty() { &facts.title } else { summary });
     if let Some(issue) = &facts.issue {
@@ -175,6 +180,7 @@ mod tests {
             summary: "The parser dropped it.\n".to_owned(),
             read: read.collect(),
             changed,
+            warnings: Vec::new(),
             notes: vec!["`a.txt` could not be checked: no grammar.".to_owned()],
             bill: Bill {
                 model: "anthropic:some-model".to_owned(),
@@ -203,6 +209,15 @@ mod tests {
             - `src/b.rs`: names `parse`\n\n</details>\n\nanthropic:some-model, 2 calls, 1200 tokens in, 90 out, \
             $0.0123. The change was parsed and checked for syntax, not run.";
         assert_eq!(body(&facts), expected);
+    }
+
+    #[test]
+    fn what_a_reviewer_should_look_at_comes_first() {
+        let mut facts = facts(Vec::new(), &[]);
+        facts.warnings = vec!["CI or build tools execute: `build.rs`.".to_owned(), "More.".to_owned()];
+        let expected = "> **Look at this first:** CI or build tools execute: `build.rs`.\n\n\
+                        > **Look at this first:** More.\n\nThe parser dropped it.\n\nFixes #7";
+        assert!(body(&facts).starts_with(expected), "{}", body(&facts));
     }
 
     #[test]

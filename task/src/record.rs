@@ -83,6 +83,25 @@ impl<'a> Records<'a> {
         Ok(Record { records: self, issue, labels, comments, statuses, written: Mutex::default() })
     }
 
+    /// Reads only what we said of tasks on an issue that has these labels: however much others wrote there, it is not kept.
+    pub(crate) async fn read_own(
+        self,
+        issue: &IssueId,
+        labels: Vec<String>,
+    ) -> Result<Record<'a>, CallError> {
+        let statuses = self.statuses(issue).await?;
+        let (issue, comments) = (issue.clone(), Vec::new());
+        Ok(Record { records: self, issue, labels, comments, statuses, written: Mutex::default() })
+    }
+
+    async fn statuses(self, issue: &IssueId) -> Result<Vec<StatusComment>, CallError> {
+        let mut statuses = Vec::new();
+        let Records { tracker, marks, .. } = self;
+        let take = |comment| statuses.extend(find_status(marks, tracker.identity(), issue, &[comment]));
+        tracker.each_comment(issue, take).await?;
+        Ok(statuses)
+    }
+
     /// What a thread is about: a command can stand on a pull request of ours, and is for the issue that its branch is
     /// named after.
     pub(crate) async fn subject(self, forge: &Forge, thread: &IssueId) -> Result<Subject, CallError> {
@@ -146,9 +165,7 @@ impl Record<'_> {
 
     /// The same, read once more.
     pub(crate) async fn statuses_now(&self) -> Result<Vec<StatusComment>, CallError> {
-        let Records { tracker, marks, .. } = self.records;
-        let comments = tracker.comments(&self.issue).await?;
-        Ok(find_status(marks, tracker.identity(), &self.issue, &comments))
+        self.records.statuses(&self.issue).await
     }
 
     /// The status comment of a task as it is now, and its id.

@@ -28,9 +28,28 @@ pub struct RepoConfig {
     pub base_branch: Option<String>,
     /// One of the models that the operator allows, as `provider:model`.
     pub model: Option<String>,
+    /// Who may approve a plan, among people with write access.
+    pub approve_by: Option<ApproveBy>,
     pub labels: Labels,
     pub paths: Paths,
     pub budget: Budget,
+}
+
+/// Who may approve a plan, among people with write access; the later one is the stricter one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApproveBy {
+    #[default]
+    Anyone,
+    /// Nobody who asked for the plan or for a revision of it.
+    Others,
+}
+
+impl ApproveBy {
+    /// As the operator's setting names it.
+    pub fn named(name: &str) -> Self {
+        if name == "others" { Self::Others } else { Self::Anyone }
+    }
 }
 
 /// What the labels that a run puts on are called. Those that start one are the operator's.
@@ -166,6 +185,7 @@ language = "German"
 instructions = "Add a line to CHANGELOG.md."
 base-branch = "develop"
 model = "anthropic:claude-sonnet-5-5"
+approve-by = "others"
 [labels]
 working = "bot: at work"
 done = "bot: done"
@@ -182,6 +202,7 @@ max-cost = 0.5
         assert_eq!(full.paths.allowed, ["Cargo.lock"]);
         assert_eq!(full.budget.max_tokens.map(NonZeroU32::get), Some(50_000));
         assert_eq!(full.base_branch.as_deref(), Some("develop"));
+        assert_eq!(full.approve_by, Some(ApproveBy::Others));
         let names = full.labels(&LabelNames::default());
         let expected = LabelNames {
             working: "bot: at work".to_owned(),
@@ -201,6 +222,7 @@ max-cost = 0.5
             ("[labels]\ndone = \"\"", "a label's name has 1 to 50 characters"),
             ("[labels]\ndone = \"a,b\"", "a label's name has 1 to 50 characters"),
             ("[labels]\ndone = \"x\"\nfailed = \"X\"", "two labels have the same name"),
+            ("approve-by = \"nobody\"", "unknown variant `nobody`"),
             ("base-branch = \"a..b\"", "base-branch is not the name of a branch"),
             ("base-branch = \"ai-agent/issue-7\"", "base-branch is not the name of a branch"),
         ] {

@@ -149,6 +149,9 @@ impl Report {
             line(text);
         }
         line("");
+        for note in &self.facts.notes {
+            line(note);
+        }
         line(&format!("{}. Carrying the plan out costs {}.", self.facts.bill, plan.cost_at_most));
         match &plan.approve_with {
             Some(command) => {

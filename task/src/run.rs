@@ -117,7 +117,7 @@ async fn work(
     repo_config: Result<RepoConfig, RepoConfigError>,
 ) -> Result<(), Stop> {
     admission::admit(desk).await?;
-    let terms = settings::terms(config, repo_config.map_err(|error| unusable(&error))?)?;
+    let terms = settings::terms(config, desk.settings, repo_config.map_err(|error| unusable(&error))?)?;
     let claim = match claim::claim(desk, &terms).await? {
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
         Claimed::Ours(claim) => claim,

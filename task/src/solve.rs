@@ -259,7 +259,8 @@ fn keep_plan(
         })?;
         written_to = Some(file.display().to_string());
     }
-    let facts = facts(issue, config, &account, &[], plan.summary(), plan.summary());
+    let mut facts = facts(issue, config, &account, &[], plan.summary(), plan.summary());
+    facts.notes.clone_from(&account.withheld);
     let outcome = Outcome::Plan(PlanResult {
         plan: plan.text().to_owned(),
         planned_files: plan.files().to_vec(),
@@ -279,7 +280,7 @@ fn keep_change(
     solution: Solution,
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Reported, Failure> {
-    let notes = solution.notes();
+    let (notes, warnings) = (solution.notes(), solution.warnings());
     let Solution { patch, title, summary, account } = solution;
     let gate = Gate::new(&config.secrets(), &[], issue.id.as_ref().and_then(IssueId::number));
     run::scan(&gate, &patch)?;
@@ -287,6 +288,7 @@ fn keep_change(
     let summary = gate.body(summary.as_deref().unwrap_or_default());
     let mut facts = facts(issue, config, &account, patch.changes(), title.as_str(), summary.as_str());
     facts.notes = notes.iter().map(|note| gate.body(note).to_string()).collect();
+    facts.warnings = warnings.iter().map(|warning| gate.body(warning).to_string()).collect();
     let body = gate.redact(&pull_request::body(&facts));
     let files = patch.changes().iter().map(changed_file).collect();
 
@@ -396,6 +398,7 @@ fn facts(
         summary: summary.to_owned(),
         read: read.collect(),
         changed,
+        warnings: Vec::new(),
         notes: Vec::new(),
         bill: Bill::of(&config.engine, account.spent),
     }

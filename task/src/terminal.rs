@@ -101,7 +101,7 @@ impl Progress {
 /// Writes a line to standard error; a closed standard error is nobody's loss.
 #[expect(clippy::print_stderr, reason = "this is the terminal side")]
 pub fn eprint_line(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", disarmed(text));
 }
 
 /// Writes a line to standard output at once, before there is a result. If that fails, so does writing the result.
@@ -114,7 +114,7 @@ pub fn announce(line: &str) {
 /// Writes the result to standard output.
 pub fn print(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(disarmed(text).as_bytes())?;
     out.flush()
 }
 
@@ -122,6 +122,63 @@ pub fn print(text: &str) -> std::io::Result<()> {
 pub fn visible(text: &str) -> Cow<'_, str> {
     let bad = |c: char| is_hidden(c) && c != '\n' && c != '\t';
     if text.chars().any(bad) { Cow::Owned(text.chars().filter(|&c| !bad(c)).collect()) } else { text.into() }
+}
+
+/// Commands that the runner of GitHub Actions obeys at the start of a line of a step's output, behind `::`
+/// (<https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>).
+const WORKFLOW_COMMANDS: [&str; 17] = [
+    "add-mask",
+    "add-matcher",
+    "add-path",
+    "debug",
+    "echo",
+    "endgroup",
+    "error",
+    "group",
+    "internal-set-repo-path",
+    "notice",
+    "remove-matcher",
+    "save-state",
+    "set-env",
+    "set-output",
+    "set-secret",
+    "stop-commands",
+    "warning",
+];
+
+/// What the runners of Azure Pipelines, of TeamCity, and of older GitHub Actions obey anywhere in a line.
+const SERVICE_MESSAGES: [&str; 3] = ["##vso[", "##teamcity[", "##["];
+
+/// `text` as a step of CI may print it: the words of a model or of a file give no command to the runner.
+fn disarmed(text: &str) -> Cow<'_, str> {
+    let is_command = |line: &str| {
+        let Some(command) =
+            line.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{1b}').strip_prefix("::")
+        else {
+            return false;
+        };
+        let name = command.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap_or_default();
+        WORKFLOW_COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name))
+    };
+    let lower = text.to_ascii_lowercase();
+    if !SERVICE_MESSAGES.iter().any(|message| lower.contains(message)) && !text.lines().any(is_command) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for line in text.split_inclusive('\n') {
+        let start = out.len();
+        out.push_str(line);
+        if is_command(line) {
+            let at = start + line.find("::").unwrap_or_default();
+            out.insert(at + 1, ' ');
+        }
+        for message in SERVICE_MESSAGES {
+            while let Some(at) = out[start..].to_ascii_lowercase().find(message) {
+                out.insert(start + at + 1, ' ');
+            }
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// A unified diff of one file, as `git diff` writes it. `None` stands for a file that is not there.
@@ -161,6 +218,22 @@ pub fn diff(old: Option<(&str, &[u8])>, new: Option<(&str, &[u8])>, colour: Colo
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_runner_of_ci_is_given_a_command() {
+        for (text, expected) in [
+            ("::add-mask::x\na", ": :add-mask::x\na"),
+            (" \t::Set-Output name=a::b", " \t: :Set-Output name=a::b"),
+            ("+::stop-commands::t", "+::stop-commands::t"),
+            ("    ::std::mem::drop(x);", "    ::std::mem::drop(x);"),
+            ("a ##VSO[task.setvariable variable=a]b", "a # #VSO[task.setvariable variable=a]b"),
+            ("##[group]a ##teamcity[x]", "# #[group]a # #teamcity[x]"),
+            ("## Heading [x]", "## Heading [x]"),
+        ] {
+            assert_eq!(disarmed(text), expected, "{text}");
+            assert_eq!(disarmed(expected), expected, "again");
+        }
+    }
 
     #[test]
     fn a_diff_reads_like_gits() {

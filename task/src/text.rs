@@ -3,10 +3,11 @@
 //! It comes in as [`Raw`], which can be neither read nor shown, and leaves as [`Clean`], which may reach a prompt.
 //! Cleaning takes away what a person who looks at the text on GitHub does not see, so that nobody can tell the
 //! model what the maintainers cannot read: comments, attributes, alternative texts, titles of links, definitions,
-//! invisible characters.
+//! invisible characters, and the source of what GitHub draws in place of it.
 
 mod html;
 mod markup;
+mod rendered;
 
 #[cfg(test)]
 mod tests;
@@ -97,7 +98,7 @@ fn settle(text: &str) -> String {
         text = next;
     }
     // Only text built to defeat this gets here. Without these characters Markdown has nothing that can be hidden.
-    visible(&text.replace(['<', '&', '[', '`', '~', '|'], " "))
+    visible(&text.replace(['<', '&', '[', '`', '~', '|', '$'], " "))
 }
 
 /// The start of a text that is too long, with a note.
@@ -151,12 +152,12 @@ pub(crate) fn visible(text: &str) -> String {
 }
 
 /// Characters that Unicode's `emoji-data.txt` gives the property Emoji, by the blocks that hold them.
-fn is_emoji(c: char) -> bool {
+pub(crate) fn is_emoji(c: char) -> bool {
     matches!(c, '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' | '\u{2194}'..='\u{21aa}'
         | '\u{231a}'..='\u{23ff}' | '\u{24c2}' | '\u{25aa}'..='\u{25fe}' | '\u{2600}'..='\u{27bf}' | '\u{2934}'..='\u{2935}'
         | '\u{2b05}'..='\u{2b55}' | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}' | '\u{1f000}'..='\u{1faff}')
 }
 
-fn is_keycap(c: char) -> bool {
+pub(crate) fn is_keycap(c: char) -> bool {
     c.is_ascii_digit() || matches!(c, '#' | '*')
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use shared::issue::IssueId;
+
 use crate::text::Raw;
 
 /// What a service calls an account for good; its login can change.
@@ -62,6 +64,8 @@ pub struct Comment {
     pub by: Option<User>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// The issue or pull request that it stands on; `None` where the service does not tell.
+    pub on: Option<IssueId>,
 }
 
 /// A comment, as far as a look for a command among the newest ones needs it.

@@ -6,6 +6,7 @@
 pub mod github;
 pub mod model;
 
+use jiff::Timestamp;
 use shared::issue::IssueId;
 
 use crate::call::{Call, CallError, Service};
@@ -13,7 +14,7 @@ use crate::forge::Forge;
 use crate::outbound::Outbound;
 use crate::thread::{Comment, Identity};
 use github::Issues;
-use model::{Event, Found, Issue, IssueSnapshot, Listed};
+use model::{Event, Found, IssueSnapshot, Listed, Listing};
 
 /// A tracker as a run uses it: logged in, at the issues of one repository.
 pub enum Tracker {
@@ -53,16 +54,20 @@ impl Tracker {
     }
 
     /// The issues that have a label, oldest first; among them pull requests, where the tracker counts these as well.
-    pub async fn labelled(&self, label: &str, listed: Listed) -> Result<Vec<Issue>, CallError> {
+    pub async fn labelled(&self, label: &str, listed: Listed) -> Result<Listing, CallError> {
         match self {
             Self::GitHub(issues) => issues.labelled(label, listed).await,
         }
     }
 
-    /// An issue as it is now; `None` if it is gone.
-    pub async fn snapshot(&self, issue: &IssueId) -> Result<Option<IssueSnapshot>, CallError> {
+    /// An issue as it is now, with all that was said on it since; `None` if it is gone.
+    pub async fn snapshot(
+        &self,
+        issue: &IssueId,
+        since: Timestamp,
+    ) -> Result<Option<IssueSnapshot>, CallError> {
         match self {
-            Self::GitHub(issues) => issues.snapshot(issue).await,
+            Self::GitHub(issues) => issues.snapshot(issue, since).await,
         }
     }
 
@@ -84,6 +89,13 @@ impl Tracker {
     pub async fn comments(&self, issue: &IssueId) -> Result<Vec<Comment>, CallError> {
         match self {
             Self::GitHub(issues) => issues.comments(issue).await,
+        }
+    }
+
+    /// The same, of which few are in memory at a time, however many there are.
+    pub async fn each_comment(&self, issue: &IssueId, take: impl FnMut(Comment)) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(issues) => issues.each_comment(issue, take).await,
         }
     }
 

@@ -225,14 +225,18 @@ fn a_connection_serves_one_request_unless_told_otherwise() -> anyhow::Result<()>
 
 #[test]
 fn bodies_share_one_budget_of_memory() -> anyhow::Result<()> {
-    let ingest = Ingest::start(NO_BROKER, &[("AGENT_BODY_MEMORY", "10KiB")])?;
-    let half = format!("{HEAD}content-length: 6001\r\nexpect: 100-continue\r\n\r\n");
+    // Of two connections with 32 KiB for a head and 128 KiB for a small body each, and 10 KiB for what is longer.
+    let limits =
+        [("AGENT_MAX_CONNECTIONS", "2"), ("AGENT_MAX_BODY", "138KiB"), ("AGENT_BODY_MEMORY", "330KiB")];
+    let ingest = Ingest::start(NO_BROKER, &limits)?;
+    let length = 128 * 1024 + 6000;
+    let half = format!("{HEAD}content-length: {}\r\nexpect: 100-continue\r\n\r\n", length + 1);
     let begin = || -> anyhow::Result<TcpStream> {
         let mut stream = TcpStream::connect(&ingest.address)?;
         stream.write_all(half.as_bytes())?;
         let mut go_on = [0; 25];
         stream.read_exact(&mut go_on)?;
-        stream.write_all("x".repeat(6000).as_bytes())?;
+        stream.write_all("x".repeat(length).as_bytes())?;
         Ok(stream)
     };
     // Two bodies that are one byte short of their end do not fit in together: whichever comes second is sent away,
@@ -253,7 +257,100 @@ fn bodies_share_one_budget_of_memory() -> anyhow::Result<()> {
     (&streams[first]).write_all(b"x")?;
     assert_eq!(told.recv()?, (first, "HTTP/1.1 401".to_owned()));
     // The memory is free again.
-    let whole = format!("{HEAD}content-length: 6001\r\n\r\n{}", "x".repeat(6001));
+    let whole = format!("{HEAD}content-length: {length}\r\n\r\n{}", "x".repeat(length));
     assert_eq!(raw(&ingest, whole.as_bytes())?, "HTTP/1.1 401 Unauthorized");
+    Ok(())
+}
+
+/// What the pod may take, in KiB: the limit of `k8s/base/ingest.yaml`.
+const POD_KIB: u64 = 128 * 1024;
+
+/// The allocator's settings of the image.
+fn image_settings() -> Vec<(String, String)> {
+    let dockerfile = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Dockerfile"));
+    let dockerfile = dockerfile.expect("the Dockerfile is part of the repository");
+    let settings = dockerfile.lines().filter_map(|line| {
+        let line = line.trim().trim_start_matches("ENV ").trim_end_matches([' ', '\\']);
+        line.starts_with("MALLOC_").then(|| line.split_once('=')).flatten()
+    });
+    let settings: Vec<_> = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    assert!(!settings.is_empty(), "the image sets the allocator");
+    settings
+}
+
+fn start_as_image(more: &[(&str, &str)]) -> anyhow::Result<Ingest> {
+    let image = image_settings();
+    let mut settings: Vec<_> = image.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    settings.extend(more);
+    Ingest::start(NO_BROKER, &settings)
+}
+
+/// Long bodies without a valid signature, at once and again and again: memory does not grow from round to round.
+#[test]
+fn what_long_bodies_took_is_given_back() -> anyhow::Result<()> {
+    let ingest = start_as_image(&[("AGENT_MAX_BODY", "24MiB"), ("AGENT_BODY_MEMORY", "64MiB")])?;
+    let request = format!("{HEAD}content-length: {}\r\n\r\n{}", 24 << 20, "x".repeat(24 << 20));
+    let mut peaks = Vec::new();
+    for _ in 0..6 {
+        ingest.forget_peak()?;
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    // Those for which there is no room are answered before they are sent.
+                    let mut stream = TcpStream::connect(&ingest.address).expect("the program listens");
+                    drop(stream.write_all(request.as_bytes()));
+                    drop(stream.read_to_string(&mut String::new()));
+                });
+            }
+        });
+        peaks.push(ingest.peak_kib()?);
+    }
+    eprintln!("peaks of eight bodies of 24 MiB, six rounds, in KiB: {peaks:?}");
+    assert!(peaks.iter().all(|peak| *peak < POD_KIB * 3 / 4), "{peaks:?}");
+    Ok(())
+}
+
+/// A thousand long heads, and three hundred slow connections: all is within the pod's limit, and who has a webhook to deliver is
+/// answered.
+#[tokio::test]
+async fn long_heads_and_slow_connections_crowd_nobody_out() -> anyhow::Result<()> {
+    let ingest = start_as_image(&[])?;
+    let long = format!("POST /webhook/github HTTP/1.1\r\nhost: x\r\nx-long: {}", "x".repeat(60_000));
+    let slow = format!("{HEAD}content-length: 2000000\r\n\r\n{}", "x".repeat(150_000));
+    let mut held = Vec::new();
+    for number in 0..1_300 {
+        let mut stream = TcpStream::connect(&ingest.address)?;
+        // What is closed already need not take all of it.
+        drop(stream.write_all(if number < 1_000 { long.as_bytes() } else { slow.as_bytes() }));
+        held.push(stream);
+        if number % 10 == 0 {
+            let zen = br#"{"zen":"Speak like a human."}"#;
+            let (status, _) = ingest.send("ping", &format!("delivery-{number}"), zen).await?;
+            assert_eq!(status, 200, "after {number} connections");
+        }
+    }
+    let peak = ingest.peak_kib()?;
+    eprintln!("peak of 1,000 long heads and 300 slow bodies, in KiB: {peak}");
+    assert!(peak < POD_KIB * 3 / 4, "{peak}");
+    Ok(())
+}
+
+#[test]
+fn a_body_that_trickles_is_cut_off_long_before_the_time_for_a_body_is_over() -> anyhow::Result<()> {
+    let ingest = Ingest::start(NO_BROKER, &[("AGENT_BODY_TIMEOUT", "60s")])?;
+    let mut stream = TcpStream::connect(&ingest.address)?;
+    stream.write_all(format!("{HEAD}content-length: 1000\r\n\r\n").as_bytes())?;
+    let mut writer = stream.try_clone()?;
+    let writing = std::thread::spawn(move || {
+        // A byte now and then, until the other side has had enough.
+        while writer.write_all(b"x").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    });
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer)?;
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    drop(stream);
+    writing.join().expect("the writer ends");
     Ok(())
 }

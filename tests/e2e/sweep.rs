@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     num::NonZeroU64,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -59,10 +60,20 @@ fn said(stdout: &str) -> Said {
 
 /// Runs `ai-agent sweep` as the App with the broker's user `sweep`.
 fn task(github: &GitHub, host: &VirtualHost<'_>, arguments: &[&str], variables: &[(&str, &str)]) -> Said {
+    measured_task(github, host, arguments, variables).0
+}
+
+/// The same, and the most memory that it took, in KiB.
+fn measured_task(
+    github: &GitHub,
+    host: &VirtualHost<'_>,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> (Said, u64) {
     let folder = tempfile::tempdir().expect("a folder");
     let key = folder.path().join("key.pem");
     std::fs::write(&key, github.app_private_key()).expect("the key is written");
-    let output = Command::new(program("ai-agent"))
+    let mut child = Command::new(program("ai-agent"))
         .args(arguments)
         .env_clear()
         .env("HOME", folder.path())
@@ -78,10 +89,22 @@ fn task(github: &GitHub, host: &VirtualHost<'_>, arguments: &[&str], variables: 
         .env("AGENT_SWEEP_REPOSITORIES", github.repo_url("octo/hello"))
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
         .expect("the program runs");
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().expect("the program is ours").is_none() {
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let high = high.and_then(|high| high.trim().trim_end_matches("kB").trim().parse().ok());
+        peak = peak.max(high.unwrap_or_default());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().expect("the program has ended");
     let stdout = String::from_utf8(output.stdout).expect("UTF-8").replace(&github.url(), "GITHUB");
-    Said { status: output.status.code(), stdout }
+    (Said { status: output.status.code(), stdout }, peak)
 }
 
 fn sweep(github: &GitHub, host: &VirtualHost<'_>) -> Said {
@@ -615,6 +638,49 @@ async fn without_a_broker_nothing_is_touched() -> anyhow::Result<()> {
     host.delete_queue(queue::TASKS).await?;
     assert_eq!(sweep(&github, &host), Said { status: Some(75), stdout: String::new() });
     assert_eq!(writes(&github), Vec::<String>::new());
+    github.finish();
+    Ok(())
+}
+
+/// An issue that is gone while the sweep looks at it hides no other one.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_issue_does_not_stop_a_sweep() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let world = typo_in(hello(), &["ai-help", "quickfix"]).issue(2, "Another", "Text.", &["ai-help", "quickfix"]);
+    let github = GitHub::start(world);
+    github.on_call(When::nth("issues/list-comments", 1), |state| state.at("octo/hello").delete(1));
+    let Said { stdout, .. } = sweep(&github, &host);
+    assert!(stdout.contains("octo/hello#1: not looked at: "), "{stdout}");
+    assert!(stdout.contains("octo/hello#2: published the quickfix that dev1 asked for"), "{stdout}");
+    host.take(queue::TASKS).await?.context("the queue is empty")?;
+    github.finish();
+    Ok(())
+}
+
+/// A thousand long comments and a hundred long issues take no more memory than a page of them, far below the 256 MiB of the
+/// pod.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_threads_take_little_memory() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let github = typo(&["ai-help", "quickfix"]);
+    let long = "x".repeat(60_000);
+    github.now(|state| {
+        let mut scene = state.at("octo/hello");
+        for _ in 0..1_000 {
+            scene.comment("guest", 1, &long);
+        }
+        for _ in 0..200 {
+            let number = scene.open("dev1", "A long issue", Some(&long));
+            scene.label("dev1", number, "ai-help");
+            scene.label("dev1", number, "ai-done");
+        }
+    });
+    let (said, peak) = measured_task(&github, &host, &["sweep", "--dry-run"], &[("AGENT_GITHUB_TIMEOUT", "60s")]);
+    eprintln!("peak of a sweep over 1,000 comments and 200 issues of 60 KB, in KiB: {peak}");
+    assert!(said.stdout.starts_with("octo/hello#1: published the quickfix"), "{said:?}");
+    assert!((1..160 * 1024).contains(&peak), "{peak}");
     github.finish();
     Ok(())
 }

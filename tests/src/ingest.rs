@@ -95,6 +95,19 @@ impl Ingest {
         Ok(())
     }
 
+    /// The most memory that the program took, in KiB, since it began or since [`Self::forget_peak`].
+    pub fn peak_kib(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+        Ok(peak.trim().trim_end_matches("kB").trim().parse()?)
+    }
+
+    /// Begins to measure the most memory again.
+    pub fn forget_peak(&self) -> anyhow::Result<()> {
+        // See "clear_refs" in proc(5).
+        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5")?)
+    }
+
     /// Asks the program to end.
     pub fn terminate(&self) -> anyhow::Result<()> {
         let status = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;

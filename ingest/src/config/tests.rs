@@ -16,7 +16,7 @@ fn a_secret_is_all_it_needs() {
         "Config { serve: Http(0.0.0.0:8080), secrets: Secrets(1), broker: amqp://127.0.0.1:5672/agents, rules: Rules { \
          hosts: HostPolicy { host: \"github.com\", loopback: Refused, paths: Owners }, trigger_label: \"ai-help\", quickfix_label: \
          \"quickfix\", generated_label: \"ai-generated\", agent: Agent { login: None, id: None } }, limits: Limits { \
-         body_bytes: 26214400, body_memory: 67108864, connections: 1024, header_time: 5s, body_time: 8s, drain_time: \
+         body_bytes: 2097152, body_memory: 67108864, connections: 256, header_time: 5s, body_time: 8s, drain_time: \
          20s, keep_alive: No } }"
     );
 }
@@ -38,7 +38,7 @@ fn every_variable_has_its_effect() {
         ("AGENT_QUICKFIX_LABEL", "quick"),
         ("AGENT_GENERATED_LABEL", "made"),
         ("AGENT_MAX_BODY", "1B"),
-        ("AGENT_BODY_MEMORY", "2B"),
+        ("AGENT_BODY_MEMORY", "200KiB"),
         ("AGENT_MAX_CONNECTIONS", "3"),
         ("AGENT_HEADER_TIMEOUT", "4s"),
         ("AGENT_BODY_TIMEOUT", "5s"),
@@ -52,7 +52,7 @@ fn every_variable_has_its_effect() {
         "Config { serve: Lambda, secrets: Secrets(2), broker: amqps://broker.example:5671/other, rules: Rules { hosts: \
          HostPolicy { host: \"github.acme.example\", loopback: Allowed, paths: Owners }, trigger_label: \"robot\", quickfix_label: \
          \"quick\", generated_label: \"made\", agent: Agent { login: Some(\"the-agent\"), id: Some(100) } }, limits: \
-         Limits { body_bytes: 1, body_memory: 2, connections: 3, header_time: 4s, body_time: 5s, drain_time: 6s, \
+         Limits { body_bytes: 1, body_memory: 204800, connections: 3, header_time: 4s, body_time: 5s, drain_time: 6s, \
          keep_alive: Yes } }"
     );
 }
@@ -69,6 +69,12 @@ fn what_is_wrong_is_told_and_no_secret_with_it() {
             "AGENT_WEBHOOK_SECRETS",
             "hunter2",
             "invalid secret for AGENT_WEBHOOK_SECRETS: a webhook secret is shorter than 16 bytes",
+        ),
+        (
+            "AGENT_BODY_MEMORY",
+            "20MiB",
+            "invalid size \"20971520\" for AGENT_BODY_MEMORY: AGENT_MAX_CONNECTIONS and AGENT_MAX_BODY take at least 43909120 \
+             bytes; allow more memory, or fewer connections",
         ),
         (
             "AGENT_WEBHOOK_SECRETS",

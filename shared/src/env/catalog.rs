@@ -117,12 +117,14 @@ group! {
     AGENT_LOGIN: String = ACCOUNT, NONE,
         "account that issues are assigned to and that never triggers; required for assignments";
     AGENT_ID: u64 = number(1, u64::MAX), NONE, "number of that account";
-    AGENT_MAX_BODY: usize = size(), is("25MiB"), "largest body of a webhook";
+    AGENT_MAX_BODY: usize = size(), is("2MiB"), "largest body of a webhook";
     AGENT_BODY_MEMORY: usize = size(), is("64MiB"),
-        "memory for all bodies together that are being read or worked on";
-    AGENT_MAX_CONNECTIONS: usize = number(1, 65_536), is("1024"), "connections at once; more wait to be accepted";
+        "memory for the heads and bodies of all requests together that are being read or worked on";
+    AGENT_MAX_CONNECTIONS: usize = number(1, 65_536), is("256"),
+        "connections at once; for one more, the oldest that has not sent its request is closed";
     AGENT_HEADER_TIMEOUT: Duration = timeout(), is("5s"), "time for the head of a request to arrive";
-    AGENT_BODY_TIMEOUT: Duration = timeout(), is("8s"), "time for a body to arrive";
+    AGENT_BODY_TIMEOUT: Duration = timeout(), is("8s"),
+        "time for a body to arrive; one that comes slower than 32 KB a second is cut off after 2s";
     AGENT_DRAIN_TIMEOUT: Duration = timeout(), is("20s"), "time for requests to end after SIGTERM";
     AGENT_KEEP_ALIVE: bool = flag(), is("false"), "whether a connection serves more than one request";
     /// Set by AWS Lambda.
@@ -198,6 +200,8 @@ group! {
         "key that authenticates the agent's comments: 32 random bytes in hexadecimal";
     AGENT_UNAUTHORIZED_USERS: &'static str = choice(&["answer", "ignore"]), is("answer"),
         "what someone without write access gets: `answer`, one comment, or `ignore`";
+    AGENT_APPROVE_BY: &'static str = choice(&["anyone", "others"]), is("anyone"),
+        "who may approve a plan, among people with write access: `anyone`, or `others` than asked for it";
     AGENT_WORK_DIR: PathBuf = path(), of("the system's temporary folder"), "folder for clones";
     AGENT_GITHUB_MAX_WAIT: Duration = pause(), is("3min"),
         "longest time that rate limits and outages of GitHub may hold up one call";

@@ -2,25 +2,41 @@
 
 use std::time::Instant;
 
-use super::{Note, SyntaxErrors, Verdict, file};
+use super::{FileErrors, Note, SyntaxErrors, Verdict, file, first_problems, unseen};
 use crate::outbound::markup::code_span;
 use crate::parser::Parsers;
-use crate::patch::{Change, Patch};
+use crate::patch::{Change, ChangeKind, Patch};
 use crate::path::RepoPath;
+use crate::protect::{self, Protection};
+
+/// Files that a warning names.
+const MAX_NAMED: usize = 20;
 
 /// A patch that passed the gate; only [`check`] makes one, and only such a patch can be committed.
 #[derive(Clone, Debug)]
 pub struct CheckedPatch {
     patch: Patch,
     notes: Vec<(RepoPath, Note)>,
+    warnings: Vec<String>,
 }
 
 /// Checks every changed file, and returns soon after `deadline` whatever they hold.
 pub fn check(parsers: &Parsers, patch: Patch, deadline: Instant) -> Result<CheckedPatch, SyntaxErrors> {
     let mut notes = Vec::new();
+    let mut warnings = Vec::new();
     let mut broken = Vec::new();
     for change in patch.changes() {
         let Some(after) = change.after() else { continue };
+        if let Ok(text) = std::str::from_utf8(after) {
+            let before = change.before().map(String::from_utf8_lossy);
+            let hidden = unseen::hidden(before.as_deref(), text);
+            if !hidden.is_empty() {
+                let (problems, more) = first_problems(text, &hidden);
+                broken.push(FileErrors { path: change.path().clone(), problems, more });
+                continue;
+            }
+            warnings.extend(unseen::warnings(change.path(), before.as_deref(), text));
+        }
         match file(parsers, change.path(), change.before(), after, deadline) {
             Verdict::Sound => {}
             Verdict::Noted(found) => {
@@ -29,7 +45,7 @@ pub fn check(parsers: &Parsers, patch: Patch, deadline: Instant) -> Result<Check
             Verdict::Broken(errors) => broken.push(errors),
         }
     }
-    if broken.is_empty() { Ok(CheckedPatch { patch, notes }) } else { Err(SyntaxErrors(broken)) }
+    if broken.is_empty() { Ok(CheckedPatch { patch, notes, warnings }) } else { Err(SyntaxErrors(broken)) }
 }
 
 impl CheckedPatch {
@@ -38,10 +54,51 @@ impl CheckedPatch {
         self.patch.changes()
     }
 
+    /// What a reviewer should look at before anything else: words that can be taken for others, and files that building,
+    /// testing or opening the repository runs. One sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        executed(self.changes()).into_iter().chain(self.warnings.iter().cloned()).collect()
+    }
+
     /// What a reviewer should know: files that could not be checked, errors that may be the grammar's, edits without
     /// effect. One sentence each.
     pub fn notes(&self) -> Vec<String> {
         let checks = self.notes.iter().map(|(path, note)| format!("{}: {note}", code_span(path.as_str())));
         checks.chain(self.patch.notes().map(|applied| format!("{applied}."))).collect()
+    }
+}
+
+/// The changed files that are run by what builds, tests or opens the repository, and those that only the configuration
+/// lets the agent change.
+fn executed(changes: &[Change]) -> Vec<String> {
+    let built_in = Protection::default();
+    let (mut run, mut allowed) = (Vec::new(), Vec::new());
+    for change in changes {
+        let from = match change.kind() {
+            ChangeKind::Rename { from } => Some(from),
+            ChangeKind::Create | ChangeKind::Modify | ChangeKind::Delete => None,
+        };
+        for path in from.into_iter().chain([change.path()]) {
+            let name = code_span(path.as_str());
+            if let Some(reason) = built_in.reason(path) {
+                allowed.push(format!("{name} ({reason})"));
+            } else if protect::executed_by(path).is_some() {
+                run.push(name);
+            }
+        }
+    }
+    let list =
+        |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what}: {}.", listed(names)));
+    let run = list("CI or build tools execute", &run);
+    let allowed = list("Protected, and changed because the configuration allows it", &allowed);
+    run.into_iter().chain(allowed).collect()
+}
+
+/// The first few names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MAX_NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }

@@ -55,6 +55,10 @@ pub(super) fn what(fault: &Fault) -> String {
         Fault::ConflictMarker => "a conflict marker was left in the file".to_owned(),
         Fault::EditMarker => "a marker of the edit format was left in the file".to_owned(),
         Fault::Elision => "this stands for code that is left out; write all of it".to_owned(),
+        Fault::Unseen(c) => format!(
+            "a character that a reviewer does not see (U+{:04X}) was put here; leave it out, or write it as an escape",
+            u32::from(*c)
+        ),
     }
 }
 

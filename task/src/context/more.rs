@@ -79,7 +79,10 @@ impl Context {
     }
 
     fn content(&self, reader: &Reader, entry: &Entry) -> Result<Vec<u8>, Omission> {
-        if let Err(omission @ (Omission::Symlink | Omission::Submodule | Omission::LockFile)) = entry.role {
+        if let Err(
+            omission @ (Omission::Symlink | Omission::Submodule | Omission::LockFile | Omission::Secret),
+        ) = entry.role
+        {
             return Err(omission);
         }
         let content = reader.read(entry, &self.caps)?;

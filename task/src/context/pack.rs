@@ -413,7 +413,9 @@ fn instructions(reader: &Reader, walk: &Walk, caps: &Caps, budget: u32) -> (Vec<
     for path in INSTRUCTION_PATHS {
         let Some(entry) = RepoPath::parse(path).ok().and_then(|path| walk.get(&path)) else { continue };
         // The same text under two names is shown once.
-        if blobs.contains(&entry.blob) || matches!(entry.role, Err(Omission::Symlink | Omission::Submodule)) {
+        if blobs.contains(&entry.blob)
+            || matches!(entry.role, Err(Omission::Symlink | Omission::Submodule | Omission::Secret))
+        {
             continue;
         }
         let Ok(content) = reader.read(entry, caps) else { continue };

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::secret_names;
 use crate::path::RepoPath;
 
 /// What a readable file is for. Ordered by how likely a fix touches it.
@@ -51,6 +52,8 @@ pub enum Omission {
     /// The object is not in the database, as in a partial clone.
     Missing,
     NotUtf8,
+    /// Its name says that it holds secrets.
+    Secret,
     Submodule,
     Symlink,
     TooLarge,
@@ -59,7 +62,7 @@ pub enum Omission {
 }
 
 impl Omission {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Binary,
         Self::Generated,
         Self::LfsPointer,
@@ -67,6 +70,7 @@ impl Omission {
         Self::Minified,
         Self::Missing,
         Self::NotUtf8,
+        Self::Secret,
         Self::Submodule,
         Self::Symlink,
         Self::TooLarge,
@@ -84,6 +88,7 @@ impl Omission {
             Self::Minified => "it is minified",
             Self::Missing => "its content is not in the clone",
             Self::NotUtf8 => "it is not UTF-8",
+            Self::Secret => "its name says that it holds secrets, which nobody is shown",
             Self::Submodule => "it is a submodule",
             Self::Symlink => "it is a symlink",
             Self::TooLarge => "it is too large",
@@ -104,6 +109,7 @@ impl fmt::Display for Omission {
             Self::Minified => "minified",
             Self::Missing => "not in the clone",
             Self::NotUtf8 => "not UTF-8",
+            Self::Secret => "secrets, by their names",
             Self::Submodule => "submodules",
             Self::Symlink => "symlinks",
             Self::TooLarge => "too large",
@@ -188,6 +194,9 @@ pub(super) fn of_path(path: &RepoPath) -> Result<Role, Omission> {
     let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
     let folders = || folders.split('/').filter(|folder| !folder.is_empty());
     let extension = path.extension().map(str::to_ascii_lowercase).unwrap_or_default();
+    if secret_names::is_secret(path) {
+        return Err(Omission::Secret);
+    }
     if LOCK_FILES.contains(&name) {
         return Err(Omission::LockFile);
     }

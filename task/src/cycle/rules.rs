@@ -39,7 +39,8 @@ impl Cycle<'_> {
         })?;
         times.check = started.elapsed();
         let Change { title, summary, read, .. } = change;
-        let account = Account { read, unparsed: Vec::new(), spent: self.ledger.spent(), times };
+        let account =
+            Account { read, unparsed: Vec::new(), withheld: Vec::new(), spent: self.ledger.spent(), times };
         Ok(Solution { patch, title: Some(title), summary: Some(summary), account })
     }
 
@@ -50,7 +51,13 @@ impl Cycle<'_> {
         let plan = Plan::parse(&change.plan).map_err(|error| {
             Failure::new(Reason::NoPlan, error.to_string(), "Split the issue into smaller ones.")
         })?;
-        let account = Account { read: change.read, unparsed: Vec::new(), spent: self.ledger.spent(), times };
+        let account = Account {
+            read: change.read,
+            unparsed: Vec::new(),
+            withheld: Vec::new(),
+            spent: self.ledger.spent(),
+            times,
+        };
         Ok(Planned { plan, account })
     }
 

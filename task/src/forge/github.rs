@@ -82,16 +82,26 @@ impl GitHub {
 
     /// Every page of a list.
     pub(crate) async fn list<T: DeserializeOwned>(&self, route: &str) -> Result<Vec<T>, CallError> {
+        let mut all = Vec::new();
+        self.each(route, |item| all.push(item)).await?;
+        Ok(all)
+    }
+
+    /// Every item of a list, of which one page at a time is in memory.
+    pub(crate) async fn each<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        mut take: impl FnMut(T),
+    ) -> Result<(), CallError> {
         let separator = if route.contains('?') { '&' } else { '?' };
         let mut next = Some(format!("{route}{separator}per_page=100"));
-        let mut all = Vec::new();
         for _ in 0..MAX_PAGES {
             let Some(page) = next else { break };
             let answer = self.read(&page).await?;
-            all.extend(decode::<Vec<T>>("GET", &page, &answer.body)?);
+            decode::<Vec<T>>("GET", &page, &answer.body)?.into_iter().for_each(&mut take);
             next = answer.next;
         }
-        Ok(all)
+        Ok(())
     }
 
     async fn write<T: DeserializeOwned>(

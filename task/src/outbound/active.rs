@@ -4,7 +4,7 @@
 use std::num::NonZeroU64;
 use std::ops::Range;
 
-use super::Gate;
+use super::{Gate, orders};
 
 /// A stretch of active text.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,8 +25,12 @@ pub(super) enum Kind<'a> {
     Host,
     /// `someone@example.org`
     Mail,
-    /// `[skip ci]` and the other spellings that GitHub Actions documents under "Skipping workflow runs".
+    /// `[skip ci]` and what else keeps a CI system from running.
     SkipsChecks,
+    /// An issue or a commit of another repository, which is told that it was named: `owner/name#12`, `owner/name@c0ffee1`.
+    Reference,
+    /// The word that makes a line a command to a bot, or a trailer.
+    Command,
     /// The colon of a line that git and GitHub read as a trailer, such as `Co-authored-by:`.
     Trailer,
 }
@@ -34,7 +38,6 @@ pub(super) enum Kind<'a> {
 /// The words that close what follows them, from GitHub's "Linking a pull request to an issue".
 const CLOSING: [&str; 9] =
     ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"];
-const SKIPS: [&str; 5] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
 
 fn is_word(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_'
@@ -51,11 +54,12 @@ pub(super) fn find(text: &str) -> Vec<Active<'_>> {
     let mut at = 0;
     while at < bytes.len() {
         let active = match bytes[at] {
-            b'@' => mention(text, at),
+            b'@' => commit(text, at).or_else(|| mention(text, at)),
             b':' => address(text, at, found.last().map_or(0, |last| last.range.end)),
             b'w' | b'W' => bare_address(text, at),
-            b'#' | b'g' | b'G' => closing(text, at),
-            b'[' => skips(text, at),
+            b'#' | b'g' | b'G' => closing(text, at).or_else(|| foreign_issue(text, at)),
+            b'[' => orders::mark(text, at).map(skip),
+            b'-' => orders::option(text, at).map(skip),
             _ => None,
         };
         match active {
@@ -69,7 +73,53 @@ pub(super) fn find(text: &str) -> Vec<Active<'_>> {
             None => at += 1,
         }
     }
+    let commands = orders::commands(text).into_iter();
+    found.extend(commands.map(|range| Active { range, kind: Kind::Command }));
+    found.sort_by_key(|active| active.range.start);
+    let mut end = 0;
+    found.retain(|active| {
+        let is_apart = active.range.start >= end;
+        end = end.max(active.range.end);
+        is_apart
+    });
     found
+}
+
+fn skip<'a>(range: Range<usize>) -> Active<'a> {
+    Active { range, kind: Kind::SkipsChecks }
+}
+
+/// How many bytes before `at` are those of `owner/name` or of a login.
+fn name_before(text: &str, at: usize) -> usize {
+    text.as_bytes()[..at]
+        .iter()
+        .rev()
+        .take(150)
+        .take_while(|b| is_login(**b) || matches!(b, b'/' | b'.' | b'_'))
+        .count()
+}
+
+/// `owner/name#12` or `login#12`: an issue of another repository.
+fn foreign_issue(text: &str, at: usize) -> Option<Active<'_>> {
+    let bytes = text.as_bytes();
+    if bytes[at] != b'#' {
+        return None;
+    }
+    let digits = bytes[at + 1..].iter().take(20).take_while(|b| b.is_ascii_digit()).count();
+    let name = name_before(text, at);
+    let is_name = bytes[at - name..at].iter().any(u8::is_ascii_alphabetic);
+    (digits > 0 && is_name).then_some(Active { range: at - name..at + 1 + digits, kind: Kind::Reference })
+}
+
+/// `owner/name@c0ffee1` or `login@c0ffee1`: a commit of another repository.
+fn commit(text: &str, at: usize) -> Option<Active<'_>> {
+    let bytes = text.as_bytes();
+    let digits = bytes[at + 1..].iter().take(65).take_while(|b| b.is_ascii_hexdigit()).count();
+    let end = at + 1 + digits;
+    let is_id = (7..=64).contains(&digits) && bytes.get(end).is_none_or(|b| !is_word(*b) && *b != b'-');
+    let name = name_before(text, at);
+    let is_name = bytes[at - name..at].iter().any(u8::is_ascii_alphabetic);
+    (is_id && is_name).then_some(Active { range: at - name..end, kind: Kind::Reference })
 }
 
 /// A mention, or the mail address around an `@`.
@@ -165,12 +215,7 @@ fn closing(text: &str, at: usize) -> Option<Active<'_>> {
     if digits == 0 {
         return None;
     }
-    let repository = bytes[..at]
-        .iter()
-        .rev()
-        .take(150)
-        .take_while(|b| is_login(**b) || matches!(b, b'/' | b'.' | b'_'))
-        .count();
+    let repository = name_before(text, at);
     let start = if bytes[at] == b'#' { at - repository } else { at };
     if !is_behind_keyword(text, start) {
         return None;
@@ -189,13 +234,6 @@ fn is_behind_keyword(text: &str, at: usize) -> bool {
     CLOSING.iter().any(|keyword| keyword.eq_ignore_ascii_case(&word))
 }
 
-fn skips(text: &str, at: usize) -> Option<Active<'_>> {
-    let skip = SKIPS
-        .iter()
-        .find(|skip| text.get(at..at + skip.len()).is_some_and(|there| there.eq_ignore_ascii_case(skip)))?;
-    Some(Active { range: at..at + skip.len(), kind: Kind::SkipsChecks })
-}
-
 /// The colons of trailers: a line that starts with one hyphenated word and a colon.
 fn trailers(text: &str) -> Vec<Active<'_>> {
     let mut start = 0;
@@ -211,6 +249,11 @@ fn trailers(text: &str) -> Vec<Active<'_>> {
         start += line.len();
     }
     found
+}
+
+/// What is left of a mark that skips checks.
+pub(super) fn unmarked(mark: &str) -> String {
+    mark.replace(['[', ']'], "").trim_start_matches('-').to_owned()
 }
 
 /// Plain text with every active stretch that the gate does not allow written so that nothing acts on it.
@@ -236,7 +279,18 @@ pub(super) fn disarm(text: &str, gate: &Gate) -> String {
                 out.push_str("issue ");
                 out.push_str(number);
             }
-            Kind::SkipsChecks => out.push_str(&written.replace(['[', ']'], "")),
+            Kind::SkipsChecks => out.push_str(&unmarked(written)),
+            Kind::Reference => match written.split_once('#') {
+                Some((name, number)) => out.push_str(&format!("{name} issue {number}")),
+                None => out.push_str(&written.replace('@', " commit ")),
+            },
+            Kind::Command => match written.strip_prefix('/') {
+                Some(word) => out.push_str(word),
+                None if written.ends_with(':') => {
+                    out.push_str(&format!("{} -", written[..written.len() - 1].trim_end()))
+                }
+                None => out.push_str(&format!("({written})")),
+            },
             Kind::Trailer => out.push_str(" -"),
         }
         at = active.range.end;

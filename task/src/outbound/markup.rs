@@ -6,6 +6,7 @@ use pulldown_cmark::{CodeBlockKind, Event, LinkType, Parser, Tag, TagEnd};
 
 use super::Gate;
 use super::active::{self, Kind};
+use super::orders::{self, Place};
 use super::secret::REDACTED;
 use crate::text::FLAVOUR;
 
@@ -36,16 +37,18 @@ pub(super) fn tame(source: &str, gate: &Gate) -> String {
             }
             Event::Start(Tag::CodeBlock(_)) => in_code = true,
             Event::End(TagEnd::CodeBlock) => in_code = false,
-            Event::Text(_) if in_code => {}
+            Event::Text(_) if in_code => pass.code_text(range, Place::LineStart),
             Event::Text(_) if links.last().is_some_and(|link| link.automatic) => pass.object(),
             Event::Text(text) => pass.text(&text, range),
             Event::SoftBreak | Event::HardBreak => pass.text("\n", range),
             Event::Start(Tag::Emphasis | Tag::Strong | Tag::Strikethrough)
             | Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough) => {}
             Event::End(TagEnd::HtmlBlock) => pass.html(range),
-            Event::Code(_) | Event::InlineHtml(_) | Event::FootnoteReference(_) => {
+            Event::Code(_) => {
                 pass.object();
+                pass.code_text(range, Place::WithinLine);
             }
+            Event::InlineHtml(_) | Event::FootnoteReference(_) => pass.object(),
             _ => pass.end_run(),
         }
     }
@@ -95,6 +98,14 @@ impl Pass<'_> {
         }
     }
 
+    /// Code is shown as it is, but for what a program would obey.
+    fn code_text(&mut self, range: Range<usize>, place: Place) {
+        for (at, new) in orders::breaks_in_code(&self.source[range.clone()], place) {
+            let at = range.start + at;
+            self.edits.push((at..at, new.to_owned()));
+        }
+    }
+
     fn object(&mut self) {
         self.places.push((self.run.len(), 0..0));
         self.run.push(OBJECT);
@@ -113,7 +124,7 @@ impl Pass<'_> {
             let place = self.place(&active.range, run.len());
             let text = &run[active.range];
             if active.kind == Kind::SkipsChecks {
-                self.edits.push((place, text.replace(['[', ']'], "")));
+                self.edits.push((place, active::unmarked(text)));
             } else {
                 self.code(place, text);
             }
@@ -154,7 +165,8 @@ impl Pass<'_> {
     /// A link that is not allowed leaves its text, and its target as code.
     fn link(&mut self, link: Link) {
         let Link { range, text_end, target, automatic, closes } = link;
-        if self.gate.allows_target(&target) && !closes {
+        let is_mark = orders::is_mark(&self.source[range.start + 1..text_end.max(range.start + 1)]);
+        if self.gate.allows_target(&target) && !closes && !is_mark {
             return;
         }
         if automatic {
@@ -207,8 +219,17 @@ pub(crate) fn code_span(text: &str) -> String {
 
 /// A code block that shows the text, whatever is in it.
 pub(super) fn code_block(text: &str) -> String {
-    let fence = "`".repeat(longest_run(text).max(2) + 1);
+    let text = orders::code(text);
+    let fence = "`".repeat(longest_run(&text).max(2) + 1);
     format!("{fence}text\n{}\n{fence}\n", text.trim_end_matches('\n'))
+}
+
+/// A text whose last block of code is closed, so that what follows is none of it.
+pub(crate) fn closed(text: String) -> String {
+    match open_fence(&text) {
+        Some(fence) => format!("{}\n{fence}\n", text.trim_end_matches('\n')),
+        None => text,
+    }
 }
 
 /// The fence that ends the code block in which the text ends, if it does.

@@ -1,6 +1,7 @@
 //! A *secret* is a text that opens something: one that this program was given, in whatever encoding, or one with the
 //! look of a token.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -11,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::path::RepoPath;
 
 /// What stands where a secret stood.
-pub(super) const REDACTED: &str = "[redacted]";
+pub(crate) const REDACTED: &str = "[redacted]";
 /// Shorter secrets, in bytes, are no secrets: striking them out would tell where they are.
 const MIN_SECRET: usize = 6;
 /// Shorter pieces of an encoding, in bytes, are found in ordinary text.
@@ -93,14 +94,7 @@ impl Secrets {
 
     /// Where secrets stand, apart from each other.
     pub(super) fn places(&self, text: &str) -> Vec<Range<usize>> {
-        let mut places: Vec<Range<usize>> = Vec::new();
-        for (range, _) in self.find(text) {
-            match places.last_mut() {
-                Some(last) if range.start < last.end => last.end = last.end.max(range.end),
-                _ => places.push(range),
-            }
-        }
-        places
+        apart(self.find(text))
     }
 
     /// Where secrets stand, by their start; they can overlap.
@@ -145,6 +139,19 @@ impl Secrets {
             _ => Ok(()),
         }
     }
+}
+
+/// The places of what was found, in order, those that overlap joined.
+fn apart(mut found: Vec<(Range<usize>, &'static str)>) -> Vec<Range<usize>> {
+    found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+    let mut places: Vec<Range<usize>> = Vec::new();
+    for (range, _) in found {
+        match places.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => places.push(range),
+        }
+    }
+    places
 }
 
 fn squeeze(text: &str) -> String {
@@ -251,6 +258,33 @@ const SHAPES: [Shape; 33] = [
     shape("dckr_pat_", 20, "-_", "a token of Docker"),
     shape("AccountKey=", 40, "+/=", "a key of Azure"),
 ];
+
+/// A text without what has the look of a token, a key or a password in an address.
+pub(crate) fn without_tokens(text: &str) -> Cow<'_, str> {
+    let places = apart(tokens(text));
+    if places.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for place in places {
+        out.push_str(&text[at..place.start]);
+        out.push_str(REDACTED);
+        at = place.end;
+    }
+    out.push_str(&text[at..]);
+    Cow::Owned(out)
+}
+
+/// In which lines that is, from 1, and what it is.
+pub(crate) fn tokens_by_line(text: &str) -> Vec<(usize, &'static str)> {
+    let mut found = tokens(text);
+    found.sort_by_key(|(range, _)| range.start);
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
+    let mut lines: Vec<_> = found.into_iter().map(|(range, kind)| (line(range.start), kind)).collect();
+    lines.dedup();
+    lines
+}
 
 fn is_token_char(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')

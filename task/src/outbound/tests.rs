@@ -86,6 +86,34 @@ fn bodies_do_nothing_but_say_something() {
         ),
         ("prefixes #3 and fixes the #3", "prefixes #3 and fixes the #3"),
         ("done [skip ci]", "done skip ci"),
+        // marks that keep CI from running
+        ("[skip travis] [[Netlify Skip]] [CF-Pages-Skip]", "skip travis Netlify Skip CF-Pages-Skip"),
+        ("a ***NO_CI*** b --skip-ci", "a NO_CI b skip-ci"),
+        ("[skip ci](docs/a.md) [skip this](docs/a.md)", "skip ci (`docs/a.md`) skip this (`docs/a.md`)"),
+        ("`[skip ci]`\n\n```\n[ci skip]\n```", "`[ skip ci]`\n\n```\n[ ci skip]\n```"),
+        // links of this repository
+        ("[a](#top) [b](./docs/a%20b.md#L3) [c](src/)", "[a](#top) [b](./docs/a%20b.md#L3) [c](src/)"),
+        (
+            "[a](/login/oauth/authorize?client_id=x) [b](../../../settings) [c](?x) [d](docs/%2e%2e/x)",
+            "a (`/login/oauth/authorize?client_id=x`) b (`../../../settings`) c (`?x`) d (`docs/%2e%2e/x`)",
+        ),
+        (
+            "[a](/o/other/issues/3) [b](docs/a.md?x=1) [c](\\login) [d](docs//x)",
+            "a (`/o/other/issues/3`) b (`docs/a.md?x=1`) c (`\\login`) d (`docs//x`)",
+        ),
+        // other repositories
+        ("like o/r#7, octo#8 and o.x/r-y@c0ffee1", "like `o/r#7`, `octo#8` and `o.x/r-y@c0ffee1`"),
+        ("see #3, GH-4, C#7 at @c0ffee1", "see #3, GH-4, `C#7` at `@c0ffee1`"),
+        // commands to bots
+        ("/close\n/hold cancel\nand /close", "`/close`\n`/hold` cancel\nand /close"),
+        ("- /approve\n\n> bors r+\n\n/etc/hosts", "- `/approve`\n\n> `bors` r+\n\n/etc/hosts"),
+        ("@dependabot merge `@dependabot merge`", "`@dependabot` merge `@ dependabot merge`"),
+        ("```\n/close\nbors r+\n/usr\n```", "```\n/ close\nbors, r+\n/ usr\n```"),
+        ("Co-authored-by: E <e>\nskip-checks: true", "`Co-authored-by:` E &lt;e>\n`skip-checks:` true"),
+        // what is open is closed
+        ("a\n\n```rust\nb", "a\n\n```rust\nb\n```\n"),
+        ("~~~~\n```\nb\n", "~~~~\n```\nb\n~~~~\n"),
+        ("a <!-- never closed", "a "),
         // HTML and what cannot be seen
         ("a<!-- b -->c <b onclick=x>d</b>", "ac &lt;b onclick=x>d&lt;/b>"),
         ("<div>\n![x](y) @a\n</div>", "&lt;div>\n (image) `@a`\n&lt;/div>"),
@@ -208,6 +236,9 @@ fn titles_and_messages_are_plain() {
         ("Fixes #7 @octocat Vec<String>", "Fixes #7 @octocat Vec<String>"),
         ("closes o/r#9 [skip ci] a@b.test www.evil.test", "closes issue 9 skip ci a at b.test evil.test"),
         ("x\u{202e}y", "xy"),
+        ("[skip travis] a ***NO_CI*** --ci-skip [[[[[[[[[[skip ci]", "skip travis a NO_CI ci-skip skip ci"),
+        ("/hold o/r#3 and o/r@c0ffee1", "hold o/r issue 3 and o/r commit c0ffee1"),
+        ("bors r+", "(bors) r+"),
     ] {
         assert_eq!(gate.title(raw).as_str(), expect);
         assert_eq!(gate.title(expect).as_str(), expect);
@@ -231,7 +262,7 @@ fn bodies_are_cut_with_a_note_and_leave_room_for_the_marker() {
     assert!(cut.ends_with("ä\n\n_(… 65567 more characters)_\n"), "{:?}", &cut[cut.len() - 50..]);
     let code = gate.body(&format!("```\n{}", "y\n".repeat(MAX_BODY))).0;
     assert!(code.chars().count() <= MAX_BODY);
-    assert!(code.ends_with("y\n```\n\n_(… 65574 more characters)_\n"), "{:?}", &code[code.len() - 50..]);
+    assert!(code.ends_with("y\n```\n\n_(… 65578 more characters)_\n"), "{:?}", &code[code.len() - 50..]);
     for body in [&cut, &code] {
         assert_eq!(gate.body(body).0, *body);
     }
@@ -306,6 +337,14 @@ fn markdown() -> impl Strategy<Value = String> {
         "é",
         "\u{200b}",
         "[skip ci]",
+        "[ci skip](",
+        "***NO_CI***",
+        "--skip-ci",
+        "/close",
+        "bors r+",
+        "Release-As: 1",
+        "@c0ffee1",
+        "@dependabot x",
         ":",
         "//",
         "canary/7f3e",
@@ -415,6 +454,13 @@ fn hostile_text_passes() {
         "AKIA",
         "GH-",
         "[skip ci]",
+        "[[skip ci]",
+        "--skip-ci ",
+        "/close\n",
+        "bors r+\n",
+        "a@c0ffee1 ",
+        "***no_ci",
+        "Release-As: ",
         "o/r#",
         "*@a*",
         "[a](https://evil.test)",

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use shared::mode::{Mode, RETRY};
 
 use crate::bill::Bill;
+use crate::outbound::markup;
 use crate::outcome::{Failure, Reason};
 use crate::plan::Moved;
 
@@ -93,13 +94,32 @@ fn bill_of(bill: Option<&Bill>) -> String {
     bill.map_or_else(String::new, Bill::to_string)
 }
 
+/// The parts one below the other. A block of code that one of them leaves open, because it quotes a model or a file, does not
+/// swallow the others.
 fn paragraphs<const N: usize>(parts: [String; N]) -> String {
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    let parts: Vec<String> = parts.map(|part| markup::closed(part).trim_end().to_owned()).collect();
+    parts.join("\n\n")
 }
 
 /// An answer to someone who may not ask.
 pub fn not_allowed(user: &str) -> String {
     format!("@{user}, only people with write access to this repository can ask for this.")
+}
+
+/// An answer to someone who asked for a plan, or may have, and whose approval does not count.
+pub fn not_by_asker(user: &str, is_known: bool) -> String {
+    if is_known {
+        format!(
+            "@{user}, you asked for this plan, and here only others may approve it (`approve-by = \"others\"`). Ask someone \
+             else with write access to comment `/approve`."
+        )
+    } else {
+        format!(
+            "@{user}, here whoever asked for a plan may not approve it (`approve-by = \"others\"`), and this plan does not \
+             say who asked. Comment `/revise` and what should be different for a plan that does."
+        )
+    }
 }
 
 /// The comment that holds a plan. `earlier` is the comment that it replaces, without its marker: the plans in it are
@@ -187,6 +207,11 @@ mod tests {
         );
         assert_eq!(waiting(&billed), format!("**Interrupted, and tried again by itself.** No.\n\n{cost}"));
         assert!(stopped("x", Some(&bill), Turn::START).ends_with(cost));
+        let open = Failure::new(Reason::Declined, "I cannot:\n```\nfn f", "");
+        assert_eq!(
+            failed(&open, Turn::START),
+            "**Not done.** I cannot:\n```\nfn f.\n```\n\nComment `/retry` to start again."
+        );
         let passed = Failure::new(Reason::Unavailable, "No answer", "");
         assert_eq!(
             failed(&passed, Turn::of(revise)),

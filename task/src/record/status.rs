@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::issue::IssueId;
 use shared::task::Task;
+use shared::user::Login;
 
 use crate::marker::{Kind, Marks, On};
 use crate::outbound::{BadMarker, Gate, Outbound};
@@ -26,6 +27,9 @@ pub(crate) struct Status {
     /// Whoever asked may not ask. That answers nobody else's wish.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) refused: bool,
+    /// The login of who was told once and for all that he may not ask on this thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) barred: Option<String>,
 }
 
 /// A run, as a status comment names it.
@@ -78,6 +82,7 @@ impl Status {
             by: None,
             answered: None,
             refused: false,
+            barred: None,
         }
     }
 
@@ -88,6 +93,16 @@ impl Status {
     /// For a task that has its answer.
     pub(crate) fn answered(task: &Task) -> Self {
         Self { answered: Some(task.mode.kind().name().to_owned()), ..Self::of(task, Phase::Ended, None) }
+    }
+
+    /// For someone without write access.
+    pub(crate) fn barred(task: &Task) -> Self {
+        Self { barred: Some(task.trigger_user.to_string()), ..Self::refused(task) }
+    }
+
+    /// Whether this tells the person that he may not ask.
+    pub(crate) fn bars(&self, login: &Login) -> bool {
+        self.barred.as_deref().is_some_and(|barred| login.is(barred))
     }
 
     /// For someone who may not ask, or not now.

@@ -49,13 +49,14 @@ pub(super) async fn open_desk<'a>(
     Desk::open(settings, task, place, asker, &secrets, attempt).await
 }
 
-/// One short comment, also if the task is delivered again.
+/// One short comment for each person and thread, however many commands there are, and however often they are delivered.
 async fn answer_stranger(task: &Task, place: Place<'_>, secrets: &[SecretString]) -> Result<(), Stop> {
-    let record = place.records.read(&task.issue, Vec::new()).await?;
-    if record.status_of(&task.id.to_string()).is_none() {
+    let record = place.records.read_own(&task.issue, Vec::new()).await?;
+    let is_told = record.statuses().iter().any(|said| said.status.bars(&task.trigger_user));
+    if !is_told && record.status_of(&task.id.to_string()).is_none() {
         let gate = Gate::new(secrets, &[], None).with_mention(task.trigger_user.as_str());
         let text = comment::not_allowed(task.trigger_user.as_str());
-        record.say_at_last(&gate, None, &text, Status::refused(task)).await?;
+        record.say_at_last(&gate, None, &text, Status::barred(task)).await?;
     }
     Ok(())
 }

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use shared::command::Command;
-use shared::issue::PullRequestNumber;
+use shared::issue::{IssueId, PullRequestNumber};
 use shared::mode::{CommandAt, Comment as CommentId, Start};
 
 use super::conversation;
 use super::desk::Desk;
-use super::ended::Stop;
+use super::ended::{Ended, Stop};
 use super::settings::Terms;
 use super::work::Basis;
 use crate::call::CallError;
@@ -18,6 +18,8 @@ use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::plan::{Binding, Plan};
 use crate::record::comment;
+use crate::record::status::Status;
+use crate::repo_config::ApproveBy;
 use crate::text::Raw;
 use crate::thread::Comment;
 
@@ -46,6 +48,7 @@ pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> 
                 let next = "Read the plan as it is now; if it is good, comment `/approve` again.";
                 return Err(Failure::new(Reason::StalePlan, what, next).into());
             }
+            may_approve(desk, terms, &posted).await?;
             hold(desk, terms, &posted).await?;
             Ok(Basis::Approved { plan: posted.plan, pull_request: pull.number })
         }
@@ -53,8 +56,8 @@ pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> 
             let feedback = feedback(desk, comment).await?;
             let pull = pull_of(desk, pull_request, "There is no plan to revise.").await?;
             let posted = plan_of(desk, pull.number, head).await?;
-            let base = posted.binding.base;
-            Ok(Basis::Revision { plan: posted.plan, feedback, base, pull_request: pull.number })
+            let Binding { base, asked_by, .. } = posted.binding;
+            Ok(Basis::Revision { plan: posted.plan, feedback, base, pull_request: pull.number, asked_by })
         }
         Start::Issue => Ok(Basis::Nothing),
     }
@@ -94,6 +97,19 @@ async fn plan_of(desk: &Desk<'_>, pull_request: PullRequestNumber, head: &Commit
     Err(Failure::new(Reason::StalePlan, "The plan was carried out already.", next).into())
 }
 
+/// Where only others may approve, whoever asked for the plan is answered, and the plan goes on waiting.
+async fn may_approve(desk: &Desk<'_>, terms: &Terms<'_>, posted: &Posted) -> Result<(), Stop> {
+    let user = &desk.task.trigger_user;
+    let is_known = !posted.binding.asked_by.is_empty();
+    if terms.approve_by == ApproveBy::Anyone || is_known && !posted.binding.was_asked_by(user.as_str()) {
+        return Ok(());
+    }
+    let text = comment::not_by_asker(user.as_str(), is_known);
+    let status = desk.signed(Status::refused(desk.task));
+    desk.record.say(&desk.gate, None, &text, status).await?;
+    Err(Stop::Ended(Ended::Nothing("whoever asked for the plan may not approve it")))
+}
+
 /// Checks that nothing has moved that the plan was made from.
 async fn hold(desk: &Desk<'_>, terms: &Terms<'_>, posted: &Posted) -> Result<(), Stop> {
     let changed = changed_files(desk, terms, &posted.binding.base).await?;
@@ -130,6 +146,11 @@ async fn command_of(
     if written.is_edited {
         return Err(refuse("The comment with the command was edited."));
     }
+    // A command is about the thread that it stands on, whatever the task says.
+    let thread = desk.pull_request.map_or_else(|| desk.issue.id.clone(), IssueId::from);
+    if written.on != Where::Thread(thread) && written.on != Where::Review {
+        return Err(refuse("The comment with the command stands on another issue or pull request."));
+    }
     match Command::parse(written.body.for_machine()) {
         Some(command) if is_wanted(command) => Ok(written),
         _ => Err(refuse("The comment no longer holds the command.")),
@@ -142,6 +163,16 @@ struct Written {
     by: Option<String>,
     at: Timestamp,
     is_edited: bool,
+    on: Where,
+}
+
+/// Where that was.
+#[derive(PartialEq, Eq)]
+enum Where {
+    Thread(IssueId),
+    /// In a review of the pull request that was asked for its reviews.
+    Review,
+    Unknown,
 }
 
 impl From<Comment> for Written {
@@ -151,13 +182,20 @@ impl From<Comment> for Written {
             by: comment.by.map(|user| user.login),
             at: comment.created_at,
             is_edited: comment.created_at != comment.updated_at,
+            on: comment.on.map_or(Where::Unknown, Where::Thread),
         }
     }
 }
 
 impl From<ReviewText> for Written {
     fn from(text: ReviewText) -> Self {
-        Self { body: text.body, by: text.by, at: text.created_at, is_edited: text.edited_at.is_some() }
+        Self {
+            body: text.body,
+            by: text.by,
+            at: text.created_at,
+            is_edited: text.edited_at.is_some(),
+            on: Where::Review,
+        }
     }
 }
 

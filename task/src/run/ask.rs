@@ -7,10 +7,10 @@ use super::ended::Stop;
 use super::settings::Terms;
 use super::work::{Basis, Claim, Made, Material};
 use crate::bill::Bill;
-use crate::check::CheckedPatch;
+use crate::check::{CheckedPatch, unseen};
 use crate::config::Config;
 use crate::cycle::{Account, Cycle, Planned, Solution};
-use crate::outbound::Gate;
+use crate::outbound::{Gate, REDACTED};
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
 use crate::plan::{Binding, Plan};
@@ -22,6 +22,8 @@ use crate::record::status::{PlanComment, Proposal};
 const MAX_SUMMARY: usize = 8_000;
 /// Characters of a note on a check, or of a reason why a file was read.
 const MAX_NOTE: usize = 600;
+/// Characters of what a reviewer should look at first.
+const MAX_WARNING: usize = 2_000;
 
 /// Asks the model for what the task wants.
 pub(super) async fn ask(
@@ -33,21 +35,22 @@ pub(super) async fn ask(
     claim: &Claim,
 ) -> Result<Made, Stop> {
     let read = cycle.workspace.base().commit.to_string();
-    let (planned, base) = match (&claim.basis, desk.task.mode.kind().makes()) {
+    let (planned, base, asked_by) = match (&claim.basis, desk.task.mode.kind().makes()) {
         (Basis::Approved { plan, .. }, _) => {
             return change(desk, terms, cycle.solve(Some(plan.text())).await?);
         }
-        (Basis::Revision { plan, feedback, base, .. }, _) => {
-            (cycle.plan(Some((plan.text(), feedback))).await?, base.clone())
+        (Basis::Revision { plan, feedback, base, asked_by, .. }, _) => {
+            (cycle.plan(Some((plan.text(), feedback))).await?, base.clone(), asked_by.clone())
         }
-        (Basis::Nothing, Product::Plan) => (cycle.plan(None).await?, read),
+        (Basis::Nothing, Product::Plan) => (cycle.plan(None).await?, read, Vec::new()),
         (Basis::Nothing, Product::Change) => return change(desk, terms, cycle.solve(None).await?),
     };
-    plan(desk, config, terms, material, &base, planned)
+    let asked_by = asked_by.into_iter().chain([desk.task.trigger_user.to_string()]).collect();
+    plan(desk, config, terms, material, PlanOrigin { base, asked_by }, planned)
 }
 
 fn change(desk: &Desk<'_>, terms: &Terms<'_>, solution: Solution) -> Result<Made, Stop> {
-    let notes = solution.notes();
+    let (notes, warnings) = (solution.notes(), solution.warnings());
     let Solution { patch, title, summary, account } = solution;
     scan(&desk.gate, &patch)?;
     let title = desk.gate.title(title.as_deref().unwrap_or("Resolve the issue"));
@@ -55,6 +58,8 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, solution: Solution) -> Result<Made
     let summary = desk.gate.body_within(summary, MAX_SUMMARY);
     let mut facts = facts(desk, terms, &account, patch.changes(), title.as_str(), summary.as_str());
     facts.notes = notes.iter().map(|note| desk.gate.body_within(note, MAX_NOTE).to_string()).collect();
+    facts.warnings =
+        warnings.iter().map(|warning| desk.gate.body_within(warning, MAX_WARNING).to_string()).collect();
     let body = desk.gate.composed(&pull_request::body(&facts));
     let bill = facts.bill.to_string();
     let proposal = Proposal { title: title.to_string(), body: body.to_string(), bill, plan: None };
@@ -65,7 +70,7 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, solution: Solution) -> Result<Made
 pub(crate) fn scan(gate: &Gate, patch: &CheckedPatch) -> Result<(), Failure> {
     for change in patch.changes() {
         let is_new = matches!(change.kind(), ChangeKind::Create | ChangeKind::Rename { .. });
-        if is_new && mixes_scripts(change.path().as_str()) {
+        if is_new && unseen::is_deceptive(change.path().as_str()) {
             let what = format!("`{}` mixes letters that look alike.", change.path());
             return Err(Failure::new(Reason::Protected, what, "Make that change by hand."));
         }
@@ -74,6 +79,15 @@ pub(crate) fn scan(gate: &Gate, patch: &CheckedPatch) -> Result<(), Failure> {
             return Err(Failure::new(Reason::Secret, what, "Look at what the issue asks for."));
         }
         let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        // The model is shown this in place of a secret; written back, it would replace the secret.
+        let marks = |bytes| text(bytes).matches(REDACTED).count();
+        if marks(change.after()) > marks(change.before()) {
+            let what = format!(
+                "The change of `{}` would overwrite a secret that the model was not shown.",
+                change.path()
+            );
+            return Err(Failure::new(Reason::Secret, what, "Make that change by hand."));
+        }
         gate.scan_added_lines(change.path(), &text(change.before()), &text(change.after())).map_err(
             |leak| {
                 let next = "Take the secret out of the issue or the repository, and revoke it.";
@@ -84,15 +98,10 @@ pub(crate) fn scan(gate: &Gate, patch: &CheckedPatch) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a word has Latin letters beside letters of a script that has ones of the same shape: what the restriction
-/// level "Highly Restrictive" of <https://www.unicode.org/reports/tr39/> forbids, for the scripts where it matters most.
-fn mixes_scripts(path: &str) -> bool {
-    let alike = |c: char| {
-        matches!(c, '\u{370}'..='\u{58f}' | '\u{13a0}'..='\u{13ff}' | '\u{1f00}'..='\u{1fff}'
-            | '\u{ff21}'..='\u{ff5a}' | '\u{1d400}'..='\u{1d7ff}')
-    };
-    path.split(|c: char| !c.is_alphanumeric())
-        .any(|word| word.chars().any(alike) && word.chars().any(|c| c.is_ascii_alphabetic()))
+/// What a plan was made from, and who asked for it.
+struct PlanOrigin {
+    base: String,
+    asked_by: Vec<String>,
 }
 
 fn plan(
@@ -100,7 +109,7 @@ fn plan(
     config: &Config,
     terms: &Terms<'_>,
     material: &Material,
-    base: &str,
+    PlanOrigin { base, asked_by }: PlanOrigin,
     planned: Planned,
 ) -> Result<Made, Stop> {
     let Planned { plan, account } = planned;
@@ -118,12 +127,15 @@ fn plan(
         let what = "The plan imitates the comment that it stands in.";
         return Err(Failure::new(Reason::NoPlan, what, "Choose a stronger model.").into());
     }
-    let binding = Binding::new(&plan, &material.digest, base, &terms.digest, read);
+    let binding = Binding::new(&plan, &material.digest, &base, &terms.digest, read).asked_by(asked_by);
     let bill = facts.bill.to_string();
-    let body = format!(
+    let mut body = format!(
         "A plan for {}, in the first comment below. Nothing is changed yet.\n\n{bill}",
         desk.issue.id.reference()
     );
+    for note in &account.withheld {
+        body.push_str(&format!("\n\n> {}", desk.gate.body_within(note, MAX_WARNING)));
+    }
     let plan = Some(PlanComment { text: plan.text().to_owned(), cost, binding });
     Ok(Made::Plan(Proposal { title: title.to_string(), body, bill, plan }))
 }
@@ -148,27 +160,8 @@ fn facts(
         summary: summary.to_owned(),
         read: read.collect(),
         changed,
+        warnings: Vec::new(),
         notes: Vec::new(),
         bill: Bill::of(terms.engine, account.spent),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::mixes_scripts;
-
-    #[test]
-    fn a_name_of_one_script_is_as_good_as_another() {
-        for (path, expected) in [
-            ("src/README.md", false),
-            ("docs/документ.md", false),
-            ("docs/über_größe.md", false),
-            ("src/日本語_text.rs", false),
-            ("R\u{415}ADME.md", true),
-            ("src/\u{ff4d}ain.rs", true),
-            ("\u{3bf}ption.rs", true),
-        ] {
-            assert_eq!(mixes_scripts(path), expected, "{path}");
-        }
     }
 }

@@ -40,9 +40,9 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
         Branch::Planned(commit) => {
             let basis = approval::check(desk, terms, &commit).await?;
             match basis {
-                Basis::Revision { plan, feedback, pull_request, .. } => {
+                Basis::Revision { plan, feedback, pull_request, asked_by, .. } => {
                     let (head, base) = branch::renew(desk, &base, commit).await?;
-                    (head, Basis::Revision { plan, feedback, base, pull_request }, None)
+                    (head, Basis::Revision { plan, feedback, base, pull_request, asked_by }, None)
                 }
                 basis => (commit.id, basis, None),
             }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use shared::env::catalog::{
-    self, AGENT_GITHUB_APP_ID, AGENT_GITHUB_APP_KEY, AGENT_GITHUB_MAX_WAIT, AGENT_GITHUB_TIMEOUT,
-    AGENT_GITHUB_TOKEN, AGENT_MARKER_KEY, AGENT_RUN_TIMEOUT, AGENT_UNAUTHORIZED_USERS, AGENT_WORK_DIR, Group,
+    self, AGENT_APPROVE_BY, AGENT_GITHUB_APP_ID, AGENT_GITHUB_APP_KEY, AGENT_GITHUB_MAX_WAIT,
+    AGENT_GITHUB_TIMEOUT, AGENT_GITHUB_TOKEN, AGENT_MARKER_KEY, AGENT_RUN_TIMEOUT, AGENT_UNAUTHORIZED_USERS,
+    AGENT_WORK_DIR, Group,
 };
 use shared::env::{Environment, SettingError};
 use shared::hex;
@@ -20,7 +21,7 @@ use crate::forge::Credentials;
 use crate::llm::{Ceiling, MoneyCeiling, Usd};
 use crate::outcome::{Failure, Reason};
 use crate::protect::Protection;
-use crate::repo_config::{PATH, RepoConfig};
+use crate::repo_config::{ApproveBy, PATH, RepoConfig};
 
 /// What [`RunSettings::from_env`] reads.
 pub const READS: &[&Group] = &[&catalog::RUN, &catalog::HOSTS, &catalog::LABELS];
@@ -36,6 +37,8 @@ pub struct RunSettings {
     pub marker_key: SecretString,
     pub labels: LabelNames,
     pub strangers: Strangers,
+    /// Who may approve plans, wherever a repository is not stricter.
+    pub approve_by: ApproveBy,
     /// Every secret that the process was given.
     secrets: Vec<SecretString>,
     pub work_dir: PathBuf,
@@ -97,6 +100,7 @@ impl RunSettings {
             marker_key,
             labels: LabelNames::from_env(env)?,
             strangers,
+            approve_by: ApproveBy::named(env.read(&AGENT_APPROVE_BY)?),
             secrets: env.secrets(),
             work_dir: env.find(&AGENT_WORK_DIR)?.unwrap_or_else(std::env::temp_dir),
             patience: env.read(&AGENT_GITHUB_MAX_WAIT)?,
@@ -123,12 +127,13 @@ pub struct Terms<'a> {
     pub protection: Protection,
     pub ceiling: Ceiling,
     pub repo: RepoConfig,
+    pub approve_by: ApproveBy,
     /// Hash of what decides how a plan is carried out; SHA-256 in hexadecimal.
     pub digest: String,
 }
 
 /// The lower of both ceilings, the patterns of both, and the repository's choice among the operator's models.
-pub fn terms(config: &Config, repo: RepoConfig) -> Result<Terms<'_>, Failure> {
+pub fn terms<'c>(config: &'c Config, settings: &RunSettings, repo: RepoConfig) -> Result<Terms<'c>, Failure> {
     let refuse = |what: String| Failure::new(Reason::Usage, what, "Correct the file on the default branch.");
     let (mut protected, mut allowed) = config.patterns();
     protected.extend(repo.paths.protected.iter().cloned());
@@ -153,7 +158,8 @@ pub fn terms(config: &Config, repo: RepoConfig) -> Result<Terms<'_>, Failure> {
         };
     }
     let digest = digest(&[config.digest(), &engine.name(), &format!("{repo:?}")]);
-    Ok(Terms { engine, protection, ceiling, repo, digest })
+    let approve_by = settings.approve_by.max(repo.approve_by.unwrap_or_default());
+    Ok(Terms { engine, protection, ceiling, repo, approve_by, digest })
 }
 
 fn digest(parts: &[&str]) -> String {

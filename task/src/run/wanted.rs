@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::command::Command;
 use shared::mode::Comment as CommentId;
 
@@ -12,6 +12,9 @@ use super::work::Claim;
 use crate::forge::model::{Permission, Review, Stage};
 use crate::text::Raw;
 use crate::tracker::model::{IssueState, has_label};
+
+/// Comments that are older than the task by this can be no answer to it.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(10);
 
 /// Looks whether a person called the task off before it was claimed.
 pub(super) async fn not_called_off_yet(desk: &Desk<'_>) -> Result<(), Stop> {
@@ -27,11 +30,14 @@ pub(super) async fn not_called_off_yet(desk: &Desk<'_>) -> Result<(), Stop> {
 /// Looks whether a person has called the task off since it was claimed.
 pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), Stop> {
     let pull_request = claim.basis.pull_request().or(desk.pull_request);
+    let asked_at = desk.task.triggered_at.unwrap_or(claim.since);
+    // The clocks of two machines need not agree.
+    let since = asked_at.checked_sub(CLOCKS_APART).unwrap_or(asked_at);
     let pull = async {
         let Some(number) = pull_request else { return Ok(None) };
-        Ok(desk.forge.pull_request_snapshot(number).await?.map(|pull| (number, pull)))
+        Ok(desk.forge.pull_request_snapshot(number, since).await?.map(|pull| (number, pull)))
     };
-    let (issue, pull) = tokio::try_join!(desk.tracker.snapshot(&desk.issue.id), pull)?;
+    let (issue, pull) = tokio::try_join!(desk.tracker.snapshot(&desk.issue.id, since), pull)?;
     let issue = issue.ok_or_else(|| Stop::CalledOff("the issue is gone".to_owned()))?;
     if issue.state != IssueState::Open && desk.issue.state == IssueState::Open {
         return Err(Stop::CalledOff("the issue was closed".to_owned()));
@@ -57,7 +63,6 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
         .filter(|remark| calls_off(desk, remark.id, remark.created_at, &remark.body, claim.status));
     let authors = stops.filter_map(|remark| remark.by.as_deref());
     // The ids of reviews are not those of comments: only time tells which came later.
-    let asked_at = desk.task.triggered_at.unwrap_or(claim.since);
     let reviewers = reviews
         .iter()
         .flat_map(Review::texts)

@@ -40,6 +40,8 @@ pub(super) enum Basis {
         feedback: String,
         base: String,
         pull_request: PullRequestNumber,
+        /// Who asked for the plan so far.
+        asked_by: Vec<String>,
     },
 }
 

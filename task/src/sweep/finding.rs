@@ -25,6 +25,8 @@ pub enum Finding {
     Unlabelled { issue: String },
     /// A repository where nothing was looked for while tasks wait in the queue.
     Busy { repo: String, waiting: u32 },
+    /// An issue that could not be looked at; the others were.
+    Skipped { issue: String, why: String },
     /// A repository that could not be looked through.
     Unreachable { repo: String, why: String },
 }
@@ -33,9 +35,9 @@ impl Finding {
     /// Why the next sweep has to look again, if it has to.
     pub(super) fn is_left(&self) -> Option<String> {
         match self {
-            Self::Left { issue: place, why, .. } | Self::Unreachable { repo: place, why } => {
-                Some(format!("{place}: {why}"))
-            }
+            Self::Left { issue: place, why, .. }
+            | Self::Skipped { issue: place, why }
+            | Self::Unreachable { repo: place, why } => Some(format!("{place}: {why}")),
             _ => None,
         }
     }
@@ -63,6 +65,7 @@ impl fmt::Display for Finding {
             Self::Busy { repo, waiting } => {
                 write!(f, "{repo}: not looked through while tasks wait in the queue: {waiting}")
             }
+            Self::Skipped { issue, why } => write!(f, "{issue}: not looked at: {why}"),
             Self::Unreachable { repo, why } => write!(f, "{repo}: not looked through: {why}"),
         }
     }

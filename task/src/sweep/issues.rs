@@ -4,10 +4,11 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use shared::issue::IssueId;
 use shared::mode::Mode;
 use shared::queue::CONSUMER_TIMEOUT;
 use shared::state::{Event, State, same_label};
-use shared::task::{IssueDigest, Origin, Task, TaskId, wish};
+use shared::task::{Origin, Task, TaskId, wish};
 use shared::user;
 
 use super::finding::Finding;
@@ -20,7 +21,7 @@ use crate::outcome::{Failure, Reason};
 use crate::record::comment::{self, Turn};
 use crate::record::status::{Phase, StatusComment};
 use crate::thread::UserKind;
-use crate::tracker::model::{self, Happening, Issue, IssueKind, Listed};
+use crate::tracker::model::{self, Happening, Issue, IssueKind, Listed, ListedIssue};
 
 /// Looks through one repository. `waiting` tasks are in the queue, of which nobody knows for which issues they are.
 pub(super) async fn sweep(
@@ -33,39 +34,87 @@ pub(super) async fn sweep(
         sweep.found(&Finding::Busy { repo: site.repo.to_string(), waiting });
         return Ok(());
     }
-    let looked = async {
-        for issue in site.tracker.labelled(&site.labels().working, Listed::All).await? {
-            if let Some(finding) = at_work(site, &issue, sweep.hand).await? {
-                sweep.found(&finding);
-            }
-        }
-        for issue in site.tracker.labelled(&site.labels().trigger, Listed::Open).await? {
-            match asking(site, &issue, sweep.settings.grace).await? {
-                Asking::No => {}
-                Asking::InVain(why) => {
-                    sweep.found(&Finding::Unanswered { issue: site.name(&issue.id), why });
-                }
-                Asking::Yes(task) => {
-                    if sweep.hand == Hand::Writing {
-                        queue.publish(&task).await?;
-                    }
-                    sweep.found(&Finding::Missed {
-                        issue: site.name(&issue.id),
-                        task: task.id,
-                        mode: task.mode.kind().name(),
-                        user: task.trigger_user.to_string(),
-                    });
-                }
-            }
-        }
-        Ok(())
-    };
-    match looked.await {
+    match look_through(sweep, site, queue).await {
         Err(Stop::Call(error)) if !matches!(error, CallError::Lost(_)) => {
             sweep.found(&Finding::Unreachable { repo: site.repo.to_string(), why: error.to_string() });
             Ok(())
         }
         ended => ended,
+    }
+}
+
+async fn look_through(sweep: &mut Sweep<'_>, site: &Site<'_>, queue: &Queue) -> Result<(), Stop> {
+    let mut bad = BadIssues::default();
+    let working = site.tracker.labelled(&site.labels().working, Listed::All).await?;
+    for ListedIssue { issue, .. } in &working.issues {
+        let looked = at_work(site, issue, sweep.hand).await;
+        if let Some(finding) = bad.past(sweep, site, &issue.id, looked)?.flatten() {
+            sweep.found(&finding);
+        }
+    }
+    let asking_issues = site.tracker.labelled(&site.labels().trigger, Listed::Open).await?;
+    for listed in &asking_issues.issues {
+        let asked = asking(site, listed, sweep.settings.grace).await;
+        let name = site.name(&listed.issue.id);
+        match bad.past(sweep, site, &listed.issue.id, asked)? {
+            None | Some(Asking::No) => {}
+            Some(Asking::InVain(why)) => sweep.found(&Finding::Unanswered { issue: name, why }),
+            Some(Asking::Yes(task)) => {
+                if sweep.hand == Hand::Writing {
+                    queue.publish(&task).await?;
+                }
+                sweep.found(&Finding::Missed {
+                    issue: name,
+                    task: task.id,
+                    mode: task.mode.kind().name(),
+                    user: task.trigger_user.to_string(),
+                });
+            }
+        }
+    }
+    let unreadable = working.unreadable + asking_issues.unreadable;
+    if unreadable > 0 {
+        let why = format!("issues that are not of the documented form: {unreadable}");
+        sweep.found(&Finding::Skipped { issue: site.repo.to_string(), why });
+    }
+    Ok(())
+}
+
+/// Failures in a row after which it is the service that fails, and not an issue.
+const MAX_BAD_IN_A_ROW: u32 = 5;
+
+/// Issues that could not be looked at: one is passed over, many in a row end the look at the repository.
+#[derive(Default)]
+struct BadIssues {
+    in_a_row: u32,
+}
+
+impl BadIssues {
+    /// What was found; `None` for an issue that is passed over.
+    fn past<T>(
+        &mut self,
+        sweep: &mut Sweep<'_>,
+        site: &Site<'_>,
+        issue: &IssueId,
+        looked: Result<T, CallError>,
+    ) -> Result<Option<T>, CallError> {
+        let error = match looked {
+            Ok(found) => {
+                self.in_a_row = 0;
+                return Ok(Some(found));
+            }
+            Err(error) => error,
+        };
+        self.in_a_row += 1;
+        let is_service = matches!(
+            error,
+            CallError::Lost(_) | CallError::RateLimited { .. } | CallError::Unauthorized { .. }
+        );
+        if is_service || self.in_a_row >= MAX_BAD_IN_A_ROW {
+            return Err(error);
+        }
+        sweep.found(&Finding::Skipped { issue: site.name(issue), why: error.to_string() });
+        Ok(None)
     }
 }
 
@@ -112,7 +161,8 @@ enum Asking {
     Yes(Box<Task>),
 }
 
-async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Asking, CallError> {
+async fn asking(site: &Site<'_>, listed: &ListedIssue, grace: Duration) -> Result<Asking, CallError> {
+    let ListedIssue { issue, digest } = listed;
     let labels = issue.labels.iter().map(String::as_str);
     let is_idle = State::decode(labels, site.labels()) == Ok(State::Idle);
     if !is_idle || issue.kind != IssueKind::Issue || is_younger(issue.updated_at, grace) {
@@ -165,7 +215,7 @@ async fn asking(site: &Site<'_>, issue: &Issue, grace: Duration) -> Result<Askin
         delivery_id: None,
         repository_id,
         installation_id: None,
-        issue_digest: Some(IssueDigest::of(issue.title.for_machine(), issue.body.for_machine())),
+        issue_digest: Some(*digest),
     })))
 }
 

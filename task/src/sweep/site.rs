@@ -120,7 +120,7 @@ impl<'a> Site<'a> {
 
     /// What an issue says of its tasks.
     pub(super) async fn record(&self, issue: &Issue) -> Result<Record<'_>, CallError> {
-        self.records().read(&issue.id, issue.labels.clone()).await
+        self.records().read_own(&issue.id, issue.labels.clone()).await
     }
 
     /// Says how a task ended, in its status comment if it has one.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::rendered;
+
 /// What a run of HTML holds besides text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Piece<'a> {
@@ -53,11 +55,7 @@ fn piece(html: &str, start: usize) -> Option<(usize, Kind<'_>)> {
         if inside.starts_with("->") {
             return Some((start + 6, Kind::Comment));
         }
-        let end = inside.match_indices("--").find_map(|(at, _)| {
-            let after = inside[at..].trim_start_matches('-');
-            let end = after.strip_prefix('>').or_else(|| after.strip_prefix("!>"))?;
-            Some(html.len() - end.len())
-        });
+        let end = comment_end(inside).map(|end| html.len() - inside.len() + end);
         return end.map(|end| (end, Kind::Comment)).or_else(unfinished);
     }
     let closes = rest.starts_with("</");
@@ -76,6 +74,25 @@ fn piece(html: &str, start: usize) -> Option<(usize, Kind<'_>)> {
     let Some((end, hides)) = attributes(html, name_end) else { return unfinished() };
     let kind = if closes { Kind::Close { name } } else { Kind::Open { name, hides } };
     Some((end, kind))
+}
+
+/// Where a comment ends whose text begins here: behind `-->` or `--!>`.
+fn comment_end(inside: &str) -> Option<usize> {
+    dash_runs(inside).find_map(|run| {
+        let after = &inside[run.end..];
+        let rest = after.strip_prefix('>').or_else(|| after.strip_prefix("!>"))?;
+        Some(inside.len() - rest.len())
+    })
+}
+
+/// Runs of two hyphens and more, apart from each other.
+pub(super) fn dash_runs(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].find("--")?;
+        at = text.len() - text[start..].trim_start_matches('-').len();
+        Some(start..at)
+    })
 }
 
 /// The end of the tag, and whether an attribute hides the element.
@@ -123,6 +140,8 @@ fn attributes(html: &str, mut at: usize) -> Option<(usize, bool)> {
         }
         let style = || String::from_utf8_lossy(value).to_ascii_lowercase().replace(' ', "");
         hides |= name.eq_ignore_ascii_case(b"hidden")
+            || name.eq_ignore_ascii_case(b"lang")
+                && rendered::drawn(&String::from_utf8_lossy(value)).is_some()
             || name.eq_ignore_ascii_case(b"style")
                 && ["display:none", "visibility:hidden", "font-size:0", "opacity:0"]
                     .iter()
@@ -139,6 +158,18 @@ pub(super) fn is_never_shown(name: &str) -> bool {
     .iter()
     .any(|hidden| hidden.eq_ignore_ascii_case(name))
 }
+
+/// Whether GitHub lets the element through and a browser shows something else than its text: nothing where it can draw a
+/// ruby (`rp`), the letters from right to left (`bdo`).
+pub(super) fn veils(name: &str) -> bool {
+    ["rp", "bdo"].iter().any(|veil| veil.eq_ignore_ascii_case(name))
+}
+
+/// Elements whose text is smaller than that around them, three quarters of it in most.
+pub(super) const SMALL: [&str; 8] = ["sub", "sup", "small", "code", "tt", "samp", "kbd", "rt"];
+
+/// So many of them within each other can be read; the text of the next one has less than half the height.
+pub(super) const MAX_SMALL: usize = 2;
 
 /// What a tag leaves behind: white space where a browser starts a new line or cell, a word for an image, and a word
 /// around what is struck out, which says the opposite of what it says.

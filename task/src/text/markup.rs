@@ -10,6 +10,8 @@ use std::ops::Range;
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 
 use super::html::{self, IMAGE, Kind};
+use super::rendered;
+use crate::path::is_hidden;
 
 /// What GitHub adds to `CommonMark`, as far as it shows or hides text.
 pub(crate) const FLAVOUR: Options = Options::ENABLE_TABLES
@@ -38,10 +40,14 @@ pub(super) fn without_hidden(source: &str, tags: Tags) -> String {
         edits: Vec::new(),
         folds: Vec::new(),
         covered: Vec::new(),
+        code: Vec::new(),
         hidden: None,
+        small: [0; html::SMALL.len()],
         rest_from: None,
     };
     let notes = pass.read();
+    pass.drop_unclosed();
+    pass.drop_formulas();
     pass.drop_notes(notes);
     pass.drop_definitions();
     pass.show_unpaired_folds();
@@ -53,6 +59,16 @@ struct Hidden {
     name: String,
     start: usize,
     depth: usize,
+    unclosed: Unclosed,
+}
+
+/// What becomes of the text behind an element that is never closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unclosed {
+    /// GitHub shows it: it takes such an element away.
+    Shown,
+    /// A browser hides it like the rest of the element.
+    Hidden,
 }
 
 #[derive(Clone, Copy)]
@@ -68,6 +84,8 @@ struct Link {
     range: Range<usize>,
     text_end: usize,
     form: Form,
+    /// Whether something in it can be seen, and so clicked on.
+    is_seen: bool,
 }
 
 /// How a link is written.
@@ -95,7 +113,11 @@ struct Pass<'a> {
     edits: Vec<(Range<usize>, String)>,
     /// What some event accounts for; between these stand only marks of blocks, and definitions.
     covered: Vec<Range<usize>>,
+    /// Code, in order: what looks like markup in it is none.
+    code: Vec<Range<usize>>,
     hidden: Option<Hidden>,
+    /// How many elements of each of [`html::SMALL`] are open.
+    small: [usize; html::SMALL.len()],
     /// From where on all is part of something unfinished.
     rest_from: Option<usize>,
 }
@@ -122,6 +144,15 @@ impl Pass<'_> {
             if let Some(link) = links.last_mut().filter(|link| range.end < link.range.end) {
                 link.text_end = link.text_end.max(range.end);
             }
+            let shows = match &event {
+                Event::Text(text) => !is_blank(text),
+                Event::Code(text) => !is_blank(text),
+                Event::Start(Tag::Image { .. }) | Event::FootnoteReference(_) => true,
+                _ => false,
+            };
+            if shows {
+                links.iter_mut().for_each(|link| link.is_seen = true);
+            }
             match event {
                 Event::Start(Tag::Image { .. }) => {
                     if images == 0 {
@@ -136,7 +167,7 @@ impl Pass<'_> {
                         LinkType::Inline if title.is_empty() && is_plain(&dest_url) => Form::Open,
                         _ => Form::Other(dest_url.into_string()),
                     };
-                    links.push(Link { text_end: range.start + 1, range, form });
+                    links.push(Link { text_end: range.start + 1, range, form, is_seen: false });
                 }
                 Event::End(TagEnd::Link) => {
                     if let Some(link) = links.pop() {
@@ -145,11 +176,13 @@ impl Pass<'_> {
                 }
                 Event::Start(Tag::CodeBlock(kind)) => {
                     in_code = true;
+                    self.code.push(range.clone());
                     if let CodeBlockKind::Fenced(_) = kind {
                         self.info(range);
                     }
                 }
                 Event::End(TagEnd::CodeBlock) => in_code = false,
+                Event::Code(_) => self.code.push(range),
                 Event::Text(text) if !in_code => self.entity(&text, range),
                 Event::InlineHtml(_) => self.html(&[range]),
                 Event::Html(_) => block_html.push(range),
@@ -175,10 +208,9 @@ impl Pass<'_> {
 
     /// Writes the target of a link in the open, or leaves its text alone if it has none that can be.
     fn link(&mut self, link: Link) {
-        let Link { range, text_end, form } = link;
-        let is_empty = text_end <= range.start + 1;
+        let Link { range, text_end, form, is_seen } = link;
         match form {
-            Form::Open | Form::Other(_) if is_empty => self.edits.push((range, String::new())),
+            Form::Open | Form::Other(_) if !is_seen => self.edits.push((range, String::new())),
             Form::Automatic | Form::Open => {}
             Form::Other(target) if is_plain(&target) => {
                 self.edits.push((text_end..range.end, format!("]({target})")));
@@ -190,15 +222,18 @@ impl Pass<'_> {
         }
     }
 
-    /// Of what follows the fence of a code block, only the language is put to use.
+    /// Of what follows the fence of a code block, only the language is put to use. What GitHub draws is not shown as text.
     fn info(&mut self, block: Range<usize>) {
         let line = self.source[block.clone()].lines().next().unwrap_or_default();
         let info = line.trim_start_matches(['`', '~']);
         let start = block.start + line.len() - info.len();
         let language = info.split_whitespace().next().unwrap_or_default();
-        let known = language.len() <= 20
-            && language.chars().all(|c| c.is_ascii_alphanumeric() || "+#.-_".contains(c));
-        let kept = if known { language } else { "" };
+        if let Some(word) = rendered::drawn(language).filter(|_| self.tags == Tags::Drop) {
+            let end = if self.source[block.clone()].ends_with('\n') { "\n" } else { "" };
+            self.edits.push((block, format!("{word}{end}")));
+            return;
+        }
+        let kept = if rendered::is_language(language) { language } else { "" };
         if info.trim() != kept {
             self.edits.push((start..start + info.len(), kept.to_owned()));
         }
@@ -325,16 +360,50 @@ impl Pass<'_> {
     }
 
     fn open(&mut self, name: &str, hides: bool, start: usize) {
+        if let Some(open) = self.small_of(name) {
+            *open += 1;
+        }
+        let hides = hides || html::veils(name) || self.small.iter().sum::<usize>() > html::MAX_SMALL;
         match &mut self.hidden {
             Some(hidden) if hidden.name.eq_ignore_ascii_case(name) => hidden.depth += 1,
             None if hides || html::is_never_shown(name) => {
-                self.hidden = Some(Hidden { name: name.to_owned(), start, depth: 1 });
+                let unclosed = if hides { Unclosed::Hidden } else { Unclosed::Shown };
+                self.hidden = Some(Hidden { name: name.to_owned(), start, depth: 1, unclosed });
             }
             _ => {}
         }
     }
 
+    /// An element that hides its content and is never closed hides all that follows.
+    fn drop_unclosed(&mut self) {
+        if let Some(hidden) = self.hidden.take().filter(|hidden| hidden.unclosed == Unclosed::Hidden) {
+            self.rest_from = Some(self.rest_from.map_or(hidden.start, |from| from.min(hidden.start)));
+        }
+    }
+
+    /// Formulas that show something else than they say.
+    fn drop_formulas(&mut self) {
+        if self.tags == Tags::Show {
+            return;
+        }
+        let mut code = self.code.iter().peekable();
+        let is_code = |at: usize| {
+            while code.next_if(|range| range.end <= at).is_some() {}
+            code.peek().is_some_and(|range| range.start <= at)
+        };
+        let formulas = rendered::veiled_formulas(self.source, is_code);
+        self.edits.extend(formulas.into_iter().map(|range| (range, rendered::INLINE_FORMULA.to_owned())));
+    }
+
+    fn small_of(&mut self, name: &str) -> Option<&mut usize> {
+        let index = html::SMALL.iter().position(|small| small.eq_ignore_ascii_case(name))?;
+        Some(&mut self.small[index])
+    }
+
     fn close(&mut self, name: &str, end: usize) {
+        if let Some(open) = self.small_of(name) {
+            *open = open.saturating_sub(1);
+        }
         let Some(hidden) = &mut self.hidden else { return };
         if !hidden.name.eq_ignore_ascii_case(name) {
             return;
@@ -437,4 +506,9 @@ fn is_plain(target: &str) -> bool {
         && !target.is_empty()
         && target.len() <= MAX_TARGET
         && !target.contains(|c: char| c.is_whitespace() || "<>[]\\\"'`{}|".contains(c))
+}
+
+/// Whether nothing of the text leaves a mark: white space, and letters that are drawn as nothing.
+fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || c == '\u{2800}' || is_hidden(c))
 }

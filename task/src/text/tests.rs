@@ -222,6 +222,14 @@ fn markdown() -> impl Strategy<Value = String> {
         "---",
         "# ",
         "é",
+        "$",
+        "$$",
+        "\\phantom",
+        "%",
+        "mermaid",
+        "<sub>",
+        "</sub>",
+        "<rp>",
     ]);
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
@@ -302,9 +310,87 @@ fn hostile_text_is_cleaned() {
         "[a][",
         "[^1]: ",
         "👍\u{200d}",
+        "$",
+        "$\\a$",
+        "$$%",
+        "<sub>",
+        "<rp>",
+        "</sub>",
+        "<bdo>a</bdo>",
+        "```math\n",
+        "[ ](",
+        "<!-- x\n\n",
+        "a <!-- b\n",
+        "- <!--\n",
+        "x <!-- --",
     ] {
         let clean = clean(&piece.repeat((1 << 14) / piece.len()));
-        assert!(clean.len() <= 1 << 14, "{piece:?}");
+        // A word can take the place of a formula of three characters.
+        assert!(clean.len() <= 3 << 14, "{piece:?}");
         assert_eq!(self::clean(&clean), clean, "{piece:?}");
     }
+}
+
+/// What GitHub draws, shrinks or turns round is another text to a reader than to a program.
+#[test]
+fn what_is_rendered_as_something_else_is_left_out() {
+    for (raw, expect) in [
+        // fences that are drawn
+        ("a\n\n```mermaid\ngraph TD\n%% hidden\nA[seen]\n```\n\nb", "a\n\n(diagram)\n\nb"),
+        ("~~~ Mermaid hidden\nx\n~~~\nb", "(diagram)\nb"),
+        ("```mermaid\nnever ends", "(diagram)"),
+        ("> ```geojson\n> {\"hidden\": 1}\n> ```", "> (map)"),
+        ("- ```topojson\n  {}\n  ```\n- b", "- (map)\n- b"),
+        ("```stl\nsolid hidden\n```", "(3D model)"),
+        ("```math\nx % hidden\n```", "(formula)"),
+        ("<pre lang=\"mermaid\"><code>%% hidden</code></pre>b", "b"),
+        // languages of fences
+        ("```ignore-previous\ncode\n```", "```\ncode\n```"),
+        ("```send.secrets.to.me\ncode\n```", "```\ncode\n```"),
+        ("```Rust\ncode\n```\n~~~c++\n~~~", "```Rust\ncode\n```\n~~~c++\n~~~"),
+        // formulas
+        ("$x^2$ and $$\\frac{a}{b}$$ for $5 and 10$", "$x^2$ and $$\\frac{a}{b}$$ for $5 and 10$"),
+        ("a $\\phantom{hidden}$ b", "a (formula) b"),
+        ("a $x % hidden\ny$ b", "a (formula) b"),
+        ("$$\nx\n\\color{white}{hidden}\n$$", "(formula)"),
+        ("a $`\\textcolor{white}{hidden}`$ b", "a (formula) b"),
+        ("\\$a \\phantom{seen}\\$", "\\$a \\phantom{seen}\\$"),
+        ("`$a` \\phantom `b$`", "`$a` \\phantom `b$`"),
+        ("set $A to 5%\n\nand 6$", "set $A to 5%\n\nand 6$"),
+        // elements
+        ("<ruby>a<rp>(hidden</rp><rt>b</rt></ruby>c", "abc"),
+        ("a <rp>hidden, never closed", "a "),
+        ("a <bdo dir=rtl>neddih</bdo> b", "a  b"),
+        ("<div hidden>\n\n# gone\n\nto the end", ""),
+        ("<sub>a<sub>b<sub>c</sub></sub></sub>d", "abd"),
+        ("<sub>a</sub><sup>b</sup><sub>c</sub>", "abc"),
+        ("<sup><kbd>a<tt>b<sub>c</sub>d</tt></kbd></sup>", "a"),
+        // links that nobody sees
+        ("[ ](https://e.org/hidden)x", "x"),
+        ("[&nbsp;](https://e.org/hidden)x", "x"),
+        ("[\u{2800}\u{3164}](https://e.org/hidden)x", "x"),
+        ("[<b></b>][a]x\n\n[a]: /hidden", "x\n\n"),
+        ("[![i](x)](https://e.org)", "[ (image)](https://e.org)"),
+        ("[`c`](https://e.org) [*a*](https://e.org)", "[`c`](https://e.org) [*a*](https://e.org)"),
+    ] {
+        assert_eq!(clean(raw), expect, "{raw:?}");
+        assert_eq!(clean(expect), expect, "again");
+    }
+}
+
+/// Of what looks like the end of a comment each byte is looked at once, however it is repeated.
+#[test]
+fn the_end_of_a_comment_is_looked_for_once() {
+    for text in ["-".repeat(1 << 16), "--x".repeat(1 << 14), "<!--".repeat(1 << 14), "- --->".repeat(1 << 13)]
+    {
+        let mut end = 0;
+        for run in html::dash_runs(&text) {
+            assert!(run.start >= end && run.end > run.start, "{run:?} begins before {end}");
+            end = run.end;
+        }
+        assert!(end <= text.len());
+    }
+    let long = format!("<!--{}", "-".repeat(1 << 16));
+    assert_eq!(clean(&long), "");
+    assert_eq!(clean(&format!("a {long}>b")), "a b");
 }

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 use shared::issue::IssueId;
+use shared::task::IssueDigest;
 
-use super::model::{self, Event, Found, Happening, IssueKind, IssueState, Listed};
+use super::model::{self, Event, Found, Happening, IssueKind, IssueState, Listed, ListedIssue, Listing};
 use crate::call::{Call, CallError, Service};
 use crate::forge::github::wire::{Label, Nodes, Remark, User};
 use crate::forge::github::{GitHub, Session, path_segment};
@@ -38,6 +39,15 @@ struct Issue {
     updated_at: Timestamp,
 }
 
+/// What is in a list of issues.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Item {
+    Issue(Box<Issue>),
+    /// What is not of the documented form.
+    Other(IgnoredAny),
+}
+
 /// REST writes it small, GraphQL large.
 #[derive(Clone, Copy, Deserialize)]
 enum State {
@@ -57,10 +67,10 @@ struct TimelineEvent {
 }
 
 /// What is looked through for a `/stop`.
-const ISSUE: &str = "query($owner: String!, $name: String!, $issue: Int!) { \
+const ISSUE: &str = "query($owner: String!, $name: String!, $issue: Int!, $before: String) { \
     repository(owner: $owner, name: $name) { \
         issue(number: $issue) { state labels(first: 100) { nodes { name } } \
-            comments(last: 50) { nodes { databaseId body createdAt author { login } } } } } }";
+            comments(last: 50, before: $before) { pageInfo { hasPreviousPage startCursor } nodes { databaseId body createdAt author { login } } } } } }";
 
 const LAST_EDITED: &str = "query($owner: String!, $name: String!, $issue: Int!) { \
     repository(owner: $owner, name: $name) { issue(number: $issue) { lastEditedAt } } }";
@@ -156,51 +166,87 @@ impl Issues {
         Ok(Found::Here(Box::new(issue.into())))
     }
 
-    pub(super) async fn labelled(&self, label: &str, listed: Listed) -> Result<Vec<model::Issue>, CallError> {
+    /// Only one page of texts is in memory. An issue that cannot be read hides no other one.
+    pub(super) async fn labelled(&self, label: &str, listed: Listed) -> Result<Listing, CallError> {
         let state = match listed {
             Listed::Open => "open",
             Listed::All => "all",
         };
         let label = path_segment(label);
         let query = format!("issues?state={state}&labels={label}&sort=created&direction=asc");
-        let issues: Vec<Issue> = self.github.list(&self.github.under(&query)).await?;
-        Ok(issues.into_iter().map(Into::into).collect())
+        let mut listing = Listing::default();
+        let take = |item: Item| match item {
+            Item::Issue(issue) => {
+                let mut issue = model::Issue::from(*issue);
+                let body = std::mem::take(&mut issue.body);
+                let digest = IssueDigest::of(issue.title.for_machine(), body.for_machine());
+                listing.issues.push(ListedIssue { issue, digest });
+            }
+            Item::Other(_) => listing.unreadable += 1,
+        };
+        self.github.each(&self.github.under(&query), take).await?;
+        Ok(listing)
     }
 
-    pub(super) async fn snapshot(&self, issue: &IssueId) -> Result<Option<model::IssueSnapshot>, CallError> {
-        let found: Option<Snapshot> = match self.query(ISSUE, issue).await {
-            Err(CallError::NotFound { .. }) => None,
-            other => other?,
-        };
-        Ok(found.map(|issue| model::IssueSnapshot {
-            state: issue.state.into(),
-            labels: names(issue.labels.nodes),
-            remarks: issue.comments.nodes.into_iter().map(Into::into).collect(),
-        }))
+    /// Comments are read backwards from the newest, as far as they can be as new as `since`.
+    pub(super) async fn snapshot(
+        &self,
+        issue: &IssueId,
+        since: Timestamp,
+    ) -> Result<Option<model::IssueSnapshot>, CallError> {
+        let mut before: Option<String> = None;
+        let mut remarks = Vec::new();
+        loop {
+            let found: Option<Snapshot> = match self.query(ISSUE, issue, before.as_deref()).await {
+                Err(CallError::NotFound { .. }) => None,
+                other => other?,
+            };
+            let Some(page) = found else { return Ok(None) };
+            before = page.comments.before(since, Remark::created_at);
+            remarks.extend(page.comments.nodes.into_iter().map(Into::into));
+            if before.is_none() {
+                let (state, labels) = (page.state.into(), names(page.labels.nodes));
+                return Ok(Some(model::IssueSnapshot { state, labels, remarks }));
+            }
+        }
     }
 
     pub(super) async fn history(&self, issue: &IssueId) -> Result<Vec<Event>, CallError> {
-        let events: Vec<TimelineEvent> =
-            self.github.list(&self.github.under(&format!("issues/{}/timeline", number_of(issue)?))).await?;
-        Ok(events.into_iter().filter_map(TimelineEvent::into_event).collect())
+        let mut events = Vec::new();
+        let route = self.github.under(&format!("issues/{}/timeline", number_of(issue)?));
+        // Comments are among them; they are dropped as they come.
+        self.github.each(&route, |entry: TimelineEvent| events.extend(entry.into_event())).await?;
+        Ok(events)
     }
 
     pub(super) async fn edited_at(&self, issue: &IssueId) -> Result<Option<Timestamp>, CallError> {
-        Ok(self.query::<Edited>(LAST_EDITED, issue).await?.last_edited_at)
+        Ok(self.query::<Edited>(LAST_EDITED, issue, None).await?.last_edited_at)
     }
 
     async fn query<I: serde::de::DeserializeOwned>(
         &self,
         document: &str,
         issue: &IssueId,
+        before: Option<&str>,
     ) -> Result<I, CallError> {
         let repo = &self.github.repo;
-        let variables = json!({ "owner": repo.owner(), "name": repo.name(), "issue": number_of(issue)? });
+        let mut variables = json!({ "owner": repo.owner(), "name": repo.name(), "issue": number_of(issue)? });
+        if let Some(before) = before {
+            variables["before"] = json!(before);
+        }
         Ok(self.github.query::<Data<I>>(document, variables).await?.repository.issue)
     }
 
     pub(super) async fn comments(&self, issue: &IssueId) -> Result<Vec<Comment>, CallError> {
         self.github.comments(number_of(issue)?.get()).await
+    }
+
+    pub(super) async fn each_comment(
+        &self,
+        issue: &IssueId,
+        take: impl FnMut(Comment),
+    ) -> Result<(), CallError> {
+        self.github.each_comment(number_of(issue)?.get(), take).await
     }
 
     pub(super) async fn comment(&self, id: u64) -> Result<Comment, CallError> {

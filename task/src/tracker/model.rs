@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use shared::issue::IssueId;
 use shared::state::same_label;
+use shared::task::IssueDigest;
 
 use crate::text::Raw;
 use crate::thread::{Remark, User};
@@ -49,6 +50,23 @@ pub struct IssueSnapshot {
     pub state: IssueState,
     pub labels: Vec<String>,
     pub remarks: Vec<Remark>,
+}
+
+/// Issues of a list.
+#[derive(Debug, Default)]
+pub struct Listing {
+    pub issues: Vec<ListedIssue>,
+    /// How many could not be read.
+    pub unreadable: usize,
+}
+
+/// An issue of a list. Its text is left out, because a list of many issues can be long.
+#[derive(Debug)]
+pub struct ListedIssue {
+    /// Without its body.
+    pub issue: Issue,
+    /// Of its whole text.
+    pub digest: IssueDigest,
 }
 
 /// Which issues are listed.

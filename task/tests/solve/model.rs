@@ -139,9 +139,13 @@ fn the_model_is_shown_fenced_material_and_no_secret() {
     let material = last(&requests[0]);
     let fenced = |text: &str| format!("[{nonce}\n{text}{nonce}]\n");
     for part in [
-        format!("AGENTS.md, the project's own notes for contributors:\n{}", fenced("Keep lines short.\n")),
-        format!("README.md:\n{}", fenced(README)),
-        format!("src/station.py:\n{}", fenced(STATION)),
+        format!(
+            "The project's own notes for contributors, in the file\n{}:\n{}",
+            fenced("AGENTS.md\n").trim_end(),
+            fenced("Keep lines short.\n")
+        ),
+        format!("{}:\n{}", fenced("README.md\n").trim_end(), fenced(README)),
+        format!("{}:\n{}", fenced("src/station.py\n").trim_end(), fenced(STATION)),
         format!(
             "The issue #3:\n{}",
             fenced("Sensors go offline too early\n\nThey should have 90 seconds.\n")
@@ -157,10 +161,49 @@ fn the_model_is_shown_fenced_material_and_no_secret() {
         rest = after.split_once(&format!("{nonce}]")).unwrap().1;
     }
     outside.push_str(rest);
-    for stranger in ["Keep lines", "recieves", "is_online", "offline", "seconds"] {
+    for stranger in ["Keep lines", "recieves", "is_online", "offline", "seconds", "AGENTS.md", "station.py"] {
         assert!(!outside.contains(stranger), "{stranger} is outside of every fence:\n{outside}");
     }
     // That no request holds the key is checked by the server.
+}
+
+#[test]
+fn secrets_of_the_repository_are_not_sent_and_what_was_left_out_is_listed() {
+    let world = World::sample();
+    let token = format!("ghp_{}", "A1b2C3d4E5".repeat(4));
+    world.commit(
+        "repo",
+        &[
+            (".env", "PASSWORD=online-seconds-hunter2\n".to_owned()),
+            ("deploy/id_rsa", "online seconds key-material\n".to_owned()),
+            ("src/client.py", format!("TOKEN = \"{token}\"  # seconds online, is_online\n")),
+        ],
+    );
+    let issue = world.file("issue.md", ISSUE);
+    let read = "READ: .env\nREAD: deploy/id_rsa\nREAD: src/client.py\n";
+    let model = Model::saying(&[read, &good()]);
+    let report = model.solve(&world, &issue, &["--json"], &[]).done().json();
+    for request in model.finish() {
+        for text in said(&request) {
+            for secret in ["hunter2", "key-material", token.as_str()] {
+                assert!(!text.contains(secret), "{secret} was sent: {text}");
+            }
+        }
+    }
+    let notes: Vec<&str> =
+        report["notes"].as_array().unwrap().iter().filter_map(|note| note.as_str()).collect();
+    assert!(
+        notes.contains(&"Not shown to the model, because of their names: `.env`, `deploy/id_rsa`."),
+        "{notes:?}"
+    );
+    let line = "`src/client.py`: the model was not shown a token of GitHub in line 1.";
+    assert!(notes.contains(&line), "{notes:?}");
+    // Written back as it was shown, the file would lose its token.
+    let model = Model::saying(&[read, "WRITE: src/client.py\n```\nTOKEN = \"[redacted]\"\n```\n"]);
+    let run = model.solve(&world, &issue, &[], &[]);
+    model.finish();
+    let (_, failure) = run.failure();
+    assert!(failure.contains("would overwrite a secret that the model was not shown"), "{failure}");
 }
 
 #[test]
@@ -196,15 +239,18 @@ fn the_model_may_ask_for_files_twice() {
     assert_eq!(
         last(&requests[1]),
         format!(
-            "z/deep.py:\n[{nonce}\ndepth = 1\n{nonce}]\n\n`z/deep.py`: added, whole\n`z/depe.py`: there is no such \
-             file; similar names: `z/deep.py`\n\nAnswer now in the form that was asked for."
+            "[{nonce}\nz/deep.py\n{nonce}]:\n[{nonce}\ndepth = 1\n{nonce}]\n\n[{nonce}\n`z/deep.py`: added, whole\n\
+             `z/depe.py`: there is no such file; similar names: `z/deep.py`\n{nonce}]\n\nAnswer now in the form that was \
+             asked for."
         )
     );
     assert_eq!(
         last(&requests[2]),
-        "\"../../etc/passwd\" cannot be read: the path has an empty, `.` or `..` component; it must stay inside the \
-         repository\n\nNo more files can be read. Answer now with what you have, in the form that was asked for, or \
-         with CANNOT."
+        format!(
+            "[{nonce}\n\"../../etc/passwd\" cannot be read: the path has an empty, `.` or `..` component; it must stay \
+             inside the repository\n{nonce}]\n\nNo more files can be read. Answer now with what you have, in the form that \
+             was asked for, or with CANNOT."
+        )
     );
     let read = report["read"].as_array().unwrap().iter().find(|file| file["path"] == "z/deep.py");
     assert_eq!(
@@ -233,9 +279,13 @@ fn an_edit_that_does_not_fit_is_corrected_with_what_the_file_has() {
         blocks(&[("src/station.py", "    return now.since(seen) <= 30", "    return now - seen < 90")]);
     let (world, requests) = solved(&[&wrong, &good()]);
     assert_eq!(world.at(BRANCH, "src/station.py"), STATION.replace("30", "90"));
+    let nonce = nonce(&requests[1]);
     assert_eq!(
         last(&requests[1]),
-        "Your answer could not be used. 1 of 1 edits cannot be applied, so no file was changed.
+        format!(
+            "Your answer could not be used. What is wrong with it:
+[{nonce}
+1 of 1 edits cannot be applied, so no file was changed.
 
 Edit 1 (src/station.py, line 6 of the reply): SEARCH is not in the file. The closest lines are:
 ```
@@ -247,8 +297,10 @@ Edit 1 (src/station.py, line 6 of the reply): SEARCH is not in the file. The clo
 Copy the lines to be replaced exactly as they are.
 
 Send the edits again, corrected.
+{nonce}]
 
 Answer once more, in the form that was asked for and completely: the earlier answer was discarded."
+        )
     );
     // The conversation holds the answer that is corrected.
     let said = said(&requests[1]);
@@ -277,10 +329,13 @@ fn edits_that_fit_need_not_be_sent_again() {
         assert_eq!(world.git("repo", &["log", "-1", "--format=%s", BRANCH]), "Change it");
         let asked = last(&requests[1]);
         let end = asked.find("The other edit").unwrap();
+        let nonce = nonce(&requests[1]);
         assert_eq!(
             &asked[end..],
-            "The other edit is fine and kept: do not send it again. Send only what is corrected.\n\nAnswer once \
-             more, in the form that was asked for, with the corrected edits alone."
+            format!(
+                "The other edit is fine and kept: do not send it again. Send only what is corrected.\n{nonce}]\n\nAnswer \
+                 once more, in the form that was asked for, with the corrected edits alone."
+            )
         );
     }
 }
@@ -309,7 +364,7 @@ fn an_edit_to_a_file_that_was_not_read_is_corrected_by_asking_for_it() {
     model.solve(&world, &issue, &[], &[]).done();
     let requests = model.finish();
     assert_eq!(
-        last(&requests[1]).lines().nth(2),
+        last(&requests[1]).lines().nth(4),
         Some(
             "Edit 1 (z/deep.py, line 6 of the reply): only files that you have read may be changed. Ask for it first: \
              `READ: z/deep.py`"
@@ -323,9 +378,9 @@ fn prose_is_corrected_once() {
     let (world, requests) = solved(&["I would raise the number to 90.", &good()]);
     assert_eq!(world.at(BRANCH, "src/station.py"), STATION.replace("30", "90"));
     assert_eq!(
-        last(&requests[1]).lines().next(),
+        last(&requests[1]).lines().nth(2),
         Some(
-            "Your answer could not be used. It holds neither edits nor a line `CANNOT: reason`. Put each change into a \
+            "It holds neither edits nor a line `CANNOT: reason`. Put each change into a \
              SEARCH/REPLACE block below the path of its file."
         )
     );

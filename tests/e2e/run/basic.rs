@@ -1,8 +1,8 @@
 //! What whoever asked sees in the end, in the ordinary cases.
 
-use tests::github::{File, GitHub};
+use tests::github::{File, GitHub, Permission};
 
-use crate::harness::{hello, mutations, run, seen, typo, wish};
+use crate::harness::{REPO, hello, mutations, run, seen, typo, wish};
 
 pub(crate) const QUICKFIX_DONE: &str = "\
 repository octo/hello (default branch main)
@@ -100,6 +100,28 @@ fn a_stranger_gets_one_answer_and_no_run() {
     assert_eq!(seen(&github).matches(expected).count(), 1, "{}", seen(&github));
     assert_eq!(github.journal().count("issues/create-comment"), 1);
     assert_eq!(github.journal().count("git/create-ref"), 0);
+    github.finish();
+}
+
+/// However many commands someone without write access writes, and wherever: one answer for each person and thread.
+#[test]
+fn a_flood_of_commands_gets_one_answer() {
+    let world = typo(hello(), &["ai-help", "quickfix"]).user("other", Permission::Read);
+    let github = GitHub::start(world);
+    let flood = |user: &str, many: usize| {
+        for _ in 0..many {
+            let comment = github.now(|state| state.at(REPO).comment(user, 1, "/retry"));
+            let mut task = wish(&github, "quickfix", user);
+            task["task_id"] = format!("{comment:032x}").into();
+            let ended = run(&github, &task, &[]);
+            assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        }
+    };
+    flood("guest", 5);
+    flood("other", 3);
+    assert_eq!(github.journal().count("issues/create-comment"), 2, "{}", seen(&github));
+    let writes = github.journal().mutations().filter(|call| !call.operation.starts_with("apps/")).count();
+    assert_eq!(writes, 2, "{}", github.journal().summary());
     github.finish();
 }
 

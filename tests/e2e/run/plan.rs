@@ -256,6 +256,47 @@ const CASES: &[Case] = &[
         labels: "ai-failed ai-help",
     },
     Case {
+        name: "the command stands on another issue",
+        happen: |story| {
+            let mut task = command(story);
+            let elsewhere = story.github.now(|state| {
+                let mut scene = state.at(REPO);
+                let other = scene.open("dev1", "Another plan", None);
+                scene.comment("dev1", other, "/approve")
+            });
+            task["comment_id"] = elsewhere.into();
+            task
+        },
+        status: 0,
+        answer: "**Not done.** The comment with the command stands on another issue or pull request.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "the command stands on the issue, and the task says the pull request",
+        happen: |story| {
+            let mut task = command(story);
+            let on_issue = story.command("approve", "dev1", 1, "/approve");
+            task["comment_id"] = on_issue["comment_id"].clone();
+            task
+        },
+        status: 0,
+        answer: "**Not done.** The comment with the command stands on another issue or pull request.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        labels: "ai-failed ai-help",
+    },
+    Case {
+        name: "whoever asked may not approve",
+        happen: |story| {
+            let config = "approve-by = \"others\"\n";
+            story
+                .github
+                .now(|state| state.at(REPO).push_file("dev1", "main", ".github/ai-agent.toml", config));
+            command(story)
+        },
+        status: 0,
+        answer: "@dev1, you asked for this plan, and here only others may approve it (`approve-by = \"others\"`). Ask someone else with write access to comment `/approve`.",
+        labels: "ai-help plan-pending",
+    },
+    Case {
         name: "the command is the text of a review",
         happen: |story| reviewed(story, "review", "dev1", "/approve", None),
         status: 0,
@@ -565,4 +606,29 @@ fn a_plan_that_was_kept_is_completed() {
             .then_some(())
             .ok_or_else(|| format!("{moved}: {got:?} {violations:?}\n{}", story.told(&ended)))
     });
+}
+
+/// Who asked for a plan, or for a revision of it, may not approve it where only others may; the operator's word is enough.
+#[test]
+fn a_plan_is_approved_by_somebody_else() {
+    let world = offline(hello().user("dev2", Permission::Write).user("dev3", Permission::Write));
+    let again = PLAN.replace("to 90", "to 120");
+    let story = Story::new(world, &[PLAN, &again, EDIT]);
+    let others = [("AGENT_APPROVE_BY", "others")];
+    let planned = story.run_with(&story.wish("plan"), &others);
+    assert_eq!(planned.status, Some(0), "{}", story.told(&planned));
+    let revised = story.run_with(&story.command("revise", "dev2", 2, "/revise make it 120"), &others);
+    assert_eq!(revised.status, Some(0), "{}", story.told(&revised));
+    for user in ["dev1", "dev2"] {
+        let barred = story.run_with(&story.command("approve", user, 2, "/approve"), &others);
+        assert!(
+            story.answer(1).starts_with(&format!("@{user}, you asked for this plan")),
+            "{}",
+            story.told(&barred)
+        );
+        assert_eq!(story.labels(1), "ai-help plan-pending", "{}", story.told(&barred));
+    }
+    let done = story.run_with(&story.command("approve", "dev3", 2, "/approve"), &others);
+    assert!(story.answer(1).starts_with("**Done**"), "{}", story.told(&done));
+    story.finish();
 }

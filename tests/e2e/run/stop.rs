@@ -43,6 +43,20 @@ const CASES: &[Case] = &[
         left: (false, false),
     },
     Case {
+        name: "a stop that many comments follow",
+        at: "git:upload-pack",
+        nth: 1,
+        happen: |state| {
+            stop(state);
+            for number in 0..130 {
+                state.at(REPO).comment("guest", 1, &format!("Comment {number}"));
+            }
+        },
+        answer: BY_COMMENT,
+        labels: "ai-help quickfix",
+        left: (false, false),
+    },
+    Case {
         name: "stop after the commit",
         at: "graphql:createCommitOnBranch",
         nth: 1,
@@ -176,7 +190,7 @@ fn a_running_task_stops_before_its_next_write() {
 #[test]
 fn an_approval_stops_before_it_is_published() {
     type Stop = fn(&mut State);
-    let stops: [(&str, Stop); 4] = [
+    let stops: [(&str, Stop); 6] = [
         ("on the issue", stop),
         ("on the pull request", |state| {
             state.at(REPO).comment("dev1", 2, "/stop");
@@ -186,6 +200,18 @@ fn an_approval_stops_before_it_is_published() {
         }),
         ("on a line", |state| {
             state.at(REPO).review("dev1", 2, "", Some("/stop"));
+        }),
+        ("on the pull request, before many comments", |state| {
+            state.at(REPO).comment("dev1", 2, "/stop");
+            for number in 0..70 {
+                state.at(REPO).comment("guest", 2, &format!("Comment {number}"));
+            }
+        }),
+        ("in a review, before many", |state| {
+            state.at(REPO).review("dev1", 2, "/stop", None);
+            for number in 0..40 {
+                state.at(REPO).review("guest", 2, &format!("Review {number}"), None);
+            }
         }),
     ];
     // Where the approval stands: on the issue, or on the pull request.

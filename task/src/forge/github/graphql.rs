@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
@@ -51,11 +52,12 @@ const REPOSITORY: &str = "query($owner: String!, $name: String!, $config: String
         databaseId id nameWithOwner isArchived hasIssuesEnabled defaultBranchRef { name target { oid } } \
         config: object(expression: $config) { ... on Blob { byteSize text isTruncated } } } }";
 /// What is looked through for a `/stop`.
-const PULL_REQUEST: &str = "query($owner: String!, $name: String!, $pull: Int!) { \
+const PULL_REQUEST: &str = "query($owner: String!, $name: String!, $pull: Int!, $comments: String, $reviews: String) { \
     repository(owner: $owner, name: $name) { pullRequest(number: $pull) { state \
-        comments(last: 50) { nodes { databaseId body createdAt author { login } } } \
-        reviews(last: 30) { nodes { fullDatabaseId body createdAt lastEditedAt author { login } \
-            comments(last: 30) { nodes { fullDatabaseId body createdAt lastEditedAt author { login } } } } } } } }";
+        comments(last: 50, before: $comments) { pageInfo { hasPreviousPage startCursor } \
+            nodes { databaseId body createdAt author { login } } } \
+        reviews(last: 30, before: $reviews) { pageInfo { hasPreviousPage startCursor } nodes { fullDatabaseId body createdAt lastEditedAt author { login } \
+            comments(last: 100) { nodes { fullDatabaseId body createdAt lastEditedAt author { login } } } } } } } }";
 /// A person's newest reviews of a pull request. REST does not say whether a review was edited.
 const REVIEWS: &str = "query($owner: String!, $name: String!, $pull: Int!, $author: String!) { \
     repository(owner: $owner, name: $name) { pullRequest(number: $pull) { \
@@ -85,10 +87,11 @@ impl GitHub {
         self.query(REPOSITORY, variables).await
     }
 
-    /// A pull request as it is now; `None` if it is gone.
+    /// A pull request as it is now, with all that was said on it since; `None` if it is gone.
     pub async fn pull_request_snapshot(
         &self,
         pull_request: PullRequestNumber,
+        since: Timestamp,
     ) -> Result<Option<model::PullRequestSnapshot>, CallError> {
         #[derive(Deserialize)]
         struct Data {
@@ -99,10 +102,36 @@ impl GitHub {
         struct Asked {
             pull_request: Option<PullRequestSnapshot>,
         }
-        let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "pull": pull_request });
-        match self.query::<Data>(PULL_REQUEST, variables).await {
-            Err(CallError::NotFound { .. }) => Ok(None),
-            found => Ok(found?.repository.pull_request.map(Into::into)),
+        let (mut comments, mut reviews) = (None, None);
+        let mut snapshot: Option<model::PullRequestSnapshot> = None;
+        loop {
+            let variables = json!({
+                "owner": self.repo.owner(), "name": self.repo.name(), "pull": pull_request, "comments": comments,
+                "reviews": reviews,
+            });
+            let found = match self.query::<Data>(PULL_REQUEST, variables).await {
+                Err(CallError::NotFound { .. }) => return Ok(None),
+                found => found?.repository.pull_request,
+            };
+            let Some(page) = found else { return Ok(None) };
+            let before = page.before(since);
+            let page = model::PullRequestSnapshot::from(page);
+            let snapshot = match &mut snapshot {
+                None => snapshot.insert(page),
+                Some(snapshot) => {
+                    // Of the two, one that is read to its end comes once more; what is only looked through may come twice.
+                    snapshot.remarks.extend(page.remarks);
+                    snapshot.reviews.extend(page.reviews);
+                    snapshot
+                }
+            };
+            match before {
+                (None, None) => return Ok(Some(snapshot.clone())),
+                (next_comments, next_reviews) => {
+                    comments = next_comments.or(comments);
+                    reviews = next_reviews.or(reviews);
+                }
+            }
         }
     }
 

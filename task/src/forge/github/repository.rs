@@ -51,6 +51,12 @@ impl GitHub {
         Ok(comments.into_iter().map(Into::into).collect())
     }
 
+    /// The same, one page at a time in memory.
+    pub async fn each_comment(&self, number: u64, mut take: impl FnMut(Comment)) -> Result<(), CallError> {
+        let route = self.under(&format!("issues/{number}/comments"));
+        self.each(&route, |comment: wire::Comment| take(comment.into())).await
+    }
+
     pub async fn comment(&self, id: u64) -> Result<Comment, CallError> {
         self.get::<wire::Comment>(&self.under(&format!("issues/comments/{id}"))).await.map(Into::into)
     }

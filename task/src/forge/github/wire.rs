@@ -90,13 +90,33 @@ impl From<Repository> for model::Repository {
 
 /// A page of a GraphQL connection.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Nodes<T> {
     pub(crate) nodes: Vec<T>,
+    #[serde(default = "PageInfo::default")]
+    page_info: PageInfo,
+}
+
+/// Where a page that is read from the end begins, and whether there is one before it.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    #[serde(default)]
+    has_previous_page: bool,
+    start_cursor: Option<String>,
+}
+
+impl<T> Nodes<T> {
+    /// Where the page before this one ends, if there is one and something in it can be as new as `since`.
+    pub(crate) fn before(&self, since: Timestamp, at: impl Fn(&T) -> Timestamp) -> Option<String> {
+        let oldest = self.nodes.iter().map(at).min()?;
+        self.page_info.start_cursor.clone().filter(|_| self.page_info.has_previous_page && oldest >= since)
+    }
 }
 
 impl<T> Default for Nodes<T> {
     fn default() -> Self {
-        Self { nodes: Vec::new() }
+        Self { nodes: Vec::new(), page_info: PageInfo::default() }
     }
 }
 
@@ -113,6 +133,12 @@ pub(crate) struct Remark {
 #[derive(Deserialize)]
 struct Author {
     login: String,
+}
+
+impl Remark {
+    pub(crate) fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
 }
 
 impl From<Remark> for thread::Remark {
@@ -134,6 +160,14 @@ pub(super) struct PullRequestSnapshot {
     comments: Nodes<Remark>,
     #[serde(default)]
     reviews: Nodes<Review>,
+}
+
+impl PullRequestSnapshot {
+    /// Where the pages of comments and of reviews go on that may hold something as new as `since`.
+    pub(super) fn before(&self, since: Timestamp) -> (Option<String>, Option<String>) {
+        let reviewed_at = |review: &Review| review.text.created_at;
+        (self.comments.before(since, Remark::created_at), self.reviews.before(since, reviewed_at))
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -215,6 +249,8 @@ pub(super) struct Comment {
     user: Option<User>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    /// Ends in the number of the issue or pull request.
+    issue_url: Option<String>,
 }
 
 impl From<Comment> for thread::Comment {
@@ -225,6 +261,7 @@ impl From<Comment> for thread::Comment {
             by: comment.user.map(Into::into),
             created_at: comment.created_at,
             updated_at: comment.updated_at,
+            on: comment.issue_url.and_then(|url| url.rsplit('/').next()?.parse().ok()),
         }
     }
 }

@@ -37,6 +37,7 @@ fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str
         by: Some(Holder { delivery, since: at("10:00:00") }),
         answered: answered.map(str::to_owned),
         refused: false,
+        barred: None,
     }
 }
 

@@ -185,14 +185,15 @@ impl ObjectValue for Node<'_, '_> {
                 let outcome = mutate(&mut self.stage.borrow_mut(), name, &arguments["input"]);
                 outcome.map(|outcome| outcome.map(|value| self.resolved(value)))
             }
-            What::Data(value) => value.get(name).map(|field| Ok(self.resolved(by_author(field, &arguments)))),
+            What::Data(value) => value.get(name).map(|field| Ok(self.resolved(page_of(field, &arguments)))),
         };
         resolved.unwrap_or_else(|| Err(self.missing(info)))
     }
 }
 
-/// A connection without what others wrote, where it is asked for by author.
-fn by_author(field: &Value, arguments: &Value) -> Value {
+/// The page of a connection that is asked for: without what others wrote, where it is asked for by author, and from the
+/// end of it, where `last` says how many. A cursor is the place of a node.
+fn page_of(field: &Value, arguments: &Value) -> Value {
     let mut field = field.clone();
     let nodes = field.get_mut("nodes").and_then(Value::as_array_mut);
     if let (Some(author), Some(nodes)) = (arguments["author"].as_str(), nodes) {
@@ -200,6 +201,18 @@ fn by_author(field: &Value, arguments: &Value) -> Value {
             node["author"]["login"].as_str().is_some_and(|login| login.eq_ignore_ascii_case(author))
         };
         nodes.retain(is_by);
+    }
+    let last = arguments["last"].as_u64().and_then(|last| usize::try_from(last).ok());
+    if let (Some(last), Some(nodes)) = (last, field.get_mut("nodes").and_then(Value::as_array_mut)) {
+        let before = arguments["before"].as_str().and_then(|cursor| cursor.parse().ok());
+        nodes.truncate(before.unwrap_or(nodes.len()));
+        let start = nodes.len().saturating_sub(last);
+        nodes.drain(..start);
+        field["pageInfo"] = json!({
+            "__typename": "PageInfo",
+            "hasPreviousPage": start > 0,
+            "startCursor": start.to_string(),
+        });
     }
     field
 }
@@ -317,10 +330,10 @@ fn show_actor(state: &State, login: &str) -> Value {
     })
 }
 
-/// The last fifty comments in one page: whoever asks for more is told so by `hasPreviousPage`.
+/// All comments, of which [`page_of`] takes a page.
 fn show_comments(state: &State, issue: &Issue) -> Value {
-    const PAGE: usize = 50;
-    let nodes: Vec<Value> = issue.comments[issue.comments.len().saturating_sub(PAGE)..]
+    let nodes: Vec<Value> = issue
+        .comments
         .iter()
         .map(|comment| {
             json!({
@@ -341,7 +354,7 @@ fn show_comments(state: &State, issue: &Issue) -> Value {
         "nodes": nodes,
         "pageInfo": {
             "__typename": "PageInfo",
-            "hasPreviousPage": issue.comments.len() > PAGE, "hasNextPage": false, "startCursor": null, "endCursor": null,
+            "hasPreviousPage": false, "hasNextPage": false, "startCursor": null, "endCursor": null,
         },
     })
 }
