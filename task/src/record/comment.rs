@@ -178,6 +178,7 @@ mod tests {
             input_tokens: 1200,
             output_tokens: 90,
             cost: Some("$0.0123".to_owned()),
+            cost_usd: "0.0123".parse().ok(),
         };
         let billed = Failure::new(Reason::Declined, "No", "").billed(Some(bill.clone()));
         let cost = "openai:m, 2 calls, 1200 tokens in, 90 out, $0.0123";
