@@ -51,7 +51,7 @@ enum Command {
     Sweep(SweepArgs),
     Doctor(DoctorArgs),
     Consume(ConsumeArgs),
-    /// Tell by the exit status whether a task is held: 0 it is, 1 it is not
+    /// Readiness probe: exits 0 while a task is being processed, 1 otherwise
     Probe,
     Completions(help::CompletionsArgs),
     Man(help::ManArgs),
@@ -60,7 +60,7 @@ enum Command {
     ParseWorker,
 }
 
-/// Do one task on GitHub: what the queue delivers, given by hand.
+/// Run one task from a JSON file instead of the queue.
 #[derive(Args, Debug)]
 struct RunArgs {
     /// A file with the task as JSON, or `-` for standard input [default: the variable `TASK_JSON`]
@@ -71,7 +71,7 @@ struct RunArgs {
     model: Option<String>,
 }
 
-/// Take one task from the queue, do it, settle its message; end if there is none.
+/// Process one task from the queue and exit.
 #[derive(Args, Debug, Default)]
 struct ConsumeArgs {
     /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, which is required]
@@ -152,7 +152,7 @@ pub fn run(cli: Cli, env: &Environment) -> Exit {
                 Exit::Usage
             }
         },
-        Command::Completions(args) => written(terminal::print(&args.script(Cli::command()))),
+        Command::Completions(args) => written(terminal::print(&args.script(&Cli::command()))),
         Command::Man(args) => match args.page(Cli::documented()) {
             Ok(page) => written(terminal::print(&page)),
             Err(failure) => {

@@ -36,11 +36,11 @@ pub struct SolveArgs {
     /// The repository, or a folder inside it; bare ones too.
     #[arg(long, value_name = "PATH", default_value = ".")]
     repo: PathBuf,
-    /// The issue: a file, `-` for standard input, or an address, https://github.com/OWNER/NAME/issues/N
+    /// The issue: a file, `-` for standard input, or an address, `https://github.com/OWNER/NAME/issues/N`
     ///
     /// A file is Markdown with the title on its first line, or what `gh issue view --json number,title,body` prints. Of an
-    /// address, title and text are read. A private repository needs a token in AGENT_GITHUB_TOKEN_FILE or
-    /// AGENT_GITHUB_TOKEN; a GitHub Enterprise Server needs its host in AGENT_GITHUB_HOST as well.
+    /// address, title and text are read. A private repository needs a token in `AGENT_GITHUB_TOKEN_FILE` or
+    /// `AGENT_GITHUB_TOKEN`; a GitHub Enterprise Server needs its host in `AGENT_GITHUB_HOST` as well.
     #[arg(long, value_name = "FILE|URL|-")]
     issue: String,
     /// The issue's number, or its key, such as PROJ-123, if the file does not tell it.

@@ -1,5 +1,7 @@
 //! The *help* that the program gives of itself: examples and variables behind `--help`, completions, manual pages.
 
+use std::fmt::Write as _;
+
 use clap::{Args, Command};
 use clap_complete::Shell;
 use shared::env::catalog::Group;
@@ -58,7 +60,7 @@ pub(super) fn after(name: &str, reads: &[&[&Group]]) -> String {
     let mut text = String::new();
     for (number, (what, command)) in examples.unwrap_or_default().iter().enumerate() {
         text.push_str(if number == 0 { "Examples:\n" } else { "" });
-        text.push_str(&format!("  # {what}\n  {command}\n\n"));
+        write!(text, "  # {what}\n  {command}\n\n").expect("a String takes any text");
     }
     text + &environment(&reads.concat())
 }
@@ -77,9 +79,12 @@ pub(super) struct CompletionsArgs {
 }
 
 impl CompletionsArgs {
-    pub(super) fn script(&self, mut command: Command) -> String {
+    pub(super) fn script(&self, program: &Command) -> String {
+        // The generators offer hidden commands as well.
+        let shown = program.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+        let mut shown = Command::new(PROGRAM).version("").subcommands(shown);
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut command, PROGRAM, &mut script);
+        clap_complete::generate(self.shell, &mut shown, PROGRAM, &mut script);
         String::from_utf8_lossy(&script).into_owned()
     }
 }
@@ -98,14 +103,12 @@ impl ManArgs {
     pub(super) fn page(&self, mut program: Command) -> Result<String, Failure> {
         program.build();
         let command = match &self.command {
-            None => program,
-            Some(name) => match program.find_subcommand(name).filter(|command| !command.is_hide_set()) {
-                Some(found) => found.clone(),
-                None => {
-                    let what = format!("there is no command \"{name}\"");
-                    return Err(Failure::new(Reason::Usage, what, format!("See `{PROGRAM} --help`.")));
-                }
-            },
+            None => Some(program),
+            Some(name) => program.find_subcommand(name).filter(|command| !command.is_hide_set()).cloned(),
+        };
+        let Some(command) = command else {
+            let what = format!("there is no command \"{}\"", self.command.as_deref().unwrap_or_default());
+            return Err(Failure::new(Reason::Usage, what, format!("See `{PROGRAM} --help`.")));
         };
         let mut page = Vec::new();
         clap_mangen::Man::new(command).render(&mut page).map_err(|error| {
@@ -159,10 +162,11 @@ mod tests {
             assert!(ManArgs { command: Some(hidden.to_owned()) }.page(Cli::documented()).is_err());
         }
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            let script = CompletionsArgs { shell }.script(Cli::documented());
+            let script = CompletionsArgs { shell }.script(&Cli::documented());
             for part in ["ai-agent", "solve", "explain", "approve", "dry-run"] {
                 assert!(script.contains(part), "{shell}: {part}");
             }
+            assert!(!script.contains("parse-worker"), "{shell}");
         }
     }
 }

@@ -35,22 +35,27 @@ pub(super) async fn ask(
     let read = cycle.workspace.base().commit.to_string();
     let (planned, base) = match (&claim.basis, desk.task.mode.kind().makes()) {
         (Basis::Approved { plan, .. }, _) => {
-            return change(desk, terms, cycle.solve(Some(plan.text())).await?);
+            return change(desk, terms, material, cycle.solve(Some(plan.text())).await?);
         }
         (Basis::Revision { plan, feedback, base, .. }, _) => {
             (cycle.plan(Some((plan.text(), feedback))).await?, base.clone())
         }
         (Basis::Nothing, Product::Plan) => (cycle.plan(None).await?, read),
-        (Basis::Nothing, Product::Change) => return change(desk, terms, cycle.solve(None).await?),
+        (Basis::Nothing, Product::Change) => return change(desk, terms, material, cycle.solve(None).await?),
     };
     plan(desk, config, terms, material, &base, planned)
 }
 
-fn change(desk: &Desk<'_>, terms: &Terms<'_>, solution: Solution) -> Result<Made, Stop> {
+fn change(
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    material: &Material,
+    solution: Solution,
+) -> Result<Made, Stop> {
     let notes = solution.notes();
     let Solution { patch, title, summary, account } = solution;
     scan(&desk.gate, &patch)?;
-    let title = desk.gate.title(title.as_deref().unwrap_or("Resolve the issue"));
+    let title = desk.gate.title(title.as_deref().unwrap_or(material.issue.title.as_str()));
     let summary = summary.as_deref().unwrap_or(title.as_str());
     let summary = desk.gate.body_within(summary, MAX_SUMMARY);
     let mut facts = facts(desk, terms, &account, patch.changes(), title.as_str(), summary.as_str());
@@ -121,7 +126,7 @@ fn plan(
     let binding = Binding::new(&plan, &material.digest, base, &terms.digest, read);
     let bill = facts.bill.to_string();
     let body = format!(
-        "A plan for {}, in the first comment below. Nothing is changed yet.\n\n{bill}",
+        "A plan for {}. Nothing is changed yet: an approval is of the comment below that holds the plan.\n\n{bill}",
         desk.issue.id.reference()
     );
     let plan = Some(PlanComment { text: plan.text().to_owned(), cost, binding });
