@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::engine::Engine;
-use crate::llm::Spent;
+use crate::llm::{Spent, Usd};
 
 /// See the module's documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,7 +18,10 @@ pub struct Bill {
     pub input_tokens: u64,
     pub output_tokens: u64,
     /// As it is shown, such as `$0.0123`; `None` where the price of the model is unknown.
+    #[serde(skip)]
     pub cost: Option<String>,
+    /// The same as a number.
+    pub cost_usd: Option<Usd>,
 }
 
 impl Bill {
@@ -29,6 +32,7 @@ impl Bill {
             input_tokens: spent.input_tokens,
             output_tokens: spent.output_tokens,
             cost: engine.bill(spent.money),
+            cost_usd: engine.cost(spent.money),
         }
     }
 
@@ -41,7 +45,7 @@ impl Bill {
 /// In one line.
 impl fmt::Display for Bill {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { model, calls, input_tokens, output_tokens, cost } = self;
+        let Self { model, calls, input_tokens, output_tokens, cost, cost_usd: _ } = self;
         let cost = cost.as_deref().unwrap_or("cost not known");
         match calls {
             0 => return write!(f, "Rule-based change: no AI model was used, {cost}"),

@@ -1,17 +1,18 @@
 //! The *command line*: what `ai-agent` can be asked to do, and how each answer reaches the one who asked.
 
+mod help;
+
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use shared::env::Environment;
 use shared::env::catalog::{self, Group, TASK_JSON};
-use shared::env::{Environment, help};
 use shared::task::Task;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
-use crate::bill::Bill;
 use crate::config::{self, Config};
 use crate::delivery::{self, failed_start, settings::Settings as DeliverySettings};
 use crate::doctor::{self, DoctorArgs};
@@ -21,6 +22,7 @@ use crate::outcome::{Exit, Failure, Reason};
 use crate::parser;
 use crate::probe;
 use crate::progress::Step;
+use crate::report::{Known, millis};
 use crate::run::settings::RunSettings;
 use crate::run::{self, Attempt, Ended};
 use crate::solve::{self, SolveArgs};
@@ -49,14 +51,16 @@ enum Command {
     Sweep(SweepArgs),
     Doctor(DoctorArgs),
     Consume(ConsumeArgs),
-    /// Tell by the exit status whether a task is held: 0 it is, 1 it is not
+    /// Readiness probe: exits 0 while a task is being processed, 1 otherwise
     Probe,
+    Completions(help::CompletionsArgs),
+    Man(help::ManArgs),
     /// Parse for another process of this program, over standard input
     #[command(name = parser::WORKER, hide = true)]
     ParseWorker,
 }
 
-/// Do one task on GitHub: what the queue delivers, given by hand.
+/// Run one task from a JSON file instead of the queue.
 #[derive(Args, Debug)]
 struct RunArgs {
     /// A file with the task as JSON, or `-` for standard input [default: the variable `TASK_JSON`]
@@ -67,7 +71,7 @@ struct RunArgs {
     model: Option<String>,
 }
 
-/// Take one task from the queue, do it, settle its message; end if there is none.
+/// Process one task from the queue and exit.
 #[derive(Args, Debug, Default)]
 struct ConsumeArgs {
     /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, which is required]
@@ -85,8 +89,13 @@ const DOCTOR: &[&[&Group]] = doctor::READS;
 const PROBE: &[&[&Group]] = &[&[&catalog::PROBE]];
 
 impl Cli {
-    /// Takes the arguments of the process; each command's help lists the variables that it reads.
+    /// Takes the arguments of the process.
     pub fn of_process() -> Self {
+        Self::from_arg_matches(&Self::documented().get_matches()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The commands, each with examples and the variables that it reads in its help.
+    fn documented() -> clap::Command {
         let reads = [
             ("solve", SOLVE),
             ("explain", SOLVE),
@@ -96,11 +105,9 @@ impl Cli {
             ("doctor", DOCTOR),
             ("probe", PROBE),
         ];
-        let command = reads.into_iter().fold(Self::command(), |command, (name, reads)| {
-            command
-                .mut_subcommand(name, |command| command.after_long_help(help::environment(&reads.concat())))
-        });
-        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+        reads.into_iter().fold(Self::command(), |command, (name, reads)| {
+            command.mut_subcommand(name, |command| command.after_long_help(help::after(name, reads)))
+        })
     }
 }
 
@@ -143,6 +150,14 @@ pub fn run(cli: Cli, env: &Environment) -> Exit {
             Err(error) => {
                 tell(&wrong_setting(&error));
                 Exit::Usage
+            }
+        },
+        Command::Completions(args) => written(terminal::print(&args.script(&Cli::command()))),
+        Command::Man(args) => match args.page(Cli::documented()) {
+            Ok(page) => written(terminal::print(&page)),
+            Err(failure) => {
+                tell(&failure);
+                failure.reason.exit()
             }
         },
         Command::ParseWorker if parser::worker::serve().is_ok() => Exit::Done,
@@ -366,31 +381,46 @@ fn solve(args: &SolveArgs, env: &Environment) -> Exit {
         Step::RuleBased => terminal::announce(&step.to_string()),
         step => progress.show(&step),
     };
-    let solved = runtime.block_on(solve::solve(args, env, &mut show));
+    let started = Instant::now();
+    let mut known = Known::default();
+    let solved = runtime.block_on(solve::solve(args, env, &mut show, &mut known));
     progress.finish();
-    give(solved, args.json, |report| report.text(Colour::of_stdout()))
+    known.total_ms = millis(started.elapsed());
+    give(solved, &known, args.json, |report| report.text(Colour::of_stdout(), args.listing()))
 }
 
 fn explain(args: &ExplainArgs, env: &Environment) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal::eprint_line(&format!("error: the runtime cannot start: {error}"));
+            return Exit::Passing;
+        }
+    };
     let progress = Progress::on_stderr();
-    let explained = explain::explain(args, env, &mut |step| progress.show(&step));
+    let started = Instant::now();
+    let mut known = Known::default();
+    let mut show = |step| progress.show(&step);
+    let explained = runtime.block_on(explain::explain(args, env, &mut show, &mut known));
     progress.finish();
-    give(explained, args.json, |explanation| explanation.text(Colour::of_stdout()))
+    known.total_ms = millis(started.elapsed());
+    give(explained, &known, args.json, |explanation| explanation.text(Colour::of_stdout()))
 }
 
 /// Prints what came of a command, in words or as JSON; a failure is told on standard error as well.
-fn give<T: serde::Serialize>(result: Result<T, Failure>, json: bool, words: impl Fn(&T) -> String) -> Exit {
+fn give<T: serde::Serialize>(
+    result: Result<T, Failure>,
+    known: &Known,
+    json: bool,
+    words: impl Fn(&T) -> String,
+) -> Exit {
     let (exit, text) = match result {
         Ok(value) if json => (Exit::Done, as_json(&value)),
         Ok(value) => (Exit::Done, words(&value)),
         Err(failure) => {
             let exit = failure.reason.exit();
             let text = if json {
-                as_json(&FailureReport {
-                    outcome: "failed",
-                    failure: &failure,
-                    bill: failure.bill.as_deref(),
-                })
+                as_json(&FailureReport { outcome: "failed", failure: &failure, known })
             } else {
                 String::new()
             };
@@ -398,10 +428,18 @@ fn give<T: serde::Serialize>(result: Result<T, Failure>, json: bool, words: impl
             (exit, text)
         }
     };
-    match terminal::print(&text) {
-        Ok(()) => exit,
+    match written(terminal::print(&text)) {
+        Exit::Done => exit,
+        unwritten => unwritten,
+    }
+}
+
+/// How a command ends whose result was printed so.
+fn written(printed: std::io::Result<()>) -> Exit {
+    match printed {
+        Ok(()) => Exit::Done,
         // Whoever read our output has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => exit,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {
             terminal::eprint_line(&format!("error: the result cannot be written: {error}"));
             Exit::CouldNotSolve
@@ -409,13 +447,13 @@ fn give<T: serde::Serialize>(result: Result<T, Failure>, json: bool, words: impl
     }
 }
 
-/// A failure as JSON; what it cost has the names that it has in a report.
+/// A failure as JSON; what was known by then has the names that it has in a report.
 #[derive(serde::Serialize)]
 struct FailureReport<'a> {
     outcome: &'static str,
     failure: &'a Failure,
     #[serde(flatten)]
-    bill: Option<&'a Bill>,
+    known: &'a Known,
 }
 
 fn as_json(value: &impl serde::Serialize) -> String {

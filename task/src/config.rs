@@ -123,15 +123,20 @@ impl Config {
         }
     }
 
-    /// The most that carrying out a plan can cost, in words: every call that a cycle may make at its worst, or the
-    /// ceiling.
-    pub fn cost_at_most(&self, engine: &Engine, ceiling: &Ceiling) -> String {
+    /// The most that carrying out a plan can cost: every call that a cycle may make at its worst, or the ceiling. `None`
+    /// where the price of the model is not known.
+    pub fn usd_at_most(&self, engine: &Engine, ceiling: &Ceiling) -> Option<Usd> {
         let prompt = self.context_tokens.saturating_mul(2);
         let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = ceiling.money;
-        match engine.at_most(prompt, self.calls_at_most(engine)) {
+        engine.at_most(prompt, self.calls_at_most(engine)).map(|worst| worst.min(ceiling))
+    }
+
+    /// The same in words.
+    pub fn cost_at_most(&self, engine: &Engine, ceiling: &Ceiling) -> String {
+        match self.usd_at_most(engine, ceiling) {
             None => "an unknown amount (the model has no known price)".to_owned(),
             Some(Usd::ZERO) => "nothing".to_owned(),
-            Some(worst) => format!("at most {}", worst.min(ceiling)),
+            Some(worst) => format!("at most {worst}"),
         }
     }
 

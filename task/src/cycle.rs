@@ -310,11 +310,12 @@ impl Cycle<'_> {
             estimated_tokens: said.saturating_add(tokens::estimate(&talk.system)),
         };
         let progress = &mut *self.progress;
-        let reply = talk
-            .llm
+        let (llm, before) = (talk.llm, self.ledger.spent().money);
+        let cost = |bytes| llm.so_far(prompt.estimated_tokens, bytes).map(|call| call.plus(before));
+        let reply = llm
             .complete(&prompt, self.ledger, |arrival| match arrival {
-                Progress::Thinking { bytes } => progress(Step::Thinking { bytes }),
-                Progress::Writing { bytes } => progress(Step::Answering { bytes }),
+                Progress::Thinking { bytes } => progress(Step::Thinking { bytes, cost: cost(bytes) }),
+                Progress::Writing { bytes } => progress(Step::Answering { bytes, cost: cost(bytes) }),
                 Progress::Retrying { error, pause } => {
                     progress(Step::Waiting { pause, why: error.to_string() });
                 }

@@ -24,7 +24,7 @@ use crate::run::settings::{self, RunSettings};
 use crate::sweep::settings::SweepSettings;
 use crate::terminal::{Colour, visible};
 
-/// Check configuration, GitHub, queue, model and machine, and say how to mend what is wrong
+/// Check configuration, GitHub, queue, model and machine, and suggest fixes
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
     /// A repository that the agent is to work on, such as <https://github.com/octo/hello>

@@ -56,6 +56,11 @@ impl Engine {
         }
     }
 
+    /// The same as a number; `None` where the price is not known.
+    pub fn cost(&self, spent: Usd) -> Option<Usd> {
+        self.bill(spent).map(|_| spent)
+    }
+
     /// The most that so many calls of this size can cost; `None` where the price is not known.
     pub fn at_most(&self, prompt_tokens: u32, calls: u32) -> Option<Usd> {
         match self {

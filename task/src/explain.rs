@@ -24,8 +24,8 @@ use crate::llm::Ledger;
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::progress::Step;
-use crate::report::{BaseFacts, IssueFacts, millis};
-use crate::solve;
+use crate::report::{BaseFacts, IssueFacts, Known, millis};
+use crate::solve::{self, Place};
 
 /// Show what a run would read for an issue, in which order and why; no model is asked, nothing is written.
 #[derive(Args, Debug)]
@@ -33,8 +33,12 @@ pub struct ExplainArgs {
     /// The repository, or a folder inside it; bare ones too.
     #[arg(long, value_name = "PATH", default_value = ".")]
     repo: PathBuf,
-    /// The issue: Markdown with the title on its first line, or what `gh issue view --json number,title,body` prints.
-    #[arg(long, value_name = "FILE|-")]
+    /// The issue: a file, `-` for standard input, or an address, `https://github.com/OWNER/NAME/issues/N`
+    ///
+    /// A file is Markdown with the title on its first line, or what `gh issue view --json number,title,body` prints. Of an
+    /// address, title and text are read. A private repository needs a token in `AGENT_GITHUB_TOKEN_FILE` or
+    /// `AGENT_GITHUB_TOKEN`; a GitHub Enterprise Server needs its host in `AGENT_GITHUB_HOST` as well.
+    #[arg(long, value_name = "FILE|URL|-")]
     issue: String,
     /// The branch, tag or commit to start from [default: what HEAD points to]
     #[arg(long, value_name = "REF")]
@@ -45,7 +49,7 @@ pub struct ExplainArgs {
     /// How many of the best files to show, at most 100; those that would be read are shown in any case.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=100))]
     limit: u16,
-    /// Print the explanation as JSON.
+    /// Print the explanation as JSON, see docs/explain.schema.json.
     #[arg(long)]
     pub json: bool,
     /// Also write it as a page with a map of the repository, for a browser.
@@ -53,15 +57,16 @@ pub struct ExplainArgs {
     html: Option<PathBuf>,
 }
 
-/// Reads, ranks and packs as a run does.
-pub fn explain(
+/// Reads, ranks and packs as a run does. `known` is filled with what is known so far, for a failure.
+pub async fn explain(
     args: &ExplainArgs,
     env: &Environment,
     progress: &mut (dyn FnMut(Step) + Send),
+    known: &mut Known,
 ) -> Result<Explanation, Failure> {
     let started = Instant::now();
-    let (config, issue, workspace) =
-        solve::open(env, &args.repo, &args.issue, args.base.as_deref(), args.model.as_deref())?;
+    let place = Place { repo: &args.repo, issue: &args.issue, base: args.base.as_deref() };
+    let (config, issue, workspace) = solve::open(env, &place, args.model.as_deref(), known).await?;
     let opened = started.elapsed();
     let mut ledger = Ledger::new(config.ceiling);
     let cycle = Cycle {
@@ -78,14 +83,12 @@ pub fn explain(
     let (context, times) = cycle.look()?;
     let explanation = Explanation {
         outcome: "explained",
-        issue: IssueFacts { number: issue.id.clone(), title: issue.title.as_str().to_owned() },
-        base: BaseFacts {
-            commit: workspace.base().commit.to_string(),
-            branch: workspace.base().branch.clone(),
-        },
+        issue: IssueFacts::of(&issue),
+        base: BaseFacts::of(&workspace),
         model: config.engine.name(),
         calls_at_most: config.calls_at_most(&config.engine),
         cost_at_most: config.cost_at_most(&config.engine, &config.ceiling),
+        cost_at_most_usd: config.usd_at_most(&config.engine, &config.ceiling),
         tokens: Tokens {
             budget,
             files: context.spent.files,
@@ -138,7 +141,8 @@ fn files(context: &Context, limit: usize) -> Vec<FileFacts> {
             prior: ranked.prior,
             shares: Feature::all()
                 .into_iter()
-                .filter(|feature| ranked.share(*feature) > 0.0)
+                // One that is nothing once it is rounded adds nothing.
+                .filter(|feature| explanation::rounded(ranked.share(*feature)) > 0.0)
                 .map(|feature| (feature.name(), ranked.share(feature)))
                 .collect(),
             why: explained.why.clone(),

@@ -1,7 +1,9 @@
 //! An *issue* is what a person wrote: a number, a title and a text, cleaned of what a reader cannot see.
 //!
 //! On one machine it comes from a file: Markdown whose first line is the title, or the JSON that
-//! `gh issue view N --json number,title,body,comments` prints.
+//! `gh issue view N --json number,title,body,comments` prints; or from its address.
+
+pub mod source;
 
 use std::io::Read as _;
 use std::num::NonZeroU64;
@@ -12,6 +14,7 @@ use shared::hex;
 use shared::issue::IssueId;
 
 use crate::text::{Clean, Raw};
+use crate::tracker::model;
 
 /// The largest issue file, in bytes. GitHub's own limit for a body is 65,536 characters; comments add to it.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -86,8 +89,26 @@ struct Comment {
 }
 
 impl Issue {
+    /// An issue as its tracker has it; `name` is for messages.
+    fn tracked(issue: model::Issue, name: &str) -> Result<Self, IssueError> {
+        let issue = Self {
+            id: Some(issue.id),
+            title: issue.title.clean(MAX_TITLE_CHARS),
+            body: issue.body.clean(MAX_BODY_CHARS),
+        };
+        issue.visible(name)
+    }
+
+    /// The issue, unless a reader sees nothing of it.
+    fn visible(self, name: &str) -> Result<Self, IssueError> {
+        if self.title.as_str().trim().is_empty() && self.body.as_str().trim().is_empty() {
+            return Err(IssueError::Invisible { name: name.to_owned() });
+        }
+        Ok(self)
+    }
+
     /// Reads `source`: a file, or standard input for `-`.
-    pub fn read(source: &str) -> Result<Self, IssueError> {
+    fn read(source: &str) -> Result<Self, IssueError> {
         let name = if source == "-" { "on standard input".to_owned() } else { format!("in {source}") };
         let unreadable = |source| IssueError::Unreadable { name: name.clone(), source };
         let mut bytes = Vec::new();
@@ -115,10 +136,7 @@ impl Issue {
         } else {
             from_markdown(text)
         };
-        if issue.title.as_str().trim().is_empty() && issue.body.as_str().trim().is_empty() {
-            return Err(IssueError::Invisible { name });
-        }
-        Ok(issue)
+        issue.visible(&name)
     }
 
     /// The last part of the branch's name: `issue-7`, or a slug of the title where there is no number.

@@ -290,6 +290,17 @@ impl Llm {
         }
     }
 
+    /// About what a call costs by now: a prompt of so many tokens, and so many bytes of the answer. `None` where the price
+    /// is not known.
+    pub fn so_far(&self, prompt_tokens: u32, answer_bytes: usize) -> Option<Usd> {
+        let answer_tokens = u64::try_from(answer_bytes / 4).unwrap_or(u64::MAX);
+        match self.pricing() {
+            Pricing::Free => Some(Usd::ZERO),
+            Pricing::Known(price) => Some(price.at_most(prompt_tokens.into(), answer_tokens)),
+            Pricing::Unknown => None,
+        }
+    }
+
     /// The most that so many calls of this size can cost; `None` where the price is not known.
     pub fn at_most(&self, prompt_tokens: u32, calls: u32) -> Option<Usd> {
         match self.pricing() {

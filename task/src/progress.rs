@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::llm::Usd;
 use crate::path::RepoPath;
 
 /// One thing that a run has begun or learnt.
@@ -20,10 +21,10 @@ pub enum Step {
     Chosen { paths: Vec<RepoPath> },
     /// The model is being asked, for the n-th time in this run.
     Asking { call: u32, model: String },
-    /// The model thinks; bytes so far.
-    Thinking { bytes: usize },
-    /// The answer arrives; bytes so far.
-    Answering { bytes: usize },
+    /// The model thinks; bytes so far, and about what the run costs by now, if the price is known.
+    Thinking { bytes: usize, cost: Option<Usd> },
+    /// The answer arrives; likewise.
+    Answering { bytes: usize, cost: Option<Usd> },
     /// A call is repeated after a pause.
     Waiting { pause: Duration, why: String },
     /// The model asked for more files.
@@ -32,12 +33,22 @@ pub enum Step {
     Checking,
     /// The answer could not be used and is asked for once more.
     Correcting { why: String },
+    /// The plan that is carried out was edited by the person who approves it.
+    PlanEdited,
     /// The commit is written.
     Committing,
 }
 
 fn names(paths: &[RepoPath]) -> String {
     paths.iter().map(RepoPath::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// What is spent by now, where a model is paid for.
+fn about(cost: Option<Usd>) -> String {
+    match cost {
+        None | Some(Usd::ZERO) => String::new(),
+        Some(cost) => format!(", about {cost}"),
+    }
 }
 
 impl fmt::Display for Step {
@@ -55,13 +66,35 @@ impl fmt::Display for Step {
             Self::Chosen { paths } if paths.is_empty() => write!(f, "the model chose no file"),
             Self::Chosen { paths } => write!(f, "the model chose {}", names(paths)),
             Self::Asking { call, model } => write!(f, "asking {model} (call {call})"),
-            Self::Thinking { bytes } => write!(f, "the model thinks ({bytes} bytes)"),
-            Self::Answering { bytes } => write!(f, "the model answers ({bytes} bytes)"),
+            Self::Thinking { bytes, cost } => {
+                write!(f, "the model thinks ({bytes} bytes{})", about(*cost))
+            }
+            Self::Answering { bytes, cost } => {
+                write!(f, "the model answers ({bytes} bytes{})", about(*cost))
+            }
             Self::Waiting { pause, why } => write!(f, "waiting {}s: {why}", pause.as_secs()),
             Self::ReadingMore { paths } => write!(f, "the model asked for {}", names(paths)),
             Self::Checking => write!(f, "resolving and checking the edits"),
             Self::Correcting { why } => write!(f, "asking for a correction: {why}"),
+            Self::PlanEdited => write!(f, "carrying out the plan as it was edited"),
             Self::Committing => write!(f, "writing the commit"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_arrives_shows_what_it_costs_where_it_costs_something() {
+        for (cost, shown) in [
+            (Some("0.0123"), "the model answers (120 bytes, about $0.0123)"),
+            (Some("0"), "the model answers (120 bytes)"),
+            (None, "the model answers (120 bytes)"),
+        ] {
+            let cost = cost.map(|cost| cost.parse().unwrap());
+            assert_eq!(Step::Answering { bytes: 120, cost }.to_string(), shown);
         }
     }
 }

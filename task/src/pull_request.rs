@@ -145,9 +145,13 @@ fn list_files(body: &mut String, facts: &Facts) {
     }
 }
 
+/// So many files.
+pub fn files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}
+
 /// How many files were changed, how, and how many were read.
-fn heading(facts: &Facts) -> String {
-    let files = |count: usize| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+pub fn heading(facts: &Facts) -> String {
     let count = |is: fn(&Changed) -> bool| facts.changed.iter().filter(|change| is(&change.how)).count();
     let kinds = [
         (count(|how| matches!(how, Changed::New)), "new"),
@@ -188,6 +192,7 @@ mod tests {
                 input_tokens: 1200,
                 output_tokens: 90,
                 cost: Some("$0.0123".to_owned()),
+                cost_usd: "0.0123".parse().ok(),
             },
         }
     }

@@ -6,8 +6,12 @@ use std::time::Duration;
 use serde::Serialize;
 use shared::issue::IssueId;
 
+use crate::bill::Bill;
+use crate::git::workspace::Workspace;
+use crate::issue::Issue;
+use crate::llm::Usd;
 use crate::plan::PlannedFile;
-use crate::pull_request::{ChangeFact, Facts};
+use crate::pull_request::{self, ChangeFact, Facts};
 use crate::terminal::{Colour, visible};
 
 /// Everything that a run on one machine found and did. The JSON is this, with `"outcome": "done"`.
@@ -33,6 +37,60 @@ pub struct IssueFacts {
 pub struct BaseFacts {
     pub commit: String,
     pub branch: Option<String>,
+}
+
+impl IssueFacts {
+    pub fn of(issue: &Issue) -> Self {
+        Self { number: issue.id.clone(), title: issue.title.as_str().to_owned() }
+    }
+}
+
+impl BaseFacts {
+    pub fn of(workspace: &Workspace) -> Self {
+        let base = workspace.base();
+        Self { commit: base.commit.to_string(), branch: base.branch.clone() }
+    }
+}
+
+impl Known {
+    /// Takes over what was spent.
+    pub fn spent(&mut self, bill: &Bill) {
+        let Bill { model, calls, input_tokens, output_tokens, cost: _, cost_usd } = bill.clone();
+        *self = Self {
+            model: Some(model),
+            calls,
+            input_tokens,
+            output_tokens,
+            cost_usd,
+            issue: self.issue.take(),
+            base: self.base.take(),
+            total_ms: self.total_ms,
+        };
+    }
+}
+
+/// What was known when a run failed; the JSON of a failure is this and the failure.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Known {
+    pub issue: Option<IssueFacts>,
+    pub base: Option<BaseFacts>,
+    /// `provider:model`, or `builtin`.
+    pub model: Option<String>,
+    pub calls: u32,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    /// `None` where the price of the model is unknown.
+    pub cost_usd: Option<Usd>,
+    pub total_ms: u64,
+}
+
+/// How much a person is told about the files that were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// How many there are.
+    Count,
+    /// Each of them, and why it was read.
+    Files,
 }
 
 /// What came out.
@@ -79,6 +137,8 @@ pub struct PlanResult {
     pub approve_with: Option<String>,
     /// The most that carrying it out can cost, in words.
     pub cost_at_most: String,
+    /// The same as a number; `None` where the price of the model is unknown.
+    pub cost_at_most_usd: Option<Usd>,
 }
 
 /// Milliseconds spent in each step.
@@ -99,34 +159,32 @@ pub fn millis(time: Duration) -> u64 {
 }
 
 impl Report {
-    /// The report for a person.
-    pub fn text(&self, colour: Colour) -> String {
+    /// The report for a person: first what was made, then what it was made from.
+    pub fn text(&self, colour: Colour, listing: Listing) -> String {
         let mut text = String::new();
         let mut line = |content: &str| writeln!(text, "{content}").expect("a String takes any text");
-        line(&colour.bold("Read"));
-        for file in &self.facts.read {
-            let mark = if file.changed { "*" } else { " " };
-            line(&format!("  {mark} {}  {}", file.path, colour.dim(&file.why)));
-        }
-        line("");
         match &self.result {
-            Outcome::Change(change) => self.change(change, colour, &mut line),
-            Outcome::Plan(plan) => self.plan(plan, colour, &mut line),
+            Outcome::Change(change) => self.change(change, colour, listing, &mut line),
+            Outcome::Plan(plan) => self.plan(plan, colour, listing, &mut line),
         }
         visible_but_colour(&text)
     }
 
-    fn change(&self, change: &Change, colour: Colour, line: &mut impl FnMut(&str)) {
-        line(&colour.bold("Change"));
+    fn change(&self, change: &Change, colour: Colour, listing: Listing, line: &mut impl FnMut(&str)) {
         for file in &change.files {
             line(file.coloured.trim_end());
         }
         line("");
-        line(&format!("{}  {}", colour.bold("Pull request"), self.facts.title));
-        for body in change.pull_request_body.lines() {
-            line(format!("  {body}").trim_end());
+        line(&colour.bold(&self.facts.title));
+        let notes = self.facts.notes.iter().map(|note| format!("> {note}"));
+        for paragraph in std::iter::once(self.facts.summary.clone()).chain(notes) {
+            for text in paragraph.trim().lines() {
+                line(format!("  {text}").trim_end());
+            }
+            line("");
         }
-        line("");
+        self.files(colour, listing, line);
+        line(&format!("{}. {}.", pull_request::heading(&self.facts), self.facts.bill));
         let short = |id: &str| id[..id.len().min(10)].to_owned();
         let Some(commit) = &change.commit else {
             line("Dry run: nothing was written.");
@@ -143,22 +201,37 @@ impl Report {
         }
     }
 
-    fn plan(&self, plan: &PlanResult, colour: Colour, line: &mut impl FnMut(&str)) {
-        line(&colour.bold("Plan"));
+    fn plan(&self, plan: &PlanResult, colour: Colour, listing: Listing, line: &mut impl FnMut(&str)) {
         for text in plan.plan.lines() {
             line(text);
         }
         line("");
+        self.files(colour, listing, line);
         for note in &self.facts.notes {
             line(note);
         }
-        line(&format!("{}. Carrying the plan out costs {}.", self.facts.bill, plan.cost_at_most));
+        let read = pull_request::files(self.facts.read.len());
+        line(&format!(
+            "{read} read. {}. Carrying the plan out costs {}.",
+            self.facts.bill, plan.cost_at_most
+        ));
         match &plan.approve_with {
             Some(command) => {
-                line("Approve it as it is:");
+                line("Approve it as it is, or after you have edited it:");
                 line(&format!("  {command}"));
             }
             None => line("To approve it later, have it written to a file with `--out FILE`."),
+        }
+    }
+
+    /// The files that were read, the changed ones marked.
+    fn files(&self, colour: Colour, listing: Listing, line: &mut impl FnMut(&str)) {
+        if listing == Listing::Count {
+            return;
+        }
+        for file in &self.facts.read {
+            let mark = if file.changed { "*" } else { " " };
+            line(&format!("  {mark} {}  {}", file.path, colour.dim(&file.why)));
         }
     }
 }

@@ -15,16 +15,18 @@ use crate::config::{self, Config, ConfigError};
 use crate::cycle::{self, Account, Cycle, Planned, Solution};
 use crate::engine::Engine;
 use crate::git::workspace::{CommitText, Identity, OpenError, PublishError, TASK_TRAILER, Workspace};
-use crate::issue::Issue;
-use crate::llm::Ledger;
+use crate::issue::{Issue, source};
+use crate::llm::{Ledger, Usd};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
 use crate::patch;
 use crate::path::RepoPath;
-use crate::plan::{self, Binding, Plan};
+use crate::plan::{self, Binding, Moved, Plan};
 use crate::progress::Step;
 use crate::pull_request::{self, ChangeFact, Facts, ReadFact};
-use crate::report::{BaseFacts, Change, ChangedFile, IssueFacts, Outcome, PlanResult, Report, Times, millis};
+use crate::report::{
+    BaseFacts, Change, ChangedFile, IssueFacts, Known, Listing, Outcome, PlanResult, Report, Times, millis,
+};
 use crate::run;
 use crate::terminal::{Colour, diff};
 
@@ -34,8 +36,12 @@ pub struct SolveArgs {
     /// The repository, or a folder inside it; bare ones too.
     #[arg(long, value_name = "PATH", default_value = ".")]
     repo: PathBuf,
-    /// The issue: Markdown with the title on its first line, or what `gh issue view --json number,title,body` prints.
-    #[arg(long, value_name = "FILE|-")]
+    /// The issue: a file, `-` for standard input, or an address, `https://github.com/OWNER/NAME/issues/N`
+    ///
+    /// A file is Markdown with the title on its first line, or what `gh issue view --json number,title,body` prints. Of an
+    /// address, title and text are read. A private repository needs a token in `AGENT_GITHUB_TOKEN_FILE` or
+    /// `AGENT_GITHUB_TOKEN`; a GitHub Enterprise Server needs its host in `AGENT_GITHUB_HOST` as well.
+    #[arg(long, value_name = "FILE|URL|-")]
     issue: String,
     /// The issue's number, or its key, such as PROJ-123, if the file does not tell it.
     #[arg(long, value_name = "N")]
@@ -46,7 +52,7 @@ pub struct SolveArgs {
     /// Change at once, or write a plan for approval.
     #[arg(long, value_parser = modes(), default_value_t = ModeKind::QuickFix, conflicts_with = "approve")]
     mode: ModeKind,
-    /// Carry out the plan that `--mode plan --out PLAN` wrote.
+    /// Carry out the plan that `--mode plan --out PLAN` wrote; you may have edited it.
     #[arg(long, value_name = "PLAN")]
     approve: Option<PathBuf>,
     /// Where to write the plan; on standard output it is shown as well.
@@ -58,9 +64,18 @@ pub struct SolveArgs {
     /// Do everything but write to the repository.
     #[arg(long)]
     dry_run: bool,
-    /// Print the result as JSON.
+    /// List the files that were read, and why.
+    #[arg(long)]
+    files: bool,
+    /// Print the result as JSON, see docs/solve.schema.json.
     #[arg(long)]
     pub json: bool,
+}
+
+impl SolveArgs {
+    pub fn listing(&self) -> Listing {
+        if self.files { Listing::Files } else { Listing::Count }
+    }
 }
 
 /// The modes that begin with an issue alone.
@@ -97,25 +112,28 @@ struct Reported {
     times: cycle::Times,
 }
 
-/// Does the whole cycle and tells what came of it.
+/// Does the whole cycle and tells what came of it. `known` is filled with what is known so far, for a failure.
 pub async fn solve(
     args: &SolveArgs,
     env: &Environment,
     progress: &mut (dyn FnMut(Step) + Send),
+    known: &mut Known,
 ) -> Result<Report, Failure> {
     let started = Instant::now();
     if args.out.is_some() && args.mode.makes() != Product::Plan {
         return Err(usage(
-            "--out says where to write a plan, and a change at once has none",
-            "Add `--mode plan`, or leave `--out` away.",
+            "`--out` is only valid with `--mode plan`",
+            "Add `--mode plan`, or remove `--out`.",
         ));
     }
-    let (config, mut issue, workspace) =
-        open(env, &args.repo, &args.issue, args.base.as_deref(), args.model.as_deref())?;
+    let place = Place { repo: &args.repo, issue: &args.issue, base: args.base.as_deref() };
+    let (config, mut issue, workspace) = open(env, &place, args.model.as_deref(), known).await?;
     if matches!(config.engine, Engine::Rules) {
         progress(Step::RuleBased);
     }
     issue.id = args.number.clone().or(issue.id);
+    let issue_facts = IssueFacts::of(&issue);
+    known.issue = Some(issue_facts.clone());
     let work = work(args)?;
     let opened = started.elapsed();
     let target = Target::new(&issue);
@@ -126,15 +144,15 @@ pub async fn solve(
 
     let mut ledger = Ledger::new(config.ceiling);
     let done = do_work(args, &config, &issue, &workspace, &work, &mut ledger, progress).await;
-    let Reported { outcome, facts, times } =
-        done.map_err(|failure| failure.billed(Bill::if_asked(&config.engine, ledger.spent())))?;
+    let spent = ledger.spent();
+    let Reported { outcome, facts, times } = done.map_err(|failure| {
+        known.spent(&Bill::of(&config.engine, spent));
+        failure.billed(Bill::if_asked(&config.engine, spent))
+    })?;
     Ok(Report {
         outcome: "done",
-        issue: IssueFacts { number: issue.id.clone(), title: issue.title.as_str().to_owned() },
-        base: BaseFacts {
-            commit: workspace.base().commit.to_string(),
-            branch: workspace.base().branch.clone(),
-        },
+        issue: issue_facts,
+        base: BaseFacts::of(&workspace),
         result: outcome,
         facts,
         times: Times {
@@ -173,27 +191,38 @@ async fn do_work(
         Work::Plan => keep_plan(args, config, issue, workspace, cycle.plan(None).await?),
         Work::Edit => keep_change(args, config, issue, workspace, cycle.solve(None).await?, progress),
         Work::Execute(plan, binding) => {
-            refuse_stale(plan, binding, config, issue, workspace)?;
+            if is_stale(plan, binding, config, issue, workspace)? == Edited::Since {
+                (cycle.progress)(Step::PlanEdited);
+            }
             let solution = cycle.solve(Some(plan.text())).await?;
             keep_change(args, config, issue, workspace, solution, progress)
         }
     }
 }
 
-/// What is worked with: the configuration, the issue, and the repository that `repo` is in, at `base`.
-pub(crate) fn open(
+/// What is worked on: the issue's file or address, and the repository that `repo` is in, at `base`.
+pub(crate) struct Place<'a> {
+    pub(crate) repo: &'a Path,
+    pub(crate) issue: &'a str,
+    pub(crate) base: Option<&'a str>,
+}
+
+/// What is worked with. `known` is filled on the way.
+pub(crate) async fn open(
     env: &Environment,
-    repo: &Path,
-    issue: &str,
-    base: Option<&str>,
+    place: &Place<'_>,
     model: Option<&str>,
+    known: &mut Known,
 ) -> Result<(Config, Issue, Workspace), Failure> {
     let config = env.check_names(config::READS).map_err(ConfigError::from);
     let config = config.and_then(|()| Config::from_env_or_rules(model, env));
     let config = config.map_err(|error| usage(&error, "Correct the setting and run the command again."))?;
-    let issue = Issue::read(issue)
-        .map_err(|error| usage(&error, "Give an issue with `--issue FILE`, or `-` for standard input."))?;
-    let workspace = Workspace::open(repo, base).map_err(|error| not_opened(&error))?;
+    known.model = Some(config.engine.name());
+    known.cost_usd = config.engine.cost(Usd::ZERO);
+    let issue = source::read(place.issue, env).await?;
+    known.issue = Some(IssueFacts::of(&issue));
+    let workspace = Workspace::open(place.repo, place.base).map_err(|error| not_opened(&error))?;
+    known.base = Some(BaseFacts::of(&workspace));
     Ok((config, issue, workspace))
 }
 
@@ -214,22 +243,32 @@ fn work(args: &SolveArgs) -> Result<Work, Failure> {
     Ok(Work::Execute(plan, binding))
 }
 
-/// An approval holds for what the plan was made from.
-fn refuse_stale(
+/// Whether the person who approves a plan has edited it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edited {
+    Never,
+    Since,
+}
+
+/// An approval holds for what the plan was made from. On this machine the one who approves is the one who can edit the
+/// file, so the text of the plan may be another one.
+fn is_stale(
     plan: &Plan,
     binding: &Binding,
     config: &Config,
     issue: &Issue,
     workspace: &Workspace,
-) -> Result<(), Failure> {
+) -> Result<Edited, Failure> {
     let then = gix::ObjectId::from_hex(binding.base.as_bytes()).ok();
     let differs = |path: &RepoPath| match then {
         Some(then) => workspace.differs_from(then, path),
         None => true,
     };
-    let moved = binding.moved(plan, &issue.digest(), config.digest(), differs);
+    let mut moved = binding.moved(plan, &issue.digest(), config.digest(), differs);
+    let edited = if moved.contains(&Moved::Plan) { Edited::Since } else { Edited::Never };
+    moved.retain(|what| *what != Moved::Plan);
     if moved.is_empty() {
-        return Ok(());
+        return Ok(edited);
     }
     let what: Vec<String> = moved.iter().map(ToString::to_string).collect();
     Err(Failure::new(
@@ -268,6 +307,7 @@ fn keep_plan(
         approve_with: written_to.as_deref().map(|plan| approve_with(args, plan)),
         written_to,
         cost_at_most: config.cost_at_most(&config.engine, &config.ceiling),
+        cost_at_most_usd: config.usd_at_most(&config.engine, &config.ceiling),
     });
     Ok(Reported { outcome, facts, times: account.times })
 }
@@ -332,7 +372,7 @@ fn look_with(args: &SolveArgs, workspace: &Workspace, branch: &str) -> String {
     format!("git{place} diff {}", quoted(&format!("{from}...{branch}")))
 }
 
-/// The command that was given, with the plan to approve in place of the wish for one.
+/// The command that was given, with the plan to approve in place of the request for one.
 fn approve_with(args: &SolveArgs, plan: &str) -> String {
     let mut options = vec![("--repo", args.repo.display().to_string()), ("--issue", args.issue.clone())];
     options.extend(args.number.as_ref().map(|number| ("--number", number.to_string())));

@@ -1,4 +1,4 @@
-//! A *sweep* finds what fell by the wayside, tells it on the issue, and sets it going again. For a timer, and by hand.
+//! A *sweep* recovers lost work: it reports it on the issue, and starts it again. For a timer, and by hand.
 //!
 //! | found | put right |
 //! |---|---|
@@ -44,7 +44,7 @@ const MARGIN: Duration = Duration::from_mins(30);
 /// dead letters that it holds (<https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout>).
 pub(crate) const WITHIN: Duration = Duration::from_mins(20);
 
-/// Find what fell by the wayside: given-up tasks, missed issues, runs that are gone
+/// Recover lost work: dead-lettered tasks, missed webhooks, orphaned runs
 #[derive(Args, Clone, Copy, Debug)]
 pub struct SweepArgs {
     /// Only say what would be done

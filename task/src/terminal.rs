@@ -64,7 +64,7 @@ impl Progress {
             return Self { bar: None };
         }
         let bar = ProgressBar::new_spinner();
-        bar.set_style(ProgressStyle::default_spinner());
+        bar.set_style(style());
         bar.enable_steady_tick(Duration::from_millis(100));
         Self { bar: Some(bar) }
     }
@@ -83,6 +83,10 @@ impl Progress {
                 ) {
                     bar.println(format!("  {text}"));
                 }
+                // The seconds are those of the step; a model that answers is one step.
+                if !matches!(step, Step::Thinking { .. } | Step::Answering { .. }) {
+                    bar.reset_elapsed();
+                }
                 bar.set_message(text.into_owned());
             }
             // Text that arrives is of use only where it can be watched.
@@ -96,6 +100,11 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// What is being done, and for how long.
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {msg} {elapsed}").expect("the template is part of the program")
 }
 
 /// Writes a line to standard error; a closed standard error is nobody's loss.

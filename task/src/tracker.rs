@@ -7,7 +7,9 @@ pub mod github;
 pub mod model;
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use shared::issue::IssueId;
+use shared::repo::Repo;
 
 use crate::call::{Call, CallError, Service};
 use crate::forge::Forge;
@@ -15,6 +17,11 @@ use crate::outbound::Outbound;
 use crate::thread::{Comment, Identity};
 use github::Issues;
 use model::{Event, Found, IssueSnapshot, Listed, Listing};
+
+/// Reads an issue that is kept where the code is, outside of a run: with a token, or as anybody can.
+pub async fn read_issue(repo: &Repo, id: &IssueId, token: Option<&SecretString>) -> Result<Found, CallError> {
+    github::read_issue(repo, id, token).await
+}
 
 /// A tracker as a run uses it: logged in, at the issues of one repository.
 pub enum Tracker {

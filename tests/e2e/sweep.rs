@@ -143,7 +143,8 @@ fn seen(github: &GitHub) -> String {
         .lines()
         .filter(|line| !line.contains("<!-- ai-agent:"))
         .skip_while(|line| !line.contains("issue #"));
-    kept.fold(String::new(), |text, line| text + line.trim_end() + "\n").trim_start().to_owned()
+    let text = kept.fold(String::new(), |text, line| text + line.trim_end() + "\n");
+    tests::github::without_log_id(text.trim_start())
 }
 
 fn writes(github: &GitHub) -> Vec<String> {

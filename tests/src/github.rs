@@ -55,6 +55,25 @@ pub(crate) use self::auth::{Actor, actor};
 pub(crate) use self::reply::Refusal;
 pub(crate) use self::server::Hub;
 
+/// The text without the paragraphs that name a task of the agent's log; in a snapshot they stand behind a bar.
+///
+/// Panics if one of them does not hold the id of a task.
+pub fn without_log_id(text: &str) -> String {
+    const LOG: &str = "` in the agent's log.";
+    let mut kept: Vec<&str> = Vec::new();
+    for line in text.split('\n') {
+        let words = line.trim_start_matches([' ', '|']);
+        match words.strip_prefix("Task `").and_then(|rest| rest.strip_suffix(LOG)) {
+            Some(id) => {
+                assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "not a task: {line}");
+                assert_eq!(kept.pop().map(|line| line.trim_matches([' ', '|'])), Some(""), "not a paragraph");
+            }
+            None => kept.push(line),
+        }
+    }
+    kept.join("\n")
+}
+
 /// A running stand-in. It stops when it is dropped.
 #[derive(Debug)]
 pub struct GitHub {

@@ -65,10 +65,11 @@ impl Change {
         let mut titles = [usize::MAX, 24, 16, 10].into_iter().map(|most| requests[0].words(most) + &rest);
         change.title = titles.find(|title| title.chars().count() <= 72).unwrap_or_default();
         let (listed, steps) = (listed.join("\n"), steps.join("\n"));
-        let risks = if notes.is_empty() { "None known.".to_owned() } else { notes.join("\n\n") };
+        // A small change has a small plan: a section that would say "none" is left out.
+        let notes_of_plan =
+            if notes.is_empty() { String::new() } else { format!("\n## Risks\n\n{}\n", notes.join("\n\n")) };
         change.plan = format!(
-            "## Summary\n\n{}.\n\n## Files\n\n{listed}\n\n## Steps\n\n{steps}\n\n## Tests\n\nNone: the change adds no \
-             behavior.\n\n## Risks\n\n{risks}\n\n## Questions\n\nNone.\n",
+            "## Summary\n\n{}.\n\n## Files\n\n{listed}\n\n## Steps\n\n{steps}\n{notes_of_plan}",
             change.title
         );
         let said = [vec![format!("Changed, as requested:\n\n{listed}")], notes].concat();

@@ -142,9 +142,7 @@ fn a_plan_reads_as_it_will_be_done() {
         "## Summary\n\nFix typo: `teh` → `the`.\n\n\
          ## Files\n\n- `README.md`: line 4\n- `guide.md`: line 6\n\n\
          ## Steps\n\n1. Fix typo: `teh` → `the` in `README.md`, `guide.md`.\n\n\
-         ## Tests\n\nNone: the change adds no behavior.\n\n\
-         ## Risks\n\n`teh`: 1 occurrence inside hyphenated words, paths or addresses was left unchanged.\n\n\
-         ## Questions\n\nNone.\n"
+         ## Risks\n\n`teh`: 1 occurrence inside hyphenated words, paths or addresses was left unchanged.\n"
     );
 }
 

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::context::role::{Omission, Role};
 use crate::context::weights::{Family, Feature};
+use crate::llm::Usd;
 use crate::path::RepoPath;
 use crate::report::{BaseFacts, IssueFacts};
 
@@ -22,6 +23,8 @@ pub struct Explanation {
     pub calls_at_most: u32,
     /// The most that these can cost, in words.
     pub cost_at_most: String,
+    /// The same as a number; `None` where the price of the model is unknown.
+    pub cost_at_most_usd: Option<Usd>,
     pub tokens: Tokens,
     /// How many files were ranked.
     pub ranked: usize,
@@ -136,7 +139,7 @@ pub struct Times {
 }
 
 /// Scores have no meaning beyond the third digit after the point.
-fn rounded(value: f32) -> f64 {
+pub(super) fn rounded(value: f32) -> f64 {
     (f64::from(value) * 1000.0).round() / 1000.0
 }
 

@@ -30,6 +30,9 @@ const LABEL_CHARACTER: f64 = 6.2;
 /// Characters of the issue that are shown.
 const ISSUE_CHARS: usize = 4_000;
 
+/// Ranges of lines that a row shows; the rest is counted there, and listed below it.
+const SHOWN_RANGES: usize = 6;
+
 /// Families in the order of a bar's parts.
 const FAMILIES: [(Family, &str, &str); 6] = [
     (Family::Words, "words", "words of the issue in the text"),
@@ -74,6 +77,7 @@ pub(super) fn page(explanation: &Explanation, issue: &str, context: &Context) ->
         families => FAMILIES.map(|(_, class, meaning)| context! { class, meaning }).to_vec(),
         files => rows(&explanation.files),
         map => map(explanation, context),
+        mapped => mapped(explanation, context),
         width => MAP.width,
         height => MAP.height,
     };
@@ -99,8 +103,7 @@ fn rows(files: &[FileFacts]) -> Vec<Value> {
                 Some((folder, name)) => (format!("{folder}/"), name),
                 None => (String::new(), file.path.as_str()),
             };
-            let lines: Vec<String> =
-                file.lines.iter().map(|(first, last)| format!("{first}–{last}")).collect();
+            let lines: Vec<String> = file.lines.iter().map(range).collect();
             context! {
                 rank => file.rank,
                 folder,
@@ -108,7 +111,7 @@ fn rows(files: &[FileFacts]) -> Vec<Value> {
                 role => file.role.name(),
                 given => file.given.name(),
                 lines => lines.join(", "),
-                tokens => file.tokens,
+                amount => amount(file),
                 score => format!("{:.2}", file.score),
                 prior => (file.prior != 0.0).then(|| format!("{:.2}", file.prior)),
                 why => visible(&file.why),
@@ -117,6 +120,37 @@ fn rows(files: &[FileFacts]) -> Vec<Value> {
             }
         })
         .collect()
+}
+
+/// The lines of a part; most are more than one.
+fn range((first, last): &(usize, usize)) -> String {
+    if first == last { first.to_string() } else { format!("{first}–{last}") }
+}
+
+/// How much of a file is given, for its row: its size tells nothing of that.
+fn amount(file: &FileFacts) -> String {
+    match file.given {
+        Given::Whole => format!("about {} tokens", file.tokens),
+        Given::Part => {
+            let shown: Vec<String> = file.lines.iter().take(SHOWN_RANGES).map(range).collect();
+            let shown = shown.join(", ");
+            match file.lines.len().saturating_sub(SHOWN_RANGES) {
+                0 => format!("lines {shown}"),
+                more => format!("lines {shown} and {more} more"),
+            }
+        }
+        Given::Map => "name and definitions".to_owned(),
+        Given::No => "nothing".to_owned(),
+    }
+}
+
+/// What is on the map and not in the list: a rectangle tells its name to a mouse only.
+fn mapped(explanation: &Explanation, context: &Context) -> Vec<String> {
+    let listed: HashSet<&RepoPath> = explanation.files.iter().map(|file| &file.path).collect();
+    let others = context.mapped.iter().filter(|path| !listed.contains(path));
+    let mut others: Vec<String> = others.map(|path| path.as_str().to_owned()).collect();
+    others.sort_unstable();
+    others
 }
 
 /// One bar for all features, family by family.
@@ -183,21 +217,22 @@ fn map(explanation: &Explanation, context: &Context) -> Vec<Value> {
     let tiles = treemap::layout(&leaves, MAP).into_iter().map(|tile| match tile {
         Tile::Folder { path, rect, labelled } => {
             let label = labelled.then(|| shortened(&path, rect.width - 6.0));
-            tile_values("folder", rect, label.as_deref(), &path)
+            tile_values("folder", rect, label.as_deref(), &path, None)
         }
         Tile::Rest { folder, files, rect } => {
             let place = if folder.is_empty() { "." } else { &folder };
-            tile_values("rest", rect, None, &format!("{files} more in {place}"))
+            tile_values("rest", rect, None, &format!("{files} more in {place}"), None)
         }
         Tile::File { leaf, rect } => {
             let path = leaves[leaf].path;
             match known.get(path) {
                 Some(file) => {
                     let label = label(file, rect);
-                    tile_values(file.given.name(), rect, label.as_deref(), &format!("{}. {path}", file.rank))
+                    let title = format!("{}. {path}: {}, {}", file.rank, file.given.name(), amount(file));
+                    tile_values(file.given.name(), rect, label.as_deref(), &title, Some(file.rank))
                 }
-                None if mapped.contains(path) => tile_values(Given::Map.name(), rect, None, path),
-                None => tile_values("file", rect, None, path),
+                None if mapped.contains(path) => tile_values(Given::Map.name(), rect, None, path, None),
+                None => tile_values("file", rect, None, path, None),
             }
         }
     });
@@ -214,8 +249,10 @@ fn area(role: Role, bytes: usize) -> f64 {
     }
 }
 
-fn tile_values(class: &str, rect: Rect, label: Option<&str>, title: &str) -> Value {
+/// A tile; `rank` is that of the row that it leads to.
+fn tile_values(class: &str, rect: Rect, label: Option<&str>, title: &str, rank: Option<usize>) -> Value {
     context! {
+        rank,
         class,
         x => format!("{:.1}", rect.x),
         y => format!("{:.1}", rect.y),
@@ -265,4 +302,71 @@ fn shortened(path: &str, room: f64) -> String {
         kept.push(c);
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The contrast of two colors by <https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio>.
+    fn contrast(a: &str, b: &str) -> f64 {
+        let luminance = |color: &str| {
+            let part = |at: usize| {
+                let value = f64::from(u8::from_str_radix(&color[at..at + 2], 16).unwrap()) / 255.0;
+                if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+        };
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    /// What is written on what, on the map too, where a tool that looks at a page cannot tell.
+    #[test]
+    fn every_text_stands_out_from_what_it_is_written_on() {
+        let (light, dark) = STYLE.split_once("@media (prefers-color-scheme: dark)").unwrap();
+        for theme in [light, dark] {
+            let color = |name: &str| {
+                let value = theme.split_once(&format!("--{name}: ")).unwrap().1;
+                value.split_once(';').unwrap().0.to_owned()
+            };
+            for (text, grounds) in [
+                ("ink", &["paper", "card", "part", "map", "no", "file"][..]),
+                ("soft", &["paper", "card", "folder"]),
+                ("on-whole", &["whole"]),
+            ] {
+                for ground in grounds {
+                    let found = contrast(&color(text), &color(ground));
+                    assert!(found >= 4.5, "{text} on {ground}: {found:.2}");
+                }
+            }
+        }
+        assert!((contrast("#ffffff", "#000000") - 21.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_row_says_what_is_given() {
+        let of = |given, lines: &[(usize, usize)]| {
+            amount(&FileFacts {
+                rank: 1,
+                path: RepoPath::parse("a.rs").unwrap(),
+                role: Role::Source,
+                given,
+                lines: lines.to_vec(),
+                tokens: 40,
+                score: 0.0,
+                prior: 0.0,
+                shares: Vec::new(),
+                why: String::new(),
+            })
+        };
+        assert_eq!(of(Given::Whole, &[]), "about 40 tokens");
+        assert_eq!(of(Given::Part, &[(1, 4), (9, 9)]), "lines 1–4, 9");
+        let many: Vec<(usize, usize)> = (1..=8).map(|n| (n * 10, n * 10 + 1)).collect();
+        assert_eq!(of(Given::Part, &many), "lines 10–11, 20–21, 30–31, 40–41, 50–51, 60–61 and 2 more");
+        assert_eq!(
+            (of(Given::Map, &[]), of(Given::No, &[])),
+            ("name and definitions".into(), "nothing".into())
+        );
+    }
 }

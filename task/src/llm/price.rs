@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Provider, Usage};
 
@@ -42,6 +42,15 @@ impl Usd {
     #[must_use]
     pub fn left_after(self, spent: Self) -> Self {
         Self(self.0.saturating_sub(spent.0))
+    }
+}
+
+/// As a number of dollars, to a millionth.
+impl Serialize for Usd {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[expect(clippy::cast_precision_loss, reason = "millionths of a dollar are far below 2^52")]
+        let millionths = self.0.div_ceil(PER_DOLLAR / 1_000_000) as f64;
+        serializer.serialize_f64(millionths / 1_000_000.0)
     }
 }
 
@@ -303,5 +312,27 @@ mod tests {
         assert_eq!(price.of(&usage(60_000, 40_000)), usd("0.5064"));
         assert_eq!(price.of(&usage(60_002, 40_000)), usd("2.532001"));
         assert_eq!(price.at_most(100_000, 1_000), usd("0.0130"));
+    }
+
+    /// The sum of the README, with the prices of the table.
+    #[test]
+    fn the_cost_of_a_typical_fix_is_computed() {
+        const README: &str = include_str!("../../../README.md");
+        let table = PriceTable::built_in();
+        let price = &table.find(Provider::Anthropic, Provider::Anthropic.default_model()).unwrap().price;
+        let cost = |usage: Usage| price.of(&usage);
+        let prompt = cost(Usage { cache_write_tokens: 28_000, ..Usage::default() });
+        let answer = cost(Usage { output_tokens: 1_500, ..Usage::default() });
+        let sums = [prompt, answer, prompt.plus(answer)].map(|usd| usd.to_string());
+        assert_eq!(sums, ["$0.0700", "$0.0150", "$0.0850"]);
+        let flat = README.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in [
+            "28,000 × $2.50 / 1,000,000 = $0.07, an answer of 1,500 tokens is 1,500 × $10 / 1,000,000 = $0.015, together $0.085",
+            "`AGENT_MAX_COST`, $3.00",
+            "at most five calls",
+        ] {
+            assert!(flat.contains(part), "the README does not say: {part}");
+        }
+        assert_eq!(crate::cycle::MAX_CALLS, 5);
     }
 }

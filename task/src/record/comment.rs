@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use shared::issue::PullRequestNumber;
 use shared::mode::{Mode, RETRY};
 
 use crate::bill::Bill;
 use crate::outbound::markup;
 use crate::outcome::{Failure, Reason};
 use crate::plan::Moved;
+use crate::record::status::{Phase, Status};
 
 /// What stands before each earlier plan that is folded below the newest.
 const FOLD: &str = "\n\n<details><summary>The plan before</summary>\n\n";
@@ -47,6 +49,19 @@ pub fn working(user: &str, done: &[String], now: &str) -> String {
     }
     write!(text, "- [ ] {now}\n\nComment `/stop` to call it off.").expect("a String takes any text");
     text
+}
+
+/// A pull request and what it changes. The path is of the host that shows the comment.
+pub fn with_diff(repository: &str, pull_request: PullRequestNumber) -> String {
+    format!("#{pull_request} ([diff](/{repository}/pull/{pull_request}/files))")
+}
+
+/// The text, with what an operator needs to find the run in the log once it has ended.
+pub(crate) fn with_log_id(text: &str, status: &Status) -> String {
+    match status.phase {
+        Phase::Working => text.to_owned(),
+        Phase::Waiting | Phase::Ended => format!("{text}\n\nTask `{}` in the agent's log.", status.task),
+    }
 }
 
 /// The result of a run that opened or updated a pull request.
@@ -198,6 +213,7 @@ mod tests {
             input_tokens: 1200,
             output_tokens: 90,
             cost: Some("$0.0123".to_owned()),
+            cost_usd: "0.0123".parse().ok(),
         };
         let billed = Failure::new(Reason::Declined, "No", "").billed(Some(bill.clone()));
         let cost = "openai:m, 2 calls, 1200 tokens in, 90 out, $0.0123";
@@ -217,6 +233,12 @@ mod tests {
             failed(&passed, Turn::of(revise)),
             "**Not done.** No answer.\n\nComment `/revise` and what should be different to try again."
         );
+    }
+
+    #[test]
+    fn a_pull_request_leads_to_its_diff() {
+        let number = PullRequestNumber::from(NonZeroU64::MIN);
+        assert_eq!(with_diff("octo/hello", number), "#1 ([diff](/octo/hello/pull/1/files))");
     }
 
     #[test]

@@ -37,23 +37,28 @@ pub(super) async fn ask(
     let read = cycle.workspace.base().commit.to_string();
     let (planned, base, asked_by) = match (&claim.basis, desk.task.mode.kind().makes()) {
         (Basis::Approved { plan, .. }, _) => {
-            return change(desk, terms, cycle.solve(Some(plan.text())).await?);
+            return change(desk, terms, material, cycle.solve(Some(plan.text())).await?);
         }
         (Basis::Revision { plan, feedback, base, asked_by, .. }, _) => {
             (cycle.plan(Some((plan.text(), feedback))).await?, base.clone(), asked_by.clone())
         }
         (Basis::Nothing, Product::Plan) => (cycle.plan(None).await?, read, Vec::new()),
-        (Basis::Nothing, Product::Change) => return change(desk, terms, cycle.solve(None).await?),
+        (Basis::Nothing, Product::Change) => return change(desk, terms, material, cycle.solve(None).await?),
     };
     let asked_by = asked_by.into_iter().chain([desk.task.trigger_user.to_string()]).collect();
     plan(desk, config, terms, material, PlanOrigin { base, asked_by }, planned)
 }
 
-fn change(desk: &Desk<'_>, terms: &Terms<'_>, solution: Solution) -> Result<Made, Stop> {
+fn change(
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    material: &Material,
+    solution: Solution,
+) -> Result<Made, Stop> {
     let (notes, warnings) = (solution.notes(), solution.warnings());
     let Solution { patch, title, summary, account } = solution;
     scan(&desk.gate, &patch)?;
-    let title = desk.gate.title(title.as_deref().unwrap_or("Resolve the issue"));
+    let title = desk.gate.title(title.as_deref().unwrap_or(material.issue.title.as_str()));
     let summary = summary.as_deref().unwrap_or(title.as_str());
     let summary = desk.gate.body_within(summary, MAX_SUMMARY);
     let mut facts = facts(desk, terms, &account, patch.changes(), title.as_str(), summary.as_str());
@@ -130,7 +135,7 @@ fn plan(
     let binding = Binding::new(&plan, &material.digest, &base, &terms.digest, read).asked_by(asked_by);
     let bill = facts.bill.to_string();
     let mut body = format!(
-        "A plan for {}, in the first comment below. Nothing is changed yet.\n\n{bill}",
+        "A plan for {}. Nothing is changed yet: an approval is of the comment below that holds the plan.\n\n{bill}",
         desk.issue.id.reference()
     );
     for note in &account.withheld {

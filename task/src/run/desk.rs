@@ -158,7 +158,7 @@ impl<'a> Desk<'a> {
 
     /// Keeps what the model cost: from here on, the last words tell it.
     pub(super) fn spent(&self, bill: Option<Bill>) {
-        if let Some(Bill { model, calls, input_tokens, output_tokens, cost }) = &bill {
+        if let Some(Bill { model, calls, input_tokens, output_tokens, cost, cost_usd: _ }) = &bill {
             tracing::info!(model, calls, input_tokens, output_tokens, cost, "the model was asked");
         }
         *self.bill.lock().unwrap_or_else(PoisonError::into_inner) = bill;

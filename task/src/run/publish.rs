@@ -28,6 +28,11 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
         (_, Standing::Merged) => Event::Finished,
         (Some(plan), Standing::Open) => {
             post_plan(desk, pull.number, plan).await?;
+            if !desk.task.mode.kind().begins_work() {
+                // The description holds the plan before.
+                let title = desk.gate.title(&proposal.title);
+                desk.forge.edit_pull_request(pull.number, &title, &described(desk, proposal)).await?;
+            }
             Event::PlanPosted
         }
         (None, Standing::Open) => {
@@ -46,10 +51,12 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
     }
     desk.forge.add_labels(pull.number, &names).await?;
     desk.record.move_on(event).await?;
-    let link = format!("#{}", pull.number);
     let text = match event {
-        Event::PlanPosted => comment::planned(&link, &proposal.bill),
-        _ => comment::done(&link, &proposal.bill),
+        Event::PlanPosted => comment::planned(&format!("#{}", pull.number), &proposal.bill),
+        _ => {
+            let repository = desk.forge.repo().to_string();
+            comment::done(&comment::with_diff(&repository, pull.number), &proposal.bill)
+        }
     };
     ending::done(desk, claim, &text).await
 }
@@ -93,7 +100,8 @@ fn mark(desk: &Desk<'_>) -> String {
 }
 
 fn described(desk: &Desk<'_>, proposal: &Proposal) -> Outbound {
-    desk.gate.composed(&format!("{}\n\n{}", proposal.body, mark(desk)))
+    let plan = proposal.plan.as_ref().map_or_else(String::new, |plan| format!("\n\n{}", plan.text));
+    desk.gate.composed(&format!("{}{plan}\n\n{}", proposal.body, mark(desk)))
 }
 
 /// The pull request of this task, or of the branch.

@@ -3,10 +3,12 @@
 use std::num::NonZeroU64;
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 use shared::issue::IssueId;
+use shared::repo::Repo;
 use shared::task::IssueDigest;
 
 use super::model::{self, Event, Found, Happening, IssueKind, IssueState, Listed, ListedIssue, Listing};
@@ -146,6 +148,26 @@ fn names(labels: Vec<Label>) -> Vec<String> {
     labels.into_iter().map(|label| label.name).collect()
 }
 
+/// Reads an issue with a token, or as anybody can.
+pub(super) async fn read_issue(
+    repo: &Repo,
+    id: &IssueId,
+    token: Option<&SecretString>,
+) -> Result<Found, CallError> {
+    issue(&GitHub::reader(repo, token)?, id).await
+}
+
+/// An issue that was transferred is answered with that of another repository.
+async fn issue(github: &GitHub, id: &IssueId) -> Result<Found, CallError> {
+    let number = number_of(id)?;
+    let issue: Issue = github.get(&github.under(&format!("issues/{number}"))).await?;
+    let place = github.root().to_ascii_lowercase();
+    if issue.number != number || !issue.repository_url.to_ascii_lowercase().ends_with(&place) {
+        return Ok(Found::Elsewhere { url: issue.html_url });
+    }
+    Ok(Found::Here(Box::new(issue.into())))
+}
+
 impl Issues {
     pub fn of(session: &Session) -> Self {
         Self { github: session.github.clone(), identity: session.identity.clone() }
@@ -155,15 +177,8 @@ impl Issues {
         &self.identity
     }
 
-    /// An issue that was transferred is answered with that of another repository.
     pub(super) async fn issue(&self, id: &IssueId) -> Result<Found, CallError> {
-        let number = number_of(id)?;
-        let issue: Issue = self.github.get(&self.github.under(&format!("issues/{number}"))).await?;
-        let place = self.github.root().to_ascii_lowercase();
-        if issue.number != number || !issue.repository_url.to_ascii_lowercase().ends_with(&place) {
-            return Ok(Found::Elsewhere { url: issue.html_url });
-        }
-        Ok(Found::Here(Box::new(issue.into())))
+        issue(&self.github, id).await
     }
 
     /// Only one page of texts is in memory. An issue that cannot be read hides no other one.

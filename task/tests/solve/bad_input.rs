@@ -424,8 +424,7 @@ fn arguments_and_settings() {
             "--out without a plan",
             |world| world.solve("issue.md", &["--out", "plan.md"]),
             USAGE,
-            "error: --out says where to write a plan, and a change at once has none |   Add `--mode \
-             plan`, or leave `--out` away.",
+            "error: `--out` is only valid with `--mode plan` |   Add `--mode plan`, or remove `--out`.",
         ),
         (
             "a plan that cannot be written",

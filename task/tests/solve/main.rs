@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "everything here is a test or serves one")]
 #![expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
 
+mod address;
 mod bad_input;
 mod bad_model;
 mod branch;

@@ -107,10 +107,6 @@ fn a_person_reads_what_was_done() {
     let commit = world.git("repo", &["rev-parse", BRANCH]);
     let expected = format!(
         "Rule-based engine (builtin): no AI model is used. Choose one with --model or AGENT_MODEL.
-Read
-  * README.md  it has what the issue asks to change
-
-Change
 --- a/README.md
 +++ b/README.md
 @@ -1,3 +1,3 @@
@@ -119,21 +115,12 @@ Change
 -A small station that recieves readings.
 +A small station that receives readings.
 
-Pull request  Fix typo: `recieves` → `receives`
+Fix typo: `recieves` → `receives`
   Changed, as requested:
 
   - `README.md`: line 3
 
-  Fixes #7
-
-  <details><summary>1 file changed, 1 file read</summary>
-
-  - `README.md` (changed): it has what the issue asks to change
-
-  </details>
-
-  Rule-based change: no AI model was used, $0. The change was parsed and checked for syntax, not run.
-
+1 file changed, 1 file read. Rule-based change: no AI model was used, $0.
 Committed {short} to ai-agent/issue-7.
 Look at it:
   git -C repo diff main...ai-agent/issue-7
@@ -196,7 +183,7 @@ fn a_program_reads_the_same_as_json() {
             "calls": 0,
             "input_tokens": 0,
             "output_tokens": 0,
-            "cost": "$0",
+            "cost_usd": 0.0,
         })
     );
 }
@@ -213,6 +200,25 @@ fn a_failure_is_json_too() {
     let (what, next) =
         (report["failure"]["what"].as_str().unwrap(), report["failure"]["next"].as_str().unwrap());
     assert_eq!(run.failure().1, format!("error: {what} |   {next}"));
+    let known = ["issue", "base", "model", "calls", "cost_usd"].map(|name| &report[name]);
+    let base = json!({"branch": "main", "commit": world.git("repo", &["rev-parse", "main"])});
+    let title = json!({"number": null, "title": "Make it better"});
+    assert_eq!(known, [&title, &base, &json!("builtin"), &json!(0), &json!(0.0)]);
+}
+
+#[test]
+fn what_was_read_is_listed_when_asked_for() {
+    let world = World::sample();
+    let issue = world.file("issue.md", TYPO);
+    let line = "  * README.md  it has what the issue asks to change\n1 file changed, 1 file read. Rule-based";
+    let run = world.solve(&issue, &["--dry-run", "--files"]).done();
+    assert!(run.stdout.contains(line), "{}", run.stdout);
+    let run = world.solve(&issue, &["--mode", "plan", "--files"]).done();
+    assert!(
+        run.stdout.contains("README.md  it has what the issue asks to change\n1 file read. Rule-based"),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]

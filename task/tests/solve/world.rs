@@ -20,6 +20,9 @@ pub(crate) const STATION: &str = "def is_online(seen, now):\n    return now - se
 pub(crate) const TYPO: &str =
     "# #7: Typo in the README\n\nThe word `recieves` in README.md should be `receives`.\n";
 
+const SOLVE_SCHEMA: &str = include_str!("../../../docs/solve.schema.json");
+const EXPLAIN_SCHEMA: &str = include_str!("../../../docs/explain.schema.json");
+
 pub(crate) struct World {
     folder: TempDir,
 }
@@ -171,6 +174,7 @@ impl World {
         };
         let run =
             Run { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+        check_json(&command, &run);
         for shown in [&run.stdout, &run.stderr] {
             assert!(!shown.contains(KEY), "the key is shown: {shown}");
             assert!(
@@ -214,6 +218,25 @@ impl World {
     /// The branches and where they point.
     pub(crate) fn refs(&self) -> String {
         self.git("repo", &["for-each-ref", "--format=%(refname) %(objectname)"])
+    }
+}
+
+/// What is printed with `--json` is as documented, whatever came of the run.
+#[track_caller]
+fn check_json(command: &Command, run: &Run) {
+    let arguments: Vec<&OsStr> = command.get_args().collect();
+    let schema =
+        if arguments.first() == Some(&OsStr::new("explain")) { EXPLAIN_SCHEMA } else { SOLVE_SCHEMA };
+    // A command line that is wrong, and a signal, leave nothing to be read.
+    let is_read = run.status.is_some() && !run.stderr.contains("\nUsage: ");
+    if is_read && arguments.contains(&OsStr::new("--json")) {
+        let schema = serde_json::from_str(schema).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&run.json())
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert_eq!(errors, [""; 0], "{}", run.stdout);
     }
 }
 

@@ -11,7 +11,7 @@ use shared::queue;
 use tempfile::TempDir;
 use tests::bin::program;
 use tests::broker::{Broker, VirtualHost};
-use tests::github::{GitHub, Permission, When, World};
+use tests::github::{GitHub, Permission, When, World, without_log_id};
 use tests::model::{KEY, ScriptedModel, Step, Wire};
 use tokio::time::{interval, timeout};
 
@@ -191,7 +191,7 @@ impl<'a> Stage<'a> {
     pub(crate) fn comments(&self) -> Vec<String> {
         self.github.now(|state| {
             let scene = state.at(REPO);
-            let text = |body: &str| body.split("\n\n<!-- ai-agent:").next().unwrap().to_owned();
+            let text = |body: &str| without_log_id(body.split("\n\n<!-- ai-agent:").next().unwrap());
             scene.issue(1).comments.iter().map(|comment| text(&comment.body)).collect()
         })
     }

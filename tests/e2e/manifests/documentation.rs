@@ -289,6 +289,7 @@ fn links_lead_somewhere() {
     for document in [
         "README.md",
         "ARCHITECTURE.md",
+        "docs/COMMANDS.md",
         "docs/DEPLOYMENT.md",
         "docs/OPERATIONS.md",
         "docs/SECURITY.md",

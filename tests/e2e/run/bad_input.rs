@@ -31,7 +31,7 @@ const PLAIN: Case = Case {
     stderr: "",
 };
 
-const DONE: &str = "**Done**: #2 is ready for review.\n\nopenai:scripted, 1 call, BILL\n\nNot what you meant? Close the \
+const DONE: &str = "**Done**: #2 ([diff](/octo/hello/pull/2/files)) is ready for review.\n\nopenai:scripted, 1 call, BILL\n\nNot what you meant? Close the \
     pull request, say more on this issue, and comment `/retry`.";
 const CASES: &[Case] = &[
     Case {

@@ -16,7 +16,7 @@ repository octo/hello (default branch main)
     labels: ai-done, ai-help, quickfix
       | The word `recieves` in README.md should be `receives`.
     comment by ai-agent[bot] (edited)
-      | **Done**: #2 is ready for review.
+      | **Done**: #2 ([diff](/octo/hello/pull/2/files)) is ready for review.
       |
       | Rule-based change: no AI model was used, $0
       |
@@ -52,6 +52,9 @@ fn a_label_becomes_a_pull_request_in_twenty_calls() {
     assert_eq!(seen(&github), QUICKFIX_DONE);
     let calls = github.journal().calls.iter().filter(|call| !call.operation.starts_with("git:")).count();
     assert!(calls <= 20, "{calls} calls\n{}", github.journal().summary());
+
+    // By this an operator finds the run in the log.
+    assert_eq!(github.snapshot().matches("` in the agent's log.").count(), 1, "{}", github.snapshot());
 
     // The same message once more changes nothing.
     let before = mutations(&github).len();

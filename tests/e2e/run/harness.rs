@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tests::bin::program;
-use tests::github::{Fault, GitHub, Permission, When, World};
+use tests::github::{Fault, GitHub, Permission, When, World, without_log_id};
 use tests::model::{KEY, Request, ScriptedModel, Step, Wire};
 
 pub(crate) const REPO: &str = "octo/hello";
@@ -98,7 +98,7 @@ pub(crate) fn wish(github: &GitHub, mode: &str, user: &str) -> Value {
 pub(crate) fn seen(github: &GitHub) -> String {
     let text = github.snapshot();
     let kept = text.lines().filter(|line| !line.starts_with("      | <!-- ai-agent:"));
-    kept.fold(String::new(), |text, line| text + line.trim_end() + "\n")
+    without_log_id(&kept.fold(String::new(), |text, line| text + line.trim_end() + "\n"))
 }
 
 pub(crate) fn mutations(github: &GitHub) -> Vec<String> {
@@ -181,7 +181,7 @@ impl Story {
             let scene = state.first();
             let newest = scene.issue(thread).comments.iter().rfind(|comment| comment.author == bot);
             let body = newest.map_or("", |comment| comment.body.as_str());
-            body.split("\n\n<!-- ai-agent:").next().unwrap_or_default().to_owned()
+            without_log_id(body.split("\n\n<!-- ai-agent:").next().unwrap_or_default())
         })
     }
 

@@ -63,6 +63,8 @@ fn a_plan_is_revised_and_the_earlier_ones_folded_below() {
         let again = story.run(&task);
         assert_eq!((again.status, story.github.snapshot()), (Some(0), before), "{}", story.told(&again));
     }
+    let description = story.github.now(|state| state.first().issue(2).body.clone());
+    assert!(description.contains(&third) && !description.contains("to 120"), "{description}");
     let frame = "\n\n---\nCarrying it out costs nothing. Nothing is changed before someone with write access comments \
         `/approve`. `/revise` and what should be different rewrites the plan.";
     let folded =
@@ -97,7 +99,7 @@ fn command(story: &Story) -> Value {
 
 const STALE: &str =
     "Comment `/revise` to have the plan made anew from how things are now, then approve that.";
-const DONE: &str = "**Done**: #2 is ready for review.\n\nopenai:scripted, 1 call, BILL\n\nNot what you meant? Close the \
+const DONE: &str = "**Done**: #2 ([diff](/octo/hello/pull/2/files)) is ready for review.\n\nopenai:scripted, 1 call, BILL\n\nNot what you meant? Close the \
     pull request, say more on this issue, and comment `/retry`.";
 const PLANNED: &str = "**A plan waits for you**: #2.\n\nopenai:scripted, 1 call, BILL\n\nComment `/approve` to have it \
     carried out, `/revise` and what should be different to have it rewritten, or close the pull request.";

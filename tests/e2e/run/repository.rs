@@ -5,7 +5,7 @@ use tests::github::State;
 use crate::harness::{EDIT, REPO, Run, Story, check_all, hello, offline, without_tokens};
 
 const PATH: &str = ".github/ai-agent.toml";
-const DONE: &str = "**Done**: #2 is ready for review.\n\nopenai:scripted, 1 call, BILL\n\nNot what you meant? Close the \
+const DONE: &str = "**Done**: #2 ([diff](/octo/hello/pull/2/files)) is ready for review.\n\nopenai:scripted, 1 call, BILL\n\nNot what you meant? Close the \
     pull request, say more on this issue, and comment `/retry`.";
 
 struct Case {
@@ -101,7 +101,7 @@ const CASES: &[Case] = &[
         file: "model = \"openai:other\"\n",
         // The price that the operator gives is that of the one model.
         variables: &[("AGENT_MODELS", "openai:other openai:third"), ("AGENT_UNKNOWN_PRICE", "allow")],
-        answer: "**Done**: #2 is ready for review.\n\nopenai:other, 1 call, BILL, cost not known\n\nNot what you meant? Close the pull request, say more on this issue, and comment `/retry`.",
+        answer: "**Done**: #2 ([diff](/octo/hello/pull/2/files)) is ready for review.\n\nopenai:other, 1 call, BILL, cost not known\n\nNot what you meant? Close the pull request, say more on this issue, and comment `/retry`.",
         also: |story, _| story.asked()[0].body["model"] == "other",
         ..PLAIN
     },

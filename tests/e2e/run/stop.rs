@@ -26,7 +26,7 @@ const BY_COMMENT: &str =
 const BY_LABEL: &str = "**Stopped**: the label `ai-help` was removed. Nothing more is written.\n\nComment `/retry` to start again.";
 const BY_CLOSING: &str =
     "**Stopped**: the issue was closed. Nothing more is written.\n\nComment `/retry` to start again.";
-const DONE: &str = "**Done**: #2 is ready for review.";
+const DONE: &str = "**Done**: #2 ([diff](/octo/hello/pull/2/files)) is ready for review.";
 
 fn stop(state: &mut State) {
     state.at(REPO).comment("dev1", 1, "/stop");

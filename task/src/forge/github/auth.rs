@@ -18,6 +18,9 @@ use crate::forge::model::{Collaborator, Commit, Repository, Signature};
 use crate::lease::Lease;
 use crate::thread::Identity;
 
+/// The longest that a person waits for one answer, and for GitHub to be available again.
+const READER_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// How a run proves who it is.
 pub enum Credentials {
     /// A GitHub App: its id and its private key in PEM.
@@ -198,6 +201,27 @@ impl GitHub {
             patience: login.patience,
             timeout: login.timeout,
         }
+    }
+
+    /// A client that only reads, at a person's request: with a token, or as anybody can.
+    pub(crate) fn reader(repo: &Repo, token: Option<&SecretString>) -> Result<Self, CallError> {
+        let api = Api::of(repo).rest;
+        let client = builder(&api, READER_TIMEOUT)?;
+        let client = match token {
+            Some(token) => client.personal_token(token.clone()).build(),
+            None => client.build(),
+        };
+        let client = client.map_err(|error| unusable(&error))?;
+        let (_, lease) = Lease::new();
+        Ok(Self {
+            rest: client.clone(),
+            graphql: client,
+            api,
+            repo: repo.clone(),
+            lease,
+            patience: READER_TIMEOUT,
+            timeout: READER_TIMEOUT,
+        })
     }
 
     /// Not a write to the repository: it is done even when the lease is lost.
