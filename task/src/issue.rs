@@ -13,6 +13,7 @@ use serde::Deserialize;
 use shared::hex;
 use shared::issue::IssueId;
 
+use crate::outbound;
 use crate::text::{Clean, Raw};
 use crate::tracker::model;
 
@@ -215,8 +216,8 @@ fn slug(title: &str) -> String {
             break;
         }
     }
-    let slug = slug.trim_matches('-');
-    if slug.is_empty() { "issue".to_owned() } else { slug.to_owned() }
+    let slug = outbound::without_skip_words(slug.trim_matches('-'));
+    if slug.is_empty() { "issue".to_owned() } else { slug }
 }
 
 #[cfg(test)]

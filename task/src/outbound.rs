@@ -24,6 +24,7 @@ use crate::text::visible;
 use active::Kind;
 use secret::Secrets;
 
+pub(crate) use orders::without_skip_words;
 pub use secret::Leak;
 pub(crate) use secret::{REDACTED, tokens_by_line, without_tokens};
 

@@ -35,14 +35,16 @@ impl Case {
             .stdin(Stdio::null())
             .output()
             .expect("the program runs");
-        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("UTF-8")).concat();
+        let text =
+            [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("UTF-8")).concat();
         End { status: output.status.code(), text }
     }
 
     /// The variables that the help lists.
     fn reads(&self) -> BTreeSet<&'static str> {
         let command = self.arguments.iter().take_while(|argument| !argument.starts_with('-'));
-        let output = Command::new(program(self.program)).args(command.take(1)).arg("--help").env_clear().output();
+        let output =
+            Command::new(program(self.program)).args(command.take(1)).arg("--help").env_clear().output();
         let output = output.expect("the program runs");
         assert!(output.status.success(), "{} --help ends in an error", self.program);
         let text = String::from_utf8(output.stdout).expect("UTF-8");
@@ -62,9 +64,8 @@ fn closed_port() -> u16 {
 fn cases(taken: u16) -> Vec<Case> {
     let closed = closed_port();
     let marker_key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".to_owned();
-    let task = format!(
-        r#"{{"repo_url":"http://127.0.0.1:{closed}/octo/hello","issue_id":1,"mode":"quickfix"}}"#
-    );
+    let task =
+        format!(r#"{{"repo_url":"http://127.0.0.1:{closed}/octo/hello","issue_id":1,"mode":"quickfix"}}"#);
     let run = |more: &[(&'static str, String)]| {
         let mut settings = vec![
             ("AGENT_MODEL", "builtin".to_owned()),
@@ -95,7 +96,12 @@ fn cases(taken: u16) -> Vec<Case> {
             settings: vec![],
             folder: folder(),
         },
-        Case { program: "ai-agent", arguments: &["run"], settings: run(&[("TASK_JSON", task)]), folder: folder() },
+        Case {
+            program: "ai-agent",
+            arguments: &["run"],
+            settings: run(&[("TASK_JSON", task)]),
+            folder: folder(),
+        },
         Case { program: "ai-agent", arguments: &["consume"], settings: run(&[]), folder: folder() },
         Case { program: "ai-agent", arguments: &["sweep"], settings: run(&[]), folder: folder() },
         Case { program: "ai-agent", arguments: &["doctor"], settings: run(&[]), folder: folder() },
@@ -120,7 +126,9 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
             "AGENT_LOGIN" => vec!["no login", "-dash-"],
             "AGENT_AMQP_URL" => vec!["rabbitmq", "http://127.0.0.1", "amqp://", "amqp://host:port/x"],
             "AGENT_AMQP_MANAGEMENT_URL" => vec!["rabbitmq", "ftp://127.0.0.1", "amqp://127.0.0.1"],
-            "AGENT_AMQP_CA" => vec!["no certificates", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"],
+            "AGENT_AMQP_CA" => {
+                vec!["no certificates", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"]
+            }
             "AGENT_MODEL" => vec!["gpt", "nobody:model", "ollama:", "openai:two words"],
             "AGENT_MODELS" => vec!["gpt", "nobody:model"],
             "AGENT_MODEL_PRICE" => vec!["cheap", "1", "-1/2", "1/2/3", "NaN/1"],
@@ -187,12 +195,20 @@ fn an_absurd_one_is_an_error_that_names_it() {
                 // A secret is never repeated.
                 let silent = variable.form.secret().is_none() || !end.text.contains(value);
                 if !(refused && end.text.contains(name) && silent) {
-                    wrong.push(format!("{} {:?} with {name}={value:?}:\n{}", case.program, case.arguments, end.text));
+                    wrong.push(format!(
+                        "{} {:?} with {name}={value:?}:\n{}",
+                        case.program, case.arguments, end.text
+                    ));
                 }
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of the values are not refused as they should be:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of the values are not refused as they should be:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     // Nothing is left out but what may have any value, and what only scripts read.
     let any = [
         "AGENT_ALLOW",
@@ -213,7 +229,8 @@ fn an_absurd_one_is_an_error_that_names_it() {
         "OPENAI_API_KEY",
         "POD_NAME",
     ];
-    let left: Vec<_> = catalog::variables().map(|variable| variable.name).filter(|name| !tried.contains(name)).collect();
+    let left: Vec<_> =
+        catalog::variables().map(|variable| variable.name).filter(|name| !tried.contains(name)).collect();
     let left: BTreeSet<_> = left.into_iter().collect();
     assert_eq!(left, BTreeSet::from(any));
 }
@@ -227,7 +244,13 @@ fn a_misspelt_one_is_an_error_that_names_the_nearest() {
             let end = case.run(&[(&misspelt, "1")]);
             assert_ne!(end.status, Some(0), "{misspelt}: {}", end.text);
             for expected in [misspelt.as_str(), &format!("did you mean {name}?")] {
-                assert!(end.text.contains(expected), "{} {:?}: {misspelt}: {}", case.program, case.arguments, end.text);
+                assert!(
+                    end.text.contains(expected),
+                    "{} {:?}: {misspelt}: {}",
+                    case.program,
+                    case.arguments,
+                    end.text
+                );
             }
         }
     }

@@ -648,7 +648,8 @@ async fn without_a_broker_nothing_is_touched() -> anyhow::Result<()> {
 async fn one_bad_issue_does_not_stop_a_sweep() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
-    let world = typo_in(hello(), &["ai-help", "quickfix"]).issue(2, "Another", "Text.", &["ai-help", "quickfix"]);
+    let world =
+        typo_in(hello(), &["ai-help", "quickfix"]).issue(2, "Another", "Text.", &["ai-help", "quickfix"]);
     let github = GitHub::start(world);
     github.on_call(When::nth("issues/list-comments", 1), |state| state.at("octo/hello").delete(1));
     let Said { stdout, .. } = sweep(&github, &host);
@@ -678,7 +679,8 @@ async fn long_threads_take_little_memory() -> anyhow::Result<()> {
             scene.label("dev1", number, "ai-done");
         }
     });
-    let (said, peak) = measured_task(&github, &host, &["sweep", "--dry-run"], &[("AGENT_GITHUB_TIMEOUT", "60s")]);
+    let (said, peak) =
+        measured_task(&github, &host, &["sweep", "--dry-run"], &[("AGENT_GITHUB_TIMEOUT", "60s")]);
     eprintln!("peak of a sweep over 1,000 comments and 200 issues of 60 KB, in KiB: {peak}");
     assert!(said.stdout.starts_with("octo/hello#1: published the quickfix"), "{said:?}");
     assert!((1..160 * 1024).contains(&peak), "{peak}");

@@ -223,7 +223,7 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// Words of a branch name without those that some CI systems skip a branch for.
-pub(super) fn slug(slug: &str) -> String {
+pub(crate) fn without_skip_words(slug: &str) -> String {
     let words: Vec<&str> = slug.split('-').collect();
     let mut kept: Vec<&str> = Vec::new();
     for word in words {
@@ -342,6 +342,6 @@ mod tests {
             assert_eq!(super::code(expected), expected, "again");
         }
         assert_eq!(without_stars("a ***NO_CI*** b ****no_ci*****"), "a NO_CI b no_ci**");
-        assert_eq!(slug("skip-ci-fix-ci-skip-the-thing"), "fix-the-thing");
+        assert_eq!(without_skip_words("skip-ci-fix-ci-skip-the-thing"), "fix-the-thing");
     }
 }

@@ -49,12 +49,7 @@ pub(super) async fn ask(
     plan(desk, config, terms, material, PlanOrigin { base, asked_by }, planned)
 }
 
-fn change(
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    material: &Material,
-    solution: Solution,
-) -> Result<Made, Stop> {
+fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Solution) -> Result<Made, Stop> {
     let (notes, warnings) = (solution.notes(), solution.warnings());
     let Solution { patch, title, summary, account } = solution;
     scan(&desk.gate, &patch)?;
