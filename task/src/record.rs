@@ -169,7 +169,13 @@ impl Record<'_> {
         text: &str,
         status: Status,
     ) -> Result<u64, RecordError> {
-        let body = with_status(gate, self.records.marks, &self.issue, &gate.body(&comment::with_log_id(text, &status)), &status)?;
+        let body = with_status(
+            gate,
+            self.records.marks,
+            &self.issue,
+            &gate.body(&comment::with_log_id(text, &status)),
+            &status,
+        )?;
         let tracker = self.records.tracker;
         let mut comment = known.or_else(|| self.status_of(&status.task).map(|(id, _)| id));
         for _ in 0..CREATE_TRIES {

@@ -46,12 +46,7 @@ pub(super) async fn ask(
     plan(desk, config, terms, material, &base, planned)
 }
 
-fn change(
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    material: &Material,
-    solution: Solution,
-) -> Result<Made, Stop> {
+fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Solution) -> Result<Made, Stop> {
     let notes = solution.notes();
     let Solution { patch, title, summary, account } = solution;
     scan(&desk.gate, &patch)?;

@@ -63,7 +63,7 @@ fn a_plan_is_revised_and_the_earlier_ones_folded_below() {
         let again = story.run(&task);
         assert_eq!((again.status, story.github.snapshot()), (Some(0), before), "{}", story.told(&again));
     }
-    let description = story.github.now(|state| state.first().issue(2).body.clone());
+    let description = story.github.now(|state| state.first().issue(2).body.clone()).unwrap_or_default();
     assert!(description.contains(&third) && !description.contains("to 120"), "{description}");
     let frame = "\n\n---\nCarrying it out costs nothing. Nothing is changed before someone with write access comments \
         `/approve`. `/revise` and what should be different rewrites the plan.";

@@ -9,7 +9,7 @@ use super::wire::{self, GitCommit, Label, Reference};
 use super::{GitHub, Repeat};
 use crate::call::CallError;
 use crate::forge::model::{
-    Collaborator, Commit, Comparison, NewPullRequest, Permission, PullRequest, PullRequestKind, Stage,
+    Collaborator, Commit, Comparison, NewPullRequest, Permission, PullRequest, PullRequestKind,
 };
 use crate::outbound::Outbound;
 use crate::thread::{Comment, User};
