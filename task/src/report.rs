@@ -142,6 +142,7 @@ pub struct PlanResult {
 }
 
 /// Milliseconds spent in each step.
+#[expect(clippy::struct_field_names, reason = "the unit is part of the name in JSON")]
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Times {
     pub open_ms: u64,

@@ -129,6 +129,7 @@ impl FileFacts {
 }
 
 /// Milliseconds spent in each step.
+#[expect(clippy::struct_field_names, reason = "the unit is part of the name in JSON")]
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Times {
     pub open_ms: u64,

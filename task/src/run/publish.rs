@@ -51,12 +51,11 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
     }
     desk.forge.add_labels(pull.number, &names).await?;
     desk.record.move_on(event).await?;
-    let text = match event {
-        Event::PlanPosted => comment::planned(&format!("#{}", pull.number), &proposal.bill),
-        _ => {
-            let repository = desk.forge.repo().to_string();
-            comment::done(&comment::with_diff(&repository, pull.number), &proposal.bill)
-        }
+    let text = if event == Event::PlanPosted {
+        comment::planned(&format!("#{}", pull.number), &proposal.bill)
+    } else {
+        let repository = desk.forge.repo().to_string();
+        comment::done(&comment::with_diff(&repository, pull.number), &proposal.bill)
     };
     ending::done(desk, claim, &text).await
 }

@@ -88,7 +88,7 @@ fn an_address_that_cannot_be_read_is_told_before_anything_is_asked() {
         (
             "https://github.com/octo/hello/pull/7",
             "it does not end in /issues/NUMBER",
-            "Give the address as https://",
+            "Give the address as HUB/OWNER/",
         ),
     ] {
         let (status, said) = solve(&world, address, &[("AGENT_GITHUB_TOKEN", "t")]).failure();

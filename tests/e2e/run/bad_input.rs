@@ -31,8 +31,19 @@ const PLAIN: Case = Case {
     stderr: "",
 };
 
-const DONE: &str = "**Done**: #2 ([diff](/octo/hello/pull/2/files)) is ready for review.\n\nopenai:scripted, 1 call, BILL\n\nNot what you meant? Close the \
-    pull request, say more on this issue, and comment `/retry`.";
+/// The last word of a run whose pull request is in this repository.
+macro_rules! done {
+    ($repository:literal) => {
+        concat!(
+            "**Done**: #2 ([diff](/",
+            $repository,
+            "/pull/2/files)) is ready for review.\n\nopenai:scripted, 1 call, BILL\n\nNot what you meant? Close the \
+             pull request, say more on this issue, and comment `/retry`."
+        )
+    };
+}
+
+const DONE: &str = done!("octo/hello");
 const CASES: &[Case] = &[
     Case {
         name: "repository archived",
@@ -49,13 +60,13 @@ const CASES: &[Case] = &[
     Case {
         name: "repository renamed",
         happen: |state| state.at(REPO).rename("octo/greetings"),
-        answer: DONE,
+        answer: done!("octo/greetings"),
         ..PLAIN
     },
     Case {
         name: "repository transferred",
         happen: |state| state.at(REPO).rename("dev1/greetings"),
-        answer: DONE,
+        answer: done!("dev1/greetings"),
         ..PLAIN
     },
     Case {
@@ -64,7 +75,7 @@ const CASES: &[Case] = &[
             state.at(REPO).set_visibility(Visibility::Private);
             state.at(REPO).rename("octo/greetings");
         },
-        answer: DONE,
+        answer: done!("octo/greetings"),
         ..PLAIN
     },
     Case {
