@@ -5,7 +5,7 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     extract::State,
-    http::{Request, StatusCode, header},
+    http::{Request, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -31,14 +31,29 @@ use crate::{
 /// Pause after a connection could not be accepted, which mostly means that there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+const WEBHOOK: &str = "/webhook/github";
+const HEALTH: &str = "/health";
+const READY: &str = "/ready";
+const METRICS: &str = "/metrics";
+/// Every path that is answered.
+pub(crate) const PATHS: [&str; 4] = [WEBHOOK, HEALTH, READY, METRICS];
+
 /// All routes.
 pub fn router(webhooks: Webhooks) -> Router {
     Router::new()
-        .route("/webhook/github", post(webhook::receive))
-        .route("/health", get(health))
-        .route("/ready", get(ready))
-        .route("/metrics", get(metrics))
+        .route(WEBHOOK, post(webhook::receive))
+        .route(HEALTH, get(health))
+        .route(READY, get(ready))
+        .route(METRICS, get(metrics))
+        .fallback(nowhere)
         .with_state(Arc::new(webhooks))
+}
+
+async fn nowhere(uri: Uri) -> Response {
+    tracing::debug!(path = uri.path(), "nothing is served at this path");
+    let told =
+        json!({"status": "refused", "reason": format!("nothing is served here; webhooks go to {WEBHOOK}")});
+    (StatusCode::NOT_FOUND, Json(told)).into_response()
 }
 
 /// `GET /health`: the process lives.

@@ -202,6 +202,11 @@ impl Held {
         attempt(&self.message)
     }
 
+    /// The how many-th time the message is held, from 1, as far as the broker counts that.
+    pub fn delivery(&self) -> u32 {
+        delivery(&self.message)
+    }
+
     pub fn trace(&self) -> Option<TraceContext> {
         let headers = self.message.properties.headers().as_ref()?;
         let AMQPValue::LongString(text) = headers.inner().get(HEADER_TRACEPARENT)? else { return None };
@@ -244,17 +249,30 @@ async fn close(connection: &Connection) {
     }
 }
 
-/// Attempts are counted by what the broker has counted before. Quorum queues count returns; from 4.3 on they also count
-/// how often a message was taken, which includes those that were handed back without blame. A classic queue counts
-/// nothing: there a message that comes back has its last attempt.
+/// How often a message may be handed back without that being an attempt: nodes are drained one after the other.
+const HANDED_BACK: u32 = 10;
+
+/// Attempts are counted by what the broker has counted before. Quorum queues count returns. From 4.3 on what a process
+/// hands back that was asked to end is no return; how often a message was taken at all is counted beside, and bounds
+/// that. A classic queue counts nothing: there a message that comes back has its last attempt.
 fn attempt(message: &Delivery) -> u32 {
-    let headers = message.properties.headers().as_ref();
-    let count = |name: &str| headers?.inner().get(name).and_then(number);
-    match count(HEADER_DELIVERY_COUNT).max(count(HEADER_ACQUIRED_COUNT)) {
+    let taken = count(message, HEADER_ACQUIRED_COUNT).map(|taken| taken.saturating_sub(HANDED_BACK));
+    match count(message, HEADER_DELIVERY_COUNT).max(taken) {
         Some(count) => count.saturating_add(1),
         None if message.redelivered => DELIVERY_LIMIT + 1,
         None => 1,
     }
+}
+
+fn delivery(message: &Delivery) -> u32 {
+    match count(message, HEADER_DELIVERY_COUNT).max(count(message, HEADER_ACQUIRED_COUNT)) {
+        Some(count) => count.saturating_add(1),
+        None => attempt(message),
+    }
+}
+
+fn count(message: &Delivery, header: &str) -> Option<u32> {
+    message.properties.headers().as_ref()?.inner().get(header).and_then(number)
 }
 
 fn number(value: &AMQPValue) -> Option<u32> {
@@ -285,23 +303,27 @@ mod tests {
     type Counts<'a> = &'a [(&'a str, AMQPValue)];
 
     #[test]
-    fn attempts_are_counted_by_whichever_count_is_higher() {
-        let table: &[(Counts<'_>, bool, u32)] = &[
-            (&[], false, 1),
-            (&[], true, 3),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(0))], false, 1),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(0))], true, 1),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(2))], true, 3),
+    fn a_message_that_was_handed_back_has_spent_no_attempt() {
+        let taken = |count| (HEADER_ACQUIRED_COUNT, AMQPValue::LongInt(count));
+        let table: &[(Counts<'_>, bool, (u32, u32))] = &[
+            (&[], false, (1, 1)),
+            (&[], true, (3, 3)),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(0))], false, (1, 1)),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(0))], true, (1, 1)),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(2))], true, (3, 3)),
+            (&[taken(1)], true, (1, 2)),
+            (&[taken(10)], true, (1, 11)),
+            (&[taken(12)], true, (3, 13)),
             (
                 &[
                     (HEADER_ACQUIRED_COUNT, AMQPValue::LongInt(4)),
                     (HEADER_DELIVERY_COUNT, AMQPValue::ShortInt(1)),
                 ],
                 true,
-                5,
+                (2, 5),
             ),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(-1))], false, 1),
-            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongString("2".into()))], false, 1),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(-1))], false, (1, 1)),
+            (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongString("2".into()))], false, (1, 1)),
         ];
         for (counts, redelivered, expected) in table {
             let mut message = Delivery::mock(1, "".into(), "agent-tasks".into(), *redelivered, Vec::new());
@@ -312,7 +334,7 @@ mod tests {
                 }
                 message.properties = BasicProperties::default().with_headers(headers);
             }
-            assert_eq!(attempt(&message), *expected, "{counts:?} {redelivered}");
+            assert_eq!((attempt(&message), delivery(&message)), *expected, "{counts:?} {redelivered}");
         }
     }
 }

@@ -59,6 +59,12 @@ pub enum CallError {
     Forbidden { call: Call, message: String, needed: Option<String> },
     #[error("{} finds nothing for {call}: {message}", call.service)]
     NotFound { call: Call, message: String },
+    /// Nothing was done: what the call is about was made a moment ago, and the service does not see it everywhere yet.
+    #[error("{} does not see yet what {call} is about: {message}", call.service)]
+    NotYet { call: Call, message: String },
+    /// The thread is locked for whoever we are.
+    #[error("{} keeps the thread of {call} locked: {message}", call.service)]
+    Locked { call: Call, message: String },
     #[error("{} no longer has what {call} asks for: {message}", call.service)]
     Gone { call: Call, message: String },
     #[error("{} finds {call} in conflict: {message}", call.service)]
@@ -71,13 +77,58 @@ pub enum CallError {
     Lost(#[from] Lost),
 }
 
+/// Whether it is any use to make a call again that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    Never,
+    /// The service has given this answer to calls that were in order, and then not again.
+    Once,
+    /// The failure is transient.
+    WhilePatient,
+}
+
 impl CallError {
+    /// The one place that decides which failures are transient.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Unknown { .. }
+            | Self::Unavailable { .. }
+            | Self::RateLimited { .. }
+            | Self::NotYet { .. } => Retry::WhilePatient,
+            Self::Unauthorized { .. }
+            | Self::NotFound { .. }
+            | Self::Conflict { .. }
+            | Self::Invalid { .. } => Retry::Once,
+            Self::Forbidden { .. }
+            | Self::Locked { .. }
+            | Self::Gone { .. }
+            | Self::Unexpected { .. }
+            | Self::Lost(_) => Retry::Never,
+        }
+    }
+
     /// Whether the same run may succeed later.
     pub fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Unknown { .. } | Self::Unavailable { .. } | Self::RateLimited { .. } | Self::Lost(_)
-        )
+        self.retry() == Retry::WhilePatient || matches!(self, Self::Lost(_))
+    }
+
+    /// Which call failed; none if it was not made because the lease was lost.
+    pub fn call(&self) -> Option<&Call> {
+        match self {
+            Self::Unknown { call, .. }
+            | Self::Unavailable { call, .. }
+            | Self::RateLimited { call, .. }
+            | Self::Unauthorized { call, .. }
+            | Self::Forbidden { call, .. }
+            | Self::NotFound { call, .. }
+            | Self::NotYet { call, .. }
+            | Self::Locked { call, .. }
+            | Self::Gone { call, .. }
+            | Self::Conflict { call, .. }
+            | Self::Invalid { call, .. }
+            | Self::Unexpected { call, .. } => Some(call),
+            Self::Lost(_) => None,
+        }
     }
 
     /// Whether there is nothing, or nothing any more, where the call looked.

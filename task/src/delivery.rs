@@ -135,8 +135,9 @@ async fn deliver(
             tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "readiness cannot be told");
         }
         tracing::info!("task taken");
+        let delivery = held.delivery();
         let follow =
-            if attempt > DELIVERY_LIMIT { Attempt::Last(attempt) } else { Attempt::MoreFollow(attempt) };
+            if attempt > DELIVERY_LIMIT { Attempt::Last(delivery) } else { Attempt::MoreFollow(delivery) };
         revoke_on_loss(revoker, &held, run.deadline);
         let lease = lease.with_channel(held.channel().clone());
         let ended = run_until_lost(config, run, &task, &lease, follow).await;

@@ -13,6 +13,7 @@ use shared::repo::Repo;
 use crate::call::{Call, CallError, Service};
 use crate::lease::Lost;
 use crate::outbound::Outbound;
+use crate::patience::Patience;
 use crate::thread::{Comment, Identity};
 use github::Session;
 use model::{
@@ -53,6 +54,13 @@ impl Forge {
     /// A call to this forge, for messages.
     pub fn call(&self, name: &str) -> Call {
         Call::new(self.service(), name)
+    }
+
+    /// How long one call to it is made again.
+    pub fn patience(&self) -> Patience {
+        match self {
+            Self::GitHub(session) => session.github.patience(),
+        }
     }
 
     /// Who we are there.

@@ -26,6 +26,7 @@ mod outcome;
 pub mod parser;
 pub mod patch;
 pub mod path;
+mod patience;
 pub mod plan;
 mod probe;
 mod progress;

@@ -105,6 +105,11 @@ impl Marks {
     }
 }
 
+/// Whether a text holds a marker, be it of another key or of another place.
+pub fn is_in(text: &str) -> bool {
+    text.contains(START)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};

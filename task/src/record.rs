@@ -6,22 +6,19 @@ pub mod comment;
 pub(crate) mod status;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use shared::issue::IssueId;
 use shared::state::{Contradiction, Event, LabelNames, State};
 
 use crate::call::CallError;
 use crate::forge::Forge;
+use crate::lease::Lost;
 use crate::marker::Marks;
 use crate::outbound::{BadMarker, Gate};
 use crate::thread::Comment;
 use crate::tracker::Tracker;
 use crate::tracker::model::{Found, Issue, IssueKind, has_label};
 use status::{Status, StatusComment, find_status, with_status};
-
-/// Tries to find a comment whose creation was not confirmed.
-const CREATE_TRIES: u32 = 3;
 
 /// What the records of all issues of a repository have in common.
 #[derive(Clone, Copy)]
@@ -30,8 +27,6 @@ pub(crate) struct Records<'a> {
     pub(crate) marks: &'a Marks,
     /// What the labels are called in this repository.
     pub(crate) names: &'a LabelNames,
-    /// What the tracker's lists may lag behind its writes.
-    pub(crate) lag: Duration,
 }
 
 /// See the module's documentation.
@@ -195,32 +190,33 @@ impl Record<'_> {
         )?;
         let tracker = self.records.tracker;
         let mut comment = known.or_else(|| self.status_of(&status.task).map(|(id, _)| id));
-        for _ in 0..CREATE_TRIES {
+        let mut patience = tracker.patience();
+        loop {
             let written = match comment {
                 Some(id) => tracker.edit_comment(id, &body).await.map(|()| id),
                 None => tracker.create_comment(&self.issue, &body).await,
             };
-            match written {
+            let error = match written {
                 Ok(id) => {
                     self.written().status = Some((id, status));
                     return Ok(id);
                 }
-                Err(CallError::Unknown { .. }) if comment.is_none() => {
-                    tokio::time::sleep(self.records.lag).await;
-                    let now = self.statuses_now().await?;
-                    comment = now.iter().find(|said| said.status.task == status.task).map(|said| said.id);
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) => error,
+            };
+            match comment {
+                // Someone deleted it, or it is not seen everywhere yet.
+                Some(_) if error.is_absence() => patience.before_retry_of_lag(error).await?,
+                // An edit was made again already.
+                Some(_) => return Err(error.into()),
+                None => patience.before_retry(error).await?,
             }
+            let now = self.statuses_now().await?;
+            comment = now.iter().find(|said| said.status.task == status.task).map(|said| said.id);
         }
-        Err(CallError::Unavailable {
-            call: tracker.call("POST a comment"),
-            why: format!("not confirmed in {CREATE_TRIES} tries"),
-        }
-        .into())
     }
 
-    /// The same for how a task ended: words of ours and a short marker, which always fit.
+    /// The same for how a task ended: words of ours and a short marker, which always fit. What was proposed is kept if
+    /// there is room.
     pub(crate) async fn say_at_last(
         &self,
         gate: &Gate,
@@ -228,7 +224,12 @@ impl Record<'_> {
         text: &str,
         status: Status,
     ) -> Result<(), CallError> {
-        match self.say(gate, known, text, status).await {
+        let without = Status { proposal: None, ..status.clone() };
+        let said = match self.say(gate, known, text, status).await {
+            Err(RecordError::TooLong(_)) => self.say(gate, known, text, without).await,
+            said => said,
+        };
+        match said {
             Ok(_) => Ok(()),
             Err(RecordError::Call(error)) => Err(error),
             Err(error @ RecordError::TooLong(_)) => {
@@ -238,23 +239,54 @@ impl Record<'_> {
         }
     }
 
-    /// Puts the label of the state after `event` on the issue, and takes the others off.
+    /// Puts the label of the state after `event` on the issue, and takes the others off. One that cannot be changed keeps
+    /// none of the others from being changed; the first error is returned.
     pub(crate) async fn move_on(&self, event: Event) -> Result<(), CallError> {
         // Who gets here found the issue at work or put it there, whatever its labels said.
         let Ok(state) = State::Working.after(event) else { return Ok(()) };
-        let Records { tracker, names, .. } = self.records;
-        let wanted = state.label(names);
-        if let Some(label) = wanted {
-            tracker.add_labels(&self.issue, &[label]).await?;
-            self.written().labels.push(label.to_owned());
+        let wanted = state.label(self.names());
+        let added = match wanted {
+            Some(label) => self.add_label(label).await,
+            None => Ok(()),
+        };
+        if let Err(error @ CallError::Lost(_)) = added {
+            return Err(error);
         }
+        let mut removed = Ok(());
         let others = [State::Working, State::PlanPending, State::Done, State::Failed];
-        for label in others.into_iter().filter_map(|other| other.label(names)) {
+        for label in others.into_iter().filter_map(|other| other.label(self.names())) {
             let is_there = self.has_label(label) || has_label(&self.written().labels, label);
             if Some(label) != wanted && is_there {
-                tracker.remove_label(&self.issue, label).await?;
+                let done = self.records.tracker.remove_label(&self.issue, label).await;
+                if let Err(error @ CallError::Lost(_)) = done {
+                    return Err(error);
+                }
+                removed = removed.and(done);
             }
         }
+        let added = match (added, wanted) {
+            // An issue has room for a hundred labels. The place of one that was taken off may be free now.
+            (Err(CallError::Invalid { .. }), Some(label)) => self.add_label(label).await,
+            (added, _) => added,
+        };
+        added.and(removed)
+    }
+
+    /// The same where words matter and labels do not: what cannot be changed is logged.
+    pub(crate) async fn relabel(&self, event: Event) -> Result<(), Lost> {
+        match self.move_on(event).await {
+            Ok(()) => Ok(()),
+            Err(CallError::Lost(lost)) => Err(lost),
+            Err(error) => {
+                tracing::warn!(%error, issue = %self.issue, "the labels of the issue could not be changed");
+                Ok(())
+            }
+        }
+    }
+
+    async fn add_label(&self, label: &str) -> Result<(), CallError> {
+        self.records.tracker.add_labels(&self.issue, &[label]).await?;
+        self.written().labels.push(label.to_owned());
         Ok(())
     }
 }

@@ -28,12 +28,13 @@ use std::time::Duration;
 use shared::task::Task;
 
 use crate::bill::Bill;
+use crate::call::CallError;
 use crate::config::Config;
 use crate::cycle::Cycle;
 use crate::engine::Engine;
 use crate::forge::{Forge, Login};
-use crate::git::clone::{self, CloneCaps, CloneError, Source};
-use crate::git::remote::Remote;
+use crate::git::clone::{self, CloneCaps, CloneError, Cloned, Source};
+use crate::git::remote::{Remote, RemoteError};
 use crate::git::workspace::Workspace;
 use crate::lease::Lease;
 use crate::llm::Ledger;
@@ -98,7 +99,7 @@ async fn on_forge(
     let repo_config = RepoConfig::of(forge.repository().config.as_ref());
     let names =
         repo_config.as_ref().map_or_else(|_| settings.labels.clone(), |own| own.labels(&settings.labels));
-    let records = Records { tracker: &tracker, marks: &marks, names: &names, lag: settings.lag() };
+    let records = Records { tracker: &tracker, marks: &marks, names: &names };
     let place = Place { forge, records };
     let desk = match admission::open_desk(config, settings, task, place, attempt).await {
         Ok(desk) => desk,
@@ -210,6 +211,42 @@ async fn ask_model(
 }
 
 async fn clone_branch(desk: &Desk<'_>, folder: &std::path::Path, lease: &Lease) -> Result<Workspace, Stop> {
+    let mut patience = desk.forge.patience();
+    let cloned = loop {
+        let error = match clone_once(desk, folder, lease).await? {
+            Ok(cloned) => break cloned,
+            Err(error) => error,
+        };
+        let is_missing = matches!(error, CloneError::NoSuchBranch { .. } | CloneError::Empty);
+        if is_missing && desk.forge.branch(&desk.branch).await?.is_none() {
+            return Err(commit::gone(desk).into());
+        }
+        let (call, why) = (desk.forge.call("clone"), error.to_string());
+        let failed = match &error {
+            // The branch was made a moment ago.
+            CloneError::NoSuchBranch { .. } | CloneError::Empty => CallError::NotYet { call, message: why },
+            CloneError::Remote(RemoteError::NoAccess { .. }) => {
+                CallError::Unauthorized { call, message: why }
+            }
+            error if error.is_transient() => CallError::Unavailable { call, why },
+            error => return Err(not_cloned(error).into()),
+        };
+        match patience.before_retry(failed).await {
+            Ok(()) => {}
+            Err(CallError::Lost(lost)) => return Err(lost.into()),
+            Err(_) => return Err(not_cloned(&error).into()),
+        }
+    };
+    let workspace = Workspace::of_clone(cloned.repo, cloned.commit, &cloned.branch)
+        .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
+    Ok(workspace)
+}
+
+async fn clone_once(
+    desk: &Desk<'_>,
+    folder: &std::path::Path,
+    lease: &Lease,
+) -> Result<Result<Cloned, CloneError>, Stop> {
     let remote = Remote::new(&desk.forge.repo().url(), Some(desk.forge.token().clone()))
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
     let branch = desk.branch.clone();
@@ -221,29 +258,19 @@ async fn clone_branch(desk: &Desk<'_>, folder: &std::path::Path, lease: &Lease) 
         clone::clone(&source, &into, &CloneCaps::default(), &flag)
     });
     tokio::pin!(cloning);
-    let cloned = tokio::select! {
-        cloned = &mut cloning => cloned.map_err(|error| Failure::new(Reason::Unavailable, format!("cloning failed: {error}"), ""))?,
+    tokio::select! {
+        cloned = &mut cloning => cloned.map_err(|error| {
+            Failure::new(Reason::Unavailable, format!("cloning failed: {error}"), "").into()
+        }),
         lost = lease.lost() => {
             interrupt.store(true, Ordering::Relaxed);
             // What it still writes would outlive the folder.
             if tokio::time::timeout(CLONE_ENDS_WITHIN, cloning).await.is_err() {
                 tracing::warn!("a clone that was interrupted goes on");
             }
-            return Err(lost.into());
+            Err(lost.into())
         }
-    };
-    let cloned = match cloned {
-        Ok(cloned) => cloned,
-        Err(CloneError::NoSuchBranch { .. } | CloneError::Empty)
-            if desk.forge.branch(&desk.branch).await?.is_none() =>
-        {
-            return Err(commit::gone(desk).into());
-        }
-        Err(error) => return Err(not_cloned(&error).into()),
-    };
-    let workspace = Workspace::of_clone(cloned.repo, cloned.commit, &cloned.branch)
-        .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
-    Ok(workspace)
+    }
 }
 
 fn not_cloned(error: &CloneError) -> Failure {

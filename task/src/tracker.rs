@@ -14,6 +14,7 @@ use shared::repo::Repo;
 use crate::call::{Call, CallError, Service};
 use crate::forge::Forge;
 use crate::outbound::Outbound;
+use crate::patience::Patience;
 use crate::thread::{Comment, Identity};
 use github::Issues;
 use model::{Event, Found, IssueSnapshot, Listed, Listing};
@@ -45,6 +46,13 @@ impl Tracker {
     /// A call to this tracker, for messages.
     pub fn call(&self, name: &str) -> Call {
         Call::new(self.service(), name)
+    }
+
+    /// How long one call to it is made again.
+    pub fn patience(&self) -> Patience {
+        match self {
+            Self::GitHub(issues) => issues.patience(),
+        }
     }
 
     /// Who we are there.

@@ -41,7 +41,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::auth::Level;
-pub use self::fault::Fault;
+pub use self::fault::{Fault, Refused};
 pub use self::journal::{Call, Effect, Journal, When};
 pub use self::scene::{File, Scene};
 pub use self::state::{
@@ -151,6 +151,11 @@ impl GitHub {
         self.hub().order_fault(when, fault);
     }
 
+    /// Forgets every fault that was ordered: from now on all is well.
+    pub fn recover(&self) {
+        self.hub().recover();
+    }
+
     /// Lets something happen in the world when a call arrives, before it is answered. What happens has the state to itself: it must not
     /// use this handle.
     pub fn on_call(&self, when: When, happen: impl FnMut(&mut State) + Send + 'static) {
@@ -160,6 +165,11 @@ impl GitHub {
     /// Lets something happen in the world now, or looks at it.
     pub fn now<T>(&self, happen: impl FnOnce(&mut State) -> T) -> T {
         happen(&mut self.hub().state)
+    }
+
+    /// Which value of an answer was made null by the last [`Fault::Null`], as a JSON pointer; none if the answer had fewer.
+    pub fn take_nulled(&self) -> Option<String> {
+        self.hub().nulled.take()
     }
 
     pub fn journal(&self) -> Journal {

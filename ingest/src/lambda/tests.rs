@@ -44,8 +44,7 @@ fn version_2(path: &str, stage: &str) -> Value {
 }
 
 /// As a REST API sends it (payload format 1.0).
-fn version_1(stage: &str) -> Value {
-    let path = "/webhook/github";
+fn version_1(path: &str, stage: &str) -> Value {
     let headers = headers();
     let many: Value = headers
         .as_object()
@@ -59,15 +58,23 @@ fn version_1(stage: &str) -> Value {
         "queryStringParameters": null, "multiValueQueryStringParameters": null, "pathParameters": {"proxy": "webhook/github"},
         "stageVariables": null,
         "requestContext": {
-            "resourceId": "1", "resourcePath": "/{proxy+}", "httpMethod": "POST", "path": format!("/{stage}{path}"),
+            "resourceId": "1", "resourcePath": "/{proxy+}", "httpMethod": "POST", "path": path,
             "accountId": "1", "protocol": "HTTP/1.1", "stage": stage, "requestId": "r", "identity": {"sourceIp": "127.0.0.1"},
             "apiId": "a",
         },
     })
 }
 
+/// As a load balancer sends it.
+fn load_balancer(path: &str) -> Value {
+    json!({
+        "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/x/1"}},
+        "httpMethod": "POST", "path": path, "queryStringParameters": {}, "headers": headers(),
+    })
+}
+
 async fn answer(event: &Value) -> (u16, Value) {
-    let request = without_stage(from_str(&event.to_string()).unwrap());
+    let request = routed(from_str(&event.to_string()).unwrap());
     let response = app().oneshot(request).await.unwrap();
     let status = response.status().as_u16();
     let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
@@ -81,7 +88,15 @@ async fn every_kind_of_event_arrives_byte_for_byte() {
     for mut event in [
         version_2("/webhook/github", "$default"),
         version_2("/prod/webhook/github", "prod"),
-        version_1("prod"),
+        // A domain of one's own, with a base path, hides the stage or keeps it.
+        version_2("/agent/webhook/github", "prod"),
+        version_2("/prod/agent/webhook/github", "prod"),
+        // A stage of the name of the first part of the path.
+        version_2("/webhook/webhook/github", "webhook"),
+        version_2("/webhook/github", "webhook"),
+        version_1("/webhook/github", "prod"),
+        version_1("/agent/webhook/github", "webhook"),
+        load_balancer("/webhook/github"),
     ] {
         event["body"] = json!(BODY);
         event["isBase64Encoded"] = json!(false);
@@ -91,5 +106,17 @@ async fn every_kind_of_event_arrives_byte_for_byte() {
         assert_eq!(answer(&event).await, pong, "{event:#}");
         event["body"] = json!(STANDARD.encode("something else"));
         assert_eq!(answer(&event).await.0, 401);
+    }
+}
+
+#[tokio::test]
+async fn another_path_says_where_webhooks_go() {
+    for path in ["/", "/webhook/gitlab", "/webhook/github/", "/prod/webhook"] {
+        let mut event = version_2(path, "prod");
+        event["body"] = json!(BODY);
+        event["isBase64Encoded"] = json!(false);
+        let told =
+            json!({"status": "refused", "reason": "nothing is served here; webhooks go to /webhook/github"});
+        assert_eq!(answer(&event).await, (404, told), "{path}");
     }
 }

@@ -48,9 +48,11 @@ pub(super) async fn examine(settings: &RunSettings, repo: Option<&Repo>) -> Vec<
         patience: settings.patience.min(PATIENCE),
         timeout: settings.timeout,
     };
-    let mut findings = vec![clock(&login).await];
+    let theirs = checkup::clock(&login).await;
+    let now = theirs.as_ref().map_or_else(|_| Timestamp::now(), |theirs| *theirs);
+    let mut findings = vec![clock(theirs)];
     match &settings.credentials {
-        Credentials::App { id, private_key } => match AppClient::new(&login, *id, private_key) {
+        Credentials::App { id, private_key } => match AppClient::new(&login, *id, private_key, now) {
             Ok(app) => findings.extend(examine_app(&app).await),
             Err(error) => findings.push(failed(About::GitHub, &error)),
         },
@@ -59,16 +61,18 @@ pub(super) async fn examine(settings: &RunSettings, repo: Option<&Repo>) -> Vec<
             Err(error) => failed(About::GitHub, &error),
         }),
     }
-    findings.push(match repo {
-        Some(_) => repository(&login).await,
-        None => Finding::new(About::Repository, Health::Unseen, "no repository was named")
-            .mend("Name one with `--repo URL`."),
-    });
+    match repo {
+        Some(_) => findings.extend(repository(&login).await),
+        None => findings.push(
+            Finding::new(About::Repository, Health::Unseen, "no repository was named")
+                .mend("Name one with `--repo URL`."),
+        ),
+    }
     findings
 }
 
-async fn clock(login: &Login<'_>) -> Finding {
-    let theirs = match checkup::clock(login).await {
+fn clock(theirs: Result<Timestamp, CallError>) -> Finding {
+    let theirs = match theirs {
         Ok(theirs) => theirs,
         Err(error) => return failed(About::Clock, &error),
     };
@@ -77,7 +81,7 @@ async fn clock(login: &Login<'_>) -> Finding {
         return Finding::good(About::Clock, "the clock agrees with that of GitHub");
     }
     let what = format!("the clock is {} s off that of GitHub", off.as_secs().abs());
-    let mend = "Set the clock of this machine: GitHub does not take an App's word otherwise.";
+    let mend = "Set the clock of this machine. Until then runs log in by GitHub's clock, a call more each.";
     Finding::wrong(About::Clock, what, mend)
 }
 
@@ -207,10 +211,10 @@ fn deliveries(profile: &AppProfile, found: &[Delivery], now: Timestamp) -> Findi
 }
 
 /// A session as a run opens it: the token is narrowed to the repository, and given back.
-async fn repository(login: &Login<'_>) -> Finding {
+async fn repository(login: &Login<'_>) -> Vec<Finding> {
     let session = match Session::open(login).await {
         Ok(session) => session,
-        Err(error) => return failed(About::Repository, &error),
+        Err(error) => return vec![failed(About::Repository, &error)],
     };
     let name = session.repository.name.clone();
     let finding = if session.repository.is_archived {
@@ -224,10 +228,14 @@ async fn repository(login: &Login<'_>) -> Finding {
     } else {
         Finding::wrong(About::Repository, format!("{name} has no issues"), "Turn issues on in its settings.")
     };
-    match session.close().await {
-        Ok(()) => finding,
-        Err(error) => failed(About::Repository, &error),
+    let mut findings = vec![finding];
+    // That says nothing about the repository.
+    if let Err(error) = session.close().await {
+        let what = format!("the token of this look could not be revoked: {error}");
+        let mend = "It expires within the hour. If that comes again, look at the network.";
+        findings.push(Finding::new(About::GitHub, Health::Note, what).mend(mend));
     }
+    findings
 }
 
 /// `https://HOST/apps/SLUG` is the public page; the owner's is beside it.

@@ -1,8 +1,7 @@
 //! *GitHub* as a run uses it: one repository, one token, one call at a time, over octocrab.
 //!
-//! Every call has a time limit and a bounded answer. A call that may be repeated is repeated after a pause; a call that
-//! creates something is not, because its outcome may be unknown: such a call ends in [`CallError::Unknown`], and the
-//! caller looks before it tries again. Redirects are followed for reads only, and on the same host only. Every write
+//! Every call has a time limit and a bounded answer. What fails for the moment is made again as long as [`Patience`]
+//! lasts; but for a call that creates something: whoever made it looks first whether it was carried out. Redirects are followed for reads only, and on the same host only. Every write
 //! asks the [`Lease`] first.
 
 mod auth;
@@ -26,15 +25,15 @@ use shared::repo::Repo;
 use crate::call::{Call, CallError, Service};
 use crate::lease::{Lease, Lost};
 use crate::outcome::chain;
+use crate::patience::Patience;
 
+pub(crate) use auth::is_app;
 pub use auth::{Credentials, Login, Session};
 pub(crate) use repository::path_segment;
 pub(super) use survey::installed;
 
 /// Bytes of one answer. A page of 100 comments of 65,536 characters can be 26 MB in UTF-8.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
-/// Tries of a call that may be repeated, the first included.
-const MAX_TRIES: u32 = 4;
 /// Redirects of one read.
 const MAX_REDIRECTS: u32 = 3;
 /// Pages of 100 that are read of one list.
@@ -54,13 +53,47 @@ pub struct GitHub {
     timeout: Duration,
 }
 
-/// Whether a write may be sent again when its outcome is unknown.
+/// What a call does there, and so whether it may be made again when its outcome is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Repeat {
+enum Effect {
+    /// Nothing.
+    Reads,
     /// Twice is the same as once.
-    Harmless,
+    Sets,
     /// Twice could make two.
-    Never,
+    Makes,
+}
+
+impl Effect {
+    /// A call that has no answer, or one that tells nothing.
+    fn lost(self, call: Call, why: String) -> CallError {
+        match self {
+            Self::Reads => CallError::Unavailable { call, why },
+            Self::Sets | Self::Makes => CallError::Unknown { call, why },
+        }
+    }
+}
+
+/// A call without its body.
+struct Request<'a> {
+    client: &'a Octocrab,
+    method: http::Method,
+    route: &'a str,
+    effect: Effect,
+    call: Call,
+    /// The permission that it needs, where GitHub's answers do not name it.
+    needs: Option<&'static str>,
+}
+
+impl Request<'_> {
+    /// Reads the answer to it.
+    fn decode<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, CallError> {
+        decode(self.method.as_str(), self.route, body).map_err(|error| match self.effect {
+            // It was carried out, so an answer that cannot be read is an unknown outcome.
+            Effect::Makes => CallError::Unknown { call: self.call.clone(), why: error.to_string() },
+            Effect::Reads | Effect::Sets => error,
+        })
+    }
 }
 
 /// An answer with a status of 200 to 299.
@@ -109,99 +142,77 @@ impl GitHub {
         method: http::Method,
         route: &str,
         body: &impl Serialize,
-        repeat: Repeat,
+        effect: Effect,
     ) -> Result<T, CallError> {
-        let name = method.to_string();
-        let answer = self.send(&self.rest, method, route, Some(body), repeat).await?;
-        // The write was carried out, so an answer that cannot be read is an unknown outcome.
-        decode(&name, route, &answer.body).map_err(|error| match repeat {
-            Repeat::Never => {
-                CallError::Unknown { call: call(format!("{name} {route}")), why: error.to_string() }
-            }
-            Repeat::Harmless => error,
-        })
+        let request = self.request(method, route, effect);
+        let answer = self.send(&request, Some(body)).await?;
+        request.decode(&answer.body)
     }
 
     async fn read(&self, route: &str) -> Result<Answer, CallError> {
-        self.send(&self.rest, http::Method::GET, route, None::<&Value>, Repeat::Harmless).await
+        self.send(&self.request(http::Method::GET, route, Effect::Reads), None::<&Value>).await
     }
 
-    async fn send(
-        &self,
-        client: &Octocrab,
-        method: http::Method,
-        route: &str,
-        body: Option<&impl Serialize>,
-        repeat: Repeat,
-    ) -> Result<Answer, CallError> {
-        let call = call(format!("{method} {}", route.split('?').next().unwrap_or(route)));
-        let mut waited = Duration::ZERO;
-        let mut tries = 0;
+    /// A call of the REST interface.
+    fn request<'a>(&'a self, method: http::Method, route: &'a str, effect: Effect) -> Request<'a> {
+        let call = call(format!("{method} {}", path(route)));
+        Request { client: &self.rest, method, route, effect, call, needs: None }
+    }
+
+    /// For one call.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience::new(self.patience, self.lease.clone())
+    }
+
+    async fn send(&self, request: &Request<'_>, body: Option<&impl Serialize>) -> Result<Answer, CallError> {
+        let mut patience = self.patience();
         loop {
-            if method != http::Method::GET {
+            if request.effect != Effect::Reads {
                 self.lease.check().await?;
             }
-            tries += 1;
-            let failure = match self.once(client, &method, route, body, &call).await {
+            match self.once(request, body).await {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
-            };
-            let pause = match &failure {
-                CallError::RateLimited { wait_seconds, .. } => Duration::from_secs(*wait_seconds),
-                CallError::Unknown { .. } if repeat == Repeat::Harmless => limits::backoff(tries),
-                CallError::Unavailable { .. } => limits::backoff(tries),
-                _ => return Err(failure),
-            };
-            if tries >= MAX_TRIES || waited + pause > self.patience {
-                return Err(failure);
-            }
-            tracing::warn!(%call, tries, pause_seconds = pause.as_secs_f64(), error = %failure, "GitHub call is repeated");
-            waited += pause;
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                lost = self.lease.lost() => return Err(lost.into()),
+                // Whoever asked for it looks first whether it was made after all.
+                Err(error) if request.effect == Effect::Makes => return Err(error),
+                Err(error) => patience.before_retry(error).await?,
             }
         }
     }
 
-    async fn once(
-        &self,
-        client: &Octocrab,
-        method: &http::Method,
-        route: &str,
-        body: Option<&impl Serialize>,
-        call: &Call,
-    ) -> Result<Answer, CallError> {
-        let mut route = route.to_owned();
+    async fn once(&self, request: &Request<'_>, body: Option<&impl Serialize>) -> Result<Answer, CallError> {
+        let Request { client, method, route, effect, call, .. } = request;
+        let lost = |why: String| effect.lost(call.clone(), why);
+        let mut route = (*route).to_owned();
         for _ in 0..=MAX_REDIRECTS {
             let exchanged = tokio::time::timeout(self.timeout, exchange(client, method, &route, body)).await;
-            let lost = |why: String| match *method {
-                http::Method::GET => CallError::Unavailable { call: call.clone(), why },
-                _ => CallError::Unknown { call: call.clone(), why },
-            };
             let (head, bytes) = match exchanged {
                 Ok(Ok(exchanged)) => exchanged,
                 Ok(Err(why)) => return Err(lost(why)),
                 Err(_) => return Err(lost(format!("no answer within {} s", self.timeout.as_secs()))),
             };
+            limits::tell_skew(&head.headers);
             if head.status.is_redirection() && *method == http::Method::GET {
                 route = limits::redirect(&head.headers, &self.api, call)?;
                 continue;
             }
-            if head.status.is_success() {
-                // An answer that breaks off is no answer, whatever its status says.
-                if !bytes.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err() {
-                    return Err(lost("the answer is not whole JSON".to_owned()));
-                }
-                if route == graphql::ROUTE
-                    && let Some(why) = graphql::unexplained(&bytes)
-                {
-                    return Err(lost(why));
-                }
-                let next = limits::next_page(&head.headers, &self.api, call)?;
-                return Ok(Answer { body: bytes, next });
+            let refused = limits::Refused { head: &head, effect: *effect, patience: self.patience, call };
+            if !head.status.is_success() {
+                return Err(refused.of_status(&bytes));
             }
-            return Err(limits::classify(&head, &bytes, method, call));
+            let is_bodiless =
+                matches!(head.status, http::StatusCode::NO_CONTENT | http::StatusCode::RESET_CONTENT);
+            // An answer that breaks off is no answer, whatever its status says.
+            if !is_bodiless && bytes.is_empty() {
+                return Err(lost("the answer is empty".to_owned()));
+            }
+            if !is_bodiless && serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err() {
+                return Err(lost("the answer is not whole JSON".to_owned()));
+            }
+            if route == graphql::ROUTE {
+                graphql::check(&bytes, &refused, request.needs)?;
+            }
+            let next = limits::next_page(&head.headers, &self.api, call)?;
+            return Ok(Answer { body: bytes, next });
         }
         Err(CallError::Unexpected { call: call.clone(), why: "too many redirects".to_owned() })
     }
@@ -226,10 +237,15 @@ pub(crate) fn call(name: impl Into<String>) -> Call {
     Call::new(Service::GitHub, name)
 }
 
+/// A route without its query.
+fn path(route: &str) -> &str {
+    route.split('?').next().unwrap_or(route)
+}
+
 fn decode<T: DeserializeOwned>(method: &str, route: &str, body: &[u8]) -> Result<T, CallError> {
     let body = if body.is_empty() { b"null" } else { body };
     serde_json::from_slice(body).map_err(|error| CallError::Unexpected {
-        call: call(format!("{method} {}", route.split('?').next().unwrap_or(route))),
+        call: call(format!("{method} {}", path(route))),
         why: format!("not the JSON that was expected: {error}"),
     })
 }

@@ -65,20 +65,25 @@ pub(crate) fn with_log_id(text: &str, status: &Status) -> String {
 }
 
 /// The result of a run that opened or updated a pull request.
-pub fn done(pull_request: &str, bill: &str) -> String {
-    format!(
-        "**Done**: {pull_request} is ready for review.\n\n{bill}\n\n\
-         Not what you meant? Close the pull request, say more on this issue, and comment `/retry`."
-    )
+pub fn done(pull_request: &str, bill: &str, missing: &[String]) -> String {
+    let what = format!("**Done**: {pull_request} is ready for review.");
+    let next = "Not what you meant? Close the pull request, say more on this issue, and comment `/retry`.";
+    paragraphs([what, list_of(missing), bill.to_owned(), next.to_owned()])
 }
 
 /// The result of a run that posted a plan.
-pub fn planned(pull_request: &str, bill: &str) -> String {
-    format!(
-        "**A plan waits for you**: {pull_request}.\n\n{bill}\n\n\
-         Comment `/approve` to have it carried out, `/revise` and what should be different to have it rewritten, \
-         or close the pull request."
-    )
+pub fn planned(pull_request: &str, bill: &str, missing: &[String]) -> String {
+    let what = format!("**A plan waits for you**: {pull_request}.");
+    let next = "Comment `/approve` to have it carried out, `/revise` and what should be different to have it \
+                rewritten, or close the pull request.";
+    paragraphs([what, list_of(missing), bill.to_owned(), next.to_owned()])
+}
+
+/// What a run that got to its end could not do around the pull request.
+fn list_of(missing: &[String]) -> String {
+    let Some(first) = missing.first() else { return String::new() };
+    let rest = missing[1..].iter().map(|line| format!("\n- {line}"));
+    format!("This is left for you:\n\n- {first}{}", rest.collect::<String>())
 }
 
 /// A run that gave up.
@@ -95,7 +100,7 @@ pub fn failed(failure: &Failure, turn: Turn) -> String {
 /// A run that will be tried again by itself.
 pub fn waiting(failure: &Failure) -> String {
     let what = format!("**Interrupted, and tried again by itself.** {}", sentence(&failure.what));
-    paragraphs([what, bill_of(failure.bill.as_deref())])
+    paragraphs([what, sentence(&failure.next), bill_of(failure.bill.as_deref())])
 }
 
 /// A run that was called off.

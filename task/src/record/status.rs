@@ -24,6 +24,9 @@ pub(crate) struct Status {
     /// The mode of the wish that was answered, if it was: not one that was refused or called off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) answered: Option<String>,
+    /// Whether it ended with what was asked for: a pull request, or a plan on one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) done: bool,
     /// Whoever asked may not ask. That answers nobody else's wish.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) refused: bool,
@@ -81,6 +84,7 @@ impl Status {
             proposal: None,
             by: None,
             answered: None,
+            done: false,
             refused: false,
             barred: None,
         }
@@ -90,9 +94,15 @@ impl Status {
         Self { phase, proposal, ..Self::ended(task.id.to_string()) }
     }
 
-    /// For a task that has its answer.
-    pub(crate) fn answered(task: &Task) -> Self {
-        Self { answered: Some(task.mode.kind().name().to_owned()), ..Self::of(task, Phase::Ended, None) }
+    /// For a task that ended with what was asked for.
+    pub(crate) fn done(task: &Task) -> Self {
+        Self { done: true, ..Self::failed(task, None) }
+    }
+
+    /// For a task that was answered with why it could not be done. What the model proposed is kept: its pull request may
+    /// be there, and can be completed.
+    pub(crate) fn failed(task: &Task, kept: Option<Proposal>) -> Self {
+        Self { answered: Some(task.mode.kind().name().to_owned()), ..Self::of(task, Phase::Ended, kept) }
     }
 
     /// For someone without write access.

@@ -3,19 +3,18 @@
 use secrecy::SecretString;
 use shared::task::Task;
 
-use super::branch;
 use super::desk::{Desk, Place};
 use super::ended::{Attempt, Ended, Stop};
 use super::holder::{self, InTheWay};
 use super::settings::{RunSettings, Strangers};
-use super::wanted;
+use super::{branch, ending, wanted};
 use crate::config::Config;
 use crate::forge::model::Permission;
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
 use crate::record::comment;
 use crate::record::status::{Phase, Status};
-use crate::tracker::model::{IssueKind, IssueState};
+use crate::tracker::model::{IssueKind, IssueState, Talk};
 
 /// Finds out what the task is about and whether its author may ask for it.
 pub(super) async fn open_desk<'a>(
@@ -88,6 +87,9 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
             give_way(desk).await?;
         }
         return Err(Stop::Ended(Ended::Nothing(found.why())));
+    }
+    if desk.issue.talk == Talk::ClosedToUs {
+        return Err(ending::locked().into());
     }
     if desk.issue.kind == IssueKind::PullRequest {
         let what = format!("{} is a pull request, and none of the agent's.", desk.issue.id.reference());

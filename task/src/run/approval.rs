@@ -5,11 +5,11 @@ use shared::command::Command;
 use shared::issue::{IssueId, PullRequestNumber};
 use shared::mode::{CommandAt, Comment as CommentId, Start};
 
-use super::conversation;
 use super::desk::Desk;
 use super::ended::{Ended, Stop};
 use super::settings::Terms;
 use super::work::Basis;
+use super::{branch, conversation};
 use crate::call::CallError;
 use crate::forge::model::{Commit, PullRequest, Review, ReviewText, Stage};
 use crate::issue::MAX_BODY_CHARS;
@@ -83,14 +83,11 @@ async fn plan_of(desk: &Desk<'_>, pull_request: PullRequestNumber, head: &Commit
         Failure::new(
             Reason::StalePlan,
             "There is no plan of the agent on the pull request.",
-            "Close the pull request, then comment `/retry` on the issue for a new plan.",
+            "Comment `/retry` on the issue for a new plan.",
         )
     })?;
-    // It stands on the commit that the plan was made from, or was put onto a newer one by a revision that died.
-    for parent in &head.parents {
-        if desk.forge.commit(parent).await?.tree == head.tree {
-            return Ok(posted);
-        }
+    if branch::is_plan(desk, head).await? {
+        return Ok(posted);
     }
     let next =
         "Review the pull request as it is; or close it, say more on the issue, and comment `/retry` there.";

@@ -42,8 +42,11 @@ pub(super) async fn ask(
         (Basis::Revision { plan, feedback, base, asked_by, .. }, _) => {
             (cycle.plan(Some((plan.text(), feedback))).await?, base.clone(), asked_by.clone())
         }
+        (Basis::Draft { base, .. }, Product::Plan) => (cycle.plan(None).await?, base.clone(), Vec::new()),
         (Basis::Nothing, Product::Plan) => (cycle.plan(None).await?, read, Vec::new()),
-        (Basis::Nothing, Product::Change) => return change(desk, terms, material, cycle.solve(None).await?),
+        (Basis::Nothing | Basis::Draft { .. }, Product::Change) => {
+            return change(desk, terms, material, cycle.solve(None).await?);
+        }
     };
     let asked_by = asked_by.into_iter().chain([desk.task.trigger_user.to_string()]).collect();
     plan(desk, config, terms, material, PlanOrigin { base, asked_by }, planned)

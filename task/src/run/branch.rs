@@ -1,19 +1,20 @@
 //! The *branch* of an issue, and what it is to a task: whose commit it is at, and who may move it.
 
+use shared::issue::PullRequestNumber;
+use shared::state::State;
+
 use super::desk::Desk;
 use super::ended::Stop;
-use super::holder;
+use super::{approval, holder};
 use crate::call::CallError;
 use crate::forge::model::Commit;
 use crate::git::workspace::TASK_TRAILER;
 use crate::outcome::{Failure, Reason};
+use crate::record::status::Phase;
 
 /// Pauses before the looks for the comment of a run that made the branch a moment before us, in times of what lists may
 /// lag behind. Its next call posts the comment, and GitHub ends a call after ten seconds.
 const HOLDER_LOOKS: [u32; 5] = [1, 1, 2, 3, 5];
-
-/// Tries to make the branch when the answers are lost.
-const CREATE_TRIES: u32 = 3;
 
 /// What the branch is to this task.
 pub(super) enum Branch {
@@ -23,6 +24,13 @@ pub(super) enum Branch {
     Planned(Commit),
     /// At the commit that this task published.
     Published(Commit),
+    /// At the commit of another task, whose pull request is open and did not get to its end.
+    Unfinished {
+        commit: Commit,
+        pull_request: PullRequestNumber,
+        /// That task.
+        task: String,
+    },
 }
 
 /// Whether the task is about a pull request that is there.
@@ -74,7 +82,10 @@ async fn judge(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop
     }
     match maker {
         Some(_) if builds_on_plan(desk) => Ok(Branch::Planned(commit)),
-        Some(_) => reclaim(desk, base, head).await,
+        Some(other) => {
+            let other = other.to_owned();
+            reclaim(desk, base, commit, other).await
+        }
         None => {
             let compared = desk.forge.compare(base, &head).await?;
             // Our branch without a commit of ours: a run made it and died. Anything else is a person's.
@@ -90,14 +101,47 @@ async fn judge(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop
     }
 }
 
-/// A new wish for an issue that has a branch of an earlier one: an open pull request stays as it is.
-async fn reclaim(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
-    if let Some(open) = desk.forge.open_pull_request_of(&desk.branch).await? {
-        let what = format!("#{} is open for this issue already.", open.number);
-        let next = "Comment there, or close it and comment `/retry` here.";
-        return Err(Failure::new(Reason::Branch, what, next).into());
+/// A new request for an issue that has a branch of an earlier one. An open pull request that got to its end stays as it
+/// is; one that did not is completed.
+async fn reclaim(desk: &Desk<'_>, base: &str, commit: Commit, task: String) -> Result<Branch, Stop> {
+    let Some(open) = desk.forge.open_pull_request_of(&desk.branch).await? else {
+        return move_to_base(desk, base, commit.id).await;
+    };
+    let is_ours = desk.forge.identity().is(open.by.as_ref());
+    if is_ours && !is_finished(desk, &task, &commit, open.number).await? {
+        return Ok(Branch::Unfinished { commit, pull_request: open.number, task });
     }
-    move_to_base(desk, base, head).await
+    let what = format!("#{} is open for this issue already.", open.number);
+    let next = "Comment there, or close it and comment `/retry` here.";
+    Err(Failure::new(Reason::Branch, what, next).into())
+}
+
+/// Whether a task got to its end whose commit is on the branch.
+async fn is_finished(
+    desk: &Desk<'_>,
+    task: &str,
+    commit: &Commit,
+    pull_request: PullRequestNumber,
+) -> Result<bool, Stop> {
+    let labelled = || matches!(desk.record.state(), Ok(State::Done | State::PlanPending));
+    let ended = match desk.record.status_of(task) {
+        Some((_, status)) if status.phase != Phase::Ended => false,
+        // Earlier versions did not write whether it was done.
+        Some((_, status)) => status.done || labelled(),
+        None => labelled(),
+    };
+    Ok(ended && (!is_plan(desk, commit).await? || approval::find_plan(desk, pull_request).await?.is_some()))
+}
+
+/// Whether a commit of ours is that of a plan: it changes nothing.
+pub(super) async fn is_plan(desk: &Desk<'_>, commit: &Commit) -> Result<bool, CallError> {
+    // It stands on the commit that the plan was made from, or was put onto a newer one by a revision that died.
+    for parent in &commit.parents {
+        if desk.forge.commit(parent).await?.tree == commit.tree {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn move_to_base(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
@@ -106,18 +150,21 @@ async fn move_to_base(desk: &Desk<'_>, base: &str, head: String) -> Result<Branc
     Ok(Branch::Free(to))
 }
 
-/// Moves the branch with compare-and-swap; a move whose answer was lost is looked for.
+/// Moves the branch with compare-and-swap; a move that failed is looked for before it is made again.
 async fn move_branch(desk: &Desk<'_>, from: &str, to: &str) -> Result<(), Stop> {
-    match desk.forge.reset_branch(&desk.branch, from, to).await {
-        Ok(()) => Ok(()),
-        Err(error @ (CallError::Unknown { .. } | CallError::Conflict { .. })) => {
-            if desk.forge.branch(&desk.branch).await?.as_deref() == Some(to) {
-                return Ok(());
+    let mut patience = desk.forge.patience();
+    loop {
+        let Err(error) = desk.forge.reset_branch(&desk.branch, from, to).await else { return Ok(()) };
+        let why = error.to_string();
+        patience.before_retry(error).await.map_err(|error| not_let(desk, error))?;
+        match desk.forge.branch(&desk.branch).await? {
+            Some(head) if head == to => return Ok(()),
+            Some(head) if head == from => {}
+            // The next run finds out whose it is now.
+            _ => {
+                return Err(CallError::Unavailable { call: desk.forge.call("move a branch"), why }.into());
             }
-            Err(CallError::Unavailable { call: desk.forge.call("move a branch"), why: error.to_string() }
-                .into())
         }
-        Err(error) => Err(not_let(desk, error)),
     }
 }
 
@@ -138,17 +185,16 @@ pub(super) async fn renew(desk: &Desk<'_>, base: &str, plan: Commit) -> Result<(
 /// Makes the branch. `None` if another run made it first and is at work.
 async fn make(desk: &Desk<'_>, base: &str) -> Result<Option<Branch>, Stop> {
     let commit = desk.base_commit(base).await?;
-    for _ in 0..CREATE_TRIES {
+    let mut patience = desk.forge.patience();
+    loop {
         match desk.forge.create_branch(&desk.branch, &commit).await {
             Ok(()) => return Ok(Some(Branch::Free(commit))),
             Err(CallError::Invalid { message, .. }) if message.contains("already exists") => break,
-            // If it is there now it may be ours or another's; whose it is shows in the comments.
-            Err(CallError::Unknown { .. }) => {
-                if desk.forge.branch(&desk.branch).await?.is_some() {
-                    break;
-                }
-            }
-            Err(error) => return Err(not_let(desk, error)),
+            Err(error) => patience.before_retry(error).await.map_err(|error| not_let(desk, error))?,
+        }
+        // If it is there now it may be ours or another's; whose it is shows in the comments.
+        if desk.forge.branch(&desk.branch).await?.is_some() {
+            break;
         }
     }
     for pause in HOLDER_LOOKS {

@@ -1,15 +1,17 @@
 //! The *claim*: of all runs for an issue, one works. Making the branch is what decides, because it can be done once.
 
 use jiff::Timestamp;
+use shared::issue::PullRequestNumber;
 use shared::mode::Product;
 
+use super::approval::{self, Posted};
 use super::branch::{self, Branch};
 use super::desk::Desk;
 use super::ended::Stop;
 use super::holder::InTheWay;
 use super::settings::Terms;
 use super::work::{Basis, Claim};
-use super::{approval, working};
+use super::working;
 use crate::forge::model::Commit;
 use crate::record::status::{PlanComment, Proposal};
 
@@ -47,6 +49,15 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
                 basis => (commit.id, basis, None),
             }
         }
+        Branch::Unfinished { commit, pull_request, task } => {
+            match unfinished(desk, &commit, pull_request, &task).await? {
+                Some(proposal) => (commit.id, Basis::Nothing, Some(proposal)),
+                None => {
+                    let (head, base) = branch::renew(desk, &base, commit).await?;
+                    (head, Basis::Draft { base, pull_request }, None)
+                }
+            }
+        }
         Branch::Free(head) => {
             let is_from_head = |plan: &PlanComment| plan.binding.base == head;
             plan = kept.filter(|kept| kept.plan.as_ref().is_some_and(is_from_head));
@@ -58,16 +69,40 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
     Ok(Claimed::Ours(Box::new(Claim { head, status, since, base, basis, proposal, plan })))
 }
 
+/// What another task proposed, and did not get to its end with. None for a plan that is nowhere.
+async fn unfinished(
+    desk: &Desk<'_>,
+    commit: &Commit,
+    pull_request: PullRequestNumber,
+    task: &str,
+) -> Result<Option<Proposal>, Stop> {
+    if let Some(kept) = desk.record.status_of(task).and_then(|(_, status)| status.proposal) {
+        return Ok(Some(kept));
+    }
+    if !branch::is_plan(desk, commit).await? {
+        return Ok(Some(of_commit(desk, commit)));
+    }
+    let posted = approval::find_plan(desk, pull_request).await?;
+    Ok(posted.map(|Posted { plan, binding, .. }| Proposal {
+        plan: Some(PlanComment { text: plan.text().to_owned(), cost: String::new(), binding }),
+        ..of_commit(desk, commit)
+    }))
+}
+
 /// What a commit of this task tells of its proposal, where the status comment that kept it is gone. A plan is in its
 /// comment only.
 fn recovered(desk: &Desk<'_>, commit: &Commit) -> Option<Proposal> {
     if desk.task.mode.kind().makes() == Product::Plan {
         return None;
     }
+    Some(of_commit(desk, commit))
+}
+
+fn of_commit(desk: &Desk<'_>, commit: &Commit) -> Proposal {
     let title = commit.message.lines().next().unwrap_or_default().to_owned();
     let body = format!(
         "{title}\n\nFixes {}\n\nThe rest of this description was lost with the comment that kept it.",
         desk.issue.id.reference()
     );
-    Some(Proposal { title, body, bill: "The account of the run was lost.".to_owned(), plan: None })
+    Proposal { title, body, bill: "The account of the run was lost.".to_owned(), plan: None }
 }

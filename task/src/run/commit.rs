@@ -7,7 +7,7 @@ use super::desk::Desk;
 use super::ended::Stop;
 use super::work::{Claim, Made};
 use super::working;
-use crate::call::CallError;
+use crate::call::{CallError, Retry};
 use crate::check::CheckedPatch;
 use crate::context::read_set::FileMode;
 use crate::forge::model::CommitRequest;
@@ -19,8 +19,6 @@ use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
 use crate::record::status::Proposal;
 
-/// Tries of a write whose outcome was lost, each after a look.
-const TRIES: u32 = 3;
 /// Bytes of changed files that go into one commit over GraphQL; larger ones are pushed.
 const MAX_API_BYTES: usize = 1024 * 1024;
 
@@ -97,35 +95,34 @@ pub(super) async fn over_api(
             request.deletions.push(from.as_str());
         }
     }
-    for _ in 0..TRIES {
-        match desk.forge.create_commit(&request).await {
-            Ok(_) => return Ok(()),
-            Err(
-                error @ (CallError::Unknown { .. }
-                | CallError::Conflict { .. }
-                | CallError::Invalid { .. }
-                | CallError::NotFound { .. }),
-            ) => match (where_is(desk, claim).await?, error) {
-                (Place::Ours, _) => return Ok(()),
-                (Place::Unmoved, CallError::Unknown { .. }) => {}
-                (Place::Unmoved, CallError::Invalid { message, .. }) => {
-                    let (forge, branch) = (desk.forge.service(), &desk.branch);
-                    let what = format!("{forge} does not let the agent commit to `{branch}`: {message}");
-                    let next = "Let it write below `ai-agent/` in the rules for branches, then ask again.";
-                    return Err(Failure::new(Reason::Branch, what, next).into());
+    let mut patience = desk.forge.patience();
+    loop {
+        let Err(error) = desk.forge.create_commit(&request).await else { return Ok(()) };
+        if error.retry() == Retry::Never {
+            return Err(error.into());
+        }
+        match where_is(desk, claim).await? {
+            Place::Ours => return Ok(()),
+            Place::Others => return Err(moved(desk).into()),
+            Place::Gone => return Err(gone(desk).into()),
+            Place::Unmoved => match error {
+                // It was moved, or made, a moment ago: we see it where it was put, and whoever commits does not yet.
+                CallError::NotFound { .. } | CallError::Conflict { .. } => {
+                    patience.before_retry_of_lag(error).await?;
                 }
-                (Place::Unmoved, error) => return Err(error.into()),
-                (Place::Others, _) => return Err(moved(desk).into()),
-                (Place::Gone, _) => return Err(gone(desk).into()),
+                error => patience.before_retry(error).await.map_err(|error| not_let(desk, error))?,
             },
-            Err(error) => return Err(error.into()),
         }
     }
-    Err(CallError::Unavailable {
-        call: desk.forge.call("commit"),
-        why: format!("not confirmed in {TRIES} tries"),
-    }
-    .into())
+}
+
+/// The rules for branches stand in the way, or something else does.
+fn not_let(desk: &Desk<'_>, error: CallError) -> Stop {
+    let CallError::Invalid { message, .. } = error else { return error.into() };
+    let (forge, branch) = (desk.forge.service(), &desk.branch);
+    let what = format!("{forge} does not let the agent commit to `{branch}`: {message}");
+    let next = "Let it write below `ai-agent/` in the rules for branches, then ask again.";
+    Failure::new(Reason::Branch, what, next).into()
 }
 
 async fn push(
@@ -152,7 +149,10 @@ async fn push(
     let old = ObjectId::from_hex(claim.head.as_bytes()).ok();
     let remote = Remote::new(&desk.forge.repo().url(), Some(desk.forge.token().clone()))
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
-    for _ in 0..TRIES {
+    let mut patience = desk.forge.patience();
+    let unavailable =
+        |error: &PushError| CallError::Unavailable { call: desk.forge.call("push"), why: error.to_string() };
+    loop {
         desk.forge.hold().await?;
         let (repo, remote, branch) = (workspace.shared().clone(), remote.clone(), desk.branch.clone());
         let pushed = tokio::task::spawn_blocking(move || {
@@ -160,22 +160,21 @@ async fn push(
             let never = std::sync::atomic::AtomicBool::new(false);
             push::push(&repo.to_thread_local(), &remote, &update, &PushCaps::default(), &never)
         });
-        match pushed.await.map_err(|error| broken(error.to_string()))? {
+        let error = match pushed.await.map_err(|error| broken(error.to_string()))? {
             Ok(_) => return Ok(()),
-            Err(PushError::Unknown { .. } | PushError::Stale { .. }) => match where_is(desk, claim).await? {
-                Place::Ours => return Ok(()),
-                Place::Unmoved => {}
-                Place::Others => return Err(moved(desk).into()),
-                Place::Gone => return Err(gone(desk).into()),
-            },
-            Err(error) if error.is_transient() => return Err(broken(error.to_string())),
-            Err(error) => {
-                let next = "Let the agent push to its branches, then comment `/retry`.";
-                return Err(Failure::new(Reason::Branch, error.to_string(), next).into());
-            }
+            Err(error) => error,
+        };
+        if !(error.is_transient() || matches!(error, PushError::Unknown { .. } | PushError::Stale { .. })) {
+            let next = "Let the agent push to its branches, then comment `/retry`.";
+            return Err(Failure::new(Reason::Branch, error.to_string(), next).into());
+        }
+        match where_is(desk, claim).await? {
+            Place::Ours => return Ok(()),
+            Place::Unmoved => patience.before_retry(unavailable(&error)).await?,
+            Place::Others => return Err(moved(desk).into()),
+            Place::Gone => return Err(gone(desk).into()),
         }
     }
-    Err(broken(format!("the push was not confirmed in {TRIES} tries")))
 }
 
 /// Where the branch is after a write whose outcome is not known.

@@ -14,7 +14,7 @@ use super::settings::{RunSettings, Terms};
 use crate::bill::Bill;
 use crate::forge::Forge;
 use crate::forge::model::Collaborator;
-use crate::marker::Marks;
+use crate::marker::{self, Marks};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason, capitalized};
 use crate::record::comment::Turn;
@@ -175,8 +175,9 @@ impl<'a> Desk<'a> {
         Stop::CalledOff(why)
     }
 
-    /// Whether a comment on the issue is one of ours.
+    /// Whether a comment on the issue is one that a run wrote. Whoever runs the agent with a token of their own writes
+    /// under the same account; what a run wrote has a marker.
     pub(super) fn is_ours(&self, comment: &Comment) -> bool {
-        self.tracker.identity().is(comment.by.as_ref())
+        self.tracker.identity().is(comment.by.as_ref()) && marker::is_in(comment.body.for_machine())
     }
 }

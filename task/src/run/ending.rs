@@ -1,5 +1,6 @@
 //! The *ending* of a run: its last words on the issue, and what becomes of the labels.
 
+use shared::issue::PullRequestNumber;
 use shared::state::Event;
 
 use super::desk::Desk;
@@ -10,20 +11,57 @@ use crate::outcome::{Exit, Failure, Reason};
 use crate::record::comment;
 use crate::record::status::{Phase, Status};
 
-/// The last words of a run that got to its end.
-pub(super) async fn done(desk: &Desk<'_>, claim: &Claim, text: &str) -> Result<(), Stop> {
-    let status = desk.signed(Status::answered(desk.task));
-    Ok(desk.record.say(&desk.gate, Some(claim.status), text, status).await.map(drop)?)
+/// The last words of a run that got to its end. Where the issue does not take them, its pull request does.
+pub(super) async fn done(
+    desk: &Desk<'_>,
+    claim: &Claim,
+    pull_request: PullRequestNumber,
+    text: &str,
+) -> Result<(), Stop> {
+    let status = desk.signed(Status::done(desk.task));
+    let Err(error) = desk.record.say_at_last(&desk.gate, Some(claim.status), text, status).await else {
+        return Ok(());
+    };
+    let error = tolerated(desk, error)?;
+    tracing::warn!(%error, "the end could not be told on the issue");
+    tell_on_pull_request(desk, pull_request, text).await
+}
+
+/// Lets a failure pass that decides nothing: what the task was for is there. One that may be over soon goes back to the
+/// queue if there is another attempt, which completes what is missing.
+pub(super) fn tolerated(desk: &Desk<'_>, error: CallError) -> Result<CallError, Stop> {
+    let follows = matches!(desk.attempt, Attempt::MoreFollow(_));
+    if matches!(error, CallError::Lost(_)) || (follows && error.is_passing()) {
+        return Err(error.into());
+    }
+    Ok(error)
+}
+
+/// For words that the issue does not take.
+async fn tell_on_pull_request(desk: &Desk<'_>, number: PullRequestNumber, text: &str) -> Result<(), Stop> {
+    match desk.forge.create_comment(number, &desk.gate.body(text)).await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let error = tolerated(desk, error)?;
+            tracing::error!(%error, text, "the end could be told nowhere");
+            Ok(())
+        }
+    }
 }
 
 /// Tells why a run stopped before its end, as far as there is anything to tell.
 pub(super) async fn stopped(desk: &Desk<'_>, stop: Stop) -> Ended {
     let told = match stop {
         Stop::Ended(ended) => return ended,
+        Stop::Call(CallError::Locked { .. }) => {
+            let failure = locked();
+            failed(desk, &failure).await.map(|()| Ended::Explained(failure.reason))
+        }
         Stop::Call(error) => return refused(desk, &error).await,
         Stop::CalledOff(why) => called_off(desk, &why).await.map(|()| Ended::Explained(Reason::Declined)),
         Stop::Failure(failure) if failure.reason.exit() == Exit::Passing => {
-            interrupted(desk, &failure).await.map(|()| Ended::Passing(failure.what.clone()))
+            let last = "It was tried several times. Wait until that has passed.";
+            interrupted(desk, &failure, last).await.map(|()| Ended::Passing(failure.what.clone()))
         }
         Stop::Failure(failure) => failed(desk, &failure).await.map(|()| Ended::Explained(failure.reason)),
     };
@@ -36,7 +74,14 @@ pub(super) async fn stopped(desk: &Desk<'_>, stop: Stop) -> Ended {
     })
 }
 
-/// A call that was refused is told on the issue, if that is possible.
+/// An issue on which we may not say a word.
+pub(super) fn locked() -> Failure {
+    let what = "The issue is locked, and GitHub lets no App comment on a locked issue.";
+    Failure::new(Reason::Usage, what, "Unlock the issue, then comment `/retry`.")
+}
+
+/// A call that was refused is told on the issue, if that is possible. Whatever it was, it may be right the next time:
+/// credentials are exchanged, and GitHub has refused good ones before.
 async fn refused(desk: &Desk<'_>, error: &CallError) -> Ended {
     let ended = Ended::of(error);
     let next = match error {
@@ -48,9 +93,9 @@ async fn refused(desk: &Desk<'_>, error: &CallError) -> Ended {
         Ended::Lost(_) => return ended,
         Ended::Passing(_) => {
             let failure = Failure::new(Reason::Unavailable, error.to_string(), "");
-            interrupted(desk, &failure).await
+            interrupted(desk, &failure, "It was tried several times. Wait until that has passed.").await
         }
-        _ => failed(desk, &Failure::new(Reason::Provider, error.to_string(), next)).await,
+        _ => interrupted(desk, &Failure::new(Reason::Provider, error.to_string(), next), next).await,
     };
     if let Err(error) = told {
         tracing::warn!(%error, "the failure could not be told on the issue");
@@ -59,32 +104,46 @@ async fn refused(desk: &Desk<'_>, error: &CallError) -> Ended {
 }
 
 async fn failed(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError> {
-    desk.record.move_on(Event::Failed).await?;
+    desk.record.relabel(Event::Failed).await?;
     let failure = failure.clone().billed(desk.bill());
-    last_word(desk, &comment::failed(&failure, desk.turn()), Status::answered(desk.task)).await
+    let kept = desk.own_status().and_then(|(_, own)| own.proposal);
+    last_word(desk, &comment::failed(&failure, desk.turn()), Status::failed(desk.task, kept)).await
 }
 
-async fn interrupted(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError> {
+/// `last` is what to do if no other attempt follows.
+async fn interrupted(desk: &Desk<'_>, failure: &Failure, last: &str) -> Result<(), CallError> {
     match desk.attempt {
         Attempt::MoreFollow(_) => {
             let kept = desk.own_status().and_then(|(_, own)| own.proposal);
             let status = Status::of(desk.task, Phase::Waiting, kept);
             let failure = failure.clone().billed(desk.bill());
-            last_word(desk, &comment::waiting(&failure), status).await
+            desk.record.say_at_last(&desk.gate, None, &comment::waiting(&failure), desk.signed(status)).await
         }
         Attempt::Last(_) | Attempt::ByHand => {
-            let next = "It was tried several times. Wait until that has passed.";
-            failed(desk, &Failure::new(failure.reason, failure.what.clone(), next)).await
+            failed(desk, &Failure::new(failure.reason, failure.what.clone(), last)).await
         }
     }
 }
 
 async fn called_off(desk: &Desk<'_>, why: &str) -> Result<(), CallError> {
-    desk.record.move_on(Event::Stopped).await?;
+    desk.record.relabel(Event::Stopped).await?;
     let status = Status::of(desk.task, Phase::Ended, None);
     last_word(desk, &comment::stopped(why, desk.bill().as_ref(), desk.turn()), status).await
 }
 
+/// Says it on the issue; where that does not take it, on the pull request that the task is about, if there is one.
 async fn last_word(desk: &Desk<'_>, text: &str, status: Status) -> Result<(), CallError> {
-    desk.record.say_at_last(&desk.gate, None, text, desk.signed(status)).await
+    let told = desk.record.say_at_last(&desk.gate, None, text, desk.signed(status)).await;
+    let Err(CallError::Locked { .. } | CallError::Forbidden { .. }) = told else { return told };
+    if let Some(number) = desk.pull_request
+        && desk.forge.create_comment(number, &desk.gate.body(text)).await.is_ok()
+    {
+        return Ok(());
+    }
+    tracing::error!(text, "the end could be told nowhere but here");
+    match told {
+        // Nobody but a person can change that, and three attempts say no more than one.
+        Err(CallError::Locked { .. }) => Ok(()),
+        told => told,
+    }
 }

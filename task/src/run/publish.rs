@@ -16,13 +16,16 @@ use crate::outcome::{Failure, Reason};
 use crate::record::comment::{self, Turn};
 use crate::record::status::{PlanComment, Proposal};
 
-/// Tries of a write whose outcome was lost, each after a look.
-const TRIES: u32 = 3;
-
-/// Pull request, comment, labels, status: each found or made.
+/// Pull request, comment, labels, status: each found or made. Once the pull request is there, what cannot be set around
+/// it is told, and is no failure.
 pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Result<(), Stop> {
     desk.turns_to(Turn::after_commit(desk.task.mode));
     let (pull, standing) = pull_request(desk, claim, proposal).await?;
+    let mut missing = Missing { desk, lines: Vec::new() };
+    // First of all: commands on a pull request without our label are not listened to.
+    let names = labels(desk);
+    let set = desk.forge.add_labels(pull.number, &names).await;
+    missing.unless(set, &format!("set the labels {} of the pull request", listed(&names)))?;
     let event = match (&proposal.plan, standing) {
         // What was merged needs nothing more.
         (_, Standing::Merged) => Event::Finished,
@@ -36,11 +39,42 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
             Event::PlanPosted
         }
         (None, Standing::Open) => {
-            make_ready(desk, &pull, proposal).await?;
+            make_ready(desk, &pull, proposal, &mut missing).await?;
             Event::Finished
         }
     };
-    // By the operator's label ingest knows the pull request as ours: it does not see the repository's configuration.
+    let moved = desk.record.move_on(event).await;
+    missing.unless(moved, "set the labels of this issue")?;
+    let text = match event {
+        Event::PlanPosted => comment::planned(&format!("#{}", pull.number), &proposal.bill, &missing.lines),
+        _ => {
+            let repository = desk.forge.repo().to_string();
+            let link = comment::with_diff(&repository, pull.number);
+            comment::done(&link, &proposal.bill, &missing.lines)
+        }
+    };
+    ending::done(desk, claim, pull.number, &text).await
+}
+
+/// What could not be done around a pull request that is there.
+struct Missing<'a> {
+    desk: &'a Desk<'a>,
+    lines: Vec<String>,
+}
+
+impl Missing<'_> {
+    /// Notes what a person has to do, unless it was done.
+    fn unless(&mut self, result: Result<(), CallError>, what: &str) -> Result<(), Stop> {
+        let Err(error) = result else { return Ok(()) };
+        let error = ending::tolerated(self.desk, error)?;
+        tracing::warn!(%error, what, "something around the pull request is left to a person");
+        self.lines.push(format!("{what}: {error}"));
+        Ok(())
+    }
+}
+
+/// By the operator's label ingest knows the pull request as ours: it does not see the repository's configuration.
+fn labels<'d>(desk: &'d Desk<'_>) -> Vec<&'d str> {
     let (labels, operator) = (desk.record.names(), &desk.settings.labels);
     let mut names = vec![labels.generated.as_str()];
     if !same_label(&labels.generated, &operator.generated) {
@@ -49,15 +83,11 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
     if desk.task.mode.kind().skips_plan() {
         names.push(&labels.quick);
     }
-    desk.forge.add_labels(pull.number, &names).await?;
-    desk.record.move_on(event).await?;
-    let text = if event == Event::PlanPosted {
-        comment::planned(&format!("#{}", pull.number), &proposal.bill)
-    } else {
-        let repository = desk.forge.repo().to_string();
-        comment::done(&comment::with_diff(&repository, pull.number), &proposal.bill)
-    };
-    ending::done(desk, claim, &text).await
+    names
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a pull request can still be worked on.
@@ -75,20 +105,27 @@ fn standing(desk: &Desk<'_>, pull: &PullRequest) -> Result<Standing, Stop> {
 }
 
 /// The pull request as a reviewer should find it.
-async fn make_ready(desk: &Desk<'_>, pull: &PullRequest, proposal: &Proposal) -> Result<(), Stop> {
-    if desk.task.mode.kind().replaces_description() {
+async fn make_ready(
+    desk: &Desk<'_>,
+    pull: &PullRequest,
+    proposal: &Proposal,
+    missing: &mut Missing<'_>,
+) -> Result<(), Stop> {
+    let is_draft = pull.kind == PullRequestKind::Draft;
+    // A draft's are those of a plan, whoever made the change.
+    if desk.task.mode.kind().replaces_description() || is_draft {
         let title = desk.gate.title(&proposal.title);
-        desk.forge.edit_pull_request(pull.number, &title, &described(desk, proposal)).await?;
+        let edited = desk.forge.edit_pull_request(pull.number, &title, &described(desk, proposal)).await;
+        missing.unless(edited, "change title and description, which are those of the plan")?;
     }
-    if pull.kind == PullRequestKind::Draft {
-        desk.forge.mark_ready(pull).await?;
+    if is_draft {
+        missing.unless(desk.forge.mark_ready(pull).await, "mark the draft as ready for review")?;
     }
-    // This is refused for who has left meanwhile; the pull request is good without.
-    let asked = desk.forge.request_review(pull.number, desk.task.trigger_user.as_str()).await;
-    if let Err(error @ (CallError::Invalid { .. } | CallError::Forbidden { .. })) = &asked {
-        tracing::warn!(%error, "the review could not be requested");
-    } else {
-        asked?;
+    // Nobody is asked to review what is their own: it was opened with their token, or by them before us.
+    let asker = desk.task.trigger_user.as_str();
+    if pull.by.as_ref().is_none_or(|author| !author.login.eq_ignore_ascii_case(asker)) {
+        let review = desk.forge.request_review(pull.number, asker).await;
+        missing.unless(review, "ask for the review")?;
     }
     Ok(())
 }
@@ -135,9 +172,10 @@ async fn pull_request(
     let mut title = desk.gate.title(&proposal.title);
     let mut kind = if proposal.plan.is_some() { PullRequestKind::Draft } else { PullRequestKind::Ready };
     let body = described(desk, proposal);
-    for _ in 0..TRIES {
+    let mut patience = desk.forge.patience();
+    loop {
         let new = NewPullRequest { title: &title, body: &body, head: &desk.branch, base: &claim.base, kind };
-        match desk.forge.create_pull_request(&new).await {
+        let error = match desk.forge.create_pull_request(&new).await {
             Ok(pull) => return Ok((pull, Standing::Open)),
             Err(CallError::Invalid { message, .. })
                 if message.contains("Draft pull requests are not supported") =>
@@ -146,40 +184,57 @@ async fn pull_request(
                 title = desk.gate.title(&format!("[WIP] {}", proposal.title));
                 continue;
             }
-            Err(CallError::Invalid { message, .. }) if message.contains("already exists") => {}
-            Err(CallError::Invalid { message, .. }) => return Err(unfounded(desk, claim, message).await?),
-            Err(CallError::Unknown { .. }) => tokio::time::sleep(desk.settings.lag()).await,
-            Err(error) => return Err(error.into()),
+            Err(error) => error,
+        };
+        let exists =
+            matches!(&error, CallError::Invalid { message, .. } if message.contains("already exists"));
+        if matches!(error, CallError::Invalid { .. } | CallError::NotYet { .. })
+            && !exists
+            && let Some(gone) = gone_branch(desk, claim).await?
+        {
+            return Err(gone.into());
+        }
+        if exists {
+            if let Some(pull) = find(desk).await? {
+                let standing = standing(desk, &pull)?;
+                return Ok((pull, standing));
+            }
+            // The list does not show it yet.
+            patience.before_retry_of_lag(error).await?;
+        } else {
+            patience.before_retry(error).await.map_err(|error| not_taken(desk, error))?;
         }
         if let Some(pull) = find(desk).await? {
             let standing = standing(desk, &pull)?;
             return Ok((pull, standing));
         }
     }
-    Err(CallError::Unavailable {
-        call: desk.forge.call("POST a pull request"),
-        why: format!("not confirmed in {TRIES} tries"),
-    }
-    .into())
 }
 
-/// Why GitHub takes no pull request: one of the two branches is not there any more, or a rule.
-async fn unfounded(desk: &Desk<'_>, claim: &Claim, message: String) -> Result<Stop, Stop> {
-    let failure = if desk.forge.branch(&desk.branch).await?.is_none() {
-        commit::gone(desk)
-    } else if desk.forge.branch(&claim.base).await?.is_none() {
+/// Whether one of the two branches of the pull request is not there any more.
+async fn gone_branch(desk: &Desk<'_>, claim: &Claim) -> Result<Option<Failure>, Stop> {
+    if desk.forge.branch(&desk.branch).await?.is_none() {
+        return Ok(Some(commit::gone(desk)));
+    }
+    if desk.forge.branch(&claim.base).await?.is_none() {
         let what = format!("The branch `{}` is gone; it was renamed or deleted meanwhile.", claim.base);
-        Failure::new(Reason::Branch, what, "Comment `/retry` on the issue to start again.")
-    } else {
-        let what = format!("{} does not take the pull request: {message}", desk.forge.service());
-        Failure::new(Reason::Branch, what, "Look at the rules for branches, then comment `/retry`.")
-    };
-    Ok(failure.into())
+        let next = "Comment `/retry` on the issue to start again.";
+        return Ok(Some(Failure::new(Reason::Branch, what, next)));
+    }
+    Ok(None)
+}
+
+/// A rule stands in the way of the pull request, or something else does.
+fn not_taken(desk: &Desk<'_>, error: CallError) -> Stop {
+    let CallError::Invalid { message, .. } = error else { return error.into() };
+    let what = format!("{} does not take the pull request: {message}", desk.forge.service());
+    Failure::new(Reason::Branch, what, "Look at the rules for branches, then comment `/retry`.").into()
 }
 
 /// The plan's comment, made once and rewritten by a revision.
 async fn post_plan(desk: &Desk<'_>, pull_request: PullRequestNumber, plan: &PlanComment) -> Result<(), Stop> {
-    for _ in 0..TRIES {
+    let mut patience = desk.forge.patience();
+    loop {
         let posted = approval::find_plan(desk, pull_request).await?;
         if posted.as_ref().is_some_and(|posted| posted.binding == plan.binding) {
             return Ok(());
@@ -191,18 +246,17 @@ async fn post_plan(desk: &Desk<'_>, pull_request: PullRequestNumber, plan: &Plan
             let what = "The plan is about more files than a comment can name.";
             Failure::new(Reason::NoPlan, what, "Ask for a smaller change.")
         })?;
-        if let Some(posted) = posted {
-            return Ok(desk.forge.edit_comment(posted.comment, &body).await?);
-        }
-        match desk.forge.create_comment(pull_request, &body).await {
-            Ok(_) => return Ok(()),
-            Err(CallError::Unknown { .. }) => tokio::time::sleep(desk.settings.lag()).await,
-            Err(error) => return Err(error.into()),
+        let written = match &posted {
+            Some(posted) => desk.forge.edit_comment(posted.comment, &body).await,
+            None => desk.forge.create_comment(pull_request, &body).await.map(drop),
+        };
+        match (written, posted) {
+            (Ok(()), _) => return Ok(()),
+            // Someone deleted it, or it is not seen everywhere yet.
+            (Err(error), Some(_)) if error.is_absence() => patience.before_retry_of_lag(error).await?,
+            // An edit was made again already.
+            (Err(error), Some(_)) => return Err(error.into()),
+            (Err(error), None) => patience.before_retry(error).await?,
         }
     }
-    Err(CallError::Unavailable {
-        call: desk.forge.call("POST the plan"),
-        why: format!("not confirmed in {TRIES} tries"),
-    }
-    .into())
 }

@@ -43,7 +43,8 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
         return Err(Stop::CalledOff("the issue was closed".to_owned()));
     }
     let trigger = &desk.record.names().trigger;
-    if desk.record.has_label(trigger) && !has_label(&issue.labels, trigger) {
+    let is_removed = issue.labels.as_ref().is_some_and(|labels| !has_label(labels, trigger));
+    if desk.record.has_label(trigger) && is_removed {
         return Err(Stop::CalledOff(format!("the label `{trigger}` was removed")));
     }
     let mut remarks = issue.remarks;

@@ -29,6 +29,11 @@ pub(super) struct Claim {
 #[derive(Clone, Debug)]
 pub(super) enum Basis {
     Nothing,
+    /// A draft of ours that never got its plan, and the commit that is read for it.
+    Draft {
+        base: String,
+        pull_request: PullRequestNumber,
+    },
     /// The plan that was approved.
     Approved {
         plan: Plan,
@@ -50,7 +55,9 @@ impl Basis {
     pub(super) fn pull_request(&self) -> Option<PullRequestNumber> {
         match self {
             Self::Nothing => None,
-            Self::Approved { pull_request, .. } | Self::Revision { pull_request, .. } => Some(*pull_request),
+            Self::Draft { pull_request, .. }
+            | Self::Approved { pull_request, .. }
+            | Self::Revision { pull_request, .. } => Some(*pull_request),
         }
     }
 }

@@ -21,7 +21,8 @@ pub(super) async fn begin(desk: &Desk<'_>, earlier: Option<Status>) -> Result<u6
         }
     };
     let comment = say(desk, None, &[], now, status).await?;
-    desk.record.move_on(Event::Start).await?;
+    // Labels decide nothing: the claim is the branch and this comment.
+    desk.record.relabel(Event::Start).await?;
     Ok(comment)
 }
 

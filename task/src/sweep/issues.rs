@@ -138,7 +138,7 @@ async fn at_work(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<Option<Fi
         return Ok(Some(Finding::Unlabelled { issue: name }));
     }
     if hand == Hand::Writing {
-        record.move_on(Event::Failed).await?;
+        record.relabel(Event::Failed).await?;
         for said in open {
             let what = "The run ended without a word, and no other one follows.";
             let next = format!(
@@ -147,7 +147,11 @@ async fn at_work(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<Option<Fi
             );
             let failure = Failure::new(Reason::Unavailable, what, next);
             let text = comment::failed(&failure, Turn::START);
-            site.tell(&record, Some(said), &said.status.task, &text).await?;
+            match site.tell(&record, Some(said), &said.status.task, &text).await {
+                // The label has to do: nobody hears an App on a locked issue.
+                Ok(()) | Err(CallError::Locked { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(Some(Finding::Gone { issue: name }))

@@ -83,9 +83,17 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
     let failure = failure(task, &letter.death());
     if hand == Hand::Writing {
         if !overtaken {
-            record.move_on(Event::Failed).await?;
+            record.relabel(Event::Failed).await?;
         }
-        site.tell(&record, mine, &own, &comment::failed(&failure, Turn::of(task.mode))).await?;
+        match site.tell(&record, mine, &own, &comment::failed(&failure, Turn::of(task.mode))).await {
+            Err(CallError::Locked { .. }) => {
+                return settled(
+                    &issue.id,
+                    "the issue is locked, so it has the label of a failure and no words",
+                );
+            }
+            told => told?,
+        }
     }
     Ok(Finding::Told { task: task.id, issue: site.name(&issue.id), why: failure.what })
 }

@@ -114,8 +114,8 @@ impl<'a> Site<'a> {
 
     /// The records of the repository's issues.
     pub(super) fn records(&self) -> Records<'_> {
-        let Self { tracker, marks, labels, run, .. } = self;
-        Records { tracker, marks, names: labels, lag: run.lag() }
+        let Self { tracker, marks, labels, .. } = self;
+        Records { tracker, marks, names: labels }
     }
 
     /// What an issue says of its tasks.
@@ -134,6 +134,8 @@ impl<'a> Site<'a> {
         let mut secrets = self.run.secrets();
         secrets.push(self.forge.token().clone());
         let gate = Gate::new(&secrets, &[], record.issue().number());
-        record.say_at_last(&gate, said.map(|said| said.id), text, Status::ended(task)).await
+        let proposal = said.and_then(|said| said.status.proposal.clone());
+        let status = Status { proposal, ..Status::ended(task) };
+        record.say_at_last(&gate, said.map(|said| said.id), text, status).await
     }
 }

@@ -11,11 +11,14 @@ use shared::issue::IssueId;
 use shared::repo::Repo;
 use shared::task::IssueDigest;
 
-use super::model::{self, Event, Found, Happening, IssueKind, IssueState, Listed, ListedIssue, Listing};
+use super::model::{
+    self, Event, Found, Happening, IssueKind, IssueState, Listed, ListedIssue, Listing, Talk,
+};
 use crate::call::{Call, CallError, Service};
 use crate::forge::github::wire::{Label, Nodes, Remark, User};
-use crate::forge::github::{GitHub, Session, path_segment};
+use crate::forge::github::{GitHub, Session, is_app, path_segment};
 use crate::outbound::Outbound;
+use crate::patience::Patience;
 use crate::text::Raw;
 use crate::thread::{Comment, Identity};
 
@@ -33,6 +36,8 @@ struct Issue {
     body: Option<Raw>,
     state: State,
     labels: Vec<Label>,
+    #[serde(default)]
+    locked: bool,
     pull_request: Option<IgnoredAny>,
     /// Ends in `/repos/OWNER/NAME`: of an issue that was transferred it is another repository's.
     repository_url: String,
@@ -79,20 +84,31 @@ const LAST_EDITED: &str = "query($owner: String!, $name: String!, $issue: Int!) 
 
 #[derive(Deserialize)]
 struct Data<I> {
-    repository: Repository<I>,
+    repository: Option<Repository<I>>,
 }
 
 #[derive(Deserialize)]
 struct Repository<I> {
-    issue: I,
+    issue: Option<I>,
 }
 
 #[derive(Deserialize)]
 struct Snapshot {
     state: State,
-    #[serde(default)]
-    labels: Nodes<Label>,
+    labels: Option<Labels>,
     comments: Nodes<Remark>,
+}
+
+#[derive(Deserialize)]
+struct Labels {
+    nodes: Option<Vec<Option<Label>>>,
+}
+
+impl Labels {
+    /// None if one of them is not told: it could be any.
+    fn names(self) -> Option<Vec<String>> {
+        self.nodes?.into_iter().map(|label| Some(label?.name)).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -110,14 +126,19 @@ impl From<State> for IssueState {
     }
 }
 
-impl From<Issue> for model::Issue {
-    fn from(issue: Issue) -> Self {
-        Self {
+impl Issue {
+    /// On a locked issue people with write access may comment, and no App
+    /// (<https://github.com/probot/stale/issues/25>).
+    fn seen_by(self, identity: Option<&Identity>) -> model::Issue {
+        let issue = self;
+        let talk = if issue.locked && identity.is_some_and(is_app) { Talk::ClosedToUs } else { Talk::Open };
+        model::Issue {
             id: IssueId::Number(issue.number),
             kind: if issue.pull_request.is_some() { IssueKind::PullRequest } else { IssueKind::Issue },
             title: issue.title,
             body: issue.body.unwrap_or_default(),
             state: issue.state.into(),
+            talk,
             labels: names(issue.labels),
             created_at: issue.created_at,
             updated_at: issue.updated_at,
@@ -154,18 +175,18 @@ pub(super) async fn read_issue(
     id: &IssueId,
     token: Option<&SecretString>,
 ) -> Result<Found, CallError> {
-    issue(&GitHub::reader(repo, token)?, id).await
+    issue(&GitHub::reader(repo, token)?, id, None).await
 }
 
 /// An issue that was transferred is answered with that of another repository.
-async fn issue(github: &GitHub, id: &IssueId) -> Result<Found, CallError> {
+async fn issue(github: &GitHub, id: &IssueId, identity: Option<&Identity>) -> Result<Found, CallError> {
     let number = number_of(id)?;
     let issue: Issue = github.get(&github.under(&format!("issues/{number}"))).await?;
     let place = github.root().to_ascii_lowercase();
     if issue.number != number || !issue.repository_url.to_ascii_lowercase().ends_with(&place) {
         return Ok(Found::Elsewhere { url: issue.html_url });
     }
-    Ok(Found::Here(Box::new(issue.into())))
+    Ok(Found::Here(Box::new(issue.seen_by(identity))))
 }
 
 impl Issues {
@@ -178,7 +199,11 @@ impl Issues {
     }
 
     pub(super) async fn issue(&self, id: &IssueId) -> Result<Found, CallError> {
-        issue(&self.github, id).await
+        issue(&self.github, id, Some(&self.identity)).await
+    }
+
+    pub(super) fn patience(&self) -> Patience {
+        self.github.patience()
     }
 
     /// Only one page of texts is in memory. An issue that cannot be read hides no other one.
@@ -192,7 +217,7 @@ impl Issues {
         let mut listing = Listing::default();
         let take = |item: Item| match item {
             Item::Issue(issue) => {
-                let mut issue = model::Issue::from(*issue);
+                let mut issue = issue.seen_by(Some(&self.identity));
                 let body = std::mem::take(&mut issue.body);
                 let digest = IssueDigest::of(issue.title.for_machine(), body.for_machine());
                 listing.issues.push(ListedIssue { issue, digest });
@@ -220,7 +245,7 @@ impl Issues {
             before = page.comments.before(since, Remark::created_at);
             remarks.extend(page.comments.nodes.into_iter().map(Into::into));
             if before.is_none() {
-                let (state, labels) = (page.state.into(), names(page.labels.nodes));
+                let (state, labels) = (page.state.into(), page.labels.and_then(Labels::names));
                 return Ok(Some(model::IssueSnapshot { state, labels, remarks }));
             }
         }
@@ -235,7 +260,8 @@ impl Issues {
     }
 
     pub(super) async fn edited_at(&self, issue: &IssueId) -> Result<Option<Timestamp>, CallError> {
-        Ok(self.query::<Edited>(LAST_EDITED, issue, None).await?.last_edited_at)
+        let issue = self.query::<Edited>(LAST_EDITED, issue, None).await?;
+        Ok(issue.and_then(|issue| issue.last_edited_at))
     }
 
     async fn query<I: serde::de::DeserializeOwned>(
@@ -243,13 +269,14 @@ impl Issues {
         document: &str,
         issue: &IssueId,
         before: Option<&str>,
-    ) -> Result<I, CallError> {
+    ) -> Result<Option<I>, CallError> {
         let repo = &self.github.repo;
         let mut variables = json!({ "owner": repo.owner(), "name": repo.name(), "issue": number_of(issue)? });
         if let Some(before) = before {
             variables["before"] = json!(before);
         }
-        Ok(self.github.query::<Data<I>>(document, variables).await?.repository.issue)
+        let found = self.github.query::<Data<I>>(document, variables).await?;
+        Ok(found.repository.and_then(|repository| repository.issue))
     }
 
     pub(super) async fn comments(&self, issue: &IssueId) -> Result<Vec<Comment>, CallError> {

@@ -15,6 +15,7 @@ pub struct Issue {
     pub title: Raw,
     pub body: Raw,
     pub state: IssueState,
+    pub talk: Talk,
     pub labels: Vec<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -34,6 +35,14 @@ pub enum IssueState {
     Closed,
 }
 
+/// Who may comment on an issue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Talk {
+    Open,
+    /// It is locked, and that keeps us out.
+    ClosedToUs,
+}
+
 /// Where an issue was found that was asked for by its id.
 #[derive(Clone, Debug)]
 pub enum Found {
@@ -48,7 +57,8 @@ pub enum Found {
 #[derive(Clone, Debug)]
 pub struct IssueSnapshot {
     pub state: IssueState,
-    pub labels: Vec<String>,
+    /// `None` where the tracker does not tell all of them.
+    pub labels: Option<Vec<String>>,
     pub remarks: Vec<Remark>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::broker::Broker;
-use tests::github::{Fault, When};
+use tests::github::{Fault, Refused, When};
 use tests::model::{Fault as ModelFault, Step};
 
 use crate::stage::{EDIT, Stage, TASK};
@@ -110,6 +110,25 @@ async fn credentials_that_are_refused_burn_no_task_at_once() {
         }
     }
     assert_eq!(stage.writes(), [""; 0]);
+}
+
+/// GitHub refuses once what it allows: the second attempt works on the task.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_in_the_middle_leaves_the_task_open() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![Step::text(EDIT)]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    stage.github.fault(When::next("git/create-ref"), Fault::Refused(Refused::Permission));
+    let end = stage.consume(NOTHING).await;
+    assert_eq!((end.status, stage.queues().await), (2, (1, 0)), "{end:#?}");
+    let [comment] = stage.comments().try_into().unwrap();
+    let words = "**Interrupted, and tried again by itself.** GitHub does not allow POST /repos/octo/hello/git/refs: Resource \
+                 not accessible by integration (needs issues=write)";
+    assert_eq!(comment.lines().next(), Some(words), "{comment}");
+    let end = stage.consume(NOTHING).await;
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    assert_eq!(stage.labels(), "ai-done ai-help quickfix");
+    stage.model.finish();
 }
 
 #[tokio::test(flavor = "multi_thread")]

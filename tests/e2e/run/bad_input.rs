@@ -100,7 +100,13 @@ const CASES: &[Case] = &[
         answer: "**Not done.** The issue is closed.\n\nOpen it again.\n\nComment `/retry` to start again.",
         ..PLAIN
     },
-    Case { name: "issue locked", happen: |state| state.at(REPO).lock(1), answer: DONE, ..PLAIN },
+    // No App may write there, so the label and the log have to do.
+    Case {
+        name: "issue locked",
+        happen: |state| state.at(REPO).lock(1),
+        stderr: "ended with an explanation on the issue (Usage)",
+        ..PLAIN
+    },
     Case {
         name: "issue deleted",
         happen: |state| state.at(REPO).delete(1),
@@ -111,7 +117,7 @@ const CASES: &[Case] = &[
         name: "issue deleted meanwhile",
         at: Some("git:upload-pack"),
         happen: |state| state.at(REPO).delete(1),
-        answer: "**Working on it**, as @dev1 asked.\n\n- [x] Read 2 of 2 files (about 72 tokens)\n- [ ] Asking openai:scripted (call 1)\n\nComment `/stop` to call it off.",
+        answer: "**Working on it**, as @dev1 asked.\n\n- [ ] Reading the repository\n\nComment `/stop` to call it off.",
         stderr: "ended with an explanation on the issue (Usage)",
         ..PLAIN
     },
@@ -209,7 +215,7 @@ const CASES: &[Case] = &[
         happen: State::suspend_installation,
         status: 2,
         answer: "**Working on it**, as @dev1 asked.\n\n- [x] Read the repository and asked the model\n- [ ] Publishing the result\n\nComment `/stop` to call it off.",
-        stderr: "error: GitHub does not allow POST /graphql: This installation has been suspended",
+        stderr: "error: GitHub does not allow GraphQL createCommitOnBranch: This installation has been suspended",
         ..PLAIN
     },
     Case {
@@ -218,7 +224,7 @@ const CASES: &[Case] = &[
         happen: State::expire_tokens,
         status: 2,
         answer: "**Working on it**, as @dev1 asked.\n\n- [x] Read the repository and asked the model\n- [ ] Publishing the result\n\nComment `/stop` to call it off.",
-        stderr: "error: GitHub does not accept the credentials for POST /graphql: Bad credentials",
+        stderr: "error: GitHub does not accept the credentials for GET /repos/octo/hello/git/ref/heads/ai-agent/issue-1: Bad credentials",
         ..PLAIN
     },
     Case {
@@ -312,8 +318,47 @@ fn a_repository_that_is_not_there_is_the_operators_matter() {
     let mut task = story.wish("quickfix");
     task["repo_url"] = story.github.repo_url("octo/nowhere").into();
     let ended = story.run(&task);
-    let expected = "error: GitHub finds nothing for GET /repos/octo/nowhere/installation: Not Found\n";
-    assert_eq!((ended.status, ended.stderr.as_str()), (Some(2), expected), "{}", story.told(&ended));
+    let expected = "error: GitHub finds nothing for GET /repos/octo/nowhere/installation: Not Found";
+    let last = ended.stderr.lines().last();
+    assert_eq!((ended.status, last), (Some(2), Some(expected)), "{}", story.told(&ended));
+    // It was asked once more, and no oftener.
+    assert_eq!(story.github.journal().count("apps/get-repo-installation"), 2);
+    story.finish();
+}
+
+/// Whoever runs the agent with a token of their own is not taken for it: what a run wrote has a marker.
+#[test]
+fn with_ones_own_token_ones_own_words_count() {
+    let story = Story::new(offline(hello()), &["CANNOT: It is not clear.", EDIT]);
+    story.github.now(|state| state.first().comment("dev1", 1, "Mind the rounding."));
+    let token = story.github.personal_token("dev1");
+    let own = [("AGENT_GITHUB_APP_ID", ""), ("AGENT_GITHUB_TOKEN", token.as_str())];
+    let mut task = story.wish("quickfix");
+    let declined = story.run_with(&task, &own);
+    assert_eq!(declined.status, Some(0), "{}", story.told(&declined));
+    task["delivery_id"] = "retry-1".into();
+    let done = story.run_with(&task, &own);
+    assert_eq!(done.status, Some(0), "{}", story.told(&done));
+    for request in story.asked() {
+        let prompt = request.body.to_string();
+        assert!(prompt.contains("Mind the rounding."), "{prompt}");
+        assert!(!prompt.contains("Working on it") && !prompt.contains("Not done"), "{prompt}");
+    }
+    // And nobody is asked to review what is their own.
+    assert_eq!(story.github.journal().count("pulls/request-reviewers"), 0);
+    story.finish();
+}
+
+/// An App logs in by GitHub's clock where its own is off, and says so.
+#[test]
+fn a_clock_that_is_off_is_told_and_corrected() {
+    use std::time::Duration;
+    let story = Story::new(offline(hello()), &[EDIT]);
+    story.github.now(|state| state.run_ahead_by(Duration::from_hours(2)));
+    let ended = story.run(&story.wish("quickfix"));
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    let told = ended.stderr.matches("the clock of this machine is off that of GitHub").count();
+    assert_eq!(told, 1, "{}", story.told(&ended));
     story.finish();
 }
 

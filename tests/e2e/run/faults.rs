@@ -11,12 +11,13 @@ use tests::github::{Fault, When};
 use crate::harness::{EDIT, PLAN, Story, check_all, hello, mutations, offline, seen};
 
 /// Little patience, so that the waits of a run are short.
-const HURRIED: &[(&str, &str)] = &[("AGENT_GITHUB_MAX_WAIT", "3s"), ("AGENT_GITHUB_TIMEOUT", "1500ms")];
+pub(crate) const HURRIED: &[(&str, &str)] =
+    &[("AGENT_GITHUB_MAX_WAIT", "3s"), ("AGENT_GITHUB_TIMEOUT", "1500ms")];
 /// Runs until one ends well.
 const RUNS: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
+pub(crate) enum Mode {
     QuickFix,
     Plan,
     Revise,
@@ -34,7 +35,7 @@ enum Trouble {
 }
 
 /// A story up to the task of a mode, with answers enough for some runs of it.
-fn stage(mode: Mode) -> (Story, Value) {
+pub(crate) fn stage(mode: Mode) -> (Story, Value) {
     let edits = [EDIT; RUNS + 1];
     let again = PLAN.replace("to 90", "to 120");
     let plans = [again.as_str(); RUNS];
@@ -65,14 +66,14 @@ fn stage(mode: Mode) -> (Story, Value) {
 }
 
 /// What a run without trouble does and leaves behind.
-struct Usual {
+pub(crate) struct Usual {
     mode: Mode,
     writes: Vec<String>,
-    page: String,
-    asked: usize,
+    pub(crate) page: String,
+    pub(crate) asked: usize,
 }
 
-fn usual(mode: Mode) -> Usual {
+pub(crate) fn usual(mode: Mode) -> Usual {
     let (story, task) = stage(mode);
     let before = mutations(&story.github).len();
     let ended = story.run_with(&task, HURRIED);

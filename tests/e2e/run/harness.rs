@@ -85,7 +85,10 @@ pub(crate) fn run_watched(
         .spawn()
         .unwrap();
     process.store(child.id(), Ordering::SeqCst);
-    child.stdin.take().unwrap().write_all(task.to_string().as_bytes()).unwrap();
+    // Who refuses its settings ends before it reads.
+    if let Err(error) = child.stdin.take().unwrap().write_all(task.to_string().as_bytes()) {
+        assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe, "{error}");
+    }
     let output = child.wait_with_output().unwrap();
     Run { status: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
 }

@@ -402,7 +402,7 @@ fn a_failed_task_is_tried_again() {
                 story.github.fault(When::every("graphql:createCommitOnBranch"), Fault::ServerError);
             },
             after: |_| {},
-            failed: "**Not done.** GitHub is not available for commit: not confirmed in 3 tries.",
+            failed: "**Not done.** GitHub's answer to GraphQL createCommitOnBranch was lost (500 Server Error)",
         },
     ];
     check_all(&cases, |case| {

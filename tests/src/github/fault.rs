@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::json;
 
-use super::reply::{Body, Refusal, Reply, error};
+use super::reply::{Body, Refusal, Reply, custom, error, invalid};
 use super::state::State;
 
 /// What goes wrong with a call.
@@ -34,6 +34,89 @@ pub enum Fault {
     Unexplained,
     /// The same; it was done.
     UnexplainedAfter,
+    /// A refusal in GitHub's words that is not true a moment later, or never was; nothing was done.
+    Refused(Refused),
+    /// For GraphQL: 200 with an error of this type and these words; nothing was done.
+    Graphql { kind: Option<&'static str>, message: &'static str },
+    /// For GraphQL: the limit of an hour is used up, until so many seconds from now; nothing was done.
+    GraphqlLimit { reset_in: u64 },
+    /// A status that promises a body, and none; nothing was done.
+    Empty,
+    /// The same; it was done.
+    EmptyAfter,
+    /// For GraphQL: it was done, and in the answer the n-th value is null, counted from 0, of those that the schema
+    /// allows to be null.
+    Null(usize),
+}
+
+/// What GitHub says in a refusal, each seen of calls that were in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// 401, as of a token that was made a moment ago (octokit/auth-app.js#65).
+    BadCredentials,
+    /// 403 for abuse, without a header that names a time.
+    Abuse,
+    /// 403 for a secondary limit, without a header that names a time.
+    SecondaryLimit,
+    /// 403 with a page, of something that stands in between.
+    Page,
+    NotFound,
+    Conflict,
+    /// 422 of what was made a moment ago (peter-evans/create-pull-request#4321).
+    NodeNotSeen,
+    /// 422 of a branch that was made a moment ago (nix-community/nixpkgs-update#363).
+    HeadInvalid,
+    /// 422 of a branch that was moved a moment ago (tanium/octobot#419).
+    NoCommitsBetween,
+    TooQuickly,
+    /// 422 without words.
+    Invalid,
+    /// 422 for an issue that is full of labels, or a label that cannot be made.
+    Label,
+    /// 403 for a permission.
+    Permission,
+    Archived,
+    Gone,
+    Blocked,
+}
+
+impl Refused {
+    fn reply(self) -> Reply {
+        let said = |status, message: &str| reply_of(error(status, message));
+        match self {
+            Self::BadCredentials => said(401, "Bad credentials"),
+            Self::Abuse => said(
+                403,
+                "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again.",
+            ),
+            Self::SecondaryLimit => said(403, "You have exceeded a secondary rate limit."),
+            Self::Page => page(403, "Forbidden"),
+            Self::NotFound => said(404, "Not Found"),
+            Self::Conflict => said(409, "Conflict"),
+            Self::NodeNotSeen => {
+                said(422, "Could not resolve to a node with the global id of 'PR_kwDOCB8ND85gTAiS'.")
+            }
+            Self::HeadInvalid => reply_of(invalid("PullRequest", "head", "invalid")),
+            Self::NoCommitsBetween => {
+                reply_of(custom("PullRequest", "No commits between main and ai-agent/issue-1"))
+            }
+            Self::TooQuickly => reply_of(custom("PullRequest", "was submitted too quickly")),
+            Self::Invalid => said(422, "Validation Failed"),
+            Self::Label => reply_of(invalid("Label", "name", "invalid")),
+            Self::Permission => reply_of(
+                error(403, "Resource not accessible by integration")
+                    .with("x-accepted-github-permissions", "issues=write"),
+            ),
+            Self::Archived => said(403, "Repository was archived so is read-only."),
+            Self::Gone => said(410, "This issue was deleted"),
+            Self::Blocked => said(451, "Repository access blocked"),
+        }
+    }
+}
+
+fn page(status: u16, title: &str) -> Reply {
+    let text = format!("<html><head><title>{status} {title}</title></head><body>Unicorn!</body></html>");
+    Reply { status, headers: Vec::new(), body: Body::Html(text) }
 }
 
 /// What the connection does with a fault.
@@ -68,6 +151,8 @@ impl Fault {
                 | Self::Truncated
                 | Self::StallAfter
                 | Self::UnexplainedAfter
+                | Self::EmptyAfter
+                | Self::Null(_)
         )
     }
 
@@ -92,23 +177,31 @@ impl Fault {
                 reply_of(error(403, message).with("retry-after", retry_after.to_string()))
             }
             (Self::PrimaryLimit { status, reset_in }, _) => {
-                let reset = state.wall_clock() + Duration::from_secs(reset_in);
-                let reset = reset.duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
                 let message = "API rate limit exceeded for installation ID 42.";
                 reply_of(
                     error(status, message)
                         .with("x-ratelimit-remaining", "0")
-                        .with("x-ratelimit-reset", reset.to_string()),
+                        .with("x-ratelimit-reset", reset_at(state, reset_in)),
                 )
             }
-            (Self::BadGateway | Self::BadGatewayAfter, _) => Reply {
-                status: 502,
-                headers: Vec::new(),
-                body: Body::Html(
-                    "<html><head><title>502 Bad Gateway</title></head><body>Unicorn!</body></html>"
-                        .to_owned(),
-                ),
-            },
+            (Self::BadGateway | Self::BadGatewayAfter, _) => page(502, "Bad Gateway"),
+            (Self::Refused(refused), _) => refused.reply(),
+            (Self::Graphql { kind, message }, _) => {
+                let mut error = json!({ "message": message });
+                if let Some(kind) = kind {
+                    error["type"] = kind.into();
+                }
+                Reply::json(200, json!({ "data": null, "errors": [error] }))
+            }
+            (Self::GraphqlLimit { reset_in }, _) => {
+                let message = "API rate limit exceeded for installation ID 42.";
+                let error = json!({ "type": "RATE_LIMITED", "message": message });
+                Reply::json(200, json!({ "errors": [error] }))
+                    .with("x-ratelimit-remaining", "0")
+                    .with("x-ratelimit-reset", reset_at(state, reset_in))
+            }
+            (Self::Empty | Self::EmptyAfter, _) => Reply::empty(200),
+            (Self::Null(_), Some(reply)) => reply,
             (Self::Unexplained | Self::UnexplainedAfter, _) => {
                 let message = "Something went wrong while executing your query. This may be the result of a timeout, or it could be a \
                                GitHub bug. Please include `0123:4567:89AB` when reporting this issue.";
@@ -117,6 +210,11 @@ impl Fault {
             (_, _) => reply_of(error(500, "Server Error")),
         }
     }
+}
+
+fn reset_at(state: &State, reset_in: u64) -> String {
+    let reset = state.wall_clock() + Duration::from_secs(reset_in);
+    reset.duration_since(UNIX_EPOCH).expect("after 1970").as_secs().to_string()
 }
 
 fn reply_of(Refusal(reply): Refusal) -> Reply {

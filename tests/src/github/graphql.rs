@@ -7,7 +7,7 @@ mod objects;
 use std::cell::RefCell;
 use std::sync::LazyLock;
 
-use apollo_compiler::executable::{OperationType, Selection};
+use apollo_compiler::executable::{OperationType, Selection, SelectionSet};
 use apollo_compiler::request::coerce_variable_values;
 use apollo_compiler::resolvers::Execution;
 use apollo_compiler::response::JsonMap;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use self::objects::{Node, Stage};
 use super::auth::{self, Actor};
 use super::journal::Effect;
-use super::reply::{Answer, Refusal, Reply, error};
+use super::reply::{Answer, Body, Refusal, Reply, error};
 use super::state::State;
 
 const SCHEMA: &str = include_str!("../../fixtures/github/schema.graphql");
@@ -121,6 +121,49 @@ fn run(state: &mut State, authorization: Option<&str>, body: &[u8], violations: 
     };
     violations.append(&mut scene.into_inner().unmodelled);
     Ok(Reply::json(200, typed_errors(response)))
+}
+
+/// Makes the n-th value of an answer null that the schema allows to be null, and is not. Returns where it stood.
+pub(crate) fn make_null(request: &[u8], reply: &mut Reply, nth: usize) -> Option<String> {
+    let request: Value = serde_json::from_slice(request).ok()?;
+    let source = request["query"].as_str()?;
+    let document = ExecutableDocument::parse_and_validate(&PARSED, source, "request.graphql").ok()?;
+    let operation = document.operations.get(request["operationName"].as_str()).ok()?;
+    let Body::Json(answer) = &mut reply.body else { return None };
+    let mut found = Vec::new();
+    nullable(&operation.selection_set, &answer["data"], "", &mut found);
+    let pointer = found.into_iter().nth(nth)?;
+    *answer.pointer_mut(&format!("/data{pointer}"))? = Value::Null;
+    Some(pointer)
+}
+
+/// Where the values stand that may be null; of each list the first element only.
+fn nullable(selections: &SelectionSet, value: &Value, at: &str, found: &mut Vec<String>) {
+    for selection in &selections.selections {
+        match selection {
+            Selection::Field(field) => {
+                let value = &value[field.response_key().as_str()];
+                let at = format!("{at}/{}", field.response_key());
+                if !value.is_null() && !field.ty().is_non_null() {
+                    found.push(at.clone());
+                }
+                match value.as_array().map(|list| list.first()) {
+                    Some(Some(first)) => {
+                        let at = format!("{at}/0");
+                        if !field.ty().item_type().is_non_null() && !first.is_null() {
+                            found.push(at.clone());
+                        }
+                        nullable(&field.selection_set, first, &at, found);
+                    }
+                    Some(None) => {}
+                    None => nullable(&field.selection_set, value, &at, found),
+                }
+            }
+            Selection::InlineFragment(inline) => nullable(&inline.selection_set, value, at, found),
+            // The programs have none.
+            Selection::FragmentSpread(_) => {}
+        }
+    }
 }
 
 /// Gives each error the `type` that GitHub adds to it, beside message, path and locations.

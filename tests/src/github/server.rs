@@ -30,6 +30,8 @@ pub(crate) struct Hub {
     pub(crate) state: State,
     pub(crate) journal: Journal,
     pub(crate) violations: Vec<String>,
+    /// See [`super::GitHub::take_nulled`].
+    pub(crate) nulled: Option<String>,
     mutations: usize,
     faults: Vec<Pending<Fault>>,
     hooks: Vec<Pending<Hook>>,
@@ -86,6 +88,7 @@ impl Hub {
             state,
             journal: Journal::default(),
             violations: Vec::new(),
+            nulled: None,
             mutations: 0,
             faults: Vec::new(),
             hooks: Vec::new(),
@@ -94,6 +97,10 @@ impl Hub {
 
     pub(crate) fn order_fault(&mut self, when: When, fault: Fault) {
         self.faults.push(Pending::new(when, fault));
+    }
+
+    pub(crate) fn recover(&mut self) {
+        self.faults.clear();
     }
 
     pub(crate) fn order_hook(&mut self, when: When, hook: Hook) {
@@ -207,6 +214,10 @@ impl Hub {
         let applied = applied.map(|reply| if enterprise { self.at_enterprise(reply) } else { reply });
         let reply = match (fault, applied) {
             (None, Some(reply)) => reply,
+            (Some(Fault::Null(nth)), Some(mut reply)) => {
+                self.nulled = graphql::make_null(&received.body, &mut reply, nth);
+                reply
+            }
             (Some(fault), applied) => fault.distort(&self.state, applied),
             (None, None) => return Err(Closed),
         };

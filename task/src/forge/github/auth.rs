@@ -3,16 +3,19 @@
 //! An App's token is narrowed when it is minted: to the one repository, and to contents, issues and pull requests.
 //! It is revoked when the run ends.
 
-use octocrab::Octocrab;
-use octocrab::models::AppId;
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
-use serde_json::json;
-use shared::repo::{HostPolicy, Repo};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use octocrab::Octocrab;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use shared::repo::{HostPolicy, Repo};
+
 use super::graphql::Opening;
-use super::{GitHub, Repeat, call, wire};
+use super::repository::path_segment;
+use super::{Effect, GitHub, call, checkup, limits, wire};
 use crate::call::CallError;
 use crate::forge::model::{Collaborator, Commit, Repository, Signature};
 use crate::lease::Lease;
@@ -42,8 +45,11 @@ impl Api {
     /// The interfaces that serve the repositories of a host
     /// (<https://docs.github.com/enterprise-server/rest/quickstart>).
     fn of(repo: &Repo) -> Self {
-        if repo.host() == "github.com" {
-            let api = "https://api.github.com".to_owned();
+        let host = repo.host();
+        // Where data residency was bought the interface is beside the site, too
+        // (<https://docs.github.com/enterprise-cloud@latest/admin/data-residency>).
+        if host == "github.com" || host.ends_with(".ghe.com") {
+            let api = format!("https://api.{host}");
             return Self { rest: api.clone(), graphql: api };
         }
         let origin = repo.url();
@@ -122,9 +128,18 @@ impl Session {
         };
         let mut github = GitHub::new(login, bearer(&login.api().rest)?, bearer(&login.api().graphql)?);
         let Opening { viewer, repository } = github.opening(login.config_file).await?;
-        let repository = Repository::from(repository);
+        // The numbers may be missing in GraphQL, and are what everything is told apart by.
+        let number = match viewer.database_id {
+            Some(number) => number,
+            None => github.get::<Numbered>(&format!("/users/{}", path_segment(&viewer.login))).await?.id,
+        };
+        let id = match repository.database_id {
+            Some(id) => id,
+            None => github.get::<Numbered>(&github.root()).await?.id,
+        };
+        let repository = repository.numbered(id);
         github.repo = named(login, &repository.name)?;
-        let identity = Identity { id: wire::account_id(viewer.database_id), login: viewer.login };
+        let identity = Identity { id: wire::account_id(number), login: viewer.login };
         Ok(Self { github, identity, repository, token, host: login.hosts.host().to_owned(), minted })
     }
 
@@ -186,7 +201,7 @@ impl Session {
 }
 
 /// The login of an App's account tells that it is one.
-fn is_app(identity: &Identity) -> bool {
+pub(crate) fn is_app(identity: &Identity) -> bool {
     identity.login.ends_with("[bot]")
 }
 
@@ -228,33 +243,72 @@ impl GitHub {
     pub(super) async fn revoke_token(self) -> Result<(), CallError> {
         let (_keep, lease) = Lease::new();
         let github = Self { lease, ..self };
-        let method = http::Method::DELETE;
-        github
-            .send(&github.rest, method, "/installation/token", None::<&()>, Repeat::Harmless)
-            .await
-            .map(drop)
+        let request = github.request(http::Method::DELETE, "/installation/token", Effect::Sets);
+        github.send(&request, None::<&()>).await.map(drop)
     }
 }
 
-async fn mint(login: &Login<'_>, app: u64, key: &SecretString) -> Result<SecretString, CallError> {
+/// What an App says of itself (<https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app>).
+#[derive(Serialize)]
+struct Claims {
+    iat: i64,
+    exp: i64,
+    iss: String,
+}
+
+/// Does something as the App itself. GitHub takes an App's word for ten minutes at most: if the clock of this machine is
+/// too far off for that, GitHub's own is taken.
+pub(super) async fn as_app<T>(
+    login: &Login<'_>,
+    app: u64,
+    key: &SecretString,
+    what: impl AsyncFn(&GitHub) -> Result<T, CallError>,
+) -> Result<T, CallError> {
     let key = jwt_key(key)?;
-    let app_client = builder(&login.api().rest, login.timeout)?
-        .app(AppId(app), key)
-        .build()
+    let refused = match what(&app_client(login, app, &key, Timestamp::now())?).await {
+        Err(error @ CallError::Unauthorized { .. }) => error,
+        done => return done,
+    };
+    match checkup::clock(login).await {
+        Ok(theirs) if limits::is_off(theirs) => what(&app_client(login, app, &key, theirs)?).await,
+        _ => Err(refused),
+    }
+}
+
+/// A client that speaks as the App itself. `now` is the time of its claims.
+pub(super) fn app_client(
+    login: &Login<'_>,
+    app: u64,
+    key: &EncodingKey,
+    now: Timestamp,
+) -> Result<GitHub, CallError> {
+    let now = now.as_second();
+    // GitHub advises a minute back.
+    let claims = Claims { iat: now - 60, exp: now + 9 * 60, iss: app.to_string() };
+    let token = jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, key)
         .map_err(|error| unusable(&error))?;
-    let github = GitHub::new(login, app_client.clone(), app_client);
+    let rest = builder(&login.api().rest, login.timeout)?.personal_token(token).build();
+    let rest = rest.map_err(|error| unusable(&error))?;
+    Ok(GitHub::new(login, rest.clone(), rest))
+}
+
+async fn mint(login: &Login<'_>, app: u64, key: &SecretString) -> Result<SecretString, CallError> {
+    as_app(login, app, key, async |github| mint_as(login, github).await).await
+}
+
+async fn mint_as(login: &Login<'_>, github: &GitHub) -> Result<SecretString, CallError> {
     let installation = match login.installation {
         Some(id) => id,
         None => github.get::<Installation>(&format!("{}/installation", github.root())).await?.id,
     };
     let minted = match login.repository {
-        Some(number) => mint_for(&github, installation, &Scope::Number(number)).await,
-        None => match mint_for(&github, installation, &Scope::Name(login.repo.name())).await {
+        Some(number) => mint_for(github, installation, &Scope::Number(number)).await,
+        None => match mint_for(github, installation, &Scope::Name(login.repo.name())).await {
             // The name may be one that the repository no longer has.
             Err(error @ CallError::Invalid { .. }) => {
-                let token = mint_for(&github, installation, &Scope::Metadata).await?;
+                let token = mint_for(github, installation, &Scope::Metadata).await?;
                 match number_of(login, token).await? {
-                    Some(number) => mint_for(&github, installation, &Scope::Number(number)).await,
+                    Some(number) => mint_for(github, installation, &Scope::Number(number)).await,
                     None => Err(error),
                 }
             }
@@ -283,7 +337,7 @@ async fn mint_for(github: &GitHub, installation: u64, scope: &Scope<'_>) -> Resu
     let route = format!("/app/installations/{installation}/access_tokens");
     // Minting twice makes a second token that expires by itself, so a lost answer may be repeated.
     let minted: wire::InstallationToken =
-        github.write(http::Method::POST, &route, &body, Repeat::Harmless).await?;
+        github.write(http::Method::POST, &route, &body, Effect::Sets).await?;
     Ok(SecretString::from(minted.token))
 }
 
@@ -313,12 +367,10 @@ fn named(login: &Login<'_>, full_name: &str) -> Result<Repo, CallError> {
     })
 }
 
-pub(super) fn jwt_key(pem: &SecretString) -> Result<jsonwebtoken::EncodingKey, CallError> {
-    jsonwebtoken::EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes()).map_err(|_| {
-        CallError::Unauthorized {
-            call: call("log in"),
-            message: "the App's private key is not an RSA key in PEM form".to_owned(),
-        }
+pub(super) fn jwt_key(pem: &SecretString) -> Result<EncodingKey, CallError> {
+    EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes()).map_err(|_| CallError::Unauthorized {
+        call: call("log in"),
+        message: "the App's private key is not an RSA key in PEM form".to_owned(),
     })
 }
 
@@ -347,4 +399,23 @@ pub(super) fn builder(
 
 pub(super) fn unusable(error: &dyn std::error::Error) -> CallError {
     CallError::Unexpected { call: call("set up the client"), why: super::first_line(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_host_has_its_interfaces() {
+        for (host, rest, graphql) in [
+            ("github.com", "https://api.github.com", "https://api.github.com"),
+            ("octo.ghe.com", "https://api.octo.ghe.com", "https://api.octo.ghe.com"),
+            ("git.example.org", "https://git.example.org/api/v3", "https://git.example.org/api"),
+            ("notghe.com", "https://notghe.com/api/v3", "https://notghe.com/api"),
+        ] {
+            let hosts = HostPolicy::of(host).unwrap();
+            let repo = Repo::parse(&format!("https://{host}/octo/hello"), &hosts).unwrap();
+            assert_eq!(Api::of(&repo), Api { rest: rest.to_owned(), graphql: graphql.to_owned() });
+        }
+    }
 }

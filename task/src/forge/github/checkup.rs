@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 
 use http::Method;
 use jiff::Timestamp;
-use octocrab::models::AppId;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::auth::{builder, jwt_key, unusable};
-use super::{Answer, GitHub, Login, Repeat, call, decode, exchange};
+use super::auth::{app_client, builder, jwt_key, unusable};
+use super::{Answer, GitHub, Login, call, decode, exchange, limits};
 use crate::call::CallError;
 
 /// Permissions by name; `read`, `write` or `admin`.
@@ -62,11 +61,9 @@ impl Delivery {
 pub struct AppClient(GitHub);
 
 impl AppClient {
-    /// Of the repository of `login` only the host counts.
-    pub fn new(login: &Login<'_>, app: u64, key: &SecretString) -> Result<Self, CallError> {
-        let rest = builder(&login.api().rest, login.timeout)?.app(AppId(app), jwt_key(key)?).build();
-        let rest = rest.map_err(|error| unusable(&error))?;
-        Ok(Self(GitHub::new(login, rest.clone(), rest)))
+    /// Of the repository of `login` only the host counts. `now` is the time at GitHub.
+    pub fn new(login: &Login<'_>, app: u64, key: &SecretString, now: Timestamp) -> Result<Self, CallError> {
+        app_client(login, app, &jwt_key(key)?, now).map(Self)
     }
 
     pub async fn profile(&self) -> Result<AppProfile, CallError> {
@@ -80,8 +77,7 @@ impl AppClient {
     /// The newest hundred attempts, newest first.
     pub async fn deliveries(&self) -> Result<Vec<Delivery>, CallError> {
         let route = "/app/hook/deliveries?per_page=100";
-        let Answer { body, .. } =
-            self.0.send(&self.0.rest, Method::GET, route, None::<&Value>, Repeat::Harmless).await?;
+        let Answer { body, .. } = self.0.read(route).await?;
         decode("GET", route, &body)
     }
 }
@@ -96,10 +92,7 @@ pub async fn clock(login: &Login<'_>) -> Result<Timestamp, CallError> {
         Ok(answered) => answered.map_err(unavailable)?,
         Err(_) => return Err(unavailable(format!("no answer within {} s", login.timeout.as_secs()))),
     };
-    let date = head.headers.get(http::header::DATE).and_then(|value| value.to_str().ok());
-    date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok())
-        .map(|date| date.timestamp())
-        .ok_or_else(|| unavailable("the answer has no date".to_owned()))
+    limits::date(&head.headers).ok_or_else(|| unavailable("the answer has no date".to_owned()))
 }
 
 /// The account that a personal token belongs to.

@@ -8,17 +8,16 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 use shared::issue::PullRequestNumber;
 
+use super::limits::{Refused, is_not_yet};
 use super::wire::{Nodes, PullRequestSnapshot, Repository, Review};
-use super::{GitHub, Repeat, call, decode};
+use super::{Effect, GitHub, Request, call};
 use crate::call::CallError;
 use crate::forge::model::{self, CommitRequest};
-use crate::lease::Lease;
 
 #[derive(Deserialize)]
 struct Envelope<D> {
     data: Option<D>,
-    #[serde(default)]
-    errors: Vec<GraphqlError>,
+    errors: Option<Vec<GraphqlError>>,
 }
 
 #[derive(Deserialize)]
@@ -31,13 +30,48 @@ struct GraphqlError {
 /// Where every question goes.
 pub(super) const ROUTE: &str = "/graphql";
 
-/// GitHub's words, in a 200 and with an error that has no type, for what other interfaces answer with a 500 or 502.
-/// Whether a mutation was carried out is not known then.
-pub(super) fn unexplained(body: &[u8]) -> Option<String> {
-    let errors = serde_json::from_slice::<Envelope<IgnoredAny>>(body).ok()?.errors;
-    let error = errors.into_iter().next()?;
-    let words = "Something went wrong while executing your query";
-    (error.kind.is_none() && error.message.starts_with(words)).then_some(error.message)
+/// Said of an answer that has neither of its two parts.
+const NOTHING: &str = "there is neither data nor an error";
+
+/// Words of errors without a type, for what other interfaces answer with a 500 or 502. Whether a mutation was carried
+/// out is not known then.
+const UNEXPLAINED: &[&str] = &[
+    "Something went wrong",
+    "We couldn't respond to your request in time",
+    "timed out",
+    "timeout",
+    "try again",
+    "try resubmitting",
+];
+
+/// Errors come with a status of 200; the first one decides.
+pub(super) fn check(
+    body: &[u8],
+    refused: &Refused<'_>,
+    needed: Option<&'static str>,
+) -> Result<(), CallError> {
+    let Ok(envelope) = serde_json::from_slice::<Envelope<IgnoredAny>>(body) else { return Ok(()) };
+    let call = refused.call.clone();
+    let Some(error) = envelope.errors.unwrap_or_default().into_iter().next() else {
+        let nothing = || refused.effect.lost(call, NOTHING.to_owned());
+        return envelope.data.map(drop).ok_or_else(nothing);
+    };
+    let message = error.message;
+    Err(match error.kind.as_deref() {
+        Some("NOT_FOUND") if is_not_yet(&message) => CallError::NotYet { call, message },
+        Some("NOT_FOUND") => CallError::NotFound { call, message },
+        Some("FORBIDDEN" | "INSUFFICIENT_SCOPES") => {
+            CallError::Forbidden { call, message, needed: needed.map(str::to_owned) }
+        }
+        Some("STALE_DATA") => CallError::Conflict { call, message },
+        Some("RATE_LIMITED" | "RATE_LIMIT") => CallError::RateLimited { call, wait_seconds: refused.pause() },
+        Some("RESOURCE_LIMITS_EXCEEDED" | "INTERNAL" | "SERVICE_UNAVAILABLE" | "MAX_NODE_LIMIT_EXCEEDED") => {
+            refused.effect.lost(call, message)
+        }
+        _ if is_not_yet(&message) => CallError::NotYet { call, message },
+        _ if UNEXPLAINED.iter().any(|words| message.contains(words)) => refused.effect.lost(call, message),
+        _ => CallError::Invalid { call, message },
+    })
 }
 
 const CREATE_COMMIT: &str =
@@ -65,7 +99,6 @@ const REVIEWS: &str = "query($owner: String!, $name: String!, $pull: Int!, $auth
             comments(first: 100) { nodes { fullDatabaseId body createdAt lastEditedAt author { login } } } } } } } }";
 
 /// Who asks, and the repository: what a run has to know first.
-#[derive(Deserialize)]
 pub(super) struct Opening {
     pub(super) viewer: Viewer,
     pub(super) repository: Repository,
@@ -75,16 +108,26 @@ pub(super) struct Opening {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Viewer {
-    pub(super) database_id: u64,
+    pub(super) database_id: Option<u64>,
     pub(super) login: String,
 }
 
 impl GitHub {
     /// A repository that was renamed or transferred is found under its old name.
     pub(super) async fn opening(&self, config_file: &str) -> Result<Opening, CallError> {
+        #[derive(Deserialize)]
+        struct Data {
+            viewer: Viewer,
+            repository: Option<Repository>,
+        }
         let config = format!("HEAD:{config_file}");
         let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "config": config });
-        self.query(REPOSITORY, variables).await
+        let Data { viewer, repository } = self.query(REPOSITORY, variables).await?;
+        let repository = repository.ok_or_else(|| CallError::NotFound {
+            call: call("GraphQL repository"),
+            message: format!("there is no repository {}, or none for us", self.repo),
+        })?;
+        Ok(Opening { viewer, repository })
     }
 
     /// A pull request as it is now, with all that was said on it since; `None` if it is gone.
@@ -95,7 +138,7 @@ impl GitHub {
     ) -> Result<Option<model::PullRequestSnapshot>, CallError> {
         #[derive(Deserialize)]
         struct Data {
-            repository: Asked,
+            repository: Option<Asked>,
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -111,7 +154,7 @@ impl GitHub {
             });
             let found = match self.query::<Data>(PULL_REQUEST, variables).await {
                 Err(CallError::NotFound { .. }) => return Ok(None),
-                found => found?.repository.pull_request,
+                found => found?.repository.and_then(|asked| asked.pull_request),
             };
             let Some(page) = found else { return Ok(None) };
             let before = page.before(since);
@@ -143,7 +186,7 @@ impl GitHub {
     ) -> Result<Vec<model::Review>, CallError> {
         #[derive(Deserialize)]
         struct Data {
-            repository: Reviewed,
+            repository: Option<Reviewed>,
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -157,7 +200,8 @@ impl GitHub {
         let variables = json!({
             "owner": self.repo.owner(), "name": self.repo.name(), "pull": pull_request, "author": author,
         });
-        let reviewed = self.query::<Data>(REVIEWS, variables).await?.repository.pull_request;
+        let reviewed =
+            self.query::<Data>(REVIEWS, variables).await?.repository.and_then(|asked| asked.pull_request);
         let reviews = reviewed.and_then(|pull| pull.reviews).unwrap_or_default();
         Ok(reviews.nodes.into_iter().map(Into::into).collect())
     }
@@ -168,39 +212,28 @@ impl GitHub {
         document: &str,
         variables: Value,
     ) -> Result<T, CallError> {
-        let (_keep, lease) = Lease::new();
-        Self { lease, ..self.clone() }.graphql(document, variables, Repeat::Harmless).await
+        self.graphql(document, variables, Effect::Reads).await
     }
 
     async fn graphql<T: DeserializeOwned>(
         &self,
         document: &str,
         variables: Value,
-        repeat: Repeat,
+        effect: Effect,
     ) -> Result<T, CallError> {
         let body = json!({ "query": document, "variables": variables });
-        let call = || call(format!("GraphQL {}", operation(document)));
-        let answer = self.send(&self.graphql, http::Method::POST, ROUTE, Some(&body), repeat).await?;
-        let envelope: Envelope<Value> =
-            decode("POST", ROUTE, &answer.body).map_err(|error| match repeat {
-                Repeat::Never => CallError::Unknown { call: call(), why: error.to_string() },
-                Repeat::Harmless => error,
-            })?;
-        // Errors come with a status of 200.
-        if let Some(error) = envelope.errors.first() {
-            let (call, message) = (call(), error.message.clone());
-            return Err(match error.kind.as_deref() {
-                Some("NOT_FOUND") => CallError::NotFound { call, message },
-                Some("FORBIDDEN" | "INSUFFICIENT_SCOPES") => {
-                    CallError::Forbidden { needed: needed(document), call, message }
-                }
-                Some("STALE_DATA") => CallError::Conflict { call, message },
-                Some("RATE_LIMITED") => CallError::RateLimited { call, wait_seconds: 60 },
-                _ => CallError::Invalid { call, message },
-            });
-        }
-        serde_json::from_value(envelope.data.unwrap_or(Value::Null))
-            .map_err(|error| CallError::Unexpected { call: call(), why: error.to_string() })
+        let call = call(format!("GraphQL {}", operation(document)));
+        let request = Request {
+            client: &self.graphql,
+            method: http::Method::POST,
+            route: ROUTE,
+            effect,
+            call,
+            needs: needed(document),
+        };
+        let answer = self.send(&request, Some(&body)).await?;
+        let envelope: Envelope<T> = request.decode(&answer.body)?;
+        envelope.data.ok_or_else(|| effect.lost(request.call, NOTHING.to_owned()))
     }
 
     /// Makes a commit, which GitHub signs, if the branch is still where it is expected. Returns the commit's id.
@@ -208,11 +241,11 @@ impl GitHub {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Data {
-            create_commit_on_branch: Payload,
+            create_commit_on_branch: Option<Payload>,
         }
         #[derive(Deserialize)]
         struct Payload {
-            commit: Commit,
+            commit: Option<Commit>,
         }
         #[derive(Deserialize)]
         struct Commit {
@@ -232,14 +265,18 @@ impl GitHub {
             "message": { "headline": headline, "body": body.trim() },
             "fileChanges": { "additions": additions, "deletions": deletions },
         });
-        let data: Data = self.graphql(CREATE_COMMIT, json!({ "input": input }), Repeat::Never).await?;
-        Ok(data.create_commit_on_branch.commit.oid)
+        let data: Data = self.graphql(CREATE_COMMIT, json!({ "input": input }), Effect::Makes).await?;
+        let commit = data.create_commit_on_branch.and_then(|payload| payload.commit);
+        commit.map(|commit| commit.oid).ok_or_else(|| CallError::Unknown {
+            call: call("GraphQL createCommitOnBranch"),
+            why: "the answer names no commit".to_owned(),
+        })
     }
 
     /// Turns a draft into a pull request that is ready for review.
     pub async fn mark_ready(&self, pull_request: &str) -> Result<(), CallError> {
         let input = json!({ "pullRequestId": pull_request });
-        self.graphql::<Value>(MARK_READY, json!({ "input": input }), Repeat::Harmless).await.map(drop)
+        self.graphql::<Value>(MARK_READY, json!({ "input": input }), Effect::Sets).await.map(drop)
     }
 
     /// Moves a branch from one commit to another that need not follow it, if it is still at `from`. The repository and
@@ -255,18 +292,17 @@ impl GitHub {
             "name": format!("refs/heads/{branch}"), "beforeOid": from, "afterOid": to, "force": true,
         });
         let input = json!({ "repositoryId": repository, "refUpdates": [update] });
-        self.graphql::<Value>(UPDATE_REFS, json!({ "input": input }), Repeat::Never).await.map(drop)
+        self.graphql::<Value>(UPDATE_REFS, json!({ "input": input }), Effect::Makes).await.map(drop)
     }
 }
 
 /// The permission that a mutation needs: GraphQL answers do not name it, as those of REST do.
-fn needed(document: &str) -> Option<String> {
-    let permission = match document {
-        CREATE_COMMIT | UPDATE_REFS => "contents=write",
-        MARK_READY => "pull_requests=write",
-        _ => return None,
-    };
-    Some(permission.to_owned())
+fn needed(document: &str) -> Option<&'static str> {
+    match document {
+        CREATE_COMMIT | UPDATE_REFS => Some("contents=write"),
+        MARK_READY => Some("pull_requests=write"),
+        _ => None,
+    }
 }
 
 /// The name of the first field of a document, for messages.

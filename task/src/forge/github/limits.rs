@@ -3,18 +3,21 @@
 //! The rules are those of <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>: `retry-after`
 //! first, else the reset time of an exhausted limit, else a minute.
 
+use std::sync::Once;
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::response::Parts;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+use super::Effect;
 use crate::call::{Call, CallError};
 
 /// Waited for a secondary limit that names no time.
 const SECONDARY_PAUSE_SECONDS: u64 = 60;
-/// First pause before a call is repeated; doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Local and remote clock differ by less where all is well: GitHub's answers have whole seconds, and take some.
+const CLOCK_MARGIN: SignedDuration = SignedDuration::from_secs(30);
 /// Characters of GitHub's message that are kept.
 const MAX_MESSAGE_CHARS: usize = 500;
 
@@ -24,11 +27,6 @@ struct ErrorBody {
     message: String,
     #[serde(default)]
     errors: Vec<serde_json::Value>,
-}
-
-/// The pause before try `n + 1`.
-pub(super) fn backoff(tries: u32) -> Duration {
-    FIRST_PAUSE * 2_u32.pow(tries.saturating_sub(1).min(6))
 }
 
 /// The `next` of a `Link` header, as a route of the interface.
@@ -62,39 +60,135 @@ fn route(target: &str, api: &str, call: &Call) -> Result<String, CallError> {
     })
 }
 
-/// The error that a status other than 2xx and 3xx stands for.
-pub(super) fn classify(head: &Parts, body: &[u8], method: &http::Method, call: &Call) -> CallError {
-    let call = call.clone();
-    let message = message(body);
-    let status = head.status.as_u16();
-    if let 403 | 429 = status
-        && let Some(wait_seconds) = rate_limit(&head.headers, &message)
-    {
-        return CallError::RateLimited { call, wait_seconds };
+/// An answer that refuses a call, and what has to be known to say why.
+pub(super) struct Refused<'a> {
+    pub(super) head: &'a Parts,
+    pub(super) effect: Effect,
+    /// The longest that a call may be held up.
+    pub(super) patience: Duration,
+    pub(super) call: &'a Call,
+}
+
+impl Refused<'_> {
+    /// The error that a status other than 2xx and 3xx stands for.
+    pub(super) fn of_status(&self, body: &[u8]) -> CallError {
+        let call = self.call.clone();
+        let written = serde_json::from_slice::<ErrorBody>(body).ok();
+        let has_words = written.is_some();
+        let message = message(written);
+        let status = self.head.status.as_u16();
+        let limited = matches!(status, 403 | 429).then(|| self.rate_limit(&message)).flatten();
+        if let Some(wait_seconds) = limited {
+            return CallError::RateLimited { call, wait_seconds };
+        }
+        match status {
+            401 => CallError::Unauthorized { call, message },
+            // What stands in between answers with a page, GitHub with words.
+            403 if !has_words => CallError::Unavailable { call, why: format!("{status} {message}") },
+            403 if message.contains("is locked") => CallError::Locked { call, message },
+            403 | 451 => CallError::Forbidden { call, message, needed: self.needed() },
+            429 => CallError::RateLimited { call, wait_seconds: self.unnamed_pause() },
+            404 if is_not_yet(&message) => CallError::NotYet { call, message },
+            404 => CallError::NotFound { call, message },
+            409 => CallError::Conflict { call, message },
+            410 => CallError::Gone { call, message },
+            422 if is_not_yet(&message) => CallError::NotYet { call, message },
+            422 => CallError::Invalid { call, message },
+            // A write that ended in a server error may have been carried out.
+            408 | 425 | 500..=599 => self.effect.lost(call, format!("{status} {message}")),
+            _ => CallError::Unexpected { call, why: format!("{status} {message}") },
+        }
     }
-    match status {
-        401 => CallError::Unauthorized { call, message },
-        403 | 451 => {
-            let needed =
-                head.headers.get("x-accepted-github-permissions").and_then(|value| value.to_str().ok());
-            CallError::Forbidden { call, message, needed: needed.map(str::to_owned) }
+
+    /// Seconds to wait, if a refusal is about a rate.
+    fn rate_limit(&self, message: &str) -> Option<u64> {
+        if let Some(seconds) = self.number("retry-after") {
+            return Some(seconds.max(1));
         }
-        404 => CallError::NotFound { call, message },
-        409 => CallError::Conflict { call, message },
-        410 => CallError::Gone { call, message },
-        422 => CallError::Invalid { call, message },
-        500..=599 if *method == http::Method::GET => {
-            CallError::Unavailable { call, why: format!("{status} {message}") }
+        if let Some(seconds) = self.reset() {
+            return Some(seconds);
         }
-        // A write that ended in a server error may have been carried out.
-        500..=599 => CallError::Unknown { call, why: format!("{status} {message}") },
-        _ => CallError::Unexpected { call, why: format!("{status} {message}") },
+        let words = ["rate limit", "abuse detection", "wait a few minutes"];
+        let message = message.to_ascii_lowercase();
+        words.iter().any(|words| message.contains(words)).then(|| self.unnamed_pause())
+    }
+
+    /// Seconds to wait for an answer that says that a rate is exceeded, and perhaps for how long.
+    pub(super) fn pause(&self) -> u64 {
+        self.number("retry-after").or_else(|| self.reset()).unwrap_or_else(|| self.unnamed_pause()).max(1)
+    }
+
+    /// Seconds until a limit that is exhausted is reset.
+    fn reset(&self) -> Option<u64> {
+        if self.number("x-ratelimit-remaining") != Some(0) {
+            return None;
+        }
+        let reset = self.number("x-ratelimit-reset")?;
+        Some(reset.saturating_sub(server_now(&self.head.headers)?).max(1))
+    }
+
+    /// A minute is what GitHub asks for where it names no time; who has less patience than three gives up sooner.
+    fn unnamed_pause(&self) -> u64 {
+        SECONDARY_PAUSE_SECONDS.min(self.patience.as_secs() / 3).max(1)
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.text(name)?.trim().parse().ok()
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.head.headers.get(name)?.to_str().ok()
+    }
+
+    /// What GitHub asks for, of the App or of the token.
+    fn needed(&self) -> Option<String> {
+        // `required; url=https://github.com/orgs/ORG/sso?authorization_request=…`
+        let sso = self.text("x-github-sso").and_then(|text| text.split_once("url="));
+        if let Some((_, url)) = sso {
+            return Some(format!("authorization of the token for single sign-on, at {}", url.trim()));
+        }
+        self.text("x-accepted-github-permissions").map(str::to_owned)
     }
 }
 
-fn message(body: &[u8]) -> String {
-    let text = match serde_json::from_slice::<ErrorBody>(body) {
-        Ok(error) => {
+/// GitHub's words for what it was told a moment ago and does not see everywhere yet. For each of them somebody's program
+/// ended although all was well a moment later.
+pub(super) fn is_not_yet(message: &str) -> bool {
+    let words = [
+        // Of a pull request that was just opened (peter-evans/create-pull-request#4321).
+        "Could not resolve to a node",
+        // Of a branch that was just made or moved (nix-community/nixpkgs-update#363, tanium/octobot#419).
+        "PullRequest head invalid",
+        "No commits between",
+        "Object does not exist",
+        "was submitted too quickly",
+    ];
+    words.iter().any(|words| message.contains(words))
+}
+
+/// Whether this machine's clock is off by more than an exchange takes; `theirs` is the time at GitHub.
+pub(super) fn is_off(theirs: Timestamp) -> bool {
+    Timestamp::now().duration_since(theirs).abs() > CLOCK_MARGIN
+}
+
+/// Says once for a process that its clock is off.
+pub(super) fn tell_skew(headers: &HeaderMap) {
+    static TOLD: Once = Once::new();
+    let Some(theirs) = date(headers) else { return };
+    if is_off(theirs) {
+        let off = Timestamp::now().duration_since(theirs);
+        TOLD.call_once(|| {
+            tracing::warn!(
+                seconds = off.as_secs(),
+                "the clock of this machine is off that of GitHub: set it"
+            );
+        });
+    }
+}
+
+fn message(body: Option<ErrorBody>) -> String {
+    let text = match body {
+        Some(error) => {
             let details: Vec<String> =
                 error.errors.iter().map(detail).filter(|text| !text.is_empty()).collect();
             if details.is_empty() {
@@ -103,7 +197,7 @@ fn message(body: &[u8]) -> String {
                 format!("{}: {}", error.message, details.join("; "))
             }
         }
-        Err(_) => "(no message)".to_owned(),
+        None => "(no message)".to_owned(),
     };
     text.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE_CHARS).collect()
 }
@@ -117,25 +211,16 @@ fn detail(error: &serde_json::Value) -> String {
     [field("resource"), field("field"), field("code")].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// Seconds to wait, if a refusal is about a rate.
-fn rate_limit(headers: &HeaderMap, message: &str) -> Option<u64> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-    if let Some(seconds) = number("retry-after") {
-        return Some(seconds.max(1));
-    }
-    if number("x-ratelimit-remaining") == Some(0) {
-        let reset = number("x-ratelimit-reset")?;
-        return Some(reset.saturating_sub(server_now(headers)?).max(1));
-    }
-    message.to_ascii_lowercase().contains("rate limit").then_some(SECONDARY_PAUSE_SECONDS)
-}
-
 /// The server's own clock, so that a skewed local one does no harm. Seconds since the Unix epoch.
 fn server_now(headers: &HeaderMap) -> Option<u64> {
-    let date = headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
-    let now = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
-    let now = now.map_or_else(jiff::Timestamp::now, |date| date.timestamp());
+    let now = date(headers).unwrap_or_else(Timestamp::now);
     u64::try_from(now.as_second()).ok()
+}
+
+/// When an answer was given, by the server's clock.
+pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = headers.get(http::header::DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
 }
 
 #[cfg(test)]
@@ -151,52 +236,121 @@ mod tests {
         response.body(()).unwrap().into_parts().0
     }
 
+    const PATIENCE: Duration = Duration::from_mins(3);
+
+    fn classify(head: &Parts, body: &[u8], effect: Effect) -> CallError {
+        Refused { head, effect, patience: PATIENCE, call: &call("POST /x") }.of_status(body)
+    }
+
     #[test]
     fn waits_as_long_as_github_asks() {
         let date = ("date", "Sat, 21 Nov 2026 09:00:00 GMT");
-        for (headers, message, expected) in [
-            (vec![("retry-after", "7")], "x", Some(7)),
-            (vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795251690"), date], "x", Some(90)),
-            (vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1"), date], "x", Some(1)),
-            (vec![("x-ratelimit-remaining", "12")], "You have exceeded a secondary rate limit.", Some(60)),
-            (vec![("x-ratelimit-remaining", "12")], "Resource not accessible by integration", None),
+        let abuse = "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again.";
+        for (status, headers, message, expected) in [
+            (403, vec![("retry-after", "7")], "x", Some(7)),
+            (
+                403,
+                vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795251690"), date],
+                "x",
+                Some(90),
+            ),
+            (403, vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1"), date], "x", Some(1)),
+            (
+                403,
+                vec![("x-ratelimit-remaining", "12")],
+                "You have exceeded a secondary rate limit.",
+                Some(60),
+            ),
+            (403, vec![], abuse, Some(60)),
+            (429, vec![], "slow down", Some(60)),
+            (403, vec![("x-ratelimit-remaining", "12")], "Resource not accessible by integration", None),
         ] {
-            assert_eq!(rate_limit(&head(403, &headers).headers, message), expected, "{headers:?}");
+            let body = serde_json::json!({ "message": message }).to_string();
+            let error = classify(&head(status, &headers), body.as_bytes(), Effect::Makes);
+            let waits = match error {
+                CallError::RateLimited { wait_seconds, .. } => Some(wait_seconds),
+                _ => None,
+            };
+            assert_eq!(waits, expected, "{status} {headers:?} {message}");
         }
     }
 
     #[test]
     fn tells_what_was_refused() {
         let call = || call("POST /x");
-        let body = br#"{"message":"Validation Failed","errors":[{"resource":"PullRequest","code":"custom","message":"A pull request already exists for o:b."}]}"#;
-        let post = http::Method::POST;
-        assert_eq!(
-            classify(&head(422, &[]), body, &post, &call()),
-            CallError::Invalid {
-                call: call(),
-                message: "Validation Failed: A pull request already exists for o:b.".to_owned()
-            }
-        );
-        let accepted = [("x-accepted-github-permissions", "pull_requests=write")];
-        assert_eq!(
-            classify(
-                &head(403, &accepted),
-                br#"{"message":"Resource not accessible by integration"}"#,
-                &post,
-                &call()
-            ),
-            CallError::Forbidden {
-                call: call(),
-                message: "Resource not accessible by integration".to_owned(),
-                needed: Some("pull_requests=write".to_owned())
-            }
-        );
+        let text = str::to_owned;
+        let forbidden = |message: &str, needed: Option<&str>| CallError::Forbidden {
+            call: call(),
+            message: text(message),
+            needed: needed.map(text),
+        };
+        let integration = br#"{"message":"Resource not accessible by integration"}"#;
+        let sso = "required; url=https://github.com/orgs/o/sso?authorization_request=A1";
         let html = b"<html>bad gateway</html>";
-        assert!(matches!(classify(&head(502, &[]), html, &post, &call()), CallError::Unknown { .. }));
-        assert!(matches!(
-            classify(&head(502, &[]), html, &http::Method::GET, &call()),
-            CallError::Unavailable { .. }
-        ));
+        let no_words = || text("502 (no message)");
+        for (status, headers, body, effect, expected) in [
+            (
+                422,
+                vec![],
+                &br#"{"message":"Validation Failed","errors":[{"resource":"PullRequest","code":"custom","message":"A pull request already exists for o:b."}]}"#[..],
+                Effect::Makes,
+                CallError::Invalid {
+                    call: call(),
+                    message: text("Validation Failed: A pull request already exists for o:b."),
+                },
+            ),
+            (
+                422,
+                vec![],
+                br#"{"message":"Validation Failed","errors":[{"resource":"PullRequest","field":"head","code":"invalid"}]}"#,
+                Effect::Makes,
+                CallError::NotYet {
+                    call: call(),
+                    message: text("Validation Failed: PullRequest head invalid"),
+                },
+            ),
+            (
+                403,
+                vec![("x-accepted-github-permissions", "pull_requests=write")],
+                integration,
+                Effect::Makes,
+                forbidden("Resource not accessible by integration", Some("pull_requests=write")),
+            ),
+            (
+                403,
+                vec![("x-github-sso", sso)],
+                br#"{"message":"Resource protected by organization SAML enforcement."}"#,
+                Effect::Reads,
+                forbidden(
+                    "Resource protected by organization SAML enforcement.",
+                    Some(
+                        "authorization of the token for single sign-on, at https://github.com/orgs/o/sso?authorization_request=A1",
+                    ),
+                ),
+            ),
+            (
+                403,
+                vec![],
+                br#"{"message":"Unable to create comment because issue is locked."}"#,
+                Effect::Makes,
+                CallError::Locked {
+                    call: call(),
+                    message: text("Unable to create comment because issue is locked."),
+                },
+            ),
+            (
+                403,
+                vec![],
+                html,
+                Effect::Makes,
+                CallError::Unavailable { call: call(), why: text("403 (no message)") },
+            ),
+            (502, vec![], html, Effect::Makes, CallError::Unknown { call: call(), why: no_words() }),
+            (502, vec![], html, Effect::Reads, CallError::Unavailable { call: call(), why: no_words() }),
+            (451, vec![], br#"{"message":"Blocked"}"#, Effect::Reads, forbidden("Blocked", None)),
+        ] {
+            assert_eq!(classify(&head(status, &headers), body, effect), expected);
+        }
     }
 
     #[test]

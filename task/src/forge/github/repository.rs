@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::issue::PullRequestNumber;
 
 use super::wire::{self, GitCommit, Label, Reference};
-use super::{GitHub, Repeat};
+use super::{Effect, GitHub};
 use crate::call::CallError;
 use crate::forge::model::{
     Collaborator, Commit, Comparison, NewPullRequest, Permission, PullRequest, PullRequestKind,
@@ -65,13 +65,13 @@ impl GitHub {
     pub async fn create_comment(&self, number: u64, body: &Outbound) -> Result<u64, CallError> {
         let route = self.under(&format!("issues/{number}/comments"));
         let made: Created =
-            self.write(Method::POST, &route, &json!({ "body": body.as_str() }), Repeat::Never).await?;
+            self.write(Method::POST, &route, &json!({ "body": body.as_str() }), Effect::Makes).await?;
         Ok(made.id)
     }
 
     pub async fn edit_comment(&self, id: u64, body: &Outbound) -> Result<(), CallError> {
         let route = self.under(&format!("issues/comments/{id}"));
-        self.write::<Value>(Method::PATCH, &route, &json!({ "body": body.as_str() }), Repeat::Harmless)
+        self.write::<Value>(Method::PATCH, &route, &json!({ "body": body.as_str() }), Effect::Sets)
             .await
             .map(drop)
     }
@@ -80,13 +80,13 @@ impl GitHub {
     pub async fn add_labels(&self, number: u64, labels: &[&str]) -> Result<(), CallError> {
         let route = self.under(&format!("issues/{number}/labels"));
         let body = json!({ "labels": labels });
-        self.write::<Vec<Label>>(Method::POST, &route, &body, Repeat::Harmless).await.map(drop)
+        self.write::<Vec<Label>>(Method::POST, &route, &body, Effect::Sets).await.map(drop)
     }
 
     /// Removes a label; one that is not there is no error.
     pub async fn remove_label(&self, number: u64, label: &str) -> Result<(), CallError> {
         let route = self.under(&format!("issues/{number}/labels/{}", path_segment(label)));
-        match self.send(&self.rest, Method::DELETE, &route, None::<&Value>, Repeat::Harmless).await {
+        match self.send(&self.request(Method::DELETE, &route, Effect::Sets), None::<&Value>).await {
             Ok(_) | Err(CallError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
@@ -105,7 +105,7 @@ impl GitHub {
     /// Makes a branch. One that exists is [`CallError::Invalid`]; whose it is must be looked at.
     pub async fn create_branch(&self, name: &str, commit: &str) -> Result<(), CallError> {
         let body = json!({ "ref": format!("refs/heads/{name}"), "sha": commit });
-        self.write::<Reference>(Method::POST, &self.under("git/refs"), &body, Repeat::Never).await.map(drop)
+        self.write::<Reference>(Method::POST, &self.under("git/refs"), &body, Effect::Makes).await.map(drop)
     }
 
     pub async fn commit(&self, sha: &str) -> Result<Commit, CallError> {
@@ -114,7 +114,7 @@ impl GitHub {
 
     pub(super) async fn create_git_commit(&self, commit: &Value) -> Result<Commit, CallError> {
         let route = self.under("git/commits");
-        self.write::<GitCommit>(Method::POST, &route, commit, Repeat::Harmless).await.map(Into::into)
+        self.write::<GitCommit>(Method::POST, &route, commit, Effect::Sets).await.map(Into::into)
     }
 
     /// What `head` has that `base` has not, and the other way round.
@@ -142,7 +142,7 @@ impl GitHub {
             "draft": new.kind == PullRequestKind::Draft,
         });
         let route = self.under("pulls");
-        self.write::<wire::PullRequest>(Method::POST, &route, &body, Repeat::Never).await.map(Into::into)
+        self.write::<wire::PullRequest>(Method::POST, &route, &body, Effect::Makes).await.map(Into::into)
     }
 
     pub async fn edit_pull_request(
@@ -153,14 +153,14 @@ impl GitHub {
     ) -> Result<(), CallError> {
         let route = self.under(&format!("pulls/{number}"));
         let body = json!({ "title": title.as_str(), "body": body.as_str() });
-        self.write::<Value>(Method::PATCH, &route, &body, Repeat::Harmless).await.map(drop)
+        self.write::<Value>(Method::PATCH, &route, &body, Effect::Sets).await.map(drop)
     }
 
     /// Asks a user for a review; who was asked before stays asked.
     pub async fn request_review(&self, number: PullRequestNumber, login: &str) -> Result<(), CallError> {
         let route = self.under(&format!("pulls/{number}/requested_reviewers"));
         let body = json!({ "reviewers": [login] });
-        self.write::<Value>(Method::POST, &route, &body, Repeat::Harmless).await.map(drop)
+        self.write::<Value>(Method::POST, &route, &body, Effect::Sets).await.map(drop)
     }
 }
 

@@ -3,14 +3,13 @@
 use http::Method;
 use jiff::Timestamp;
 use octocrab::Octocrab;
-use octocrab::models::AppId;
 use serde::Deserialize;
 use serde_json::json;
 use shared::repo::Repo;
 
-use super::auth::{builder, jwt_key, unusable};
+use super::auth::{as_app, builder, unusable};
 use super::wire::InstallationToken;
-use super::{Credentials, GitHub, Login, Repeat, call, decode};
+use super::{Credentials, Effect, GitHub, Login, call, decode};
 use crate::call::CallError;
 
 #[derive(Deserialize)]
@@ -55,15 +54,23 @@ pub(in crate::forge) async fn installed(login: &Login<'_>) -> Result<Vec<Repo>, 
             message: "only an App knows where it is installed: set AGENT_SWEEP_REPOSITORIES".to_owned(),
         });
     };
-    let as_app = builder(&login.api().rest, login.timeout)?.app(AppId(*id), jwt_key(private_key)?).build();
-    let as_app = client(login, as_app)?;
+    let addresses = as_app(login, *id, private_key, async |github| addresses(login, github).await).await?;
+    let parse = |address: String| {
+        Repo::parse(&address, login.hosts).map_err(|error| CallError::Unexpected {
+            call: call("list repositories"),
+            why: format!("{address}: {error}"),
+        })
+    };
+    addresses.into_iter().map(parse).collect()
+}
+
+async fn addresses(login: &Login<'_>, as_app: &GitHub) -> Result<Vec<String>, CallError> {
     let installations: Vec<Installation> = as_app.list("/app/installations").await?;
     let mut addresses = Vec::new();
     for installation in installations.iter().filter(|found| found.suspended_at.is_none()) {
         let route = format!("/app/installations/{}/access_tokens", installation.id);
         let narrowed = json!({ "permissions": { "metadata": "read" } });
-        let minted: InstallationToken =
-            as_app.write(Method::POST, &route, &narrowed, Repeat::Harmless).await?;
+        let minted: InstallationToken = as_app.write(Method::POST, &route, &narrowed, Effect::Sets).await?;
         let installed = builder(&login.api().rest, login.timeout)?.personal_token(minted.token).build();
         let installed = client(login, installed)?;
         let reached = installed.reached().await;
@@ -72,13 +79,7 @@ pub(in crate::forge) async fn installed(login: &Login<'_>) -> Result<Vec<Repo>, 
         }
         addresses.extend(reached?);
     }
-    let parse = |address: String| {
-        Repo::parse(&address, login.hosts).map_err(|error| CallError::Unexpected {
-            call: call("list repositories"),
-            why: format!("{address}: {error}"),
-        })
-    };
-    addresses.into_iter().map(parse).collect()
+    Ok(addresses)
 }
 
 fn client(login: &Login<'_>, built: octocrab::Result<Octocrab>) -> Result<GitHub, CallError> {

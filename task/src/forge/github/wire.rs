@@ -32,7 +32,7 @@ pub(super) fn account_id(id: u64) -> AccountId {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Repository {
-    database_id: u64,
+    pub(super) database_id: Option<u64>,
     id: String,
     name_with_owner: String,
     /// Absent while the repository is empty.
@@ -45,7 +45,7 @@ pub(super) struct Repository {
 #[derive(Deserialize)]
 struct Branch {
     name: String,
-    target: Target,
+    target: Option<Target>,
 }
 
 #[derive(Deserialize)]
@@ -65,9 +65,13 @@ struct Blob {
     is_truncated: bool,
 }
 
-impl From<Repository> for model::Repository {
-    fn from(repository: Repository) -> Self {
-        let branch = |branch: Branch| model::Branch { name: branch.name, commit: branch.target.oid };
+impl Repository {
+    /// `id` is the number of the repository, wherever that was found.
+    pub(super) fn numbered(self, id: u64) -> model::Repository {
+        let repository = self;
+        let branch = |branch: Branch| {
+            branch.target.map(|target| model::Branch { name: branch.name, commit: target.oid })
+        };
         let file = |blob: Blob| model::File {
             bytes: blob.byte_size,
             content: match blob.text {
@@ -76,11 +80,11 @@ impl From<Repository> for model::Repository {
                 None => model::Content::NotText,
             },
         };
-        Self {
-            id: repository.database_id,
+        model::Repository {
+            id,
             handle: repository.id,
             name: repository.name_with_owner,
-            default_branch: repository.default_branch_ref.map(branch),
+            default_branch: repository.default_branch_ref.and_then(branch),
             is_archived: repository.is_archived,
             has_issues: repository.has_issues_enabled,
             config: repository.config.map(file),
@@ -88,12 +92,10 @@ impl From<Repository> for model::Repository {
     }
 }
 
-/// A page of a GraphQL connection.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// A page of a GraphQL connection. By GitHub's schema the page, its list, and each element of it may be null; what is
+/// null is not there.
 pub(crate) struct Nodes<T> {
     pub(crate) nodes: Vec<T>,
-    #[serde(default = "PageInfo::default")]
     page_info: PageInfo,
 }
 
@@ -114,6 +116,21 @@ impl<T> Nodes<T> {
     }
 }
 
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Nodes<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Page<T> {
+            nodes: Option<Vec<Option<T>>>,
+            #[serde(default)]
+            page_info: PageInfo,
+        }
+        let Some(page) = Option::<Page<T>>::deserialize(deserializer)? else { return Ok(Self::default()) };
+        let nodes = page.nodes.unwrap_or_default().into_iter().flatten().collect();
+        Ok(Self { nodes, page_info: page.page_info })
+    }
+}
+
 impl<T> Default for Nodes<T> {
     fn default() -> Self {
         Self { nodes: Vec::new(), page_info: PageInfo::default() }
@@ -124,7 +141,7 @@ impl<T> Default for Nodes<T> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Remark {
-    database_id: u64,
+    database_id: Option<u64>,
     body: Raw,
     created_at: Timestamp,
     author: Option<Author>,
@@ -144,7 +161,8 @@ impl Remark {
 impl From<Remark> for thread::Remark {
     fn from(remark: Remark) -> Self {
         Self {
-            id: remark.database_id,
+            // One whose number is not told is taken for the newest: a `/stop` in it must not be missed.
+            id: remark.database_id.unwrap_or(u64::MAX),
             body: remark.body,
             by: remark.author.map(|author| author.login),
             created_at: remark.created_at,
@@ -205,15 +223,16 @@ pub(super) struct Review {
 struct ReviewText {
     /// In digits: it may be larger than the 32 bits of `databaseId`.
     #[serde(deserialize_with = "digits")]
-    full_database_id: u64,
+    full_database_id: Option<u64>,
     body: Raw,
     author: Option<Author>,
     created_at: Timestamp,
     last_edited_at: Option<Timestamp>,
 }
 
-fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let digits = Option::<String>::deserialize(deserializer)?;
+    digits.map(|digits| digits.parse().map_err(de::Error::custom)).transpose()
 }
 
 impl From<Review> for model::Review {
@@ -228,7 +247,8 @@ impl From<Review> for model::Review {
 impl From<ReviewText> for model::ReviewText {
     fn from(text: ReviewText) -> Self {
         Self {
-            id: text.full_database_id,
+            // No command has the number 0.
+            id: text.full_database_id.unwrap_or_default(),
             body: text.body,
             by: text.author.map(|author| author.login),
             created_at: text.created_at,
@@ -450,7 +470,7 @@ mod tests {
                 "hasIssuesEnabled": true, "config": file,
             });
             let repository: Repository = serde_json::from_value(answer).unwrap();
-            let found = model::Repository::from(repository).config.unwrap();
+            let found = repository.numbered(1).config.unwrap();
             assert_eq!((found.bytes, found.content), expected);
         }
     }
@@ -466,5 +486,17 @@ mod tests {
         let review = model::Review::from(serde_json::from_value::<Review>(review).unwrap());
         let texts: Vec<_> = review.texts().map(|text| (text.id, text.edited_at.is_some())).collect();
         assert_eq!(texts, [(4_294_967_296, false), (7, true)]);
+    }
+
+    #[test]
+    fn what_is_null_in_a_list_is_not_there() {
+        for (page, expected) in [
+            (Value::Null, 0),
+            (json!({"nodes": null}), 0),
+            (json!({"nodes": [null, {"name": "x"}, null]}), 1),
+        ] {
+            let nodes: Nodes<Label> = serde_json::from_value(page).unwrap();
+            assert_eq!(nodes.nodes.len(), expected);
+        }
     }
 }

@@ -36,6 +36,7 @@ fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str
         proposal: None,
         by: Some(Holder { delivery, since: at("10:00:00") }),
         answered: answered.map(str::to_owned),
+        done: false,
         refused: false,
         barred: None,
     }

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::{Request, issues};
 use crate::github::auth::Actor;
-use crate::github::reply::{Answer, Reply, check_body, created, error, invalid, not_found, ok};
+use crate::github::reply::{Answer, Refusal, Reply, check_body, created, error, invalid, not_found, ok};
 use crate::github::scene::Scene;
-use crate::github::state::{Lock, Permission};
+use crate::github::state::{Lock, Permission, Place};
 
 pub(super) fn list(scene: &Scene<'_>, request: &Request, number: u64) -> Answer {
     let since: Option<Timestamp> = request.query("since").and_then(|text| text.parse().ok());
@@ -25,9 +25,7 @@ pub(super) fn create(scene: &mut Scene<'_>, request: &Request, number: u64) -> A
         return Err(invalid("IssueComment", "body", "missing_field"));
     }
     check_body("IssueComment", body)?;
-    if scene.issue(number).lock == Lock::Locked && !may_write(scene, request) {
-        return Err(error(403, "Unable to create comment because issue is locked."));
-    }
+    open_to(scene, request, number, "Unable to create comment because issue is locked.")?;
     let actor = request.actor.login(scene.state);
     let id = scene.comment(&actor, number, body);
     created(show(scene, id))
@@ -35,7 +33,7 @@ pub(super) fn create(scene: &mut Scene<'_>, request: &Request, number: u64) -> A
 
 pub(super) fn handle_one(scene: &mut Scene<'_>, request: &Request) -> Option<Answer> {
     let id = match request.number("comment_id") {
-        Ok(id) if scene.repo().issue_of_comment(id).is_some() => id,
+        Ok(id) if is_there(scene, id) => id,
         Ok(_) => return Some(Err(not_found())),
         Err(refusal) => return Some(Err(refusal)),
     };
@@ -58,16 +56,35 @@ pub(super) fn handle_one(scene: &mut Scene<'_>, request: &Request) -> Option<Ans
     })
 }
 
+/// With an issue its comments are gone.
+fn is_there(scene: &Scene<'_>, id: u64) -> bool {
+    let issue = scene.repo().issue_of_comment(id);
+    issue.is_some_and(|number| scene.issue(number).place == Place::Here)
+}
+
 fn update(scene: &mut Scene<'_>, request: &Request, id: u64) -> Answer {
     let body = request.text("body").ok_or_else(|| invalid("IssueComment", "body", "missing_field"))?;
     check_body("IssueComment", body)?;
     let actor = request.actor.login(scene.state);
     let own = scene.comment_mut(id).author == actor;
+    if let Some(number) = scene.repo().issue_of_comment(id) {
+        open_to(scene, request, number, "Unable to update comment because issue is locked.")?;
+    }
     if !own && !may_write(scene, request) {
         return Err(error(403, "Must have admin rights to Repository."));
     }
     scene.edit_comment(id, body);
     ok(show(scene, id))
+}
+
+/// On a locked issue people with write access comment, and no App, whatever it was granted (probot/stale#25,
+/// renovatebot/renovate#6215).
+fn open_to(scene: &Scene<'_>, request: &Request, number: u64, words: &str) -> Result<(), Refusal> {
+    let is_app = matches!(request.actor, Actor::Installation { .. });
+    if scene.issue(number).lock == Lock::Locked && (is_app || !may_write(scene, request)) {
+        return Err(error(403, words));
+    }
+    Ok(())
 }
 
 fn may_write(scene: &Scene<'_>, request: &Request) -> bool {

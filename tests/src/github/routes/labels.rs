@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Request;
-use crate::github::reply::{Answer, Refusal, created, error, invalid, not_found, ok};
+use crate::github::reply::{Answer, Refusal, created, custom, error, invalid, not_found, ok};
 use crate::github::scene::Scene;
 
 pub(super) fn handle(scene: &mut Scene<'_>, request: &Request, number: Option<u64>) -> Option<Answer> {
@@ -26,6 +26,7 @@ pub(super) fn handle(scene: &mut Scene<'_>, request: &Request, number: Option<u6
             request.page(scene, labels)
         }
         ("issues/add-labels", Some(number)) => checked(&wanted(request)).and_then(|()| {
+            has_room(scene, number, &wanted(request))?;
             for name in wanted(request) {
                 scene.label(&actor, number, &name);
             }
@@ -51,6 +52,16 @@ pub(super) fn handle(scene: &mut Scene<'_>, request: &Request, number: Option<u6
 /// Both forms that GitHub takes: an object with `labels`, and the list itself.
 fn wanted(request: &Request) -> Vec<String> {
     request.names(if request.body.is_array() { "" } else { "labels" })
+}
+
+/// An issue has at most a hundred labels (actions/labeler#115).
+fn has_room(scene: &Scene<'_>, number: u64, names: &[String]) -> Result<(), Refusal> {
+    let there = &scene.issue(number).labels;
+    let is_new = |name: &&String| !there.iter().any(|label| label.to_lowercase() == name.to_lowercase());
+    if there.len() + names.iter().filter(is_new).count() > 100 {
+        return Err(custom("Issue", "Issue cannot have more than 100 labels"));
+    }
+    Ok(())
 }
 
 /// Label names have at most 50 characters.

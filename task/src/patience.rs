@@ -1,0 +1,149 @@
+//! *Patience* is how long a call is made again that failed for the moment.
+//!
+//! Which failures are transient is decided by [`CallError::retry`]. A call that creates something is not made again
+//! before a look whether it was carried out after all; that look is the caller's.
+
+use std::time::Duration;
+
+use crate::call::{CallError, Retry};
+use crate::lease::Lease;
+
+/// The first pause before a call is made again; doubled each time, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// See the module's documentation. One is for one call, however often that is made again.
+pub struct Patience {
+    lease: Lease,
+    /// The longest that all pauses together may be.
+    most: Duration,
+    waited: Duration,
+    tries: u32,
+    /// Whether an answer was doubted that may be given [once](Retry::Once).
+    doubted: bool,
+}
+
+impl Patience {
+    pub fn new(most: Duration, lease: Lease) -> Self {
+        Self { lease, most, waited: Duration::ZERO, tries: 0, doubted: false }
+    }
+
+    /// Returns when it is time to make the call again; with the error if that is no use, or patience is at its end.
+    pub async fn before_retry(&mut self, error: CallError) -> Result<(), CallError> {
+        let pause = self.pause_after(error)?;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            lost = self.lease.lost() => Err(lost.into()),
+        }
+    }
+
+    /// The same for an answer that a look has shown to be out of date: it is transient, whatever it is by itself.
+    pub async fn before_retry_of_lag(&mut self, error: CallError) -> Result<(), CallError> {
+        self.before_retry(out_of_date(error)).await
+    }
+
+    fn pause_after(&mut self, error: CallError) -> Result<Duration, CallError> {
+        match error.retry() {
+            Retry::WhilePatient => {}
+            Retry::Once if !self.doubted => self.doubted = true,
+            Retry::Once | Retry::Never => return Err(error),
+        }
+        let pause = match &error {
+            CallError::RateLimited { wait_seconds, .. } => Duration::from_secs(*wait_seconds),
+            _ => backoff(self.tries + 1),
+        };
+        if self.waited + pause > self.most {
+            return Err(error);
+        }
+        self.tries += 1;
+        self.waited += pause;
+        let (tries, pause_seconds) = (self.tries, pause.as_secs_f64());
+        tracing::warn!(%error, tries, pause_seconds, "the call is made again after a pause");
+        Ok(pause)
+    }
+}
+
+fn out_of_date(error: CallError) -> CallError {
+    match (error.retry(), error.call()) {
+        (Retry::Once, Some(call)) => {
+            CallError::Unavailable { call: call.clone(), why: format!("the answer is out of date: {error}") }
+        }
+        _ => error,
+    }
+}
+
+/// The pause before try `n + 1`.
+fn backoff(tries: u32) -> Duration {
+    (FIRST_PAUSE * 2_u32.pow(tries.saturating_sub(1).min(16))).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{Call, Service};
+    use crate::lease::Lost;
+
+    fn call() -> Call {
+        Call::new(Service::GitHub, "POST /x")
+    }
+
+    fn text() -> String {
+        "why".to_owned()
+    }
+
+    /// How often a call is made again that fails in this way each time, and the error that is left.
+    fn tries(error: &CallError, most: Duration) -> (u32, CallError) {
+        let (_keep, lease) = Lease::new();
+        let mut patience = Patience::new(most, lease);
+        let mut tries = 0;
+        loop {
+            match patience.pause_after(error.clone()) {
+                Ok(_) => tries += 1,
+                Err(left) => return (tries, left),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_transient_is_tried_while_patience_lasts_and_what_is_doubtful_once() {
+        let limited = |wait_seconds| CallError::RateLimited { call: call(), wait_seconds };
+        for (error, expected) in [
+            (CallError::Unknown { call: call(), why: text() }, 10),
+            (CallError::Unavailable { call: call(), why: text() }, 10),
+            (CallError::NotYet { call: call(), message: text() }, 10),
+            (limited(60), 3),
+            (limited(180), 1),
+            (limited(181), 0),
+            (CallError::Unauthorized { call: call(), message: text() }, 1),
+            (CallError::NotFound { call: call(), message: text() }, 1),
+            (CallError::Conflict { call: call(), message: text() }, 1),
+            (CallError::Invalid { call: call(), message: text() }, 1),
+            (CallError::Forbidden { call: call(), message: text(), needed: None }, 0),
+            (CallError::Locked { call: call(), message: text() }, 0),
+            (CallError::Gone { call: call(), message: text() }, 0),
+            (CallError::Unexpected { call: call(), why: text() }, 0),
+            (CallError::Lost(Lost::Deadline), 0),
+        ] {
+            assert_eq!(tries(&error, Duration::from_mins(3)), (expected, error.clone()), "{error}");
+            assert_eq!(tries(&error, Duration::ZERO), (0, error));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_out_of_date_is_transient() {
+        let stale = out_of_date(CallError::Conflict { call: call(), message: text() });
+        assert_eq!(tries(&stale, Duration::from_secs(10)).0, 4);
+        assert!(stale.is_passing());
+        let refused = CallError::Forbidden { call: call(), message: text(), needed: None };
+        assert_eq!(out_of_date(refused.clone()), refused);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_who_lost_the_lease() {
+        let (revoker, lease) = Lease::new();
+        let mut patience = Patience::new(Duration::from_mins(3), lease);
+        revoker.revoke(Lost::Terminated);
+        let error = CallError::RateLimited { call: call(), wait_seconds: 170 };
+        assert_eq!(patience.before_retry(error).await, Err(CallError::Lost(Lost::Terminated)));
+    }
+}
