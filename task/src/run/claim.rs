@@ -50,12 +50,11 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
             }
         }
         Branch::Unfinished { commit, pull_request, task } => {
-            match unfinished(desk, &commit, pull_request, &task).await? {
-                Some(proposal) => (commit.id, Basis::Nothing, Some(proposal)),
-                None => {
-                    let (head, base) = branch::renew(desk, &base, commit).await?;
-                    (head, Basis::Draft { base, pull_request }, None)
-                }
+            if let Some(proposal) = unfinished(desk, &commit, pull_request, &task).await? {
+                (commit.id, Basis::Nothing, Some(proposal))
+            } else {
+                let (head, base) = branch::renew(desk, &base, commit).await?;
+                (head, Basis::Draft { base, pull_request }, None)
             }
         }
         Branch::Free(head) => {

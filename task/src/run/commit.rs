@@ -160,10 +160,7 @@ async fn push(
             let never = std::sync::atomic::AtomicBool::new(false);
             push::push(&repo.to_thread_local(), &remote, &update, &PushCaps::default(), &never)
         });
-        let error = match pushed.await.map_err(|error| broken(error.to_string()))? {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
+        let Err(error) = pushed.await.map_err(|error| broken(error.to_string()))? else { return Ok(()) };
         if !(error.is_transient() || matches!(error, PushError::Unknown { .. } | PushError::Stale { .. })) {
             let next = "Let the agent push to its branches, then comment `/retry`.";
             return Err(Failure::new(Reason::Branch, error.to_string(), next).into());

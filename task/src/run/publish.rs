@@ -45,13 +45,12 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
     };
     let moved = desk.record.move_on(event).await;
     missing.unless(moved, "set the labels of this issue")?;
-    let text = match event {
-        Event::PlanPosted => comment::planned(&format!("#{}", pull.number), &proposal.bill, &missing.lines),
-        _ => {
-            let repository = desk.forge.repo().to_string();
-            let link = comment::with_diff(&repository, pull.number);
-            comment::done(&link, &proposal.bill, &missing.lines)
-        }
+    let text = if event == Event::PlanPosted {
+        comment::planned(&format!("#{}", pull.number), &proposal.bill, &missing.lines)
+    } else {
+        let repository = desk.forge.repo().to_string();
+        let link = comment::with_diff(&repository, pull.number);
+        comment::done(&link, &proposal.bill, &missing.lines)
     };
     ending::done(desk, claim, pull.number, &text).await
 }

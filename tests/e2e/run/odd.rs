@@ -1,7 +1,7 @@
 //! Every *odd answer* at every call of a run, given once, and then all is well: the run ends as if nothing had happened, in
 //! one attempt, with the one answer of the model. What is final stays final.
 //!
-//! Answers of one class mean the same to a client. The gate tries a QuickFix, and of each class the next one at each call;
+//! Answers of one class mean the same to a client. The gate tries a `quickfix`, and of each class the next one at each call;
 //! `ODD_ANSWERS=all` in the environment tries all of them in every mode, and `CASE=N` the N-th case alone.
 
 use std::collections::HashMap;

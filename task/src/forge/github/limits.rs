@@ -82,17 +82,16 @@ impl Refused<'_> {
             return CallError::RateLimited { call, wait_seconds };
         }
         match status {
+            404 | 422 if is_not_yet(&message) => CallError::NotYet { call, message },
             401 => CallError::Unauthorized { call, message },
             // What stands in between answers with a page, GitHub with words.
             403 if !has_words => CallError::Unavailable { call, why: format!("{status} {message}") },
             403 if message.contains("is locked") => CallError::Locked { call, message },
             403 | 451 => CallError::Forbidden { call, message, needed: self.needed() },
             429 => CallError::RateLimited { call, wait_seconds: self.unnamed_pause() },
-            404 if is_not_yet(&message) => CallError::NotYet { call, message },
             404 => CallError::NotFound { call, message },
             409 => CallError::Conflict { call, message },
             410 => CallError::Gone { call, message },
-            422 if is_not_yet(&message) => CallError::NotYet { call, message },
             422 => CallError::Invalid { call, message },
             // A write that ended in a server error may have been carried out.
             408 | 425 | 500..=599 => self.effect.lost(call, format!("{status} {message}")),
