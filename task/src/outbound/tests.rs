@@ -99,7 +99,7 @@ fn bodies_do_nothing_but_say_something() {
         ),
         (
             "[a](/o/other/issues/3) [b](docs/a.md?x=1) [c](\\login) [d](docs//x)",
-            "a (`/o/other/issues/3`) b (`docs/a.md?x=1`) c (`\\login`) d (`docs//x`)",
+            "a (`/o/other/issues/3`) b (`docs/a.md?x=1`) c d (`docs//x`)",
         ),
         // other repositories
         ("like o/r#7, octo#8 and o.x/r-y@c0ffee1", "like `o/r#7`, `octo#8` and `o.x/r-y@c0ffee1`"),
