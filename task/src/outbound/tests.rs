@@ -113,7 +113,8 @@ fn bodies_do_nothing_but_say_something() {
         // what is open is closed
         ("a\n\n```rust\nb", "a\n\n```rust\nb\n```\n"),
         ("~~~~\n```\nb\n", "~~~~\n```\nb\n~~~~\n"),
-        ("a <!-- never closed", "a "),
+        ("a <!-- never closed", "a <!-- never closed"),
+        ("<!-- never closed", "&lt;!-- never closed"),
         // HTML and what cannot be seen
         ("a<!-- b -->c <b onclick=x>d</b>", "ac &lt;b onclick=x>d&lt;/b>"),
         ("<div>\n![x](y) @a\n</div>", "&lt;div>\n (image) `@a`\n&lt;/div>"),
