@@ -155,7 +155,8 @@ struct Author {
 impl Remark {
     /// Whether it came after that.
     pub(crate) fn is_after(&self, since: Since) -> bool {
-        since.comment.map_or(self.created_at >= since.at, |comment| self.database_id > comment)
+        let id = self.database_id.unwrap_or(u64::MAX);
+        since.comment.map_or(self.created_at >= since.at, |comment| id > comment)
     }
 }
 
