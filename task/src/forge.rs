@@ -5,7 +5,6 @@
 pub mod github;
 pub mod model;
 
-use jiff::Timestamp;
 use secrecy::SecretString;
 use shared::issue::PullRequestNumber;
 use shared::repo::Repo;
@@ -14,7 +13,7 @@ use crate::call::{Call, CallError, Service};
 use crate::lease::Lost;
 use crate::outbound::Outbound;
 use crate::patience::Patience;
-use crate::thread::{Comment, Identity};
+use crate::thread::{Comment, Identity, Since};
 use github::Session;
 use model::{
     Collaborator, Commit, CommitRequest, Comparison, NewPullRequest, Permission, PullRequest,
@@ -204,7 +203,7 @@ impl Forge {
     pub async fn pull_request_snapshot(
         &self,
         number: PullRequestNumber,
-        since: Timestamp,
+        since: Since,
     ) -> Result<Option<PullRequestSnapshot>, CallError> {
         match self {
             Self::GitHub(session) => session.github.pull_request_snapshot(number, since).await,

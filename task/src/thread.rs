@@ -68,6 +68,15 @@ pub struct Comment {
     pub on: Option<IssueId>,
 }
 
+/// How far back a conversation is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Since {
+    pub at: Timestamp,
+    /// The comment that what counts comes after; time tells where it is not known. Ids ascend, and clocks of two machines need
+    /// not agree.
+    pub comment: Option<u64>,
+}
+
 /// A comment, as far as a look for a command among the newest ones needs it.
 #[derive(Clone, Debug)]
 pub struct Remark {

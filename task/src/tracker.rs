@@ -6,7 +6,6 @@
 pub mod github;
 pub mod model;
 
-use jiff::Timestamp;
 use secrecy::SecretString;
 use shared::issue::IssueId;
 use shared::repo::Repo;
@@ -15,7 +14,7 @@ use crate::call::{Call, CallError, Service};
 use crate::forge::Forge;
 use crate::outbound::Outbound;
 use crate::patience::Patience;
-use crate::thread::{Comment, Identity};
+use crate::thread::{Comment, Identity, Since};
 use github::Issues;
 use model::{Event, Found, IssueSnapshot, Listed, Listing};
 
@@ -76,11 +75,7 @@ impl Tracker {
     }
 
     /// An issue as it is now, with all that was said on it since; `None` if it is gone.
-    pub async fn snapshot(
-        &self,
-        issue: &IssueId,
-        since: Timestamp,
-    ) -> Result<Option<IssueSnapshot>, CallError> {
+    pub async fn snapshot(&self, issue: &IssueId, since: Since) -> Result<Option<IssueSnapshot>, CallError> {
         match self {
             Self::GitHub(issues) => issues.snapshot(issue, since).await,
         }

@@ -244,7 +244,8 @@ pub(super) fn open_fence(text: &str) -> Option<String> {
         }
     }
     let block = &text[block.filter(|block| block.end >= text.trim_end().len())?];
-    let fence: String = block.chars().take_while(|c| matches!(c, '`' | '~')).collect();
+    let mark = block.chars().next().filter(|c| matches!(c, '`' | '~'))?;
+    let fence: String = block.chars().take_while(|c| *c == mark).collect();
     let closed = block.lines().skip(1).last().is_some_and(|line| {
         let line = line.trim();
         line.len() >= fence.len() && line.chars().all(|c| fence.starts_with(c))

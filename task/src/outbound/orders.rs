@@ -73,7 +73,10 @@ pub(super) fn commands(text: &str) -> Vec<Range<usize>> {
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let indent = line.len() - line.trim_start().len();
-        if let Some(length) = command(line.trim()) {
+        // An indented line is no trailer: to git it goes on with the one before.
+        let command = command(line.trim());
+        let command = command.filter(|length| indent == 0 || !line[indent..indent + length].ends_with(':'));
+        if let Some(length) = command {
             found.push(start + indent..start + indent + length);
         }
         start += line.len();
@@ -186,7 +189,7 @@ pub(super) fn breaks_in_code(code: &str, place: Place) -> Vec<(usize, &'static s
         }
         match code.as_bytes()[command.start] {
             b'/' => breaks.push((command.start + 1, " ")),
-            _ if code[..command.end].ends_with(':') => breaks.push((command.end - 1, " ")),
+            _ if code[..command.end].ends_with(':') => breaks.push((command.start, " ")),
             _ => breaks.push((command.end, ",")),
         }
     }
@@ -336,7 +339,7 @@ mod tests {
             ("x @coderabbitai: pause", "x @ coderabbitai: pause"),
             ("a [skip ci] items[skip_first]", "a [ skip ci] items[skip_first]"),
             ("git commit --skip-ci --skip-checks", "git commit - -skip-ci --skip-checks"),
-            ("Signed-off-by: a", "Signed-off-by : a"),
+            ("Signed-off-by: a", " Signed-off-by: a"),
         ] {
             assert_eq!(super::code(code), expected);
             assert_eq!(super::code(expected), expected, "again");

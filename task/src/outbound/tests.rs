@@ -99,7 +99,7 @@ fn bodies_do_nothing_but_say_something() {
         ),
         (
             "[a](/o/other/issues/3) [b](docs/a.md?x=1) [c](\\login) [d](docs//x)",
-            "a (`/o/other/issues/3`) b (`docs/a.md?x=1`) c (`\\login`) d (`docs//x`)",
+            "a (`/o/other/issues/3`) b (`docs/a.md?x=1`) c d (`docs//x`)",
         ),
         // other repositories
         ("like o/r#7, octo#8 and o.x/r-y@c0ffee1", "like `o/r#7`, `octo#8` and `o.x/r-y@c0ffee1`"),
@@ -113,7 +113,8 @@ fn bodies_do_nothing_but_say_something() {
         // what is open is closed
         ("a\n\n```rust\nb", "a\n\n```rust\nb\n```\n"),
         ("~~~~\n```\nb\n", "~~~~\n```\nb\n~~~~\n"),
-        ("a <!-- never closed", "a "),
+        ("a <!-- never closed", "a <!-- never closed"),
+        ("<!-- never closed", "&lt;!-- never closed"),
         // HTML and what cannot be seen
         ("a<!-- b -->c <b onclick=x>d</b>", "ac &lt;b onclick=x>d&lt;/b>"),
         ("<div>\n![x](y) @a\n</div>", "&lt;div>\n (image) `@a`\n&lt;/div>"),

@@ -39,8 +39,8 @@ pub(super) struct Posted {
 pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> Result<Basis, Stop> {
     match desk.task.mode.start() {
         Start::ApprovedPlan(CommandAt { pull_request, comment }) => {
-            let approval = command_of(desk, comment, |command| command == Command::Approve).await?;
             let pull = pull_of(desk, pull_request, "There is no plan to approve.").await?;
+            let approval = command_of(desk, comment, |command| command == Command::Approve).await?;
             let posted = plan_of(desk, pull.number, head).await?;
             // In one second nobody reads a plan and answers it.
             if posted.written_at >= approval.at {

@@ -11,6 +11,7 @@ use super::ended::Stop;
 use super::work::Claim;
 use crate::forge::model::{Permission, Review, Stage};
 use crate::text::Raw;
+use crate::thread::Since;
 use crate::tracker::model::{IssueState, has_label};
 
 /// Comments that are older than the task by this can be no answer to it.
@@ -32,7 +33,10 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
     let pull_request = claim.basis.pull_request().or(desk.pull_request);
     let asked_at = desk.task.triggered_at.unwrap_or(claim.since);
     // The clocks of two machines need not agree.
-    let since = asked_at.checked_sub(CLOCKS_APART).unwrap_or(asked_at);
+    let since = Since {
+        at: asked_at.checked_sub(CLOCKS_APART).unwrap_or(asked_at),
+        comment: desk.task.triggered_at.is_none().then_some(claim.status),
+    };
     let pull = async {
         let Some(number) = pull_request else { return Ok(None) };
         Ok(desk.forge.pull_request_snapshot(number, since).await?.map(|pull| (number, pull)))

@@ -20,7 +20,7 @@ use crate::forge::github::{GitHub, Session, is_app, path_segment};
 use crate::outbound::Outbound;
 use crate::patience::Patience;
 use crate::text::Raw;
-use crate::thread::{Comment, Identity};
+use crate::thread::{Comment, Identity, Since};
 
 /// See the module's documentation.
 pub struct Issues {
@@ -232,7 +232,7 @@ impl Issues {
     pub(super) async fn snapshot(
         &self,
         issue: &IssueId,
-        since: Timestamp,
+        since: Since,
     ) -> Result<Option<model::IssueSnapshot>, CallError> {
         let mut before: Option<String> = None;
         let mut remarks = Vec::new();
@@ -242,7 +242,7 @@ impl Issues {
                 other => other?,
             };
             let Some(page) = found else { return Ok(None) };
-            before = page.comments.before(since, Remark::created_at);
+            before = page.comments.before(|remark| remark.is_after(since));
             remarks.extend(page.comments.nodes.into_iter().map(Into::into));
             if before.is_none() {
                 let (state, labels) = (page.state.into(), page.labels.and_then(Labels::names));

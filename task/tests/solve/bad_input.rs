@@ -460,7 +460,7 @@ fn arguments_and_settings() {
             },
             USAGE,
             "error: the plan plan.md cannot be approved: its plan marker is damaged (unknown field \
-             `plane`, expected one of `plan`, `issue`, `base`, `config`, `files` at line 1 column \
+             `plane`, expected one of `plan`, `issue`, `base`, `config`, `files`, `asked_by` at line 1 column \
              8) |   Make the plan again.",
         ),
     ]);

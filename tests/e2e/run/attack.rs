@@ -136,14 +136,6 @@ fn attacks() -> Vec<Attack> {
             "edits a file of another branch",
             "src/other.rs\n<<<<<<< SEARCH\nfn two() {}\n=======\nPLANTED\n>>>>>>> REPLACE\n",
         ),
-        (
-            "turns the direction of a line",
-            "WRITE: notes/new.txt\n```\nif admin \u{2066}// PLANTED\u{2069}\n```\n",
-        ),
-        ("overrides a direction", "WRITE: notes/new.txt\n```\n\u{202e}PLANTED\u{202c}\n```\n"),
-        ("hides in a name", "WRITE: notes/new.txt\n```\nPLANTED\u{200b}_name = 1\n```\n"),
-        ("has a name without a shape", "WRITE: notes/new.txt\n```\nlet \u{3164} = PLANTED\n```\n"),
-        ("hides a text in tags", "WRITE: notes/new.txt\n```\nPLANTED\u{e0061}\u{e0062}\n```\n"),
         ("deletes a lock file", "DELETE: Cargo.lock\n"),
         ("deletes the rules of review", "DELETE: .github/CODEOWNERS\n"),
         ("renames to a workflow", "RENAME: config.toml -> .github/workflows/x.yml\n"),
@@ -160,11 +152,26 @@ fn attacks() -> Vec<Attack> {
             absent: vec!["PLANTED".to_owned()],
         });
     }
+    // Characters of a file that no reviewer sees; what is told of them quotes the line without them.
+    for (name, text, hidden) in [
+        ("turns the direction of a line", "if admin \u{2066}// user\u{2069}", "\u{2066}"),
+        ("overrides a direction", "\u{202e}text\u{202c}", "\u{202e}"),
+        ("hides in a name", "a\u{200b}_name = 1", "\u{200b}"),
+        ("has a name without a shape", "let \u{3164} = 1", "\u{3164}"),
+        ("hides a text in tags", "text\u{e0061}\u{e0062}", "\u{e0061}"),
+    ] {
+        all.push(Attack {
+            name: name.to_owned(),
+            reply: reply("Typo", "Fixed.", &format!("WRITE: notes/new.txt\n```\n{text}\n```\n")),
+            absent: vec![hidden.to_owned()],
+        });
+    }
     // What stands in a title, a summary and a file.
     for (name, text, absent) in texts() {
         // A title is shown as it is written: nothing hides in it, and no markup acts.
-        let inert = ["hidden comment", "markup", "forged marker", "forged task mark", "grant of access"]
-            .contains(&name);
+        let inert =
+            ["hidden comment", "markup", "forged marker", "forged task mark", "grant of access", "way up"]
+                .contains(&name);
         let gone = if inert { Vec::new() } else { absent.clone() };
         let title = text.replace('\n', " ");
         all.push(Attack { name: format!("title: {name}"), reply: reply(&title, "Fixed.", ""), absent: gone });

@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
@@ -13,6 +12,7 @@ use super::wire::{Nodes, PullRequestSnapshot, Repository, Review};
 use super::{Effect, GitHub, Request, call};
 use crate::call::CallError;
 use crate::forge::model::{self, CommitRequest};
+use crate::thread::Since;
 
 #[derive(Deserialize)]
 struct Envelope<D> {
@@ -134,7 +134,7 @@ impl GitHub {
     pub async fn pull_request_snapshot(
         &self,
         pull_request: PullRequestNumber,
-        since: Timestamp,
+        since: Since,
     ) -> Result<Option<model::PullRequestSnapshot>, CallError> {
         #[derive(Deserialize)]
         struct Data {

@@ -6,7 +6,7 @@ use shared::issue::PullRequestNumber;
 
 use crate::forge::model;
 use crate::text::Raw;
-use crate::thread::{self, AccountId, UserKind};
+use crate::thread::{self, AccountId, Since, UserKind};
 
 /// A user, an organisation or a bot.
 #[derive(Deserialize)]
@@ -109,10 +109,10 @@ struct PageInfo {
 }
 
 impl<T> Nodes<T> {
-    /// Where the page before this one ends, if there is one and something in it can be as new as `since`.
-    pub(crate) fn before(&self, since: Timestamp, at: impl Fn(&T) -> Timestamp) -> Option<String> {
-        let oldest = self.nodes.iter().map(at).min()?;
-        self.page_info.start_cursor.clone().filter(|_| self.page_info.has_previous_page && oldest >= since)
+    /// Where the page before this one ends, if there is one and something in it can count, because all of this one does.
+    pub(crate) fn before(&self, counts: impl Fn(&T) -> bool) -> Option<String> {
+        let goes_on = self.page_info.has_previous_page && self.nodes.iter().all(counts);
+        self.page_info.start_cursor.clone().filter(|_| goes_on)
     }
 }
 
@@ -153,8 +153,10 @@ struct Author {
 }
 
 impl Remark {
-    pub(crate) fn created_at(&self) -> Timestamp {
-        self.created_at
+    /// Whether it came after that.
+    pub(crate) fn is_after(&self, since: Since) -> bool {
+        let id = self.database_id.unwrap_or(u64::MAX);
+        since.comment.map_or(self.created_at >= since.at, |comment| id > comment)
     }
 }
 
@@ -182,9 +184,9 @@ pub(super) struct PullRequestSnapshot {
 
 impl PullRequestSnapshot {
     /// Where the pages of comments and of reviews go on that may hold something as new as `since`.
-    pub(super) fn before(&self, since: Timestamp) -> (Option<String>, Option<String>) {
-        let reviewed_at = |review: &Review| review.text.created_at;
-        (self.comments.before(since, Remark::created_at), self.reviews.before(since, reviewed_at))
+    pub(super) fn before(&self, since: Since) -> (Option<String>, Option<String>) {
+        let comments = self.comments.before(|remark| remark.is_after(since));
+        (comments, self.reviews.before(|review| review.text.created_at >= since.at))
     }
 }
 
