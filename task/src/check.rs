@@ -141,15 +141,14 @@ pub fn file(
     let holders = language.filter(|_| !places.is_empty()).and_then(|language| {
         Some((language, parsers.check(language, after, places, deadline).ok()?.holders))
     });
-    let mut left = leftovers.judged(holders.as_ref().map(|(language, holders)| (*language, &holders[..])));
+    let left = leftovers.judged(holders.as_ref().map(|(language, holders)| (*language, &holders[..])));
 
     let mut notes = Vec::new();
     let mut errors = Vec::new();
     match found {
         Ok(mut found) => {
-            if before.is_none() && is_sample(path) {
+            if before.is_none() && has_word(path, &BROKEN) {
                 found = found.doubted();
-                left = left.doubted();
             }
             errors = found.certain;
             notes.extend(first_problems(after, &found.doubtful).0.into_iter().map(Note::Suspect));
@@ -228,15 +227,17 @@ fn of_grammar(
     let was_clean = errors_before.is_empty();
     let is_new = before.is_none();
     let before = before.unwrap_or_default();
-    let is_cut = !is_new && was_clean && is_cut(before, after, &errors);
+    let is_template = is_template(language, after);
+    let is_cut = !is_new && was_clean && !is_template && is_cut(language, before, after, &errors);
     let added = compare::grown((before, &errors_before), (after, errors));
-    if is_new && is_template(language, after) {
+    if is_new && is_template {
         return Ok(Found::doubtful(added));
     }
     let unpaired_before = pairs::unpaired(language, before);
     let unpaired = compare::grown((before, &unpaired_before), (after, pairs::unpaired(language, after)));
-    if language == Language::Python && !added.is_empty() {
+    if language == Language::Python {
         let is_python2 = python2::is_likely(after);
+        let unpaired = if added.is_empty() { Vec::new() } else { unpaired };
         let (certain, doubtful): (Vec<_>, Vec<_>) =
             added.into_iter().partition(|error| !is_python2 || python2::has(&error.fault));
         // What does not pair says better what the parser stumbles over later.
@@ -252,7 +253,11 @@ fn of_grammar(
 }
 
 /// Whether the text ends in the middle: on a line that is indented, which it did not, within an error.
-fn is_cut(before: &str, after: &str, errors: &[SyntaxError]) -> bool {
+fn is_cut(language: Language, before: &str, after: &str, errors: &[SyntaxError]) -> bool {
+    // YAML may end so.
+    if language == Language::Yaml {
+        return false;
+    }
     let ends_inside =
         |text: &str| text.trim_end().lines().next_back().is_some_and(|line| line.starts_with([' ', '\t']));
     let last = line_start(after, after.trim_end().len());
@@ -283,8 +288,18 @@ fn quote(text: &str) -> String {
 /// Whether the text looks like a template that yields a file of the language and need not be one.
 fn is_template(language: Language, text: &str) -> bool {
     use Language::{Css, Html, Json, Toml, Yaml};
-    if matches!(language, Css | Html | Json | Toml | Yaml) {
-        return ["{{", "{%", "<%"].iter().any(|mark| text.contains(mark));
+    const MARKS: [&str; 3] = ["{{", "{%", "<%"];
+    if matches!(language, Css | Html) {
+        return MARKS.iter().any(|mark| text.contains(mark));
+    }
+    if matches!(language, Json | Toml | Yaml) {
+        // In quotes it is for whoever reads the file, and so is an expression of a workflow.
+        let is_mark = |line: &str, at: usize| {
+            line[..at].matches('"').count().is_multiple_of(2) && !line[..at].ends_with('$')
+        };
+        return text
+            .lines()
+            .any(|line| MARKS.iter().any(|mark| line.match_indices(mark).any(|(at, _)| is_mark(line, at))));
     }
     // Elsewhere these may be code.
     let has = |open: &str, close: &str, is_code: fn(&str) -> bool| {
@@ -303,21 +318,23 @@ fn is_expression(text: &str) -> bool {
         && !text.contains([':', ',', ';', '='])
 }
 
-/// Whether the file is something that tests read, by its name or by its folder: many of those are broken on purpose.
-fn is_sample(path: &RepoPath) -> bool {
-    const WORDS: [&str; 12] = [
-        "bad",
-        "broken",
-        "cases",
-        "corpus",
-        "data",
-        "fixture",
-        "fixtures",
-        "invalid",
-        "malformed",
-        "samples",
-        "snapshots",
-        "testdata",
-    ];
-    path.as_str().split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word))
+/// Words of the names of files that are broken on purpose, for tests to read.
+const BROKEN: [&str; 10] = [
+    "bad",
+    "broken",
+    "corpus",
+    "corrupt",
+    "fuzz",
+    "fuzztests",
+    "invalid",
+    "malformed",
+    "torture",
+    "truncated",
+];
+/// Words of the names of files that tests read, whatever they hold.
+const SAMPLE: [&str; 7] = ["cases", "data", "fixture", "fixtures", "samples", "snapshots", "testdata"];
+
+/// Whether the name of a file, or of a folder that it is in, has one of the words.
+fn has_word(path: &RepoPath, words: &[&str]) -> bool {
+    path.as_str().split(|c: char| !c.is_alphanumeric()).any(|word| words.contains(&word))
 }

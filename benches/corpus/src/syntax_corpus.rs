@@ -2,10 +2,10 @@
 //! committed, and how often it finds one that was broken on purpose.
 //!
 //! ```text
-//! cargo run --release -p corpus --bin syntax_corpus -- [--each N] [--broken N] [-v] GIT_DIR...
+//! cargo run --release -p corpus --bin syntax_corpus -- [--commits N] [--each N] [--broken N] [-v] GIT_DIR...
 //! ```
 //!
-//! Each commit that has one parent is compared with it; merges add nothing. Every changed or new file of a language
+//! Each of the newest `--commits` (all) that has one parent is compared with it; merges add nothing. Every changed or new file of a language
 //! with a grammar is a case, the newest first, at most `--each` (2,000) of a language and a repository; a pair of texts
 //! that was seen counts once. Of the cases of a language and a repository, `--broken` (10) spread evenly are also broken
 //! in every way that applies, at a place drawn from a fixed seed. With `-v`, every case that was stopped and every broken one
@@ -49,6 +49,7 @@ struct Table {
 }
 
 struct Options {
+    commits: usize,
     each: usize,
     broken: usize,
     listing: bool,
@@ -71,11 +72,13 @@ fn main() -> Result<()> {
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut options = Self { each: 2_000, broken: 10, listing: false, repositories: Vec::new() };
+        let mut options =
+            Self { commits: usize::MAX, each: 2_000, broken: 10, listing: false, repositories: Vec::new() };
         while let Some(argument) = arguments.next() {
             let mut number =
                 || arguments.next().context("a number is missing")?.parse().context("not a number");
             match argument.as_str() {
+                "--commits" => options.commits = number()?,
                 "--each" => options.each = number()?,
                 "--broken" => options.broken = number()?,
                 "-v" => options.listing = true,
@@ -84,7 +87,7 @@ impl Options {
             }
         }
         if options.repositories.is_empty() {
-            bail!("usage: syntax_corpus [--each N] [--broken N] [-v] GIT_DIR...");
+            bail!("usage: syntax_corpus [--commits N] [--each N] [--broken N] [-v] GIT_DIR...");
         }
         Ok(options)
     }
@@ -103,7 +106,7 @@ fn measure(git_dir: &str, options: &Options, table: &mut Table) -> Result<()> {
     repo.object_cache_size_if_unset(64 << 20);
     let mut of_language: BTreeMap<&'static str, Vec<Case>> = BTreeMap::new();
     let mut seen = HashSet::new();
-    for info in repo.rev_walk([repo.head_id()?]).all()? {
+    for info in repo.rev_walk([repo.head_id()?]).all()?.take(options.commits) {
         let info = info?;
         if info.parent_ids.len() != 1 {
             continue;

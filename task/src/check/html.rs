@@ -19,8 +19,8 @@ pub(super) fn unclosed(text: &str) -> Vec<SyntaxError> {
             at = start + length + 1;
             continue;
         }
-        let name = rest[1..].strip_prefix('/').unwrap_or(&rest[1..]);
-        if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        // One that closes an element ends with the next one, for any browser.
+        if !rest[1..].starts_with(|c: char| c.is_ascii_alphabetic()) {
             at = start + 1;
             continue;
         }
@@ -42,7 +42,9 @@ fn tag(text: &str) -> (usize, bool) {
             (Some(open), _) => quote = (open != c).then_some(open),
             (None, '"' | '\'') if previous == '=' => quote = Some(c),
             (None, '>') => return (at + 1, true),
-            (None, '<') => return (at, false),
+            (None, '<') if text[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') => {
+                return (at, false);
+            }
             _ => {}
         }
         if !c.is_whitespace() {
@@ -71,7 +73,8 @@ mod tests {
             ("<p class=\"a\">b</p>", &[][..]),
             ("<p class=\"a\" b</p>", &[0]),
             ("<p class=\"a>b</p>", &[0]),
-            ("<p>b</p", &[4]),
+            ("<p>b</p", &[]),
+            ("<p>b</p to</p>", &[]),
             ("<p>b</", &[]),
             ("<p>a < b && c > d -> e & f</p>", &[]),
             ("@if (a < b) {\n<p>c</p>\n}", &[]),
@@ -82,6 +85,7 @@ mod tests {
             ("<STYLE>a > b {}</style><p", &[23]),
             ("<!DOCTYPE html>\n<p>", &[]),
             ("<a<b>", &[0]),
+            ("<p {% if a < b %}class=\"{{ \"c\" }}\"{% endif %}>d</p>", &[]),
         ] {
             let starts: Vec<usize> = unclosed(text).iter().map(|error| error.range.start).collect();
             assert_eq!(starts, expected, "{text}");

@@ -4,10 +4,10 @@
 //! a code block of prose may be content, and one in a file that had some before is. They are looked for in the text,
 //! because many grammars accept them: a code fence is a pair of literals to JavaScript.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::{Fault, Found, SyntaxError, line_start};
+use super::{Fault, Found, SAMPLE, SyntaxError, has_word, line_start};
 use crate::language::Language;
 use crate::parser::{Holder, HolderKind};
 use crate::patch::{Placeholder, placeholder};
@@ -23,8 +23,12 @@ const ELIDED: usize = 3;
 pub(super) struct Leftovers<'t> {
     text: &'t str,
     prose: bool,
+    /// The file is new, and for tests to read.
+    sample: bool,
     /// The file had markers before.
     marked: bool,
+    /// Where the lines begin that the edit added.
+    added: HashSet<usize>,
     found: Vec<SyntaxError>,
     fences: Fences,
 }
@@ -70,7 +74,9 @@ impl<'t> Leftovers<'t> {
         let is_any_marker =
             |line: &str| is_marker(line, '<') || is_marker(line, '>') || edit_marker(line).is_some();
         let marked = before.is_some_and(|before| before.lines().any(is_any_marker));
-        Self { text: after, prose, marked, found, fences: Fences::new(before, after) }
+        let sample = before.is_none() && has_word(path, &SAMPLE);
+        let added = added.lines.iter().map(|(start, _)| *start).collect();
+        Self { text: after, prose, sample, marked, added, found, fences: Fences::new(before, after) }
     }
 
     /// Where a parser is asked what encloses them.
@@ -91,7 +97,7 @@ impl<'t> Leftovers<'t> {
                     held.is_none_or(|holder| holder.kind == HolderKind::Comment).then_some(true)
                 }
                 _ if self.marked => None,
-                _ => Some(!self.may_be_content(at, held)),
+                _ => Some(!(self.sample || self.may_be_content(at, held))),
             };
             match judgement {
                 Some(true) => judged.certain.push(error.clone()),
@@ -108,8 +114,13 @@ impl<'t> Leftovers<'t> {
             let is_indented_block = at - line_start(self.text, at) >= 2;
             return is_indented_block || self.fences.enclose(at);
         }
-        // What is left of all that its comment or string has beside markers came there by itself.
+        // What stands at the margin of a comment or a string that was there before came there by itself, and so did what is
+        // left of everything else in it.
         holder.is_some_and(|holder| {
+            let is_indented = at > line_start(self.text, at);
+            if !is_indented && !self.added.contains(&line_start(self.text, holder.range.start)) {
+                return false;
+            }
             let held = &self.text[holder.range.clone()];
             let inner = held.split_once('\n').map_or("", |(_, rest)| rest).rsplit_once('\n');
             let lines = inner.map_or("", |(inner, _)| inner).lines();

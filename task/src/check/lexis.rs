@@ -14,6 +14,8 @@ pub(super) struct Lexis {
     pub(super) triples: &'static [char],
     /// Texts that no escape ends early.
     raw: Raw,
+    /// Code inside of strings.
+    interpolation: Option<Interpolation>,
     pub(super) has_regexes: bool,
     /// Elements of JSX.
     pub(super) has_tags: bool,
@@ -28,6 +30,23 @@ pub(super) struct BlockComment {
     pub(super) open: &'static str,
     pub(super) close: &'static str,
     pub(super) nests: bool,
+}
+
+/// How code stands inside of a string.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Interpolation {
+    quotes: &'static [char],
+    /// What stands before the quote of a string that may have some.
+    prefix: Prefix,
+    /// What it begins with, a bracket at the end.
+    sign: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Prefix {
+    Any,
+    Letter,
+    Dollar,
 }
 
 /// What a quote begins.
@@ -81,13 +100,23 @@ const BRACES: Lexis = Lexis {
     back: Quote::None,
     triples: &[],
     raw: Raw::None,
+    interpolation: None,
     has_regexes: false,
     has_tags: false,
     has_preprocessor: false,
     is_embedded: false,
     words: None,
 };
-const SCRIPT: Lexis = Lexis { single: Quote::Line, back: Quote::Text, has_regexes: true, ..BRACES };
+const SCRIPT: Lexis = Lexis {
+    single: Quote::Line,
+    back: Quote::Text,
+    interpolation: Some(Interpolation { quotes: &['`'], prefix: Prefix::Any, sign: "${" }),
+    has_regexes: true,
+    ..BRACES
+};
+/// Kotlin and Scala.
+const TRIPLE: Lexis = Lexis { block_comment: NESTED_COMMENT, triples: &['"'], ..BRACES };
+const DOUBLE: &[char] = &['"'];
 
 impl Lexis {
     /// `None` for languages in which pairs are another parser's matter, or none's.
@@ -108,14 +137,48 @@ impl Lexis {
             }
             Language::C => &const { Lexis { has_preprocessor: true, ..BRACES } },
             Language::Cpp => &const { Lexis { has_preprocessor: true, raw: Raw::Cpp, ..BRACES } },
-            Language::CSharp => &const { Lexis { has_preprocessor: true, raw: Raw::CSharp, ..BRACES } },
+            Language::CSharp => {
+                &const {
+                    Lexis {
+                        has_preprocessor: true,
+                        raw: Raw::CSharp,
+                        interpolation: Some(Interpolation {
+                            quotes: DOUBLE,
+                            prefix: Prefix::Dollar,
+                            sign: "{",
+                        }),
+                        ..BRACES
+                    }
+                }
+            }
             Language::Css => &const { Lexis { line_comments: &[], single: Quote::Line, ..BRACES } },
             Language::Go => &const { Lexis { back: Quote::Raw, ..BRACES } },
             Language::Java => &const { Lexis { triples: &['"'], ..BRACES } },
             Language::TypeScript => &SCRIPT,
             Language::JavaScript | Language::Tsx => &const { Lexis { has_tags: true, ..SCRIPT } },
-            Language::Kotlin | Language::Scala => {
-                &const { Lexis { block_comment: NESTED_COMMENT, triples: &['"'], ..BRACES } }
+            Language::Kotlin => {
+                &const {
+                    Lexis {
+                        interpolation: Some(Interpolation {
+                            quotes: DOUBLE,
+                            prefix: Prefix::Any,
+                            sign: "${",
+                        }),
+                        ..TRIPLE
+                    }
+                }
+            }
+            Language::Scala => {
+                &const {
+                    Lexis {
+                        interpolation: Some(Interpolation {
+                            quotes: DOUBLE,
+                            prefix: Prefix::Letter,
+                            sign: "${",
+                        }),
+                        ..TRIPLE
+                    }
+                }
             }
             Language::Lua => {
                 &const {
@@ -136,6 +199,11 @@ impl Lexis {
                         double: Quote::Text,
                         single: Quote::Text,
                         back: Quote::Text,
+                        interpolation: Some(Interpolation {
+                            quotes: DOUBLE,
+                            prefix: Prefix::Any,
+                            sign: "{$",
+                        }),
                         is_embedded: true,
                         ..BRACES
                     }
@@ -159,6 +227,11 @@ impl Lexis {
                         block_comment: None,
                         words: Some(Words::Ruby),
                         back: Quote::Line,
+                        interpolation: Some(Interpolation {
+                            quotes: &['"', '`'],
+                            prefix: Prefix::Any,
+                            sign: "#{",
+                        }),
                         ..SCRIPT
                     }
                 }
@@ -173,6 +246,11 @@ impl Lexis {
                         single: Quote::None,
                         triples: &['"'],
                         raw: Raw::Swift,
+                        interpolation: Some(Interpolation {
+                            quotes: DOUBLE,
+                            prefix: Prefix::Any,
+                            sign: "\\(",
+                        }),
                         ..BRACES
                     }
                 }
@@ -197,6 +275,17 @@ impl Lexis {
             '\'' => self.single,
             _ => self.back,
         }
+    }
+
+    /// What begins code inside of a string that `quote` begins, behind `previous`.
+    pub(super) fn interpolation(&self, quote: char, previous: Option<char>) -> Option<&'static str> {
+        let Interpolation { quotes, prefix, sign } = self.interpolation?;
+        let fits = match prefix {
+            Prefix::Any => true,
+            Prefix::Letter => previous.is_some_and(char::is_alphabetic),
+            Prefix::Dollar => previous == Some('$'),
+        };
+        (fits && quotes.contains(&quote)).then_some(sign)
     }
 
     /// What ends the comment of many lines that `rest` begins with, in Lua.
@@ -344,7 +433,7 @@ fn ruby(word: &str, before: &str, after: &str) -> Option<Sign> {
     let before = before.trim_end();
     let begins = before.is_empty()
         || before.ends_with([';', '=', '(', '{', '[', ',', '|', '&'])
-        || ["return", "then", "else", "do", "and", "or", "not", "private", "protected", "public", "memoize"]
+        || ["then", "else", "do", "and", "or", "not", "private", "protected", "public", "memoize"]
             .iter()
             .any(|word| {
                 before.strip_suffix(word).is_some_and(|rest| !rest.ends_with(|c: char| c.is_alphanumeric()))

@@ -13,6 +13,9 @@ use crate::language::Language;
 /// What is left over that is kept of one text; what lies behind so much adds nothing.
 const MAX_UNPAIRED: usize = 2_000;
 
+/// Strings inside of code inside of strings that are looked into.
+const MAX_NESTING: usize = 50;
+
 /// What opens and what closes nothing, in the order of the text; none in languages without pairs.
 pub(super) fn unpaired(language: Language, text: &str) -> Vec<SyntaxError> {
     let Some(lexis) = Lexis::of(language) else {
@@ -25,6 +28,7 @@ pub(super) fn unpaired(language: Language, text: &str) -> Vec<SyntaxError> {
         significant: None,
         branches: Vec::new(),
         heredocs: Vec::new(),
+        nesting: 0,
         open: Vec::new(),
         suspects: Vec::new(),
         tags: Vec::new(),
@@ -54,6 +58,8 @@ struct Scanner<'t> {
     branches: Vec<Branch>,
     /// Words that end a heredoc whose text begins on the next line.
     heredocs: Vec<&'t str>,
+    /// Strings that `at` is inside of.
+    nesting: usize,
     open: Vec<(Kind, Range<usize>)>,
     /// What was closed on a line that is indented less than its own.
     suspects: Vec<(Kind, Range<usize>)>,
@@ -294,10 +300,11 @@ impl<'t> Scanner<'t> {
     fn quote(&mut self, quote: char) {
         let start = self.at;
         let kind = self.lexis.quote(quote);
+        let code = self.lexis.interpolation(quote, self.previous()).filter(|_| self.nesting < MAX_NESTING);
         let triple = quote.to_string().repeat(3);
         if self.lexis.triples.contains(&quote) && self.rest().starts_with(&triple) {
             self.at += 3;
-            if !self.string_end(&triple, Quote::Text) {
+            if !self.string_end(&triple, Quote::Text, code) {
                 self.leave_open(quote, start..start + 3);
             }
             return;
@@ -305,13 +312,14 @@ impl<'t> Scanner<'t> {
         match kind {
             Quote::None => self.at += 1,
             Quote::Char => self.at += character(self.rest(), quote),
-            Quote::Value if !self.previous().is_none_or(|c| c.is_whitespace() || "[{(,:-=!&".contains(c)) => {
-                self.at += 1;
-            }
+            Quote::Value if !self.begins_value() => self.at += 1,
             Quote::Line | Quote::Text | Quote::Raw | Quote::Value => {
                 self.at += 1;
-                let end = if quote == '"' { "\"" } else { &triple[..1] };
-                if !self.string_end(end, kind) {
+                let (unpaired, open) = (self.unpaired.len(), self.open.len());
+                if !self.string_end(&triple[..1], kind, code) {
+                    // What was taken for code in it may be none.
+                    self.unpaired.truncate(unpaired);
+                    self.open.truncate(open);
                     self.at = start + 1;
                     if quote != '\'' {
                         self.leave_open(quote, start..start + 1);
@@ -325,24 +333,65 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Moves behind `end`; `false` where the string does not end.
-    fn string_end(&mut self, end: &str, kind: Quote) -> bool {
-        let mut chars = self.rest().char_indices();
-        while let Some((offset, c)) = chars.next() {
-            if self.rest()[offset..].starts_with(end) {
-                self.at += offset + end.len();
+    /// Whether a value of YAML can begin here: within a word or a sentence a quote is a letter.
+    fn begins_value(&self) -> bool {
+        let before = self.text[line_start(self.text, self.at)..self.at].trim_end();
+        before.is_empty()
+            || before.ends_with([':', '-', '?', '[', '{', ',', '('])
+            || before.rsplit(' ').next().is_some_and(|word| word.starts_with(['!', '&']))
+    }
+
+    /// Moves behind `end`, and through the code that `code` begins; `false` where the string does not end.
+    fn string_end(&mut self, end: &str, kind: Quote, code: Option<&str>) -> bool {
+        while let Some(c) = self.rest().chars().next() {
+            let rest = self.rest();
+            // In such quotes of YAML two of them are one, and nothing else is an escape.
+            let is_doubled = kind == Quote::Value && end == "'";
+            if is_doubled && rest.starts_with("''") {
+                self.at += 2;
+                continue;
+            }
+            if rest.starts_with(end) {
+                self.at += end.len();
                 return true;
             }
-            match c {
-                '\\' if kind != Quote::Raw => {
-                    chars.next();
+            match (code, c) {
+                // Two of them are a brace of the text.
+                (Some("{"), '{') if rest.starts_with("{{") => self.at += 2,
+                (Some(sign), _) if rest.starts_with(sign) => self.interpolation(sign, kind),
+                (_, '\\') if kind != Quote::Raw && !is_doubled => {
+                    self.at += 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
                 }
-                '\n' if kind == Quote::Line => return false,
-                _ => {}
+                (_, '\n') if kind == Quote::Line => return false,
+                _ => self.at += c.len_utf8(),
             }
         }
-        self.at = self.text.len();
         false
+    }
+
+    /// Moves behind code in a string, which ends with its line where the string does.
+    fn interpolation(&mut self, sign: &str, kind: Quote) {
+        let outside = self.open.len();
+        let start = self.at;
+        self.opens(if sign.contains('(') { Kind::Round } else { Kind::Curly }, sign.len());
+        self.nesting += 1;
+        while let Some(c) = self.rest().chars().next() {
+            if self.open.len() <= outside || (c == '\n' && kind == Quote::Line) {
+                break;
+            }
+            if c.is_whitespace() {
+                self.at += c.len_utf8();
+            } else {
+                self.token(c);
+            }
+            self.significant = Some(self.at);
+        }
+        self.nesting -= 1;
+        if self.open.len() > outside {
+            self.open.truncate(outside);
+            let range = start..start + sign.len();
+            self.unpaired.push(self.unclosed(range));
+        }
     }
 
     /// Moves behind the `<` of a tag and its name; attributes are tokens like others.

@@ -327,6 +327,7 @@ fn what_does_not_pair_stops_whatever_the_grammar_knows() {
         ("a.sh", None, "a \"b\n", Stopped),
         ("a.lua", None, "function f()\n  if a then\n    b()\nend\n", Stopped),
         ("a.yaml", None, "a: \"b\nc: d\n", Stopped),
+        (".github/workflows/a.yml", None, "a: ${{ b }}\nc: [d\n", Stopped),
         ("a.yaml", Some("a: [b]\n"), "a: [b\n", Stopped),
         // Cut in the middle, with nothing open.
         (
@@ -386,6 +387,7 @@ fn json_is_what_its_readers_take_for_it() {
         ("a.json", object, "{\n  \"a\": true\n", Stopped),
         ("a.json", object, "", Noted),
         ("a.json", None, "{\"a\": {{ b }}}", Noted),
+        ("a.json", None, "{\"a\": \"{{ b }}\"", Stopped),
         ("testdata/invalid.json", None, "{", Noted),
         ("a.json", Some("{\"a\": }"), "{\"b\": 1, \"a\": }", Sound),
     ]);
@@ -503,6 +505,7 @@ fn markers_may_be_what_a_text_is_about() {
         ("a.py", None, "def f():\n    \"\"\"Do.\n\n    More.\n<<<<<<< HEAD\n    \"\"\"\n", Stopped),
         ("a.js", None, "/**\n * a\n>>>>>>> REPLACE\n * b\n */\nf();\n", Stopped),
         ("a.py", Some("a = 1\n"), &within("a = 1\n", ""), Stopped),
+        ("a.c", Some("/*\nours\n*/\nint a;\n"), &within("/*\n", "*/\nint a;\n"), Stopped),
     ]);
 }
 

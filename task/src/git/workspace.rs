@@ -267,9 +267,15 @@ impl Workspace {
         let full = full_name(branch);
         Self::refuse_if_checked_out(&repo, branch, &full)?;
         Self::refuse_if_in_the_way(&repo, branch)?;
-        let lock = repo.common_dir().join(format!("{full}.lock"));
-        if lock.exists() {
-            return Err(PublishError::Locked { branch: branch.to_owned(), lock: lock.display().to_string() });
+        // The second one is left behind by `git pack-refs`.
+        for lock in [format!("{full}.lock"), "packed-refs.lock".to_owned()] {
+            let lock = repo.common_dir().join(lock);
+            if lock.exists() {
+                return Err(PublishError::Locked {
+                    branch: branch.to_owned(),
+                    lock: lock.display().to_string(),
+                });
+            }
         }
         let unreadable = |error: anyhow::Error| PublishError::Write(error.context("looking the branch up"));
         let Some(mut reference) =

@@ -508,7 +508,11 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              logo.PNG: the path is that of Logo.png, letter case aside. |  |   \
              Try again, make the issue smaller, or choose a stronger model. |   \
+<<<<<<< HEAD
              Spent: openai:m, 2 calls, 1640 tokens in, 14 out, no cost.",
+=======
+             Spent: openai:m, 2 calls, 1612 tokens in, 14 out, no cost.",
+>>>>>>> w/gate
         ),
     ]);
 }

@@ -141,6 +141,16 @@ fn what_cannot_work_is_told_before_the_model_is_asked() {
              Wait for the git process that made this file, or delete it if none is running, then try again.",
         ),
         (
+            "a lock on all packed branches",
+            |world| {
+                world.file("repo/.git/packed-refs.lock", "");
+                unpaid(world)
+            },
+            COULD_NOT_SOLVE,
+            "error: the branch ai-agent/issue-7 is locked by repo/.git/packed-refs.lock |   Wait for the git process \
+             that made this file, or delete it if none is running, then try again.",
+        ),
+        (
             "a tree that is not sorted",
             |world| {
                 unsorted(world);
@@ -160,7 +170,7 @@ fn what_does_not_matter_is_not_in_the_way() {
     let changes: [(&str, Change); 5] = [
         ("a neighbor that a partial clone lacks", |world| forget(world, "src/station.py")),
         ("locks of other things", |world| {
-            for name in ["index.lock", "HEAD.lock", "config.lock", "packed-refs.lock", "shallow.lock"] {
+            for name in ["index.lock", "HEAD.lock", "config.lock", "shallow.lock"] {
                 world.file(&format!("repo/.git/{name}"), "");
             }
         }),

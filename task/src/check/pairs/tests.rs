@@ -1,3 +1,8 @@
+use Language::{
+    Bash, C, CSharp, Cpp, Css, Go, Html, Java, JavaScript, Kotlin, Lua, Php, Python, Ruby, Rust, Scala,
+    Swift, Tsx, TypeScript, Yaml,
+};
+
 use super::*;
 
 /// What has no partner in a text, in its order.
@@ -12,10 +17,6 @@ fn left(language: Language, text: &str) -> Vec<String> {
 
 #[test]
 fn what_looks_like_a_bracket_and_is_none_pairs_with_nothing() {
-    use Language::{
-        Bash, C, CSharp, Cpp, Css, Go, Java, JavaScript, Kotlin, Lua, Php, Python, Ruby, Rust, Scala, Swift,
-        Tsx, TypeScript, Yaml,
-    };
     let mut wrong = Vec::new();
     for (language, text) in [
         (C, "char a = '{', b = '\\'', c = '\"'; // (\n/* [ \" */ char *d = \"(\\\"[\";\n"),
@@ -35,7 +36,7 @@ fn what_looks_like_a_bracket_and_is_none_pairs_with_nothing() {
             JavaScript,
             "const a = /[/({]\\/'\"/.test(b); const c = d / e; // (\nconst f = `{ ${g} \"`; const h = '\\'(';\n",
         ),
-        (JavaScript, "if (a) /[(]/.test(b); return /\"/; const c = [/{/, /\\(/];\n"),
+        (JavaScript, "return /[(]\"/; const c = [/{/, /\\(/];\n"),
         (
             Tsx,
             "const a = <p>it's {b} > c</p>; const d = <Img alt=\"(\" on={() => { e(); }} />; const f = (g: Array<string>) => <>h</>;\n",
@@ -78,7 +79,6 @@ fn what_looks_like_a_bracket_and_is_none_pairs_with_nothing() {
 
 #[test]
 fn what_has_no_partner_is_found() {
-    use Language::{Bash, C, Go, Html, JavaScript, Lua, Python, Ruby, Rust, Swift, Tsx, TypeScript, Yaml};
     let mut wrong = Vec::new();
     for (language, text, expected) in [
         (C, "void f() {\n  if (a) {\n    b();\n}\n", &["{"][..]),
@@ -93,6 +93,15 @@ fn what_has_no_partner_is_found() {
         (Tsx, "const a = (\n  <p>\n    <b>c</p>\n);\n", &["<b>"]),
         (Tsx, "const a = <p>b</p></b>;\n", &["</b> closes nothing"]),
         (TypeScript, "const a = <b>c;\n", &[]),
+        (JavaScript, "a = `b ${c`;\n", &["`"]),
+        (JavaScript, "a = `b ${c(d}`;\n", &["("]),
+        (JavaScript, "a = `b ${`c ${d} {`} }`;\n", &[]),
+        (Ruby, "a = \"b #{c[\"d\"]} #{e\"\nf\n", &["\""]),
+        (Kotlin, "val a = \"${b(\"c\")} ${d\"\n", &["\"", "\"", "{"]),
+        (Scala, "val a = s\"${b}\"; val c = \"${\"\n", &[]),
+        (Swift, "let a = \"\\(b(\"c\")) \\(d\"\n", &["\"", "\"", ") closes nothing"]),
+        (CSharp, "var a = $\"{{ {b} {c[\"d\"]}\"; var e = $\"{f\";\n", &["\"", "\"", "{"]),
+        (Php, "<?php $a = \"{$b['c']} {$d\";\n", &["\""]),
         (Lua, "if a then\n  b()\n", &["if"]),
         (Lua, "f()\nend\n", &["end closes nothing"]),
         (Ruby, "def a\n  b do\n  c\n  end\n", &["def"]),
