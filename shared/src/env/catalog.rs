@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::setting::{
-    Fallback, Grammar, Setting, Variable, address, choice, flag, list, number, path, pause, secret,
+    Fallback, Grammar, Setting, Variable, address, choice, flag, headers, list, number, path, pause, secret,
     secret_url, secrets, size, text, timeout,
 };
 
@@ -152,6 +152,9 @@ group! {
         "tokens of one answer, thinking included";
     AGENT_TEMPERATURE: String = TEMPERATURE, of("the model's"),
         "sampling temperature; current Claude models refuse any";
+    AGENT_EFFORT: &'static str = choice(&["low", "medium", "high"]), of("the model's"),
+        "how much the model thinks before it answers, by its provider's own parameter (`effort`, `reasoning_effort`, \
+         `think`); left out where the server refuses it";
     AGENT_MODEL_TIMEOUT: Duration = timeout(), is("20min"), "longest time for one question, retries included";
     AGENT_MODEL_IDLE_TIMEOUT: Duration = timeout(), of("`3min`, `10min` for a private address"),
         "longest silence of the model";
@@ -168,6 +171,9 @@ group! {
     OPENAI_BASE_URL: String = HTTP_URL, is("https://api.openai.com/v1"), "its address, which mostly ends in `/v1`";
     OLLAMA_API_KEY: SecretString = secret(), NONE, "key of Ollama, if it has one";
     OLLAMA_BASE_URL: String = HTTP_URL, of("OLLAMA_HOST"), "address of Ollama";
+    AGENT_MODEL_HEADERS: SecretString = headers("write one header a line, as in `x-gateway-key: VALUE`"), NONE,
+        "more headers for the model's server, such as a gateway's: one `NAME: VALUE` a line, never logged; as a rule a \
+         file, `AGENT_MODEL_HEADERS_FILE`";
     OLLAMA_HOST: String = text("address", "use HOST:PORT or http://HOST:PORT"), is("http://127.0.0.1:11434"),
         "the same, as Ollama itself reads it";
 }
