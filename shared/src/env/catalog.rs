@@ -81,6 +81,18 @@ group! {
 }
 
 group! {
+    /// The way out, for everything but the broker.
+    NETWORK;
+    AGENT_CA: String = text("certificates", "use certificates in PEM, or name their file in AGENT_CA_FILE"), NONE,
+        "authorities in PEM that are trusted besides the system's, by GitHub, git and models alike; as a rule a file, \
+         `AGENT_CA_FILE`";
+    HTTPS_PROXY: SecretString = secret_url("use http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"), NONE,
+        "proxy for GitHub, git and models; `HTTP_PROXY` and `ALL_PROXY` are known too. A model at a private address is \
+         asked without one";
+    NO_PROXY: String = ANY, NONE, "hosts that are reached without the proxy: names, domains, addresses, networks";
+}
+
+group! {
     /// The labels that people and the agent set.
     LABELS;
     AGENT_TRIGGER_LABEL: String = LABEL, is("ai-help"), "label that asks for work";
@@ -264,14 +276,13 @@ group! {
         "where `scripts/local-cluster` keeps the passwords and keys that it makes";
     AGENT_GITHUB_NETWORK: String = text("network", "use a network such as 10.20.0.0/16"), NONE,
         "private network of the Enterprise Server, for `scripts/local-cluster`";
-    AGENT_CA: String = ANY, NONE,
-        "authorities in PEM that `scripts/local-cluster` lets runs trust; as a file, `AGENT_CA_FILE`";
 }
 
 /// All groups.
 pub const GROUPS: &[&Group] = &[
     &LOGS,
     &HOSTS,
+    &NETWORK,
     &LABELS,
     &BROKER,
     &BROKER_WAIT,

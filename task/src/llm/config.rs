@@ -22,6 +22,7 @@ use url::{Host, Url};
 
 use super::access;
 use super::price::PriceTable;
+use crate::network::Network;
 
 /// Whose interface is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -204,6 +205,8 @@ pub struct LlmConfig {
     pub max_output_tokens: Option<u32>,
     pub temperature: Option<f32>,
     pub effort: Option<Effort>,
+    /// The way to the server.
+    pub network: Network,
     pub prices: PriceTable,
 }
 
@@ -257,6 +260,7 @@ impl LlmConfig {
             max_output_tokens: None,
             temperature: None,
             effort: None,
+            network: Network::default(),
             prices: PriceTable::built_in(),
         }
     }
@@ -293,6 +297,7 @@ impl LlmConfig {
         config.context_window = env.find(&AGENT_CONTEXT_WINDOW)?;
         config.max_output_tokens = env.find(&AGENT_MAX_OUTPUT_TOKENS)?;
         config.temperature = env.find_as(&AGENT_TEMPERATURE, parse_temperature)?;
+        config.network = Network::from_env(env)?;
         config.effort = env.find(&AGENT_EFFORT)?.and_then(Effort::parse);
         config.timeouts.total = env.read(&AGENT_MODEL_TIMEOUT)?;
         if let Some(idle) = env.find(&AGENT_MODEL_IDLE_TIMEOUT)? {

@@ -46,7 +46,9 @@ impl Server {
     }
 
     pub(super) fn new(provider: Provider, config: &LlmConfig) -> Result<Self, ConfigError> {
-        let mut builder = Client::builder()
+        let mut builder = config
+            .network
+            .client()
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.timeouts.connect)
             .redirect(redirect::Policy::none());
