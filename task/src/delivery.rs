@@ -224,10 +224,9 @@ fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
     };
     match ended {
         Ended::Done | Ended::Explained(_) | Ended::Nothing(_) => (Some(Settlement::Ack), Exit::Done),
-        Ended::Passing(_) => (Some(again), passing),
-        // Where it cannot be put off it is a passing failure. Where it can, it is no failure of the last attempt.
+        // Where the broker does not keep it for later. It is no failure of the last attempt.
         Ended::PutOff { .. } if attempt.may_be_put_off() => (Some(Settlement::Requeue), Exit::Passing),
-        Ended::PutOff { .. } => (Some(again), passing),
+        Ended::Passing(_) | Ended::PutOff { .. } => (Some(again), passing),
         // Credentials may be exchanged right now, and GitHub has refused good ones before. Nothing is lost while the
         // broker counts, and a Job that fails with a status of its own is what an operator sees.
         Ended::Misconfigured(_) => (Some(again), Exit::Usage),

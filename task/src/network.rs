@@ -1,10 +1,10 @@
 //! The *network* is how this program gets out: by which proxy, and whom it trusts besides the system's authorities.
 //!
 //! Every HTTP client but that of the broker's management interface begins here: those of GitHub, of git, and of models. The
-//! HTTP library itself takes `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` from the environment, and passes over in
-//! silence what it does not understand; so they are looked at once, where settings are read.
+//! HTTP library takes proxies from the environment by itself (`https_proxy`, `ALL_PROXY`), which holds where `HTTPS_PROXY` is
+//! not set. It passes over in silence what it does not understand, and reads no files; so `HTTPS_PROXY` is read here.
 
-use reqwest::{Certificate, Client, ClientBuilder};
+use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -17,31 +17,40 @@ use url::Url;
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     authorities: Vec<Certificate>,
+    proxy: Option<Proxy>,
 }
 
 impl Network {
     pub fn from_env(env: &Environment) -> Result<Self, SettingError> {
-        if let Some(proxy) = env.find(&HTTPS_PROXY)?
-            && !is_proxy(proxy.expose_secret())
-        {
-            return Err(env.refuse(&HTTPS_PROXY, "", HTTPS_PROXY.variable().form.hint()));
-        }
-        // Any text is a list of hosts.
-        env.find(&NO_PROXY)?;
+        let proxy = env.find(&HTTPS_PROXY)?;
+        let excepted = env.find(&NO_PROXY)?;
+        let proxy = proxy.map(|address| {
+            parse_proxy(address.expose_secret(), excepted.as_deref())
+                .ok_or_else(|| env.refuse(&HTTPS_PROXY, "", HTTPS_PROXY.variable().form.hint()))
+        });
         let authorities = env.find_as(&AGENT_CA, parse_authorities)?.unwrap_or_default();
-        Ok(Self { authorities })
+        Ok(Self { authorities, proxy: proxy.transpose()? })
     }
 
     /// What a client is made of that goes out to the world.
     pub fn client(&self) -> ClientBuilder {
-        Client::builder().tls_certs_merge(self.authorities.iter().cloned())
+        let client = Client::builder().tls_certs_merge(self.authorities.iter().cloned());
+        match &self.proxy {
+            Some(proxy) => client.proxy(proxy.clone()),
+            None => client,
+        }
     }
 }
 
-/// Whether the HTTP library takes a text for a proxy's address: with or without a scheme, with or without a password.
-fn is_proxy(text: &str) -> bool {
-    let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+/// The proxy at an address with or without a scheme, with or without a password, and the hosts that are reached without it.
+fn parse_proxy(address: &str, excepted: Option<&str>) -> Option<Proxy> {
+    let address = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+    let url = Url::parse(&address).ok()?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return None;
+    }
+    let excepted = excepted.map_or_else(NoProxy::from_env, NoProxy::from_string);
+    Proxy::https(url).ok().map(|proxy| proxy.no_proxy(excepted))
 }
 
 /// Looks at each certificate, as TLS leaves out in silence what it cannot use.

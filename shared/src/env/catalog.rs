@@ -87,8 +87,7 @@ group! {
         "authorities in PEM that are trusted besides the system's, by GitHub, git and models alike; as a rule a file, \
          `AGENT_CA_FILE`";
     HTTPS_PROXY: SecretString = secret_url("use http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"), NONE,
-        "proxy for GitHub, git and models; `HTTP_PROXY` and `ALL_PROXY` are known too. A model at a private address is \
-         asked without one";
+        "proxy for GitHub, git and models; a model at a private address is asked without it";
     NO_PROXY: String = ANY, NONE, "hosts that are reached without the proxy: names, domains, addresses, networks";
 }
 
@@ -183,11 +182,11 @@ group! {
     OPENAI_BASE_URL: String = HTTP_URL, is("https://api.openai.com/v1"), "its address, which mostly ends in `/v1`";
     OLLAMA_API_KEY: SecretString = secret(), NONE, "key of Ollama, if it has one";
     OLLAMA_BASE_URL: String = HTTP_URL, of("OLLAMA_HOST"), "address of Ollama";
+    OLLAMA_HOST: String = text("address", "use HOST:PORT or http://HOST:PORT"), is("http://127.0.0.1:11434"),
+        "the same, as Ollama itself reads it";
     AGENT_MODEL_HEADERS: SecretString = headers("write one header a line, as in `x-gateway-key: VALUE`"), NONE,
         "more headers for the model's server, such as a gateway's: one `NAME: VALUE` a line, never logged; as a rule a \
          file, `AGENT_MODEL_HEADERS_FILE`";
-    OLLAMA_HOST: String = text("address", "use HOST:PORT or http://HOST:PORT"), is("http://127.0.0.1:11434"),
-        "the same, as Ollama itself reads it";
 }
 
 group! {

@@ -47,9 +47,12 @@ impl Access {
             sent: Mutex::default(),
         };
         let first = |source: &Option<Source>| source.as_ref().map(|source| source.first.clone());
-        access.compose(first(&access.key), first(&access.headers)).map_err(|(is_key, why)| {
-            if is_key { ConfigError::BadKey { provider } } else { ConfigError::BadHeaders { why } }
-        })?;
+        access.compose(first(&access.key), first(&access.headers).as_ref()).map_err(
+            |unusable| match unusable {
+                Unusable::Key => ConfigError::BadKey { provider },
+                Unusable::Headers(why) => ConfigError::BadHeaders { why },
+            },
+        )?;
         Ok(access)
     }
 
@@ -62,12 +65,15 @@ impl Access {
     pub(super) fn headers(&self) -> Result<HeaderMap, LlmError> {
         let key = self.key.as_ref().map(Source::now).transpose()?;
         let headers = self.headers.as_ref().map(Source::now).transpose()?;
-        self.compose(key, headers).map_err(|(is_key, why)| {
-            let source = if is_key { &self.key } else { &self.headers };
-            source.as_ref().map_or_else(
-                || LlmError::Unreadable { setting: String::new(), path: String::new(), why: why.clone() },
-                |source| source.unreadable(why.clone()),
-            )
+        self.compose(key, headers.as_ref()).map_err(|unusable| {
+            let (source, why) = match unusable {
+                Unusable::Key => (&self.key, NO_HEADER.to_owned()),
+                Unusable::Headers(why) => (&self.headers, why),
+            };
+            match source {
+                Some(source) => source.unreadable(why),
+                None => unreadable(self.provider.key_variable(), "", why),
+            }
         })
     }
 
@@ -77,12 +83,12 @@ impl Access {
         sent.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose_secret(), "[key]"))
     }
 
-    /// The headers of these values; the error says whether it is the key's.
+    /// The headers of these values.
     fn compose(
         &self,
         key: Option<SecretString>,
-        headers: Option<SecretString>,
-    ) -> Result<HeaderMap, (bool, String)> {
+        headers: Option<&SecretString>,
+    ) -> Result<HeaderMap, Unusable> {
         let mut map = HeaderMap::new();
         if let Some(key) = key {
             let (name, text) = match self.provider {
@@ -91,16 +97,16 @@ impl Access {
                     (AUTHORIZATION, format!("Bearer {}", key.expose_secret()))
                 }
             };
-            map.insert(name, sensitive(&text).ok_or_else(|| (true, NO_HEADER.to_owned()))?);
+            map.insert(name, sensitive(&text).ok_or(Unusable::Key)?);
             self.remember(key);
         }
         if let Some(headers) = headers {
-            for (name, value) in parse_headers(headers.expose_secret()).map_err(|why| (false, why))? {
+            for (name, value) in parse_headers(headers.expose_secret()).map_err(Unusable::Headers)? {
                 for secret in env::setting::header_secrets(&value) {
                     self.remember(SecretString::from(secret));
                 }
                 let value = sensitive(&value).ok_or_else(|| {
-                    (false, format!("the value of {name} has characters that no header can carry"))
+                    Unusable::Headers(format!("the value of {name} has characters that no header can carry"))
                 })?;
                 map.insert(name, value);
             }
@@ -117,6 +123,12 @@ impl Access {
     }
 }
 
+/// What cannot be a header, and why.
+enum Unusable {
+    Key,
+    Headers(String),
+}
+
 const NO_HEADER: &str = "it has characters that no key has; was it copied whole, and nothing with it?";
 
 impl Source {
@@ -128,9 +140,13 @@ impl Source {
     }
 
     fn unreadable(&self, why: String) -> LlmError {
-        let path = self.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
-        LlmError::Unreadable { setting: self.setting.clone(), path, why }
+        let path = self.file.as_ref().map(|file| file.display().to_string());
+        unreadable(&self.setting, &path.unwrap_or_default(), why)
     }
+}
+
+fn unreadable(setting: &str, path: &str, why: String) -> LlmError {
+    LlmError::Unreadable { setting: setting.to_owned(), path: path.to_owned(), why }
 }
 
 fn sensitive(text: &str) -> Option<HeaderValue> {

@@ -201,7 +201,7 @@ impl Server {
     }
 }
 
-/// The words of an error: a text; an object with a message or a detail; FastAPI's list of places with what is wrong there.
+/// The words of an error: a text; an object with a message or a detail; the list of places that `FastAPI` writes, with what is wrong there.
 /// What a gateway repeats of the server behind it (`metadata.raw`) comes after its own.
 fn words_of(error: &Value) -> Option<String> {
     match error {

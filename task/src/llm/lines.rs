@@ -91,7 +91,7 @@ impl<'a> Lines<'a> {
                 self.handed_out = true;
                 return Ok(Some(value));
             }
-            return self.whole(line).await.map(Some);
+            return self.whole(&line).await.map(Some);
         }
         Ok(None)
     }
@@ -146,23 +146,23 @@ impl<'a> Lines<'a> {
             } else if let Some(value) = line.strip_prefix("event:") {
                 value.trim().clone_into(&mut name);
             } else if !is_event_field(line) {
-                return self.whole(line.to_owned()).await.map(|value| Some((name, value.to_string())));
+                return self.whole(line).await.map(|value| Some((name, value.to_string())));
             }
         }
         Ok(data.map(|data| (name, data)))
     }
 
     /// The body as one JSON value, if nothing came before and that is what it is.
-    async fn whole(&mut self, first: String) -> Result<Value, LlmError> {
+    async fn whole(&mut self, first: &str) -> Result<Value, LlmError> {
         if self.began || !first.trim_start().starts_with(['{', '[']) {
-            return Err(self.malformed(&first));
+            return Err(self.malformed(first));
         }
-        let mut body = first.clone();
+        let mut body = first.to_owned();
         while let Some(line) = self.next().await? {
             body.push('\n');
             body.push_str(&line);
         }
-        serde_json::from_str(&body).map_err(|_| self.malformed(&first))
+        serde_json::from_str(&body).map_err(|_| self.malformed(first))
     }
 
     /// The error of what is not of the protocol. After a good beginning it was damaged on its way, and may come whole next

@@ -144,7 +144,9 @@ impl Parts {
 
     /// The part that an error is about, the first that it names. `text` is the error in the server's words.
     pub(super) fn refused_by(&self, status: Option<u16>, body: &Value, text: &str) -> Option<Part> {
-        if !matches!(status, None | Some(400 | 405 | 422 | 500 | 501)) {
+        let is_refusal = matches!(status, Some(400 | 405 | 422 | 501));
+        // A chat template that knows no such role fails inside of some servers. Nothing else is told from a failure there.
+        if !is_refusal && (status != Some(500) || !self.is_sent(Part::SystemRole)) {
             return None;
         }
         let mut words = String::new();
@@ -162,6 +164,7 @@ impl Parts {
         let first =
             |part: Part| part.names().iter().filter_map(|name| words.find(&format!(" {name} "))).min();
         let sent = Part::ALL.into_iter().filter(|part| self.is_sent(*part));
+        let sent = sent.filter(|part| is_refusal || *part == Part::SystemRole);
         sent.filter_map(|part| Some((first(part)?, part))).min_by_key(|(at, _)| *at).map(|(_, part)| part)
     }
 }
@@ -214,7 +217,10 @@ fn gather(value: &Value, words: &mut String, depth: usize) {
             words.push_str(text);
             words.push(' ');
         }
-        Value::Number(number) => words.push_str(&format!("{number} ")),
+        Value::Number(number) => {
+            words.push_str(&number.to_string());
+            words.push(' ');
+        }
         Value::Array(items) => items.iter().for_each(|item| gather(item, words, depth + 1)),
         Value::Object(fields) => {
             for place in ["param", "loc"] {
@@ -304,7 +310,10 @@ mod tests {
         let refused = |parts: &Parts, status| parts.refused_by(Some(status), &body, "");
         assert_eq!(refused(&Parts::new(Provider::OpenAi, None, None), 400), None);
         let parts = parts(Provider::Ollama);
-        assert_eq!(refused(&parts, 429), None);
+        for status in [429, 500, 503] {
+            assert_eq!(refused(&parts, status), None, "{status}");
+        }
+        assert_eq!(parts.refused_by(None, &body, ""), None);
         assert_eq!(refused(&parts, 400), Some(Part::Temperature));
         assert!(parts.leave_out(Part::Temperature));
         assert!(!parts.leave_out(Part::Temperature));

@@ -162,7 +162,7 @@ fn exceeds_limit(message: &str) -> bool {
 }
 
 /// The error that a body holds, wherever the server put it: `{"error": …}`, as OpenAI, Anthropic and Ollama write it; in the
-/// first choice, as gateways do; `{"object": "error"}` of vLLM; `{"detail": …}` of FastAPI; `{"message": …}` alone.
+/// first choice, as gateways do; `{"object": "error"}` of vLLM; `{"detail": …}` of `FastAPI`; `{"message": …}` alone.
 pub(super) fn error_in(body: &Value) -> Option<Value> {
     let body = match body {
         // Google's imitation of OpenAI puts it into a list.
@@ -205,9 +205,8 @@ pub(super) fn status_in(body: &Value) -> Option<u16> {
         .next()
         .or_else(|| {
             let kinds = ["type", "code", "status", "reason"];
-            let kind =
-                |object: &&Value| kinds.iter().filter_map(|field| status_of(object[*field].as_str()?)).next();
-            objects.iter().filter_map(kind).next().or_else(|| status_of_words(error["message"].as_str()?))
+            let kind = |object: &&Value| kinds.iter().find_map(|field| status_of(object[*field].as_str()?));
+            objects.iter().find_map(kind).or_else(|| status_of_words(error["message"].as_str()?))
         })
 }
 

@@ -7,7 +7,7 @@ use super::{ask, config, ledger, play, question, spec};
 
 /// One event after the other, as a stream.
 fn events(data: &[&str]) -> Step {
-    Step::Raw(data.iter().map(|data| format!("data: {data}\n\n")).collect())
+    Step::Raw(data.iter().fold(String::new(), |text, data| text + "data: " + data + "\n\n"))
 }
 
 const TEXT: &str =
