@@ -17,7 +17,7 @@ pub mod setting;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
@@ -121,6 +121,11 @@ impl Environment {
         parse(&text).map(Some).map_err(|hint| self.refuse(setting, &text, hint.to_string()))
     }
 
+    /// The file that holds the value, where `NAME_FILE` names one.
+    pub fn file_of<T>(&self, setting: &Setting<T>) -> Option<PathBuf> {
+        self.value(&format!("{}_FILE", setting.variable().name)).ok().flatten().map(PathBuf::from)
+    }
+
     /// The error of a value that was read and turned out to be wrong.
     pub fn refuse<T>(&self, setting: &Setting<T>, text: &str, hint: impl Into<String>) -> SettingError {
         let variable = setting.variable();
@@ -178,12 +183,8 @@ impl Environment {
         };
         let unreadable =
             |error| SettingError::Unreadable { name: source.clone(), path: path.to_owned(), source: error };
-        let text = read_file(Path::new(path)).map_err(unreadable)?;
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(unreadable(io::Error::new(io::ErrorKind::InvalidData, "the file is empty")));
-        }
-        Ok(Some(Found { text: text.to_owned(), source: source.clone() }))
+        let text = read_value(Path::new(path)).map_err(unreadable)?;
+        Ok(Some(Found { text, source: source.clone() }))
     }
 
     /// The text of one variable, without the white space around it; `None` if nothing is left.
@@ -223,13 +224,18 @@ impl Variable {
     }
 }
 
-fn read_file(path: &Path) -> io::Result<String> {
+/// The value that a file holds, by the rules of `NAME_FILE`.
+pub fn read_value(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     std::fs::File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_FILE {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
     }
-    Ok(text)
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is empty"));
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]

@@ -18,6 +18,35 @@ pub const DEAD_LETTERS: &str = "agent-tasks.dlq";
 /// The exchange that routes by queue name: AMQP's default one.
 pub const EXCHANGE: &str = "";
 
+/// The exchange that a run gives a task to that has to wait: durable, direct, with a queue for each of [`DELAYS`] bound by
+/// its name. It is not the default one, which leads to every queue.
+pub const LATER: &str = "agent-tasks.later";
+
+/// A queue in which tasks wait, and for how long: its policy `message-ttl`. Then they go back to [`TASKS`].
+///
+/// The time is the queue's, not the message's. RabbitMQ drops expired messages only at the head of a queue, so that one
+/// that waits an hour would hold up those behind it that wait a minute.
+#[derive(Debug)]
+pub struct Delay {
+    pub queue: &'static str,
+    pub time: Duration,
+}
+
+/// From the shortest to the longest. GitHub's limits begin anew after an hour at most.
+pub const DELAYS: [Delay; 5] = [
+    Delay { queue: "agent-tasks.later.1m", time: Duration::from_mins(1) },
+    Delay { queue: "agent-tasks.later.5m", time: Duration::from_mins(5) },
+    Delay { queue: "agent-tasks.later.15m", time: Duration::from_mins(15) },
+    Delay { queue: "agent-tasks.later.35m", time: Duration::from_mins(35) },
+    Delay { queue: "agent-tasks.later.65m", time: Duration::from_mins(65) },
+];
+
+/// The shortest delay that is long enough; the longest if none is. Who takes the task too early puts it off again.
+pub fn delay_for(wait: Duration) -> &'static Delay {
+    const LONGEST: usize = DELAYS.len() - 1;
+    DELAYS.iter().find(|delay| delay.time >= wait).unwrap_or(&DELAYS[LONGEST])
+}
+
 /// The `content_type` of a message.
 pub const CONTENT_TYPE: &str = "application/json";
 
@@ -33,6 +62,18 @@ pub const HEADER_DELIVERY_ID: &str = "x-github-delivery";
 /// Header: the trace that the webhook belongs to (<https://www.w3.org/TR/trace-context/>).
 pub const HEADER_TRACEPARENT: &str = "traceparent";
 
+/// Header: the time before which a task is not to be worked on, as in RFC 3339.
+pub const HEADER_NOT_BEFORE: &str = "x-not-before";
+
+/// Header: attempts that were spent before the task was put off.
+pub const HEADER_ATTEMPTS: &str = "x-earlier-attempts";
+
+/// Header: deliveries before the task was put off, also those that were no attempt.
+pub const HEADER_DELIVERIES: &str = "x-earlier-deliveries";
+
+/// Header: how often the task was put off.
+pub const HEADER_PAUSES: &str = "x-pauses";
+
 /// Header set by quorum queues: how often the message was returned; absent or zero at first.
 pub const HEADER_DELIVERY_COUNT: &str = "x-delivery-count";
 
@@ -42,7 +83,7 @@ pub const HEADER_ACQUIRED_COUNT: &str = "x-acquired-count";
 /// Policy `delivery-limit`: returns after which a task is a dead letter; one more is the number of attempts.
 pub const DELIVERY_LIMIT: u32 = 2;
 
-/// Policy `max-length` of both queues; the next publish is refused (`overflow: reject-publish`).
+/// Policy `max-length` of every queue; the next publish is refused (`overflow: reject-publish`).
 pub const MAX_LENGTH: u32 = 10_000;
 
 /// Policy `consumer-timeout` of the tasks: the broker takes back what was held for longer. Above the deadline of a

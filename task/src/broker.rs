@@ -3,6 +3,8 @@
 //! The message is fetched by `basic.get`. A consumer would be sent the next message with the settlement of the first,
 //! and the end of the process would return that one with an attempt used up.
 
+mod later;
+
 use std::time::Duration;
 
 use futures_util::Stream;
@@ -16,6 +18,8 @@ use shared::broker::{Broker, ConnectError};
 use shared::queue::{self, DELIVERY_LIMIT, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY_COUNT, HEADER_TRACEPARENT};
 use shared::trace::TraceContext;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use later::Earlier;
 
 /// The first pause between two tries. Each further one is twice as long, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -42,6 +46,8 @@ pub enum BrokerError {
     /// The channel ended before the settlement was sent.
     #[error("the message is no longer held")]
     NotHeld,
+    #[error("the broker keeps no task for later")]
+    NotKept,
 }
 
 /// What to do about a queue that is missing, or that the user may not use.
@@ -54,7 +60,7 @@ impl BrokerError {
         match self {
             Self::Connect(error) => !error.is_refusal(),
             Self::Lost(_) | Self::TimedOut => true,
-            Self::NoQueue(_) | Self::NotHeld => false,
+            Self::NoQueue(_) | Self::NotHeld | Self::NotKept => false,
         }
     }
 
@@ -70,7 +76,7 @@ impl BrokerError {
             Self::Connect(ConnectError::Certificate(_)) => {
                 "Set AGENT_AMQP_CA_FILE to the authority that signed it; AGENT_AMQP_URL must have the name that it is for."
             }
-            Self::NoQueue(_) => NO_QUEUE_FIX,
+            Self::NoQueue(_) | Self::NotKept => NO_QUEUE_FIX,
             Self::Connect(ConnectError::Unreachable(_)) | Self::Lost(_) | Self::TimedOut | Self::NotHeld => {
                 "Check AGENT_AMQP_URL, that the broker is running, and that a NetworkPolicy lets this process reach it."
             }
@@ -197,14 +203,18 @@ impl Held {
         Box::pin(self.connection.events_listener())
     }
 
-    /// The how many-th attempt at the message this is, from 1.
+    /// Which attempt at the task this is, from 1. Being put off is none, nor is being handed back.
     pub fn attempt(&self) -> u32 {
         attempt(&self.message)
     }
 
-    /// The how many-th time the message is held, from 1, as far as the broker counts that.
+    /// Which delivery of the task this is, from 1, as far as that is counted.
     pub fn delivery(&self) -> u32 {
         delivery(&self.message)
+    }
+
+    fn earlier(&self) -> Earlier {
+        Earlier::of(self.message.properties.headers().as_ref())
     }
 
     pub fn trace(&self) -> Option<TraceContext> {
@@ -257,16 +267,19 @@ const HANDED_BACK: u32 = 10;
 /// that. A classic queue counts nothing: there a message that comes back has its last attempt.
 fn attempt(message: &Delivery) -> u32 {
     let taken = count(message, HEADER_ACQUIRED_COUNT).map(|taken| taken.saturating_sub(HANDED_BACK));
+    let earlier = Earlier::of(message.properties.headers().as_ref()).attempts;
     match count(message, HEADER_DELIVERY_COUNT).max(taken) {
-        Some(count) => count.saturating_add(1),
+        Some(count) => count.saturating_add(1).saturating_add(earlier),
         None if message.redelivered => DELIVERY_LIMIT + 1,
-        None => 1,
+        None => earlier.saturating_add(1),
     }
 }
 
 fn delivery(message: &Delivery) -> u32 {
+    let earlier = Earlier::of(message.properties.headers().as_ref()).deliveries;
     match count(message, HEADER_DELIVERY_COUNT).max(count(message, HEADER_ACQUIRED_COUNT)) {
-        Some(count) => count.saturating_add(1),
+        Some(count) => count.saturating_add(1).saturating_add(earlier),
+        None if earlier > 0 => earlier.saturating_add(1),
         None => attempt(message),
     }
 }
@@ -297,6 +310,7 @@ fn not_given(error: lapin::Error) -> BrokerError {
 mod tests {
     use lapin::BasicProperties;
     use lapin::types::FieldTable;
+    use shared::queue::{HEADER_ATTEMPTS, HEADER_DELIVERIES};
 
     use super::*;
 
@@ -324,6 +338,21 @@ mod tests {
             ),
             (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(-1))], false, (1, 1)),
             (&[(HEADER_DELIVERY_COUNT, AMQPValue::LongString("2".into()))], false, (1, 1)),
+            // A task that was put off.
+            (
+                &[(HEADER_ATTEMPTS, AMQPValue::LongUInt(1)), (HEADER_DELIVERIES, AMQPValue::LongUInt(4))],
+                false,
+                (2, 5),
+            ),
+            (
+                &[
+                    (HEADER_ATTEMPTS, AMQPValue::LongUInt(1)),
+                    (HEADER_DELIVERIES, AMQPValue::LongUInt(4)),
+                    (HEADER_DELIVERY_COUNT, AMQPValue::LongLongInt(1)),
+                ],
+                true,
+                (3, 6),
+            ),
         ];
         for (counts, redelivered, expected) in table {
             let mut message = Delivery::mock(1, "".into(), "agent-tasks".into(), *redelivered, Vec::new());

@@ -356,6 +356,10 @@ fn tell_end(ended: &Ended) -> Exit {
             terminal::eprint_line(&format!("error: {why}"));
             Exit::Passing
         }
+        Ended::PutOff { why, until } => {
+            terminal::eprint_line(&format!("error: {why}; try again after {until}"));
+            Exit::Passing
+        }
         Ended::Misconfigured(why) => {
             terminal::eprint_line(&format!("error: {why}"));
             Exit::Usage

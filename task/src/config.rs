@@ -20,7 +20,7 @@ use crate::llm::{self, Ceiling, MoneyCeiling, Pricing, Usd};
 use crate::protect::Protection;
 
 /// What [`Config::from_env`] reads.
-pub const READS: &[&Group] = &[&catalog::MODEL, &catalog::PROVIDERS, &catalog::CYCLE];
+pub const READS: &[&Group] = &[&catalog::MODEL, &catalog::PROVIDERS, &catalog::CYCLE, &catalog::NETWORK];
 
 /// See the module's documentation.
 #[derive(Debug)]

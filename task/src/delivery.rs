@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | done, explained on the issue, or nothing to do | ack | 0 |
 //! | a passing failure | after a pause, reject and requeue | 75 |
-//! | something that the operator has to mend | the same | 2 |
+//! | a passing failure that names a time | published again to wait until then, ack | 75 |
+//! | something that the operator has to mend | the same as a passing failure | 2 |
 //! | one of the two, at the last attempt | reject to the dead letters | 1, 2 |
 //! | SIGTERM | nack and requeue | 143 |
 //! | the run's time is over | reject and requeue | 143 |
@@ -16,6 +17,9 @@
 //! (<https://www.rabbitmq.com/docs/quorum-queues#repeated-requeues>), and what is not counted never ends. A settlement
 //! counts when the broker has answered a question that was asked after it on the same channel.
 //!
+//! Being put off spends no attempt, and a task that comes back before its time is put off again without a run. It
+//! happens [`MAX_PAUSES`] times at most; what asks for more is a passing failure like any other.
+//!
 //! A process that fails before it holds a message ends with 2 or 75, after a wait: [`failed_start`].
 
 pub mod failed_start;
@@ -24,23 +28,27 @@ pub mod settings;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use jiff::Timestamp;
 use lapin::Event;
 use shared::queue::DELIVERY_LIMIT;
 use shared::task::Task;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::broker::{self, Held, Settlement};
+use crate::broker::{self, BrokerError, Held, Settlement};
 use crate::config::Config;
 use crate::lease::{Lease, Lost, Revoker};
 use crate::outcome::Exit;
 use crate::probe;
 use crate::run::settings::RunSettings;
-use crate::run::{self, Attempt, Ended};
+use crate::run::{self, Attempt, Delivery, Ended};
 use settings::Settings;
 
 /// How long a run that has lost its lease may take to notice. Kubernetes kills 60 s after it has asked.
 const NOTICE: Duration = Duration::from_secs(40);
+
+/// How often a task is put off.
+const MAX_PAUSES: u32 = 10;
 
 /// Takes one message, does its task, settles it.
 pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings, started: Instant) -> Exit {
@@ -135,7 +143,17 @@ async fn deliver(
             tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "readiness cannot be told");
         }
         tracing::info!("task taken");
-        let delivery = held.delivery();
+        if let Some(until) = held.not_before().filter(|until| *until > Timestamp::now()) {
+            match held.put_off(until, held.pauses()).await {
+                Ok(()) => {
+                    tracing::info!(%until, "the task has to wait longer");
+                    return settle(held, Settlement::Ack, Exit::Done).await;
+                }
+                Err(error) => not_put_off(&error),
+            }
+        }
+        let delivery =
+            Delivery { number: held.delivery(), pauses_left: MAX_PAUSES.saturating_sub(held.pauses()) };
         let follow =
             if attempt > DELIVERY_LIMIT { Attempt::Last(delivery) } else { Attempt::MoreFollow(delivery) };
         revoke_on_loss(revoker, &held, run.deadline);
@@ -149,8 +167,21 @@ async fn deliver(
             tracing::warn!(end, "run ended");
         }
         let Some(settlement) = settlement else { return exit };
-        if matches!((&ended, settlement), (Ended::Passing(_) | Ended::Misconfigured(_), Settlement::Requeue))
+        if let Ended::PutOff { until, .. } = &ended
+            && follow.may_be_put_off()
         {
+            match held.put_off(*until, held.pauses() + 1).await {
+                Ok(()) => {
+                    tracing::info!(%until, "task put off");
+                    return settle(held, Settlement::Ack, exit).await;
+                }
+                Err(error) => not_put_off(&error),
+            }
+        }
+        if matches!(
+            (&ended, settlement),
+            (Ended::Passing(_) | Ended::PutOff { .. } | Ended::Misconfigured(_), Settlement::Requeue)
+        ) {
             pause(&lease, settings.pause).await;
         }
         settle(held, settlement, exit).await
@@ -160,6 +191,10 @@ async fn deliver(
         tracing::warn!(error = &error as &dyn std::error::Error, "the ready file stays");
     }
     exit
+}
+
+fn not_put_off(error: &BrokerError) {
+    tracing::error!(error = error as &dyn std::error::Error, fix = error.fix(), "the task cannot be put off");
 }
 
 /// A run looks at its lease before each write; one that does not get there is left behind.
@@ -189,7 +224,9 @@ fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
     };
     match ended {
         Ended::Done | Ended::Explained(_) | Ended::Nothing(_) => (Some(Settlement::Ack), Exit::Done),
-        Ended::Passing(_) => (Some(again), passing),
+        // Where the broker does not keep it for later. It is no failure of the last attempt.
+        Ended::PutOff { .. } if attempt.may_be_put_off() => (Some(Settlement::Requeue), Exit::Passing),
+        Ended::Passing(_) | Ended::PutOff { .. } => (Some(again), passing),
         // Credentials may be exchanged right now, and GitHub has refused good ones before. Nothing is lost while the
         // broker counts, and a Job that fails with a status of its own is what an operator sees.
         Ended::Misconfigured(_) => (Some(again), Exit::Usage),
@@ -206,6 +243,7 @@ fn describe(ended: &Ended) -> String {
         Ended::Explained(reason) => format!("explained on the issue: {reason:?}"),
         Ended::Nothing(why) => format!("nothing to do: {why}"),
         Ended::Passing(why) => format!("passing failure: {why}"),
+        Ended::PutOff { why, until } => format!("has to wait until {until}: {why}"),
         Ended::Misconfigured(why) => format!("the operator has to mend something: {why}"),
         Ended::Lost(lost) => lost.to_string(),
     }
@@ -284,7 +322,10 @@ mod tests {
         use Settlement::{Ack, DeadLetter, HandBack, Requeue};
         let passing = || Ended::Passing("x".to_owned());
         let misconfigured = || Ended::Misconfigured("x".to_owned());
-        let (first, last) = (Attempt::MoreFollow(1), Attempt::Last(3));
+        let put_off = || Ended::PutOff { why: "x".to_owned(), until: Timestamp::UNIX_EPOCH };
+        let of = |number, pauses_left| Delivery { number, pauses_left };
+        let (first, last) = (Attempt::MoreFollow(of(1, 10)), Attempt::Last(of(3, 10)));
+        let (first_tired, last_tired) = (Attempt::MoreFollow(of(11, 0)), Attempt::Last(of(13, 0)));
         let table = [
             (Ended::Done, first, Some(Ack), 0),
             (Ended::Done, last, Some(Ack), 0),
@@ -293,6 +334,11 @@ mod tests {
             (Ended::Nothing("x"), last, Some(Ack), 0),
             (passing(), first, Some(Requeue), 75),
             (passing(), last, Some(DeadLetter), 1),
+            // What becomes of it if the broker does not keep it.
+            (put_off(), first, Some(Requeue), 75),
+            (put_off(), last, Some(Requeue), 75),
+            (put_off(), first_tired, Some(Requeue), 75),
+            (put_off(), last_tired, Some(DeadLetter), 1),
             (misconfigured(), first, Some(Requeue), 2),
             (misconfigured(), last, Some(DeadLetter), 2),
             (Ended::Lost(Lost::Terminated), last, Some(HandBack), 143),

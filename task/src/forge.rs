@@ -5,6 +5,8 @@
 pub mod github;
 pub mod model;
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 use shared::issue::PullRequestNumber;
 use shared::repo::Repo;
@@ -47,6 +49,13 @@ impl Forge {
     pub fn service(&self) -> Service {
         match self {
             Self::GitHub(_) => Service::GitHub,
+        }
+    }
+
+    /// From here on, a wait that the forge asks for is waited that long, if that is longer than before.
+    pub fn be_patient(&self, patience: Duration) {
+        match self {
+            Self::GitHub(session) => session.github.be_patient(patience),
         }
     }
 

@@ -21,6 +21,7 @@ mod lease;
 mod line_diff;
 pub mod llm;
 mod marker;
+mod network;
 mod outbound;
 mod outcome;
 pub mod parser;

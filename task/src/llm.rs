@@ -3,16 +3,20 @@
 //! Every attempt is reserved in a [`Ledger`] before it is made. Only a whole answer is returned: one that was cut off by a
 //! limit, broke off, or answers a prompt that was cut, is an error, so that no half of an edit is ever applied.
 
+mod access;
 mod anthropic;
 mod budget;
 mod config;
 mod error;
 mod http;
+mod lines;
 mod ollama;
 mod openai;
+mod parts;
 mod price;
 mod refusal;
 mod retry;
+mod stop;
 mod turn;
 
 use std::time::{Duration, Instant};
@@ -24,11 +28,12 @@ use tokio::time::{sleep, timeout};
 
 pub use budget::{Ceiling, Ledger, MoneyCeiling, Spent};
 pub(crate) use config::ConfigError;
-pub use config::{LlmConfig, ModelSpec, Provider, Retries};
+pub use config::{Effort, LlmConfig, ModelSpec, Provider, Retries};
 pub use error::{LlmError, Wait};
 pub use price::{Pricing, Usd, UsdError};
 
 use http::Server;
+use parts::{Part, Parts};
 use retry::Pauses;
 use turn::Turn;
 
@@ -69,11 +74,18 @@ pub struct Prompt<'a> {
 
 impl Prompt<'_> {
     /// The messages as both OpenAI and Ollama write them.
-    fn chat(&self) -> Value {
-        let system = json!({"role": "system", "content": self.system});
+    fn chat(&self, parts: &Parts) -> Value {
         let messages =
             self.messages.iter().map(|message| json!({"role": message.role.name(), "content": message.text}));
-        std::iter::once(system).chain(messages).collect()
+        if !parts.is_refused(Part::SystemRole) {
+            let system = json!({"role": "system", "content": self.system});
+            return std::iter::once(system).chain(messages).collect();
+        }
+        let mut messages: Vec<Value> = messages.collect();
+        if let (Some(first), Some(message)) = (messages.first_mut(), self.messages.first()) {
+            first["content"] = json!(format!("{}\n\n{}", self.system, message.text));
+        }
+        messages.into()
     }
 }
 
@@ -172,7 +184,7 @@ pub struct Endpoint {
     server: Server,
     context_window: u32,
     max_output_tokens: u32,
-    temperature: Option<f32>,
+    parts: Parts,
     pricing: Pricing,
     guidance: Guidance,
     retries: Retries,
@@ -211,10 +223,10 @@ impl Endpoint {
         };
         Ok(Self {
             server: Server::new(spec.provider, config)?,
+            parts: Parts::new(spec.provider, config.temperature, config.effort),
             spec,
             context_window,
             max_output_tokens,
-            temperature: config.temperature,
             pricing,
             guidance,
             retries: config.retries,
@@ -371,6 +383,11 @@ impl Llm {
                         model: endpoint.server.quote(&model),
                         elapsed: started.elapsed(),
                     });
+                }
+                // The next request is another one, so that it is no repetition, and there is nothing to wait for.
+                Err(error @ LlmError::Unsupported { part, .. }) if endpoint.parts.leave_out(part) => {
+                    tracing::warn!(%error, "part of the request refused");
+                    progress(Progress::Retrying { error: &error, pause: Duration::ZERO });
                 }
                 Err(error) => {
                     let Some(pause) = pauses.after(&error) else { return Err(error) };

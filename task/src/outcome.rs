@@ -2,6 +2,7 @@
 //!
 //! This is the one place where a reason is turned into an exit status.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::bill::Bill;
@@ -17,6 +18,9 @@ pub struct Failure {
     /// What was spent until then, if a model was asked.
     #[serde(skip)]
     pub bill: Option<Box<Bill>>,
+    /// Before which time it is of no use to try again: who was asked says so.
+    #[serde(skip)]
+    pub not_before: Option<Timestamp>,
 }
 
 /// The kinds of failure. The wire name is the variant's in kebab case.
@@ -93,13 +97,19 @@ impl Reason {
 
 impl Failure {
     pub fn new(reason: Reason, what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { reason, what: what.into(), next: next.into(), bill: None }
+        Self { reason, what: what.into(), next: next.into(), bill: None, not_before: None }
     }
 
     /// The same failure, with what it cost.
     #[must_use]
     pub fn billed(self, bill: Option<Bill>) -> Self {
         Self { bill: bill.map(Box::new).or(self.bill), ..self }
+    }
+
+    /// The same failure, with a time before which it is of no use to try again.
+    #[must_use]
+    pub fn not_before(self, time: Option<Timestamp>) -> Self {
+        Self { not_before: time, ..self }
     }
 
     /// Takes a message apart that says what to do after its last semicolon; `next` is for one that does not.

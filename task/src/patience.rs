@@ -12,11 +12,18 @@ use crate::lease::Lease;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// Waits of one call that are longer than patience lasts.
+const LONG_PAUSES: u32 = 3;
+
 /// See the module's documentation. One is for one call, however often that is made again.
 pub struct Patience {
     lease: Lease,
     /// The longest that all pauses together may be.
     most: Duration,
+    /// The same for pauses that are asked for by name.
+    asked: Duration,
+    /// How many of those were longer than `most` allows.
+    long: u32,
     waited: Duration,
     tries: u32,
     /// Whether an answer was doubted that may be given [once](Retry::Once).
@@ -25,7 +32,13 @@ pub struct Patience {
 
 impl Patience {
     pub fn new(most: Duration, lease: Lease) -> Self {
-        Self { lease, most, waited: Duration::ZERO, tries: 0, doubted: false }
+        Self { lease, most, asked: Duration::ZERO, long: 0, waited: Duration::ZERO, tries: 0, doubted: false }
+    }
+
+    /// The same, for longer where a service names the time to wait.
+    #[must_use]
+    pub fn or_as_asked(self, asked: Duration) -> Self {
+        Self { asked, ..self }
     }
 
     /// Returns when it is time to make the call again; with the error if that is no use, or patience is at its end.
@@ -53,7 +66,11 @@ impl Patience {
             _ => backoff(self.tries + 1),
         };
         if self.waited + pause > self.most {
-            return Err(error);
+            let is_asked = matches!(error, CallError::RateLimited { .. });
+            if !is_asked || self.long == LONG_PAUSES || self.waited + pause > self.asked {
+                return Err(error);
+            }
+            self.long += 1;
         }
         self.tries += 1;
         self.waited += pause;
@@ -145,5 +162,21 @@ mod tests {
         revoker.revoke(Lost::Terminated);
         let error = CallError::RateLimited { call: call(), wait_seconds: 170 };
         assert_eq!(patience.before_retry(error).await, Err(CallError::Lost(Lost::Terminated)));
+    }
+
+    #[test]
+    fn a_wait_that_is_asked_for_may_be_longer_and_not_for_ever() {
+        let (_keep, lease) = Lease::new();
+        let limited = |wait_seconds| CallError::RateLimited { call: call(), wait_seconds };
+        let minutes = Duration::from_mins;
+        let mut patience = Patience::new(minutes(3), lease).or_as_asked(minutes(40));
+        assert_eq!(patience.pause_after(limited(600)), Ok(minutes(10)));
+        let away = CallError::Unavailable { call: call(), why: text() };
+        assert_eq!(patience.pause_after(away.clone()), Err(away));
+        assert!(patience.pause_after(limited(3_600)).is_err());
+        for _ in 0..2 {
+            assert_eq!(patience.pause_after(limited(60)), Ok(minutes(1)));
+        }
+        assert!(patience.pause_after(limited(60)).is_err());
     }
 }

@@ -52,7 +52,7 @@ use settings::{RunSettings, Terms};
 use work::{Claim, Made, Material};
 
 pub(crate) use ask::scan;
-pub use ended::{Attempt, Ended};
+pub use ended::{Attempt, Delivery, Ended};
 
 /// Does one task.
 pub async fn run(
@@ -66,6 +66,7 @@ pub async fn run(
         credentials: &settings.credentials,
         repo: &task.repo,
         hosts: &settings.hosts,
+        network: &settings.network,
         repository: task.repository_id.map(u64::from),
         installation: task.installation_id.map(u64::from),
         config_file: repo_config::PATH,
@@ -168,6 +169,8 @@ async fn propose(
     };
     desk.spent(Bill::if_asked(terms.engine, ledger.spent()));
     let made = made?;
+    // A change is not kept anywhere before it is committed, and would be paid for again: better to wait here.
+    desk.forge.be_patient(desk.time_left());
     wanted::still_wanted(desk, claim).await?;
     commit::commit(desk, &workspace, claim, made).await
 }
@@ -248,6 +251,7 @@ async fn clone_once(
     lease: &Lease,
 ) -> Result<Result<Cloned, CloneError>, Stop> {
     let remote = Remote::new(&desk.forge.repo().url(), Some(desk.forge.token().clone()))
+        .map(|remote| remote.through(&desk.settings.network))
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
     let branch = desk.branch.clone();
     let into = folder.join("repo");

@@ -12,6 +12,7 @@ use shared::repo::Repo;
 
 use crate::call::{Call, CallError, Service};
 use crate::forge::Forge;
+use crate::network::Network;
 use crate::outbound::Outbound;
 use crate::patience::Patience;
 use crate::thread::{Comment, Identity, Since};
@@ -19,8 +20,13 @@ use github::Issues;
 use model::{Event, Found, IssueSnapshot, Listed, Listing};
 
 /// Reads an issue that is kept where the code is, outside of a run: with a token, or as anybody can.
-pub async fn read_issue(repo: &Repo, id: &IssueId, token: Option<&SecretString>) -> Result<Found, CallError> {
-    github::read_issue(repo, id, token).await
+pub async fn read_issue(
+    repo: &Repo,
+    id: &IssueId,
+    token: Option<&SecretString>,
+    network: &Network,
+) -> Result<Found, CallError> {
+    github::read_issue(repo, id, token, network).await
 }
 
 /// A tracker as a run uses it: logged in, at the issues of one repository.

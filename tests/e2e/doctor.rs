@@ -72,9 +72,15 @@ ok      Repository  octo/hello can be worked on
 ok      Queue       the broker lets us in
 ok      Queue       `agent-tasks` is there, messages waiting: 0
 ok      Queue       `agent-tasks.dlq` is there, messages waiting: 0
+ok      Queue       the queues of `agent-tasks.later` are there, for tasks that have to wait
 ok      Queue       this user cannot publish, as it should be
 ok      Queue       the policy of `agent-tasks` is the one that is deployed
 ok      Queue       the policy of `agent-tasks.dlq` is the one that is deployed
+ok      Queue       the policy of `agent-tasks.later.1m` is the one that is deployed
+ok      Queue       the policy of `agent-tasks.later.5m` is the one that is deployed
+ok      Queue       the policy of `agent-tasks.later.15m` is the one that is deployed
+ok      Queue       the policy of `agent-tasks.later.35m` is the one that is deployed
+ok      Queue       the policy of `agent-tasks.later.65m` is the one that is deployed
 ok      Model       builtin needs no server
 
 A run can do its work.

@@ -142,9 +142,11 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
             "AGENT_LOGIN" => vec!["no login", "-dash-"],
             "AGENT_AMQP_URL" => vec!["rabbitmq", "http://127.0.0.1", "amqp://", "amqp://host:port/x"],
             "AGENT_AMQP_MANAGEMENT_URL" => vec!["rabbitmq", "ftp://127.0.0.1", "amqp://127.0.0.1"],
-            "AGENT_AMQP_CA" => {
+            "AGENT_AMQP_CA" | "AGENT_CA" => {
                 vec!["no certificates", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"]
             }
+            "HTTPS_PROXY" => vec!["ftp://127.0.0.1", "http://host:port"],
+            "AGENT_MODEL_HEADERS" => vec!["words alone", "two words: x", "host: example.com"],
             "AGENT_MODEL" => vec!["gpt", "nobody:model", "ollama:", "openai:two words"],
             "AGENT_MODELS" => vec!["gpt", "nobody:some"],
             "AGENT_MODEL_PRICE" => vec!["cheap", "1", "-1/2", "1/2/3", "NaN/1"],
@@ -170,8 +172,15 @@ fn beside(name: &str) -> &'static [(&'static str, &'static str)] {
     match name {
         "ANTHROPIC_BASE_URL" => &[("AGENT_MODEL", "anthropic"), ("ANTHROPIC_API_KEY", "key")],
         "OPENAI_BASE_URL" => &[("AGENT_MODEL", "openai:some"), ("OPENAI_API_KEY", "key")],
-        "OLLAMA_BASE_URL" | "OLLAMA_HOST" => &[("AGENT_MODEL", "ollama:some")],
-        "AGENT_MODEL_PRICE" | "AGENT_PRICES" | "AGENT_TEMPERATURE" => &[("AGENT_MODEL", "ollama:some")],
+        "OLLAMA_BASE_URL"
+        | "OLLAMA_HOST"
+        | "AGENT_MODEL_PRICE"
+        | "AGENT_PRICES"
+        | "AGENT_TEMPERATURE"
+        | "AGENT_EFFORT"
+        | "AGENT_MODEL_HEADERS"
+        | "AGENT_CA"
+        | "HTTPS_PROXY" => &[("AGENT_MODEL", "ollama:some")],
         "AGENT_GITHUB_APP_KEY" => &[("AGENT_GITHUB_APP_ID", "7"), ("AGENT_GITHUB_TOKEN", "")],
         _ => &[],
     }
@@ -230,7 +239,6 @@ fn an_absurd_one_is_an_error_that_names_it() {
         "AGENT_ALLOW",
         "AGENT_AMQP_PASSWORD",
         "AGENT_AMQP_USERNAME",
-        "AGENT_CA",
         "AGENT_GITHUB_NETWORK",
         "AGENT_GITHUB_TOKEN",
         "AGENT_LOCAL_STATE",
@@ -241,6 +249,7 @@ fn an_absurd_one_is_an_error_that_names_it() {
         "ANTHROPIC_API_KEY",
         "AWS_LAMBDA_RUNTIME_API",
         "NO_COLOR",
+        "NO_PROXY",
         "OLLAMA_API_KEY",
         "OPENAI_API_KEY",
         "POD_NAME",

@@ -156,7 +156,7 @@ impl Broker {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s/base/rabbitmq").join(file);
         let mut definitions: Value = serde_json::from_slice(&fs::read(path)?)?;
         definitions["vhosts"][0]["name"] = json!(name);
-        for part in ["permissions", "queues", "policies"] {
+        for part in ["permissions", "queues", "exchanges", "bindings", "policies"] {
             for entry in definitions[part].as_array_mut().context("the definitions lack a part")? {
                 entry["vhost"] = json!(name);
             }
@@ -253,6 +253,34 @@ impl VirtualHost<'_> {
         Ok(())
     }
 
+    /// Lets every task that was put off come back after this time, whatever it should wait.
+    pub async fn shorten_delays(&self, time: Duration) -> anyhow::Result<()> {
+        let path = format!("policies/{}/short", self.name);
+        let policy = json!({
+            "pattern": "^agent-tasks\\.later\\.", "apply-to": "queues", "priority": 20,
+            "definition": {
+                "message-ttl": u64::try_from(time.as_millis())?, "dead-letter-exchange": "",
+                "dead-letter-routing-key": "agent-tasks", "dead-letter-strategy": "at-least-once",
+                "overflow": "reject-publish",
+            },
+        });
+        self.broker.api(Method::PUT, &path, Some(policy)).await.map(drop)
+    }
+
+    /// Puts a message that was taken into the queue of tasks, with one header changed.
+    pub async fn publish_again(&self, message: &Value, header: &str, value: &str) -> anyhow::Result<()> {
+        let mut properties = message["properties"].clone();
+        properties["headers"][header] = json!(value);
+        let message = json!({
+            "properties": properties, "routing_key": "agent-tasks", "payload": message["payload"],
+            "payload_encoding": "string",
+        });
+        let path = format!("exchanges/{}/amq.default/publish", self.name);
+        let answer = self.broker.api(Method::POST, &path, Some(message)).await?;
+        ensure!(answer["routed"] == true, "the broker has no queue for tasks");
+        Ok(())
+    }
+
     /// How many messages wait in a queue, told by the queue itself: the management API is seconds behind.
     pub async fn ready(&self, queue: &str) -> anyhow::Result<u32> {
         let url = format!("amqp://guest:guest@{}/{}", self.address(), self.name);
@@ -338,7 +366,7 @@ impl VirtualHost<'_> {
     /// Returns when the management interface tells the policies of the queues, which takes it some seconds, and more on
     /// a busy machine.
     pub async fn until_policies_are_told(&self) -> anyhow::Result<()> {
-        for queue in ["agent-tasks", "agent-tasks.dlq"] {
+        for queue in ["agent-tasks", "agent-tasks.dlq", "agent-tasks.later.65m"] {
             let path = format!("queues/{}/{queue}", self.name);
             let told = timeout(Duration::from_mins(2), async {
                 while !self.broker.api(Method::GET, &path, None).await?["effective_policy_definition"]

@@ -7,5 +7,6 @@ pub mod github;
 pub mod ingest;
 pub mod lambda;
 pub mod model;
+pub mod proxy;
 pub mod scenario;
 pub mod webhook;

@@ -50,6 +50,31 @@ pub enum Step {
     Redirect(String),
     /// These bytes as the successful response's body.
     Raw(String),
+    /// A response by hand.
+    Reply(Reply),
+}
+
+/// A response as it stands.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub headers: Vec<(&'static str, &'static str)>,
+    pub body: String,
+}
+
+impl Reply {
+    /// JSON with this status.
+    pub fn json(status: u16, body: impl Into<String>) -> Self {
+        Self { status, content_type: "application/json", headers: Vec::new(), body: body.into() }
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
 }
 
 impl Step {
@@ -240,6 +265,13 @@ async fn handle(State(journal): State<Shared>, uri: Uri, headers: HeaderMap, bod
 
 async fn respond(request: &Request, prefix: Option<wire::Prefix>, step: Step) -> Response {
     match step {
+        Step::Answer(answer) if request.body["stream"] == false && matches!(answer.end, End::Whole) => {
+            let mut response = status(200, &wire::whole(request, prefix, &answer).to_string());
+            response
+                .headers_mut()
+                .insert("content-type", "application/json".parse().expect("a header value"));
+            response
+        }
         Step::Answer(answer) => {
             let events = wire::events(request, prefix, &answer);
             let pieces = stream::iter(events.into_iter().map(Ok));
@@ -278,6 +310,13 @@ async fn respond(request: &Request, prefix: Option<wire::Prefix>, step: Step) ->
         Step::Redirect(location) => {
             let mut response = status(307, "");
             response.headers_mut().insert("location", location.parse().expect("a header value"));
+            response
+        }
+        Step::Reply(reply) => {
+            let mut response = status(reply.status, &reply.body);
+            for (name, value) in reply.headers.into_iter().chain([("content-type", reply.content_type)]) {
+                response.headers_mut().insert(name, value.parse().expect("a header value"));
+            }
             response
         }
         Step::Raw(body) => streamed(request.wire, stream::iter([Ok(Bytes::from(body))])),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::setting::{
-    Fallback, Grammar, Setting, Variable, address, choice, flag, list, number, path, pause, secret,
+    Fallback, Grammar, Setting, Variable, address, choice, flag, headers, list, number, path, pause, secret,
     secret_url, secrets, size, text, timeout,
 };
 
@@ -78,6 +78,17 @@ group! {
     AGENT_GITHUB_HOST: String = HOST, is("github.com"), "host of GitHub, or of a GitHub Enterprise Server";
     AGENT_ALLOW_LOOPBACK: bool = flag(), is("false"),
         "for debugging: also take repositories that this machine serves over plain http";
+}
+
+group! {
+    /// The way out, for everything but the broker.
+    NETWORK;
+    AGENT_CA: String = text("certificates", "use certificates in PEM, or name their file in AGENT_CA_FILE"), NONE,
+        "authorities in PEM that are trusted besides the system's, by GitHub, git and models alike; as a rule a file, \
+         `AGENT_CA_FILE`";
+    HTTPS_PROXY: SecretString = secret_url("use http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"), NONE,
+        "proxy for GitHub, git and models; a model at a private address is asked without it";
+    NO_PROXY: String = ANY, NONE, "hosts that are reached without the proxy: names, domains, addresses, networks";
 }
 
 group! {
@@ -152,6 +163,9 @@ group! {
         "tokens of one answer, thinking included";
     AGENT_TEMPERATURE: String = TEMPERATURE, of("the model's"),
         "sampling temperature; current Claude models refuse any";
+    AGENT_EFFORT: &'static str = choice(&["low", "medium", "high"]), of("the model's"),
+        "how much the model thinks before it answers, by its provider's own parameter (`effort`, `reasoning_effort`, \
+         `think`); left out where the server refuses it";
     AGENT_MODEL_TIMEOUT: Duration = timeout(), is("20min"), "longest time for one question, retries included";
     AGENT_MODEL_IDLE_TIMEOUT: Duration = timeout(), of("`3min`, `10min` for a private address"),
         "longest silence of the model";
@@ -170,6 +184,9 @@ group! {
     OLLAMA_BASE_URL: String = HTTP_URL, of("OLLAMA_HOST"), "address of Ollama";
     OLLAMA_HOST: String = text("address", "use HOST:PORT or http://HOST:PORT"), is("http://127.0.0.1:11434"),
         "the same, as Ollama itself reads it";
+    AGENT_MODEL_HEADERS: SecretString = headers("write one header a line, as in `x-gateway-key: VALUE`"), NONE,
+        "more headers for the model's server, such as a gateway's: one `NAME: VALUE` a line, never logged; as a rule a \
+         file, `AGENT_MODEL_HEADERS_FILE`";
 }
 
 group! {
@@ -258,14 +275,13 @@ group! {
         "where `scripts/local-cluster` keeps the passwords and keys that it makes";
     AGENT_GITHUB_NETWORK: String = text("network", "use a network such as 10.20.0.0/16"), NONE,
         "private network of the Enterprise Server, for `scripts/local-cluster`";
-    AGENT_CA: String = ANY, NONE,
-        "authorities in PEM that `scripts/local-cluster` lets runs trust; as a file, `AGENT_CA_FILE`";
 }
 
 /// All groups.
 pub const GROUPS: &[&Group] = &[
     &LOGS,
     &HOSTS,
+    &NETWORK,
     &LABELS,
     &BROKER,
     &BROKER_WAIT,

@@ -74,6 +74,8 @@ pub enum Secrecy {
     Several,
     /// An address that may hold a password.
     Url(&'static str),
+    /// Headers, one a line, whose values are secrets.
+    Headers(&'static str),
 }
 
 /// A grammar of values that become a `T`.
@@ -117,13 +119,16 @@ impl Form {
             Self::Address | Self::Secret(Secrecy::Url(_)) => "address",
             Self::Path => "path",
             Self::Secret(Secrecy::Whole | Secrecy::Several) => "secret",
+            Self::Secret(Secrecy::Headers(_)) => "headers",
         }
     }
 
     /// How the value is written.
     pub fn hint(self) -> String {
         match self {
-            Self::Text { hint, .. } | Self::Secret(Secrecy::Url(hint)) => hint.to_owned(),
+            Self::Text { hint, .. } | Self::Secret(Secrecy::Url(hint) | Secrecy::Headers(hint)) => {
+                hint.to_owned()
+            }
             Self::Flag => "use true, false, yes, no, 1 or 0".to_owned(),
             Self::Duration { .. } => "use a number and a unit, such as 90s or 45min".to_owned(),
             Self::Size => "use a whole number and a unit, such as 512KiB or 25MiB".to_owned(),
@@ -158,6 +163,11 @@ impl Secrecy {
         match self {
             Self::Whole => vec![text.to_owned()],
             Self::Several => lines(text),
+            Self::Headers(_) => text
+                .lines()
+                .filter_map(|line| line.split_once(':'))
+                .flat_map(|(_, value)| header_secrets(value.trim()))
+                .collect(),
             Self::Url(_) => {
                 let Some(password) =
                     url::Url::parse(text).ok().and_then(|url| url.password().map(str::to_owned))
@@ -299,6 +309,20 @@ pub const fn secrets() -> Grammar<Vec<SecretString>> {
 /// An address that may hold a password; `hint` is how it is written.
 pub const fn secret_url(hint: &'static str) -> Grammar<SecretString> {
     Grammar { form: Form::Secret(Secrecy::Url(hint)), parse: |text, _| Ok(SecretString::from(text)) }
+}
+
+/// Headers, one a line; `hint` is how they are written.
+pub const fn headers(hint: &'static str) -> Grammar<SecretString> {
+    Grammar { form: Form::Secret(Secrecy::Headers(hint)), parse: |text, _| Ok(SecretString::from(text)) }
+}
+
+/// What of a header's value is a secret: all of it, and what follows a scheme such as `Bearer`. A short value is a
+/// name or a switch, and stands in every other text.
+pub fn header_secrets(value: &str) -> Vec<String> {
+    const LEAST: usize = 12;
+    let credentials = value.split_once(' ').map(|(_, credentials)| credentials.trim());
+    let all = std::iter::once(value).chain(credentials);
+    all.filter(|secret| secret.len() >= LEAST).map(str::to_owned).collect()
 }
 
 fn lines(text: &str) -> Vec<String> {

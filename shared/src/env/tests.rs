@@ -206,6 +206,8 @@ fn no_name_is_declared_twice_and_none_lacks_its_prefix() {
         "POD_NAME",
         "TASK_JSON",
         "NO_COLOR",
+        "NO_PROXY",
+        "HTTPS_PROXY",
     ];
     let mut seen = BTreeSet::new();
     for variable in catalog::variables() {

@@ -1,5 +1,9 @@
 //! What a run says of errors that no answer of the model can mend.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use crate::context::index::IndexError;
 use crate::context::walk::WalkError;
 use crate::llm::LlmError;
@@ -30,17 +34,24 @@ pub(super) fn unanswered(error: &LlmError) -> Failure {
         LlmError::Budget(_) => Reason::Budget,
         LlmError::Refused { .. } => Reason::Refused,
         LlmError::Truncated { .. } => Reason::Truncated,
-        LlmError::ContextWindow { .. } | LlmError::SilentlyTruncated { .. } => Reason::ContextWindow,
+        LlmError::ContextWindow { .. }
+        | LlmError::SilentlyTruncated { .. }
+        | LlmError::OverRateLimit { .. } => Reason::ContextWindow,
         LlmError::Empty { .. } | LlmError::TooLarge { .. } => Reason::BadAnswer,
         error if error.is_transient() => Reason::Unavailable,
         _ => Reason::Provider,
     };
     let next = "Try again, or choose another model.";
-    match error {
+    let failure = match error {
         // These end in words of the server, semicolons and all.
         LlmError::BadRequest { .. } | LlmError::Refused { .. } => {
             Failure::new(reason, error.to_string(), next)
         }
         _ => Failure::of_message(reason, &error.to_string(), next),
-    }
+    };
+    let asked = error.retry_after().filter(|asked| *asked > WITHIN_AN_ATTEMPT);
+    failure.not_before(asked.map(|asked| Timestamp::now().saturating_add(asked).unwrap_or(Timestamp::MAX)))
 }
+
+/// A shorter wait is over when the next attempt asks.
+const WITHIN_AN_ATTEMPT: Duration = Duration::from_secs(30);

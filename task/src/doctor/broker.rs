@@ -28,6 +28,7 @@ pub(super) async fn examine(broker: &Broker, max_wait: Duration) -> Vec<Finding>
     for name in [queue::TASKS, queue::DEAD_LETTERS] {
         findings.push(look(&connection, name).await);
     }
+    findings.push(delays(&connection).await);
     findings.push(publishing(&connection).await);
     if let Err(error) = connection.close(200, "seen".into()).await {
         tracing::debug!(%error, "closing the connection to the broker");
@@ -72,7 +73,21 @@ async fn look(connection: &Connection, name: &'static str) -> Finding {
     }
 }
 
-/// A run never publishes; that its user cannot is what keeps a run from starting others.
+/// The queues in which tasks wait that were put off: the first that is not as it should be, or all together.
+async fn delays(connection: &Connection) -> Finding {
+    for delay in &queue::DELAYS {
+        let found = look(connection, delay.queue).await;
+        if found.health != Health::Good {
+            return found;
+        }
+    }
+    Finding::good(
+        About::Queue,
+        format!("the queues of `{}` are there, for tasks that have to wait", queue::LATER),
+    )
+}
+
+/// A run publishes nothing but what it puts off; that its user cannot is what keeps a run from starting others.
 async fn publishing(connection: &Connection) -> Finding {
     let tried = async {
         let channel = connection.create_channel().await?;

@@ -41,6 +41,7 @@ pub(super) async fn examine(settings: &RunSettings, repo: Option<&Repo>) -> Vec<
         credentials: &settings.credentials,
         repo: &place,
         hosts: &settings.hosts,
+        network: &settings.network,
         repository: None,
         installation: None,
         config_file: repo_config::PATH,

@@ -39,6 +39,21 @@ fn rules(name: &str) -> Vec<Rule> {
             rule("message-ttl", json!(milliseconds), "dead letters are kept for another time than two weeks"),
         ];
     }
+    if let Some(delay) = queue::DELAYS.iter().find(|delay| delay.queue == name) {
+        let stuck = "a task that waits there never comes back";
+        return vec![
+            length(),
+            rule("overflow", json!("reject-publish"), "a full queue drops tasks that have to wait"),
+            rule(
+                "message-ttl",
+                json!(delay.time.as_secs() * 1000),
+                "tasks wait for another time than they should",
+            ),
+            rule("dead-letter-exchange", json!(queue::EXCHANGE), stuck),
+            rule("dead-letter-routing-key", json!(queue::TASKS), stuck),
+            rule("dead-letter-strategy", json!("at-least-once"), "a task can be lost on its way back"),
+        ];
+    }
     let lost = "a task that is given up is lost without a word on its issue";
     vec![
         length(),
@@ -79,7 +94,8 @@ pub(super) async fn examine(broker: &Broker, management: Option<&SecretString>) 
         Err(error) => return wrong(format!("the management interface cannot be asked: {error}")),
     };
     let mut findings = Vec::new();
-    for name in [queue::TASKS, queue::DEAD_LETTERS] {
+    let delays = queue::DELAYS.iter().map(|delay| delay.queue);
+    for name in [queue::TASKS, queue::DEAD_LETTERS].into_iter().chain(delays) {
         findings.push(match policy(&client, &base, broker.virtual_host(), name).await {
             Ok(Some(policy)) => compare(name, &policy),
             Ok(None) => Finding::wrong(About::Queue, format!("no policy is in force for `{name}`"), MEND),

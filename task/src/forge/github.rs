@@ -12,6 +12,8 @@ mod repository;
 mod survey;
 pub(crate) mod wire;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -49,6 +51,8 @@ pub struct GitHub {
     pub(crate) repo: Repo,
     lease: Lease,
     patience: Duration,
+    /// How long a wait is waited that is asked for, in seconds, if that is longer. All clones share it.
+    asked: Arc<AtomicU64>,
     /// Of one call.
     timeout: Duration,
 }
@@ -103,6 +107,11 @@ struct Answer {
 }
 
 impl GitHub {
+    /// See [`crate::forge::Forge::be_patient`].
+    pub(super) fn be_patient(&self, patience: Duration) {
+        self.asked.fetch_max(patience.as_secs(), Ordering::Relaxed);
+    }
+
     /// Asks the lease, for a write that goes another way.
     pub async fn hold(&self) -> Result<(), Lost> {
         self.lease.check().await
@@ -161,7 +170,8 @@ impl GitHub {
 
     /// For one call.
     pub(crate) fn patience(&self) -> Patience {
-        Patience::new(self.patience, self.lease.clone())
+        let asked = Duration::from_secs(self.asked.load(Ordering::Relaxed));
+        Patience::new(self.patience, self.lease.clone()).or_as_asked(asked)
     }
 
     async fn send(&self, request: &Request<'_>, body: Option<&impl Serialize>) -> Result<Answer, CallError> {

@@ -21,6 +21,8 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
+use crate::network::Network;
+
 pub(crate) use session::Session;
 pub(crate) use upload_pack::{Head, UploadPack, agent, head_of, tip_of};
 pub(crate) use wire::connect;
@@ -37,6 +39,7 @@ const SAID_CHARS: usize = 400;
 pub struct Remote {
     url: Url,
     token: Option<SecretString>,
+    network: Network,
 }
 
 /// Why an address is not one of a repository that we would talk to. The address is not repeated: it may hold a secret.
@@ -74,7 +77,13 @@ impl Remote {
             return Err(AddressError::NoPath);
         }
         url.set_path(&path);
-        Ok(Self { url, token })
+        Ok(Self { url, token, network: Network::default() })
+    }
+
+    /// The same, reached by this way.
+    #[must_use]
+    pub fn through(self, network: &Network) -> Self {
+        Self { network: network.clone(), ..self }
     }
 
     /// The value of the `Authorization` header: HTTP basic authentication, as git hosts expect it.

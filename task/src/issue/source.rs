@@ -9,6 +9,7 @@ use shared::repo::{HostPolicy, Repo, RepoError};
 
 use super::{Issue, IssueError};
 use crate::call::CallError;
+use crate::network::Network;
 use crate::outcome::{Failure, Reason};
 use crate::tracker;
 use crate::tracker::model::{Found, IssueKind};
@@ -35,8 +36,9 @@ async fn from_address(address: &str, env: &Environment) -> Result<Issue, Failure
     };
     let hosts = HostPolicy::from_env(env).map_err(setting)?;
     let token = env.find(&AGENT_GITHUB_TOKEN).map_err(setting)?;
+    let network = Network::from_env(env).map_err(setting)?;
     let Address { repo, number } = Address::parse(address, &hosts)?;
-    let found = tracker::read_issue(&repo, &IssueId::Number(number), token.as_ref()).await;
+    let found = tracker::read_issue(&repo, &IssueId::Number(number), token.as_ref(), &network).await;
     match found.map_err(|error| unread(address, &error))? {
         Found::Here(issue) if issue.kind == IssueKind::PullRequest => {
             Err(Failure::new(Reason::Usage, format!("{address} is a pull request, not an issue"), FORM))

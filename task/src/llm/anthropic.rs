@@ -2,6 +2,7 @@
 //!
 //! - Request and events: <https://platform.claude.com/docs/en/build-with-claude/streaming>. No temperature is sent unless one
 //!   is configured, and no thinking is asked for or forbidden: current models refuse to have either set.
+//! - Effort: <https://platform.claude.com/docs/en/build-with-claude/effort>. Models that have none refuse it.
 //! - Cache: breakpoints after the system prompt and after the first user message, which holds the files; later calls of a
 //!   run repeat both (<https://platform.claude.com/docs/en/build-with-claude/prompt-caching>).
 //! - Stop reasons: <https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons>.
@@ -11,8 +12,11 @@
 use serde_json::{Value, json};
 
 use super::error::LlmError;
-use super::http::{Lines, Server};
+use super::http::Server;
+use super::lines::{Event, Lines};
+use super::parts::Part;
 use super::refusal::{Refusal, Sign};
+use super::stop::Stop;
 use super::{Endpoint, Message, Prompt, Role, Turn};
 
 /// <https://platform.claude.com/docs/en/api/versioning>
@@ -23,12 +27,11 @@ pub(super) async fn attempt(
     prompt: &Prompt<'_>,
     turn: &mut Turn<'_>,
 ) -> Result<(), LlmError> {
-    let server = &endpoint.server;
-    let model = &endpoint.spec.model;
-    let refused = |refusal| error(refusal, model);
+    let refused = |refusal| error(refusal, endpoint);
     let headers = [("anthropic-version", VERSION)];
-    let lines = server.post("v1/messages", &headers, &body(endpoint, prompt), turn, refused).await?;
-    read(server, lines, model, prompt, turn).await
+    let body = body(endpoint, prompt);
+    let lines = endpoint.server.post("v1/messages", &headers, &body, turn, refused).await?;
+    read(endpoint, lines, prompt, turn).await
 }
 
 fn body(endpoint: &Endpoint, prompt: &Prompt<'_>) -> Value {
@@ -48,25 +51,41 @@ fn body(endpoint: &Endpoint, prompt: &Prompt<'_>) -> Value {
         "max_tokens": prompt.max_output_tokens,
         "system": cached(prompt.system),
         "messages": messages,
-        "stream": true,
+        "stream": !endpoint.parts.is_refused(Part::Streaming),
     });
-    if let Some(temperature) = endpoint.temperature {
+    if let Some(temperature) = endpoint.parts.temperature() {
         body["temperature"] = json!(temperature);
+    }
+    if let Some(effort) = endpoint.parts.effort() {
+        body["output_config"] = json!({"effort": effort.name()});
     }
     body
 }
 
 async fn read(
-    server: &Server,
+    endpoint: &Endpoint,
     mut lines: Lines<'_>,
-    model: &str,
     prompt: &Prompt<'_>,
     turn: &mut Turn<'_>,
 ) -> Result<(), LlmError> {
+    let server = &endpoint.server;
     let mut stop = None;
-    while let Some(data) = lines.next_event().await? {
-        let event: Value = serde_json::from_str(&data).map_err(|_| lines.malformed(&data))?;
-        match event["type"].as_str() {
+    while let Some(Event { name, data: event }) = lines.next_event().await? {
+        if let Some(refusal) = server.refusal_in(&event) {
+            return Err(error(refusal, endpoint));
+        }
+        // A server that imitates the interface may leave the type to the event's name.
+        match event["type"].as_str().or_else(|| Some(name.as_str()).filter(|name| !name.is_empty())) {
+            // A server that does not stream sends the message whole.
+            Some("message") => {
+                turn.model(&event["model"]);
+                count(turn, &event["usage"]);
+                for block in event["content"].as_array().into_iter().flatten() {
+                    piece(turn, block);
+                }
+                let Some(reason) = event["stop_reason"].as_str() else { return Err(lines.ended_early()) };
+                return stopped(server, reason, &event["stop_details"], prompt);
+            }
             Some("message_start") => {
                 turn.model(&event["message"]["model"]);
                 count(turn, &event["message"]["usage"]);
@@ -83,13 +102,9 @@ async fn read(
                 let Some((reason, details)) = stop else { return Err(lines.ended_early()) };
                 return stopped(server, &reason, &details, prompt);
             }
-            Some("error") => {
-                let status = status_of(event["error"]["type"].as_str().unwrap_or_default());
-                return Err(error(server.refusal_in_stream(status, event), model));
-            }
             // Events that are new to us are to be ignored, says the documentation; `ping` and `content_block_stop` too.
             Some(_) => {}
-            None => return Err(lines.malformed(&data)),
+            None => return Err(lines.malformed(&event.to_string())),
         }
     }
     Err(lines.ended_early())
@@ -120,43 +135,23 @@ fn count(turn: &mut Turn<'_>, usage: &Value) {
 }
 
 fn stopped(server: &Server, reason: &str, details: &Value, prompt: &Prompt<'_>) -> Result<(), LlmError> {
-    match reason {
-        "end_turn" | "stop_sequence" => Ok(()),
-        "max_tokens" => Err(LlmError::Truncated { max_output_tokens: prompt.max_output_tokens }),
-        "model_context_window_exceeded" => {
-            let message = "the window was full before the answer was complete".to_owned();
-            Err(LlmError::ContextWindow { message })
-        }
-        "refusal" => {
+    let error = match Stop::of(reason) {
+        Stop::Done => return Ok(()),
+        Stop::Withheld => {
             let why = [&details["explanation"], &details["category"]].into_iter().find_map(Value::as_str);
             let why = why.map_or_else(|| "it gives no reason".to_owned(), |why| server.quote(why));
-            Err(LlmError::Refused { why })
+            LlmError::Refused { why }
         }
-        other => Err(LlmError::UnexpectedStop { provider: server.provider, reason: server.quote(other) }),
-    }
+        other => other.error(server, reason, prompt),
+    };
+    Err(error)
 }
 
-/// The status that an error would have had, had it come before the stream.
-fn status_of(kind: &str) -> u16 {
-    match kind {
-        "invalid_request_error" => 400,
-        "authentication_error" => 401,
-        "billing_error" => 402,
-        "permission_error" => 403,
-        "not_found_error" => 404,
-        "request_too_large" => 413,
-        "rate_limit_error" => 429,
-        "timeout_error" => 504,
-        "overloaded_error" => 529,
-        _ => 500,
-    }
-}
-
-fn error(refusal: Refusal, model: &str) -> LlmError {
+fn error(refusal: Refusal, endpoint: &Endpoint) -> LlmError {
     let code = refusal.body["error"]["details"]["error_code"].as_str();
     let spent = code == Some("enforced_spend_limit_reached")
         || refusal.kind("type") == "billing_error"
         || refusal.message.starts_with("You have reached your specified ")
         || refusal.message.contains("credit balance is too low");
-    refusal.error(model, spent.then_some(Sign::SpendLimit))
+    refusal.error(endpoint, spent.then_some(Sign::SpendLimit))
 }

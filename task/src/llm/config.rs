@@ -5,20 +5,24 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use shared::env::catalog::{
-    AGENT_CONTEXT_WINDOW, AGENT_MAX_OUTPUT_TOKENS, AGENT_MODEL_IDLE_TIMEOUT, AGENT_MODEL_RETRIES,
-    AGENT_MODEL_TIMEOUT, AGENT_PRICES, AGENT_TEMPERATURE, ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL,
-    OLLAMA_API_KEY, OLLAMA_BASE_URL, OLLAMA_HOST, OPENAI_API_KEY, OPENAI_BASE_URL,
+    AGENT_CONTEXT_WINDOW, AGENT_EFFORT, AGENT_MAX_OUTPUT_TOKENS, AGENT_MODEL_HEADERS,
+    AGENT_MODEL_IDLE_TIMEOUT, AGENT_MODEL_RETRIES, AGENT_MODEL_TIMEOUT, AGENT_PRICES, AGENT_TEMPERATURE,
+    ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, OLLAMA_API_KEY, OLLAMA_BASE_URL, OLLAMA_HOST, OPENAI_API_KEY,
+    OPENAI_BASE_URL,
 };
 use shared::env::setting::Setting;
 use shared::env::{Environment, SettingError};
 use url::{Host, Url};
 
+use super::access;
 use super::price::PriceTable;
+use crate::network::Network;
 
 /// Whose interface is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -130,6 +134,29 @@ impl fmt::Display for ModelSpec {
     }
 }
 
+/// How much a model should think before it answers; each provider has a parameter of its own for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    Low,
+    Medium,
+    High,
+}
+
+impl Effort {
+    /// All three providers use the same words.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Low, Self::Medium, Self::High].into_iter().find(|effort| effort.name() == text)
+    }
+}
+
 /// How long to wait for the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -162,6 +189,12 @@ impl Default for Retries {
 pub struct LlmConfig {
     pub base_url: Url,
     pub api_key: Option<SecretString>,
+    /// The file that holds the key, which is read again before each call.
+    pub api_key_file: Option<PathBuf>,
+    /// Headers for a gateway, one a line.
+    pub headers: Option<SecretString>,
+    /// The file that holds them, which is read again like the key's.
+    pub headers_file: Option<PathBuf>,
     pub timeouts: Timeouts,
     pub retries: Retries,
     /// The longest answer in bytes, all events and their wrapping included.
@@ -171,6 +204,9 @@ pub struct LlmConfig {
     /// Tokens of one answer; a figure by provider when unset.
     pub max_output_tokens: Option<u32>,
     pub temperature: Option<f32>,
+    pub effort: Option<Effort>,
+    /// The way to the server.
+    pub network: Network,
     pub prices: PriceTable,
 }
 
@@ -191,6 +227,10 @@ pub enum ConfigError {
         "the key of {provider} has characters that no HTTP header can carry; was it copied whole, and nothing with it?"
     )]
     BadKey { provider: Provider },
+    #[error("the headers of AGENT_MODEL_HEADERS cannot be sent: {why}")]
+    BadHeaders { why: String },
+    #[error("the headers of AGENT_MODEL_HEADERS would travel unencrypted to {url}; use https, or unset them")]
+    HeadersInClear { url: Url },
     #[error(
         "the key would travel unencrypted to {url}; use https, or unset {0} and {0}_FILE",
         .provider.key_variable()
@@ -210,12 +250,17 @@ impl LlmConfig {
         Self {
             base_url,
             api_key: None,
+            api_key_file: None,
+            headers: None,
+            headers_file: None,
             timeouts: Timeouts { connect: Duration::from_secs(10), idle, total: Duration::from_mins(20) },
             retries: Retries::default(),
             max_response_bytes: 16 << 20,
             context_window: None,
             max_output_tokens: None,
             temperature: None,
+            effort: None,
+            network: Network::default(),
             prices: PriceTable::built_in(),
         }
     }
@@ -223,8 +268,20 @@ impl LlmConfig {
     pub fn from_env(provider: Provider, env: &Environment) -> Result<Self, ConfigError> {
         let mut config = Self::new(base_url(provider, env)?);
         config.api_key = env.find(provider.key_setting())?;
+        config.api_key_file = env.file_of(provider.key_setting());
+        config.headers = env.find(&AGENT_MODEL_HEADERS)?;
+        config.headers_file = env.file_of(&AGENT_MODEL_HEADERS);
+        let is_in_clear = config.base_url.scheme() == "http" && !is_local(&config.base_url);
+        if let Some(headers) = &config.headers {
+            access::parse_headers(headers.expose_secret())
+                .map_err(|hint| env.refuse(&AGENT_MODEL_HEADERS, "", hint))?;
+            if is_in_clear {
+                return Err(ConfigError::HeadersInClear { url: config.base_url });
+            }
+        }
         match &config.api_key {
-            None if config.base_url.host_str() == Some(provider.vendor()) => {
+            // A gateway's own headers may be all that it asks for.
+            None if config.headers.is_none() && config.base_url.host_str() == Some(provider.vendor()) => {
                 return Err(ConfigError::MissingKey { provider });
             }
             // What no HTTP header could carry.
@@ -232,7 +289,7 @@ impl LlmConfig {
                 let hint = "it has characters that no key has: was it copied whole, and nothing with it?";
                 return Err(env.refuse(provider.key_setting(), "", hint).into());
             }
-            Some(_) if config.base_url.scheme() == "http" && !is_local(&config.base_url) => {
+            Some(_) if is_in_clear => {
                 return Err(ConfigError::KeyInClear { provider, url: config.base_url });
             }
             _ => {}
@@ -240,6 +297,8 @@ impl LlmConfig {
         config.context_window = env.find(&AGENT_CONTEXT_WINDOW)?;
         config.max_output_tokens = env.find(&AGENT_MAX_OUTPUT_TOKENS)?;
         config.temperature = env.find_as(&AGENT_TEMPERATURE, parse_temperature)?;
+        config.network = Network::from_env(env)?;
+        config.effort = env.find(&AGENT_EFFORT)?.and_then(Effort::parse);
         config.timeouts.total = env.read(&AGENT_MODEL_TIMEOUT)?;
         if let Some(idle) = env.find(&AGENT_MODEL_IDLE_TIMEOUT)? {
             config.timeouts.idle = idle;

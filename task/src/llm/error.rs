@@ -8,6 +8,7 @@ use humantime::format_duration;
 
 use super::Provider;
 use super::budget::BudgetError;
+use super::parts::Part;
 
 /// What was waited for when the time was up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub enum Wait {
     Answer,
     /// The whole answer, attempts and pauses included.
     Whole,
+}
+
+/// When the same request may be repeated, by what the server says (`x-should-retry`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// After a pause.
+    Soon,
+    /// Not by this run.
+    Later,
 }
 
 /// See the module's documentation.
@@ -28,11 +38,23 @@ pub enum LlmError {
     #[error(
         "{provider} cannot answer now (HTTP {status}): {message}; this passes by itself, try again later"
     )]
-    Overloaded { provider: Provider, status: u16, retry_after: Option<Duration>, message: String },
+    Overloaded {
+        provider: Provider,
+        status: u16,
+        repeat: Repeat,
+        retry_after: Option<Duration>,
+        message: String,
+    },
+    #[error("{provider} reports an error in place of an answer: {message}; try again later")]
+    Reported { provider: Provider, retry_after: Option<Duration>, message: String },
     #[error(
         "{provider} allows no more requests for now: {message}; try again later, or ask it for a higher rate limit"
     )]
-    RateLimited { provider: Provider, retry_after: Option<Duration>, message: String },
+    RateLimited { provider: Provider, repeat: Repeat, retry_after: Option<Duration>, message: String },
+    #[error(
+        "the prompt has more tokens than {provider} takes from this account in a minute: {message}; lower AGENT_CONTEXT_TOKENS, or ask it for a higher rate limit"
+    )]
+    OverRateLimit { provider: Provider, message: String },
     #[error(
         "the account at {provider} has no money left or is at its spend limit: {message}; add credit or raise the limit there"
     )]
@@ -41,12 +63,20 @@ pub enum LlmError {
     BadKey { provider: Provider, status: u16, message: String },
     #[error("{provider} has no model `{model}`: {message}; {}", choose(*provider, model))]
     UnknownModel { provider: Provider, model: String, message: String },
-    #[error("there is no {provider} interface at {url} (HTTP {status}); check {}", .provider.url_variable())]
-    NoInterface { provider: Provider, url: String, status: u16 },
+    #[error(
+        "there is no {provider} interface at {url} (HTTP {status}{}); check {}",
+        message.as_ref().map(|message| format!(": {message}")).unwrap_or_default(),
+        .provider.url_variable()
+    )]
+    NoInterface { provider: Provider, url: String, status: u16, message: Option<String> },
+    #[error("the file {path} cannot be used: {why}; {0} names it", .setting)]
+    Unreadable { setting: String, path: String, why: String },
     #[error("{provider} at {url} redirects to {location}; redirects are not followed, set {} to the final address", .provider.url_variable())]
     Redirected { provider: Provider, url: String, location: String },
     #[error("{provider} refuses the request (HTTP {status}): {message}")]
     BadRequest { provider: Provider, status: u16, message: String },
+    #[error("{provider} refuses {part}: {message}; {}", .part.remedy())]
+    Unsupported { provider: Provider, part: Part, message: String },
     #[error(
         "the prompt does not fit the model: {message}; choose a model with a larger context window, or set AGENT_CONTEXT_WINDOW to what this one really holds"
     )]
@@ -83,15 +113,29 @@ impl LlmError {
             Self::Unreachable { .. }
                 | Self::Timeout { .. }
                 | Self::Overloaded { .. }
+                | Self::Reported { .. }
                 | Self::RateLimited { .. }
                 | Self::Interrupted { .. }
+                // It may be written anew at this moment.
+                | Self::Unreadable { .. }
         )
     }
 
+    /// Whether this run may ask again.
+    pub(super) fn may_be_repeated(&self) -> bool {
+        let later = matches!(
+            self,
+            Self::Overloaded { repeat: Repeat::Later, .. } | Self::RateLimited { repeat: Repeat::Later, .. }
+        );
+        self.is_transient() && !later
+    }
+
     /// How long the provider asks to be left alone.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Overloaded { retry_after, .. } | Self::RateLimited { retry_after, .. } => *retry_after,
+            Self::Overloaded { retry_after, .. }
+            | Self::Reported { retry_after, .. }
+            | Self::RateLimited { retry_after, .. } => *retry_after,
             _ => None,
         }
     }

@@ -10,8 +10,11 @@
 use serde_json::{Value, json};
 
 use super::error::LlmError;
-use super::http::{Lines, Server};
+use super::http::Server;
+use super::lines::Lines;
+use super::parts::Part;
 use super::refusal::{Refusal, Sign};
+use super::stop::Stop;
 use super::{Endpoint, Prompt, Turn};
 
 /// Windows are asked for in steps, since Ollama loads the model anew whenever the window changes.
@@ -24,12 +27,11 @@ pub(super) async fn attempt(
     prompt: &Prompt<'_>,
     turn: &mut Turn<'_>,
 ) -> Result<(), LlmError> {
-    let server = &endpoint.server;
-    let model = &endpoint.spec.model;
     let num_ctx = window(prompt, endpoint.context_window);
-    let refused = |refusal| error(refusal, model);
-    let lines = server.post("api/chat", &[], &body(endpoint, prompt, num_ctx), turn, refused).await?;
-    read(server, lines, model, prompt, num_ctx, turn).await
+    let refused = |refusal| error(refusal, endpoint);
+    let body = body(endpoint, prompt, num_ctx);
+    let lines = endpoint.server.post("api/chat", &[], &body, turn, refused).await?;
+    read(endpoint, lines, prompt, num_ctx, turn).await
 }
 
 /// The window that a prompt and its answer need, as far as the model has it.
@@ -41,35 +43,34 @@ fn window(prompt: &Prompt<'_>, context_window: u32) -> u32 {
 fn body(endpoint: &Endpoint, prompt: &Prompt<'_>, num_ctx: u32) -> Value {
     let mut body = json!({
         "model": endpoint.spec.model,
-        "messages": prompt.chat(),
-        "stream": true,
+        "messages": prompt.chat(&endpoint.parts),
+        "stream": !endpoint.parts.is_refused(Part::Streaming),
         "truncate": false,
         "shift": false,
         "options": {"num_ctx": num_ctx, "num_predict": prompt.max_output_tokens},
     });
-    if let Some(temperature) = endpoint.temperature {
+    if let Some(temperature) = endpoint.parts.temperature() {
         body["options"]["temperature"] = json!(temperature);
+    }
+    if let Some(effort) = endpoint.parts.effort() {
+        body["think"] = json!(effort.name());
     }
     body
 }
 
 async fn read(
-    server: &Server,
+    endpoint: &Endpoint,
     mut lines: Lines<'_>,
-    model: &str,
     prompt: &Prompt<'_>,
     num_ctx: u32,
     turn: &mut Turn<'_>,
 ) -> Result<(), LlmError> {
-    while let Some(line) = lines.next().await? {
-        if line.trim().is_empty() {
-            continue;
+    let server = &endpoint.server;
+    while let Some(piece) = lines.next_value().await? {
+        if let Some(refusal) = server.refusal_in(&piece) {
+            return Err(error(refusal, endpoint));
         }
-        let piece: Value = serde_json::from_str(&line).map_err(|_| lines.malformed(&line))?;
-        if !piece["error"].is_null() {
-            return Err(error(server.refusal_in_stream(500, piece), model));
-        }
-        let Some(done) = piece["done"].as_bool() else { return Err(lines.malformed(&line)) };
+        let Some(done) = piece["done"].as_bool() else { return Err(lines.malformed(&piece.to_string())) };
         turn.model(&piece["model"]);
         turn.write(piece["message"]["content"].as_str().unwrap_or_default());
         turn.think(piece["message"]["thinking"].as_str().unwrap_or_default());
@@ -102,17 +103,15 @@ fn words(text: &str) -> u64 {
 }
 
 fn stopped(server: &Server, reason: Option<&str>, prompt: &Prompt<'_>) -> Result<(), LlmError> {
-    match reason {
-        // Versions before 0.1.35 give none.
-        Some("stop") | None => Ok(()),
-        Some("length") => Err(LlmError::Truncated { max_output_tokens: prompt.max_output_tokens }),
-        Some(other) => {
-            Err(LlmError::UnexpectedStop { provider: server.provider, reason: server.quote(other) })
-        }
+    // Versions before 0.1.35 give none.
+    let Some(reason) = reason else { return Ok(()) };
+    match Stop::of(reason) {
+        Stop::Done => Ok(()),
+        other => Err(other.error(server, reason, prompt)),
     }
 }
 
-fn error(refusal: Refusal, model: &str) -> LlmError {
+fn error(refusal: Refusal, endpoint: &Endpoint) -> LlmError {
     let message = refusal.message.to_ascii_lowercase();
     let lacks_memory = ["system memory", "out of memory", "cudamalloc failed"];
     let sign = if message.contains("model") && message.contains("not found") {
@@ -122,7 +121,7 @@ fn error(refusal: Refusal, model: &str) -> LlmError {
     } else {
         None
     };
-    refusal.error(model, sign)
+    refusal.error(endpoint, sign)
 }
 
 #[cfg(test)]

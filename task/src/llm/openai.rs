@@ -11,8 +11,11 @@ use serde_json::{Value, json};
 use url::Host;
 
 use super::error::LlmError;
-use super::http::{Lines, Server};
+use super::http::Server;
+use super::lines::Lines;
+use super::parts::Part;
 use super::refusal::{Refusal, Sign};
+use super::stop::Stop;
 use super::{Endpoint, Prompt, Turn};
 
 pub(super) async fn attempt(
@@ -20,24 +23,30 @@ pub(super) async fn attempt(
     prompt: &Prompt<'_>,
     turn: &mut Turn<'_>,
 ) -> Result<(), LlmError> {
-    let server = &endpoint.server;
-    let model = &endpoint.spec.model;
-    let refused = |refusal| error(refusal, model);
-    let lines = server.post("chat/completions", &[], &body(endpoint, prompt), turn, refused).await?;
-    read(server, lines, model, prompt, turn).await
+    let refused = |refusal| error(refusal, endpoint);
+    let body = body(endpoint, prompt);
+    let lines = endpoint.server.post("chat/completions", &[], &body, turn, refused).await?;
+    read(endpoint, lines, prompt, turn).await
 }
 
 fn body(endpoint: &Endpoint, prompt: &Prompt<'_>) -> Value {
-    let limit = if is_openai(endpoint) { "max_completion_tokens" } else { "max_tokens" };
+    let parts = &endpoint.parts;
+    let is_new_name = is_openai(endpoint) != parts.is_refused(Part::LimitName);
+    let limit = if is_new_name { "max_completion_tokens" } else { "max_tokens" };
     let mut body = json!({
         "model": endpoint.spec.model,
-        "messages": prompt.chat(),
-        "stream": true,
-        "stream_options": {"include_usage": true},
+        "messages": prompt.chat(parts),
+        "stream": !parts.is_refused(Part::Streaming),
         limit: prompt.max_output_tokens,
     });
-    if let Some(temperature) = endpoint.temperature {
+    if !parts.is_refused(Part::Streaming) && !parts.is_refused(Part::StreamOptions) {
+        body["stream_options"] = json!({"include_usage": true});
+    }
+    if let Some(temperature) = parts.temperature() {
         body["temperature"] = json!(temperature);
+    }
+    if let Some(effort) = parts.effort() {
+        body["reasoning_effort"] = json!(effort.name());
     }
     body
 }
@@ -49,50 +58,75 @@ fn is_openai(endpoint: &Endpoint) -> bool {
 }
 
 async fn read(
-    server: &Server,
+    endpoint: &Endpoint,
     mut lines: Lines<'_>,
-    model: &str,
     prompt: &Prompt<'_>,
     turn: &mut Turn<'_>,
 ) -> Result<(), LlmError> {
+    let server = &endpoint.server;
     let mut stop: Option<String> = None;
     let mut refusal = String::new();
-    while let Some(data) = lines.next_event().await? {
-        if data == "[DONE]" {
-            break;
-        }
-        let chunk: Value = serde_json::from_str(&data).map_err(|_| lines.malformed(&data))?;
-        if !chunk["error"].is_null() {
-            let status = chunk["error"]["code"].as_u64().and_then(|code| u16::try_from(code).ok());
-            return Err(error(server.refusal_in_stream(status.unwrap_or(500), chunk), model));
+    while let Some(event) = lines.next_event().await? {
+        let chunk = event.data;
+        if let Some(refusal) = server.refusal_in(&chunk) {
+            return Err(error(refusal, endpoint));
         }
         turn.model(&chunk["model"]);
         count(turn, &chunk["usage"]);
         let choice = &chunk["choices"][0];
-        let delta = &choice["delta"];
-        turn.write(delta["content"].as_str().unwrap_or_default());
+        // A server that does not stream sends the message whole.
+        let delta = if choice["delta"].is_object() { &choice["delta"] } else { &choice["message"] };
+        content(turn, &delta["content"]);
         // What servers call it that show the thinking.
         for field in ["reasoning_content", "reasoning"] {
             turn.think(delta[field].as_str().unwrap_or_default());
         }
         refusal.push_str(delta["refusal"].as_str().unwrap_or_default());
-        if let Some(reason) = choice["finish_reason"].as_str() {
-            stop = Some(reason.to_owned());
+        match choice["finish_reason"].as_str() {
+            // Some servers write one of these until the last chunk.
+            None | Some("" | "null") => {}
+            Some(reason) => stop = Some(reason.to_owned()),
         }
     }
     if !refusal.is_empty() {
         return Err(LlmError::Refused { why: server.quote(&refusal) });
     }
-    match stop.as_deref() {
-        Some("stop") => Ok(()),
-        Some("length") => Err(LlmError::Truncated { max_output_tokens: prompt.max_output_tokens }),
-        Some("content_filter") => {
-            Err(LlmError::Refused { why: "a filter of the provider stopped the answer".to_owned() })
+    let Some(reason) = stop else { return Err(lines.ended_early()) };
+    stopped(server, &reason, prompt)
+}
+
+fn stopped(server: &Server, reason: &str, prompt: &Prompt<'_>) -> Result<(), LlmError> {
+    let error = match Stop::of(reason) {
+        Stop::Done => return Ok(()),
+        Stop::Withheld => LlmError::Refused { why: "a filter of the provider stopped the answer".to_owned() },
+        other => other.error(server, reason, prompt),
+    };
+    Err(error)
+}
+
+/// Takes the text of a message or of a piece of one: a text, or parts of which some are thinking (Mistral's form).
+fn content(turn: &mut Turn<'_>, content: &Value) {
+    match content {
+        Value::String(text) => turn.write(text),
+        Value::Array(parts) => {
+            for part in parts {
+                match part["type"].as_str() {
+                    Some("text" | "output_text") => turn.write(part["text"].as_str().unwrap_or_default()),
+                    Some("thinking" | "reasoning") => think(turn, &part["thinking"]),
+                    _ => {}
+                }
+            }
         }
-        Some(other) => {
-            Err(LlmError::UnexpectedStop { provider: server.provider, reason: server.quote(other) })
-        }
-        None => Err(lines.ended_early()),
+        _ => {}
+    }
+}
+
+/// Notes thinking, which is a text or parts of it.
+fn think(turn: &mut Turn<'_>, thinking: &Value) {
+    match thinking {
+        Value::String(text) => turn.think(text),
+        Value::Array(parts) => parts.iter().for_each(|part| think(turn, &part["text"])),
+        _ => {}
     }
 }
 
@@ -107,7 +141,7 @@ fn count(turn: &mut Turn<'_>, usage: &Value) {
     turn.counts.output = usage["completion_tokens"].as_u64();
 }
 
-fn error(refusal: Refusal, model: &str) -> LlmError {
+fn error(refusal: Refusal, endpoint: &Endpoint) -> LlmError {
     const SPENT: [&str; 6] = [
         "insufficient_quota",
         "credit_balance_exhausted",
@@ -126,5 +160,5 @@ fn error(refusal: Refusal, model: &str) -> LlmError {
     } else {
         None
     };
-    refusal.error(model, sign)
+    refusal.error(endpoint, sign)
 }

@@ -28,7 +28,7 @@ impl Pauses {
     /// How long to wait after `error`, or `None` if it is final: at least as long as the provider asks for, unless that is
     /// longer than we are willing to wait.
     pub(super) fn after(&mut self, error: &LlmError) -> Option<Duration> {
-        if !error.is_transient() {
+        if !error.may_be_repeated() {
             return None;
         }
         let pause = self.backoff.next()?;
@@ -44,10 +44,12 @@ impl Pauses {
 mod tests {
     use super::*;
     use crate::llm::Provider;
+    use crate::llm::error::Repeat;
 
     fn limited(retry_after: Option<u64>) -> LlmError {
         LlmError::RateLimited {
             provider: Provider::Anthropic,
+            repeat: Repeat::Soon,
             retry_after: retry_after.map(Duration::from_secs),
             message: String::new(),
         }
@@ -74,6 +76,14 @@ mod tests {
         assert_eq!(pauses().after(&limited(Some(17))), Some(Duration::from_secs(17)));
         assert!(pauses().after(&limited(Some(0))).unwrap() >= Duration::from_secs(1));
         assert_eq!(pauses().after(&limited(Some(3600))), None);
+        let later = LlmError::RateLimited {
+            provider: Provider::Anthropic,
+            repeat: Repeat::Later,
+            retry_after: None,
+            message: String::new(),
+        };
+        assert!(later.is_transient());
+        assert_eq!(pauses().after(&later), None);
         let spent = LlmError::SpendLimit { provider: Provider::Anthropic, message: String::new() };
         assert_eq!(pauses().after(&spent), None);
     }

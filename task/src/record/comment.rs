@@ -1,7 +1,9 @@
 //! The *comments* that a run writes on an issue or pull request, as pure functions. Markers are added by who posts.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use shared::issue::PullRequestNumber;
 use shared::mode::{Mode, RETRY};
 
@@ -101,6 +103,22 @@ pub fn failed(failure: &Failure, turn: Turn) -> String {
 pub fn waiting(failure: &Failure) -> String {
     let what = format!("**Interrupted, and tried again by itself.** {}", sentence(&failure.what));
     paragraphs([what, sentence(&failure.next), bill_of(failure.bill.as_deref())])
+}
+
+/// A run that goes on by itself once a time has come that somebody named.
+pub fn paused(failure: &Failure, until: Timestamp) -> String {
+    let what = format!(
+        "**Paused until {}.** {} It continues by itself then; waiting does not count as an attempt.",
+        minute(until),
+        sentence(&failure.what)
+    );
+    paragraphs([what, bill_of(failure.bill.as_deref())])
+}
+
+/// A time for people: the minute that has begun by then.
+pub fn minute(time: Timestamp) -> String {
+    let rounded = time.saturating_add(Duration::from_secs(59)).unwrap_or(time);
+    rounded.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// A run that was called off.

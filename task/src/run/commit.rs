@@ -148,6 +148,7 @@ async fn push(
     let new = workspace.write_commit(patch, &text, &identity).map_err(|error| broken(error.to_string()))?;
     let old = ObjectId::from_hex(claim.head.as_bytes()).ok();
     let remote = Remote::new(&desk.forge.repo().url(), Some(desk.forge.token().clone()))
+        .map(|remote| remote.through(&desk.settings.network))
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
     let mut patience = desk.forge.patience();
     let unavailable =

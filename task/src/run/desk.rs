@@ -1,6 +1,7 @@
 //! The *desk* holds what a run works with: the task, its issue, who asked, and where it writes.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -24,6 +25,9 @@ use crate::repo_config::PATH;
 use crate::thread::Comment;
 use crate::tracker::Tracker;
 use crate::tracker::model::Issue;
+
+/// For the last calls of a run.
+const END_WITHIN: Duration = Duration::from_mins(3);
 
 /// Where a run works: the forge with the code, and the records of its issues.
 #[derive(Clone, Copy)]
@@ -149,6 +153,13 @@ impl<'a> Desk<'a> {
     /// Which command helps a task that does not get to its end.
     pub(super) fn turn(&self) -> Turn {
         *self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much of the run's time is left, with a margin to end it well.
+    pub(super) fn time_left(&self) -> Duration {
+        let used = self.holder.since.duration_until(Timestamp::now());
+        let left = self.settings.deadline.saturating_sub(used.try_into().unwrap_or_default());
+        left.saturating_sub(END_WITHIN)
     }
 
     /// From here on it is another one.

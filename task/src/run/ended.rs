@@ -1,5 +1,9 @@
 //! How a run *ended*, why it stopped before its end, and which attempt at its task it was.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use crate::call::CallError;
 use crate::lease::Lost;
 use crate::outcome::{Failure, Reason};
@@ -16,6 +20,11 @@ pub enum Ended {
     Nothing(&'static str),
     /// The same task may succeed later.
     Passing(String),
+    /// The same, and not before this time: who was asked says so.
+    PutOff {
+        why: String,
+        until: Timestamp,
+    },
     /// The operator has to mend something first.
     Misconfigured(String),
     Lost(Lost),
@@ -26,6 +35,12 @@ impl Ended {
     pub(super) fn of(error: &CallError) -> Self {
         match error {
             CallError::Lost(lost) => Self::Lost(*lost),
+            CallError::RateLimited { wait_seconds, .. } => {
+                let until = Timestamp::now()
+                    .saturating_add(Duration::from_secs(*wait_seconds))
+                    .unwrap_or(Timestamp::MAX);
+                Self::PutOff { why: error.to_string(), until }
+            }
             error if error.is_passing() => Self::Passing(error.to_string()),
             error => Self::Misconfigured(error.to_string()),
         }
@@ -75,20 +90,35 @@ impl From<Lost> for Stop {
 /// Which attempt at the task this is, and whether another one follows if it fails for a passing reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
-    /// The how many-th delivery of the message, from 1.
-    MoreFollow(u32),
-    /// The same, and the last one.
-    Last(u32),
+    MoreFollow(Delivery),
+    Last(Delivery),
     /// Nobody tries again but the person who started this.
     ByHand,
 }
 
+/// A delivery of the task's message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// From 1. It grows with each, also where the task was only put off, so that a later run is told from an earlier one.
+    pub number: u32,
+    /// How often the task may still be put off.
+    pub pauses_left: u32,
+}
+
 impl Attempt {
-    /// The how many-th delivery this is.
+    /// Which delivery this is, from 1.
     pub fn delivery(self) -> Option<u32> {
         match self {
-            Self::MoreFollow(number) | Self::Last(number) => Some(number),
+            Self::MoreFollow(delivery) | Self::Last(delivery) => Some(delivery.number),
             Self::ByHand => None,
+        }
+    }
+
+    /// Whether the task can wait without spending an attempt.
+    pub fn may_be_put_off(self) -> bool {
+        match self {
+            Self::MoreFollow(delivery) | Self::Last(delivery) => delivery.pauses_left > 0,
+            Self::ByHand => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The *ending* of a run: its last words on the issue, and what becomes of the labels.
 
+use jiff::{SignedDuration, Timestamp};
 use shared::issue::PullRequestNumber;
 use shared::state::Event;
 
@@ -10,6 +11,9 @@ use crate::call::CallError;
 use crate::outcome::{Exit, Failure, Reason};
 use crate::record::comment;
 use crate::record::status::{Phase, Status};
+
+/// The longest that a task waits by itself. Nobody remembers an issue that stirs after days.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The last words of a run that got to its end. Where the issue does not take them, its pull request does.
 pub(super) async fn done(
@@ -61,7 +65,7 @@ pub(super) async fn stopped(desk: &Desk<'_>, stop: Stop) -> Ended {
         Stop::CalledOff(why) => called_off(desk, &why).await.map(|()| Ended::Explained(Reason::Declined)),
         Stop::Failure(failure) if failure.reason.exit() == Exit::Passing => {
             let last = "It was tried several times. Wait until that has passed.";
-            interrupted(desk, &failure, last).await.map(|()| Ended::Passing(failure.what.clone()))
+            interrupted(desk, &failure, last).await
         }
         Stop::Failure(failure) => failed(desk, &failure).await.map(|()| Ended::Explained(failure.reason)),
     };
@@ -93,9 +97,20 @@ async fn refused(desk: &Desk<'_>, error: &CallError) -> Ended {
         Ended::Lost(_) => return ended,
         Ended::Passing(_) => {
             let failure = Failure::new(Reason::Unavailable, error.to_string(), "");
-            interrupted(desk, &failure, "It was tried several times. Wait until that has passed.").await
+            interrupted(desk, &failure, "It was tried several times. Wait until that has passed.")
+                .await
+                .map(drop)
         }
-        _ => interrupted(desk, &Failure::new(Reason::Provider, error.to_string(), next), next).await,
+        Ended::PutOff { until, .. } => {
+            let failure = Failure::new(Reason::Unavailable, error.to_string(), "").not_before(Some(*until));
+            match interrupted(desk, &failure, "").await {
+                Ok(ended) => return ended,
+                Err(error) => Err(error),
+            }
+        }
+        _ => {
+            interrupted(desk, &Failure::new(Reason::Provider, error.to_string(), next), next).await.map(drop)
+        }
     };
     if let Err(error) = told {
         tracing::warn!(%error, "the failure could not be told on the issue");
@@ -110,19 +125,41 @@ async fn failed(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError> {
     last_word(desk, &comment::failed(&failure, desk.turn()), Status::failed(desk.task, kept)).await
 }
 
-/// `last` is what to do if no other attempt follows.
-async fn interrupted(desk: &Desk<'_>, failure: &Failure, last: &str) -> Result<(), CallError> {
-    match desk.attempt {
-        Attempt::MoreFollow(_) => {
-            let kept = desk.own_status().and_then(|(_, own)| own.proposal);
-            let status = Status::of(desk.task, Phase::Waiting, kept);
-            let failure = failure.clone().billed(desk.bill());
-            desk.record.say_at_last(&desk.gate, None, &comment::waiting(&failure), desk.signed(status)).await
+/// Tells a failure that passes, and answers how the run ends by that. `last` is what to do if no other attempt follows.
+async fn interrupted(desk: &Desk<'_>, failure: &Failure, last: &str) -> Result<Ended, CallError> {
+    let why = failure.what.clone();
+    if let Some(until) = failure.not_before {
+        if Timestamp::now().duration_until(until) > LONGEST_WAIT {
+            let next = format!("That is too long to wait for. Try again after {}.", comment::minute(until));
+            failed(desk, &Failure::new(failure.reason, why, next)).await?;
+            return Ok(Ended::Explained(failure.reason));
         }
-        Attempt::Last(_) | Attempt::ByHand => {
-            failed(desk, &Failure::new(failure.reason, failure.what.clone(), last)).await
+        if desk.attempt.may_be_put_off() {
+            wait(desk, failure, |failure| comment::paused(failure, until)).await?;
+            return Ok(Ended::PutOff { why, until });
         }
     }
+    match desk.attempt {
+        Attempt::MoreFollow(_) => wait(desk, failure, comment::waiting).await?,
+        Attempt::Last(_) | Attempt::ByHand => {
+            let next = failure.not_before.map(|until| format!("Wait until {}.", comment::minute(until)));
+            let next = next.unwrap_or_else(|| last.to_owned());
+            failed(desk, &Failure::new(failure.reason, failure.what.clone(), next)).await?;
+        }
+    }
+    Ok(Ended::Passing(why))
+}
+
+/// Tells that the task goes on by itself.
+async fn wait(
+    desk: &Desk<'_>,
+    failure: &Failure,
+    text: impl FnOnce(&Failure) -> String,
+) -> Result<(), CallError> {
+    let kept = desk.own_status().and_then(|(_, own)| own.proposal);
+    let status = Status::of(desk.task, Phase::Waiting, kept);
+    let failure = failure.clone().billed(desk.bill());
+    desk.record.say_at_last(&desk.gate, None, &text(&failure), desk.signed(status)).await
 }
 
 async fn called_off(desk: &Desk<'_>, why: &str) -> Result<(), CallError> {

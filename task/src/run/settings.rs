@@ -19,12 +19,13 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::forge::Credentials;
 use crate::llm::{Ceiling, MoneyCeiling, Usd};
+use crate::network::Network;
 use crate::outcome::{Failure, Reason};
 use crate::protect::Protection;
 use crate::repo_config::{ApproveBy, PATH, RepoConfig};
 
 /// What [`RunSettings::from_env`] reads.
-pub const READS: &[&Group] = &[&catalog::RUN, &catalog::HOSTS, &catalog::LABELS];
+pub const READS: &[&Group] = &[&catalog::RUN, &catalog::HOSTS, &catalog::LABELS, &catalog::NETWORK];
 
 /// The longest that GitHub's lists are given to show what was written
 /// (<https://github.com/rust-lang/homu/issues/75> saw half a minute; most is there at once).
@@ -34,6 +35,7 @@ const LAG: Duration = Duration::from_secs(1);
 pub struct RunSettings {
     pub credentials: Credentials,
     pub hosts: HostPolicy,
+    pub network: Network,
     pub marker_key: SecretString,
     pub labels: LabelNames,
     pub strangers: Strangers,
@@ -97,6 +99,7 @@ impl RunSettings {
         Ok(Self {
             credentials,
             hosts: HostPolicy::from_env(env)?,
+            network: Network::from_env(env)?,
             marker_key,
             labels: LabelNames::from_env(env)?,
             strangers,

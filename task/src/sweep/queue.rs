@@ -92,19 +92,31 @@ impl Queue {
         Ok(message.map(|message| Letter { delivery: message.delivery }))
     }
 
-    /// How many tasks wait to be taken. Those that a run holds are not among them.
+    /// How many tasks wait to be taken, now or later. Those that a run holds are not among them.
     pub(super) async fn waiting(&self) -> Result<u32, QueueError> {
+        let mut waiting = self.count(queue::TASKS).await?;
+        for delay in &queue::DELAYS {
+            waiting += match self.count(delay.queue).await {
+                // A broker with the definitions of an earlier release: nothing can wait there.
+                Err(QueueError::NoQueue(_)) => 0,
+                counted => counted?,
+            };
+        }
+        Ok(waiting)
+    }
+
+    async fn count(&self, name: &'static str) -> Result<u32, QueueError> {
         // A missing queue closes the channel that asked.
         let channel = within("a channel", self.connection.create_channel()).await?;
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let declared = channel.queue_declare(queue::TASKS.into(), options, FieldTable::default());
+        let declared = channel.queue_declare(name.into(), options, FieldTable::default());
         match within("counting tasks", declared).await {
             Ok(found) => {
                 within("closing a channel", channel.close(200, "asked".into())).await?;
                 Ok(found.message_count())
             }
             Err(QueueError::Failed { .. }) if self.connection.status().connected() => {
-                Err(QueueError::NoQueue(queue::TASKS))
+                Err(QueueError::NoQueue(name))
             }
             Err(error) => Err(error),
         }

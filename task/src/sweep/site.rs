@@ -77,6 +77,7 @@ fn login<'a>(run: &'a RunSettings, repo: &'a Repo, lease: &Lease) -> Login<'a> {
         credentials: &run.credentials,
         repo,
         hosts: &run.hosts,
+        network: &run.network,
         // What a task says may be out of date.
         repository: None,
         installation: None,

@@ -17,6 +17,7 @@ use super::model::{
 use crate::call::{Call, CallError, Service};
 use crate::forge::github::wire::{Label, Nodes, Remark, User};
 use crate::forge::github::{GitHub, Session, is_app, path_segment};
+use crate::network::Network;
 use crate::outbound::Outbound;
 use crate::patience::Patience;
 use crate::text::Raw;
@@ -174,8 +175,9 @@ pub(super) async fn read_issue(
     repo: &Repo,
     id: &IssueId,
     token: Option<&SecretString>,
+    network: &Network,
 ) -> Result<Found, CallError> {
-    issue(&GitHub::reader(repo, token)?, id, None).await
+    issue(&GitHub::reader(repo, token, network)?, id, None).await
 }
 
 /// An issue that was transferred is answered with that of another repository.

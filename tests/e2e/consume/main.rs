@@ -6,6 +6,7 @@
 mod claims;
 mod kills;
 mod losses;
+mod pauses;
 mod relay;
 mod settlements;
 mod soak;

@@ -190,7 +190,7 @@ fn the_same_users_of_the_broker_wherever_they_are_named() {
         for object in kind("Vhost").chain(kind("Queue")) {
             assert_eq!(object["spec"]["deletionPolicy"], "retain", "{way:?}: {}", object["metadata"]["name"]);
         }
-        assert_eq!((kind("Vhost").count(), kind("Queue").count()), (1, 2), "{way:?}");
+        assert_eq!((kind("Vhost").count(), kind("Queue").count()), (1, 2 + queue::DELAYS.len()), "{way:?}");
         let permissions: BTreeMap<&str, &Value> = kind("Permission")
             .map(|object| {
                 (object["spec"]["userReference"]["name"].as_str().unwrap(), &object["spec"]["permissions"])

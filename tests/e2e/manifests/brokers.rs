@@ -7,7 +7,7 @@ use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use serde_json::{Value, json};
-use shared::queue::{DEAD_LETTERS, TASKS, VHOST};
+use shared::queue::{DEAD_LETTERS, DELAYS, LATER, TASKS, VHOST};
 use tests::broker::{Installation, Listener, Running, Shipped};
 
 use crate::render::{Way, fetched, path, run};
@@ -195,6 +195,14 @@ fn topology(objects: &[Value]) -> Value {
             "name": spec["name"], "vhost": spec["vhost"], "durable": spec["durable"],
             "auto_delete": spec["autoDelete"], "arguments": {"x-queue-type": spec["type"]},
         })).collect::<Vec<_>>(),
+        "exchanges": specs("Exchange").map(|spec| json!({
+            "name": spec["name"], "vhost": spec["vhost"], "type": spec["type"], "durable": spec["durable"],
+            "auto_delete": spec["autoDelete"], "internal": false, "arguments": {},
+        })).collect::<Vec<_>>(),
+        "bindings": specs("Binding").map(|spec| json!({
+            "source": spec["source"], "vhost": spec["vhost"], "destination": spec["destination"],
+            "destination_type": spec["destinationType"], "routing_key": spec["routingKey"], "arguments": {},
+        })).collect::<Vec<_>>(),
         "policies": specs("Policy").map(|spec| json!({
             "name": spec["name"], "vhost": spec["vhost"], "pattern": spec["pattern"],
             "apply-to": spec["applyTo"], "priority": spec["priority"], "definition": spec["definition"],
@@ -219,11 +227,17 @@ async fn check(broker: &Running, definitions: &Definitions) {
     keda.take(TASKS).await.unwrap_err();
     connect("keda").await.publish("two").await.unwrap_err();
 
-    // A run takes, and publishes nothing.
+    // A run takes, and publishes nothing but what it puts off, which waits where nobody takes it.
     let task = connect("task").await;
     assert_eq!(task.take(TASKS).await.unwrap().as_deref(), Some("one"));
     task.take(DEAD_LETTERS).await.unwrap_err();
     connect("task").await.publish("three").await.unwrap_err();
+    for delay in &DELAYS {
+        connect("task").await.publish_to(LATER, delay.queue, "later").await.unwrap();
+        connect("task").await.take(delay.queue).await.unwrap_err();
+        connect("task").await.publish_to("", delay.queue, "later").await.unwrap_err();
+        assert_eq!(connect("sweep").await.count(delay.queue).await.unwrap(), 1);
+    }
 
     // The sweep takes dead letters, publishes, counts, and takes no task.
     let sweep = connect("sweep").await;
@@ -260,7 +274,9 @@ fn check_policies(broker: &Running, definitions: &Definitions) {
     let mut queues: Vec<Value> = serde_json::from_str(&broker.control(&arguments).unwrap()).unwrap();
     queues.sort_by_key(|queue| queue["name"].to_string());
     let queue = |name: &str, policy: &str| json!({"name": name, "type": "quorum", "policy": policy});
-    let expected = [queue(TASKS, "agent-tasks"), queue(DEAD_LETTERS, "agent-tasks-dlq")];
+    let mut expected = vec![queue(TASKS, "agent-tasks"), queue(DEAD_LETTERS, "agent-tasks-dlq")];
+    expected.extend(DELAYS.iter().map(|delay| queue(delay.queue, &delay.queue.replace('.', "-"))));
+    expected.sort_by_key(|queue| queue["name"].to_string());
     assert_eq!(queues, expected);
 }
 
@@ -297,12 +313,19 @@ impl Client {
     }
 
     async fn publish(&self, body: &str) -> Result<(), String> {
+        self.publish_to("", TASKS, body).await
+    }
+
+    async fn publish_to(&self, exchange: &str, key: &str, body: &str) -> Result<(), String> {
         let confirmation = async {
             let channel = self.channel().await?;
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
             let properties = BasicProperties::default().with_delivery_mode(shared::queue::PERSISTENT);
-            channel.basic_publish("".into(), TASKS.into(), options, body.as_bytes(), properties).await?.await
+            channel
+                .basic_publish(exchange.into(), key.into(), options, body.as_bytes(), properties)
+                .await?
+                .await
         };
         match confirmation.await {
             Ok(Confirmation::Ack(None)) => Ok(()),

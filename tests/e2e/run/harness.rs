@@ -124,6 +124,15 @@ impl Story {
         Self { github: GitHub::start(world), runtime, model }
     }
 
+    /// Where the model is.
+    pub(crate) fn model_url(&self) -> String {
+        self.model.base_url(Wire::OpenAi)
+    }
+
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
     /// One run on the answers of the script.
     pub(crate) fn run(&self, task: &Value) -> Run {
         self.run_with(task, &[])

@@ -9,6 +9,7 @@ mod canary;
 mod faults;
 mod harness;
 mod measure;
+mod network;
 mod odd;
 mod plan;
 mod repository;

@@ -139,6 +139,32 @@ pub(super) fn events(request: &Request, prefix: Option<Prefix>, answer: &Answer)
     events.into_iter().map(Bytes::from).collect()
 }
 
+/// The answer in one piece, as it comes where no stream was asked for.
+pub(super) fn whole(request: &Request, prefix: Option<Prefix>, answer: &Answer) -> Value {
+    let model = &request.body["model"];
+    let counts = counts(request, prefix, answer);
+    let (input, output) = counts.map_or((0, 0), |counts| (counts.input, counts.output));
+    match request.wire {
+        Wire::Anthropic => json!({
+            "id": "msg_1", "type": "message", "role": "assistant", "model": model,
+            "content": [{"type": "text", "text": answer.text}], "stop_reason": "end_turn", "stop_sequence": null,
+            "usage": {"input_tokens": input, "output_tokens": output},
+        }),
+        Wire::Ollama => json!({
+            "model": model, "created_at": "2026-11-21T09:00:01Z", "done": true, "done_reason": "stop",
+            "message": {"role": "assistant", "content": answer.text},
+            "prompt_eval_count": input, "eval_count": output,
+        }),
+        Wire::OpenAi => json!({
+            "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": model,
+            "choices": [{
+                "index": 0, "message": {"role": "assistant", "content": answer.text}, "finish_reason": "stop",
+            }],
+            "usage": {"prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output},
+        }),
+    }
+}
+
 fn event(data: &Value) -> String {
     format!("data: {data}\n\n")
 }

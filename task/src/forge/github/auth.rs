@@ -3,6 +3,7 @@
 //! An App's token is narrowed when it is minted: to the one repository, and to contents, issues and pull requests.
 //! It is revoked when the run ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use super::{Effect, GitHub, call, checkup, limits, wire};
 use crate::call::CallError;
 use crate::forge::model::{Collaborator, Commit, Repository, Signature};
 use crate::lease::Lease;
+use crate::network::Network;
 use crate::thread::Identity;
 
 /// The longest that a person waits for one answer, and for GitHub to be available again.
@@ -75,6 +77,8 @@ pub struct Login<'a> {
     pub credentials: &'a Credentials,
     pub repo: &'a Repo,
     pub hosts: &'a HostPolicy,
+    /// The way to GitHub.
+    pub network: &'a Network,
     /// GitHub's number of the repository, which survives a renaming; from the task.
     pub repository: Option<u64>,
     /// From the task; asked for when an App has none.
@@ -92,6 +96,10 @@ impl Login<'_> {
     /// The interfaces that serve the host of the repository.
     pub(super) fn api(&self) -> Api {
         Api::of(self.repo)
+    }
+
+    pub(super) fn client(&self) -> Result<reqwest::Client, CallError> {
+        http_client(self.network, &self.api().rest, self.timeout)
     }
 }
 
@@ -120,10 +128,11 @@ impl Session {
             Credentials::Token(token) => (token.clone(), false),
             Credentials::App { id, private_key } => (mint(login, *id, private_key).await?, true),
         };
+        let client = login.client()?;
         let bearer = |api: &str| {
-            builder(api, login.timeout)?
+            builder(api)?
                 .personal_token(token.clone())
-                .build()
+                .build_with_reqwest(client.clone())
                 .map_err(|error| unusable(&error))
         };
         let mut github = GitHub::new(login, bearer(&login.api().rest)?, bearer(&login.api().graphql)?);
@@ -214,17 +223,23 @@ impl GitHub {
             repo: login.repo.clone(),
             lease: login.lease.clone(),
             patience: login.patience,
+            asked: Arc::default(),
             timeout: login.timeout,
         }
     }
 
     /// A client that only reads, at a person's request: with a token, or as anybody can.
-    pub(crate) fn reader(repo: &Repo, token: Option<&SecretString>) -> Result<Self, CallError> {
+    pub(crate) fn reader(
+        repo: &Repo,
+        token: Option<&SecretString>,
+        network: &Network,
+    ) -> Result<Self, CallError> {
         let api = Api::of(repo).rest;
-        let client = builder(&api, READER_TIMEOUT)?;
+        let http = http_client(network, &api, READER_TIMEOUT)?;
+        let client = builder(&api)?;
         let client = match token {
-            Some(token) => client.personal_token(token.clone()).build(),
-            None => client.build(),
+            Some(token) => client.personal_token(token.clone()).build_with_reqwest(http),
+            None => client.build_with_reqwest(http),
         };
         let client = client.map_err(|error| unusable(&error))?;
         let (_, lease) = Lease::new();
@@ -235,6 +250,7 @@ impl GitHub {
             repo: repo.clone(),
             lease,
             patience: READER_TIMEOUT,
+            asked: Arc::default(),
             timeout: READER_TIMEOUT,
         })
     }
@@ -287,7 +303,7 @@ pub(super) fn app_client(
     let claims = Claims { iat: now - 60, exp: now + 9 * 60, iss: app.to_string() };
     let token = jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, key)
         .map_err(|error| unusable(&error))?;
-    let rest = builder(&login.api().rest, login.timeout)?.personal_token(token).build();
+    let rest = builder(&login.api().rest)?.personal_token(token).build_with_reqwest(login.client()?);
     let rest = rest.map_err(|error| unusable(&error))?;
     Ok(GitHub::new(login, rest.clone(), rest))
 }
@@ -343,9 +359,9 @@ async fn mint_for(github: &GitHub, installation: u64, scope: &Scope<'_>) -> Resu
 
 /// The number of a repository that has another name by now. The token is given back.
 async fn number_of(login: &Login<'_>, token: SecretString) -> Result<Option<u64>, CallError> {
-    let client = builder(&login.api().rest, login.timeout)?
+    let client = builder(&login.api().rest)?
         .personal_token(token)
-        .build()
+        .build_with_reqwest(login.client()?)
         .map_err(|error| unusable(&error))?;
     let github = GitHub::new(login, client.clone(), client);
     let found = match github.get::<Numbered>(&github.root()).await {
@@ -374,11 +390,23 @@ pub(super) fn jwt_key(pem: &SecretString) -> Result<EncodingKey, CallError> {
     })
 }
 
+/// The client below octocrab, whose own knows no proxies. It follows no redirect and repeats nothing: both are decided here.
+fn http_client(network: &Network, api: &str, timeout: Duration) -> Result<reqwest::Client, CallError> {
+    // Each call has its own time limit; one for reading would end connections that wait while the model thinks.
+    let client = network
+        .client()
+        .connect_timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never());
+    // Only this machine is spoken to without TLS.
+    let client = if api.starts_with("http://") { client.no_proxy() } else { client };
+    client.build().map_err(|error| unusable(&error))
+}
+
 /// Neither octocrab's retries nor its redirects are compiled in: the first repeat writes without a pause, and both are
 /// decided here.
 pub(super) fn builder(
     api: &str,
-    timeout: Duration,
 ) -> Result<
     octocrab::OctocrabBuilder<
         octocrab::NoSvc,
@@ -388,13 +416,7 @@ pub(super) fn builder(
     >,
     CallError,
 > {
-    // Each call has its own time limit; one for reading would end connections that wait while the model thinks.
-    Octocrab::builder()
-        .set_connect_timeout(Some(timeout))
-        .set_read_timeout(None)
-        .set_write_timeout(None)
-        .base_uri(api)
-        .map_err(|error| unusable(&error))
+    Octocrab::builder().base_uri(api).map_err(|error| unusable(&error))
 }
 
 pub(super) fn unusable(error: &dyn std::error::Error) -> CallError {

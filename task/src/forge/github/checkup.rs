@@ -86,7 +86,8 @@ impl AppClient {
 pub async fn clock(login: &Login<'_>) -> Result<Timestamp, CallError> {
     const ROUTE: &str = "/rate_limit";
     let unavailable = |why: String| CallError::Unavailable { call: call(format!("GET {ROUTE}")), why };
-    let client = builder(&login.api().rest, login.timeout)?.build().map_err(|error| unusable(&error))?;
+    let client =
+        builder(&login.api().rest)?.build_with_reqwest(login.client()?).map_err(|error| unusable(&error))?;
     let asked = exchange(&client, &Method::GET, ROUTE, None::<&Value>);
     let (head, _) = match tokio::time::timeout(login.timeout, asked).await {
         Ok(answered) => answered.map_err(unavailable)?,
@@ -97,7 +98,7 @@ pub async fn clock(login: &Login<'_>) -> Result<Timestamp, CallError> {
 
 /// The account that a personal token belongs to.
 pub async fn account(login: &Login<'_>, token: &SecretString) -> Result<Account, CallError> {
-    let rest = builder(&login.api().rest, login.timeout)?.personal_token(token.clone()).build();
+    let rest = builder(&login.api().rest)?.personal_token(token.clone()).build_with_reqwest(login.client()?);
     let rest = rest.map_err(|error| unusable(&error))?;
     GitHub::new(login, rest.clone(), rest).get("/user").await
 }

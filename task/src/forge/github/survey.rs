@@ -71,7 +71,8 @@ async fn addresses(login: &Login<'_>, as_app: &GitHub) -> Result<Vec<String>, Ca
         let route = format!("/app/installations/{}/access_tokens", installation.id);
         let narrowed = json!({ "permissions": { "metadata": "read" } });
         let minted: InstallationToken = as_app.write(Method::POST, &route, &narrowed, Effect::Sets).await?;
-        let installed = builder(&login.api().rest, login.timeout)?.personal_token(minted.token).build();
+        let installed =
+            builder(&login.api().rest)?.personal_token(minted.token).build_with_reqwest(login.client()?);
         let installed = client(login, installed)?;
         let reached = installed.reached().await;
         if let Err(error) = installed.revoke_token().await {

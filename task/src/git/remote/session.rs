@@ -46,7 +46,9 @@ impl<'a> Session<'a> {
     /// Prepares a conversation; nothing is sent yet. Must be called and used outside asynchronous code.
     pub(crate) fn open(remote: &'a Remote, watch: &'a Watch<'a>) -> Result<Rc<Self>, RemoteError> {
         let cannot = |error: &dyn std::error::Error| RemoteError::Client { reason: chain(error) };
-        let mut client = reqwest::Client::builder()
+        let mut client = remote
+            .network
+            .client()
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(SILENCE_TIMEOUT)

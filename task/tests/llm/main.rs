@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "everything here is a test or serves one")]
 
+mod parts;
+mod shapes;
+
 use std::time::Duration;
 
 use secrecy::SecretString;

@@ -1,0 +1,148 @@
+//! *Later* is where a task waits that was asked to wait: by a model's server, or by GitHub.
+//!
+//! A message cannot be kept back where it is, so it is published again, to the exchange [`queue::LATER`], and the one that
+//! is held is acknowledged once the broker has confirmed the other. Behind that exchange are queues of fixed times
+//! ([`queue::DELAYS`]), whose messages go back to the tasks when their time is over. What the broker counted begins anew
+//! with that, so the message carries it: attempts that were spent, deliveries, and how often it was put off.
+
+use jiff::Timestamp;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Confirmation};
+use shared::queue::{self, HEADER_ATTEMPTS, HEADER_DELIVERIES, HEADER_NOT_BEFORE, HEADER_PAUSES};
+use tokio::time::timeout;
+
+use super::{ANSWER_WITHIN, BrokerError, Held, not_given, number};
+
+/// Headers that a message keeps when it is put off. Those of the broker are about its earlier way.
+const KEPT: [&str; 2] = [queue::HEADER_DELIVERY_ID, queue::HEADER_TRACEPARENT];
+
+/// What a message tells of its deliveries before it was last put off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Earlier {
+    /// Attempts that were spent.
+    pub(super) attempts: u32,
+    /// Deliveries, also those that were no attempt.
+    pub(super) deliveries: u32,
+    pub(super) pauses: u32,
+    pub(super) not_before: Option<Timestamp>,
+}
+
+impl Earlier {
+    pub(super) fn of(headers: Option<&FieldTable>) -> Self {
+        let value = |name: &str| headers?.inner().get(name);
+        let time = match value(HEADER_NOT_BEFORE) {
+            Some(AMQPValue::LongString(text)) => std::str::from_utf8(text.as_bytes()).ok(),
+            _ => None,
+        };
+        Self {
+            attempts: value(HEADER_ATTEMPTS).and_then(number).unwrap_or(0),
+            deliveries: value(HEADER_DELIVERIES).and_then(number).unwrap_or(0),
+            pauses: value(HEADER_PAUSES).and_then(number).unwrap_or(0),
+            not_before: time.and_then(|time| time.parse().ok()),
+        }
+    }
+
+    fn headers(&self, of_before: Option<&FieldTable>) -> FieldTable {
+        let mut headers = FieldTable::default();
+        for name in KEPT {
+            if let Some(value) = of_before.and_then(|table| table.inner().get(name)) {
+                headers.insert(name.into(), value.clone());
+            }
+        }
+        headers.insert(HEADER_ATTEMPTS.into(), AMQPValue::LongUInt(self.attempts));
+        headers.insert(HEADER_DELIVERIES.into(), AMQPValue::LongUInt(self.deliveries));
+        headers.insert(HEADER_PAUSES.into(), AMQPValue::LongUInt(self.pauses));
+        if let Some(time) = self.not_before {
+            headers.insert(HEADER_NOT_BEFORE.into(), AMQPValue::LongString(time.to_string().into()));
+        }
+        headers
+    }
+}
+
+impl Held {
+    /// How often the task was put off.
+    pub fn pauses(&self) -> u32 {
+        self.earlier().pauses
+    }
+
+    /// Before which time the task is not to be worked on.
+    pub fn not_before(&self) -> Option<Timestamp> {
+        self.earlier().not_before
+    }
+
+    /// Returns when the broker has confirmed that it keeps the task until then, or a little longer. This message is still
+    /// held, and has to be settled; the other one counts as having been put off so often.
+    pub async fn put_off(&self, until: Timestamp, pauses: u32) -> Result<(), BrokerError> {
+        let wait = Timestamp::now().duration_until(until);
+        let delay = queue::delay_for(wait.try_into().unwrap_or_default());
+        let earlier = Earlier {
+            attempts: self.attempt().saturating_sub(1),
+            deliveries: self.delivery(),
+            pauses,
+            not_before: Some(until),
+        };
+        let given = &self.message.properties;
+        let headers = earlier.headers(given.headers().as_ref());
+        let mut properties = BasicProperties::default()
+            .with_content_type(queue::CONTENT_TYPE.into())
+            .with_delivery_mode(queue::PERSISTENT)
+            .with_type(queue::MESSAGE_TYPE.into())
+            .with_app_id("ai-agent".into())
+            .with_headers(headers);
+        if let Some(id) = given.message_id() {
+            properties = properties.with_message_id(id.clone());
+        }
+        let publishing = async {
+            // Of its own: what is refused closes the channel, and the message is held by the other one.
+            let channel = self.connection.create_channel().await.map_err(BrokerError::Lost)?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(BrokerError::Lost)?;
+            let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+            let (exchange, key) = (queue::LATER.into(), delay.queue.into());
+            let sent = channel.basic_publish(exchange, key, options, self.body(), properties).await;
+            match sent.map_err(not_given)?.await.map_err(not_given)? {
+                Confirmation::Ack(None) => Ok(()),
+                Confirmation::Ack(Some(_)) | Confirmation::Nack(_) | Confirmation::NotRequested => {
+                    Err(BrokerError::NotKept)
+                }
+            }
+        };
+        timeout(ANSWER_WITHIN, publishing).await.map_err(|_| BrokerError::TimedOut)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn what_is_carried_comes_back_and_what_was_the_brokers_does_not() {
+        let mut before = FieldTable::default();
+        for name in [queue::HEADER_DELIVERY_ID, queue::HEADER_TRACEPARENT, "x-death", "x-delivery-count"] {
+            before.insert(name.into(), AMQPValue::LongString("x".into()));
+        }
+        let earlier = Earlier {
+            attempts: 1,
+            deliveries: 7,
+            pauses: 4,
+            not_before: Some("2026-11-21T09:30:00Z".parse().unwrap()),
+        };
+        let headers = earlier.headers(Some(&before));
+        assert_eq!(Earlier::of(Some(&headers)), earlier);
+        let names: BTreeSet<&str> = headers.inner().keys().map(lapin::types::ShortString::as_str).collect();
+        let kept = [queue::HEADER_DELIVERY_ID, queue::HEADER_TRACEPARENT];
+        let ours = [HEADER_ATTEMPTS, HEADER_NOT_BEFORE, HEADER_PAUSES];
+        assert_eq!(names, kept.into_iter().chain(ours).collect());
+    }
+
+    #[test]
+    fn a_message_that_was_never_put_off_carries_nothing() {
+        assert_eq!(Earlier::of(None), Earlier::default());
+        let mut odd = FieldTable::default();
+        odd.insert(HEADER_NOT_BEFORE.into(), AMQPValue::LongString("soon".into()));
+        odd.insert(HEADER_ATTEMPTS.into(), AMQPValue::LongInt(-1));
+        assert_eq!(Earlier::of(Some(&odd)), Earlier::default());
+    }
+}
