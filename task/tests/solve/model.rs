@@ -54,10 +54,14 @@ fn each_provider_resolves_an_issue() {
         assert_eq!(requests.len(), 1, "{wire:?}");
         let given = said(&requests[0]).iter().map(String::len).sum::<usize>().div_ceil(4);
         assert_eq!(
-            (&report["calls"], &report["input_tokens"], &report["output_tokens"], &report["cost_usd"]),
-            (&1.into(), &given.into(), &good().len().div_ceil(4).into(), &0.0.into()),
+            (&report["calls"], &report["output_tokens"], &report["cost_usd"]),
+            (&1.into(), &good().len().div_ceil(4).into(), &0.0.into()),
             "{wire:?}"
         );
+        // Anthropic's server counts what it reads from its cache and what it writes there apart, each rounded up.
+        let counted = usize::try_from(report["input_tokens"].as_u64().unwrap()).unwrap();
+        let rounded = if wire == Wire::Anthropic { 2 } else { 0 };
+        assert!((given..=given + rounded).contains(&counted), "{wire:?}: {counted}, not {given}");
     }
 }
 
@@ -334,7 +338,8 @@ fn edits_that_fit_need_not_be_sent_again() {
             &asked[end..],
             format!(
                 "The other edit is fine and kept: do not send it again. Send only what is corrected.\n{nonce}]\n\nAnswer \
-                 once more, in the form that was asked for, with the corrected edits alone."
+                 once more, in the form that was asked for, with the corrected edits alone. If no edit is left to \
+                 correct, answer with TITLE and SUMMARY alone."
             )
         );
     }
@@ -401,7 +406,7 @@ fn an_answer_that_was_cut_is_never_applied() {
         (
             Some(1),
             "error: the answer was cut off at 500 tokens and is not used |   Raise AGENT_MAX_OUTPUT_TOKENS, or make the \
-             issue smaller. |   Spent: openai:m, 1 call, 750 tokens in, 41 out, no cost."
+             issue smaller. |   Spent: openai:m, 1 call, 841 tokens in, 41 out, no cost."
                 .to_owned()
         )
     );
