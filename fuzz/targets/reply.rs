@@ -1,10 +1,11 @@
 //! A reply of a model: all that it says.
 
-use task::protocol::{Action, Answer};
+use task::protocol::{Action, Answer, Halves, Paths};
 
 pub(crate) fn run(data: &[u8]) {
     let reply = String::from_utf8_lossy(data);
-    let answer = Answer::read(&reply);
+    let paths = Paths::new(["a.rs", "src/a.rs", "VERSION", "```", "DELETE: a.rs"]);
+    let answer = Answer::read(&reply, &paths);
     for (text, chars) in [(&answer.title, 72), (&answer.summary, 8_000), (&answer.cannot, 8_000)] {
         assert!(text.as_ref().is_none_or(|text| text.chars().count() <= chars));
     }
@@ -20,10 +21,12 @@ pub(crate) fn run(data: &[u8]) {
     for edit in edits {
         assert!((1..=lines).contains(&edit.line) && edit.line >= last, "edits are in the order of the reply");
         last = edit.line;
-        let texts: &[&str] = match &edit.action {
-            Action::Replace { search, replace, .. } => &[search, replace],
-            Action::Create { content } | Action::Write { content } => &[content],
-            Action::Delete | Action::Rename { .. } => &[],
+        let both = |halves: &Halves| [halves.search.clone(), halves.replace.clone()];
+        let texts: Vec<String> = match &edit.action {
+            Action::Replace(halves) => both(halves).into(),
+            Action::Undivided(readings) => readings.iter().flat_map(both).collect(),
+            Action::Create { content } | Action::Write { content } => vec![content.clone()],
+            Action::Delete | Action::Rename { .. } => Vec::new(),
         };
         for text in texts {
             assert!(text.is_empty() || text.ends_with('\n'), "every line has its end");
@@ -31,7 +34,7 @@ pub(crate) fn run(data: &[u8]) {
     }
     // Line ends of another system mean the same.
     if !reply.contains('\r') {
-        let other = Answer::read(&reply.replace('\n', "\r\n"));
+        let other = Answer::read(&reply.replace('\n', "\r\n"), &paths);
         assert_eq!((&other.edits, &other.reads, &other.title), (&answer.edits, &answer.reads, &answer.title));
     }
 }

@@ -57,7 +57,7 @@ pub fn change(ask: &Ask<'_>) -> Result<Change, Declined> {
         Goal::Edit | Goal::Plan => Change::new(ask, &request::of_issue(ask.title, ask.body)?),
         Goal::Revise { feedback, .. } => Change::new(ask, &request::of_issue("", feedback)?),
         Goal::Execute { plan } => {
-            let answer = Answer::read(plan);
+            let answer = Answer::read_kept(plan);
             let steps = answer.document("Steps").and_then(|document| document.section("Steps"));
             let change = Change::new(ask, &request::of_issue("", steps.unwrap_or_default())?)?;
             let files = |text: &str| Plan::parse(text).map(|plan| plan.files().to_vec());

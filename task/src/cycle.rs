@@ -22,7 +22,7 @@ use crate::context::query::Query;
 use crate::context::read_set::ReadSet;
 use crate::context::role::Omission;
 use crate::context::tokens;
-use crate::context::walk::{self, Caps, Entry};
+use crate::context::walk::{self, Caps};
 use crate::engine::Engine;
 use crate::git::workspace::Workspace;
 use crate::issue::Issue;
@@ -37,10 +37,10 @@ use crate::plan::Plan;
 use crate::progress::Step;
 use crate::prompt::{MAX_READS, Prompter};
 use crate::protect::Protection;
-use crate::protocol::Answer;
 use crate::protocol::ask::Goal;
+use crate::protocol::{Answer, Paths};
 use choice::Choose;
-use complaint::{Complaint, Proposed, accept_plan, proposed, reason_of};
+use complaint::{Complaint, Proposed, accept_plan, reason_of};
 use failure::{not_indexed, not_walked, unanswered};
 
 /// Times that the model may ask for more files before it must answer.
@@ -78,6 +78,8 @@ pub struct Solution {
     pub title: Option<String>,
     /// What the model says of it, Markdown.
     pub summary: Option<String>,
+    /// What was proposed and is not part of it, sentences for people.
+    left_out: Vec<String>,
     pub account: Account,
 }
 
@@ -90,7 +92,7 @@ impl Solution {
     /// What a reviewer should know besides what was done. One sentence each.
     pub fn notes(&self) -> Vec<String> {
         let of_files = self.account.unparsed.iter().chain(&self.account.withheld).cloned();
-        self.patch.notes().into_iter().chain(of_files).collect()
+        self.left_out.iter().cloned().chain(self.patch.notes()).chain(of_files).collect()
     }
 }
 
@@ -160,8 +162,8 @@ impl Cycle<'_> {
                     .map_err(|complaint| complaint.failure(llm))?
             }
         };
-        let Proposed { title, summary, .. } = proposed;
-        Ok(Solution { patch, title, summary, account: self.account(context, times) })
+        let Proposed { title, summary, left_out, .. } = proposed;
+        Ok(Solution { patch, title, summary, left_out, account: self.account(context, times) })
     }
 
     /// A plan for the issue, or the plan so far rewritten with what a person said of it.
@@ -252,7 +254,7 @@ impl Cycle<'_> {
         context: &mut Context,
         times: &mut Times,
     ) -> Result<Answer, Failure> {
-        let mut answer = self.ask(talk, times).await?;
+        let mut answer = self.ask(talk, context, times).await?;
         while talk.reads_left > 0 && !answer.reads.is_empty() {
             talk.reads_left -= 1;
             let (paths, mut notes) = requested(&answer.reads);
@@ -267,7 +269,7 @@ impl Cycle<'_> {
             let text = talk.prompter.more(context, &read, &notes, talk.reads_left);
             talk.messages.push(said(&answer));
             talk.messages.push(Message { role: Role::User, text });
-            answer = self.ask(talk, times).await?;
+            answer = self.ask(talk, context, times).await?;
         }
         Ok(answer)
     }
@@ -295,7 +297,12 @@ impl Cycle<'_> {
         Ok((answer, *complaint.kept))
     }
 
-    async fn ask(&mut self, talk: &mut Conversation<'_>, times: &mut Times) -> Result<Answer, Failure> {
+    async fn ask(
+        &mut self,
+        talk: &mut Conversation<'_>,
+        context: &Context,
+        times: &mut Times,
+    ) -> Result<Answer, Failure> {
         let call = self.ledger.spent().calls + 1;
         (self.progress)(Step::Asking { call, model: talk.llm.name() });
         let started = Instant::now();
@@ -323,7 +330,8 @@ impl Cycle<'_> {
             .await
             .map_err(|error| unanswered(&error))?;
         times.model += started.elapsed();
-        Ok(Answer::read(&reply.text))
+        let paths = Paths::new(context.walk.entries().iter().map(|entry| entry.path.as_str()));
+        Ok(Answer::read(&reply.text, &paths))
     }
 
     fn accept_edits(
@@ -346,10 +354,9 @@ impl Cycle<'_> {
         answer: &Answer,
         kept: Proposed,
     ) -> Result<(CheckedPatch, Proposed), Complaint> {
-        let all = kept.joined(proposed(answer)?);
+        let all = kept.joined(answer)?;
         let base = Base::of(&context.walk);
-        let patch = match patch::resolve(&all.edits, &context.read, self.protection, |path| base.entry(path))
-        {
+        let patch = match patch::resolve(&all.edits, &context.read, self.protection, |path| base.at(path)) {
             Ok(patch) => patch,
             Err(mut error) => {
                 if let EditErrors::Refused { errors, .. } = &mut error {
@@ -363,7 +370,7 @@ impl Cycle<'_> {
                     .collect();
                 return Err(Complaint {
                     account: account.join("\n"),
-                    kept: Box::new(Proposed { edits, ..all }),
+                    kept: Box::new(Proposed { edits, refused: errors, ..all }),
                     ..complaint
                 });
             }
@@ -374,19 +381,13 @@ impl Cycle<'_> {
         }
     }
 
-    /// A file that cannot be read is not to be asked for, nor one of which only letter case tells the path.
+    /// A file that cannot be read is not to be asked for.
     fn explain_unread(&self, context: &Context, errors: &mut [EditError]) {
         let repo = self.workspace.repo();
         for error in errors {
             let Refusal::Unread(path) = &error.refusal else { continue };
-            let folded = path.as_str().to_lowercase();
-            let is_twin = |entry: &&Entry| entry.path.as_str().to_lowercase() == folded;
             if let Some(omission) = context.unreadable(&repo, path) {
                 error.refusal = Refusal::Unreadable(omission);
-            } else if context.walk.get(path).is_none()
-                && let Some(twin) = context.walk.entries().iter().find(is_twin)
-            {
-                error.refusal = Refusal::Collides(twin.path.clone());
             }
         }
     }

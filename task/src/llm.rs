@@ -92,7 +92,7 @@ impl Prompt<'_> {
 /// A whole answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// Never blank; without the model's thinking.
+    /// Never blank. Thinking that the server did not set apart is still in it.
     pub text: String,
     pub usage: Usage,
     /// The model that answered, as the server names it.
@@ -372,13 +372,12 @@ impl Llm {
             let Turn { text, model, .. } = turn;
             match outcome {
                 Ok(()) => {
-                    let text = answer(&text);
                     if text.trim().is_empty() {
                         return Err(LlmError::Empty { provider: endpoint.spec.provider });
                     }
                     let model = model.unwrap_or_else(|| endpoint.spec.model.clone());
                     return Ok(Reply {
-                        text: text.to_owned(),
+                        text,
                         usage,
                         model: endpoint.server.quote(&model),
                         elapsed: started.elapsed(),
@@ -410,30 +409,10 @@ fn fits(prompt: &Prompt<'_>, context_window: u32) -> Result<(), LlmError> {
     Ok(())
 }
 
-/// The text without a leading block of thinking, which some servers leave in: what the model drafts there is not its answer.
-fn answer(text: &str) -> &str {
-    match text.trim_start().strip_prefix("<think>") {
-        Some(thinking) => thinking.split_once("</think>").map_or("", |(_, answer)| answer),
-        None => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::price::PriceTable;
     use super::*;
-
-    #[test]
-    fn thinking_that_was_left_in_is_taken_out() {
-        for (text, expect) in [
-            ("plain", "plain"),
-            ("<think>draft</think>\nanswer", "\nanswer"),
-            ("\n<think>never ends", ""),
-            ("It says <think>x</think>", "It says <think>x</think>"),
-        ] {
-            assert_eq!(answer(text), expect, "{text}");
-        }
-    }
 
     #[test]
     fn only_ollama_is_free_and_what_its_operator_says_is() {

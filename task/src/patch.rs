@@ -14,6 +14,7 @@ mod ladder;
 mod listing;
 mod merge;
 mod name;
+mod pinned;
 mod resolution;
 mod similarity;
 mod text;
@@ -44,6 +45,14 @@ pub enum Entry {
     Folder,
 }
 
+/// What stands at a path, or at one that differs from it in letter case only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occupant {
+    /// As it is spelled there.
+    pub path: RepoPath,
+    pub entry: Entry,
+}
+
 /// Changes of files that can be applied to the base commit as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patch {
@@ -66,7 +75,13 @@ pub enum ChangeKind {
     Create,
     Modify,
     Delete,
-    Rename { from: RepoPath },
+    Rename {
+        from: RepoPath,
+    },
+    /// The file was moved, and a new one is in its place: that one is a change of its own, which modifies it.
+    Copy {
+        from: RepoPath,
+    },
 }
 
 /// What became of one edit.
@@ -86,6 +101,8 @@ pub enum How {
     Whole,
     /// SEARCH and REPLACE are the same.
     NoOp,
+    /// The whole file was written as it is, apart from its line ends or its byte order mark, which stay.
+    SameLines,
     /// The file already has the new text.
     AlreadyThere,
     /// An earlier edit does the same.
@@ -123,7 +140,7 @@ impl Change {
         self.mode
     }
 
-    /// The bytes of the base commit; `None` for a new file.
+    /// The bytes of the base commit, of the file that this one was; `None` for a new file.
     pub fn before(&self) -> Option<&[u8]> {
         self.before.as_deref()
     }
@@ -136,7 +153,7 @@ impl Change {
 
 impl How {
     fn is_idle(self) -> bool {
-        matches!(self, Self::NoOp | Self::AlreadyThere | Self::Twice)
+        matches!(self, Self::NoOp | Self::SameLines | Self::AlreadyThere | Self::Twice)
     }
 }
 
@@ -147,6 +164,9 @@ impl fmt::Display for Applied {
             How::Block(rung) => write!(f, "{rung}"),
             How::Whole => f.write_str("whole file"),
             How::NoOp => f.write_str("changes nothing, SEARCH and REPLACE are the same"),
+            How::SameLines => f.write_str(
+                "changes nothing, the file has these lines already; its line ends and its byte order mark stay as they are",
+            ),
             How::AlreadyThere => f.write_str("changes nothing, the file has the new text already"),
             How::Twice => f.write_str("changes nothing, an earlier edit does the same"),
         }

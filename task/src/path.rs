@@ -1,12 +1,15 @@
 //! A *repository path*: the name of a file in a git tree, safe to show and to write.
 //!
 //! Git allows any byte but NUL and `/` in a path component. Paths that could confuse a reader (control
-//! characters), another platform (back slashes, reserved names) or git itself (`.git` in any spelling) never
-//! become a [`RepoPath`], so whatever holds one needs no further check.
+//! characters, back slashes) or git itself (`.git` in any spelling) never become a [`RepoPath`], so whatever holds one
+//! needs no further check. Names that Windows cannot have are read and changed where a tree has them; no new file gets
+//! one ([`RepoPath::unportable`]).
 
 use std::fmt;
 
+use gix::validate::path::component;
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Longest path in bytes, the limit of most file systems (`PATH_MAX` of Linux).
 const MAX_BYTES: usize = 4096;
@@ -57,12 +60,9 @@ impl RepoPath {
                 return Err(PathError::NotNormal);
             }
             // Covers `.git` as HFS+ and NTFS spell it: ignorable characters, short names, trailing dots, streams.
-            gix::validate::path::component(
-                component.into(),
-                None,
-                gix::validate::path::component::Options::default(),
-            )
-            .map_err(|_| PathError::Reserved)?;
+            let options = component::Options { protect_windows: false, ..component::Options::default() };
+            gix::validate::path::component(component.into(), None, options)
+                .map_err(|_| PathError::Reserved)?;
         }
         Ok(Self(text.to_owned()))
     }
@@ -89,10 +89,50 @@ impl RepoPath {
         }
     }
 
+    /// Why Windows cannot have a file of that name.
+    pub fn unportable(&self) -> Option<Unportable> {
+        self.0.split('/').find_map(|name| {
+            if gix::validate::path::component_is_windows_device(name.into()) {
+                return Some(Unportable::Device(name.to_owned()));
+            }
+            if let Some(c) = name.chars().find(|c| r#"<>:"|?*"#.contains(*c)) {
+                return Some(Unportable::Character(c));
+            }
+            name.ends_with(['.', ' ']).then(|| Unportable::Ending(name.to_owned()))
+        })
+    }
+
+    /// The path as file systems compare it that do not tell letter case apart, nor one spelling of a character from
+    /// another. Different files have different paths in it, unless such a system takes one for the other.
+    pub fn folded(&self) -> String {
+        fold(&self.0)
+    }
+
     /// The folder that holds the file; `None` at the top.
     pub fn parent(&self) -> Option<&str> {
         self.0.rsplit_once('/').map(|(parent, _)| parent)
     }
+}
+
+/// Why Windows cannot have a file of some name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unportable {
+    #[error("Windows reserves the name `{0}` for a device")]
+    Device(String),
+    #[error("no name has a `{0}` on Windows")]
+    Character(char),
+    #[error("no name ends with a dot or a space on Windows, as `{0}` does")]
+    Ending(String),
+}
+
+/// A text without regard to letter case and to how its characters are written. `ſ` and the sign for Kelvin are letters of
+/// another case, too, and `ﬁ` is `fi`.
+pub(crate) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let upper: String = text.nfc().flat_map(char::to_uppercase).collect();
+    upper.chars().flat_map(char::to_lowercase).nfc().collect()
 }
 
 /// Whether a character cannot be seen, or changes how its neighbours are shown.
@@ -139,7 +179,18 @@ mod tests {
     #[test]
     fn accepts_ordinary_paths_and_names_the_reason_for_the_others() {
         use PathError::{Absolute, BadCharacter, Empty, NotNormal, Reserved};
-        for good in ["a", "src/lib.rs", ".github/CODEOWNERS", "a b/ü.txt", ".gitignore", "日本/語.py"] {
+        for good in [
+            "a",
+            "src/lib.rs",
+            ".github/CODEOWNERS",
+            "a b/ü.txt",
+            ".gitignore",
+            "日本/語.py",
+            "src/aux.c",
+            "year=2024/{a}?*.csv",
+            "a:b/c.",
+            " a ",
+        ] {
             assert_eq!(RepoPath::parse(good).map(String::from), Ok(good.to_owned()));
         }
         for (bad, why) in [
@@ -157,10 +208,47 @@ mod tests {
             (".git/config", Reserved),
             ("a/.GIT/hooks/x", Reserved),
             ("git~1/config", Reserved),
+            (".git./config", Reserved),
+            (".git::$INDEX_ALLOCATION/config", Reserved),
         ] {
             assert_eq!(RepoPath::parse(bad), Err(why), "{bad:?}");
         }
         assert_eq!(RepoPath::parse(&"a/".repeat(70)), Err(PathError::TooLong));
+    }
+
+    #[test]
+    fn names_that_windows_cannot_have_are_told_as_what_they_are() {
+        let device = |name: &str| Some(Unportable::Device(name.to_owned()));
+        for (path, expect) in [
+            ("src/main.c", None),
+            ("src/console.c", None),
+            ("src/aux.c", device("aux.c")),
+            ("NUL", device("NUL")),
+            ("com1.txt/a", device("com1.txt")),
+            ("a/b:c", Some(Unportable::Character(':'))),
+            ("what?.md", Some(Unportable::Character('?'))),
+            ("a./b", Some(Unportable::Ending("a.".to_owned()))),
+            ("a/b ", Some(Unportable::Ending("b ".to_owned()))),
+        ] {
+            assert_eq!(RepoPath::parse(path).unwrap().unportable(), expect, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_that_a_file_system_takes_for_one_fold_to_one() {
+        for (one, other) in [
+            ("README.md", "Readme.MD"),
+            ("AGENTS.md", "AGENT\u{17f}.md"),
+            ("make", "ma\u{212a}e"),
+            ("ü", "U\u{308}"),
+            ("straße", "STRASSE"),
+            ("fi", "\u{fb01}"),
+        ] {
+            assert_eq!(fold(one), fold(other), "{one}");
+        }
+        for (one, other) in [("a", "b"), ("resume", "résumé"), ("ı", "l")] {
+            assert_ne!(fold(one), fold(other), "{one}");
+        }
     }
 
     #[test]

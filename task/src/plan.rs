@@ -91,7 +91,7 @@ impl Plan {
 
     /// Reads the text of a plan that was kept.
     pub fn parse(text: &str) -> Result<Self, PlanError> {
-        Self::of(&Answer::read(text))
+        Self::of(&Answer::read_kept(text))
     }
 
     /// The Markdown.

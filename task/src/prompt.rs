@@ -13,6 +13,7 @@ use crate::llm::Guidance;
 use crate::outbound::without_tokens;
 use crate::path::RepoPath;
 use crate::protocol::ask::Goal;
+use crate::protocol::{has_markers, other_markers};
 
 /// Files that the model may ask for in one answer.
 pub const MAX_READS: usize = 8;
@@ -162,8 +163,9 @@ impl Prompter {
     fn files<'a>(&self, files: impl Iterator<Item = (&'a RepoPath, &'a ReadFile)>) -> Vec<minijinja::Value> {
         files
             .map(|(path, file)| {
-                let (partial, text) = shown(file);
-                context! { name => self.fence(path.as_str()), partial, text => self.fence(&text) }
+                let (notes, text) = shown(file);
+                let (name, notes) = (self.fence(path.as_str()), notes.join("; "));
+                context! { name, notes, text => self.fence(&text) }
             })
             .collect()
     }
@@ -178,11 +180,23 @@ impl Prompter {
     }
 }
 
-/// What the model sees of a file: all of it, or numbered lines and which they are.
-fn shown(file: &ReadFile) -> (Option<String>, String) {
-    let text = String::from_utf8_lossy(&file.content);
-    let text = text.trim_start_matches('\u{feff}');
-    let Shown::Lines(ranges) = &file.shown else { return (None, text.to_owned()) };
+/// What the model sees of a file, all of it or numbered lines, and what it cannot see there.
+fn shown(file: &ReadFile) -> (Vec<String>, String) {
+    let content = String::from_utf8_lossy(&file.content);
+    let text = content.strip_prefix('\u{feff}').unwrap_or(&content);
+    let mut notes = Vec::new();
+    if text.len() < content.len() {
+        notes.push("begins with a byte order mark".to_owned());
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        notes.push("no newline at the end of the file".to_owned());
+    }
+    if has_markers(text.lines())
+        && let Some(markers) = other_markers(text.lines())
+    {
+        notes.push(format!("has lines that look like markers: its blocks need {markers}"));
+    }
+    let Shown::Lines(ranges) = &file.shown else { return (notes, text.to_owned()) };
     let lines: Vec<&str> = text.lines().collect();
     let width = lines.len().to_string().len();
     let mut parts = Vec::new();
@@ -194,5 +208,51 @@ fn shown(file: &ReadFile) -> (Option<String>, String) {
         parts.push(numbered.join("\n"));
         names.push(format!("{from}-{to}"));
     }
-    (Some(format!("lines {} of {}", names.join(", "), lines.len())), parts.join("\n...\n"))
+    notes.insert(0, format!("excerpt: lines {} of {}", names.join(", "), lines.len()));
+    notes.insert(1, "line numbers are not part of the file".to_owned());
+    (notes, parts.join("\n...\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::read_set::FileMode;
+
+    #[test]
+    fn what_cannot_be_seen_of_a_file_is_said_of_it() {
+        let file = |content: &str, shown: Shown| {
+            let blob = gix::ObjectId::null(gix::hash::Kind::Sha1);
+            let (content, mode) = (content.as_bytes().to_vec(), FileMode::Regular);
+            ReadFile { content, blob, mode, shown, why: String::new() }
+        };
+        let whole = || Shown::Whole;
+        for (content, ranges, notes, text) in [
+            ("a\nb\n", whole(), "", "a\nb\n"),
+            ("", whole(), "", ""),
+            ("a", whole(), "no newline at the end of the file", "a"),
+            ("\u{feff}a", whole(), "begins with a byte order mark; no newline at the end of the file", "a"),
+            (
+                "Title\n=======\n",
+                whole(),
+                "has lines that look like markers: its blocks need `<<<<<<<<< SEARCH`, `=========`, `>>>>>>>>> REPLACE`",
+                "Title\n=======\n",
+            ),
+            (
+                "=======\n=========\n",
+                whole(),
+                "has lines that look like markers: its blocks need `<<<<<<<< SEARCH`, `========`, `>>>>>>>> REPLACE`",
+                "=======\n=========\n",
+            ),
+            ("Title\n=====\n", whole(), "", "Title\n=====\n"),
+            (
+                "a\nb\nc",
+                Shown::Lines(vec![(2, 2)]),
+                "excerpt: lines 2-2 of 3; line numbers are not part of the file; no newline at the end of the file",
+                "2| b",
+            ),
+        ] {
+            let (found, shown) = shown(&file(content, ranges));
+            assert_eq!((found.join("; ").as_str(), shown.as_str()), (notes, text), "{content:?}");
+        }
+    }
 }

@@ -4,9 +4,10 @@
 //! An *executed path* may be changed, because ordinary changes need it (`package.json`, `build.rs`), but building, testing
 //! or opening the repository runs what it says. Whoever reviews the pull request is told first.
 //!
-//! Both lists are data: `protected-paths.toml`, with the source of each entry. Paths are compared without letter case,
-//! and the short names of NTFS count: a checkout on a forgiving file system must not be reached by another spelling. The
-//! other spellings (trailing dots, streams, ignorable characters) never become a [`RepoPath`].
+//! Both lists are data: `protected-paths.toml`, with the source of each entry. Paths are compared as forgiving file systems
+//! do: without letter case in all of Unicode, without trailing dots and the names of streams, and the short names of NTFS
+//! count. A checkout there must not be reached by another spelling. Characters that cannot be seen never become part of a
+//! [`RepoPath`].
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,7 +16,7 @@ use std::sync::LazyLock;
 use gix::glob::wildmatch::Mode;
 use serde::Deserialize;
 
-use crate::path::RepoPath;
+use crate::path::{RepoPath, fold};
 
 /// The lists, as they are maintained.
 const LISTS: &str = include_str!("../protected-paths.toml");
@@ -86,16 +87,19 @@ impl Protection {
 
     /// Why the path may not be created, changed, renamed or deleted; `None` if it may.
     pub fn reason(&self, path: &RepoPath) -> Option<Reason> {
-        let folded = path.as_str().to_lowercase();
-        if self.protected.iter().any(|glob| glob.matches(&folded)) {
+        spellings(path).iter().find_map(|folded| self.reason_of(folded))
+    }
+
+    fn reason_of(&self, folded: &str) -> Option<Reason> {
+        if self.protected.iter().any(|glob| glob.matches(folded)) {
             return Some(Reason::Configured);
         }
-        let reason = built_in(&folded)?;
+        let reason = built_in(folded)?;
         let allowed = self
             .allowed
             .iter()
             .filter(|glob| reason != Reason::Workflow || glob.names_workflows())
-            .any(|glob| glob.matches(&folded));
+            .any(|glob| glob.matches(folded));
         (!allowed).then_some(reason)
     }
 }
@@ -139,7 +143,7 @@ impl Glob {
             return Err(GlobError::Negated(text.to_owned()));
         }
         let anchored = text.trim_end_matches('/').contains('/');
-        let mut pattern = text.trim_start_matches('/').to_lowercase();
+        let mut pattern = fold(text.trim_start_matches('/'));
         if !anchored {
             pattern.insert_str(0, "**/");
         }
@@ -162,8 +166,17 @@ impl Glob {
 ///
 /// Protected paths are not looked up here: they cannot be changed at all unless the configuration allows it.
 pub fn executed_by(path: &RepoPath) -> Option<&'static str> {
-    let folded = path.as_str().to_lowercase();
-    BUILT_IN.executed.find(&folded).copied()
+    spellings(path).iter().find_map(|folded| BUILT_IN.executed.find(folded)).copied()
+}
+
+/// The path as it is compared, and as Windows would read it where that is another one: without the names of streams, and
+/// without dots and spaces at the end of a name.
+fn spellings(path: &RepoPath) -> Vec<String> {
+    let plain =
+        |name: &str| name.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']).to_owned();
+    let folded = path.folded();
+    let on_windows = folded.split('/').map(plain).collect::<Vec<_>>().join("/");
+    if on_windows == folded { vec![folded] } else { vec![folded, on_windows] }
 }
 
 /// The built-in lists, parsed once.
@@ -390,6 +403,14 @@ mod tests {
                 ("web/.cursor/rules/a.mdc", Some(AgentInstructions)),
                 (".gitmodules", Some(GitConfiguration)),
                 ("assets/.gitattributes", Some(GitConfiguration)),
+                ("AGENT\u{17f}.md", Some(AgentInstructions)),
+                ("docs/\u{212a}eep/CLAUDE.md.", Some(AgentInstructions)),
+                ("CODEOWNERS::$DATA", Some(CodeOwners)),
+                ("GO.\u{17f}UM", Some(LockFile)),
+                (".Change\u{17f}et/Brave-Cats.MD", None),
+                (".changeset/config.json", Some(PackageManager)),
+                (".changeset/changelog.js", Some(PackageManager)),
+                (".changeset/AGENTS.md", Some(AgentInstructions)),
             ],
         );
     }
@@ -440,12 +461,18 @@ mod tests {
     }
 
     #[test]
-    fn the_spellings_that_are_not_folded_are_no_paths() {
-        for spelling in
-            [".github./workflows/ci.yml", ".github/workflows /ci.yml", ".github::$INDEX_ALLOCATION/a"]
-        {
-            assert!(RepoPath::parse(spelling).is_err(), "{spelling}");
+    fn the_spellings_of_windows_are_those_of_the_same_file() {
+        for spelling in [
+            ".github./workflows/ci.yml",
+            ".github/workflows /ci.yml",
+            ".github::$INDEX_ALLOCATION/workflows/a",
+        ] {
+            let path = RepoPath::parse(spelling).unwrap();
+            assert!(path.unportable().is_some(), "{spelling} could be made");
+            assert!(Protection::default().reason(&path).is_some(), "{spelling} could be changed");
         }
+        let path = RepoPath::parse("Ma\u{212a}efile.").unwrap();
+        assert_eq!(executed_by(&path), Some("make, CMake and their like"));
     }
 
     #[test]

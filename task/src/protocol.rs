@@ -26,23 +26,36 @@
 //!   but its content.
 //! - An empty search makes a new file.
 //! - The *name* of a block's file stands above it, alone on its line or the only path in a sentence, or in the info
-//!   string of a fence around the block; a comment sign, `File:`, bold type and back ticks around it are taken off.
-//!   A block without a name belongs to the file of the edit before it.
+//!   string of a fence around the block. A line that is a path of the tree, as it is, is that path, whatever else it
+//!   looks like. Else a comment sign, `File:`, bold type and back ticks around it are taken off, one after the other,
+//!   until it is one. What is none is guessed at where it can be nothing else, and refused where it could be two things.
+//!   Only a block without any name belongs to the file of the edit before it.
+//! - What stands before the last end of thinking, or before the final channel, is a draft and does not count. Where
+//!   that would lose edits of the answer, the reply is refused. So it is where edits stand inside of a tag of unknown
+//!   meaning.
+//! - A fence around the whole reply is ignored.
+//! - A last line `\ No newline at end of file` and a first line `\ Byte order mark` (or `\ No byte order mark`) of a
+//!   search, a replacement or a written file are no lines of the file, but say how it ends and begins.
 //! - Fences around blocks are ignored. A fence with an info string inside a code block opens a nested one.
 //! - Markers inside a block are file content if they are shorter than the block's own. The divider has the length
-//!   of the head; where content has lines like it, an equal number on both sides, it is the middle one.
+//!   of the head; where content has lines like it, the block is divided where that gives the only search that is in
+//!   the file.
 //! - A written file ends at the first fence as long as the one that opened it; a fence with an info string inside
 //!   opens a nested one. Where that leaves doubt, the reply is refused and a longer fence asked for.
 //! - A reply that ends inside a block or a written file was cut, and is refused whole.
 
 mod answer;
 pub mod ask;
+pub(crate) mod ends;
 mod marker;
 mod name;
 mod reader;
+mod thinking;
+mod wrapping;
 
-pub use answer::{Action, Answer, Divider, Edit, ReadError};
-pub(crate) use marker::{Fence, Side, edit_marker};
+pub use answer::{Action, Answer, Edit, Halves, Misfit, ReadError};
+pub(crate) use marker::{Fence, Side, edit_marker, has_markers, other_markers};
+pub use name::Paths;
 
 #[cfg(test)]
 mod tests;

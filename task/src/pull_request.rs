@@ -60,7 +60,13 @@ pub enum Changed {
     Modified,
     New,
     Deleted,
-    Renamed { from: RepoPath },
+    Renamed {
+        from: RepoPath,
+    },
+    /// A new file was put in the place of the one that was moved.
+    Copied {
+        from: RepoPath,
+    },
 }
 
 impl ChangeFact {
@@ -70,6 +76,7 @@ impl ChangeFact {
             ChangeKind::Create => Changed::New,
             ChangeKind::Delete => Changed::Deleted,
             ChangeKind::Rename { from } => Changed::Renamed { from: from.clone() },
+            ChangeKind::Copy { from } => Changed::Copied { from: from.clone() },
         };
         Self { path: change.path().clone(), how }
     }
@@ -77,7 +84,7 @@ impl ChangeFact {
     /// Where the file was before the change.
     fn old_path(&self) -> &RepoPath {
         match &self.how {
-            Changed::Renamed { from } => from,
+            Changed::Renamed { from } | Changed::Copied { from } => from,
             Changed::Modified | Changed::New | Changed::Deleted => &self.path,
         }
     }
@@ -95,6 +102,7 @@ impl ChangeFact {
             Changed::New => format!("{path} (new)"),
             Changed::Deleted => format!("{path} (deleted)"),
             Changed::Renamed { from } => format!("{} → {path} (renamed)", code_span(from.as_str())),
+            Changed::Copied { from } => format!("{path} (new, the former {})", code_span(from.as_str())),
         }
     }
 }
@@ -154,7 +162,7 @@ pub fn files(count: usize) -> String {
 pub fn heading(facts: &Facts) -> String {
     let count = |is: fn(&Changed) -> bool| facts.changed.iter().filter(|change| is(&change.how)).count();
     let kinds = [
-        (count(|how| matches!(how, Changed::New)), "new"),
+        (count(|how| matches!(how, Changed::New | Changed::Copied { .. })), "new"),
         (count(|how| matches!(how, Changed::Deleted)), "deleted"),
         (count(|how| matches!(how, Changed::Renamed { .. })), "renamed"),
     ];

@@ -321,7 +321,7 @@ fn keep_change(
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Reported, Failure> {
     let (notes, warnings) = (solution.notes(), solution.warnings());
-    let Solution { patch, title, summary, account } = solution;
+    let Solution { patch, title, summary, account, .. } = solution;
     let gate = Gate::new(&config.secrets(), &[], issue.id.as_ref().and_then(IssueId::number));
     run::scan(&gate, &patch)?;
     let title = gate.title(title.as_deref().unwrap_or(issue.title.as_str()));
@@ -401,7 +401,7 @@ fn quoted(word: &str) -> String {
 fn changed_file(change: &patch::Change) -> ChangedFile {
     let path = change.path().as_str();
     let old = match change.kind() {
-        patch::ChangeKind::Rename { from } => from.as_str(),
+        patch::ChangeKind::Rename { from } | patch::ChangeKind::Copy { from } => from.as_str(),
         _ => path,
     };
     let sides = |colour| {

@@ -17,10 +17,10 @@ use std::process::ExitCode;
 
 use serde::Deserialize;
 use task::context::read_set::{FileMode, ReadFile, ReadSet, Shown};
-use task::patch::{self, ChangeKind, Entry, Patch};
+use task::patch::{self, ChangeKind, Entry, Occupant, Patch};
 use task::path::RepoPath;
 use task::protect::Protection;
-use task::protocol::Answer;
+use task::protocol::{Answer, Paths};
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -78,12 +78,13 @@ fn run(directory: &Path, case: &Case) -> Outcome {
         read.insert(RepoPath::parse(path).unwrap(), file);
     }
     let protection = Protection::new(&case.protected, &case.allowed).unwrap();
-    let edits = match Answer::read(&reply).edits {
+    let paths = Paths::new(input.keys().map(String::as_str));
+    let edits = match Answer::read(&reply, &paths).edits {
         Ok(edits) if edits.is_empty() => return Outcome::NoEdits,
         Ok(edits) => edits,
         Err(error) => return Outcome::Refused(error.to_string()),
     };
-    match patch::resolve(&edits, &read, &protection, |path| entry(&input, &case.links, path)) {
+    match patch::resolve(&edits, &read, &protection, |path| occupants(&input, &case.links, path)) {
         Ok(patch) => {
             check_modes(&patch, &read);
             let reports =
@@ -94,15 +95,24 @@ fn run(directory: &Path, case: &Case) -> Outcome {
     }
 }
 
-/// What a base commit has at a path, letter case aside.
-fn entry(input: &Tree, links: &[String], path: &RepoPath) -> Option<Entry> {
-    let wanted = path.as_str().to_lowercase();
-    input.keys().map(|name| name.to_lowercase()).find_map(|name| match name.strip_prefix(&wanted) {
-        Some("") if links.iter().any(|link| link.to_lowercase() == wanted) => Some(Entry::Link),
-        Some("") => Some(Entry::File),
-        Some(rest) if rest.starts_with('/') => Some(Entry::Folder),
-        _ => None,
-    })
+/// What a base commit has at a path, and at those that differ from it in letter case only.
+fn occupants(input: &Tree, links: &[String], path: &RepoPath) -> Vec<Occupant> {
+    let wanted = path.folded();
+    let mut found = Vec::new();
+    for name in input.keys() {
+        for end in name.match_indices('/').map(|(at, _)| at).chain([name.len()]) {
+            let entry = match () {
+                () if end < name.len() => Entry::Folder,
+                () if links.contains(name) => Entry::Link,
+                () => Entry::File,
+            };
+            let occupant = Occupant { path: RepoPath::parse(&name[..end]).unwrap(), entry };
+            if occupant.path.folded() == wanted && !found.contains(&occupant) {
+                found.push(occupant);
+            }
+        }
+    }
+    found
 }
 
 fn applied(mut tree: Tree, patch: &Patch) -> Tree {
@@ -116,6 +126,10 @@ fn applied(mut tree: Tree, patch: &Patch) -> Tree {
                 assert_eq!(tree.remove(from.as_str()).as_deref(), change.before());
                 assert_eq!(tree.insert(name, change.after().unwrap().to_vec()), None);
             }
+            ChangeKind::Copy { from } => {
+                assert_eq!(tree.get(from.as_str()).map(Vec::as_slice), change.before());
+                assert_eq!(tree.insert(name, change.after().unwrap().to_vec()), None);
+            }
             ChangeKind::Create | ChangeKind::Modify => {
                 assert_eq!(tree.insert(name, change.after().unwrap().to_vec()).as_deref(), change.before());
             }
@@ -127,7 +141,7 @@ fn applied(mut tree: Tree, patch: &Patch) -> Tree {
 fn check_modes(patch: &Patch, read: &ReadSet) {
     for change in patch.changes() {
         let from = match change.kind() {
-            ChangeKind::Rename { from } => from,
+            ChangeKind::Rename { from } | ChangeKind::Copy { from } => from,
             _ => change.path(),
         };
         assert_eq!(

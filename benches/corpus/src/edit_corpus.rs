@@ -30,7 +30,7 @@ use task::context::read_set::{FileMode, ReadFile, ReadSet, Shown};
 use task::patch::{self, EditErrors};
 use task::path::RepoPath;
 use task::protect::Protection;
-use task::protocol::Answer;
+use task::protocol::{Answer, Paths};
 
 /// One real change of a file as a block.
 #[derive(Deserialize)]
@@ -194,11 +194,11 @@ fn apply(name: &str, damaged: &Damaged) -> Result<Result<String, String>> {
     let blob = gix::ObjectId::null(gix::hash::Kind::Sha1);
     let (mode, why) = (FileMode::Regular, String::new());
     read.insert(file, ReadFile { content, blob, mode, shown: Shown::Whole, why });
-    let edits = match Answer::read(&damaged.reply).edits {
+    let edits = match Answer::read(&damaged.reply, &Paths::new([name])).edits {
         Ok(edits) => edits,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    match patch::resolve(&edits, &read, &Protection::default(), |_| None) {
+    match patch::resolve(&edits, &read, &Protection::default(), |_| Vec::new()) {
         Ok(patch) => {
             let after = patch.changes().first().and_then(patch::Change::after).unwrap_or_default();
             Ok(Ok(String::from_utf8(after.to_vec()).context("the result is UTF-8")?))

@@ -52,7 +52,8 @@ impl Tree {
 
     /// The lines that the edits change when they are resolved, and the notes.
     fn changed(&self, change: &Change) -> String {
-        let patch = patch::resolve(&change.edits(), &change.read, &Protection::default(), |_| None).unwrap();
+        let patch =
+            patch::resolve(&change.edits(), &change.read, &Protection::default(), |_| Vec::new()).unwrap();
         assert!(change.is(&patch));
         assert!(change.title.chars().count() <= 72, "{}", change.title);
         let mut changed = Vec::new();
@@ -252,12 +253,14 @@ fn too_many_places_are_declined() {
 fn line_ends_and_marks_stay_as_they_are() {
     let tree = Tree::new([("a.txt", b"\xef\xbb\xbfone wrod\r\ntwo".as_slice()), ("b.txt", b"a\r\nwrod\n")]);
     let change = tree.change(Goal::Edit, "Replace `wrod` by `word` in a.txt", "").unwrap();
-    let patch = patch::resolve(&change.edits(), &change.read, &Protection::default(), |_| None).unwrap();
+    let patch =
+        patch::resolve(&change.edits(), &change.read, &Protection::default(), |_| Vec::new()).unwrap();
     assert!(change.is(&patch));
     assert_eq!(patch.changes()[0].after(), Some(b"\xef\xbb\xbfone word\r\ntwo".as_slice()));
     // Edits of whole files give all lines the same end; the difference is found.
     let change = tree.change(Goal::Edit, "Replace `wrod` by `word` in b.txt", "").unwrap();
-    let patch = patch::resolve(&change.edits(), &change.read, &Protection::default(), |_| None).unwrap();
+    let patch =
+        patch::resolve(&change.edits(), &change.read, &Protection::default(), |_| Vec::new()).unwrap();
     assert!(!change.is(&patch));
 }
 

@@ -75,7 +75,7 @@ fn executed(changes: &[Change]) -> Vec<String> {
     let (mut run, mut allowed) = (Vec::new(), Vec::new());
     for change in changes {
         let from = match change.kind() {
-            ChangeKind::Rename { from } => Some(from),
+            ChangeKind::Rename { from } | ChangeKind::Copy { from } => Some(from),
             ChangeKind::Create | ChangeKind::Modify | ChangeKind::Delete => None,
         };
         for path in from.into_iter().chain([change.path()]) {

@@ -71,7 +71,7 @@ impl Cycle<'_> {
             reads_left: 0,
             max_output_tokens: llm.max_output_tokens().min(ANSWER_TOKENS),
         };
-        let answer = match self.ask(&mut talk, times).await {
+        let answer = match self.ask(&mut talk, context, times).await {
             Ok(answer) => answer,
             // The ranking stands; what is asked next is another question.
             Err(Failure { reason: Reason::Truncated | Reason::BadAnswer, .. }) => return Ok(()),
@@ -114,11 +114,13 @@ fn chosen(answer: &Answer, shown: &[RepoPath]) -> Vec<RepoPath> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Paths;
 
     #[test]
     fn only_what_was_shown_can_be_chosen() {
         let shown: Vec<RepoPath> =
             ["src/a.rs", "src/b.rs", "c d.py"].iter().map(|path| RepoPath::parse(path).unwrap()).collect();
+        let paths = Paths::new(shown.iter().map(RepoPath::as_str));
         for (answer, expect) in [
             ("READ: src/b.rs\nREAD: src/a.rs\n", &["src/b.rs", "src/a.rs"][..]),
             ("I think:\nREAD: `c d.py`\nREAD: src/b.rs\nREAD: src/b.rs", &["c d.py", "src/b.rs"]),
@@ -127,11 +129,11 @@ mod tests {
             ("CANNOT: no", &[]),
             ("", &[]),
         ] {
-            let found = chosen(&Answer::read(answer), &shown);
+            let found = chosen(&Answer::read(answer, &paths), &shown);
             assert_eq!(found.iter().map(RepoPath::as_str).collect::<Vec<_>>(), expect, "{answer}");
         }
         let many: Vec<RepoPath> = (0..40).map(|n| RepoPath::parse(&format!("f{n}")).unwrap()).collect();
         let answer = (0..40).map(|n| format!("READ: f{n}\n")).collect::<Vec<_>>().concat();
-        assert_eq!(chosen(&Answer::read(&answer), &many), many[..MAX_CHOSEN]);
+        assert_eq!(chosen(&Answer::read(&answer, &Paths::default()), &many), many[..MAX_CHOSEN]);
     }
 }

@@ -2,10 +2,11 @@
 //! when it did not.
 
 use crate::llm::Llm;
+use crate::outbound::markup::code_span;
 use crate::outcome::{Failure, Reason, sentence};
 use crate::patch::{EditError, EditErrors, Refusal};
 use crate::plan::{Plan, PlanError};
-use crate::protocol::{Action, Answer, Edit};
+use crate::protocol::{Action, Answer, Edit, Misfit};
 
 /// Why an answer cannot be used.
 pub(super) struct Complaint {
@@ -24,6 +25,10 @@ pub(super) struct Proposed {
     pub(super) title: Option<String>,
     pub(super) summary: Option<String>,
     pub(super) edits: Vec<Edit>,
+    /// Why edits of the answer before were refused.
+    pub(super) refused: Vec<EditError>,
+    /// What was proposed and is not part of the change, sentences for people.
+    pub(super) left_out: Vec<String>,
 }
 
 impl Complaint {
@@ -72,43 +77,96 @@ impl Complaint {
 }
 
 impl Proposed {
-    /// What was kept and its correction as one: what the correction repeats or replaces is not kept twice.
-    pub(super) fn joined(self, correction: Self) -> Self {
-        let is_repeated = |kept: &Edit| {
-            correction.edits.iter().any(|edit| {
-                edit.path == kept.path
-                    && (edit.action == kept.action || !matches!(edit.action, Action::Replace { .. }))
-            })
-        };
-        let kept: Vec<Edit> = self.edits.into_iter().filter(|edit| !is_repeated(edit)).collect();
-        Self {
-            title: correction.title.or(self.title),
-            summary: correction.summary.or(self.summary),
-            edits: kept.into_iter().chain(correction.edits).collect(),
+    /// What was kept of an earlier answer, nothing at first, and this answer as one.
+    ///
+    /// What the answer repeats or replaces is not kept twice. Where all that was refused is protected, an answer without
+    /// edits leaves what was kept as it is: the model was told to leave the rest out.
+    pub(super) fn joined(self, answer: &Answer) -> Result<Self, Complaint> {
+        let edits = answer
+            .edits
+            .clone()
+            .map_err(|error| Complaint::new(Reason::EditsDoNotApply, sentence(&error.to_string())))?;
+        let is_protected = |error: &EditError| matches!(error.refusal, Refusal::Protected(_));
+        let is_complete = !self.edits.is_empty()
+            && self.refused.iter().all(is_protected)
+            && answer.cannot.is_none()
+            && answer.reads.is_empty();
+        if edits.is_empty() && !is_complete {
+            return Err(without_edits(answer));
         }
+        // An edit may come back under another name, so as many as were refused stand for all of them.
+        let failed = self.refused.iter().filter(|error| !is_protected(error)).count();
+        let is_left_out = |error: &&EditError| {
+            (is_protected(error) || edits.len() < failed) && edits.iter().all(|edit| edit.path != error.path)
+        };
+        let left_out = self.refused.iter().filter(is_left_out).map(left_out).collect();
+        let kept = self.edits.into_iter().filter(|kept| !edits.iter().any(|edit| supersedes(edit, kept)));
+        Ok(Self {
+            title: answer.title.clone().or(self.title),
+            summary: answer.summary.clone().or(self.summary),
+            refused: Vec::new(),
+            left_out,
+            edits: kept.chain(edits.iter().cloned()).collect(),
+        })
     }
 }
 
-/// The change that an answer proposes.
-pub(super) fn proposed(answer: &Answer) -> Result<Proposed, Complaint> {
-    let edits = answer
-        .edits
-        .clone()
-        .map_err(|error| Complaint::new(Reason::EditsDoNotApply, sentence(&error.to_string())))?;
-    if edits.is_empty() {
-        return Err(match &answer.cannot {
-            Some(why) => Complaint::new(Reason::Declined, why),
-            None if !answer.reads.is_empty() => {
-                Complaint::new(Reason::NoEdits, "It asks for files, but no more can be read.")
-            }
-            None => Complaint::new(
-                Reason::NoEdits,
-                "It holds neither edits nor a line `CANNOT: reason`. Put each change into a SEARCH/REPLACE block \
-                 below the path of its file.",
-            ),
-        });
+/// Whether an edit of a correction stands in place of one that was kept.
+fn supersedes(edit: &Edit, kept: &Edit) -> bool {
+    edit.path == kept.path
+        && (edit.action == kept.action
+            || match &edit.action {
+                Action::Replace(_) | Action::Undivided(_) => false,
+                // A file that was moved away may have a new one in its place.
+                Action::Create { .. } | Action::Write { .. } => !matches!(kept.action, Action::Rename { .. }),
+                Action::Delete => true,
+                Action::Rename { .. } => matches!(kept.action, Action::Rename { .. } | Action::Delete),
+            })
+}
+
+/// Why an answer without edits cannot be used.
+fn without_edits(answer: &Answer) -> Complaint {
+    if let Some(why) = &answer.cannot {
+        return Complaint::new(Reason::Declined, why);
     }
-    Ok(Proposed { title: answer.title.clone(), summary: answer.summary.clone(), edits })
+    if !answer.reads.is_empty() {
+        return Complaint::new(Reason::NoEdits, "It asks for files, but no more can be read.");
+    }
+    let misfit = match answer.misfit {
+        Some(Misfit::HiddenDirective { line }) => format!(
+            " Line {line} is a directive in a code block, where it does not count: directives stand outside of code \
+             blocks."
+        ),
+        Some(Misfit::Diff { line }) => {
+            format!(" A diff begins at line {line}, which is not the form that was asked for.")
+        }
+        Some(Misfit::CodeBlock { line }) => format!(
+            " The code block at line {line} says neither where it goes nor what it replaces: a file is written whole \
+             below a line `WRITE: path`."
+        ),
+        Some(Misfit::Nothing) => " There is nothing behind the thinking.".to_owned(),
+        None => String::new(),
+    };
+    Complaint::new(
+        Reason::NoEdits,
+        format!(
+            "It holds neither edits nor a line `CANNOT: reason`.{misfit} Put each change into a SEARCH/REPLACE block \
+             below the path of its file."
+        ),
+    )
+}
+
+/// What people are told of an edit that was refused and is not part of the change.
+fn left_out(error: &EditError) -> String {
+    let path = code_span(&error.path);
+    match &error.refusal {
+        Refusal::Protected(reason) => {
+            format!("The model also proposed to change {path}, which is protected: {reason}.")
+        }
+        _ => {
+            format!("The model also proposed a change to {path} that could not be applied and was left out.")
+        }
+    }
 }
 
 /// The plan in an answer.

@@ -24,11 +24,11 @@ impl Cycle<'_> {
         (self.progress)(Step::Checking);
         let started = Instant::now();
         let base = Base::of(&walk);
-        let patch = patch::resolve(&change.edits(), &change.read, self.protection, |path| base.entry(path))
+        let patch = patch::resolve(&change.edits(), &change.read, self.protection, |path| base.at(path))
             .map_err(|error| {
-            let what = format!("The requested change can't be made.\n\n{error}");
-            Failure::new(reason_of(&error), what, "Make the change by hand.")
-        })?;
+                let what = format!("The requested change can't be made.\n\n{error}");
+                Failure::new(reason_of(&error), what, "Make the change by hand.")
+            })?;
         if !change.is(&patch) {
             return Err(declined("a file has line ends of two kinds"));
         }
@@ -41,7 +41,8 @@ impl Cycle<'_> {
         let Change { title, summary, read, .. } = change;
         let account =
             Account { read, unparsed: Vec::new(), withheld: Vec::new(), spent: self.ledger.spent(), times };
-        Ok(Solution { patch, title: Some(title), summary: Some(summary), account })
+        let (title, summary) = (Some(title), Some(summary));
+        Ok(Solution { patch, title, summary, left_out: Vec::new(), account })
     }
 
     /// What that change would be.

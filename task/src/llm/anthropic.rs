@@ -90,7 +90,12 @@ async fn read(
                 turn.model(&event["message"]["model"]);
                 count(turn, &event["message"]["usage"]);
             }
-            Some("content_block_start") => piece(turn, &event["content_block"]),
+            Some("content_block_start") => {
+                if event["content_block"]["type"] == "text" {
+                    turn.begin_block();
+                }
+                piece(turn, &event["content_block"]);
+            }
             Some("content_block_delta") => piece(turn, &event["delta"]),
             Some("message_delta") => {
                 count(turn, &event["usage"]);

@@ -42,6 +42,13 @@ impl<'a> Turn<'a> {
         self.accepted = true;
     }
 
+    /// Begins another block of text: it is no continuation of the last line.
+    pub(super) fn begin_block(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+    }
+
     pub(super) fn write(&mut self, piece: &str) {
         if !piece.is_empty() {
             self.text.push_str(piece);

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{Applied, MAX_BYTES, MAX_EDITS, MAX_FILES, Rung};
 use crate::context::role::Omission;
-use crate::path::{PathError, RepoPath, is_hidden};
+use crate::path::{PathError, RepoPath, Unportable, is_hidden};
 use crate::protect::Reason;
 use crate::protocol::Edit;
 
@@ -70,12 +70,25 @@ pub enum Refusal {
     Collides(RepoPath),
     /// The path has a file where it needs a folder.
     InsideFile(RepoPath),
+    /// The path has a folder that is there in another letter case.
+    FolderSpelling(RepoPath),
+    /// A new file with a name that Windows cannot have.
+    Unportable(Unportable),
     /// A whole file was written that was shown only in part.
     PartlyShown,
     /// A file was written that has nothing in it.
     Emptied,
     /// The file is not UTF-8.
     NotText,
+    /// So many lines could divide the block, and the file does not tell which; and markers that would be clear, if any.
+    Dividers {
+        count: usize,
+        markers: Option<String>,
+    },
+    /// SEARCH says of an end of the file what is not so.
+    OtherEnd(&'static str),
+    /// The lines of SEARCH are not at the end of the file that it speaks of; there are these.
+    NotAtEnd(Excerpt),
     /// SEARCH is not in the file.
     Absent {
         closest: Option<Excerpt>,
@@ -94,6 +107,8 @@ pub enum Refusal {
     Elision,
     /// SEARCH is a part of a line, and its replacement cannot be put there safely.
     PartOfLine(Excerpt),
+    /// The file that a new one is to take the place of is not moved.
+    Unmoved,
     /// New text with a line that stands for code.
     Placeholder(String),
     /// Two edits change the same lines.
@@ -221,12 +236,26 @@ impl fmt::Display for Refusal {
                 "the path is that of {other}, which exists or is made by another edit; letter case does not tell \
                  files apart. Choose another name."
             ),
+            Self::FolderSpelling(folder) => write!(
+                f,
+                "the folder is spelled {folder}; letter case does not tell folders apart. Use that spelling."
+            ),
+            Self::Unportable(reason) => write!(f, "{reason}, so no new file gets such a name. Choose another one."),
             Self::InsideFile(file) => write!(f, "{file} is a file and cannot hold others. Choose another folder."),
             Self::PartlyShown => f.write_str(
                 "you have seen only a part of this file, so it cannot be written whole. Use SEARCH/REPLACE blocks.",
             ),
             Self::Emptied => f.write_str("nothing would be left of the file. To remove it, use `DELETE:`."),
             Self::NotText => f.write_str("the file is not UTF-8 text and cannot be changed."),
+            Self::Dividers { count, markers } => dividers(f, *count, markers.as_deref()),
+            Self::OtherEnd(why) => {
+                write!(f, "{why}, other than SEARCH says. Copy the lines as they were given to you.")
+            }
+            Self::NotAtEnd(excerpt) => write!(
+                f,
+                "a block that changes how the file begins or ends has the first or the last lines of the file, \
+                 exactly. The file has there:\n{excerpt}\nCopy these lines."
+            ),
             Self::Absent { closest, elsewhere } => absent(f, closest.as_ref(), elsewhere.as_ref()),
             Self::Ambiguous { rung, lines } => {
                 let lines: Vec<String> = lines.iter().map(usize::to_string).collect();
@@ -254,6 +283,10 @@ impl fmt::Display for Refusal {
             Self::PartOfLine(excerpt) => write!(
                 f,
                 "SEARCH is only a part of a line. The file has:\n{excerpt}\nCopy whole lines, with their indentation."
+            ),
+            Self::Unmoved => f.write_str(
+                "it is a new file in the place of one that was to be moved, and the move was refused. Send it again \
+                 together with the corrected move.",
             ),
             Self::Placeholder(line) => write!(
                 f,
@@ -288,6 +321,16 @@ impl Refusal {
             Self::Link => "this is a symbolic link or a submodule".to_owned(),
             Self::Collides(other) => format!("the path is that of {other}, letter case aside"),
             Self::InsideFile(file) => format!("{file} is a file and cannot hold others"),
+            Self::FolderSpelling(folder) => format!("the folder is spelled {folder} in the repository"),
+            Self::Unportable(reason) => reason.to_string(),
+            Self::Unmoved => "a new file takes the place of one that could not be moved".to_owned(),
+            Self::Dividers { .. } => {
+                "it is unclear where the old lines end and the new ones begin".to_owned()
+            }
+            Self::OtherEnd(why) => format!("{why}, other than the model says"),
+            Self::NotAtEnd(_) => {
+                "the change of how the file begins or ends is not at that end of it".to_owned()
+            }
             Self::PartlyShown => "the model saw only a part of the file, and wrote it whole".to_owned(),
             Self::Emptied => "nothing would be left of the file".to_owned(),
             Self::NotText => "the file is not UTF-8 text".to_owned(),
@@ -313,6 +356,14 @@ impl Refusal {
             Self::Overlap { .. } => "two edits change the same lines".to_owned(),
             Self::Mixed { .. } => "two edits of the file contradict each other".to_owned(),
         }
+    }
+}
+
+fn dividers(f: &mut fmt::Formatter<'_>, count: usize, markers: Option<&str>) -> fmt::Result {
+    write!(f, "it has {count} lines that could divide it, and the file does not tell which of them does. ")?;
+    match markers {
+        Some(markers) => write!(f, "Use markers of another length in this block: {markers}."),
+        None => f.write_str("Write the file whole, with `WRITE:`."),
     }
 }
 

@@ -17,7 +17,6 @@ use super::listing;
 use super::merge::{Stuck, merge};
 use super::similarity::{self, Nearest};
 use super::text::{Splice, Text};
-use crate::protocol::Divider;
 
 /// Hits that are counted, and shown, at most.
 const MAX_HITS: usize = 20;
@@ -117,15 +116,7 @@ impl fmt::Display for Rung {
 }
 
 /// Climbs the ladder with one block.
-pub(super) fn place(
-    text: &Text<'_>,
-    search: &[&str],
-    replace: &[&str],
-    divider: Divider,
-) -> Result<Placed, Miss> {
-    if divider == Divider::Middle {
-        return at_form(text, Form::Exact, search, replace)?.ok_or(Miss::Absent);
-    }
+pub(super) fn place(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Placed, Miss> {
     for form in Form::ALL {
         // The spaces in front of a diff's lines would pass for indentation.
         if form == Form::Unindented

@@ -1,8 +1,8 @@
 //! Which file of the repository a name in the reply means.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Entry, Refusal};
+use super::{Entry, Occupant, Refusal};
 use crate::context::read_set::ReadSet;
 use crate::path::{PathError, RepoPath};
 use crate::protocol::{Action, Edit};
@@ -10,37 +10,76 @@ use crate::protocol::{Action, Edit};
 /// What is known of the repository's names.
 pub(super) struct Names<'a, E> {
     read: &'a ReadSet,
-    entry: E,
+    occupants: E,
     /// By the new path of a file that another edit moves, its old one.
     moved: BTreeMap<&'a str, &'a str>,
+    /// Files that an edit moves away, and those that one deletes.
+    vacated: BTreeSet<RepoPath>,
+    deleted: BTreeSet<RepoPath>,
 }
 
-impl<'a, E: Fn(&RepoPath) -> Option<Entry>> Names<'a, E> {
-    pub(super) fn new(edits: &'a [Edit], read: &'a ReadSet, entry: E) -> Self {
-        let moved = edits
-            .iter()
-            .filter_map(|edit| match &edit.action {
-                Action::Rename { to } => Some((normal(to), normal(&edit.path))),
-                _ => None,
-            })
-            .collect();
-        Self { read, entry, moved }
+/// The file that an edit is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// One that was read, or a new one where there is none.
+    At(RepoPath),
+    /// A new file in the place of one that another edit moves away.
+    InPlaceOf(RepoPath),
+}
+
+impl<'a, E: Fn(&RepoPath) -> Vec<Occupant>> Names<'a, E> {
+    pub(super) fn new(edits: &'a [Edit], read: &'a ReadSet, occupants: E) -> Self {
+        let mut names = Self {
+            read,
+            occupants,
+            moved: BTreeMap::new(),
+            vacated: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+        };
+        for edit in edits {
+            let from = names.plain(&edit.path);
+            let path = RepoPath::parse(from).ok().filter(|path| read.get(path).is_some());
+            match &edit.action {
+                Action::Rename { to } => {
+                    let to = names.plain(to);
+                    names.moved.insert(to, from);
+                    names.vacated.extend(path);
+                }
+                Action::Delete => names.deleted.extend(path),
+                _ => {}
+            }
+        }
+        names
+    }
+
+    /// The path that an edit names, as it is written.
+    pub(super) fn written(&self, edit: &Edit) -> Option<RepoPath> {
+        RepoPath::parse(self.plain(&edit.path)).ok()
     }
 
     /// The file that an edit changes or makes.
-    pub(super) fn target(&self, edit: &Edit) -> Result<RepoPath, Refusal> {
-        let written = normal(&edit.path);
+    pub(super) fn target(&self, edit: &Edit) -> Result<Target, Refusal> {
+        let written = self.plain(&edit.path);
         match &edit.action {
-            Action::Replace { .. } => self.changed(written),
+            Action::Replace(_) => self.changed(written).map(Target::At),
+            Action::Undivided(_) => match self.changed(written) {
+                // It may be a new file.
+                Err(Refusal::Missing { .. }) => self.old_path(written).and_then(|path| self.vacant(path)),
+                changed => changed,
+            }
+            .map(Target::At),
             Action::Delete | Action::Rename { .. } => {
                 let path = RepoPath::parse(written).map_err(Refusal::Path)?;
-                self.known(path)
+                self.known(path).map(Target::At)
+            }
+            Action::Write { .. } | Action::Create { .. } if self.is_vacated(written) => {
+                RepoPath::parse(written).map(Target::InPlaceOf).map_err(Refusal::Path)
             }
             Action::Write { .. } => {
                 let path = self.old_path(written)?;
                 match self.read.get(&path) {
-                    Some(_) => Ok(path),
-                    None => self.vacant(path.clone()).map_err(|refusal| match refusal {
+                    Some(_) => Ok(Target::At(path)),
+                    None => self.vacant(path.clone()).map(Target::At).map_err(|refusal| match refusal {
                         Refusal::Exists => Refusal::Unread(path),
                         refusal => refusal,
                     }),
@@ -50,9 +89,9 @@ impl<'a, E: Fn(&RepoPath) -> Option<Entry>> Names<'a, E> {
                 let path = self.old_path(written)?;
                 match self.read.get(&path) {
                     // An empty SEARCH matches a file without text.
-                    Some(file) if file.content.trim_ascii().is_empty() => Ok(path),
+                    Some(file) if file.content.trim_ascii().is_empty() => Ok(Target::At(path)),
                     Some(_) => Err(Refusal::Exists),
-                    None => self.vacant(path),
+                    None => self.vacant(path).map(Target::At),
                 }
             }
         }
@@ -60,8 +99,18 @@ impl<'a, E: Fn(&RepoPath) -> Option<Entry>> Names<'a, E> {
 
     /// A path that nothing stands at.
     pub(super) fn new_path(&self, written: &str) -> Result<RepoPath, Refusal> {
-        let path = RepoPath::parse(normal(written)).map_err(Refusal::Path)?;
+        let path = RepoPath::parse(self.plain(written)).map_err(Refusal::Path)?;
         if self.read.get(&path).is_some() { Err(Refusal::Exists) } else { self.vacant(path) }
+    }
+
+    /// The name as it is, if a file that was read has it, else without what says only "from here".
+    fn plain<'w>(&self, written: &'w str) -> &'w str {
+        let is_read = RepoPath::parse(written).is_ok_and(|path| self.read.get(&path).is_some());
+        if is_read { written } else { normal(written) }
+    }
+
+    fn is_vacated(&self, written: &str) -> bool {
+        RepoPath::parse(written).is_ok_and(|path| self.vacated.contains(&path))
     }
 
     /// The path that a file has in the base commit.
@@ -74,18 +123,16 @@ impl<'a, E: Fn(&RepoPath) -> Option<Entry>> Names<'a, E> {
         if self.read.get(&path).is_some() {
             return Ok(path);
         }
-        match (self.entry)(&path) {
-            Some(Entry::File) if self.twin(&path).is_none() => Err(Refusal::Unread(path)),
-            Some(Entry::Folder) => Err(Refusal::Folder),
-            Some(Entry::Link) => Err(Refusal::Link),
+        let occupants = (self.occupants)(&path);
+        let here = occupants.iter().find(|occupant| occupant.path == path).or(occupants.first());
+        match here {
+            Some(Occupant { path, entry: Entry::File }) if self.read.get(path).is_none() => {
+                Err(Refusal::Unread(path.clone()))
+            }
+            Some(Occupant { entry: Entry::Folder, .. }) => Err(Refusal::Folder),
+            Some(Occupant { entry: Entry::Link, .. }) => Err(Refusal::Link),
             _ => Err(Refusal::Missing { alike: self.alike(&path) }),
         }
-    }
-
-    /// The file of the read set whose path differs in letter case only.
-    fn twin(&self, path: &RepoPath) -> Option<&RepoPath> {
-        let folded = path.as_str().to_lowercase();
-        self.read.iter().map(|(path, _)| path).find(|other| other.as_str().to_lowercase() == folded)
     }
 
     /// A file of the read set, also by a name that has too many folders in front, or too few.
@@ -96,11 +143,21 @@ impl<'a, E: Fn(&RepoPath) -> Option<Entry>> Names<'a, E> {
             Err(refusal) => return Err(refusal),
         };
         if let Some(path) = &path {
-            match self.twin(path) {
-                Some(twin) if self.read.get(path).is_none() => return Ok(twin.clone()),
-                Some(_) => return Ok(path.clone()),
-                None if (self.entry)(path).is_some() => return self.known(path.clone()),
-                None => {}
+            if self.read.get(path).is_some() {
+                return Ok(path.clone());
+            }
+            let occupants = self.occupants(path);
+            let is_exact = occupants.iter().any(|occupant| occupant.path == *path);
+            let read: Vec<&Occupant> =
+                occupants.iter().filter(|occupant| self.read.get(&occupant.path).is_some()).collect();
+            match (&read[..], &occupants[..]) {
+                (_, []) => {}
+                // It differs in letter case only.
+                ([one], [_]) => return Ok(one.path.clone()),
+                (_, [_, _, ..]) if !is_exact => {
+                    return Err(Refusal::AmbiguousPath(occupants.into_iter().map(|one| one.path).collect()));
+                }
+                _ => return self.known(path.clone()),
             }
         }
         let written = written.trim_start_matches('/');
@@ -125,34 +182,67 @@ impl<'a, E: Fn(&RepoPath) -> Option<Entry>> Names<'a, E> {
         }
     }
 
-    /// Checks that a new file neither hides another nor needs one to be a folder.
+    /// Checks that a new file can be anywhere, and neither hides another nor needs one to be a folder.
     fn vacant(&self, path: RepoPath) -> Result<RepoPath, Refusal> {
-        if let Some(twin) = self.twin(&path) {
-            return Err(Refusal::Collides(twin.clone()));
+        if let Some(reason) = path.unportable() {
+            return Err(Refusal::Unportable(reason));
         }
-        match (self.entry)(&path) {
-            Some(Entry::File) => return Err(Refusal::Exists),
-            Some(Entry::Folder) => return Err(Refusal::Folder),
-            Some(Entry::Link) => return Err(Refusal::Link),
-            None => {}
-        }
-        let folded = path.as_str().to_lowercase();
-        for (other, _) in self.read.iter() {
-            let other_folded = other.as_str().to_lowercase();
-            if is_inside(&folded, &other_folded) {
-                return Err(Refusal::InsideFile(other.clone()));
-            }
-            if is_inside(&other_folded, &folded) {
-                return Err(Refusal::Folder);
+        for occupant in self.occupants(&path) {
+            let is_itself = occupant.path == path;
+            match occupant.entry {
+                // It takes another spelling of its own name, or that of one that goes.
+                Entry::File if !is_itself && self.leaves(&occupant.path) => {}
+                Entry::File if is_itself => return Err(Refusal::Exists),
+                Entry::Folder => return Err(Refusal::Folder),
+                Entry::Link if is_itself => return Err(Refusal::Link),
+                Entry::File | Entry::Link => return Err(Refusal::Collides(occupant.path)),
             }
         }
         for (at, _) in path.as_str().match_indices('/') {
             let parent = RepoPath::parse(&path.as_str()[..at]).map_err(Refusal::Path)?;
-            if matches!((self.entry)(&parent), Some(Entry::File | Entry::Link)) {
-                return Err(Refusal::InsideFile(parent));
+            let occupants = self.occupants(&parent);
+            let file = occupants.iter().find(|occupant| occupant.entry != Entry::Folder);
+            if let Some(file) = file.filter(|file| !self.leaves(&file.path)) {
+                return Err(Refusal::InsideFile(file.path.clone()));
+            }
+            let mut folders = occupants.iter().filter(|occupant| occupant.entry == Entry::Folder);
+            if let Some(other) = folders.clone().next()
+                && folders.all(|folder| folder.path != parent)
+            {
+                return Err(Refusal::FolderSpelling(other.path.clone()));
             }
         }
         Ok(path)
+    }
+
+    /// What the base commit has at a path in any letter case, files that were read included.
+    fn occupants(&self, path: &RepoPath) -> Vec<Occupant> {
+        let mut occupants = (self.occupants)(path);
+        let folded = path.folded();
+        for (other, _) in self.read.iter() {
+            let other_folded = other.folded();
+            let occupant = if other_folded == folded {
+                Occupant { path: other.clone(), entry: Entry::File }
+            } else if let Some(rest) = other_folded.strip_prefix(&folded)
+                && rest.starts_with('/')
+            {
+                let depth = path.as_str().split('/').count();
+                let names: Vec<&str> = other.as_str().split('/').take(depth).collect();
+                let Ok(above) = RepoPath::parse(&names.join("/")) else { continue };
+                Occupant { path: above, entry: Entry::Folder }
+            } else {
+                continue;
+            };
+            if !occupants.contains(&occupant) {
+                occupants.push(occupant);
+            }
+        }
+        occupants
+    }
+
+    /// Whether an edit takes the file away from its path.
+    fn leaves(&self, path: &RepoPath) -> bool {
+        self.vacated.contains(path) || self.deleted.contains(path)
     }
 
     /// Files of the read set with the same name in another folder.
@@ -160,10 +250,6 @@ impl<'a, E: Fn(&RepoPath) -> Option<Entry>> Names<'a, E> {
         let same = |other: &&RepoPath| other.file_name().eq_ignore_ascii_case(path.file_name());
         self.read.iter().map(|(path, _)| path).filter(same).take(3).cloned().collect()
     }
-}
-
-fn is_inside(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The name without what says only "from here".

@@ -2,38 +2,44 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::form::{Form, is_blank};
 use super::ladder::{self, Change as Effect, Miss};
-use super::name::Names;
-use super::text::{Splice, Text};
+use super::name::{Names, Target};
+use super::pinned::{self, Loose};
+use super::text::{Edges, Splice, Text};
 use super::{
-    Applied, Change, ChangeKind, EditError, EditErrors, Entry, Excerpt, How, MAX_BYTES, MAX_EDITS, MAX_FILES,
-    Patch, Refusal, elision, similarity,
+    Applied, Change, ChangeKind, EditError, EditErrors, Excerpt, How, MAX_BYTES, MAX_EDITS, MAX_FILES,
+    Occupant, Patch, Refusal, elision, similarity,
 };
 use crate::context::read_set::{FileMode, ReadFile, ReadSet, Shown};
-use crate::path::RepoPath;
+use crate::path::{RepoPath, fold};
 use crate::protect::{self, Protection, Reason};
-use crate::protocol::{Action, Divider, Edit};
+use crate::protocol::ends::{self, Ends};
+use crate::protocol::{Action, Edit, Halves, other_markers};
 
 /// Resolves edits against the files that were read, all or nothing.
 ///
-/// `entry` tells what the base commit has at a path; it should not regard letter case, so that no new file hides
-/// another on a system that does not.
+/// `occupants` tells what the base commit has at a path and at those that differ from it in letter case only, so that no
+/// new file hides another on a system that does not tell case apart.
 pub fn resolve(
     edits: &[Edit],
     read: &ReadSet,
     protection: &Protection,
-    entry: impl Fn(&RepoPath) -> Option<Entry>,
+    occupants: impl Fn(&RepoPath) -> Vec<Occupant>,
 ) -> Result<Patch, EditErrors> {
     if edits.len() > MAX_EDITS {
         return Err(EditErrors::TooManyEdits(edits.len()));
     }
     let mut resolution =
         Resolution { edits, read, protection, errors: BTreeMap::new(), applied: BTreeMap::new() };
-    let files = resolution.sort(&Names::new(edits, read, entry));
+    let files = resolution.sort(&Names::new(edits, read, occupants));
     let mut changes = Vec::new();
     for (path, work) in &files {
         changes.extend(resolution.change(path, work));
+        changes.extend(resolution.succeed(path, work));
     }
+    resolution.refuse_orphans(&files);
+    changes.sort_by(|a: &Change, b: &Change| a.path.cmp(&b.path));
     resolution.finish(changes)
 }
 
@@ -44,6 +50,8 @@ struct Work<'a> {
     wholes: Vec<(usize, &'a str)>,
     deletes: Vec<usize>,
     renames: Vec<(usize, RepoPath)>,
+    /// New files in the place of this one, which is moved.
+    successors: Vec<(usize, &'a str)>,
 }
 
 #[derive(Clone, Copy)]
@@ -51,7 +59,12 @@ struct Block<'a> {
     edit: usize,
     search: &'a str,
     replace: &'a str,
-    divider: Divider,
+}
+
+impl<'a> Block<'a> {
+    fn new(edit: usize, halves: &'a Halves) -> Self {
+        Self { edit, search: &halves.search, replace: &halves.replace }
+    }
 }
 
 struct Resolution<'a> {
@@ -64,14 +77,25 @@ struct Resolution<'a> {
 
 impl<'a> Resolution<'a> {
     /// Puts each edit to the file that it is for.
-    fn sort<E: Fn(&RepoPath) -> Option<Entry>>(
+    fn sort<E: Fn(&RepoPath) -> Vec<Occupant>>(
         &mut self,
         names: &Names<'a, E>,
     ) -> BTreeMap<RepoPath, Work<'a>> {
         let mut files: BTreeMap<RepoPath, Work<'a>> = BTreeMap::new();
         for (number, edit) in self.edits.iter().enumerate() {
+            // What may not be changed need not be read first.
+            if let Some(reason) = names.written(edit).and_then(|path| self.reason(&path)) {
+                self.errors.insert(number, Refusal::Protected(reason));
+                continue;
+            }
             let path = match names.target(edit) {
-                Ok(path) => path,
+                Ok(Target::At(path)) => path,
+                Ok(Target::InPlaceOf(path)) => {
+                    if let Action::Create { content } | Action::Write { content } = &edit.action {
+                        files.entry(path).or_default().successors.push((number, content));
+                    }
+                    continue;
+                }
                 Err(refusal) => {
                     self.errors.insert(number, refusal);
                     continue;
@@ -93,10 +117,24 @@ impl<'a> Resolution<'a> {
                 self.errors.insert(number, Refusal::Protected(reason));
                 continue;
             }
+            let halves = match &edit.action {
+                Action::Undivided(readings) => match self.divided(&path, readings) {
+                    Ok(halves) => Some(halves),
+                    Err(refusal) => {
+                        self.errors.insert(number, refusal);
+                        continue;
+                    }
+                },
+                Action::Replace(halves) => Some(halves),
+                _ => None,
+            };
             let work = files.entry(path).or_default();
             match &edit.action {
-                Action::Replace { search, replace, divider } => {
-                    work.blocks.push(Block { edit: number, search, replace, divider: *divider });
+                Action::Replace(_) | Action::Undivided(_) => {
+                    let (new, blocks): (Vec<&Halves>, Vec<&Halves>) =
+                        halves.into_iter().partition(|halves| is_blank(&halves.search));
+                    work.wholes.extend(new.into_iter().map(|halves| (number, halves.replace.as_str())));
+                    work.blocks.extend(blocks.into_iter().map(|halves| Block::new(number, halves)));
                 }
                 Action::Create { content } | Action::Write { content } => work.wholes.push((number, content)),
                 Action::Delete => work.deletes.push(number),
@@ -110,6 +148,28 @@ impl<'a> Resolution<'a> {
     fn reason(&self, path: &RepoPath) -> Option<Reason> {
         let is_pointer = || self.read.get(path).is_some_and(|file| protect::is_lfs_pointer(&file.content));
         self.protection.reason(path).or_else(|| is_pointer().then_some(Reason::LfsPointer))
+    }
+
+    /// The only reading of a block with several dividers whose SEARCH is in the file; a blank one is in a file without
+    /// text, or where there is none.
+    fn divided(&self, path: &RepoPath, readings: &'a [Halves]) -> Result<&'a Halves, Refusal> {
+        let file = self.read.get(path);
+        let text = Text::parse(file.map(|file| file.content.as_slice()).unwrap_or_default());
+        let text = text.ok_or(Refusal::NotText)?;
+        let is_there = |halves: &&Halves| {
+            if is_blank(&halves.search) {
+                text.lines().iter().all(|line| is_blank(line))
+            } else {
+                !text.find(Form::Exact, &halves.search.lines().collect::<Vec<_>>(), 1).is_empty()
+            }
+        };
+        let found: Vec<&Halves> = readings.iter().filter(is_there).collect();
+        if let [one] = found[..] {
+            return Ok(one);
+        }
+        let lines = readings.iter().flat_map(|halves| halves.search.lines().chain(halves.replace.lines()));
+        let markers = other_markers(lines.chain(text.lines().iter().copied()));
+        Err(Refusal::Dividers { count: readings.len(), markers })
     }
 
     /// Refuses new paths that only letter case tells apart, or of which one would hold the other.
@@ -127,15 +187,23 @@ impl<'a> Resolution<'a> {
         new.sort_unstable();
         let mut taken: BTreeMap<String, &RepoPath> = BTreeMap::new();
         for (number, path) in &new {
-            if let Some(other) = taken.insert(path.as_str().to_lowercase(), path) {
+            if let Some(other) = taken.insert(path.folded(), path) {
                 self.errors.insert(*number, Refusal::Collides(other.clone()));
             }
         }
+        let mut folders: BTreeMap<String, &str> = BTreeMap::new();
         for (number, path) in new {
-            let folded = path.as_str().to_lowercase();
-            let file = folded.match_indices('/').find_map(|(at, _)| taken.get(&folded[..at]));
-            if let Some(file) = file {
-                self.errors.insert(number, Refusal::InsideFile((*file).clone()));
+            for (at, _) in path.as_str().match_indices('/') {
+                let folder = &path.as_str()[..at];
+                if let Some(file) = taken.get(&fold(folder)) {
+                    self.errors.insert(number, Refusal::InsideFile((*file).clone()));
+                }
+                let spelling = *folders.entry(fold(folder)).or_insert(folder);
+                if spelling != folder
+                    && let Ok(spelling) = RepoPath::parse(spelling)
+                {
+                    self.errors.insert(number, Refusal::FolderSpelling(spelling));
+                }
             }
         }
     }
@@ -177,7 +245,13 @@ impl<'a> Resolution<'a> {
         let (path, kind) = match rename {
             Some((number, to)) => {
                 self.done(*number, to, How::Whole);
-                (to.clone(), ChangeKind::Rename { from: path.clone() })
+                let from = path.clone();
+                let kind = if work.successors.is_empty() {
+                    ChangeKind::Rename { from }
+                } else {
+                    ChangeKind::Copy { from }
+                };
+                (to.clone(), kind)
             }
             None if after == before => return None,
             None => (path.clone(), ChangeKind::Modify),
@@ -204,15 +278,56 @@ impl<'a> Resolution<'a> {
     }
 
     fn create(&mut self, number: usize, path: &RepoPath, content: &str) -> Option<Change> {
-        if let Some(line) = placeholder(path, content.lines(), &BTreeSet::new()) {
+        let after = Some(self.new_content(number, path, content)?);
+        let path = path.clone();
+        Some(Change { path, kind: ChangeKind::Create, mode: FileMode::Regular, before: None, after })
+    }
+
+    /// The bytes of a file that is new.
+    fn new_content(&mut self, number: usize, path: &RepoPath, content: &str) -> Option<Vec<u8>> {
+        let (lines, said) = lines_and_ends(path, &[], content);
+        if let Some(line) = placeholder(path, lines.iter().copied(), &BTreeSet::new()) {
             return self.refuse(number, Refusal::Placeholder(line));
         }
         if protect::is_lfs_pointer(content.as_bytes()) {
             return self.refuse(number, Refusal::Protected(Reason::LfsPointer));
         }
         self.done(number, path, How::Whole);
-        let (path, after) = (path.clone(), Some(content.as_bytes().to_vec()));
-        Some(Change { path, kind: ChangeKind::Create, mode: FileMode::Regular, before: None, after })
+        let none = Text::of_lines(Vec::new());
+        Some(none.rewritten(&lines, pinned::rewritten(none.edges(), said)))
+    }
+
+    /// Refuses a new file in the place of one whose move was refused: without the move, it would replace it.
+    fn refuse_orphans(&mut self, files: &BTreeMap<RepoPath, Work<'_>>) {
+        for work in files.values() {
+            let moves = work.renames.iter().any(|(number, _)| !self.errors.contains_key(number));
+            if !moves {
+                self.errors.extend(work.successors.iter().map(|(number, _)| (*number, Refusal::Unmoved)));
+            }
+        }
+    }
+
+    /// The new file in the place of one that is moved.
+    fn succeed(&mut self, path: &RepoPath, work: &Work<'a>) -> Option<Change> {
+        let (number, content) = self.agreed(path, &work.successors, |a, b| a == b)?.copied()?;
+        // A block that names the old path could be for either.
+        let edits = self.edits;
+        let is_old = |block: &&Block<'_>| edits[block.edit].path == edits[number].path;
+        if let Some(other) =
+            work.blocks.iter().find(is_old).map(|block| block.edit).or(work.deletes.first().copied())
+        {
+            return self.refuse_both(number, other);
+        }
+        let file = self.read.get(path)?;
+        let after = self.new_content(number, path, content)?;
+        let (before, kind) = (Some(file.content.clone()), ChangeKind::Modify);
+        (before.as_ref() != Some(&after)).then(|| Change {
+            path: path.clone(),
+            kind,
+            mode: file.mode,
+            before,
+            after: Some(after),
+        })
     }
 
     fn rewrite(&mut self, number: usize, path: &RepoPath, file: &ReadFile, content: &str) -> Option<Vec<u8>> {
@@ -223,11 +338,14 @@ impl<'a> Resolution<'a> {
         if content.trim().is_empty() && !text.lines().iter().all(|line| line.trim().is_empty()) {
             return self.refuse(number, Refusal::Emptied);
         }
-        if let Some(line) = placeholder(path, content.lines(), &text.lines().iter().copied().collect()) {
+        let (lines, said) = lines_and_ends(path, text.lines(), content);
+        if let Some(line) = placeholder(path, lines.iter().copied(), &text.lines().iter().copied().collect())
+        {
             return self.refuse(number, Refusal::Placeholder(line));
         }
-        self.done(number, path, How::Whole);
-        Some(text.rewritten(content))
+        let after = text.rewritten(&lines, pinned::rewritten(text.edges(), said));
+        self.done(number, path, if after == file.content { How::SameLines } else { How::Whole });
+        Some(after)
     }
 
     /// The bytes of a file after its blocks.
@@ -238,19 +356,42 @@ impl<'a> Resolution<'a> {
         let known: BTreeSet<&str> = text.lines().iter().copied().collect();
         let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
         let mut splices: Vec<(usize, Splice)> = Vec::new();
+        let mut edges: Option<(usize, Edges)> = None;
         let mut refused = Vec::new();
         for block in blocks {
-            let (search, replace): (Vec<&str>, Vec<&str>) =
-                (block.search.lines().collect(), block.replace.lines().collect());
+            let (search, before) = lines_and_ends(path, text.lines(), block.search);
+            let (replace, after) = lines_and_ends(path, text.lines(), block.replace);
             if !seen.insert((block.search, block.replace)) {
                 self.done(block.edit, path, How::Twice);
+                continue;
+            }
+            if before != after {
+                match pinned::place(&text, (&search, before), (&replace, after)) {
+                    Ok(placed) => {
+                        let is_idle = placed.splice.is_none() && placed.edges == text.edges();
+                        let how = if is_idle { How::NoOp } else { How::Block(ladder::Rung::Exact) };
+                        self.done(block.edit, path, how);
+                        splices.extend(placed.splice.map(|splice| (block.edit, splice)));
+                        match edges {
+                            Some((other, known)) if known != placed.edges => {
+                                refused.push((block.edit, Refusal::Mixed { with: other + 1 }));
+                                refused.push((other, Refusal::Mixed { with: block.edit + 1 }));
+                            }
+                            _ => edges = Some((block.edit, placed.edges)),
+                        }
+                    }
+                    Err(Loose::OtherEnd(why)) => refused.push((block.edit, Refusal::OtherEnd(why))),
+                    Err(Loose::OtherLines(range)) => {
+                        refused.push((block.edit, Refusal::NotAtEnd(Excerpt::new(text.lines(), range))));
+                    }
+                }
                 continue;
             }
             if search == replace {
                 self.done(block.edit, path, How::NoOp);
                 continue;
             }
-            match ladder::place(&text, &search, &replace, block.divider) {
+            match ladder::place(&text, &search, &replace) {
                 Ok(placed) => match placed.change {
                     Effect::AlreadyThere => self.done(block.edit, path, How::AlreadyThere),
                     Effect::Lines(lines) => {
@@ -284,7 +425,7 @@ impl<'a> Resolution<'a> {
             return None;
         }
         let splices: Vec<Splice> = splices.into_iter().map(|(_, splice)| splice).collect();
-        Some(text.splice(&splices))
+        Some(text.splice(&splices, edges.map_or(text.edges(), |(_, edges)| edges)))
     }
 
     /// A miss in words that the model can act on.
@@ -355,6 +496,16 @@ impl<'a> Resolution<'a> {
         }
         Ok(Patch { changes, applied })
     }
+}
+
+/// The lines of a text for a file with these lines, and what it says of the ends of that file. In a diff, and where the
+/// file has such lines, what speaks of the ends elsewhere is a line like others.
+fn lines_and_ends<'t>(path: &RepoPath, file: &[&str], text: &'t str) -> (Vec<&'t str>, Ends) {
+    let is_diff = path
+        .extension()
+        .is_some_and(|extension| ["diff", "patch"].iter().any(|known| known.eq_ignore_ascii_case(extension)));
+    let is_literal = is_diff || file.iter().any(|line| [ends::NO_NEWLINE, ends::MARK].contains(line));
+    if is_literal { ends::literal(text) } else { ends::split(text) }
 }
 
 /// A new line that stands for code that was not written out.

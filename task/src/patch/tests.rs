@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::context::read_set::{ReadFile, ReadSet, Shown};
 use crate::protect::Protection;
-use crate::protocol::{Action, Answer, Divider, Edit};
+use crate::protocol::{Action, Answer, Edit, Halves, Paths};
 
 /// Lines, each with its newline.
 fn lines<L: AsRef<str>>(lines: impl IntoIterator<Item = L>) -> String {
@@ -25,9 +25,9 @@ fn read_set(files: &[(&str, &str)]) -> ReadSet {
 }
 
 fn resolve_reply(reply: &str, read: &ReadSet) -> Result<Patch, EditErrors> {
-    let edits = Answer::read(reply).edits.unwrap();
-    let entry = |path: &RepoPath| read.get(path).map(|_| Entry::File);
-    resolve(&edits, read, &Protection::default(), entry)
+    let paths = Paths::new(read.iter().map(|(path, _)| path.as_str()));
+    let edits = Answer::read(reply, &paths).edits.unwrap();
+    resolve(&edits, read, &Protection::default(), |_| Vec::new())
 }
 
 fn block(path: &str, search: &str, replace: &str) -> String {
@@ -133,8 +133,8 @@ fn what_is_kept_and_what_comes_in_its_place_make_one_patch() {
         panic!("not refused")
     };
     assert_eq!(errors.iter().map(|error| error.number).collect::<Vec<_>>(), [2]);
-    let edits = [kept, Answer::read(&block("a.txt", "two\n", "2\n")).edits.unwrap()].concat();
-    let patch = resolve(&edits, &read, &Protection::default(), |_| None).unwrap();
+    let edits = [kept, Answer::read_kept(&block("a.txt", "two\n", "2\n")).edits.unwrap()].concat();
+    let patch = resolve(&edits, &read, &Protection::default(), |_| Vec::new()).unwrap();
     assert_eq!(patch.changes()[0].after(), Some(b"1\n2\nthree\n".as_slice()));
 }
 
@@ -155,6 +155,43 @@ fn hostile_texts_end() {
         (&near, "1;\n".to_owned() + &lines(near.lines().take(9_000))),
     ] {
         assert!(apply(file, &search, "z\n").is_err());
+    }
+}
+
+#[test]
+fn a_file_is_the_one_that_is_spelled_so() {
+    let occupant = |path: &str| Occupant { path: RepoPath::parse(path).unwrap(), entry: Entry::File };
+    for (tree, read, name, expect) in [
+        (&["makefile"][..], &["makefile"][..], "makefile", Ok("makefile")),
+        (&["makefile"], &["makefile"], "Makefile", Ok("makefile")),
+        (&["makefile", "Makefile"], &["makefile", "Makefile"], "Makefile", Ok("Makefile")),
+        // One that was not read is another file.
+        (&["makefile", "Makefile"], &["makefile"], "Makefile", Err("READ: Makefile")),
+        (&["makefile", "Makefile"], &["makefile"], "MAKEFILE", Err("could be")),
+        (&["src/a.rs", "a.rs"], &["src/a.rs"], "a.rs", Err("READ: a.rs")),
+        (&["src/a.rs"], &["src/a.rs"], "a.rs", Ok("src/a.rs")),
+        (&["src/aux.c"], &["src/aux.c"], "src/aux.c", Ok("src/aux.c")),
+        (
+            &["re\u{301}sume\u{301}"],
+            &["re\u{301}sume\u{301}"],
+            "r\u{e9}sum\u{e9}",
+            Ok("re\u{301}sume\u{301}"),
+        ),
+    ] {
+        let files: Vec<(&str, &str)> = read.iter().map(|path| (*path, "old\n")).collect();
+        let (files, paths) = (read_set(&files), Paths::new(tree.iter().copied()));
+        let edits = Answer::read(&block(name, "old\n", "new\n"), &paths).edits.unwrap();
+        let occupants = |path: &RepoPath| {
+            tree.iter()
+                .map(|path| occupant(path))
+                .filter(|there| there.path.folded() == path.folded())
+                .collect()
+        };
+        match (resolve(&edits, &files, &Protection::default(), occupants), expect) {
+            (Ok(found), Ok(path)) => assert_eq!(found.changes()[0].path().as_str(), path, "{name}"),
+            (Err(error), Err(why)) => assert!(error.to_string().contains(why), "{name}: {error}"),
+            (found, _) => panic!("{name} in {tree:?}: {found:?}"),
+        }
     }
 }
 
@@ -194,10 +231,8 @@ fn edit() -> impl Strategy<Value = Edit> {
     ]);
     let lf = |text: String| lines(text.lines());
     let action = prop_oneof![
-        6 => (text(1..5), text(0..5)).prop_map(move |(search, replace)| Action::Replace {
-            search: lf(search),
-            replace: lf(replace),
-            divider: Divider::Sole,
+        6 => (text(1..5), text(0..5)).prop_map(move |(search, replace)| {
+            Action::Replace(Halves { search: lf(search), replace: lf(replace) })
         }),
         1 => text(0..5).prop_map(move |text| Action::Create { content: lf(text) }),
         1 => text(0..5).prop_map(move |text| Action::Write { content: lf(text) }),
@@ -205,6 +240,58 @@ fn edit() -> impl Strategy<Value = Edit> {
         1 => path.clone().prop_map(|to| Action::Rename { to: to.to_owned() }),
     ];
     (path, action).prop_map(|(path, action)| Edit { path: path.to_owned(), line: 1, action })
+}
+
+/// A path that git allows and that may be changed, however odd.
+fn odd_path() -> impl Strategy<Value = String> {
+    let names = prop_oneof![
+        4 => "[a-zA-Z0-9 .,:;#*`\"'(){}\\[\\]<>|=?$&!~^+@%_éſ日-]{1,8}",
+        1 => prop::sample::select(vec![
+            "VERSION", "foo.1", "a.py", "a.py (1)", "a b.md", "b.md", "```", "=======", "<<<<<<< SEARCH", ">>>>>>> REPLACE",
+            "<think>", "</think>", "<plan>", "DELETE: a", "TITLE: a", "WRITE: a", "RENAME: a -> b", "a -> b", "# a", "**a**",
+            "`a`", "a:", "a:12", "- a", "File: a", " a", "a ", "a", "A",
+        ])
+        .prop_map(str::to_owned),
+    ];
+    let path = prop::collection::vec(names, 1..3).prop_map(|names| names.join("/"));
+    path.prop_filter("git or the protection refuses it", |path| {
+        RepoPath::parse(path).is_ok_and(|path| Protection::default().reason(&path).is_none())
+    })
+}
+
+/// Paths that one could be taken for.
+fn alike(path: &str) -> Vec<String> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let words = path.split([' ', '/', ':', '(', '`', '*']).map(str::to_owned);
+    let others = [
+        format!("{path} (1)"),
+        format!("{path}:"),
+        format!("`{path}`"),
+        format!("# {path}"),
+        format!("x/{path}"),
+        format!(" {path}"),
+        format!("{path} "),
+        path.to_uppercase(),
+        path.to_lowercase(),
+        path.trim().to_owned(),
+        name.to_owned(),
+    ];
+    others.into_iter().chain(words).filter(|other| RepoPath::parse(other).is_ok()).collect()
+}
+
+/// The paths that a reply about files with the line `old` changes.
+fn changed(reply: &str, tree: &std::collections::BTreeSet<String>) -> Result<Vec<String>, String> {
+    let files: Vec<(&str, &str)> = tree.iter().map(|path| (path.as_str(), "old\n")).collect();
+    let read = read_set(&files);
+    let paths = Paths::new(tree.iter().map(String::as_str));
+    let edits = Answer::read(reply, &paths).edits.map_err(|error| error.to_string())?;
+    let patch =
+        resolve(&edits, &read, &Protection::default(), |_| Vec::new()).map_err(|error| error.to_string())?;
+    let from = |change: &Change| match change.kind() {
+        ChangeKind::Rename { from } => from.to_string(),
+        _ => change.path().to_string(),
+    };
+    Ok(patch.changes().iter().map(from).collect())
 }
 
 /// What a patch does, without the numbers of the edits.
@@ -222,7 +309,7 @@ proptest! {
         edits in prop::collection::vec(edit(), 0..4),
     ) {
         let read = read_set(&[("a.rs", &a), ("b.rs", &b)]);
-        let resolve = |edits: &[Edit]| resolve(edits, &read, &Protection::default(), |_| None);
+        let resolve = |edits: &[Edit]| resolve(edits, &read, &Protection::default(), |_| Vec::new());
         let result = resolve(&edits);
         let mut reversed = edits.clone();
         reversed.reverse();
@@ -231,7 +318,7 @@ proptest! {
         match &result {
             Ok(patch) => for change in patch.changes() {
                 let base = match change.kind() {
-                    ChangeKind::Rename { from } => from,
+                    ChangeKind::Rename { from } | ChangeKind::Copy { from } => from,
                     _ => change.path(),
                 };
                 prop_assert_eq!(change.before(), read.get(base).map(|file| file.content.as_slice()));
@@ -240,7 +327,7 @@ proptest! {
                     ChangeKind::Create => prop_assert!(change.before().is_none() && change.after().is_some()),
                     ChangeKind::Modify => prop_assert!(change.before() != change.after()),
                     ChangeKind::Delete => prop_assert!(change.before().is_some() && change.after().is_none()),
-                    ChangeKind::Rename { .. } => prop_assert!(change.after().is_some()),
+                    ChangeKind::Rename { .. } | ChangeKind::Copy { .. } => prop_assert!(change.after().is_some()),
                 }
             },
             Err(errors) => prop_assert!(!errors.to_string().is_empty()),
@@ -262,5 +349,40 @@ proptest! {
             }
             other => prop_assert!(false, "{other:?}"),
         }
+    }
+}
+
+proptest! {
+    // Each case tries the name beside every one that it could be taken for.
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// The path alone on the line above the block, or behind the directive, as the instructions ask for it.
+    #[test]
+    fn an_edit_lands_in_the_file_that_is_named(
+        path in odd_path(),
+        others in prop::collection::vec(odd_path(), 0..4),
+        fenced in any::<bool>(),
+    ) {
+        let mut tree: std::collections::BTreeSet<String> = others.into_iter().chain(alike(&path)).collect();
+        tree.insert(path.clone());
+        let block = "<<<<<<< SEARCH\nold\n=======\nnew\n>>>>>>> REPLACE\n";
+        // Above the fence of a block, that name could be the fence.
+        let fence = if fenced && !tree.contains("```") { "```\n" } else { "" };
+        let only = Ok(vec![path.clone()]);
+        prop_assert_eq!(changed(&format!("TITLE: t\nSUMMARY:\nThat is all.\n\n{path}\n{fence}{block}{fence}"), &tree), only.clone());
+        for other in &tree {
+            let reply = format!("TITLE: t\n\n{other}\n{block}\n{path}\n{fence}{block}{fence}");
+            let expect: std::collections::BTreeSet<String> = [other.clone(), path.clone()].into();
+            // The same block twice is one edit.
+            prop_assert_eq!(changed(&reply, &tree), Ok(expect.into_iter().collect()));
+        }
+        prop_assert_eq!(changed(&format!("DELETE: {path}\n"), &tree), only.clone());
+        prop_assert_eq!(changed(&format!("WRITE: {path}\n```\nnew\n```\n"), &tree), only.clone());
+        // Where several arrows could part the two paths, it is refused.
+        if let Ok(found) = changed(&format!("RENAME: {path} -> new/place.txt\n"), &tree) {
+            prop_assert_eq!(found, vec![path.clone()]);
+        }
+        let paths = Paths::new(tree.iter().map(String::as_str));
+        prop_assert_eq!(Answer::read(&format!("READ: {path}\n"), &paths).reads, vec![path]);
     }
 }

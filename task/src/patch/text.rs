@@ -11,7 +11,7 @@ const BOM: &str = "\u{feff}";
 
 /// The text of a file of the read set.
 pub(super) struct Text<'a> {
-    bom: &'static str,
+    bom: Bom,
     lines: Vec<&'a str>,
     endings: Vec<Ending>,
     /// What most lines end with.
@@ -25,6 +25,27 @@ enum Ending {
     CrLf,
     /// The last line of a file without a newline at its end.
     None,
+}
+
+/// How a file begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Edges {
+    pub(super) bom: Bom,
+    pub(super) last: LastLine,
+}
+
+/// A byte order mark at the beginning of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bom {
+    Present,
+    Absent,
+}
+
+/// Whether the last line of a file ends with a newline, like all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LastLine {
+    Closed,
+    Open,
 }
 
 /// Lines that take the place of a range of lines.
@@ -64,7 +85,7 @@ impl<'a> Text<'a> {
     /// `None` if the bytes are not UTF-8.
     pub(super) fn parse(content: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(content).ok()?;
-        let (bom, text) = text.strip_prefix(BOM).map_or(("", text), |rest| (BOM, rest));
+        let (bom, text) = text.strip_prefix(BOM).map_or((Bom::Absent, text), |rest| (Bom::Present, rest));
         let (mut lines, mut endings) = (Vec::new(), Vec::new());
         for piece in text.split_inclusive('\n') {
             let (line, ending) = match (piece.strip_suffix("\r\n"), piece.strip_suffix('\n')) {
@@ -83,11 +104,16 @@ impl<'a> Text<'a> {
     /// Lines apart from any file, to be searched only.
     pub(super) fn of_lines(lines: Vec<&'a str>) -> Self {
         let endings = vec![Ending::Lf; lines.len()];
-        Self { bom: "", lines, endings, usual: Ending::Lf, indexes: Default::default() }
+        Self { bom: Bom::Absent, lines, endings, usual: Ending::Lf, indexes: Default::default() }
     }
 
     pub(super) fn lines(&self) -> &[&'a str] {
         &self.lines
+    }
+
+    pub(super) fn edges(&self) -> Edges {
+        let is_open = self.endings.last() == Some(&Ending::None);
+        Edges { bom: self.bom, last: if is_open { LastLine::Open } else { LastLine::Closed } }
     }
 
     /// Where the lines of `search` stand one after the other in the given form, at most `limit` places.
@@ -101,8 +127,8 @@ impl<'a> Text<'a> {
 
     /// The bytes of the file with the splices applied, which are in order and do not overlap.
     ///
-    /// A new line ends as its neighbours do; whether the file ends with a newline stays as it was.
-    pub(super) fn splice(&self, splices: &[Splice]) -> Vec<u8> {
+    /// A new line ends as its neighbours do.
+    pub(super) fn splice(&self, splices: &[Splice], edges: Edges) -> Vec<u8> {
         let mut out: Vec<(&str, Ending)> = Vec::with_capacity(self.lines.len());
         let mut at = 0;
         for splice in splices {
@@ -112,14 +138,13 @@ impl<'a> Text<'a> {
             at = splice.range.end;
         }
         out.extend(self.kept(at..self.lines.len()));
-        self.assemble(&out)
+        self.assemble(&out, edges)
     }
 
-    /// The bytes of the file with all its lines replaced, its marks and endings kept.
-    pub(super) fn rewritten(&self, content: &str) -> Vec<u8> {
-        let content = content.strip_prefix(BOM).unwrap_or(content);
-        let out: Vec<_> = content.lines().map(|line| (line, self.usual)).collect();
-        self.assemble(&out)
+    /// The bytes of the file with all its lines replaced; they end as most lines did.
+    pub(super) fn rewritten(&self, lines: &[&str], edges: Edges) -> Vec<u8> {
+        let out: Vec<_> = lines.iter().map(|line| (*line, self.usual)).collect();
+        self.assemble(&out, edges)
     }
 
     fn kept(&self, range: Range<usize>) -> impl Iterator<Item = (&str, Ending)> {
@@ -134,13 +159,15 @@ impl<'a> Text<'a> {
         }
     }
 
-    fn assemble(&self, lines: &[(&str, Ending)]) -> Vec<u8> {
+    fn assemble(&self, lines: &[(&str, Ending)], edges: Edges) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(lines.iter().map(|(line, _)| line.len() + 2).sum());
-        bytes.extend_from_slice(self.bom.as_bytes());
+        if edges.bom == Bom::Present {
+            bytes.extend_from_slice(BOM.as_bytes());
+        }
         for (at, (line, ending)) in lines.iter().enumerate() {
             bytes.extend_from_slice(line.as_bytes());
             let last = at + 1 == lines.len();
-            let ending = if last && self.endings.last() == Some(&Ending::None) {
+            let ending = if last && edges.last == LastLine::Open {
                 Ending::None
             } else if *ending == Ending::None {
                 self.usual
@@ -224,10 +251,13 @@ mod tests {
             ("a\rb\nc\n", put(1..2, &["x"]), "a\rb\nx\n"),
         ] {
             let text = Text::parse(before.as_bytes()).unwrap();
-            assert_eq!(String::from_utf8(text.splice(&[splice])).unwrap(), after, "{before:?}");
+            assert_eq!(String::from_utf8(text.splice(&[splice], text.edges())).unwrap(), after, "{before:?}");
         }
         let text = Text::parse(b"\xef\xbb\xbfa\r\nb").unwrap();
-        assert_eq!(text.rewritten("c\nd\n"), b"\xef\xbb\xbfc\r\nd");
+        assert_eq!(text.rewritten(&["c", "d"], text.edges()), b"\xef\xbb\xbfc\r\nd");
+        let other = Edges { bom: Bom::Absent, last: LastLine::Closed };
+        assert_eq!(text.rewritten(&["c", "d"], other), b"c\r\nd\r\n");
+        assert_eq!(text.splice(&[], other), b"a\r\nb\r\n");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! An *answer* is what a reply of the model says, before anything is known of the files that it names.
 
-use super::reader::Reader;
+use super::name::Paths;
+use super::reader::{Reader, Reading};
+use super::{thinking, wrapping};
 
 /// See the module's documentation. Made by [`Answer::read`] alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub struct Answer {
     pub cannot: Option<String>,
     /// The changes that it proposes, in their order, or why none of them can be read.
     pub edits: Result<Vec<Edit>, ReadError>,
+    /// What was meant as a change, it seems, and is none.
+    pub misfit: Option<Misfit>,
     text: String,
     headings: Vec<Heading>,
 }
@@ -31,23 +35,37 @@ pub struct Edit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Puts `replace` where `search` stands.
-    Replace { search: String, replace: String, divider: Divider },
+    Replace(Halves),
+    /// A block that several lines could divide: one of these, and the file tells which.
+    Undivided(Vec<Halves>),
     /// Makes a new file.
     Create { content: String },
     /// Makes a new file or replaces a whole one.
     Write { content: String },
     /// Removes the file.
     Delete,
-    /// Moves the file; other edits may name it either way.
+    /// Moves the file; blocks may name it either way.
     Rename { to: String },
 }
 
-/// How sure it is which line divides a block.
+/// The two parts of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halves {
+    pub search: String,
+    pub replace: String,
+}
+
+/// What a model may write in place of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Divider {
-    Sole,
-    /// Several lines could be; this is the middle one, so the search must match to the letter.
-    Middle,
+pub enum Misfit {
+    /// The line of a directive that stands in a code block.
+    HiddenDirective { line: usize },
+    /// The line that a diff begins at.
+    Diff { line: usize },
+    /// The line that a code block begins at.
+    CodeBlock { line: usize },
+    /// There is nothing besides thinking.
+    Nothing,
 }
 
 /// Why the edits of a reply cannot be read. The text is for the model.
@@ -79,6 +97,17 @@ pub enum ReadError {
          it. Send all edits again"
     )]
     NoName { line: usize },
+    #[error(
+        "the name above the SEARCH/REPLACE block at line {line} of the reply, `{text}`, is that of no file that was \
+         given. Put the path alone on the line above the block, spelled as it was given; write a new file with \
+         `WRITE: path`. Send all edits again"
+    )]
+    UnclearName { line: usize, text: String },
+    #[error(
+        "the SEARCH/REPLACE block at line {line} of the reply could be for `{one}` or for `{other}`. Put the path \
+         alone on the line above it, and no other path between it and the edit before. Send all edits again"
+    )]
+    TwoNames { line: usize, one: String, other: String },
     #[error("line {line} of the reply is not `RENAME: old/path -> new/path`. Send all edits again")]
     BadRename { line: usize },
     #[error("`{directive}:` at line {line} of the reply names no path. Send all edits again")]
@@ -103,6 +132,21 @@ pub enum ReadError {
          Directives stand outside code blocks. Send all edits again"
     )]
     UnclosedFence { line: usize },
+    #[error(
+        "`{directive}:` at line {line} of the reply stands in a code block, where it does not count. Directives stand \
+         outside code blocks. Send all edits again"
+    )]
+    HiddenDirective { line: usize, directive: &'static str },
+    #[error(
+        "the edits before line {line} of the reply stand inside of `{tag}`, so it is unclear whether they are a draft. \
+         Send nothing but the answer, without such tags"
+    )]
+    InsideTag { line: usize, tag: String },
+    #[error(
+        "line {line} of the reply begins or ends thinking, and there are edits before it, so it is unclear where the \
+         answer begins. Send nothing but the answer"
+    )]
+    Thinking { line: usize },
 }
 
 /// A heading outside of code and edits.
@@ -116,9 +160,48 @@ pub(super) struct Heading {
 }
 
 impl Answer {
-    /// Reads a reply. This is the only reading: whatever a reply says is told by what comes of it.
-    pub fn read(reply: &str) -> Self {
-        Reader::new(reply).read()
+    /// Reads a reply about a tree with these paths. This is the only reading: whatever a reply says is told by what
+    /// comes of it.
+    ///
+    /// What stands before the last end of thinking, or before the final channel, is no part of the answer, nor is a
+    /// fence around the whole of it.
+    pub fn read(reply: &str, paths: &Paths<'_>) -> Self {
+        let reply = reply.strip_prefix('\u{feff}').unwrap_or(reply);
+        let mut text = thinking::without_end_of_turn(reply);
+        if let Some(at) = thinking::behind_joined_channels(text) {
+            text = &text[at..];
+        }
+        let mut answer = loop {
+            match Reader::new(text, paths).read() {
+                Reading::Answer(answer) => break *answer,
+                Reading::BeginsAt(at) => text = &text[at..],
+            }
+        };
+        if let Some(inner) = wrapping::inner(text)
+            && let Reading::Answer(unwrapped) = Reader::new(inner, paths).read()
+            && unwrapped.is_better_than(&answer)
+        {
+            answer = *unwrapped;
+        }
+        if text.trim().is_empty() {
+            answer.misfit = Some(Misfit::Nothing);
+            reply.clone_into(&mut answer.text);
+        }
+        answer
+    }
+
+    /// Reads a text that was an answer, or a part of one, and was kept.
+    pub fn read_kept(text: &str) -> Self {
+        Reader::new(text, &Paths::default()).of_kept().read_all()
+    }
+
+    /// Whether this reading of a text finds in it what the other one does not.
+    fn is_better_than(&self, other: &Self) -> bool {
+        let is_sound = self.edits.as_ref().is_ok_and(|edits| !edits.is_empty());
+        let says_something =
+            is_sound || !self.reads.is_empty() || self.cannot.is_some() || !self.headings.is_empty();
+        let proposes = |answer: &Self| answer.edits.as_ref().map_or(0, Vec::len);
+        says_something && proposes(self) >= proposes(other)
     }
 
     pub(super) fn of(text: &str) -> Self {
@@ -128,6 +211,7 @@ impl Answer {
             reads: Vec::new(),
             cannot: None,
             edits: Ok(Vec::new()),
+            misfit: None,
             text: text.to_owned(),
             headings: Vec::new(),
         }

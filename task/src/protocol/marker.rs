@@ -36,6 +36,36 @@ pub(super) fn is_botched(line: &str) -> bool {
     false
 }
 
+/// Length of markers, as models are told to write them.
+const USUAL: usize = 7;
+/// Lengths of markers in place of the usual one.
+const OTHERS: [usize; 4] = [9, 8, 6, 5];
+
+/// Whether some of the lines could be taken for markers of the usual length.
+pub(crate) fn has_markers<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
+    !is_free(USUAL, &markers(lines))
+}
+
+/// Markers that none of the lines can be taken for, in words; `None` if there are none.
+pub(crate) fn other_markers<'a>(lines: impl Iterator<Item = &'a str>) -> Option<String> {
+    let found = markers(lines);
+    let length = OTHERS.into_iter().find(|length| is_free(*length, &found))?;
+    let marks = |sign: &str| sign.repeat(length);
+    Some(format!("`{} SEARCH`, `{}`, `{} REPLACE`", marks("<"), marks("="), marks(">")))
+}
+
+fn markers<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Marker> {
+    lines.filter_map(Marker::of).collect()
+}
+
+/// Whether markers around these lines can have the length.
+fn is_free(length: usize, found: &[Marker]) -> bool {
+    found.iter().all(|marker| match *marker {
+        Marker::Head(other) => other < length,
+        Marker::Divider(other) | Marker::End(other) => other != length,
+    })
+}
+
 /// Which end of a block a marker is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -129,7 +159,7 @@ pub(super) enum Directive {
 }
 
 impl Directive {
-    /// The directive and what follows its colon. Bold type around the word, or the word and its colon, does not count.
+    /// The directive and what follows its colon, as it is. Bold type around the word does not count.
     pub(super) fn of(line: &str) -> Option<(Self, &str)> {
         let (word, argument) = line.split_once(':')?;
         let directive = match word.trim_matches('*') {
@@ -142,13 +172,18 @@ impl Directive {
             "WRITE" => Self::Write,
             _ => return None,
         };
-        let argument = argument.trim();
-        Some((directive, argument.strip_prefix("**").unwrap_or(argument).trim()))
+        Some((directive, argument))
     }
 
     pub(super) fn is_edit(self) -> bool {
         matches!(self, Self::Delete | Self::Rename | Self::Write)
     }
+}
+
+/// What follows a directive's colon as a text: without the rest of bold type that the colon is in, and white space.
+pub(super) fn argument(behind: &str) -> &str {
+    let behind = behind.trim();
+    behind.strip_prefix("**").unwrap_or(behind).trim()
 }
 
 /// The name of the section that a line begins.

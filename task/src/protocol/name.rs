@@ -1,11 +1,21 @@
-//! The name of the file that a block is for, as models decorate it.
+//! The name of the file that a block or a directive is for, as models decorate it.
+//!
+//! What stands there is compared with the paths of the tree first, as it is, then with one piece of decoration after
+//! the other taken off. Only what is none of them is guessed at.
 
-use super::marker::{Directive, Fence};
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use super::marker::{self, Directive, Fence};
+use crate::path::fold;
 
 /// Lines above a block, not counting blank ones and fences, in which its name may stand alone.
 const LOOK_BACK: usize = 6;
 /// Of these, how many may be sentences that name one path.
 const SENTENCES: usize = 2;
+/// Words of a name at most, where it is not known whether it is one.
+const NAME_WORDS: usize = 4;
 /// Names of files that have neither a folder nor an extension.
 const BARE_NAMES: [&str; 16] = [
     "BUILD",
@@ -29,25 +39,163 @@ const BARE_NAMES: [&str; 16] = [
 const LABELS: [&str; 6] = ["file path:", "filepath:", "file name:", "filename:", "file:", "path:"];
 /// Signs of comments, headings, lists and quotes.
 const SIGNS: [&str; 10] = ["#", "//", "--", "/*", "<!--", ";", "%", "- ", "* ", "> "];
+/// Words that stand alone between two blocks and name nothing.
+const JOINTS: [&str; 16] = [
+    "again",
+    "also",
+    "and",
+    "another",
+    "continued",
+    "done",
+    "finally",
+    "lastly",
+    "likewise",
+    "next",
+    "okay",
+    "plus",
+    "second",
+    "similarly",
+    "then",
+    "third",
+];
+/// Words of a note in parentheses behind a name.
+const NOTE_WORDS: [&str; 20] = [
+    "a",
+    "added",
+    "change",
+    "changed",
+    "changes",
+    "continued",
+    "created",
+    "deleted",
+    "edit",
+    "edited",
+    "excerpt",
+    "existing",
+    "file",
+    "modified",
+    "moved",
+    "new",
+    "renamed",
+    "the",
+    "unchanged",
+    "updated",
+];
+
+/// The paths that a name can mean: those of the tree that the model was shown.
+#[derive(Clone, Debug, Default)]
+pub struct Paths<'a> {
+    sorted: Vec<&'a str>,
+    with_spaces: Vec<&'a str>,
+    by_name: OnceCell<HashMap<&'a str, Vec<&'a str>>>,
+    by_folded: OnceCell<HashMap<String, Vec<&'a str>>>,
+}
+
+impl<'a> Paths<'a> {
+    pub fn new(paths: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut sorted: Vec<&str> = paths.into_iter().collect();
+        sorted.sort_unstable();
+        let with_spaces = sorted.iter().copied().filter(|path| path.contains(' ')).collect();
+        Self { sorted, with_spaces, ..Self::default() }
+    }
+
+    /// Whether the text, as it is, is one of them.
+    pub(super) fn has(&self, text: &str) -> bool {
+        self.sorted.binary_search(&text).is_ok()
+    }
+
+    /// The only one that differs from the text in letter case, or in how its characters are written.
+    fn folded(&self, text: &str) -> Option<&'a str> {
+        let known = self.by_folded.get_or_init(|| grouped(&self.sorted, fold));
+        match known.get(&fold(text)).map(Vec::as_slice) {
+            Some([one]) => Some(one),
+            _ => None,
+        }
+    }
+
+    /// Whether one of them has the text as its last folders and name.
+    fn has_tail(&self, text: &str) -> bool {
+        let known = self.by_name.get_or_init(|| grouped(&self.sorted, last_name));
+        let is_tail = |path: &&str| path.strip_suffix(text).is_some_and(|front| front.ends_with('/'));
+        known.get(last_name(text)).is_some_and(|paths| paths.iter().any(is_tail))
+    }
+
+    /// Those with spaces that a sentence has in it, none of them a part of another one.
+    fn spaced_in<'s>(&self, sentence: &'s str) -> Vec<&'s str> {
+        let mut found: Vec<&'s str> = Vec::new();
+        for path in &self.with_spaces {
+            if let Some(at) = sentence.find(path) {
+                found.push(&sentence[at..at + path.len()]);
+            }
+        }
+        let all = found.clone();
+        found.retain(|path| all.iter().all(|other| path == other || !other.contains(path)));
+        found
+    }
+}
+
+fn grouped<'a, K: Eq + Hash>(paths: &[&'a str], key: impl Fn(&'a str) -> K) -> HashMap<K, Vec<&'a str>> {
+    let mut groups: HashMap<K, Vec<&str>> = HashMap::new();
+    for path in paths {
+        groups.entry(key(path)).or_default().push(path);
+    }
+    groups
+}
+
+fn last_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
 
 /// What names the file of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) enum Naming {
+    /// A path of the tree, or a text that cannot be anything but a path.
+    Clear(Name),
+    /// A word alone on the line above, which may be the name of a file or prose.
+    Bare(Name),
+    /// A few words alone on the line above that end as a name does.
+    Doubtful(String),
+    /// A word of a sentence that may be a name.
+    Hint(String),
+    /// Two paths, of which either could be meant.
+    Two(String, String),
+    /// There is no name.
+    Nothing,
+}
+
+/// A name, and where it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name {
     pub(super) path: String,
     /// The line that has the name and nothing else, counted from the first that was looked at.
     pub(super) line: Option<usize>,
 }
 
-/// The name of a block, given the lines between the edit before and its head, and that edit's file.
-pub(super) fn of_block(above: &[&str], previous: Option<&str>) -> Option<Named> {
-    let mut weak = None;
+/// What names a block, given the lines between the edit before and its head.
+pub(super) fn of_block(above: &[&str], paths: &Paths<'_>) -> Naming {
+    let mut last = Naming::Nothing;
+    let mut odd: Option<Name> = None;
     let mut seen = 0;
     for (at, line) in above.iter().enumerate().rev() {
-        if let Some(fence) = Fence::of(line) {
-            if let Some(path) = in_info(fence.info()) {
-                return Some(Named { path, line: None });
+        let name = |path: &str| Name { path: path.to_owned(), line: Some(at) };
+        if let Some(path) = [*line, line.trim()].into_iter().find(|text| paths.has(text)) {
+            // A line that the grammar knows as well is a name where nothing else is one.
+            if Fence::of(line).is_some() || Directive::of(line).is_some() {
+                if odd.is_none() && seen == 0 {
+                    odd = Some(name(path));
+                    seen += 1;
+                    continue;
+                }
+            } else {
+                return clear(odd, name(path));
             }
-            continue;
+        }
+        if let Some(fence) = Fence::of(line) {
+            match in_info(fence.info(), paths) {
+                Found::Path(path) => return clear(odd, Name { path, line: None }),
+                Found::Two(one, other) => return Naming::Two(one, other),
+                Found::Bare(_) | Found::Doubtful(_) | Found::Nothing => continue,
+            }
         }
         if line.trim().is_empty() {
             continue;
@@ -55,202 +203,457 @@ pub(super) fn of_block(above: &[&str], previous: Option<&str>) -> Option<Named> 
         if seen == LOOK_BACK || Directive::of(line).is_some() {
             break;
         }
-        match alone(line) {
-            Found::Strong(path) => return Some(Named { path, line: Some(at) }),
-            Found::Weak(path) if seen == 0 => weak = Some(Named { path, line: Some(at) }),
-            _ if seen < SENTENCES => match in_sentence(line) {
-                Found::Strong(path) => return Some(Named { path, line: None }),
-                Found::Weak(path) => weak = weak.or(Some(Named { path, line: None })),
-                Found::Nothing => {}
-            },
+        let alone = alone(line, paths);
+        if let Found::Path(path) = alone {
+            return clear(odd, name(&path));
+        }
+        if seen < SENTENCES {
+            match in_sentence(line, paths) {
+                Found::Path(path) => return clear(odd, Name { path, line: None }),
+                Found::Two(one, other) => return Naming::Two(one, other),
+                Found::Bare(path) if last == Naming::Nothing => last = Naming::Hint(path),
+                Found::Bare(_) | Found::Doubtful(_) | Found::Nothing => {}
+            }
+        }
+        match alone {
+            Found::Bare(path) if seen == 0 => last = Naming::Bare(name(&path)),
+            Found::Doubtful(text) if seen == 0 => last = Naming::Doubtful(text),
             _ => {}
         }
         seen += 1;
     }
-    previous.map(|path| Named { path: path.to_owned(), line: None }).or(weak)
+    odd.map_or(last, Naming::Clear)
 }
 
-/// How likely a text is the name of a file.
+/// The name, unless a line nearer to the block is one as well.
+fn clear(odd: Option<Name>, name: Name) -> Naming {
+    match odd {
+        Some(odd) => Naming::Two(odd.path, name.path),
+        None => Naming::Clear(name),
+    }
+}
+
+/// The path that a directive names, given what stands behind its colon: as it is, if the tree has it.
+pub(super) fn of_directive(written: &str, paths: &Paths<'_>) -> String {
+    let plain = written.strip_prefix(' ').unwrap_or(written);
+    let stages = || Stages::new(marker::argument(written), &Decoration::QUOTATION).map(relative);
+    let known = [plain, written, plain.trim()].into_iter().chain(stages()).find(|text| paths.has(text));
+    known.or_else(|| stages().last()).unwrap_or_default().to_owned()
+}
+
+/// The two paths of a renaming: old, new. `None` if there are none, or if several places could part them.
+pub(super) fn of_renaming(written: &str, paths: &Paths<'_>) -> Option<(String, String)> {
+    let halves: Vec<(&str, &str)> = written
+        .match_indices("->")
+        .map(|(at, arrow)| (&written[..at], &written[at + arrow.len()..]))
+        .collect();
+    let named = |(from, to): &(&str, &str)| {
+        // The space before the arrow is none of the path's.
+        let from = from.strip_suffix(' ').unwrap_or(from);
+        (of_directive(from, paths), of_directive(to, paths))
+    };
+    let known: Vec<_> = halves.iter().map(named).filter(|(from, _)| paths.has(from)).collect();
+    match (&known[..], &halves[..]) {
+        ([one], _) => Some(one.clone()),
+        ([], [one]) => Some(named(one)),
+        _ => None,
+    }
+}
+
+/// How a text names a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Found {
-    Strong(String),
-    /// Only if nothing else names the file.
-    Weak(String),
+    Path(String),
+    /// A word that may be one.
+    Bare(String),
+    /// Several words that may be one.
+    Doubtful(String),
+    /// Two that are there.
+    Two(String, String),
     Nothing,
 }
 
-/// The name without the decoration around it.
-pub(super) fn undecorated(text: &str) -> String {
-    strip(text).0.to_owned()
-}
-
 /// A line that has nothing but a name.
-fn alone(line: &str) -> Found {
-    let (text, marked) = strip(line);
+fn alone(line: &str, paths: &Paths<'_>) -> Found {
+    let stages = || Stages::new(line, &Decoration::LINE);
+    if let Some(known) = stages().map(relative).find(|text| paths.has(text)) {
+        return Found::Path(known.to_owned());
+    }
+    let text = relative(stages().last().unwrap_or_default());
+    let is_marked = stages().any(|stage| unquoted(stage).is_some() || label(stage).is_some());
+    if let Some(known) = paths.folded(text) {
+        return Found::Path(known.to_owned());
+    }
+    // "Then:" introduces; "Then" alone could be the name of a file.
+    let introduces = line.trim_end().ends_with(':');
     if !is_possible(text) {
         return Found::Nothing;
     }
-    let spaced = text.contains(char::is_whitespace);
-    let slash = text.find('/');
-    let strong = if spaced {
+    if let Some(space) = text.find(char::is_whitespace) {
         // A sentence, unless it is marked as a name or its first word is a folder.
-        has_extension(text) && (marked || slash < text.find(char::is_whitespace) && slash.is_some())
-    } else {
-        marked || slash.is_some() || has_extension(text) || BARE_NAMES.contains(&text)
-    };
-    match (strong, spaced) {
-        (true, _) => Found::Strong(text.to_owned()),
-        (false, false) => Found::Weak(text.to_owned()),
-        (false, true) => Found::Nothing,
+        let in_folder = text.find('/').is_some_and(|slash| slash < space);
+        let is_short = text.split_whitespace().count() <= NAME_WORDS;
+        return match has_extension(text) {
+            true if is_marked || in_folder => Found::Path(text.to_owned()),
+            true if is_short && !introduces => Found::Doubtful(text.to_owned()),
+            _ => Found::Nothing,
+        };
     }
+    if text.contains(|c: char| "<>|\";,".contains(c)) || (text.contains(['(', ')']) && !text.contains('/')) {
+        // Code, most likely.
+        return if introduces || text.ends_with(';') {
+            Found::Nothing
+        } else {
+            Found::Doubtful(text.to_owned())
+        };
+    }
+    if is_marked || text.contains('/') || has_extension(text) || BARE_NAMES.contains(&text) {
+        return Found::Path(text.to_owned());
+    }
+    let is_joint = JOINTS.iter().any(|joint| joint.eq_ignore_ascii_case(text));
+    if introduces || is_joint { Found::Nothing } else { Found::Bare(text.to_owned()) }
 }
 
 /// The only path that a sentence names, in back ticks or not.
-fn in_sentence(line: &str) -> Found {
-    let quoted = || line.split('`').skip(1).step_by(2).filter(|text| is_pathlike(text));
-    let words = || {
-        line.split_whitespace()
-            .map(|word| {
-                word.trim_matches(|c: char| matches!(c, ',' | ':' | '.' | ';' | '(' | ')' | '`' | '*' | '"'))
-            })
-            .filter(|word| is_pathlike(word))
+fn in_sentence<'l>(line: &'l str, paths: &Paths<'_>) -> Found {
+    let quoted: Vec<&'l str> = line.split('`').skip(1).step_by(2).collect();
+    let words: Vec<&'l str> = line
+        .split_whitespace()
+        .map(|word| word.trim_matches(|c: char| matches!(c, ',' | ':' | ';' | '(' | ')' | '`' | '*' | '"')))
+        .map(|word| if paths.has(word) { word } else { word.trim_matches('.') })
+        .collect();
+    // What looks like a word may be the end of a path with spaces.
+    let spaced = paths.spaced_in(line);
+    let rest = spaced.iter().fold(line.to_owned(), |rest, path| rest.replace(path, " "));
+    let is_apart = |text: &&str| rest.contains(text);
+    let known = |texts: &[&'l str]| -> Vec<&'l str> {
+        texts.iter().copied().map(relative).filter(|text| paths.has(text)).collect()
     };
-    if let Some(path) = sole(quoted()) {
-        return Found::Strong(path);
+    let apart = known(&words).into_iter().filter(is_apart);
+    for known in [known(&quoted), spaced.iter().copied().chain(apart).collect()] {
+        match distinct(known.into_iter())[..] {
+            [] => {}
+            [one] => return Found::Path(one.to_owned()),
+            [one, other, ..] => return Found::Two(one.to_owned(), other.to_owned()),
+        }
     }
-    match sole(words()) {
-        Some(path) if path.contains('/') => Found::Strong(path),
-        Some(path) => Found::Weak(path),
-        None => Found::Nothing,
+    let is_likely = |text: &&str| has_extension(text) || BARE_NAMES.contains(text) || paths.has_tail(text);
+    let likely = |texts: &[&str]| -> Vec<String> {
+        let texts = texts.iter().copied().map(relative).filter(|text| is_pathlike(text) && is_likely(text));
+        distinct(texts).into_iter().map(str::to_owned).collect()
+    };
+    match (&likely(&quoted)[..], &likely(&words)[..]) {
+        ([one], _) => Found::Path(one.clone()),
+        (_, [one]) if one.contains('/') || paths.has_tail(one) => Found::Path(one.clone()),
+        (_, [one]) => Found::Bare(one.clone()),
+        _ => Found::Nothing,
     }
 }
 
-/// The path in the info string of a fence: ```` ```rust src/a.rs ````, `rust:src/a.rs`, `title="src/a.rs"`.
-fn in_info(info: &str) -> Option<String> {
+/// The path in the info string of a fence: ```` ```rust src/a.rs ````, `rust:src/a.rs`, `title="src/a.rs"`. A word
+/// without a dot or a slash is a language, whatever the tree has.
+fn in_info(info: &str, paths: &Paths<'_>) -> Found {
+    let behind_language = info.split_once([' ', '\t']).map(|(_, rest)| rest.trim());
+    let whole = [Some(info), behind_language].into_iter().flatten();
+    if let Some(known) = whole.map(relative).find(|text| text.contains(['.', '/']) && paths.has(text)) {
+        return Found::Path(known.to_owned());
+    }
     let parts = info.split([' ', '\t', ',', '{', '}', '"', '\'', '=']);
     let parts = parts.map(|part| match part.split_once(':') {
         Some((language, path)) if !language.contains(['/', '.']) => path,
         _ => part,
     });
-    sole(parts.filter(|part| is_pathlike(part)))
+    let parts: Vec<&str> = parts.map(relative).filter(|part| part.contains(['.', '/'])).collect();
+    match distinct(parts.iter().copied().filter(|part| paths.has(part)))[..] {
+        [] => {}
+        [one] => return Found::Path(one.to_owned()),
+        [one, other, ..] => return Found::Two(one.to_owned(), other.to_owned()),
+    }
+    let likely =
+        parts.iter().copied().filter(|part| is_pathlike(part) && (has_extension(part) || part.contains('/')));
+    match distinct(likely)[..] {
+        [one] => Found::Path(one.to_owned()),
+        _ => Found::Nothing,
+    }
 }
 
-fn sole<'a>(mut found: impl Iterator<Item = &'a str>) -> Option<String> {
-    let first = found.next()?;
-    found.all(|other| other == first).then(|| first.to_owned())
+fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    for text in texts {
+        if !found.contains(&text) {
+            found.push(text);
+        }
+    }
+    found
 }
 
 fn is_pathlike(text: &str) -> bool {
     is_possible(text)
-        && !text.contains(char::is_whitespace)
-        && !text.contains(['(', ')'])
-        && (has_extension(text) || BARE_NAMES.contains(&text) || (text.contains('/') && !text.ends_with('/')))
+        && !text.contains(|c: char| c.is_whitespace() || "<>|\"*?=;{}()".contains(c))
+        && !text.ends_with('/')
 }
 
 /// Whether a path could be spelt so at all.
 fn is_possible(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 512
-        && !text.contains(['<', '>', '|', '"', '*', '?', '=', ';', '{', '}', '`'])
+        && !text.contains('`')
         && !text.contains("://")
         && text.chars().any(char::is_alphanumeric)
 }
 
 fn has_extension(text: &str) -> bool {
-    let name = text.rsplit('/').next().unwrap_or(text);
-    name.rsplit_once('.').is_some_and(|(_, extension)| {
+    last_name(text).rsplit_once('.').is_some_and(|(_, extension)| {
         (1..=12).contains(&extension.len())
             && extension.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
             && !extension.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
 
-/// Takes decoration off until nothing changes; whether any of it marked the text as a name.
-fn strip(text: &str) -> (&str, bool) {
-    let mut text = text.trim();
-    let mut marked = false;
-    loop {
-        let before = text;
-        for sign in SIGNS {
-            text = text.strip_prefix(sign).unwrap_or(text).trim_start();
-        }
-        for end in ["*/", "-->", ":"] {
-            text = text.strip_suffix(end).unwrap_or(text).trim_end();
-        }
-        for label in LABELS {
-            if text.get(..label.len()).is_some_and(|start| start.eq_ignore_ascii_case(label)) {
-                text = text[label.len()..].trim_start();
-                marked = true;
-            }
-        }
-        for (open, close) in [("**", "**"), ("`", "`"), ("\"", "\""), ("'", "'"), ("__", "__")] {
-            if let Some(inner) = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)) {
-                text = inner.trim();
-                marked = true;
-            }
-        }
-        // "src/a.rs (new file)" and "src/a.rs:12".
-        if let Some((path, note)) = text.rsplit_once(" (")
-            && note.ends_with(')')
-        {
-            text = path.trim_end();
-        }
-        if let Some((path, position)) = text.rsplit_once(':')
-            && !position.is_empty()
-            && position.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
-        {
-            text = path;
-        }
-        if text == before {
-            return (text, marked);
-        }
+/// Without what says only "from here".
+fn relative(text: &str) -> &str {
+    let mut text = text;
+    while let Some(rest) = text.strip_prefix("./") {
+        text = rest;
     }
+    text
+}
+
+/// What may be around a name.
+struct Decoration {
+    signs: &'static [&'static str],
+    ends: &'static [&'static str],
+    labels: bool,
+}
+
+impl Decoration {
+    /// In a line of its own.
+    const LINE: Self = Self { signs: &SIGNS, ends: &["*/", "-->", ":"], labels: true };
+    /// Behind a directive.
+    const QUOTATION: Self = Self { signs: &[], ends: &[], labels: false };
+}
+
+/// A text with one piece of decoration after the other taken off.
+struct Stages<'a> {
+    next: Option<&'a str>,
+    decoration: &'static Decoration,
+}
+
+impl<'a> Stages<'a> {
+    fn new(text: &'a str, decoration: &'static Decoration) -> Self {
+        Self { next: Some(text.trim()), decoration }
+    }
+}
+
+impl<'a> Iterator for Stages<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.next?;
+        self.next = less(text, self.decoration);
+        Some(text)
+    }
+}
+
+/// The text with one piece of decoration less.
+fn less<'a>(text: &'a str, decoration: &Decoration) -> Option<&'a str> {
+    if let Some(inner) = unquoted(text) {
+        return Some(inner);
+    }
+    if let Some(rest) = decoration.ends.iter().find_map(|end| text.strip_suffix(end)) {
+        return Some(rest.trim_end());
+    }
+    if let Some(rest) = label(text).filter(|_| decoration.labels) {
+        return Some(rest);
+    }
+    if let Some(rest) = decoration.signs.iter().find_map(|sign| text.strip_prefix(sign)) {
+        return Some(rest.trim_start());
+    }
+    // "src/a.rs (new file)" and "src/a.rs:12".
+    if let Some((path, note)) = text.rsplit_once(" (")
+        && let Some(note) = note.strip_suffix(')')
+        && note.split_whitespace().all(|word| NOTE_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)))
+    {
+        return Some(path.trim_end());
+    }
+    if let Some((path, position)) = text.rsplit_once(':')
+        && !position.is_empty()
+        && position.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+    {
+        return Some(path);
+    }
+    None
+}
+
+/// What stands behind a word such as "File:".
+fn label(text: &str) -> Option<&str> {
+    LABELS.iter().find_map(|label| {
+        let start = text.get(..label.len())?;
+        start.eq_ignore_ascii_case(label).then(|| text[label.len()..].trim_start())
+    })
+}
+
+/// What is inside of the quotation marks, the back ticks or the bold type around a text.
+fn unquoted(text: &str) -> Option<&str> {
+    [("**", "**"), ("`", "`"), ("\"", "\""), ("'", "'"), ("__", "__")]
+        .into_iter()
+        .find_map(|(open, close)| text.strip_prefix(open)?.strip_suffix(close))
+        .filter(|inner| !inner.trim().is_empty())
+        .map(str::trim)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn clear(path: &str) -> Naming {
+        Naming::Clear(Name { path: path.to_owned(), line: None })
+    }
+
+    fn bare(path: &str) -> Naming {
+        Naming::Bare(Name { path: path.to_owned(), line: None })
+    }
+
+    /// The naming, without where it was found.
+    fn naming(above: &str, paths: &Paths<'_>) -> Naming {
+        let above: Vec<&str> = above.lines().collect();
+        match of_block(&above, paths) {
+            Naming::Clear(name) => clear(&name.path),
+            Naming::Bare(name) => bare(&name.path),
+            other => other,
+        }
+    }
+
     #[test]
-    fn finds_the_name_of_a_block() {
-        for (above, previous, expect) in [
-            ("src/a.rs", None, Some("src/a.rs")),
-            ("src/a.rs\n```rust", None, Some("src/a.rs")),
-            ("```rust\nsrc/a.rs", None, Some("src/a.rs")),
-            ("```rust src/a.rs", None, Some("src/a.rs")),
-            ("```rust:src/a.rs", None, Some("src/a.rs")),
-            ("```rust title=\"src/a.rs\"", None, Some("src/a.rs")),
-            ("```python\n# src/a.py", None, Some("src/a.py")),
-            ("// src/a.js", None, Some("src/a.js")),
-            ("<!-- docs/a.html -->", None, Some("docs/a.html")),
-            ("File: src/a.rs", None, Some("src/a.rs")),
-            ("**File:** `src/a.rs`", None, Some("src/a.rs")),
-            ("### `src/a.rs`:", None, Some("src/a.rs")),
-            ("**src/a.rs**", None, Some("src/a.rs")),
-            ("- src/a.rs (changed)", None, Some("src/a.rs")),
-            ("src/a.rs:12-20", None, Some("src/a.rs")),
-            ("app/(auth)/[id]/page.tsx", None, Some("app/(auth)/[id]/page.tsx")),
-            ("docs/my file.md", None, Some("docs/my file.md")),
-            ("`my file.md`", None, Some("my file.md")),
-            ("Makefile", None, Some("Makefile")),
-            ("Makefile", Some("a.rs"), Some("Makefile")),
-            ("justfile", None, Some("justfile")),
-            ("Next", Some("a.rs"), Some("a.rs")),
-            ("In `src/a.rs`, add the case:", Some("b.rs"), Some("src/a.rs")),
-            ("Change src/a.rs like this:", Some("b.rs"), Some("src/a.rs")),
-            ("Change a.rs like this:", None, Some("a.rs")),
-            ("Change a.rs like this:", Some("b.rs"), Some("b.rs")),
-            ("From src/a.rs to src/b.rs:", Some("b.rs"), Some("b.rs")),
-            ("From src/a.rs to src/b.rs:", None, None),
-            ("src/a.rs\n\nThis handles the empty case.\n\n```", Some("b.rs"), Some("src/a.rs")),
-            ("TITLE: Fix src/a.rs", None, None),
-            ("READ: src/a.rs\nNow the change:", None, None),
-            ("See https://example.org/a.html", None, None),
-            ("", Some("a.rs"), Some("a.rs")),
-            ("", None, None),
+    fn names_of_files_that_are_not_known() {
+        let hint = |path: &str| Naming::Hint(path.to_owned());
+        let doubtful = |text: &str| Naming::Doubtful(text.to_owned());
+        for (above, expect) in [
+            ("src/a.rs", clear("src/a.rs")),
+            ("./src/a.rs", clear("src/a.rs")),
+            ("src/a.rs\n```rust", clear("src/a.rs")),
+            ("```rust\nsrc/a.rs", clear("src/a.rs")),
+            ("```rust src/a.rs", clear("src/a.rs")),
+            ("```rust:src/a.rs", clear("src/a.rs")),
+            ("```rust title=\"src/a.rs\"", clear("src/a.rs")),
+            ("```python\n# src/a.py", clear("src/a.py")),
+            ("// src/a.js", clear("src/a.js")),
+            ("<!-- docs/a.html -->", clear("docs/a.html")),
+            ("File: src/a.rs", clear("src/a.rs")),
+            ("File: my file.md", clear("my file.md")),
+            ("**File:** `src/a.rs`", clear("src/a.rs")),
+            ("### `src/a.rs`:", clear("src/a.rs")),
+            ("**src/a.rs**", clear("src/a.rs")),
+            ("- src/a.rs (changed)", clear("src/a.rs")),
+            ("src/a.rs (new file):", clear("src/a.rs")),
+            ("src/a.ts (1)", clear("src/a.ts")),
+            ("src/a.rs:12-20", clear("src/a.rs")),
+            ("app/(auth)/[id]/page.tsx", clear("app/(auth)/[id]/page.tsx")),
+            ("{{cookiecutter.slug}}/a.py", clear("{{cookiecutter.slug}}/a.py")),
+            ("docs/my file.md", clear("docs/my file.md")),
+            ("`my file.md`", clear("my file.md")),
+            ("Makefile", clear("Makefile")),
+            ("justfile", bare("justfile")),
+            ("foo.1", bare("foo.1")),
+            ("Next", Naming::Nothing),
+            ("and", Naming::Nothing),
+            ("Nextfile", bare("Nextfile")),
+            ("Next:", Naming::Nothing),
+            ("foo();", Naming::Nothing),
+            ("In `src/a.rs`, add the case:", clear("src/a.rs")),
+            ("Change src/a.rs like this:", clear("src/a.rs")),
+            ("Change a.rs like this:", hint("a.rs")),
+            ("Release Notes.md", doubtful("Release Notes.md")),
+            ("So that and/or works:", Naming::Nothing),
+            ("From src/a.rs to src/b.rs:", Naming::Nothing),
+            ("src/a.rs\n\nThis handles the empty case.\n\n```", clear("src/a.rs")),
+            ("TITLE: Fix src/a.rs", Naming::Nothing),
+            ("READ: src/a.rs\nNow the change:", Naming::Nothing),
+            ("See https://example.org/a.html", Naming::Nothing),
+            ("", Naming::Nothing),
         ] {
-            let above: Vec<&str> = above.lines().collect();
-            let found = of_block(&above, previous).map(|named| named.path);
-            assert_eq!(found.as_deref(), expect, "{above:?} after {previous:?}");
+            assert_eq!(naming(above, &Paths::default()), expect, "{above:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_the_tree_is_that_path() {
+        let paths = Paths::new([
+            "# a.md",
+            "DELETE: x",
+            "Notes.md",
+            "Release Notes.md",
+            "VERSION",
+            "```",
+            "a.rs",
+            "bash",
+            "foo.1",
+            "src/a b.rs",
+            "src/foo.ts",
+            "src/foo.ts (1)",
+            "src/lib/b.rs",
+        ]);
+        let two = |one: &str, other: &str| Naming::Two(one.to_owned(), other.to_owned());
+        for (above, expect) in [
+            ("VERSION", clear("VERSION")),
+            ("# VERSION", clear("VERSION")),
+            ("**VERSION**:", clear("VERSION")),
+            ("Change `VERSION`:", clear("VERSION")),
+            ("Change VERSION:", clear("VERSION")),
+            ("foo.1", clear("foo.1")),
+            ("Release Notes.md", clear("Release Notes.md")),
+            ("`Release Notes.md`", clear("Release Notes.md")),
+            ("Notes.md", clear("Notes.md")),
+            ("In Release Notes.md, change:", clear("Release Notes.md")),
+            ("From Notes.md to Release Notes.md:", two("Release Notes.md", "Notes.md")),
+            ("In `Release Notes.md`, change:", clear("Release Notes.md")),
+            ("src/foo.ts (1)", clear("src/foo.ts (1)")),
+            ("src/foo.ts (changed)", clear("src/foo.ts")),
+            ("# a.md", clear("# a.md")),
+            ("DELETE: x", clear("DELETE: x")),
+            ("```", clear("```")),
+            ("a.rs\n```", two("```", "a.rs")),
+            ("a.rs\n```bash", clear("a.rs")),
+            ("version", clear("VERSION")),
+            ("release notes.md", clear("Release Notes.md")),
+            ("```bash", Naming::Nothing),
+            ("```rust src/a b.rs", clear("src/a b.rs")),
+            ("From a.rs to src/foo.ts:", two("a.rs", "src/foo.ts")),
+            ("Change b.rs:", clear("b.rs")),
+            ("Change c.rs:", Naming::Hint("c.rs".to_owned())),
+        ] {
+            assert_eq!(naming(above, &paths), expect, "{above:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_directive_names() {
+        let paths = Paths::new([" a", "**b", "c -> d", "c", "e (1)", "x -> y -> z"]);
+        for (written, expect) in [
+            ("  a", " a"),
+            (" **b", "**b"),
+            ("** c", "c"),
+            (" `c`", "c"),
+            (" ./new/file.rs (new file)", "new/file.rs"),
+            (" e (1)", "e (1)"),
+            (" f (1)", "f (1)"),
+            (" #f", "#f"),
+            (" ", ""),
+        ] {
+            assert_eq!(of_directive(written, &paths), expect, "{written:?}");
+        }
+        for (written, expect) in [
+            (" c -> g", Some(("c", "g"))),
+            (" `c` -> `g`", Some(("c", "g"))),
+            ("c->g", Some(("c", "g"))),
+            (" c -> d -> g", None),
+            (" x -> y -> z -> g", Some(("x -> y -> z", "g"))),
+            (" n -> m", Some(("n", "m"))),
+            (" n -> m -> o", None),
+            (" n", None),
+        ] {
+            let expect = expect.map(|(from, to): (&str, &str)| (from.to_owned(), to.to_owned()));
+            assert_eq!(of_renaming(written, &paths), expect, "{written:?}");
         }
     }
 }

@@ -1,16 +1,32 @@
 //! The *reader* goes through a reply once, line by line, and finds in it all that the grammar names.
 
-use super::answer::{Action, Answer, Divider, Edit, Heading, ReadError};
+mod block;
+mod draft;
+
+use super::answer::{Action, Answer, Edit, Heading, Misfit, ReadError};
 use super::marker::{self, Directive, Fence, Marker};
-use super::name;
+use super::name::{self, Paths};
+use super::thinking;
 
 /// Characters of a title that are kept: what fits a commit's subject line and a list of pull requests.
 const MAX_TITLE_CHARS: usize = 72;
 /// Characters of a summary or reason that are kept.
 const MAX_TEXT_CHARS: usize = 8_000;
+/// Ways to divide a block that are tried.
+const MAX_DIVIDERS: usize = 40;
 
-pub(super) struct Reader<'a> {
+/// What comes of reading a text.
+pub(super) enum Reading {
+    Answer(Box<Answer>),
+    /// What is before this byte was thinking.
+    BeginsAt(usize),
+}
+
+pub(super) struct Reader<'a, 'p> {
     text: &'a str,
+    paths: &'a Paths<'p>,
+    /// Whether the text comes from a model, and may have thinking in it.
+    origin: Origin,
     lines: Vec<&'a str>,
     /// Where each line begins in the text.
     starts: Vec<usize>,
@@ -26,15 +42,24 @@ pub(super) struct Reader<'a> {
     previous: Option<String>,
     /// Open code blocks, outermost first, and their lines.
     fences: Vec<(Fence<'a>, usize)>,
-    hidden: HiddenDirective,
+    /// The first directive that would be an edit outside of the code block that it is in.
+    hidden: Option<(&'static str, usize)>,
+    /// Tags of unknown meaning that are open, and how many edits were before each.
+    tags: Vec<(&'a str, usize)>,
     passage: Option<Passage>,
 }
 
-/// Whether the open code blocks hold what would be a directive outside.
-#[derive(Clone, Copy)]
-enum HiddenDirective {
-    None,
-    Seen,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Model,
+    Kept,
+}
+
+/// Whether reading goes on behind a line.
+enum Step {
+    Next,
+    /// The answer begins at this byte.
+    BeginsAt(usize),
 }
 
 /// Text of several lines that has not ended yet.
@@ -52,18 +77,19 @@ enum PassageOf {
     Reason,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut start = text.len() - body.len();
+impl<'a, 'p> Reader<'a, 'p> {
+    pub(super) fn new(text: &'a str, paths: &'a Paths<'p>) -> Self {
+        let mut start = 0;
         let (mut lines, mut starts) = (Vec::new(), Vec::new());
-        for line in body.split('\n') {
+        for line in text.split('\n') {
             lines.push(line.strip_suffix('\r').unwrap_or(line));
             starts.push(start);
             start += line.len() + 1;
         }
         Self {
             text,
+            paths,
+            origin: Origin::Model,
             lines,
             starts,
             at: 0,
@@ -73,21 +99,61 @@ impl<'a> Reader<'a> {
             fault: None,
             previous: None,
             fences: Vec::new(),
-            hidden: HiddenDirective::None,
+            hidden: None,
+            tags: Vec::new(),
             passage: None,
         }
     }
 
-    pub(super) fn read(mut self) -> Answer {
+    /// For a text in which a tag is a word like any other.
+    pub(super) fn of_kept(self) -> Self {
+        Self { origin: Origin::Kept, ..self }
+    }
+
+    /// Reads to the end, or to where thinking ends.
+    pub(super) fn read(mut self) -> Reading {
         while self.at < self.lines.len() {
+            match self.thinking() {
+                Step::BeginsAt(byte) => return Reading::BeginsAt(byte),
+                Step::Next if self.at == self.lines.len() => break,
+                Step::Next => {}
+            }
+            let start = self.at;
             // Faults leave the reader behind what they are about: the rest of the reply still counts.
+            if let Err(fault) = self.step() {
+                // A draft is seldom whole; what is behind it may be the answer.
+                if let Some(byte) = self.end_of_draft(start) {
+                    return Reading::BeginsAt(byte);
+                }
+                self.fault.get_or_insert(fault);
+            }
+        }
+        Reading::Answer(Box::new(self.finish()))
+    }
+
+    /// Reads to the end.
+    pub(super) fn read_all(mut self) -> Answer {
+        while self.at < self.lines.len() {
             if let Err(fault) = self.step() {
                 self.fault.get_or_insert(fault);
             }
         }
+        self.finish()
+    }
+
+    fn finish(mut self) -> Answer {
         self.end_passage(self.lines.len());
-        if let (Some((_, line)), HiddenDirective::Seen) = (self.fences.first(), self.hidden) {
-            self.fault.get_or_insert(ReadError::UnclosedFence { line: line + 1 });
+        match (self.hidden, self.fences.first()) {
+            (Some(_), Some((_, line))) => {
+                self.fault.get_or_insert(ReadError::UnclosedFence { line: line + 1 });
+            }
+            (Some((directive, line)), None) if !self.edits.is_empty() => {
+                self.fault.get_or_insert(ReadError::HiddenDirective { line: line + 1, directive });
+            }
+            (Some((_, line)), None) => {
+                self.answer.misfit = Some(Misfit::HiddenDirective { line: line + 1 });
+            }
+            (None, _) => {}
         }
         self.answer.edits = self.fault.map_or(Ok(self.edits), Err);
         self.answer
@@ -96,6 +162,10 @@ impl<'a> Reader<'a> {
     fn step(&mut self) -> Result<(), ReadError> {
         let at = self.at;
         let line = self.lines[at];
+        if self.is_name(at) {
+            self.at += 1;
+            return Ok(());
+        }
         match Marker::of(line) {
             Some(Marker::Head(length)) => return self.block(length),
             Some(Marker::End(_)) => return Err(self.stray_marker()),
@@ -104,18 +174,54 @@ impl<'a> Reader<'a> {
         }
         self.at += 1;
         if let Some(fence) = Fence::of(line) {
+            self.answer.misfit.get_or_insert(Misfit::CodeBlock { line: at + 1 });
             self.fence(fence, at);
-        } else if let Some((directive, argument)) = Directive::of(line) {
+        } else if let Some((directive, behind)) = Directive::of(line) {
             if self.fences.is_empty() {
-                return self.directive(directive, argument, at);
+                return self.directive(directive, behind, at);
             }
-            if directive.is_edit() {
-                self.hidden = HiddenDirective::Seen;
+            self.hide(directive, behind, at);
+        } else {
+            if ["--- a/", "+++ b/", "@@ -", "diff --git "].iter().any(|start| line.starts_with(start)) {
+                // A diff says more than the code block that it is in.
+                if !matches!(self.answer.misfit, Some(Misfit::Diff { .. })) {
+                    self.answer.misfit = Some(Misfit::Diff { line: at + 1 });
+                }
             }
-        } else if self.fences.is_empty() {
-            self.prose(line, at);
+            if self.fences.is_empty() {
+                self.prose(line, at);
+            }
         }
         Ok(())
+    }
+
+    /// Whether the line is the path of a file, as it is, above a block, whatever else it might be.
+    fn is_name(&self, at: usize) -> bool {
+        let is_head = |line: &&str| matches!(Marker::of(line), Some(Marker::Head(_)));
+        let line = self.lines[at];
+        let (next, after) = (self.lines.get(at + 1), self.lines.get(at + 2));
+        let heads = next.is_some_and(is_head)
+            || (next.is_some_and(|next| Fence::of(next).is_some()) && after.is_some_and(is_head));
+        heads && [line, line.trim()].iter().any(|text| self.paths.has(text))
+    }
+
+    /// Notes a directive in a code block, if it could not be a mere example: it names a file that is there, or is
+    /// followed by a file.
+    fn hide(&mut self, directive: Directive, behind: &str, at: usize) {
+        let word = match directive {
+            Directive::Delete => "DELETE",
+            Directive::Rename => "RENAME",
+            Directive::Write => "WRITE",
+            Directive::Title | Directive::Summary | Directive::Read | Directive::Cannot => return,
+        };
+        let is_meant = match directive {
+            Directive::Write => self.lines.get(at + 1).is_some_and(|next| Fence::of(next).is_some()),
+            Directive::Rename => name::of_renaming(behind, self.paths).is_some(),
+            _ => true,
+        };
+        if is_meant {
+            self.hidden.get_or_insert((word, at));
+        }
     }
 
     fn stray_marker(&mut self) -> ReadError {
@@ -142,13 +248,11 @@ impl<'a> Reader<'a> {
         } else {
             self.fences.push((fence, at));
         }
-        if self.fences.is_empty() {
-            self.hidden = HiddenDirective::None;
-        }
     }
 
-    fn directive(&mut self, directive: Directive, argument: &str, at: usize) -> Result<(), ReadError> {
+    fn directive(&mut self, directive: Directive, behind: &str, at: usize) -> Result<(), ReadError> {
         self.end_passage(at);
+        let argument = marker::argument(behind);
         let outcome = match directive {
             Directive::Title => {
                 if self.answer.title.is_none() && !argument.is_empty() {
@@ -165,14 +269,14 @@ impl<'a> Reader<'a> {
                 Ok(())
             }
             Directive::Read => {
-                let path = argument.trim_matches(['"', '`', '*', ' ']).trim_start_matches("./").to_owned();
+                let path = name::of_directive(behind, self.paths);
                 if !path.is_empty() && !self.answer.reads.contains(&path) {
                     self.answer.reads.push(path);
                 }
                 Ok(())
             }
             Directive::Delete | Directive::Rename | Directive::Write => {
-                self.whole_file(directive, argument, at)
+                self.whole_file(directive, behind, at)
             }
         };
         self.gap = self.at;
@@ -180,22 +284,26 @@ impl<'a> Reader<'a> {
     }
 
     /// The edits that are directives.
-    fn whole_file(&mut self, directive: Directive, argument: &str, at: usize) -> Result<(), ReadError> {
+    fn whole_file(&mut self, directive: Directive, behind: &str, at: usize) -> Result<(), ReadError> {
+        let named = |path: String, directive: &'static str| match path.as_str() {
+            "" => Err(ReadError::NoPath { line: at + 1, directive }),
+            _ => Ok(path),
+        };
         match directive {
             Directive::Delete => {
-                let path = directive_path(argument, at, "DELETE")?;
+                let path = named(name::of_directive(behind, self.paths), "DELETE")?;
                 self.push(path, at, Action::Delete);
                 self.previous = None;
             }
             Directive::Rename => {
-                let (from, to) = argument.split_once("->").ok_or(ReadError::BadRename { line: at + 1 })?;
-                let path = directive_path(from, at, "RENAME")?;
-                let to = directive_path(to, at, "RENAME")?;
+                let (path, to) =
+                    name::of_renaming(behind, self.paths).ok_or(ReadError::BadRename { line: at + 1 })?;
+                let (path, to) = (named(path, "RENAME")?, named(to, "RENAME")?);
                 self.push(path, at, Action::Rename { to: to.clone() });
                 self.previous = Some(to);
             }
             Directive::Write => {
-                let path = directive_path(argument, at, "WRITE")?;
+                let path = named(name::of_directive(behind, self.paths), "WRITE")?;
                 let content = self.content(at)?;
                 self.push(path, at, Action::Write { content });
             }
@@ -248,7 +356,7 @@ impl<'a> Reader<'a> {
                     continue;
                 }
                 self.at = at + 1;
-                if self.has_loose_fence() {
+                if self.has_loose_fence() || self.runs_into_answer(&self.lines[first..at]) {
                     return Err(ReadError::FenceInFile { line });
                 }
                 return Ok(join(&self.lines[first..at]));
@@ -282,114 +390,14 @@ impl<'a> Reader<'a> {
         fences > 0
     }
 
-    fn block(&mut self, length: usize) -> Result<(), ReadError> {
-        let start = self.at;
-        let named = name::of_block(&self.lines[self.gap..start], self.previous.as_deref());
-        self.end_passage_above(
-            start,
-            named.as_ref().and_then(|named| named.line).map(|line| self.gap + line),
-        );
-        let outcome = self.divided(length, named.map(|named| named.path));
-        self.gap = self.at;
-        self.close_fence_after_block();
-        outcome
-    }
-
-    /// Ends the open passage before what belongs to a block: the line of its name, and the fences around it.
-    fn end_passage_above(&mut self, head: usize, name: Option<usize>) {
-        let fence = self.fences.first().map(|(_, line)| *line);
-        let end = [name, fence].into_iter().flatten().fold(head, usize::min);
-        self.end_passage(end);
-    }
-
-    /// The block that begins here, and is left behind.
-    fn divided(&mut self, length: usize, path: Option<String>) -> Result<(), ReadError> {
-        let start = self.at;
-        let line = start + 1;
-        let Some(end) = self.end_of_block(length) else {
-            // All that follows may be content.
-            self.at = self.lines.len();
-            return Err(ReadError::Unclosed { line });
-        };
-        self.at = end + 1;
-        let dividers = |wanted: Option<usize>| -> Vec<usize> {
-            (start + 1..end)
-                .filter(|at| match Marker::of(self.lines[*at]) {
-                    Some(Marker::Divider(found)) => wanted.is_none_or(|wanted| wanted == found),
-                    _ => false,
-                })
-                .collect()
-        };
-        let mut candidates = dividers(Some(length));
-        if candidates.is_empty() {
-            candidates = dividers(None);
-            if candidates.len() > 1 {
-                return Err(ReadError::Dividers { line, count: candidates.len() });
-            }
-        }
-        let count = candidates.len();
-        let (at, divider) = match count {
-            0 => return Err(ReadError::NoDivider { line }),
-            1 => (candidates[0], Divider::Sole),
-            _ if count % 2 == 1 => (candidates[count / 2], Divider::Middle),
-            _ => return Err(ReadError::Dividers { line, count }),
-        };
-        let search = join(&self.lines[start + 1..at]);
-        let replace = join(&self.lines[at + 1..end]);
-        let path = path.ok_or(ReadError::NoName { line })?;
-        let action = if search.trim().is_empty() {
-            Action::Create { content: replace }
-        } else {
-            Action::Replace { search, replace, divider }
-        };
-        self.push(path, start, action);
-        Ok(())
-    }
-
-    /// The line of the end marker of the block that begins here.
-    fn end_of_block(&self, length: usize) -> Option<usize> {
-        let mut any_end = None;
-        let mut nested = 0_usize;
-        let mut dividers = 0_usize;
-        for (at, line) in self.lines.iter().enumerate().skip(self.at + 1) {
-            match Marker::of(line) {
-                Some(Marker::Head(other)) if other >= length => break,
-                Some(Marker::Head(_)) if any_end.is_none() => nested += 1,
-                Some(Marker::End(other)) if other == length => return Some(at),
-                Some(Marker::End(_)) if any_end.is_none() => any_end = Some(at),
-                Some(Marker::Divider(_)) if any_end.is_none() => dividers += 1,
-                _ => {}
-            }
-        }
-        // A marker that was miscounted, in a block that cannot be read in two ways.
-        any_end.filter(|_| nested == 0 && dividers == 1)
-    }
-
-    /// The fence around a block is closed by the next one, whatever its length.
-    fn close_fence_after_block(&mut self) {
-        let next = self.lines[self.at..].iter().position(|line| !line.trim().is_empty());
-        if let Some(next) = next
-            && !self.fences.is_empty()
-            && Fence::of(self.lines[self.at + next]).is_some_and(|fence| fence.is_bare())
-        {
-            self.fences.pop();
-            self.at += next + 1;
-            self.gap = self.at;
-            if self.fences.is_empty() {
-                self.hidden = HiddenDirective::None;
-            }
-        }
-    }
-
     fn push(&mut self, path: String, start: usize, action: Action) {
+        if let Some((fence, _)) = self.fences.iter().find(|(fence, _)| thinking::is_reasoning(fence.info())) {
+            let tag = format!("```{}", fence.info());
+            self.fault.get_or_insert(ReadError::InsideTag { line: start + 1, tag });
+        }
         self.previous = Some(path.clone());
         self.edits.push(Edit { path, line: start + 1, action });
     }
-}
-
-fn directive_path(argument: &str, start: usize, directive: &'static str) -> Result<String, ReadError> {
-    let path = name::undecorated(argument);
-    if path.is_empty() { Err(ReadError::NoPath { line: start + 1, directive }) } else { Ok(path) }
 }
 
 fn join(lines: &[&str]) -> String {

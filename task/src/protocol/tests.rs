@@ -2,10 +2,12 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn halves(search: &str, replace: &str) -> Halves {
+    Halves { search: search.to_owned(), replace: replace.to_owned() }
+}
+
 fn replace(path: &str, line: usize, search: &str, replace: &str) -> Edit {
-    let action =
-        Action::Replace { search: search.to_owned(), replace: replace.to_owned(), divider: Divider::Sole };
-    Edit { path: path.to_owned(), line, action }
+    edit(path, line, Action::Replace(halves(search, replace)))
 }
 
 fn edit(path: &str, line: usize, action: Action) -> Edit {
@@ -17,8 +19,14 @@ fn write(path: &str, line: usize, content: &str) -> Edit {
 }
 
 fn check(reply: &str, expect: &Result<Vec<Edit>, ReadError>) {
-    assert_eq!(Answer::read(reply).edits, *expect, "{reply}");
+    assert_eq!(read(reply).edits, *expect, "{reply}");
 }
+
+/// Reads a reply about a tree that is not known.
+fn read(reply: &str) -> Answer {
+    Answer::read(reply, &Paths::default())
+}
+
 #[test]
 fn a_reply_without_edits_has_none() {
     for reply in [
@@ -29,7 +37,7 @@ fn a_reply_without_edits_has_none() {
         "```rust\nfn main() {}\n```",
         "CANNOT: the issue names no file",
         "READ: src/a.rs",
-        "```\nDELETE: src/a.rs\n```",
+        "Not this:\n```\nDELETE: src/a.rs\n```",
     ] {
         check(reply, &Ok(vec![]));
     }
@@ -104,14 +112,15 @@ fn markers_inside_content() {
         "a.rst\n<<<<<<< SEARCH\nTitle\n=====\n=======\nTitles\n======\n>>>>>>> REPLACE",
         &Ok(vec![replace("a.rst", 2, "Title\n=====\n", "Titles\n======\n")]),
     );
-    let middle = Action::Replace {
-        search: "Welcome\n=======\nold\n".to_owned(),
-        replace: "Welcome\n=======\nnew\n".to_owned(),
-        divider: Divider::Middle,
-    };
+    // The file tells which line divides it.
+    let readings = [
+        halves("Welcome\n", "old\n=======\nWelcome\n=======\nnew\n"),
+        halves("Welcome\n=======\nold\n", "Welcome\n=======\nnew\n"),
+        halves("Welcome\n=======\nold\n=======\nWelcome\n", "new\n"),
+    ];
     check(
         "a.rst\n<<<<<<< SEARCH\nWelcome\n=======\nold\n=======\nWelcome\n=======\nnew\n>>>>>>> REPLACE",
-        &Ok(vec![edit("a.rst", 2, middle)]),
+        &Ok(vec![edit("a.rst", 2, Action::Undivided(readings.to_vec()))]),
     );
 }
 
@@ -132,7 +141,10 @@ fn what_is_cut_or_unclear_is_refused() {
         ),
         ("a\n<<<<<<<<< SEARCH\n<<<<<<< SEARCH\n=======\n>>>>>>> REPLACE\n=========\n", Unclosed { line: 2 }),
         ("a\n<<<<<<< SEARCH\na\n>>>>>>> REPLACE", NoDivider { line: 2 }),
-        ("a\n<<<<<<< SEARCH\n=======\na\n=======\nb\n>>>>>>> REPLACE", Dividers { line: 2, count: 2 }),
+        (
+            &format!("a\n<<<<<<< SEARCH\n{}>>>>>>> REPLACE", "=======\na\n".repeat(41)),
+            Dividers { line: 2, count: 41 },
+        ),
         ("<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE", NoName { line: 1 }),
         ("a\n  <<<<<<< SEARCH\n  a\n  =======\n  b\n  >>>>>>> REPLACE", StrayMarker { line: 2 }),
         ("<<<<<<< SEARCH src/a.rs\na\n=======\nb\n>>>>>>> REPLACE", StrayMarker { line: 1 }),
@@ -218,7 +230,7 @@ fn what_a_reply_says_besides_its_edits() {
         ("a.rs\n<<<<<<< SEARCH\nREAD: b\n>>>>>>> REPLACE\nTITLE: t\n", Said { title: Some("t"), ..none() }),
         ("a.rs\n<<<<<<< SEARCH\nREAD: b\n=======\nTITLE: c\n", none()),
     ] {
-        let answer = Answer::read(reply);
+        let answer = read(reply);
         let reads: Vec<&str> = answer.reads.iter().map(String::as_str).collect();
         let found = Said {
             title: answer.title.as_deref(),
@@ -232,7 +244,7 @@ fn what_a_reply_says_besides_its_edits() {
 
 #[test]
 fn clips_what_is_too_long() {
-    let long = Answer::read(&format!("TITLE: {}", "a ".repeat(100))).title.unwrap();
+    let long = read(&format!("TITLE: {}", "a ".repeat(100))).title.unwrap();
     assert_eq!(long.chars().count(), 72);
     assert!(long.ends_with('…'));
 }
@@ -240,18 +252,236 @@ fn clips_what_is_too_long() {
 #[test]
 fn headings_count_outside_of_code_and_edits() {
     let reply = "Sure.\n## Summary\nx\n````md\n```\n## No\n```\n````\n~~~\n# No\n~~~\n# **Files**:\ny\n";
-    let answer = Answer::read(reply);
+    let answer = read(reply);
     let document = answer.document("summary").unwrap();
     assert_eq!(document.text(), &reply["Sure.\n".len()..]);
     assert_eq!(document.section("FILES"), Some("y\n"));
     assert_eq!(document.section("No"), None);
-    assert!(Answer::read("a.rs\n<<<<<<< SEARCH\n# No\n=======\n>>>>>>> REPLACE").document("No").is_none());
+    assert!(read("a.rs\n<<<<<<< SEARCH\n# No\n=======\n>>>>>>> REPLACE").document("No").is_none());
+}
+
+/// A draft of one file and the answer for another one, in a file `a.py`.
+const DRAFT: &str = "b.py\n<<<<<<< SEARCH\nz = 3\n=======\nz = 999\n>>>>>>> REPLACE\n";
+const FINAL: &str = "a.py\n<<<<<<< SEARCH\nx = 1\n=======\nx = 10\n>>>>>>> REPLACE\n";
+
+#[test]
+fn a_draft_in_leaked_thinking_does_not_count() {
+    let answer = format!("TITLE: Change it\nSUMMARY:\nSo.\n\n{FINAL}");
+    for (before, between, behind) in [
+        ("", "", ""),
+        ("<think>\n", "</think>\n", ""),
+        ("", "Not that.\n</think>\n\n", ""),
+        ("", "No, that is another file.</think>\n", ""),
+        ("<think>", "</think>", ""),
+        ("Sure! <think>\n", "</think>", ""),
+        ("Okay.\n<think>\n", "</think>", ""),
+        ("<think>Hm.</think>\n<think>", "</think>", ""),
+        ("<think>Hm.</think> <think>\n", "\n</think>", ""),
+        ("<think time=\"3\">\n", "</think>\n", ""),
+        ("<thinking>\n", "</thinking>\n", ""),
+        ("<THINKING>\n", "</THINKING>\n", ""),
+        ("<think>\n", "</thinking>\n", ""),
+        ("<seed:think>\n", "</seed:think>\n", ""),
+        ("<reasoning>\n", "</reasoning>\n<answer>\n", "</answer>\n"),
+        ("<scratchpad>\n", "</scratchpad>\n", ""),
+        ("<thought>\n", "</thought>\n", ""),
+        ("<reflection>\n", "</reflection>\n", ""),
+        ("[THINK]", "[/THINK]", ""),
+        ("◁think▷", "◁/think▷", ""),
+        ("<unused94>thought\n", "<unused95>", ""),
+        ("<|START_THINKING|>", "<|END_THINKING|>\n<|START_RESPONSE|>\n", "<|END_RESPONSE|>"),
+        ("<|begin_of_thought|>\n", "<|end_of_thought|>\n", ""),
+        (
+            "<|channel|>analysis<|message|>",
+            "<|end|><|start|>assistant<|channel|>final<|message|>",
+            "<|return|>",
+        ),
+        ("<|channel|>commentary<|message|>", "<|channel|>final <|constrain|>text<|message|>", ""),
+        ("analysis", "assistantfinal", ""),
+        ("<details type=\"reasoning\" done=\"true\">\n<summary>Thought</summary>\n", "</details>\n", ""),
+        ("Here is my thought process:\n", "Here is my response:\n", ""),
+        ("Here are my reasoning steps:\n", "[BEGIN FINAL RESPONSE]\n", "[END FINAL RESPONSE]\n"),
+        ("Thinking...\n", "...done thinking.\n\n", ""),
+    ] {
+        for draft in [
+            DRAFT,
+            "WRITE: b.py\n```\nz = 999\n```\n",
+            "b.py\n<<<<<<< SEARCH\nz = 3\n",
+            "WRITE: b.py\n```\nz\n",
+        ] {
+            let draft = if before.is_empty() && between.is_empty() { "" } else { draft };
+            let reply = format!("{before}{draft}{between}{answer}{behind}");
+            let answer = read(&reply);
+            let paths = answer
+                .edits
+                .as_ref()
+                .map(|edits| edits.iter().map(|edit| edit.path.as_str()).collect::<Vec<_>>());
+            assert_eq!(paths, Ok(vec!["a.py"]), "{reply}");
+            assert_eq!(answer.title.as_deref(), Some("Change it"), "{reply}");
+        }
+    }
+}
+
+#[test]
+fn what_may_be_a_draft_or_the_answer_is_refused() {
+    for reply in [
+        format!("<planning>\n{DRAFT}</planning>\n{FINAL}"),
+        format!("<planning>I change b.py:\n{DRAFT}So be it.</planning>\n{FINAL}"),
+        format!("{DRAFT}</planning>\n{FINAL}"),
+        format!("```thinking\n{DRAFT}```\n{FINAL}"),
+        format!("TITLE: x\n{FINAL}<think>\n{DRAFT}</think>\n"),
+        format!("TITLE: x\n<think>\n{DRAFT}</think>\n{FINAL}"),
+    ] {
+        assert!(
+            matches!(read(&reply).edits, Err(ReadError::InsideTag { .. } | ReadError::Thinking { .. })),
+            "{reply}"
+        );
+    }
+    let nothing = read(&format!("<think>\n{DRAFT}"));
+    assert_eq!((nothing.edits, nothing.misfit), (Ok(vec![]), Some(Misfit::Nothing)));
+}
+
+#[test]
+fn words_about_thinking_are_words() {
+    for summary in [
+        "Takes what stands before `</think>` out of the text.",
+        "`<think>` is a tag.",
+        "<think> tags are taken out.",
+        "Strips all that is before </think>",
+        "<b>Note</b>: so.",
+        "<details>\n<summary>More</summary>\nmore\n</details>",
+        "[x] done",
+    ] {
+        let answer = read(&format!("TITLE: x\nSUMMARY:\n{summary}\n\n{FINAL}"));
+        assert_eq!(answer.edits.map(|edits| edits.len()), Ok(1), "{summary}");
+        assert_eq!(answer.summary.as_deref(), Some(summary));
+    }
+    let content = "<think>\n</think>\n<plan>\n";
+    check(
+        &format!(
+            "TITLE: x\na.md\n<<<<<<< SEARCH\na\n=======\n{content}>>>>>>> REPLACE\nWRITE: b\n```\n{content}```\n"
+        ),
+        &Ok(vec![replace("a.md", 3, "a\n", content), write("b", 10, content)]),
+    );
+}
+
+#[test]
+fn an_answer_wrapped_in_a_fence_is_unwrapped() {
+    let file = "WRITE: a.py\n```python\nx = 10\n```\n";
+    for (reply, line) in [
+        (format!("```\nTITLE: t\n\n{file}```\n"), 3),
+        (format!("````markdown\nTITLE: t\n\n{file}````"), 3),
+        (format!("\n```text\nTITLE: t\n{file}\n```\n\n"), 2),
+    ] {
+        let answer = read(&reply);
+        assert_eq!(answer.edits, Ok(vec![write("a.py", line, "x = 10\n")]), "{reply}");
+        assert_eq!(answer.title.as_deref(), Some("t"));
+    }
+    assert_eq!(read("```\nREAD: a.py\n```").reads, ["a.py"]);
+    // A block of the answer is not the answer.
+    assert_eq!(read("```\nDELETE: a\n```\nand\n```\nDELETE: b\n```").edits, Ok(vec![]));
+}
+
+#[test]
+fn what_was_wrong_with_the_form_is_told() {
+    for (reply, misfit) in [
+        ("I would change a.py.", None),
+        ("Like this:\n```\nWRITE: a.py\n```", Some(Misfit::HiddenDirective { line: 3 })),
+        ("```diff\n--- a/a.py\n+++ b/a.py\n```", Some(Misfit::Diff { line: 2 })),
+        ("So:\n```python\nx = 1\n```", Some(Misfit::CodeBlock { line: 2 })),
+    ] {
+        let answer = read(reply);
+        assert_eq!((answer.edits, answer.misfit), (Ok(vec![]), misfit), "{reply}");
+    }
+}
+
+/// The paths of the edits, or the kind of the refusal.
+fn paths_of(reply: &str, tree: &[&str]) -> Result<Vec<String>, ReadError> {
+    let edits = Answer::read(reply, &Paths::new(tree.iter().copied())).edits?;
+    Ok(edits.into_iter().map(|edit| edit.path).collect())
+}
+
+#[test]
+fn a_block_goes_to_the_file_that_is_named() {
+    for name in [
+        "VERSION",
+        "Justfile",
+        "Kconfig",
+        "gradlew",
+        "configure",
+        ".tool-versions",
+        ".env",
+        "LICENSE",
+        "{{cookiecutter.x}}/a.py",
+        "year=2024/a.csv",
+        "foo.1",
+        "ls.1",
+        "日本語",
+        "ファイル.txt",
+        "Release Notes.md",
+        "src/foo.ts (1)",
+        "a;b",
+        "a*b",
+        "what?",
+        "<a>",
+        "a|b",
+        "a b/c",
+        "my dir/x.py",
+        "C++ notes",
+        "don't",
+        "\"quoted\"",
+        "`ticked`",
+        "**bold**",
+        "# heading",
+        "- list",
+        "file: x",
+        "a:12",
+        "(x)",
+        "[id]",
+        "$x",
+        "a,b",
+        "a, b",
+        "x -> y",
+        "DELETE: x",
+        "TITLE: x",
+        "```",
+        "~~~",
+        "=======",
+        "<<<<<<< SEARCH",
+        ">>>>>>> REPLACE",
+        "<think>",
+        "</think>",
+        "<plan>",
+        "src/a.py:",
+        " leading",
+        "trailing ",
+        "@@ -1",
+        "0",
+        "Next",
+        "note: this",
+        "a.py (new file)",
+        "e\u{301}",
+    ] {
+        let tree = ["a.py", "Notes.md", "src/foo.ts", "x", "y", name];
+        let block = "<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n";
+        for (before, count) in [
+            ("TITLE: t\n\n", 1),
+            ("TITLE: t\nSUMMARY:\nSo it goes.\n\n", 1),
+            ("a.py\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n\n", 2),
+        ] {
+            for fence in ["", "```\n"] {
+                let reply = format!("{before}{name}\n{fence}{block}{fence}");
+                let paths = paths_of(&reply, &tree).unwrap_or_else(|error| panic!("{error}: {reply}"));
+                assert_eq!((paths.len(), paths.last().map(String::as_str)), (count, Some(name)), "{reply}");
+            }
+        }
+    }
 }
 
 proptest! {
     #[test]
     fn no_reply_makes_it_panic(reply in any::<String>()) {
-        let edits = Answer::read(&reply).edits;
+        let edits = read(&reply).edits;
         prop_assert!(edits.is_ok_and(|edits| edits.is_empty()) || reply.contains('<') || reply.contains('>') || reply.contains(':'));
     }
 
@@ -259,11 +489,11 @@ proptest! {
     fn no_mix_of_lines_makes_it_panic(
         lines in prop::collection::vec(prop::sample::select(vec![
             "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE", "<<<<<<<<< SEARCH", "=========", ">>>>>>>>> REPLACE",
-            "```", "````", "```rust", "~~~", "a.rs", "DELETE: a.rs", "RENAME: a -> b", "WRITE: c", "x", "", "  y",
+            "```", "````", "```rust", "~~~", "a.rs", "DELETE: a.rs", "RENAME: a -> b", "WRITE: c", "x", "", "  y", "<think>", "</think>", "<plan>", "</plan>",
         ]), 0..40)
     ) {
         let reply = lines.join("\n");
-        if let Ok(edits) = Answer::read(&reply).edits {
+        if let Ok(edits) = read(&reply).edits {
             prop_assert!(edits.iter().all(|edit| !edit.path.is_empty() && (1..=lines.len()).contains(&edit.line)));
         }
     }

@@ -54,7 +54,7 @@ pub(super) async fn ask(
 
 fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Solution) -> Result<Made, Stop> {
     let (notes, warnings) = (solution.notes(), solution.warnings());
-    let Solution { patch, title, summary, account } = solution;
+    let Solution { patch, title, summary, account, .. } = solution;
     scan(&desk.gate, &patch)?;
     let title = desk.gate.title(title.as_deref().unwrap_or(material.issue.title.as_str()));
     let summary = summary.as_deref().unwrap_or(title.as_str());
@@ -72,7 +72,7 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Sol
 /// Refuses a change that would publish a secret, or add a file whose name passes for another one's.
 pub(crate) fn scan(gate: &Gate, patch: &CheckedPatch) -> Result<(), Failure> {
     for change in patch.changes() {
-        let is_new = matches!(change.kind(), ChangeKind::Create | ChangeKind::Rename { .. });
+        let is_new = !matches!(change.kind(), ChangeKind::Modify | ChangeKind::Delete);
         if is_new && unseen::is_deceptive(change.path().as_str()) {
             let what = format!("`{}` mixes letters that look alike.", change.path());
             return Err(Failure::new(Reason::Protected, what, "Make that change by hand."));

@@ -1,0 +1,6 @@
+from setuptools import setup
+
+setup(
+    name="x",
+    python_requires=">=3.10",
+)
