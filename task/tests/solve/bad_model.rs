@@ -451,7 +451,8 @@ fn answers() {
         ),
         (
             "an unclosed block",
-            |world| stubborn(world, "README.md\n            COULD_NOT_SOLVE,
+            |world| stubborn(world, "README.md\n<<<<<<< SEARCH\n# weather\n=======\n# Weather\n"),
+            COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | The \
              SEARCH/REPLACE block at line 2 of the reply never reaches `>>>>>>> REPLACE`. The reply \
              may have been cut; send all edits again, in fewer and shorter blocks. |  |   Try \
