@@ -88,7 +88,7 @@ fn modes() -> impl TypedValueParser<Value = ModeKind> {
 enum Work {
     Edit,
     Plan,
-    Execute(Plan, Binding),
+    Execute(Plan, Box<Binding>),
 }
 
 /// Where the change goes.
@@ -240,7 +240,7 @@ fn work(args: &SolveArgs) -> Result<Work, Failure> {
     let (plan, binding) = plan::from_document(&document).map_err(|error| {
         usage(&format!("the plan {name} cannot be approved: {error}"), "Make the plan again.")
     })?;
-    Ok(Work::Execute(plan, binding))
+    Ok(Work::Execute(plan, Box::new(binding)))
 }
 
 /// Whether the person who approves a plan has edited it.

@@ -116,7 +116,7 @@ pub async fn sweep(
         swept = sweep_all(&mut sweep, &mut sites) => swept,
         lost = lease.lost() => Err(CallError::Lost(lost).into()),
     };
-    sites.close().await;
+    Box::pin(sites.close()).await;
     match (swept, sweep.left) {
         (Err(Stop::Call(CallError::Lost(lost))), _) => Swept::Lost(lost),
         (Err(error), _) => Swept::InPart(outcome::chain(&error)),

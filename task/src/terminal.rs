@@ -155,7 +155,7 @@ const WORKFLOW_COMMANDS: [&str; 17] = [
     "warning",
 ];
 
-/// What the runners of Azure Pipelines, of TeamCity, and of older GitHub Actions obey anywhere in a line.
+/// What the runners of Azure Pipelines, of `TeamCity`, and of older GitHub Actions obey anywhere in a line.
 const SERVICE_MESSAGES: [&str; 3] = ["##vso[", "##teamcity[", "##["];
 
 /// `text` as a step of CI may print it: the words of a model or of a file give no command to the runner.

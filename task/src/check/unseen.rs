@@ -248,8 +248,8 @@ mod tests {
                 "`src/a.py`, line 3: a character that is not seen, as the file had before."
             ]
         );
-        let many: String = (0..9).map(|number| format!("\u{430}b{number}\n")).collect();
-        assert_eq!(warnings(&path, None, &many).len(), MAX_WORDS + 1);
+        let many: Vec<String> = (0..9).map(|number| format!("\u{430}b{number}\n")).collect();
+        assert_eq!(warnings(&path, None, &many.concat()).len(), MAX_WORDS + 1);
     }
 
     #[test]

@@ -281,15 +281,15 @@ pub(super) fn disarm(text: &str, gate: &Gate) -> String {
             }
             Kind::SkipsChecks => out.push_str(&unmarked(written)),
             Kind::Reference => match written.split_once('#') {
-                Some((name, number)) => out.push_str(&format!("{name} issue {number}")),
+                Some((name, number)) => out.extend([name, " issue ", number]),
                 None => out.push_str(&written.replace('@', " commit ")),
             },
             Kind::Command => match written.strip_prefix('/') {
                 Some(word) => out.push_str(word),
                 None if written.ends_with(':') => {
-                    out.push_str(&format!("{} -", written[..written.len() - 1].trim_end()))
+                    out.extend([written[..written.len() - 1].trim_end(), " -"]);
                 }
-                None => out.push_str(&format!("({written})")),
+                None => out.extend(["(", written, ")"]),
             },
             Kind::Trailer => out.push_str(" -"),
         }

@@ -137,7 +137,8 @@ fn plan(
         desk.issue.id.reference()
     );
     for note in &account.withheld {
-        body.push_str(&format!("\n\n> {}", desk.gate.body_within(note, MAX_WARNING)));
+        body.push_str("\n\n> ");
+        body.push_str(desk.gate.body_within(note, MAX_WARNING).as_str());
     }
     let plan = Some(PlanComment { text: plan.text().to_owned(), cost, binding });
     Ok(Made::Plan(Proposal { title: title.to_string(), body, bill, plan }))

@@ -145,13 +145,14 @@ impl Pass<'_> {
                 link.text_end = link.text_end.max(range.end);
             }
             let shows = match &event {
-                Event::Text(text) => !is_blank(text),
-                Event::Code(text) => !is_blank(text),
+                Event::Text(text) | Event::Code(text) => !is_blank(text),
                 Event::Start(Tag::Image { .. }) | Event::FootnoteReference(_) => true,
                 _ => false,
             };
             if shows {
-                links.iter_mut().for_each(|link| link.is_seen = true);
+                for link in &mut links {
+                    link.is_seen = true;
+                }
             }
             match event {
                 Event::Start(Tag::Image { .. }) => {

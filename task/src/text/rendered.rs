@@ -1,7 +1,7 @@
 //! Markdown that GitHub *renders* as something else than its text: diagrams, maps, models, formulas.
 //!
-//! What such a source says and what a reader sees are two texts: a comment of Mermaid, a property of GeoJSON, a phantom of
-//! TeX is in one of them alone. A word stands for the whole of it, since telling the two apart takes the renderer.
+//! What such a source says and what a reader sees are two texts: a comment of Mermaid, a property of `GeoJSON`, a phantom
+//! of `TeX` is in one of them alone. A word stands for the whole of it, since telling the two apart takes the renderer.
 
 use std::ops::Range;
 
