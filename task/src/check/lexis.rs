@@ -16,13 +16,20 @@ pub(super) struct Lexis {
     raw: Raw,
     /// Code inside of strings.
     interpolation: Option<Interpolation>,
-    pub(super) has_regexes: bool,
-    /// Elements of JSX.
-    pub(super) has_tags: bool,
-    pub(super) has_preprocessor: bool,
-    /// What stands outside of `<?` and `?>` is another language.
-    pub(super) is_embedded: bool,
+    pub(super) feature: Feature,
     pub(super) words: Option<Words>,
+}
+
+/// What tells a few languages from the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Feature {
+    None,
+    Regexes,
+    /// Those, and elements of JSX.
+    RegexesAndTags,
+    Preprocessor,
+    /// What stands outside of `<?` and `?>` is another language.
+    Embedded,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -101,172 +108,97 @@ const BRACES: Lexis = Lexis {
     triples: &[],
     raw: Raw::None,
     interpolation: None,
-    has_regexes: false,
-    has_tags: false,
-    has_preprocessor: false,
-    is_embedded: false,
+    feature: Feature::None,
     words: None,
 };
+const BASH: Lexis = Lexis { double: Quote::Text, single: Quote::Raw, words: Some(Words::Shell), ..HASH };
+const C: Lexis = Lexis { feature: Feature::Preprocessor, ..BRACES };
+const CPP: Lexis = Lexis { raw: Raw::Cpp, ..C };
+const CSHARP: Lexis = Lexis { raw: Raw::CSharp, interpolation: Some(code(&['"'], Prefix::Dollar, "{")), ..C };
+const CSS: Lexis = Lexis { line_comments: &[], single: Quote::Line, ..BRACES };
+const GO: Lexis = Lexis { back: Quote::Raw, ..BRACES };
+/// Comments begin with a hash.
+const HASH: Lexis = Lexis { line_comments: &["#"], block_comment: None, ..BRACES };
+const JAVA: Lexis = Lexis { triples: &['"'], ..BRACES };
+const JSX: Lexis = Lexis { feature: Feature::RegexesAndTags, ..SCRIPT };
+const KOTLIN: Lexis =
+    Lexis { block_comment: NESTED_COMMENT, interpolation: Some(code(&['"'], Prefix::Any, "${")), ..JAVA };
+const LUA: Lexis = Lexis {
+    line_comments: &["--"],
+    block_comment: None,
+    single: Quote::Line,
+    raw: Raw::Lua,
+    words: Some(Words::Lua),
+    ..BRACES
+};
+const PHP: Lexis = Lexis {
+    line_comments: &["//", "#"],
+    double: Quote::Text,
+    single: Quote::Text,
+    back: Quote::Text,
+    interpolation: Some(code(&['"'], Prefix::Any, "{$")),
+    feature: Feature::Embedded,
+    ..BRACES
+};
+const PYTHON: Lexis = Lexis { single: Quote::Line, triples: &['"', '\''], ..HASH };
+const RUBY: Lexis = Lexis {
+    single: Quote::Line,
+    back: Quote::Line,
+    interpolation: Some(code(&['"', '`'], Prefix::Any, "#{")),
+    feature: Feature::Regexes,
+    words: Some(Words::Ruby),
+    ..HASH
+};
+const RUST: Lexis = Lexis { block_comment: NESTED_COMMENT, double: Quote::Text, raw: Raw::Rust, ..BRACES };
+const SCALA: Lexis = Lexis { interpolation: Some(code(&['"'], Prefix::Letter, "${")), ..KOTLIN };
 const SCRIPT: Lexis = Lexis {
     single: Quote::Line,
     back: Quote::Text,
-    interpolation: Some(Interpolation { quotes: &['`'], prefix: Prefix::Any, sign: "${" }),
-    has_regexes: true,
+    interpolation: Some(code(&['`'], Prefix::Any, "${")),
+    feature: Feature::Regexes,
     ..BRACES
 };
-/// Kotlin and Scala.
-const TRIPLE: Lexis = Lexis { block_comment: NESTED_COMMENT, triples: &['"'], ..BRACES };
-const DOUBLE: &[char] = &['"'];
+const SWIFT: Lexis = Lexis {
+    block_comment: NESTED_COMMENT,
+    single: Quote::None,
+    raw: Raw::Swift,
+    interpolation: Some(code(&['"'], Prefix::Any, "\\(")),
+    ..JAVA
+};
+const YAML: Lexis = Lexis { double: Quote::Value, single: Quote::Value, ..HASH };
+
+const fn code(quotes: &'static [char], prefix: Prefix, sign: &'static str) -> Interpolation {
+    Interpolation { quotes, prefix, sign }
+}
 
 impl Lexis {
     /// `None` for languages in which pairs are another parser's matter, or none's.
     pub(super) fn of(language: Language) -> Option<&'static Self> {
         Some(match language {
             Language::Html | Language::Json | Language::Toml => return None,
-            Language::Bash => {
-                &const {
-                    Lexis {
-                        line_comments: &["#"],
-                        block_comment: None,
-                        double: Quote::Text,
-                        single: Quote::Raw,
-                        words: Some(Words::Shell),
-                        ..BRACES
-                    }
-                }
-            }
-            Language::C => &const { Lexis { has_preprocessor: true, ..BRACES } },
-            Language::Cpp => &const { Lexis { has_preprocessor: true, raw: Raw::Cpp, ..BRACES } },
-            Language::CSharp => {
-                &const {
-                    Lexis {
-                        has_preprocessor: true,
-                        raw: Raw::CSharp,
-                        interpolation: Some(Interpolation {
-                            quotes: DOUBLE,
-                            prefix: Prefix::Dollar,
-                            sign: "{",
-                        }),
-                        ..BRACES
-                    }
-                }
-            }
-            Language::Css => &const { Lexis { line_comments: &[], single: Quote::Line, ..BRACES } },
-            Language::Go => &const { Lexis { back: Quote::Raw, ..BRACES } },
-            Language::Java => &const { Lexis { triples: &['"'], ..BRACES } },
+            Language::Bash => &BASH,
+            Language::C => &C,
+            Language::Cpp => &CPP,
+            Language::CSharp => &CSHARP,
+            Language::Css => &CSS,
+            Language::Go => &GO,
+            Language::Java => &JAVA,
+            Language::JavaScript | Language::Tsx => &JSX,
+            Language::Kotlin => &KOTLIN,
+            Language::Lua => &LUA,
+            Language::Php => &PHP,
+            Language::Python => &PYTHON,
+            Language::Ruby => &RUBY,
+            Language::Rust => &RUST,
+            Language::Scala => &SCALA,
+            Language::Swift => &SWIFT,
             Language::TypeScript => &SCRIPT,
-            Language::JavaScript | Language::Tsx => &const { Lexis { has_tags: true, ..SCRIPT } },
-            Language::Kotlin => {
-                &const {
-                    Lexis {
-                        interpolation: Some(Interpolation {
-                            quotes: DOUBLE,
-                            prefix: Prefix::Any,
-                            sign: "${",
-                        }),
-                        ..TRIPLE
-                    }
-                }
-            }
-            Language::Scala => {
-                &const {
-                    Lexis {
-                        interpolation: Some(Interpolation {
-                            quotes: DOUBLE,
-                            prefix: Prefix::Letter,
-                            sign: "${",
-                        }),
-                        ..TRIPLE
-                    }
-                }
-            }
-            Language::Lua => {
-                &const {
-                    Lexis {
-                        line_comments: &["--"],
-                        block_comment: None,
-                        single: Quote::Line,
-                        raw: Raw::Lua,
-                        words: Some(Words::Lua),
-                        ..BRACES
-                    }
-                }
-            }
-            Language::Php => {
-                &const {
-                    Lexis {
-                        line_comments: &["//", "#"],
-                        double: Quote::Text,
-                        single: Quote::Text,
-                        back: Quote::Text,
-                        interpolation: Some(Interpolation {
-                            quotes: DOUBLE,
-                            prefix: Prefix::Any,
-                            sign: "{$",
-                        }),
-                        is_embedded: true,
-                        ..BRACES
-                    }
-                }
-            }
-            Language::Python => {
-                &const {
-                    Lexis {
-                        line_comments: &["#"],
-                        block_comment: None,
-                        single: Quote::Line,
-                        triples: &['"', '\''],
-                        ..BRACES
-                    }
-                }
-            }
-            Language::Ruby => {
-                &const {
-                    Lexis {
-                        line_comments: &["#"],
-                        block_comment: None,
-                        words: Some(Words::Ruby),
-                        back: Quote::Line,
-                        interpolation: Some(Interpolation {
-                            quotes: &['"', '`'],
-                            prefix: Prefix::Any,
-                            sign: "#{",
-                        }),
-                        ..SCRIPT
-                    }
-                }
-            }
-            Language::Rust => {
-                &const { Lexis { block_comment: NESTED_COMMENT, double: Quote::Text, raw: Raw::Rust, ..BRACES } }
-            }
-            Language::Swift => {
-                &const {
-                    Lexis {
-                        block_comment: NESTED_COMMENT,
-                        single: Quote::None,
-                        triples: &['"'],
-                        raw: Raw::Swift,
-                        interpolation: Some(Interpolation {
-                            quotes: DOUBLE,
-                            prefix: Prefix::Any,
-                            sign: "\\(",
-                        }),
-                        ..BRACES
-                    }
-                }
-            }
-            Language::Yaml => {
-                &const {
-                    Lexis {
-                        line_comments: &["#"],
-                        block_comment: None,
-                        double: Quote::Value,
-                        single: Quote::Value,
-                        ..BRACES
-                    }
-                }
-            }
+            Language::Yaml => &YAML,
         })
+    }
+
+    pub(super) fn is_embedded(&self) -> bool {
+        self.feature == Feature::Embedded
     }
 
     pub(super) fn quote(&self, quote: char) -> Quote {
@@ -350,13 +282,13 @@ impl Lexis {
 
     /// The word that ends the heredoc that `rest` announces, and how long the announcement is.
     pub(super) fn heredoc<'t>(&self, rest: &'t str) -> Option<(&'t str, usize)> {
-        let sign = if self.is_embedded { "<<<" } else { "<<" };
-        if !self.is_embedded && self.words.is_none_or(|words| words == Words::Lua) {
+        let sign = if self.is_embedded() { "<<<" } else { "<<" };
+        if !self.is_embedded() && self.words.is_none_or(|words| words == Words::Lua) {
             return None;
         }
         let after = rest.strip_prefix(sign)?;
         let mut word = after.trim_start_matches(['-', '~']);
-        if self.words == Some(Words::Shell) || self.is_embedded {
+        if self.words == Some(Words::Shell) || self.is_embedded() {
             word = word.trim_start_matches([' ', '\t']);
         }
         let quoted = word.starts_with(['\'', '"', '\\']);
@@ -364,7 +296,7 @@ impl Lexis {
         let end = word.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(word.len());
         let first = word.chars().next()?;
         // `a << b` and `class << self` are none.
-        let is_word = first.is_ascii_uppercase() || first == '_' || self.is_embedded || quoted;
+        let is_word = first.is_ascii_uppercase() || first == '_' || self.is_embedded() || quoted;
         let is_shell = self.words == Some(Words::Shell) && first.is_alphabetic();
         let close = usize::from(quoted && word[end..].starts_with(['\'', '"']));
         (end > 0 && (is_word || is_shell)).then(|| (&word[..end], rest.len() - word.len() + end + close))

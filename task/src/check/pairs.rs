@@ -4,17 +4,18 @@
 //! not know a grammar takes a quote for the beginning of a string where it is none. They rarely err about the same file,
 //! so what both find is certain: the grammar that there is an error, and the scanner that something is left open.
 
+mod strings;
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
-use super::lexis::{Lexis, Quote, Sign, Words};
+use super::lexis::{Feature, Lexis, Sign, Words};
 use super::{Fault, SyntaxError, html, line_start};
 use crate::language::Language;
 
 /// What is left over that is kept of one text; what lies behind so much adds nothing.
 const MAX_UNPAIRED: usize = 2_000;
-
-/// Strings inside of code inside of strings that are looked into.
-const MAX_NESTING: usize = 50;
 
 /// What opens and what closes nothing, in the order of the text; none in languages without pairs.
 pub(super) fn unpaired(language: Language, text: &str) -> Vec<SyntaxError> {
@@ -76,7 +77,7 @@ enum Branch {
 
 impl<'t> Scanner<'t> {
     fn scan(&mut self) {
-        if self.lexis.is_embedded {
+        if self.lexis.is_embedded() {
             self.skip_past("<?");
         } else {
             self.begin_line();
@@ -131,7 +132,7 @@ impl<'t> Scanner<'t> {
             }
         }
         let line = self.rest().split('\n').next().unwrap_or_default();
-        if self.lexis.has_preprocessor && line.trim_start().starts_with('#') {
+        if self.lexis.feature == Feature::Preprocessor && line.trim_start().starts_with('#') {
             self.directive(line.trim_start()[1..].trim_start());
         }
         if self.lexis.words == Some(Words::Ruby) {
@@ -212,14 +213,14 @@ impl<'t> Scanner<'t> {
         let opens = |sign: &&&str| {
             rest.starts_with(**sign)
                 // Elsewhere it is part of a word, or of an attribute.
-                && (**sign != "#" || (!(self.lexis.is_embedded && rest.starts_with("#["))
+                && (**sign != "#" || (!(self.lexis.is_embedded() && rest.starts_with("#["))
                         && self.previous().is_none_or(char::is_whitespace)))
         };
         if self.lexis.line_comments.iter().find(opens).is_none() {
             return false;
         }
         let line = rest.split('\n').next().unwrap_or_default();
-        match line.find("?>").filter(|_| self.lexis.is_embedded) {
+        match line.find("?>").filter(|_| self.lexis.is_embedded()) {
             Some(end) => self.at += end,
             None => self.at += line.len(),
         }
@@ -243,7 +244,7 @@ impl<'t> Scanner<'t> {
     }
 
     fn token(&mut self, c: char) {
-        if self.lexis.is_embedded && self.rest().starts_with("?>") {
+        if self.lexis.is_embedded() && self.rest().starts_with("?>") {
             self.skip_past("<?");
             return;
         }
@@ -258,8 +259,8 @@ impl<'t> Scanner<'t> {
         }
         match c {
             '"' | '\'' | '`' => self.quote(c),
-            '<' if self.lexis.has_tags => self.tag(),
-            '/' if self.lexis.has_regexes && self.regex() => {}
+            '<' if self.lexis.feature == Feature::RegexesAndTags => self.tag(),
+            '/' if self.regex() => {}
             '(' => self.opens(Kind::Round, 1),
             '[' => self.opens(Kind::Square, 1),
             '{' => self.opens(Kind::Curly, 1),
@@ -296,104 +297,6 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Moves behind a string; one that must end with its line and does not is left open, and its quote alone is passed.
-    fn quote(&mut self, quote: char) {
-        let start = self.at;
-        let kind = self.lexis.quote(quote);
-        let code = self.lexis.interpolation(quote, self.previous()).filter(|_| self.nesting < MAX_NESTING);
-        let triple = quote.to_string().repeat(3);
-        if self.lexis.triples.contains(&quote) && self.rest().starts_with(&triple) {
-            self.at += 3;
-            if !self.string_end(&triple, Quote::Text, code) {
-                self.leave_open(quote, start..start + 3);
-            }
-            return;
-        }
-        match kind {
-            Quote::None => self.at += 1,
-            Quote::Char => self.at += character(self.rest(), quote),
-            Quote::Value if !self.begins_value() => self.at += 1,
-            Quote::Line | Quote::Text | Quote::Raw | Quote::Value => {
-                self.at += 1;
-                let (unpaired, open) = (self.unpaired.len(), self.open.len());
-                if !self.string_end(&triple[..1], kind, code) {
-                    // What was taken for code in it may be none.
-                    self.unpaired.truncate(unpaired);
-                    self.open.truncate(open);
-                    self.at = start + 1;
-                    if quote != '\'' {
-                        self.leave_open(quote, start..start + 1);
-                    }
-                    if kind != Quote::Line {
-                        // Nothing behind it can be told from text.
-                        self.at = self.text.len();
-                    }
-                }
-            }
-        }
-    }
-
-    /// Whether a value of YAML can begin here: within a word or a sentence a quote is a letter.
-    fn begins_value(&self) -> bool {
-        let before = self.text[line_start(self.text, self.at)..self.at].trim_end();
-        before.is_empty()
-            || before.ends_with([':', '-', '?', '[', '{', ',', '('])
-            || before.rsplit(' ').next().is_some_and(|word| word.starts_with(['!', '&']))
-    }
-
-    /// Moves behind `end`, and through the code that `code` begins; `false` where the string does not end.
-    fn string_end(&mut self, end: &str, kind: Quote, code: Option<&str>) -> bool {
-        while let Some(c) = self.rest().chars().next() {
-            let rest = self.rest();
-            // In such quotes of YAML two of them are one, and nothing else is an escape.
-            let is_doubled = kind == Quote::Value && end == "'";
-            if is_doubled && rest.starts_with("''") {
-                self.at += 2;
-                continue;
-            }
-            if rest.starts_with(end) {
-                self.at += end.len();
-                return true;
-            }
-            match (code, c) {
-                // Two of them are a brace of the text.
-                (Some("{"), '{') if rest.starts_with("{{") => self.at += 2,
-                (Some(sign), _) if rest.starts_with(sign) => self.interpolation(sign, kind),
-                (_, '\\') if kind != Quote::Raw && !is_doubled => {
-                    self.at += 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
-                }
-                (_, '\n') if kind == Quote::Line => return false,
-                _ => self.at += c.len_utf8(),
-            }
-        }
-        false
-    }
-
-    /// Moves behind code in a string, which ends with its line where the string does.
-    fn interpolation(&mut self, sign: &str, kind: Quote) {
-        let outside = self.open.len();
-        let start = self.at;
-        self.opens(if sign.contains('(') { Kind::Round } else { Kind::Curly }, sign.len());
-        self.nesting += 1;
-        while let Some(c) = self.rest().chars().next() {
-            if self.open.len() <= outside || (c == '\n' && kind == Quote::Line) {
-                break;
-            }
-            if c.is_whitespace() {
-                self.at += c.len_utf8();
-            } else {
-                self.token(c);
-            }
-            self.significant = Some(self.at);
-        }
-        self.nesting -= 1;
-        if self.open.len() > outside {
-            self.open.truncate(outside);
-            let range = start..start + sign.len();
-            self.unpaired.push(self.unclosed(range));
-        }
-    }
-
     /// Moves behind the `<` of a tag and its name; attributes are tokens like others.
     fn tag(&mut self) {
         let is_type = self.previous().is_some_and(|c| is_word(c) || c == '.');
@@ -425,7 +328,8 @@ impl<'t> Scanner<'t> {
     /// Moves behind a regular expression, if one can begin here and ends on its line.
     fn regex(&mut self) -> bool {
         let rest = self.rest();
-        if rest.starts_with("/>") || !self.may_begin_regex() {
+        let has_regexes = matches!(self.lexis.feature, Feature::Regexes | Feature::RegexesAndTags);
+        if !has_regexes || rest.starts_with("/>") || !self.may_begin_regex() {
             return false;
         }
         let (mut in_class, mut escaped) = (false, false);
@@ -480,10 +384,6 @@ impl<'t> Scanner<'t> {
                 | "then"
                 | "elsif"
         )
-    }
-
-    fn leave_open(&mut self, quote: char, range: Range<usize>) {
-        self.unpaired.push(SyntaxError { range, fault: Fault::Unclosed(quote.to_string()) });
     }
 
     fn opens(&mut self, kind: Kind, length: usize) {
@@ -568,25 +468,6 @@ fn is_left_open(attributes: &str) -> bool {
     false
 }
 
-/// The length of a character in quotes, or of the quote alone where it is a lifetime, a symbol or a separator.
-fn character(text: &str, quote: char) -> usize {
-    let mut chars = text.char_indices().skip(1);
-    let Some((_, first)) = chars.next() else { return 1 };
-    if first == '\\' {
-        chars.next();
-        // `\u{10ffff}` is the longest.
-        let end = chars.take(10).find(|(_, c)| *c == quote || *c == '\n');
-        return end.filter(|(_, c)| *c == quote).map_or(1, |(end, _)| end + 1);
-    }
-    match chars.next() {
-        Some((end, c)) if c == quote && first != quote => end + 1,
-        _ => 1,
-    }
-}
-
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
-
-#[cfg(test)]
-mod tests;
