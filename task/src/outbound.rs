@@ -17,6 +17,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 
 use secrecy::SecretString;
+use shared::repo::Repo;
 
 use crate::marker::Marker;
 use crate::path::{RepoPath, is_hidden};
@@ -67,6 +68,8 @@ pub struct Gate {
     hosts: Vec<String>,
     own_issue: Option<NonZeroU64>,
     logins: Vec<String>,
+    /// The path of the repository on its host, such as `/OWNER/NAME/`, in small letters.
+    repository: Option<String>,
 }
 
 impl Gate {
@@ -74,13 +77,20 @@ impl Gate {
     /// lead to; `own_issue` is the one that closing keywords may name.
     pub fn new(secrets: &[SecretString], allowed_hosts: &[String], own_issue: Option<NonZeroU64>) -> Self {
         let hosts = allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-        Self { secrets: Secrets::new(secrets), hosts, own_issue, logins: Vec::new() }
+        Self { secrets: Secrets::new(secrets), hosts, own_issue, logins: Vec::new(), repository: None }
     }
 
     /// Lets this user be mentioned.
     #[must_use]
     pub fn with_mention(mut self, login: &str) -> Self {
         self.logins.push(login.to_ascii_lowercase());
+        self
+    }
+
+    /// Lets links lead to pages of this repository, by their path on the host.
+    #[must_use]
+    pub fn with_repository(mut self, repo: &Repo) -> Self {
+        self.repository = Some(format!("/{}/{}/", repo.owner(), repo.name()).to_ascii_lowercase());
         self
     }
 
@@ -214,8 +224,8 @@ impl Gate {
         }
     }
 
-    /// Whether a link may lead there: an allowed host over http, a place of the same page, or a file of the repository. A path
-    /// from the top of the host is none: an address that grants access to an account is one of GitHub's own.
+    /// Whether a link may lead there: an allowed host over http, a place of the same page, or a file or page of the repository.
+    /// Another path from the top of the host is none: an address that grants access to an account is one of GitHub's own.
     fn allows_target(&self, target: &str) -> bool {
         match url::Url::parse(target) {
             Ok(url) => {
@@ -227,8 +237,12 @@ impl Gate {
             }
             Err(url::ParseError::RelativeUrlWithoutBase) => {
                 let (path, fragment) = target.split_once('#').unwrap_or((target, ""));
+                let own = self.repository.as_deref().and_then(|own| {
+                    let head = path.get(..own.len())?;
+                    head.eq_ignore_ascii_case(own).then(|| &path[own.len()..])
+                });
                 !fragment.contains(is_hidden)
-                    && (path.is_empty() && target.starts_with('#') || is_own_path(path))
+                    && (path.is_empty() && target.starts_with('#') || is_own_path(own.unwrap_or(path)))
             }
             Err(_) => false,
         }

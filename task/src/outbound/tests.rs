@@ -5,6 +5,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 use pulldown_cmark::{Event, LinkType, Parser, Tag, TagEnd};
 
+use shared::repo::HostPolicy;
+
 use super::*;
 
 const CANARY: &str = "canary/7f3e+91c0~d5aa_4412";
@@ -132,6 +134,27 @@ fn bodies_do_nothing_but_say_something() {
     ] {
         assert_eq!(body(raw), expect, "{raw:?}");
         assert_eq!(body(expect), expect, "again");
+    }
+}
+
+#[test]
+fn links_by_path_lead_to_pages_of_the_repository_alone() {
+    let repo = Repo::parse("https://github.com/octo/hello", &HostPolicy::github()).unwrap();
+    let gate = gate().with_repository(&repo);
+    for (target, allowed) in [
+        ("/octo/hello/pull/2/files", true),
+        ("/Octo/Hello/issues/3#issuecomment-1", true),
+        ("/octo/hello/blob/main/a%20b.md", true),
+        ("/octo/hello", false),
+        ("/octo/hello/../../login/oauth/authorize", false),
+        ("/octo/hello/%2e%2e/%2e%2e/login", false),
+        ("/octo/hello/compare?expand=1", false),
+        ("/octo/hello-evil/pull/1", false),
+        ("//octo/hello/pull/1", false),
+        ("/octo/other/pull/1", false),
+        ("/login/oauth/authorize?client_id=x", false),
+    ] {
+        assert_eq!(gate.allows_target(target), allowed, "{target}");
     }
 }
 

@@ -94,7 +94,9 @@ impl<'a> Desk<'a> {
             asker,
             pull_request: pull_request.or(thread.map(PullRequestNumber::from)),
             record,
-            gate: Gate::new(secrets, &[], issue.id.number()).with_mention(task.trigger_user.as_str()),
+            gate: Gate::new(secrets, &[], issue.id.number())
+                .with_mention(task.trigger_user.as_str())
+                .with_repository(forge.repo()),
             branch: issue.id.branch(),
             issue,
             attempt,

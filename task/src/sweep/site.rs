@@ -134,7 +134,7 @@ impl<'a> Site<'a> {
     ) -> Result<(), CallError> {
         let mut secrets = self.run.secrets();
         secrets.push(self.forge.token().clone());
-        let gate = Gate::new(&secrets, &[], record.issue().number());
+        let gate = Gate::new(&secrets, &[], record.issue().number()).with_repository(&self.repo);
         let proposal = said.and_then(|said| said.status.proposal.clone());
         let status = Status { proposal, ..Status::ended(task) };
         record.say_at_last(&gate, said.map(|said| said.id), text, status).await
