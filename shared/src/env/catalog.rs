@@ -84,7 +84,7 @@ group! {
     /// The way out, for everything but the broker.
     NETWORK;
     AGENT_CA: String = text("certificates", "use certificates in PEM, or name their file in AGENT_CA_FILE"), NONE,
-        "authorities in PEM that are trusted besides the system's, by GitHub, git and models alike; as a rule a file, \
+        "authorities in PEM that are trusted in addition to the system's, by GitHub, git and models alike; as a rule a file, \
          `AGENT_CA_FILE`";
     HTTPS_PROXY: SecretString = secret_url("use http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"), NONE,
         "proxy for GitHub, git and models; a model at a private address is asked without it";
