@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(Earlier::of(Some(&headers)), earlier);
         let names: BTreeSet<&str> = headers.inner().keys().map(lapin::types::ShortString::as_str).collect();
         let kept = [queue::HEADER_DELIVERY_ID, queue::HEADER_TRACEPARENT];
-        let ours = [HEADER_ATTEMPTS, HEADER_NOT_BEFORE, HEADER_PAUSES];
+        let ours = [HEADER_ATTEMPTS, HEADER_DELIVERIES, HEADER_NOT_BEFORE, HEADER_PAUSES];
         assert_eq!(names, kept.into_iter().chain(ours).collect());
     }
 
