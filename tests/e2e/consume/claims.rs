@@ -118,7 +118,9 @@ async fn of_two_that_begin_at_once_one_works() {
         let (one, two) = (stage.start(&[]), stage.start(&[]));
         let (one, two) = tokio::join!(one.end(), two.end());
         assert_eq!((one.status, two.status, stage.queues().await), (0, 0, (0, 0)), "{one:#?} {two:#?}");
-        assert_eq!(stage.seen(), expected, "{}", stage.github.journal().summary());
+        // Its own id is all that tells which of them it was.
+        let seen = stage.seen().replace(OTHER, TASK);
+        assert_eq!(seen, expected, "{}", stage.github.journal().summary());
         stage.model.finish();
     }
 }
