@@ -30,13 +30,15 @@ pub(super) fn unpaired(language: Language, text: &str) -> Vec<SyntaxError> {
         branches: Vec::new(),
         heredocs: Vec::new(),
         nesting: 0,
+        steps: 0,
         open: Vec::new(),
         suspects: Vec::new(),
         tags: Vec::new(),
         unpaired: Vec::new(),
     };
     scanner.scan();
-    scanner.finish()
+    // What was not looked into to its end is not certain.
+    if scanner.is_tired() { Vec::new() } else { scanner.finish() }
 }
 
 /// What pairs with what.
@@ -61,6 +63,8 @@ struct Scanner<'t> {
     heredocs: Vec<&'t str>,
     /// Strings that `at` is inside of.
     nesting: usize,
+    /// Characters and tokens that were read in strings, again and again where they do not end.
+    steps: usize,
     open: Vec<(Kind, Range<usize>)>,
     /// What was closed on a line that is indented less than its own.
     suspects: Vec<(Kind, Range<usize>)>,

@@ -8,6 +8,9 @@ use super::{Fault, Kind, Scanner, SyntaxError};
 
 /// Strings inside of code inside of strings that are looked into.
 const MAX_NESTING: usize = 50;
+/// How often the text may be read over again in search of strings' ends: a string that does not end is read once more as
+/// code, and so is each one inside of it, which without a limit doubles the work with every level.
+const MAX_PASSES: usize = 64;
 
 impl Scanner<'_> {
     /// Moves behind a string; one that must end with its line and does not is left open, and its quote alone is passed.
@@ -59,6 +62,8 @@ impl Scanner<'_> {
     fn string_end(&mut self, end: &str, kind: Quote, code: Option<&str>) -> bool {
         while let Some(c) = self.rest().chars().next() {
             let rest = self.rest();
+            self.steps += 1;
+            let code = code.filter(|_| !self.is_tired());
             // In such quotes of YAML two of them are one, and nothing else is an escape.
             let is_doubled = kind == Quote::Value && end == "'";
             if is_doubled && rest.starts_with("''") {
@@ -90,6 +95,7 @@ impl Scanner<'_> {
         self.opens(if sign.contains('(') { Kind::Round } else { Kind::Curly }, sign.len());
         self.nesting += 1;
         while let Some(c) = self.rest().chars().next() {
+            self.steps += 1;
             if self.open.len() <= outside || (c == '\n' && kind == Quote::Line) {
                 break;
             }
@@ -106,6 +112,11 @@ impl Scanner<'_> {
             let range = start..start + sign.len();
             self.unpaired.push(self.unclosed(range));
         }
+    }
+
+    /// Whether more was read over again than any text is worth.
+    pub(super) fn is_tired(&self) -> bool {
+        self.steps > MAX_PASSES.saturating_mul(self.text.len().max(1_000))
     }
 
     fn leave_open(&mut self, quote: char, range: Range<usize>) {

@@ -142,3 +142,16 @@ proptest::proptest! {
         }
     }
 }
+
+/// Each level would double the work, were there no limit: without one this test does not end.
+#[test]
+fn strings_in_strings_that_do_not_end_are_given_up() {
+    for (language, level) in [(Kotlin, "${\""), (Swift, "\\(\""), (Ruby, "#{\""), (Scala, "s\"${")] {
+        for levels in [10, 45, 600] {
+            let text = format!("x = \"{}\n", level.repeat(levels));
+            // Whatever is said of it, it is said.
+            let _ = unpaired(language, &text);
+        }
+        assert_eq!(left(language, &format!("x = \"{}\n", level.repeat(600))), [""; 0], "{language:?}");
+    }
+}
