@@ -257,6 +257,7 @@ async fn dead_letters_and_too_much_power_are_noted() -> anyhow::Result<()> {
     let said = "\
 note    Queue       `agent-tasks.dlq` is there, messages waiting: 1
                       `ai-agent sweep` tells them on their issues; see docs/OPERATIONS.md.
+ok      Queue       the queues of `agent-tasks.later` are there, for tasks that have to wait
 note    Queue       this user may publish messages
                       A run only takes them: use the user `task` of k8s/base/rabbitmq.
 ";
