@@ -224,7 +224,7 @@ fn what_comes_after_the_pull_request_is_no_failure() {
         let ended = story.run_with(&task, UNHURRIED);
         let answer = story.answer(1);
         let right = ended.status == Some(0)
-            && answer.starts_with("**Done**: #2 is ready for review.\n\nThis is left for you:\n\n- ")
+            && answer.starts_with("**Done**: #2 ([diff](/octo/hello/pull/2/files)) is ready for review.\n\nThis is left for you:\n\n- ")
             && answer.contains(line)
             && story.asked().len() == 1;
         right.then_some(()).ok_or_else(|| format!("{operation}, {refused:?}: {}", story.told(&ended)))
@@ -239,7 +239,11 @@ fn an_issue_that_is_locked_in_the_middle_is_answered_on_its_pull_request() {
     let ended = story.run_with(&task, UNHURRIED);
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
     let answer = story.answer(2);
-    assert!(answer.starts_with("**Done**: #2 is ready for review."), "{}", story.told(&ended));
+    assert!(
+        answer.starts_with("**Done**: #2 ([diff](/octo/hello/pull/2/files)) is ready for review."),
+        "{}",
+        story.told(&ended)
+    );
     assert_eq!(story.labels(1), "ai-done ai-help");
 }
 
@@ -256,7 +260,10 @@ fn an_issue_with_a_hundred_labels_is_done_all_the_same() {
         let ended = story.run_with(&task, UNHURRIED);
         assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
         let answer = story.answer(1);
-        assert!(answer.starts_with("**Done**: #2 is ready for review."), "{answer}");
+        assert!(
+            answer.starts_with("**Done**: #2 ([diff](/octo/hello/pull/2/files)) is ready for review."),
+            "{answer}"
+        );
         let left = "- set the labels of this issue: GitHub finds POST";
         assert_eq!(answer.contains(left), label.is_empty(), "{answer}");
         assert!(story.labels(1).starts_with(&format!("{label}ai-help other-0 ")), "{}", story.labels(1));
