@@ -179,7 +179,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** There is no plan of the agent on the pull request.\n\nClose the pull request, then comment `/retry` on the issue for a new plan.",
+        answer: "**Not done.** There is no plan of the agent on the pull request.\n\nComment `/retry` on the issue for a new plan.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -194,7 +194,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** There is no plan of the agent on the pull request.\n\nClose the pull request, then comment `/retry` on the issue for a new plan.",
+        answer: "**Not done.** There is no plan of the agent on the pull request.\n\nComment `/retry` on the issue for a new plan.",
         labels: "ai-failed ai-help",
     },
     Case {
