@@ -101,7 +101,7 @@ fn cases(taken: u16) -> Vec<Case> {
             program: "ingest",
             arguments: &[],
             settings: vec![
-                ("AGENT_WEBHOOK_SECRETS", "one of thirty-two characters, long".to_owned()),
+                ("AGENT_WEBHOOK_SECRETS", "one of more than sixteen characters".to_owned()),
                 ("AGENT_LISTEN", format!("127.0.0.1:{taken}")),
             ],
             folder: folder(),
@@ -127,6 +127,7 @@ fn cases(taken: u16) -> Vec<Case> {
 /// Values that mean nothing for this variable; none where every text has a meaning.
 fn absurd(variable: &Variable) -> Vec<&'static str> {
     match variable.form {
+        Form::Duration { .. } if variable.name == "AGENT_FAILED_START_WAIT" => vec![],
         Form::Flag => vec!["maybe", "2", "truee"],
         Form::Duration { .. } => vec!["soon", "-5s", "5", "999999999999999999h", "1 fortnight"],
         Form::Size => vec!["much", "0", "-1", "5", "99999999999999GiB", "25 lots"],
@@ -140,7 +141,7 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
                 vec!["a label of more than fifty characters is none that GitHub takes", "two\nlines"]
             }
             "AGENT_LOGIN" => vec!["no login", "-dash-"],
-            "AGENT_AMQP_URL" => vec!["rabbitmq", "http://127.0.0.1", "amqp://", "amqp://host:port/x"],
+            "AGENT_AMQP_URL" => vec!["rabbitmq", "http://127.0.0.1", "amqp:///", "amqp://host:port/x"],
             "AGENT_AMQP_MANAGEMENT_URL" => vec!["rabbitmq", "ftp://127.0.0.1", "amqp://127.0.0.1"],
             "AGENT_AMQP_CA" | "AGENT_CA" => {
                 vec!["no certificates", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"]
@@ -158,8 +159,7 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
             }
             "OLLAMA_HOST" => vec!["ftp://127.0.0.1", "host:port"],
             "AGENT_COMMIT_NAME" | "AGENT_COMMIT_EMAIL" => vec!["A <a@b.example>", "two\nlines"],
-            "AGENT_MARKER_KEY" => vec!["short", "0123456789abcdeg0123456789abcdef"],
-            "AGENT_GITHUB_APP_KEY" => vec!["no key in PEM"],
+            "AGENT_MARKER_KEY" => vec!["tiny"],
             "AGENT_SWEEP_REPOSITORIES" => vec!["hello", "https://other.example/octo/hello"],
             "TASK_JSON" => vec!["{", "[]", r#"{"repo_url":"x"}"#],
             _ => vec![],
@@ -174,14 +174,18 @@ fn beside(name: &str) -> &'static [(&'static str, &'static str)] {
         "OPENAI_BASE_URL" => &[("AGENT_MODEL", "openai:some"), ("OPENAI_API_KEY", "key")],
         "OLLAMA_BASE_URL"
         | "OLLAMA_HOST"
+        | "AGENT_CONTEXT_WINDOW"
+        | "AGENT_MAX_OUTPUT_TOKENS"
+        | "AGENT_MODEL_IDLE_TIMEOUT"
         | "AGENT_MODEL_PRICE"
+        | "AGENT_MODEL_RETRIES"
+        | "AGENT_MODEL_TIMEOUT"
         | "AGENT_PRICES"
         | "AGENT_TEMPERATURE"
         | "AGENT_EFFORT"
         | "AGENT_MODEL_HEADERS"
         | "AGENT_CA"
         | "HTTPS_PROXY" => &[("AGENT_MODEL", "ollama:some")],
-        "AGENT_GITHUB_APP_KEY" => &[("AGENT_GITHUB_APP_ID", "7"), ("AGENT_GITHUB_TOKEN", "")],
         _ => &[],
     }
 }
@@ -234,11 +238,14 @@ fn an_absurd_one_is_an_error_that_names_it() {
         wrong.len(),
         wrong.join("\n")
     );
-    // Nothing is left out but what may have any value, and what only scripts read.
+    // Nothing is left out but what may have any value, what only scripts read, the App's key, which is looked at where it
+    // signs, a wait that is as long as a pod may start, whatever is wrong with it, and a task, which has tests of its own.
     let any = [
         "AGENT_ALLOW",
         "AGENT_AMQP_PASSWORD",
         "AGENT_AMQP_USERNAME",
+        "AGENT_FAILED_START_WAIT",
+        "AGENT_GITHUB_APP_KEY",
         "AGENT_GITHUB_NETWORK",
         "AGENT_GITHUB_TOKEN",
         "AGENT_LOCAL_STATE",
@@ -253,6 +260,7 @@ fn an_absurd_one_is_an_error_that_names_it() {
         "OLLAMA_API_KEY",
         "OPENAI_API_KEY",
         "POD_NAME",
+        "TASK_JSON",
     ];
     let left: Vec<_> =
         catalog::variables().map(|variable| variable.name).filter(|name| !tried.contains(name)).collect();
