@@ -79,15 +79,7 @@ impl Secrets {
             if places.is_empty() {
                 break;
             }
-            let mut out = String::with_capacity(text.len());
-            let mut at = 0;
-            for place in places {
-                out.push_str(&text[at..place.start]);
-                out.push_str(REDACTED);
-                at = place.end;
-            }
-            out.push_str(&text[at..]);
-            text = out;
+            text = struck_out(&text, places);
         }
         text
     }
@@ -139,6 +131,19 @@ impl Secrets {
             _ => Ok(()),
         }
     }
+}
+
+/// The text with [`REDACTED`] in these places, which are in order and apart.
+fn struck_out(text: &str, places: Vec<Range<usize>>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for place in places {
+        out.push_str(&text[at..place.start]);
+        out.push_str(REDACTED);
+        at = place.end;
+    }
+    out.push_str(&text[at..]);
+    out
 }
 
 /// The places of what was found, in order, those that overlap joined.
@@ -262,18 +267,7 @@ const SHAPES: [Shape; 33] = [
 /// A text without what has the look of a token, a key or a password in an address.
 pub(crate) fn without_tokens(text: &str) -> Cow<'_, str> {
     let places = apart(tokens(text));
-    if places.is_empty() {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    for place in places {
-        out.push_str(&text[at..place.start]);
-        out.push_str(REDACTED);
-        at = place.end;
-    }
-    out.push_str(&text[at..]);
-    Cow::Owned(out)
+    if places.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(struck_out(text, places)) }
 }
 
 /// In which lines that is, from 1, and what it is.
