@@ -16,7 +16,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use shared::{
-    broker::{Broker, ConnectError},
+    broker::{Broker, ConnectError, message_properties},
     queue,
     task::Task,
     trace::TraceContext,
@@ -214,13 +214,7 @@ fn properties(task: &Task, trace: TraceContext) -> BasicProperties {
     if let Some(delivery) = &task.delivery_id {
         headers.insert(queue::HEADER_DELIVERY_ID.into(), long(delivery.to_string()));
     }
-    BasicProperties::default()
-        .with_content_type(queue::CONTENT_TYPE.into())
-        .with_delivery_mode(queue::PERSISTENT)
-        .with_message_id(task.id.to_string().into())
-        .with_type(queue::MESSAGE_TYPE.into())
-        .with_app_id("ingest".into())
-        .with_headers(headers)
+    message_properties("ingest", headers).with_message_id(task.id.to_string().into())
 }
 
 fn long(text: String) -> AMQPValue {

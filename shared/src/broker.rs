@@ -4,16 +4,16 @@ use std::fmt;
 
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::tcp::OwnedTLSConfig;
+use lapin::types::FieldTable;
 use lapin::uri::{AMQPScheme, AMQPUri};
-use lapin::{Connection, ConnectionBuilder, ConnectionProperties, ErrorKind};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
+use lapin::{BasicProperties, Connection, ConnectionBuilder, ConnectionProperties, ErrorKind};
 use secrecy::ExposeSecret as _;
 use url::{Host, Url};
 
+use crate::authorities;
 use crate::env::catalog::{AGENT_AMQP_CA, AGENT_AMQP_PASSWORD, AGENT_AMQP_URL, AGENT_AMQP_USERNAME};
 use crate::env::{Environment, SettingError};
+use crate::queue;
 
 /// Between two heartbeats, in seconds. A broker that hears nothing for twice as long gives a message that is held to
 /// another process; a node that is lost is noticed as late.
@@ -147,20 +147,19 @@ fn parse(text: &str) -> Result<AMQPUri, String> {
     Ok(uri)
 }
 
+/// The properties of a task's message; `sender` is the program that publishes it.
+pub fn message_properties(sender: &str, headers: FieldTable) -> BasicProperties {
+    BasicProperties::default()
+        .with_content_type(queue::CONTENT_TYPE.into())
+        .with_delivery_mode(queue::PERSISTENT)
+        .with_type(queue::MESSAGE_TYPE.into())
+        .with_app_id(sender.into())
+        .with_headers(headers)
+}
+
 /// Checks what is handed to TLS later, which leaves out what it does not understand.
 fn parse_certificates(text: &str) -> Result<String, String> {
-    let hint = || AGENT_AMQP_CA.variable().form.hint();
-    let certificates = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
-    let certificates = certificates.map_err(|_| hint())?;
-    if certificates.is_empty() {
-        return Err(hint());
-    }
-    for (at, certificate) in certificates.into_iter().enumerate() {
-        RootCertStore::empty()
-            .add(certificate)
-            .map_err(|error| format!("certificate {} cannot be used: {error}", at + 1))?;
-    }
-    Ok(text.to_owned())
+    authorities::parse(text, &AGENT_AMQP_CA).map(|_| text.to_owned())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What `ingest` and `task` agree on, and nothing else.
 
+pub mod authorities;
 pub mod broker;
 pub mod command;
 pub mod env;

@@ -1,14 +1,12 @@
-//! The *network* is how this program gets out: by which proxy, and whom it trusts besides the system's authorities.
+//! The *network* is how this program gets out: by which proxy, and whom it trusts in addition to the system's authorities.
 //!
 //! Every HTTP client but that of the broker's management interface begins here: those of GitHub, of git, and of models. The
 //! HTTP library takes proxies from the environment by itself (`https_proxy`, `ALL_PROXY`), which holds where `HTTPS_PROXY` is
 //! not set. It passes over in silence what it does not understand, and reads no files; so `HTTPS_PROXY` is read here.
 
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use secrecy::ExposeSecret as _;
+use shared::authorities;
 use shared::env::catalog::{AGENT_CA, HTTPS_PROXY, NO_PROXY};
 use shared::env::{Environment, SettingError};
 use url::Url;
@@ -53,23 +51,13 @@ fn parse_proxy(address: &str, excepted: Option<&str>) -> Option<Proxy> {
     Proxy::https(url).ok().map(|proxy| proxy.no_proxy(excepted))
 }
 
-/// Looks at each certificate, as TLS leaves out in silence what it cannot use.
 fn parse_authorities(text: &str) -> Result<Vec<Certificate>, String> {
-    let hint = || AGENT_CA.variable().form.hint();
-    let found = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
-    let found = found.map_err(|_| hint())?;
-    if found.is_empty() {
-        return Err(hint());
-    }
-    found
-        .iter()
-        .enumerate()
-        .map(|(at, certificate)| {
-            let unusable = |why: String| format!("certificate {} cannot be used: {why}", at + 1);
-            RootCertStore::empty().add(certificate.clone()).map_err(|error| unusable(error.to_string()))?;
-            Certificate::from_der(certificate).map_err(|error| unusable(error.to_string()))
-        })
-        .collect()
+    let found = authorities::parse(text, &AGENT_CA)?;
+    let certificate = |(at, found)| {
+        Certificate::from_der(found)
+            .map_err(|error| format!("certificate {} cannot be used: {error}", at + 1))
+    };
+    found.iter().map(AsRef::as_ref).enumerate().map(certificate).collect()
 }
 
 #[cfg(test)]

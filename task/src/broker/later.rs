@@ -2,13 +2,14 @@
 //!
 //! A message cannot be kept back where it is, so it is published again, to the exchange [`queue::LATER`], and the one that
 //! is held is acknowledged once the broker has confirmed the other. Behind that exchange are queues of fixed times
-//! ([`queue::DELAYS`]), whose messages go back to the tasks when their time is over. What the broker counted begins anew
-//! with that, so the message carries it: attempts that were spent, deliveries, and how often it was put off.
+//! ([`queue::DELAYS`]), whose messages go back to the tasks when their time is over. What the broker counted starts from
+//! zero with that, so the message carries it: attempts that were spent, deliveries, and how often it was put off.
 
 use jiff::Timestamp;
+use lapin::Confirmation;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Confirmation};
+use shared::broker::message_properties;
 use shared::queue::{self, HEADER_ATTEMPTS, HEADER_DELIVERIES, HEADER_NOT_BEFORE, HEADER_PAUSES};
 use tokio::time::timeout;
 
@@ -84,12 +85,7 @@ impl Held {
         };
         let given = &self.message.properties;
         let headers = earlier.headers(given.headers().as_ref());
-        let mut properties = BasicProperties::default()
-            .with_content_type(queue::CONTENT_TYPE.into())
-            .with_delivery_mode(queue::PERSISTENT)
-            .with_type(queue::MESSAGE_TYPE.into())
-            .with_app_id("ai-agent".into())
-            .with_headers(headers);
+        let mut properties = message_properties("ai-agent", headers);
         if let Some(id) = given.message_id() {
             properties = properties.with_message_id(id.clone());
         }

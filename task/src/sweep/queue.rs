@@ -10,8 +10,8 @@ use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
-use shared::broker::Broker;
+use lapin::{Channel, Confirmation, Connection};
+use shared::broker::{Broker, message_properties};
 use shared::queue;
 use shared::task::Task;
 use shared::trace::TraceContext;
@@ -128,13 +128,7 @@ impl Queue {
         let mut headers = FieldTable::default();
         let trace = TraceContext::of_task(task.id).to_string();
         headers.insert(queue::HEADER_TRACEPARENT.into(), AMQPValue::LongString(trace.into()));
-        let properties = BasicProperties::default()
-            .with_content_type(queue::CONTENT_TYPE.into())
-            .with_delivery_mode(queue::PERSISTENT)
-            .with_message_id(task.id.to_string().into())
-            .with_type(queue::MESSAGE_TYPE.into())
-            .with_app_id("sweep".into())
-            .with_headers(headers);
+        let properties = message_properties("sweep", headers).with_message_id(task.id.to_string().into());
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let publishing = async {
             let (exchange, key) = (queue::EXCHANGE.into(), queue::TASKS.into());
