@@ -4,6 +4,10 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
+
+use tokio::net::TcpSocket;
+use tokio::time::sleep;
 
 /// Passes bytes on, both ways, for every connection that is made to it.
 pub(crate) struct Relay {
@@ -13,7 +17,25 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn start(target: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::listen(TcpListener::bind("127.0.0.1:0").unwrap(), target)
+    }
+
+    /// Its address, at which connections are refused until `refuses` is over: what a new pod meets until a network plugin
+    /// has heard of it. It goes on for as long as the test does.
+    pub(crate) fn start_late(target: String, refuses: Duration) -> String {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        tokio::spawn(async move {
+            sleep(refuses).await;
+            let listener = socket.listen(64).unwrap().into_std().unwrap();
+            listener.set_nonblocking(false).unwrap();
+            Self::listen(listener, target)
+        });
+        address.to_string()
+    }
+
+    fn listen(listener: TcpListener, target: String) -> Self {
         let address = listener.local_addr().unwrap();
         let streams = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&streams);

@@ -1,10 +1,13 @@
 //! Every way in which a run can end: the message, the exit status, the issue.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tests::broker::Broker;
 use tests::github::{Fault, Refused, When};
 use tests::model::{Fault as ModelFault, Step};
 
+use crate::relay::Relay;
 use crate::stage::{EDIT, Stage, TASK};
 
 const NOTHING: &[(&str, &str)] = &[];
@@ -239,6 +242,30 @@ async fn what_is_wrong_with_the_broker_is_told_apart() {
     }
     stage.host.delete_queue("agent-tasks").await.unwrap();
     assert_eq!(stage.consume(NOTHING).await.status, 2);
+}
+
+/// As with a network plugin that lets the connections of a new pod through only after its next sync.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_refuses_at_first_costs_no_process_and_no_attempt() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![Step::text(EDIT)]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let refused_at_first = |user: &str| {
+        let address = Relay::start_late(stage.host.address(), Duration::from_secs(10));
+        stage.host.url(user).replace(&stage.host.address(), &address)
+    };
+    let end = stage.consume(&[("AGENT_AMQP_URL", &refused_at_first("task"))]).await;
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    let taken = end.log.iter().find(|line| line["message"] == "task taken").unwrap();
+    assert_eq!((&taken["attempt"], stage.labels().as_str()), (&json!(1), "ai-done ai-help quickfix"));
+
+    let more = [("AGENT_AMQP_URL", refused_at_first("sweep"))];
+    let end = stage
+        .start_command(&["sweep"], &more.each_ref().map(|(name, url)| (*name, url.as_str())))
+        .end()
+        .await;
+    assert_eq!(end.status, 0, "{end:#?}");
+    stage.model.finish();
 }
 
 /// GitHub is down for longer than a run waits: nobody can be told, and the task comes back.
