@@ -1,6 +1,8 @@
 //! What the documentation tells people to apply is rendered as the rest is, and its links lead somewhere.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use crate::agreement::TOPOLOGY_LABEL;
 use crate::render::{Way, documents, kubectl, path, read, relative, run, template};
@@ -231,6 +233,49 @@ fn the_chart_refuses_a_broker_that_it_does_not_know() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
     assert!(told.contains("broker.kind is \"elsewhere\"; use cluster, single or external"), "{told}");
+}
+
+/// A value that is passed over in silence may be a limit that does not hold.
+#[test]
+fn the_chart_refuses_values_that_it_does_not_know() {
+    let dev = path("k8s/chart/values-dev.yaml");
+    for (set, named) in [
+        ("settngs.task.AGENT_MAX_COST=1", "settngs"),
+        ("task.maxjobs=3", "maxjobs"),
+        ("task.maxJobs=many", "maxJobs"),
+        ("ingest.autoscalling=false", "autoscalling"),
+        ("github.credential=pat", "credential"),
+        ("images.task.digest=latest", "digest"),
+        ("broker.port=0", "port"),
+        ("network.run[0].to=x", "run"),
+    ] {
+        let output = template().arg("--values").arg(&dev).args(["--set", set]).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains(named), "{set}: {told}");
+    }
+}
+
+/// Every value of `values.yaml` is described, and nothing else is.
+#[test]
+fn the_schema_of_the_charts_values_has_those_that_there_are() {
+    let schema: Value = serde_json::from_str(&read("k8s/chart/values.schema.json")).unwrap();
+    let values = documents(&read("k8s/chart/values.yaml")).remove(0);
+    // Helm's own, and what stands in no default.
+    let optional = ["global", "claims"];
+    let mut pairs = vec![(String::new(), &schema, &values)];
+    while let Some((place, schema, values)) = pairs.pop() {
+        let Some(described) = schema["properties"].as_object() else { continue };
+        let described: BTreeMap<_, _> =
+            described.iter().filter(|(name, _)| !optional.contains(&name.as_str())).collect();
+        let given: BTreeMap<_, _> = values.as_object().unwrap().iter().collect();
+        assert!(given.keys().eq(described.keys()), "{place}: {given:?}");
+        for (name, schema) in described {
+            if values[name].is_object() {
+                let schema = schema["oneOf"].as_array().map_or(schema, |choices| &choices[1]);
+                pairs.push((format!("{place}.{name}"), schema, &values[name]));
+            }
+        }
+    }
 }
 
 #[test]

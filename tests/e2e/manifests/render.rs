@@ -11,7 +11,7 @@ const MODEL: &str = "AGENT_MODEL=anthropic";
 const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 /// The ways to install.
-pub(crate) const WAYS: [Way; 10] = [
+pub(crate) const WAYS: [Way; 11] = [
     Way::Overlay("dev", &[]),
     Way::Overlay("dev", &["ollama", "github-token"]),
     Way::Overlay("prod", &["certificates"]),
@@ -24,6 +24,7 @@ pub(crate) const WAYS: [Way; 10] = [
         &["github-enterprise", "model-gateway", "private-ca", "broker-ca", "ingress-certificate"],
     ),
     Way::Overlay("managed", &["model-outside"]),
+    Way::Overlay("managed", &["proxy"]),
     Way::Chart("managed"),
 ];
 
