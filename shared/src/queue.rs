@@ -32,7 +32,7 @@ pub struct Delay {
     pub time: Duration,
 }
 
-/// From the shortest to the longest. GitHub's limits begin anew after an hour at most.
+/// From the shortest to the longest. GitHub's limits are reset after an hour at most.
 pub const DELAYS: [Delay; 5] = [
     Delay { queue: "agent-tasks.later.1m", time: Duration::from_mins(1) },
     Delay { queue: "agent-tasks.later.5m", time: Duration::from_mins(5) },

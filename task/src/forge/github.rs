@@ -1,8 +1,8 @@
 //! *GitHub* as a run uses it: one repository, one token, one call at a time, over octocrab.
 //!
 //! Every call has a time limit and a bounded answer. What fails for the moment is made again as long as [`Patience`]
-//! lasts; but for a call that creates something: whoever made it looks first whether it was carried out. Redirects are followed for reads only, and on the same host only. Every write
-//! asks the [`Lease`] first.
+//! lasts, except for a call that creates something: whoever made it looks first whether it was carried out. Redirects are
+//! followed for reads only, and on the same host only. Every write asks the [`Lease`] first.
 
 mod auth;
 pub mod checkup;
