@@ -8,7 +8,7 @@ use tests::github::{Fault, Refused, When};
 use tests::model::{Fault as ModelFault, Step};
 
 use crate::relay::Relay;
-use crate::stage::{EDIT, Stage, TASK};
+use crate::stage::{EDIT, REPO, Stage, TASK};
 
 const NOTHING: &[(&str, &str)] = &[];
 
@@ -259,11 +259,9 @@ async fn a_broker_that_refuses_at_first_costs_no_process_and_no_attempt() {
     let taken = end.log.iter().find(|line| line["message"] == "task taken").unwrap();
     assert_eq!((&taken["attempt"], stage.labels().as_str()), (&json!(1), "ai-done ai-help quickfix"));
 
-    let more = [("AGENT_AMQP_URL", refused_at_first("sweep"))];
-    let end = stage
-        .start_command(&["sweep"], &more.each_ref().map(|(name, url)| (*name, url.as_str())))
-        .end()
-        .await;
+    let (url, repository) = (refused_at_first("sweep"), stage.github.repo_url(REPO));
+    let more = [("AGENT_AMQP_URL", url.as_str()), ("AGENT_SWEEP_REPOSITORIES", repository.as_str())];
+    let end = stage.start_command(&["sweep"], &more).end().await;
     assert_eq!(end.status, 0, "{end:#?}");
     stage.model.finish();
 }
