@@ -42,6 +42,8 @@ pub struct Broker {
     management: u16,
     http: reqwest::Client,
     own: Option<Server>,
+    /// How long a message may be held, where that is not what is deployed.
+    held: Option<Duration>,
 }
 
 /// A virtual host with the queues, users and policies that are deployed.
@@ -61,6 +63,7 @@ impl Broker {
             management: management.parse().context("TESTS_RABBITMQ")?,
             http: client(),
             own: None,
+            held: None,
         })
     }
 
@@ -72,7 +75,9 @@ impl Broker {
     /// One that takes a message back that was held for longer than this. It looks twice a second.
     pub async fn start_with_consumer_timeout(held: Duration) -> anyhow::Result<Self> {
         let conf = format!("consumer_timeout = {}\n", held.as_millis());
-        Self::start_with(&conf, "[{rabbit, [{channel_tick_interval, 500}]}].\n").await
+        let broker = Self::start_with(&conf, "[{rabbit, [{channel_tick_interval, 500}]}].\n").await?;
+        // From 3.12 on, the policy of a queue goes before the file.
+        Ok(Self { held: Some(held), ..broker })
     }
 
     async fn start_with(conf: &str, advanced: &str) -> anyhow::Result<Self> {
@@ -92,7 +97,8 @@ impl Broker {
         )?;
         server.write("advanced.config", advanced)?;
         server.write("enabled_plugins", "[rabbitmq_management].\n")?;
-        let mut broker = Self { amqp: server.amqp(), management, http: client(), own: Some(server) };
+        let mut broker =
+            Self { amqp: server.amqp(), management, http: client(), own: Some(server), held: None };
         broker.start_again().await?;
         Ok(broker)
     }
@@ -159,6 +165,12 @@ impl Broker {
         for part in ["permissions", "queues", "exchanges", "bindings", "policies"] {
             for entry in definitions[part].as_array_mut().context("the definitions lack a part")? {
                 entry["vhost"] = json!(name);
+            }
+        }
+        for policy in definitions["policies"].as_array_mut().into_iter().flatten() {
+            if let (Some(held), Some(timeout)) = (self.held, policy["definition"].get_mut("consumer-timeout"))
+            {
+                *timeout = json!(u64::try_from(held.as_millis())?);
             }
         }
         for user in definitions["users"].as_array_mut().context("the definitions lack users")? {
