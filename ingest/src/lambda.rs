@@ -19,11 +19,10 @@ pub async fn run(router: Router) -> anyhow::Result<()> {
 /// What counts is how the path ends.
 fn routed(mut request: Request) -> Request {
     let path = request.uri().path();
-    let Some(route) = server::PATHS.into_iter().find(|route| path.ends_with(route)) else {
-        tracing::warn!(path, "nothing is served at this path");
-        return request;
-    };
-    *request.uri_mut() = Uri::from_static(route);
+    match server::path_at_end(path).map(Uri::try_from) {
+        Some(Ok(route)) => *request.uri_mut() = route,
+        _ => tracing::warn!(path, "nothing is served at this path"),
+    }
     request
 }
 

@@ -1,0 +1,246 @@
+//! A *request of Jira* becomes a task: which repository is meant, who asked, and for what. Each is looked up on the issue
+//! and in the operator's configuration; what the message says is only where to look.
+//!
+//! | what | where it is looked up |
+//! |---|---|
+//! | repository | project and components of the issue, in the configuration |
+//! | who asked | who last set the label or the assignee, in the history of the issue; who wrote the command, in the comment |
+//! | login of that person | the configuration, by account |
+//!
+//! Where one of them is not known there is no run, and one comment on the issue that says what to do.
+
+use secrecy::SecretString;
+use shared::command::Command;
+use shared::issue::{IssueId, IssueKey};
+use shared::jira::{Asks, JiraRequest};
+use shared::mode::{CommandAt, Comment, Mode};
+use shared::repo::Repo;
+use shared::state::same_label;
+use shared::task::Task;
+use shared::user::Login;
+
+use super::ended::{Ended, Stop};
+use super::settings::{RunSettings, Strangers};
+use crate::call::CallError;
+use crate::forge::Forge;
+use crate::lease::Lease;
+use crate::marker::Marks;
+use crate::outbound::Gate;
+use crate::record::Records;
+use crate::record::comment;
+use crate::record::status::Status;
+use crate::tracker::Tracker;
+use crate::tracker::jira::{Access, Account, Asked, Details, Issues, Site, Unmapped};
+
+/// The number of a repository for what is said where none is known. No repository has it.
+const NOWHERE: u64 = 0;
+
+/// The task that is asked for, and the tracker with its issue.
+pub(super) async fn resolve(
+    settings: &RunSettings,
+    request: &JiraRequest,
+    lease: &Lease,
+) -> Result<(Task, Tracker), Ended> {
+    match look_up(settings, request, lease).await {
+        Ok(resolved) => Ok(resolved),
+        Err(stop) => Err(super::admission::refused(stop)),
+    }
+}
+
+async fn look_up(
+    settings: &RunSettings,
+    request: &JiraRequest,
+    lease: &Lease,
+) -> Result<(Task, Tracker), Stop> {
+    let site = settings.jira.as_ref().and_then(|jira| jira.site(&request.site)).ok_or_else(|| {
+        let why = format!("the site `{}` of Jira is not configured: add it to AGENT_JIRA_FILE", request.site);
+        Stop::Ended(Ended::Misconfigured(why))
+    })?;
+    let issues = open(settings, site, lease).await?;
+    let details = match issues.details(&request.issue).await {
+        Err(error) if error.is_absence() => return nothing("the issue is gone, or the agent may not see it"),
+        other => other?,
+    };
+    if details.number != u64::from(request.number) {
+        return nothing("another issue has the key by now");
+    }
+    let desk = Counter { settings, request, site };
+    if details.key != request.issue {
+        desk.tell(issues, &details.key, &comment::moved(&request.issue, &details.key), None).await?;
+        return nothing("the issue was moved to another project");
+    }
+    let origin = match desk.origin(&issues, &details).await? {
+        Ok(origin) => origin,
+        Err(Unanswered::Silently(why)) => return nothing(why),
+        Err(Unanswered::Edited) => {
+            desk.tell(issues, &details.key, comment::EDITED, None).await?;
+            return nothing("the comment with the command was edited");
+        }
+    };
+    let Some(account) = &origin.by else { return nothing("the account of who asked is gone") };
+    if account.account_id == site.account.as_str() {
+        return nothing("the agent itself does not ask");
+    }
+    let components = details.components.iter().map(String::as_str);
+    let repo = match site.repo(details.key.project(), components) {
+        Ok(repo) => repo.clone(),
+        Err(why) => {
+            desk.tell(issues, &details.key, &unmapped(details.key.project(), why), None).await?;
+            return nothing("no repository is configured for the issue");
+        }
+    };
+    let Some(login) = site.login(account).cloned() else {
+        desk.tell(issues, &details.key, &comment::no_login(&account.account_id), Some(account)).await?;
+        return nothing("no login is configured for who asked");
+    };
+    let issues = issues.for_repo(repo.clone());
+    // The label is what everything else looks at; an assignment to the agent asks for it.
+    let trigger = &settings.labels.trigger;
+    if !has(&details, trigger) {
+        issues.set_label(&details.key, trigger).await?;
+    }
+    let task = desk.task(&details, &origin, repo, login);
+    Ok((task, Tracker::Jira(Box::new(issues))))
+}
+
+fn nothing<T>(why: &'static str) -> Result<T, Stop> {
+    Err(Stop::Ended(Ended::Nothing(why)))
+}
+
+/// Logs in to a site.
+async fn open(settings: &RunSettings, site: &Site, lease: &Lease) -> Result<Issues, CallError> {
+    let access =
+        Access { network: &settings.network, lease, patience: settings.patience, timeout: settings.timeout };
+    Issues::open(site, access).await
+}
+
+/// The tracker of a task that began on the forge: that of the issue behind the pull request on which a command was written.
+pub(super) async fn tracker_of(
+    settings: &RunSettings,
+    task: &Task,
+    forge: &Forge,
+    lease: &Lease,
+) -> Result<Tracker, CallError> {
+    let number = task.mode.command().and_then(|at| at.pull_request);
+    let (Some(jira), Some(number)) = (&settings.jira, number) else { return Ok(Tracker::beside(forge)) };
+    let pull = match forge.pull_request(number).await {
+        Err(error) if error.is_absence() => return Ok(Tracker::beside(forge)),
+        other => other?,
+    };
+    let ours = forge.identity().is(pull.by.as_ref());
+    match IssueId::of_branch(&pull.head.name).filter(|_| ours) {
+        Some(IssueId::Key(key)) => match jira.site_of(&key, forge.repo()) {
+            Some(site) => {
+                let issues = open(settings, site, lease).await?;
+                Ok(Tracker::Jira(Box::new(issues.for_repo(forge.repo().clone()))))
+            }
+            None => Ok(Tracker::beside(forge)),
+        },
+        _ => Ok(Tracker::beside(forge)),
+    }
+}
+
+/// What a request is looked up with.
+struct Counter<'a> {
+    settings: &'a RunSettings,
+    request: &'a JiraRequest,
+    site: &'a Site,
+}
+
+/// Who asked for what, as the issue tells it.
+struct Origin {
+    by: Option<Account>,
+    at: jiff::Timestamp,
+}
+
+/// Why nobody is asked for who asked.
+enum Unanswered {
+    Silently(&'static str),
+    /// Somebody else can put words into a comment.
+    Edited,
+}
+
+impl Counter<'_> {
+    async fn origin(&self, issues: &Issues, details: &Details) -> Result<Result<Origin, Unanswered>, CallError> {
+        let asked = issues.asked(details, &self.settings.labels.trigger).await?;
+        let Some(Asked { by, at, .. }) = asked else {
+            let why = "the issue has neither the label that asks for work nor the agent as its assignee";
+            return Ok(Err(Unanswered::Silently(why)));
+        };
+        let Some(id) = self.request.asks.comment() else { return Ok(Ok(Origin { by, at })) };
+        let (written, by) = match issues.command(&details.key, id.into()).await {
+            Err(error) if error.is_absence() => {
+                return Ok(Err(Unanswered::Silently("the comment with the command was deleted")));
+            }
+            other => other?,
+        };
+        if written.created_at != written.updated_at {
+            return Ok(Err(Unanswered::Edited));
+        }
+        let command = Command::parse(written.body.for_machine());
+        if !command.is_some_and(|command| self.request.asks.is_of(&command)) {
+            return Ok(Err(Unanswered::Silently("the comment does not hold the command")));
+        }
+        Ok(Ok(Origin { by, at: written.created_at }))
+    }
+
+    fn task(&self, details: &Details, origin: &Origin, repo: Repo, login: Login) -> Task {
+        let labels = details.issue.labels.iter().map(String::as_str);
+        let command = |id| CommandAt { pull_request: None, comment: Comment::Issue(id) };
+        let mode = match self.request.asks {
+            Asks::Begin | Asks::Retry(_) => Mode::of_issue(labels, &self.settings.labels.quick),
+            Asks::Revise(id) => Mode::Revise(command(id)),
+            Asks::Approve(id) => Mode::Approve(command(id)),
+        };
+        Task {
+            id: self.request.id,
+            repo,
+            issue: self.request.issue_id(),
+            mode,
+            trigger_user: login,
+            triggered_at: Some(origin.at),
+            delivery_id: self.request.delivery_id.clone(),
+            repository_id: None,
+            installation_id: None,
+            issue_digest: None,
+        }
+    }
+
+    /// One comment, however often somebody asks: for each account, or for each issue where that is what is wrong.
+    async fn tell(
+        &self,
+        issues: Issues,
+        key: &IssueKey,
+        text: &str,
+        account: Option<&Account>,
+    ) -> Result<(), Stop> {
+        if self.settings.strangers == Strangers::Ignored {
+            return Ok(());
+        }
+        let marks = Marks::new(self.settings.marker_key.clone(), NOWHERE);
+        let tracker = Tracker::Jira(Box::new(issues));
+        let records = Records { tracker: &tracker, marks: &marks, names: &self.settings.labels };
+        let record = records.read_own(&IssueId::Key(key.clone()), Vec::new()).await?;
+        let barred = account.map(|account| format!("jira:{}", account.account_id));
+        if record.statuses().iter().any(|said| said.status.barred == barred) {
+            return Ok(());
+        }
+        let mut secrets: Vec<SecretString> = self.settings.secrets();
+        secrets.push(self.site.secret());
+        let gate = Gate::new(&secrets, &[], None);
+        let status = Status { refused: true, barred, ..Status::ended(self.request.id.to_string()) };
+        Ok(record.say_at_last(&gate, None, text, status).await?)
+    }
+}
+
+fn has(details: &Details, label: &str) -> bool {
+    details.issue.labels.iter().any(|known| same_label(known, label))
+}
+
+fn unmapped(project: &str, why: Unmapped) -> String {
+    match why {
+        Unmapped::Project => comment::no_repository(project),
+        Unmapped::Component => comment::no_component(project),
+        Unmapped::Ambiguous => comment::two_repositories(),
+    }
+}
