@@ -28,8 +28,14 @@ use crate::{
 };
 
 /// What the program reads.
-pub const READS: &[&Group] =
-    &[&catalog::INGEST, &catalog::JIRA_WEBHOOKS, &catalog::HOSTS, &catalog::LABELS, &catalog::BROKER, &catalog::LOGS];
+pub const READS: &[&Group] = &[
+    &catalog::INGEST,
+    &catalog::JIRA_WEBHOOKS,
+    &catalog::HOSTS,
+    &catalog::LABELS,
+    &catalog::BROKER,
+    &catalog::LOGS,
+];
 
 /// Everything that the operator decides.
 pub struct Config {

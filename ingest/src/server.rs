@@ -63,8 +63,7 @@ pub fn router(webhooks: Webhooks) -> Router {
 
 async fn nowhere(uri: Uri) -> Response {
     tracing::debug!(path = uri.path(), "nothing is served at this path");
-    let told =
-        json!({"status": "refused", "reason": format!("nothing is served here; webhooks go to {WEBHOOK} and {}NAME", jira::PREFIX)});
+    let told = json!({"status": "refused", "reason": format!("nothing is served here; webhooks go to {WEBHOOK} and {}NAME", jira::PREFIX)});
     (StatusCode::NOT_FOUND, Json(told)).into_response()
 }
 

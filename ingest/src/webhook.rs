@@ -99,7 +99,9 @@ impl WebhookError {
             Self::Body(BodyError::NoRoom) | Self::Publish(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Signature(_) | Self::Jira(JiraError::NoSignature) => StatusCode::UNAUTHORIZED,
             Self::Jira(JiraError::NoSite) => StatusCode::NOT_FOUND,
-            Self::ContentType | Self::ContentEncoding | Self::Jira(JiraError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::ContentType | Self::ContentEncoding | Self::Jira(JiraError::ContentType) => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::Trigger(_) | Self::Jira(JiraError::Payload(_)) => StatusCode::UNPROCESSABLE_ENTITY,
         }
     }

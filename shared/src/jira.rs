@@ -72,7 +72,9 @@ pub struct AccountId(String);
 
 /// The text is not the name of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the name of a site is 1 to {MAX_SITE} small letters, digits and hyphens, starting with a letter or digit")]
+#[error(
+    "the name of a site is 1 to {MAX_SITE} small letters, digits and hyphens, starting with a letter or digit"
+)]
 pub struct SiteNameError;
 
 /// Why a message is not a request.
@@ -275,10 +277,10 @@ impl JiraRequest {
             Word::Revise => Asks::Revise(needs("revise")?),
             Word::Approve => Asks::Approve(needs("approve")?),
         };
-        let account = jira.account.map(|id| AccountId::parse(&id).ok_or(JiraRequestError::Account)).transpose()?;
-        let delivery_id = delivery_id
-            .map(|id| DeliveryId::parse(&id).ok_or(JiraRequestError::DeliveryId))
-            .transpose()?;
+        let account =
+            jira.account.map(|id| AccountId::parse(&id).ok_or(JiraRequestError::Account)).transpose()?;
+        let delivery_id =
+            delivery_id.map(|id| DeliveryId::parse(&id).ok_or(JiraRequestError::DeliveryId)).transpose()?;
         let id = match task_id {
             Some(id) => TaskId::parse(&id).ok_or(JiraRequestError::TaskId)?,
             None => {

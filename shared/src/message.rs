@@ -33,7 +33,9 @@ struct Kind {
 impl Message {
     /// Reads a message, of which nothing is believed.
     pub fn parse(message: &[u8], policy: &HostPolicy) -> Result<Self, MessageError> {
-        let kind = serde_json::from_slice::<Kind>(message.get(..MAX_MESSAGE_BYTES.min(message.len())).unwrap_or_default());
+        let kind = serde_json::from_slice::<Kind>(
+            message.get(..MAX_MESSAGE_BYTES.min(message.len())).unwrap_or_default(),
+        );
         match kind {
             Ok(Kind { jira: Some(_) }) => Ok(Self::Jira(Box::new(JiraRequest::parse(message)?))),
             // What is no JSON at all has its words there.

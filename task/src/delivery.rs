@@ -30,9 +30,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use lapin::Event;
-use shared::queue::DELIVERY_LIMIT;
 use shared::issue::IssueId;
 use shared::message::Message;
+use shared::queue::DELIVERY_LIMIT;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 

@@ -16,7 +16,7 @@ mod desk;
 mod ended;
 mod ending;
 mod holder;
-mod jira;
+pub(crate) mod jira;
 mod publish;
 pub mod settings;
 mod wanted;

@@ -175,7 +175,11 @@ impl Tracker {
     }
 
     /// Whether the text of an issue was edited after that time, where the message of a task brings no digest of it.
-    pub async fn is_edited_since(&self, issue: &IssueId, asked_at: jiff::Timestamp) -> Result<bool, CallError> {
+    pub async fn is_edited_since(
+        &self,
+        issue: &IssueId,
+        asked_at: jiff::Timestamp,
+    ) -> Result<bool, CallError> {
         match self {
             Self::GitHub(_) => Ok(false),
             Self::Jira(issues) => Ok(issues.edited_at(issue).await?.is_some_and(|edited| edited > asked_at)),

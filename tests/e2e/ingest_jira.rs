@@ -136,11 +136,31 @@ async fn nobody_is_believed_without_the_secret_of_the_site() -> anyhow::Result<(
         (request("other", SECRET), 401, "the signature does not fit the body"),
         (request("nowhere", SECRET), 404, "no site of this name is configured"),
         (request("ACME", SECRET), 404, "no site of this name is configured"),
-        (bare(), 401, "the request has no signature in X-Hub-Signature: set a secret for the webhook in Jira"),
-        (bare().header("x-hub-signature-256", sign(SECRET, body)), 401, "the request has no signature in X-Hub-Signature: set a secret for the webhook in Jira"),
-        (bare().header("x-hub-signature", "sha1=00"), 401, "the signature is not `sha256=` and 64 hexadecimal digits"),
-        (request("acme", SECRET).header("x-hub-signature", "sha256=00"), 401, "the request has more than one signature"),
-        (request("acme", SECRET).header("content-encoding", "gzip"), 415, "the content type is not application/json"),
+        (
+            bare(),
+            401,
+            "the request has no signature in X-Hub-Signature: set a secret for the webhook in Jira",
+        ),
+        (
+            bare().header("x-hub-signature-256", sign(SECRET, body)),
+            401,
+            "the request has no signature in X-Hub-Signature: set a secret for the webhook in Jira",
+        ),
+        (
+            bare().header("x-hub-signature", "sha1=00"),
+            401,
+            "the signature is not `sha256=` and 64 hexadecimal digits",
+        ),
+        (
+            request("acme", SECRET).header("x-hub-signature", "sha256=00"),
+            401,
+            "the request has more than one signature",
+        ),
+        (
+            request("acme", SECRET).header("content-encoding", "gzip"),
+            415,
+            "the content type is not application/json",
+        ),
         (webhook(&ingest, "acme", SECRET, b"{}"), 422, "the payload of `?` has no webhookEvent"),
     ] {
         let (found, told) = answer(request).await?;

@@ -32,10 +32,9 @@ impl Sites {
         let wrong = |why: String| env.refuse(&AGENT_JIRA_WEBHOOK_SECRETS, "", why);
         let mut secrets: BTreeMap<SiteName, Vec<SecretString>> = BTreeMap::new();
         for entry in &given {
-            let (name, secret) = entry
-                .expose_secret()
-                .split_once('=')
-                .ok_or_else(|| wrong("write NAME=SECRET, one for each site, separated by line ends".to_owned()))?;
+            let (name, secret) = entry.expose_secret().split_once('=').ok_or_else(|| {
+                wrong("write NAME=SECRET, one for each site, separated by line ends".to_owned())
+            })?;
             let name = SiteName::parse(name.trim()).map_err(|error| wrong(error.to_string()))?;
             secrets.entry(name).or_default().push(SecretString::from(secret.trim()));
         }
@@ -49,7 +48,8 @@ impl Sites {
             if !secrets.contains_key(&name) {
                 return Err(wrong("AGENT_JIRA_WEBHOOK_SECRETS has no secret for this site"));
             }
-            let id = AccountId::parse(id).ok_or_else(|| wrong("the id of an account is letters, digits, `:`, `-` and `_`"))?;
+            let id = AccountId::parse(id)
+                .ok_or_else(|| wrong("the id of an account is letters, digits, `:`, `-` and `_`"))?;
             agents.insert(name, id);
         }
         let sites = secrets.into_iter().map(|(name, secrets)| {

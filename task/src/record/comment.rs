@@ -147,7 +147,9 @@ pub fn not_allowed(user: &str) -> String {
 
 /// An answer on an issue of Jira that was moved, to another project or by another name of its own.
 pub fn moved(before: &IssueKey, now: &IssueKey) -> String {
-    format!("This issue was {before} when the agent was asked, and is {now} now. Comment `/retry` to ask again.")
+    format!(
+        "This issue was {before} when the agent was asked, and is {now} now. Comment `/retry` to ask again."
+    )
 }
 
 /// An answer to a command whose comment was edited.

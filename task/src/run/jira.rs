@@ -52,63 +52,35 @@ async fn look_up(
     request: &JiraRequest,
     lease: &Lease,
 ) -> Result<(Task, Tracker), Stop> {
-    let site = settings.jira.as_ref().and_then(|jira| jira.site(&request.site)).ok_or_else(|| {
-        let why = format!("the site `{}` of Jira is not configured: add it to AGENT_JIRA_FILE", request.site);
-        Stop::Ended(Ended::Misconfigured(why))
-    })?;
+    let site = site_of(settings, request).map_err(|why| Stop::Ended(Ended::Misconfigured(why)))?;
     let issues = open(settings, site, lease).await?;
-    let details = match issues.details(&request.issue).await {
-        Err(error) if error.is_absence() => return nothing("the issue is gone, or the agent may not see it"),
-        other => other?,
-    };
-    if details.number != u64::from(request.number) {
-        return nothing("another issue has the key by now");
-    }
-    let desk = Counter { settings, request, site };
-    if details.key != request.issue {
-        desk.tell(issues, &details.key, &comment::moved(&request.issue, &details.key), None).await?;
-        return nothing("the issue was moved to another project");
-    }
-    let origin = match desk.origin(&issues, &details).await? {
-        Ok(origin) => origin,
-        Err(Unanswered::Silently(why)) => return nothing(why),
-        Err(Unanswered::Edited) => {
-            desk.tell(issues, &details.key, comment::EDITED, None).await?;
-            return nothing("the comment with the command was edited");
+    let lookup = Lookup { settings, request, site };
+    let (task, key) = match lookup.find_out(&issues).await? {
+        Ok(found) => found,
+        Err(Refusal { why, told: None }) => return Err(Stop::Ended(Ended::Nothing(why))),
+        Err(Refusal { why, told: Some(told) }) => {
+            lookup.tell(issues, &told).await?;
+            return Err(Stop::Ended(Ended::Nothing(why)));
         }
     };
-    let Some(account) = &origin.by else { return nothing("the account of who asked is gone") };
-    if account.account_id == site.account.as_str() {
-        return nothing("the agent itself does not ask");
-    }
-    let components = details.components.iter().map(String::as_str);
-    let repo = match site.repo(details.key.project(), components) {
-        Ok(repo) => repo.clone(),
-        Err(why) => {
-            desk.tell(issues, &details.key, &unmapped(details.key.project(), why), None).await?;
-            return nothing("no repository is configured for the issue");
-        }
-    };
-    let Some(login) = site.login(account).cloned() else {
-        desk.tell(issues, &details.key, &comment::no_login(&account.account_id), Some(account)).await?;
-        return nothing("no login is configured for who asked");
-    };
-    let issues = issues.for_repo(repo.clone());
+    let issues = issues.for_repo(task.repo.clone());
     // The label is what everything else looks at; an assignment to the agent asks for it.
-    let trigger = &settings.labels.trigger;
-    if !has(&details, trigger) {
-        issues.set_label(&details.key, trigger).await?;
+    if let Some(key) = key {
+        issues.set_label(&key, &settings.labels.trigger).await?;
     }
-    let task = desk.task(&details, &origin, repo, login);
     Ok((task, Tracker::Jira(Box::new(issues))))
 }
 
-fn nothing<T>(why: &'static str) -> Result<T, Stop> {
-    Err(Stop::Ended(Ended::Nothing(why)))
+/// The site of a request, or what the operator has to correct.
+pub(crate) fn site_of<'s>(settings: &'s RunSettings, request: &JiraRequest) -> Result<&'s Site, String> {
+    let site = settings.jira.as_ref().and_then(|jira| jira.site(&request.site));
+    site.ok_or_else(|| {
+        format!("the site `{}` of Jira is not configured: add it to AGENT_JIRA_FILE", request.site)
+    })
 }
 
 /// Logs in to a site.
-async fn open(settings: &RunSettings, site: &Site, lease: &Lease) -> Result<Issues, CallError> {
+pub(crate) async fn open(settings: &RunSettings, site: &Site, lease: &Lease) -> Result<Issues, CallError> {
     let access =
         Access { network: &settings.network, lease, patience: settings.patience, timeout: settings.timeout };
     Issues::open(site, access).await
@@ -141,10 +113,34 @@ pub(super) async fn tracker_of(
 }
 
 /// What a request is looked up with.
-struct Counter<'a> {
-    settings: &'a RunSettings,
-    request: &'a JiraRequest,
-    site: &'a Site,
+pub(crate) struct Lookup<'a> {
+    pub(crate) settings: &'a RunSettings,
+    pub(crate) request: &'a JiraRequest,
+    pub(crate) site: &'a Site,
+}
+
+/// Why a request is no task.
+pub(crate) struct Refusal {
+    pub(crate) why: &'static str,
+    told: Option<Told>,
+}
+
+/// What is said about it on the issue, once.
+struct Told {
+    key: IssueKey,
+    text: String,
+    /// For each account, where it is about one.
+    account: Option<String>,
+}
+
+impl Refusal {
+    fn silent(why: &'static str) -> Self {
+        Self { why, told: None }
+    }
+
+    fn told(why: &'static str, key: &IssueKey, text: String) -> Self {
+        Self { why, told: Some(Told { key: key.clone(), text, account: None }) }
+    }
 }
 
 /// Who asked for what, as the issue tells it.
@@ -153,33 +149,75 @@ struct Origin {
     at: jiff::Timestamp,
 }
 
-/// Why nobody is asked for who asked.
-enum Unanswered {
-    Silently(&'static str),
-    /// Somebody else can put words into a comment.
-    Edited,
-}
+impl Lookup<'_> {
+    /// The task that is asked for, and the issue if it has yet to get the label that asks. Nothing is written.
+    pub(crate) async fn find_out(
+        &self,
+        issues: &Issues,
+    ) -> Result<Result<(Task, Option<IssueKey>), Refusal>, CallError> {
+        let Self { settings, request, site } = self;
+        let details = match issues.details(&request.issue).await {
+            Err(error) if error.is_absence() => {
+                return Ok(Err(Refusal::silent("the issue is gone, or the agent may not see it")));
+            }
+            other => other?,
+        };
+        let key = &details.key;
+        if details.number != u64::from(request.number) {
+            return Ok(Err(Refusal::silent("another issue has the key by now")));
+        }
+        if *key != request.issue {
+            let text = comment::moved(&request.issue, key);
+            return Ok(Err(Refusal::told("the issue was moved to another project", key, text)));
+        }
+        let origin = match self.origin(issues, &details).await? {
+            Ok(origin) => origin,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let Some(account) = &origin.by else {
+            return Ok(Err(Refusal::silent("the account of who asked is gone")));
+        };
+        if account.account_id == site.account.as_str() {
+            return Ok(Err(Refusal::silent("the agent itself does not ask")));
+        }
+        let components = details.components.iter().map(String::as_str);
+        let repo = match site.repo(key.project(), components) {
+            Ok(repo) => repo.clone(),
+            Err(why) => {
+                let text = unmapped(key.project(), why);
+                return Ok(Err(Refusal::told("no repository is configured for the issue", key, text)));
+            }
+        };
+        let Some(login) = site.login(account).cloned() else {
+            let text = comment::no_login(&account.account_id);
+            let told = Told { key: key.clone(), text, account: Some(account.account_id.clone()) };
+            return Ok(Err(Refusal { why: "no login is configured for who asked", told: Some(told) }));
+        };
+        let unlabelled = (!has(&details, &settings.labels.trigger)).then(|| key.clone());
+        Ok(Ok((self.task(&details, &origin, repo, login), unlabelled)))
+    }
 
-impl Counter<'_> {
-    async fn origin(&self, issues: &Issues, details: &Details) -> Result<Result<Origin, Unanswered>, CallError> {
+    async fn origin(&self, issues: &Issues, details: &Details) -> Result<Result<Origin, Refusal>, CallError> {
         let asked = issues.asked(details, &self.settings.labels.trigger).await?;
         let Some(Asked { by, at, .. }) = asked else {
             let why = "the issue has neither the label that asks for work nor the agent as its assignee";
-            return Ok(Err(Unanswered::Silently(why)));
+            return Ok(Err(Refusal::silent(why)));
         };
         let Some(id) = self.request.asks.comment() else { return Ok(Ok(Origin { by, at })) };
         let (written, by) = match issues.command(&details.key, id.into()).await {
             Err(error) if error.is_absence() => {
-                return Ok(Err(Unanswered::Silently("the comment with the command was deleted")));
+                return Ok(Err(Refusal::silent("the comment with the command was deleted")));
             }
             other => other?,
         };
+        // Somebody else can put words into a comment.
         if written.created_at != written.updated_at {
-            return Ok(Err(Unanswered::Edited));
+            let why = "the comment with the command was edited";
+            return Ok(Err(Refusal::told(why, &details.key, comment::EDITED.to_owned())));
         }
         let command = Command::parse(written.body.for_machine());
         if !command.is_some_and(|command| self.request.asks.is_of(&command)) {
-            return Ok(Err(Unanswered::Silently("the comment does not hold the command")));
+            return Ok(Err(Refusal::silent("the comment does not hold the command")));
         }
         Ok(Ok(Origin { by, at: written.created_at }))
     }
@@ -207,21 +245,15 @@ impl Counter<'_> {
     }
 
     /// One comment, however often somebody asks: for each account, or for each issue where that is what is wrong.
-    async fn tell(
-        &self,
-        issues: Issues,
-        key: &IssueKey,
-        text: &str,
-        account: Option<&Account>,
-    ) -> Result<(), Stop> {
+    async fn tell(&self, issues: Issues, told: &Told) -> Result<(), Stop> {
         if self.settings.strangers == Strangers::Ignored {
             return Ok(());
         }
         let marks = Marks::new(self.settings.marker_key.clone(), NOWHERE);
         let tracker = Tracker::Jira(Box::new(issues));
         let records = Records { tracker: &tracker, marks: &marks, names: &self.settings.labels };
-        let record = records.read_own(&IssueId::Key(key.clone()), Vec::new()).await?;
-        let barred = account.map(|account| format!("jira:{}", account.account_id));
+        let record = records.read_own(&IssueId::Key(told.key.clone()), Vec::new()).await?;
+        let barred = told.account.as_ref().map(|account| format!("jira:{account}"));
         if record.statuses().iter().any(|said| said.status.barred == barred) {
             return Ok(());
         }
@@ -229,7 +261,7 @@ impl Counter<'_> {
         secrets.push(self.site.secret());
         let gate = Gate::new(&secrets, &[], None);
         let status = Status { refused: true, barred, ..Status::ended(self.request.id.to_string()) };
-        Ok(record.say_at_last(&gate, None, text, status).await?)
+        Ok(record.say_at_last(&gate, None, &told.text, status).await?)
     }
 }
 

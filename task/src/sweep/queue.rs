@@ -12,8 +12,8 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use shared::broker::Broker;
+use shared::message::Message;
 use shared::queue;
-use shared::task::Task;
 use shared::trace::TraceContext;
 use tokio::time::timeout;
 
@@ -123,15 +123,15 @@ impl Queue {
     }
 
     /// Returns when the broker has confirmed that it keeps the task.
-    pub(super) async fn publish(&self, task: &Task) -> Result<(), QueueError> {
-        let body = task.to_message()?;
+    pub(super) async fn publish(&self, message: &Message) -> Result<(), QueueError> {
+        let body = message.to_bytes()?;
         let mut headers = FieldTable::default();
-        let trace = TraceContext::of_task(task.id).to_string();
+        let trace = TraceContext::of_task(message.id()).to_string();
         headers.insert(queue::HEADER_TRACEPARENT.into(), AMQPValue::LongString(trace.into()));
         let properties = BasicProperties::default()
             .with_content_type(queue::CONTENT_TYPE.into())
             .with_delivery_mode(queue::PERSISTENT)
-            .with_message_id(task.id.to_string().into())
+            .with_message_id(message.id().to_string().into())
             .with_type(queue::MESSAGE_TYPE.into())
             .with_app_id("sweep".into())
             .with_headers(headers);

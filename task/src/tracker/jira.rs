@@ -22,7 +22,8 @@ use shared::state::same_label;
 use shared::task::IssueDigest;
 
 use super::model::{
-    Event, Found, Happening, Issue, IssueKind, IssueSnapshot, IssueState, Listed, ListedIssue, Listing, Milestone, Talk,
+    Event, Found, Happening, Issue, IssueKind, IssueSnapshot, IssueState, Listed, ListedIssue, Listing,
+    Milestone, Talk,
 };
 use crate::call::CallError;
 use crate::outbound::Outbound;
@@ -197,7 +198,11 @@ impl Issues {
     }
 
     /// Comments are read backwards from the newest, as far as they can be as new as `since`.
-    pub(super) async fn snapshot(&self, issue: &IssueId, since: Since) -> Result<Option<IssueSnapshot>, CallError> {
+    pub(super) async fn snapshot(
+        &self,
+        issue: &IssueId,
+        since: Since,
+    ) -> Result<Option<IssueSnapshot>, CallError> {
         let key = key_of(issue)?;
         let details = match self.details(key).await {
             Err(error) if error.is_absence() => return Ok(None),
@@ -259,7 +264,11 @@ impl Issues {
     }
 
     /// A comment that not everybody may read who may read the issue is left out: nobody expects it on a pull request.
-    pub(super) async fn each_comment(&self, issue: &IssueId, mut take: impl FnMut(Comment)) -> Result<(), CallError> {
+    pub(super) async fn each_comment(
+        &self,
+        issue: &IssueId,
+        mut take: impl FnMut(Comment),
+    ) -> Result<(), CallError> {
         let key = key_of(issue)?;
         let mut newest = Vec::new();
         self.newest_comments(key, |comment| {
@@ -312,13 +321,15 @@ impl Issues {
 
     pub(super) async fn comment(&self, issue: &IssueId, id: u64) -> Result<Comment, CallError> {
         let key = key_of(issue)?;
-        let comment: wire::Comment = self.client.get(&format!("/rest/api/3/issue/{key}/comment/{id}")).await?;
+        let comment: wire::Comment =
+            self.client.get(&format!("/rest/api/3/issue/{key}/comment/{id}")).await?;
         Ok(self.comment_of(key, comment))
     }
 
     /// The comment with a command, and the account that wrote it.
     pub async fn command(&self, key: &IssueKey, id: u64) -> Result<(Comment, Option<Account>), CallError> {
-        let comment: wire::Comment = self.client.get(&format!("/rest/api/3/issue/{key}/comment/{id}")).await?;
+        let comment: wire::Comment =
+            self.client.get(&format!("/rest/api/3/issue/{key}/comment/{id}")).await?;
         let author = comment.author.clone();
         Ok((self.comment_of(key, comment), author))
     }
@@ -329,7 +340,12 @@ impl Issues {
         Ok(made.id)
     }
 
-    pub(super) async fn edit_comment(&self, issue: &IssueId, id: u64, body: &Outbound) -> Result<(), CallError> {
+    pub(super) async fn edit_comment(
+        &self,
+        issue: &IssueId,
+        id: u64,
+        body: &Outbound,
+    ) -> Result<(), CallError> {
         // Nobody gets a mail for each step of a run.
         let route = format!("/rest/api/3/issue/{}/comment/{id}?notifyUsers=false", key_of(issue)?);
         self.client.set(Method::PUT, &route, &self.outgoing(body)).await
@@ -459,7 +475,8 @@ impl Issues {
         if self.status(key_of(issue)?).await?.is_some_and(|status| is_it(&status)) {
             return Ok(());
         }
-        let names: Vec<String> = possible.transitions.iter().map(|known| format!("`{}`", known.name)).collect();
+        let names: Vec<String> =
+            possible.transitions.iter().map(|known| format!("`{}`", known.name)).collect();
         let message = format!("no transition `{name}` is possible now; there are: {}", names.join(", "));
         Err(CallError::Invalid { call: call(format!("POST {route}")), message })
     }
@@ -481,25 +498,36 @@ impl Issues {
     }
 
     /// Which of these permissions we do not have in a project.
-    pub async fn lacking<'p>(&self, project: &str, permissions: &[&'p str]) -> Result<Vec<&'p str>, CallError> {
+    pub async fn lacking<'p>(
+        &self,
+        project: &str,
+        permissions: &[&'p str],
+    ) -> Result<Vec<&'p str>, CallError> {
         let names = permissions.join(",");
         let route = format!("/rest/api/3/mypermissions?projectKey={project}&permissions={names}");
         let found: wire::Permissions = self.client.get(&route).await?;
-        let has = |name: &str| found.permissions.get(name).is_some_and(|permission| permission.have_permission);
+        let has =
+            |name: &str| found.permissions.get(name).is_some_and(|permission| permission.have_permission);
         Ok(permissions.iter().copied().filter(|name| !has(name)).collect())
     }
 }
 
 /// The description, and the names of the files that are attached.
 fn body(fields: &wire::Fields) -> Raw {
-    let text = if fields.description.is_null() { Raw::default() } else { adf::to_markdown(&fields.description) };
+    let text =
+        if fields.description.is_null() { Raw::default() } else { adf::to_markdown(&fields.description) };
     if fields.attachment.is_empty() {
         return text;
     }
-    let name = |file: &wire::Attachment| Raw::new(file.filename.clone()).clean_line(100).as_str().replace('`', "'");
+    let name =
+        |file: &wire::Attachment| Raw::new(file.filename.clone()).clean_line(100).as_str().replace('`', "'");
     let names = fields.attachment.iter().take(MAX_ATTACHMENTS).map(|file| format!("`{}`", name(file)));
     let names = names.collect::<Vec<_>>().join(", ");
-    Raw::new(format!("{}\n\nAttached files, which are not read: {names}", text.for_machine()).trim_start().to_owned())
+    Raw::new(
+        format!("{}\n\nAttached files, which are not read: {names}", text.for_machine())
+            .trim_start()
+            .to_owned(),
+    )
 }
 
 /// Jira has no issue without a key.

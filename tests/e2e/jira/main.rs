@@ -1,1 +1,11 @@
-//! Stories of issues on Jira.
+//! Issues on Jira, their pull requests on GitHub: `ai-agent run` between both stand-ins.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
+
+mod attack;
+mod bad_input;
+mod basic;
+mod faults;
+mod harness;
+mod plan;
+mod whole_way;

@@ -29,9 +29,10 @@ fn decided(payload: &str) -> Result<JiraRequest, String> {
 
 /// What is asked for in short, or why nothing is.
 fn told(payload: &Value) -> String {
-    decided(&payload.to_string()).map_or_else(|why| why, |request| {
-        format!("{} {} {}", request.asks.name(), request.issue, request.number)
-    })
+    decided(&payload.to_string()).map_or_else(
+        |why| why,
+        |request| format!("{} {} {}", request.asks.name(), request.issue, request.number),
+    )
 }
 
 fn account(id: &str) -> Value {
@@ -80,7 +81,10 @@ fn an_issue_asks_by_its_label_or_its_assignee_when_that_is_new() {
         (assignee(json!("a-name")), asks),
         (assignee(Value::Null), other),
         (json!([{ "field": "description", "toString": "ai-help" }]), other),
-        (json!([{ "field": "summary" }, { "field": "labels", "fromString": null, "toString": "x ai-help" }]), asks),
+        (
+            json!([{ "field": "summary" }, { "field": "labels", "fromString": null, "toString": "x ai-help" }]),
+            asks,
+        ),
         (json!([]), other),
     ] {
         assert_eq!(told(&updated(&items)), expected, "{items}");
@@ -92,9 +96,7 @@ fn an_issue_asks_by_its_label_or_its_assignee_when_that_is_new() {
 
 #[test]
 fn a_new_issue_asks_if_it_has_the_label_or_the_agent() {
-    let created = |labels: &[&str], assignee: &Value| {
-        json!({ "webhookEvent": "jira:issue_created", "user": account(DEV), "issue": issue(labels, assignee) })
-    };
+    let created = |labels: &[&str], assignee: &Value| json!({ "webhookEvent": "jira:issue_created", "user": account(DEV), "issue": issue(labels, assignee) });
     let none = "the issue has neither the label `ai-help` nor the agent as assignee";
     for (labels, assignee, expected) in [
         (&["ai-help"][..], Value::Null, "begin PROJ-7 10040"),
@@ -147,7 +149,10 @@ fn who_is_nobody_or_the_agent_asks_for_nothing() {
     assert_eq!(with("/issue/fields/status", done), "it is done");
     assert_eq!(with("/issue/key", json!("proj 7")), "error: issue.key is not a key such as PROJ-123");
     assert_eq!(with("/issue/id", Value::Null), "error: the payload of `jira:issue_updated` has no issue.id");
-    assert_eq!(with("/webhookEvent", json!("jira:worklog_updated")), "`jira:worklog_updated` asks for nothing");
+    assert_eq!(
+        with("/webhookEvent", json!("jira:worklog_updated")),
+        "`jira:worklog_updated` asks for nothing"
+    );
 }
 
 #[test]

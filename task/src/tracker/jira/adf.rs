@@ -127,7 +127,8 @@ impl Reader {
             "table" => self.table(node, depth),
             "expand" | "nestedExpand" => {
                 let title = node["attrs"]["title"].as_str().map(|title| self.text(title, Place::Prose));
-                let title = title.map(|title| title.replace('\n', " ")).filter(|title| !title.trim().is_empty());
+                let title =
+                    title.map(|title| title.replace('\n', " ")).filter(|title| !title.trim().is_empty());
                 let body = self.blocks(node, depth);
                 title.map_or(body.clone(), |title| format!("**{}**\n\n{body}", title.trim()))
             }
@@ -154,7 +155,9 @@ impl Reader {
             let indent = " ".repeat(mark.len().min(6));
             let mut body = body.lines();
             lines.push(format!("{mark}{}", body.next().unwrap_or_default()));
-            lines.extend(body.map(|line| if line.is_empty() { String::new() } else { format!("{indent}{line}") }));
+            lines.extend(
+                body.map(|line| if line.is_empty() { String::new() } else { format!("{indent}{line}") }),
+            );
         }
         lines.join("\n")
     }
@@ -297,7 +300,8 @@ impl Reader {
         }
         let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
         let ticks = "`".repeat(longest + 1);
-        let pad = if text.starts_with('`') || text.ends_with('`') || text.trim().is_empty() { " " } else { "" };
+        let pad =
+            if text.starts_with('`') || text.ends_with('`') || text.trim().is_empty() { " " } else { "" };
         format!("{ticks}{pad}{text}{pad}{ticks}")
     }
 
@@ -357,7 +361,16 @@ fn children(node: &Value) -> impl Iterator<Item = &Value> {
 fn is_inline(kind: &str) -> bool {
     matches!(
         kind,
-        "text" | "hardBreak" | "mention" | "emoji" | "status" | "date" | "inlineCard" | "mediaInline" | "inlineExtension" | "placeholder"
+        "text"
+            | "hardBreak"
+            | "mention"
+            | "emoji"
+            | "status"
+            | "date"
+            | "inlineCard"
+            | "mediaInline"
+            | "inlineExtension"
+            | "placeholder"
     )
 }
 
@@ -371,7 +384,7 @@ fn guarded(text: &str) -> String {
             return format!("{}\\{}", &bare[..digits], &bare[digits..]);
         }
         // With more than three spaces before it a line would be code.
-        if bare.starts_with(['#', '>', '-', '+', '=', ':']) { format!("\\{bare}") } else { bare.to_owned() }
+        if bare.starts_with(['#', '>', '-', '+', '=']) { format!("\\{bare}") } else { bare.to_owned() }
     });
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }

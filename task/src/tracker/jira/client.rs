@@ -103,7 +103,12 @@ impl Client {
     }
 
     /// A token of the service account; it lives for an hour, longer than a run.
-    async fn token(&self, id: &str, secret: &SecretString, tokens: &url::Url) -> Result<SecretString, CallError> {
+    async fn token(
+        &self,
+        id: &str,
+        secret: &SecretString,
+        tokens: &url::Url,
+    ) -> Result<SecretString, CallError> {
         let call = call(format!("POST {}", tokens.path()));
         let body = json!({
             "grant_type": "client_credentials", "client_id": id, "client_secret": secret.expose_secret(),
@@ -117,7 +122,9 @@ impl Client {
                     return Ok(SecretString::from(token.access_token));
                 }
                 // What OAuth calls a bad client.
-                Err(CallError::Invalid { call, message }) => return Err(CallError::Unauthorized { call, message }),
+                Err(CallError::Invalid { call, message }) => {
+                    return Err(CallError::Unauthorized { call, message });
+                }
                 Err(error) => patience.before_retry(error).await?,
             }
         }
@@ -211,7 +218,9 @@ impl Client {
         let mut response = request.send().await.map_err(|error| lost(first_line(&error.without_url())))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| lost(first_line(&error.without_url())))? {
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| lost(first_line(&error.without_url())))?
+        {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_ANSWER_BYTES {
                 let why = format!("the answer is longer than {MAX_ANSWER_BYTES} bytes");
@@ -225,7 +234,8 @@ impl Client {
         let is_bodiless = body.is_empty() && status == StatusCode::NO_CONTENT;
         if !is_bodiless && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
             if is_page(&headers) {
-                let why = "a web page instead of JSON: check that `url` or `api` of the site is its address".to_owned();
+                let why = "a web page instead of JSON: check that `url` or `api` of the site is its address"
+                    .to_owned();
                 return Err(CallError::Unexpected { call: call.clone(), why });
             }
             return Err(lost("the answer is not whole JSON".to_owned()));
@@ -259,17 +269,20 @@ impl Refused<'_> {
         let written = serde_json::from_slice::<Complaint>(body).ok();
         let has_words = written.is_some();
         let message = written.map(|written| written.text()).filter(|text| !text.is_empty());
-        let message = message.map_or_else(|| "(no message)".to_owned(), |text| text.chars().take(MAX_MESSAGE).collect());
+        let message = message
+            .map_or_else(|| "(no message)".to_owned(), |text| text.chars().take(MAX_MESSAGE).collect());
         let status = self.status.as_u16();
         if let Some(wait_seconds) = self.wait() {
             return CallError::RateLimited { call, wait_seconds };
         }
         match status {
             300..=399 => {
-                let target = self.headers.get(LOCATION).and_then(|target| target.to_str().ok()).unwrap_or_default();
+                let target =
+                    self.headers.get(LOCATION).and_then(|target| target.to_str().ok()).unwrap_or_default();
                 let host = url::Url::parse(target).ok().and_then(|url| url.host_str().map(str::to_owned));
                 let host = host.map_or_else(String::new, |host| format!(" to {host}"));
-                let why = format!("a redirect{host}, which is not followed: correct `url` or `api` of the site");
+                let why =
+                    format!("a redirect{host}, which is not followed: correct `url` or `api` of the site");
                 CallError::Unexpected { call, why }
             }
             400 | 422 => CallError::Invalid { call, message },
@@ -357,7 +370,9 @@ mod tests {
             .collect();
         let status = StatusCode::from_u16(status).unwrap();
         let patience = Duration::from_mins(3);
-        Refused { status, headers: &headers, effect, patience, call: &call }.error(body.as_bytes()).to_string()
+        Refused { status, headers: &headers, effect, patience, call: &call }
+            .error(body.as_bytes())
+            .to_string()
     }
 
     #[test]
@@ -365,7 +380,12 @@ mod tests {
         const PAGE: &[(&str, &str)] = &[("content-type", "text/html;charset=UTF-8")];
         let words = r#"{"errorMessages":["Issue does not exist."],"errors":{"labels":"Field is required"}}"#;
         for (status, headers, body, expected) in [
-            (400, &[][..], words, "Jira finds GET /x invalid: Issue does not exist.; labels: Field is required"),
+            (
+                400,
+                &[][..],
+                words,
+                "Jira finds GET /x invalid: Issue does not exist.; labels: Field is required",
+            ),
             (401, &[], "", "Jira does not accept the credentials for GET /x: the token is wrong or expired"),
             (403, &[], words, "Jira does not allow GET /x: Issue does not exist.; labels: Field is required"),
             (
@@ -375,10 +395,20 @@ mod tests {
                 "Jira does not accept the credentials for GET /x: a page to log in; the token may be expired, or Jira asks for a captcha",
             ),
             (404, &[], "{}", "Jira finds nothing for GET /x: (no message)"),
-            (409, &[], words, "Jira finds GET /x in conflict: Issue does not exist.; labels: Field is required"),
+            (
+                409,
+                &[],
+                words,
+                "Jira finds GET /x in conflict: Issue does not exist.; labels: Field is required",
+            ),
             (410, &[], "{}", "Jira no longer has what GET /x asks for: (no message)"),
             (413, &[], "{}", "Jira finds GET /x invalid: too much for one issue: (no message)"),
-            (503, PAGE, "<html>Maintenance</html>", "Jira is not available for GET /x: 503 a page that says so"),
+            (
+                503,
+                PAGE,
+                "<html>Maintenance</html>",
+                "Jira is not available for GET /x: 503 a page that says so",
+            ),
             (
                 302,
                 &[("location", "https://id.atlassian.com/login?x=y")],
@@ -408,7 +438,8 @@ mod tests {
         ] {
             let told = refused(status, headers, "", Effect::Reads);
             let seconds = told.strip_prefix("Jira refuses GET /x for now: rate limit, ");
-            let seconds = seconds.and_then(|text| text.strip_suffix(" s to wait")).unwrap_or_else(|| panic!("{told}"));
+            let seconds =
+                seconds.and_then(|text| text.strip_suffix(" s to wait")).unwrap_or_else(|| panic!("{told}"));
             let seconds: u64 = seconds.parse().unwrap();
             assert!((least..=most).contains(&seconds), "{told}");
         }

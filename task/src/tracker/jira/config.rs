@@ -136,7 +136,8 @@ impl JiraConfig {
         };
         let mut known = BTreeMap::new();
         for line in credentials.iter().flat_map(|text| text.expose_secret().lines()) {
-            let wrong = || env.refuse(&AGENT_JIRA_CREDENTIALS, "", AGENT_JIRA_CREDENTIALS.variable().form.hint());
+            let wrong =
+                || env.refuse(&AGENT_JIRA_CREDENTIALS, "", AGENT_JIRA_CREDENTIALS.variable().form.hint());
             if line.trim().is_empty() {
                 continue;
             }
@@ -226,9 +227,11 @@ impl Site {
         let (who, secret) = (who.to_owned(), secret.clone());
         let credentials = match raw.auth {
             Auth::Token if !who.contains('@') => {
-                return Err("the credentials do not begin with an e-mail address; for a service account set \
+                return Err(
+                    "the credentials do not begin with an e-mail address; for a service account set \
                             `auth = \"client\"`"
-                    .to_owned());
+                        .to_owned(),
+                );
             }
             Auth::Token => Credentials::Token { email: who, token: secret },
             Auth::Client => {
@@ -308,6 +311,14 @@ impl Site {
         project.into_iter().flat_map(|project| project.repo.iter().chain(project.components.values()))
     }
 
+    /// Every repository that an issue of the site can be about, each once.
+    pub fn all_repos(&self) -> Vec<Repo> {
+        let mut all: Vec<Repo> = self.projects.keys().flat_map(|key| self.repos(key)).cloned().collect();
+        all.sort_by_key(Repo::url);
+        all.dedup_by_key(|repo| repo.url());
+        all
+    }
+
     /// The keys of the projects that belong to a repository.
     pub fn project_keys(&self) -> impl Iterator<Item = &str> {
         self.projects.keys().map(String::as_str)
@@ -360,13 +371,15 @@ fn project_key(key: &str) -> Result<String, String> {
 
 /// `OWNER/NAME` on the host of GitHub, or a whole address.
 fn repository(text: &str, hosts: &HostPolicy) -> Result<Repo, String> {
-    let address = if text.contains("://") { text.to_owned() } else { format!("https://{}/{text}", hosts.host()) };
+    let address =
+        if text.contains("://") { text.to_owned() } else { format!("https://{}/{text}", hosts.host()) };
     Repo::parse(&address, hosts).map_err(|error| error.to_string())
 }
 
 /// An address of a site, which may have a path.
 fn address(text: &str, hosts: &HostPolicy) -> Result<Url, String> {
-    let hint = || "use https://HOST or https://HOST/PATH, without a user name, a query or a fragment".to_owned();
+    let hint =
+        || "use https://HOST or https://HOST/PATH, without a user name, a query or a fragment".to_owned();
     let url = Url::parse(text).map_err(|_| hint())?;
     let is_plain = url.username().is_empty()
         && url.password().is_none()
@@ -379,7 +392,8 @@ fn address(text: &str, hosts: &HostPolicy) -> Result<Url, String> {
 /// Over TLS, or to this machine where that is allowed for debugging.
 fn is_safe(url: &Url, hosts: &HostPolicy) -> bool {
     let is_here = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    url.has_host() && (url.scheme() == "https" || url.scheme() == "http" && is_here && hosts.allows_loopback())
+    url.has_host()
+        && (url.scheme() == "https" || url.scheme() == "http" && is_here && hosts.allows_loopback())
 }
 
 #[cfg(test)]

@@ -124,7 +124,8 @@ impl Writer<'_> {
             Tag::Strikethrough => self.marks.push(json!({ "type": "strike" })),
             Tag::Link { dest_url, .. } => {
                 // A link that leads nowhere still has its place in the list of marks.
-                let mark = self.target(&dest_url).map(|href| json!({ "type": "link", "attrs": { "href": href } }));
+                let mark =
+                    self.target(&dest_url).map(|href| json!({ "type": "link", "attrs": { "href": href } }));
                 self.marks.push(mark.unwrap_or(Value::Null));
             }
             _ => {}
@@ -248,7 +249,8 @@ impl Writer<'_> {
         let mut from = 0;
         for found in NUMBER.captures_iter(text) {
             let (Some(whole), Some(number)) = (found.get(0), found.get(1)) else { continue };
-            let is_start = !text[..whole.start()].ends_with(|c: char| c.is_alphanumeric() || c == '/' || c == '&');
+            let is_start =
+                !text[..whole.start()].ends_with(|c: char| c.is_alphanumeric() || c == '/' || c == '&');
             if !is_start {
                 continue;
             }
@@ -278,7 +280,10 @@ impl Writer<'_> {
             return matches!(url.scheme(), "http" | "https").then(|| url.to_string());
         }
         let base = url::Url::parse(&format!("{}/", self.repo?.url())).ok()?;
-        base.join(href).ok().filter(|url| url.host() == base.host() && url.port() == base.port()).map(String::from)
+        base.join(href)
+            .ok()
+            .filter(|url| url.host() == base.host() && url.port() == base.port())
+            .map(String::from)
     }
 }
 

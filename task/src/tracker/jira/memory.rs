@@ -47,13 +47,15 @@ pub(super) fn properties(marker: &str) -> Vec<Value> {
         rest = after;
     }
     let count = parts.len();
-    let property = |(at, part): (usize, &&str)| json!({ "key": key(at), "value": { "part": part, "of": count } });
+    let property =
+        |(at, part): (usize, &&str)| json!({ "key": key(at), "value": { "part": part, "of": count } });
     parts.iter().enumerate().map(property).collect()
 }
 
 /// The part of a marker that the value of a property holds, and how many there are.
 pub(super) fn part(value: &Value) -> Option<(&str, usize)> {
-    let count = usize::try_from(value["of"].as_u64()?).ok().filter(|count| (1..=MAX_PARTS).contains(count))?;
+    let count =
+        usize::try_from(value["of"].as_u64()?).ok().filter(|count| (1..=MAX_PARTS).contains(count))?;
     Some((value["part"].as_str()?, count))
 }
 
@@ -67,10 +69,12 @@ mod tests {
             let properties = properties(&marker);
             assert!(properties.iter().all(|property| property["value"].to_string().len() <= 32_768));
             let parts = properties.iter().map(|property| part(&property["value"]).unwrap());
-            let joined: String = parts.map(|(part, count)| {
-                assert_eq!(count, properties.len());
-                part
-            }).collect();
+            let joined: String = parts
+                .map(|(part, count)| {
+                    assert_eq!(count, properties.len());
+                    part
+                })
+                .collect();
             assert_eq!(joined, marker);
         }
     }
@@ -79,6 +83,9 @@ mod tests {
     fn a_text_is_split_at_its_own_marker() {
         assert_eq!(split("**Done**"), ("**Done**", None));
         let body = joined("A quote of `<!-- ai-agent:x -->`", "<!-- ai-agent:status {} 00 -->");
-        assert_eq!(split(&body), ("A quote of `<!-- ai-agent:x -->`", Some("<!-- ai-agent:status {} 00 -->")));
+        assert_eq!(
+            split(&body),
+            ("A quote of `<!-- ai-agent:x -->`", Some("<!-- ai-agent:status {} 00 -->"))
+        );
     }
 }

@@ -42,16 +42,16 @@ impl Issues {
         let asks = |item: &Item| {
             let labels = is_labelled && item.is("labels");
             labels && item.new_labels().any(|label| same_label(label, trigger))
-                || is_assigned && item.is("assignee") && item.to.as_deref() == Some(self.site.account.as_str())
+                || is_assigned
+                    && item.is("assignee")
+                    && item.to.as_deref() == Some(self.site.account.as_str())
         };
         // The agent sets the label where it was assigned: that is not who asked.
         let by_others = |change: &&Change| !change.author.as_ref().is_some_and(|author| self.is_us(author));
         let changes = self.changes(&details.key).await?;
         let change = changes.iter().rev().filter(by_others).find(|change| change.items.iter().any(asks));
         Ok(Some(match change {
-            Some(change) => {
-                Asked { by: change.author.clone(), at: change.created, change: Some(change.id) }
-            }
+            Some(change) => Asked { by: change.author.clone(), at: change.created, change: Some(change.id) },
             None => Asked { by: details.creator.clone(), at: details.issue.created_at, change: None },
         }))
     }

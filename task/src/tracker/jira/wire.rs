@@ -76,8 +76,6 @@ pub struct User {
     pub email_address: Option<String>,
     #[serde(default = "yes")]
     pub active: bool,
-    #[serde(default)]
-    pub display_name: Option<String>,
 }
 
 fn yes() -> bool {
@@ -241,7 +239,8 @@ impl Complaint {
         let errors = self.errors.as_object().into_iter().flatten();
         let errors = errors.map(|(field, why)| format!("{field}: {}", why.as_str().unwrap_or_default()));
         let texts = self.error_messages.iter().cloned().chain(errors);
-        let texts: Vec<String> = texts.chain(self.message.clone()).chain(self.error_description.clone()).collect();
+        let texts: Vec<String> =
+            texts.chain(self.message.clone()).chain(self.error_description.clone()).collect();
         texts.join("; ")
     }
 }
@@ -255,5 +254,6 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse_time(&text).ok_or_else(|| serde::de::Error::custom("not a time such as 2019-02-15T19:01:52.971-0800"))
+    parse_time(&text)
+        .ok_or_else(|| serde::de::Error::custom("not a time such as 2019-02-15T19:01:52.971-0800"))
 }
