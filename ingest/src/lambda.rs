@@ -19,9 +19,10 @@ pub async fn run(router: Router) -> anyhow::Result<()> {
 /// What counts is how the path ends.
 fn routed(mut request: Request) -> Request {
     let path = request.uri().path();
-    match server::path_at_end(path).map(Uri::try_from) {
-        Some(Ok(route)) => *request.uri_mut() = route,
-        _ => tracing::warn!(path, "nothing is served at this path"),
+    if let Some(Ok(route)) = server::path_at_end(path).map(Uri::try_from) {
+        *request.uri_mut() = route;
+    } else {
+        tracing::warn!(path, "nothing is served at this path");
     }
     request
 }

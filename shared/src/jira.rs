@@ -190,8 +190,7 @@ impl Asks {
             Command::Approve => Some(Self::Approve(comment)),
             Command::Retry => Some(Self::Retry(comment)),
             Command::Revise { .. } => Some(Self::Revise(comment)),
-            #[allow(unreachable_patterns, reason = "a command that only pull requests know is nothing here")]
-            _ => None,
+            Command::Stop => None,
         }
     }
 
@@ -281,12 +280,11 @@ impl JiraRequest {
             jira.account.map(|id| AccountId::parse(&id).ok_or(JiraRequestError::Account)).transpose()?;
         let delivery_id =
             delivery_id.map(|id| DeliveryId::parse(&id).ok_or(JiraRequestError::DeliveryId)).transpose()?;
-        let id = match task_id {
-            Some(id) => TaskId::parse(&id).ok_or(JiraRequestError::TaskId)?,
-            None => {
-                let event = triggered_at.map_or_else(String::new, |at| format!("at {at}"));
-                JiraOrigin { site: &site, number: jira.number, asks, event: &event }.id()
-            }
+        let id = if let Some(id) = task_id {
+            TaskId::parse(&id).ok_or(JiraRequestError::TaskId)?
+        } else {
+            let event = triggered_at.map_or_else(String::new, |at| format!("at {at}"));
+            JiraOrigin { site: &site, number: jira.number, asks, event: &event }.id()
         };
         Ok(Self { id, site, issue, number: jira.number, asks, account, triggered_at, delivery_id })
     }

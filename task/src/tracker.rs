@@ -32,7 +32,7 @@ pub async fn read_issue(
 
 /// A tracker as a run uses it: logged in, at the issues of one repository.
 pub enum Tracker {
-    GitHub(Issues),
+    GitHub(Box<Issues>),
     Jira(Box<jira::Issues>),
 }
 
@@ -40,7 +40,7 @@ impl Tracker {
     /// The tracker of a repository whose issues are kept where the code is.
     pub fn beside(forge: &Forge) -> Self {
         match forge {
-            Forge::GitHub(session) => Self::GitHub(Issues::of(session)),
+            Forge::GitHub(session) => Self::GitHub(Box::new(Issues::of(session))),
         }
     }
 

@@ -87,6 +87,11 @@ impl Jira {
         self.hub().faults.clear();
     }
 
+    /// Whether a call waits for an answer that it will not get.
+    pub fn is_stalling(&self) -> bool {
+        self.hub().is_stalling
+    }
+
     pub fn calls(&self) -> Vec<Call> {
         self.hub().calls.clone()
     }

@@ -7,7 +7,7 @@ use crate::call::CallError;
 use crate::lease::Lease;
 use crate::run::jira;
 use crate::run::settings::RunSettings;
-use crate::tracker::jira::{Issues, Site};
+use crate::tracker::jira::{Issues, JiraConfig, Site};
 
 /// What a run does on an issue
 /// (<https://support.atlassian.com/jira-cloud-administration/docs/permissions-for-company-managed-projects/>).
@@ -15,7 +15,7 @@ const PERMISSIONS: [&str; 4] = ["BROWSE_PROJECTS", "ADD_COMMENTS", "EDIT_OWN_COM
 
 pub(super) async fn examine(settings: &RunSettings) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for site in settings.jira.iter().flat_map(|jira| jira.sites()) {
+    for site in settings.jira.iter().flat_map(JiraConfig::sites) {
         let (_revoker, lease) = Lease::new();
         match look(settings, site, &lease).await {
             Ok(found) => findings.extend(found),

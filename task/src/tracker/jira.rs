@@ -274,7 +274,7 @@ impl Issues {
         self.newest_comments(key, |comment| {
             let is_ours = comment.author.as_ref().is_some_and(|author| self.is_us(author));
             if is_ours || comment.visibility.is_none() && comment.jsd_public {
-                newest.push(self.comment_of(key, comment));
+                newest.push(self.comment_of(key, &comment));
             }
             true
         })
@@ -288,7 +288,7 @@ impl Issues {
         Ok(())
     }
 
-    fn comment_of(&self, key: &IssueKey, comment: wire::Comment) -> Comment {
+    fn comment_of(&self, key: &IssueKey, comment: &wire::Comment) -> Comment {
         Comment {
             id: comment.id,
             body: adf::to_markdown(&comment.body),
@@ -323,7 +323,7 @@ impl Issues {
         let key = key_of(issue)?;
         let comment: wire::Comment =
             self.client.get(&format!("/rest/api/3/issue/{key}/comment/{id}")).await?;
-        Ok(self.comment_of(key, comment))
+        Ok(self.comment_of(key, &comment))
     }
 
     /// The comment with a command, and the account that wrote it.
@@ -331,7 +331,7 @@ impl Issues {
         let comment: wire::Comment =
             self.client.get(&format!("/rest/api/3/issue/{key}/comment/{id}")).await?;
         let author = comment.author.clone();
-        Ok((self.comment_of(key, comment), author))
+        Ok((self.comment_of(key, &comment), author))
     }
 
     pub(super) async fn create_comment(&self, issue: &IssueId, body: &Outbound) -> Result<u64, CallError> {

@@ -2,15 +2,30 @@
 
 use tests::jira::Fault;
 
-use crate::harness::{ISSUE, Story, typo};
+use crate::harness::{ISSUE, Run, Story, typo};
 
 const WRITES: [&str; 5] =
     ["addComment", "updateComment", "editIssue", "createOrUpdateRemoteIssueLink", "doTransition"];
 
+const TRANSITIONS: &str =
+    "[sites.acme.transitions]\nstarted = \"In Progress\"\npull-request = \"In Review\"\n";
+
+/// One pull request, one comment, one link, and every label as it should be.
+fn is_done(story: &Story, run: &Run, case: &str) {
+    let told = || format!("{case}: {}", story.told(run));
+    assert_eq!(run.status, Some(0), "{}", told());
+    assert_eq!(story.labels(), "ai-done ai-help quickfix", "{}", told());
+    let said = story.said();
+    assert_eq!(said.len(), 1, "{}", told());
+    assert!(said[0].starts_with("Done: #1"), "{}", told());
+    let (links, status) = story.jira.now(|site| (site.at(ISSUE).links.len(), site.at(ISSUE).status));
+    assert_eq!((links, status), (1, "In Review"), "{}", told());
+    assert_eq!(story.github.snapshot().matches("\n  pull #").count(), 1, "{}", told());
+}
+
 fn check(operation: &str, fault: &Fault) {
     let mut story = Story::new(typo(), &[]);
-    story.more =
-        "[sites.acme.transitions]\nstarted = \"In Progress\"\npull-request = \"In Review\"\n".to_owned();
+    story.more.push_str(TRANSITIONS);
     let message = story.label("dev1", &["ai-help", "quickfix"]);
     story.jira.fault(operation, 1, fault.clone());
     let mut run = story.run_by_rules(&message);
@@ -18,39 +33,56 @@ fn check(operation: &str, fault: &Fault) {
     if run.status != Some(0) {
         run = story.run_by_rules(&message);
     }
-    let told = || format!("{operation} {fault:?}: {}", story.told(&run));
-    assert_eq!(run.status, Some(0), "{}", told());
-    assert_eq!(story.labels(), "ai-done ai-help quickfix", "{}", told());
-    let said = story.said();
-    assert_eq!(said.len(), 1, "one comment: {}", told());
-    assert!(said[0].starts_with("Done: #1"), "{}", told());
-    let (links, status) = story.jira.now(|site| (site.at(ISSUE).links.len(), site.at(ISSUE).status));
-    assert_eq!((links, status), (1, "In Review"), "{}", told());
-    assert_eq!(story.github.snapshot().matches("\n  pull #").count(), 1, "{}", told());
+    is_done(&story, &run, &format!("{operation} {fault:?}"));
     story.finish();
+}
+
+/// At each writing call.
+fn check_all(fault: &Fault) {
+    for operation in WRITES {
+        check(operation, fault);
+    }
 }
 
 #[test]
 fn a_connection_that_breaks_before_a_write() {
-    WRITES.iter().for_each(|operation| check(operation, &Fault::DropBefore));
+    check_all(&Fault::DropBefore);
 }
 
 #[test]
 fn a_connection_that_breaks_after_a_write() {
-    WRITES.iter().for_each(|operation| check(operation, &Fault::DropAfter));
+    check_all(&Fault::DropAfter);
 }
 
 #[test]
 fn an_answer_that_is_lost_on_the_way() {
-    WRITES.iter().for_each(|operation| check(operation, &Fault::BadGatewayAfter));
+    check_all(&Fault::BadGatewayAfter);
 }
 
 #[test]
 fn a_rate_limit_of_a_second() {
-    WRITES.iter().for_each(|operation| check(operation, &Fault::TooMany(1)));
+    check_all(&Fault::TooMany(1));
 }
 
 #[test]
 fn a_site_that_is_away_for_a_moment() {
-    WRITES.iter().for_each(|operation| check(operation, &Fault::Maintenance));
+    check_all(&Fault::Maintenance);
+}
+
+/// A process that dies at a call, before it has an effect or after, leaves what the next run completes.
+#[test]
+fn a_run_that_is_killed_is_completed_by_the_next() {
+    for operation in WRITES {
+        for fault in [Fault::StallBefore, Fault::StallAfter] {
+            let mut story = Story::new(typo(), &[]);
+            story.more.push_str(TRANSITIONS);
+            let message = story.label("dev1", &["ai-help", "quickfix"]);
+            story.jira.fault(operation, 1, fault.clone());
+            let killed = story.run_killed(&message);
+            assert_eq!(killed.status, None, "{operation} {fault:?}: {}", story.told(&killed));
+            let run = story.run_by_rules(&message);
+            is_done(&story, &run, &format!("{operation} {fault:?}"));
+            story.finish();
+        }
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::bin::program;
@@ -136,10 +137,31 @@ impl Story {
 
     pub(crate) fn run_with(&self, message: &Value, more: &[(&str, &str)]) -> Run {
         let folder = tempfile::tempdir().unwrap();
+        let child = self.start(folder.path(), message, more);
+        let output = child.wait_with_output().unwrap();
+        Run { status: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
+    }
+
+    /// A run of the rules that is killed once Jira leaves it without an answer.
+    pub(crate) fn run_killed(&self, message: &Value) -> Run {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = self.start(folder.path(), message, &[("AGENT_MODEL", "builtin")]);
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while !self.jira.is_stalling() && child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "{}", self.jira.summary());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // Fails only if it has ended by itself.
+        drop(child.kill());
+        let output = child.wait_with_output().unwrap();
+        Run { status: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
+    }
+
+    fn start(&self, folder: &std::path::Path, message: &Value, more: &[(&str, &str)]) -> Child {
         let mut child = Command::new(program("ai-agent"))
             .args(["run", "-"])
             .env_clear()
-            .envs(self.variables(folder.path()))
+            .envs(self.variables(folder))
             .envs(more.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -150,8 +172,7 @@ impl Story {
         if let Err(error) = child.stdin.take().unwrap().write_all(message.to_string().as_bytes()) {
             assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe, "{error}");
         }
-        let output = child.wait_with_output().unwrap();
-        Run { status: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
+        child
     }
 
     /// A run of the rules that need no model.

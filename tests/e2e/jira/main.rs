@@ -7,5 +7,6 @@ mod bad_input;
 mod basic;
 mod faults;
 mod harness;
+mod operate;
 mod plan;
 mod whole_way;

@@ -154,6 +154,12 @@ fn what_one_mounts_the_other_does_not() {
                 list.push(CA);
             }
         }
+        if way.has("jira") {
+            ingest.push(("jira-webhook", &[("webhook-secrets", "jira-webhook-secrets")]));
+            for list in [&mut sweep, &mut task] {
+                list.push(("agent-jira", &[("credentials", "jira-credentials")]));
+            }
+        }
         let objects = way.render();
         for (name, expected) in [("ingest", ingest), ("sweep", sweep), ("task", task)] {
             let pod = Workload::named(&objects, name);

@@ -123,7 +123,7 @@ impl Contract {
         let pointer = format!("{}/requestBody/content/application~1json/schema", operation.pointer);
         match (self.document.pointer(&pointer), body.is_empty()) {
             (Some(_), true) if description["requestBody"]["required"] == true => {
-                wrong.push("the body is missing".to_owned())
+                wrong.push("the body is missing".to_owned());
             }
             (Some(schema), false) => match serde_json::from_slice::<Value>(body) {
                 Ok(value) => {

@@ -1,5 +1,7 @@
 //! What Jira takes for a **document**, as far as programs write any; it answers others with 400 `INVALID_INPUT`.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 /// Characters of text.
@@ -79,7 +81,7 @@ fn write(value: &Value, out: &mut String) {
             let is_code = marks.iter().any(|mark| mark["type"] == "code");
             let text = if is_code { format!("`{text}`") } else { text.to_owned() };
             match link {
-                Some(href) => out.push_str(&format!("{text} <{href}>")),
+                Some(href) => write!(out, "{text} <{href}>").expect("writing to a string"),
                 None => out.push_str(&text),
             }
             return;

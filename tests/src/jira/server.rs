@@ -33,6 +33,10 @@ pub enum Fault {
     DropBefore,
     /// It was done; then the connection is closed without an answer.
     DropAfter,
+    /// No answer at all until the client is gone; nothing was done.
+    StallBefore,
+    /// It was done; no answer until the client is gone.
+    StallAfter,
     /// 503 with a page of maintenance; nothing was done.
     Maintenance,
     /// It was done; the answer is 502.
@@ -53,7 +57,7 @@ pub enum Fault {
 
 impl Fault {
     fn applies(&self) -> bool {
-        matches!(self, Self::DropAfter | Self::BadGatewayAfter)
+        matches!(self, Self::DropAfter | Self::BadGatewayAfter | Self::StallAfter)
     }
 }
 
@@ -64,6 +68,7 @@ pub(super) struct Hub {
     pub(super) violations: Vec<String>,
     pub(super) faults: Vec<(String, usize, Fault)>,
     pub(super) hooks: Vec<(String, usize, Hook)>,
+    pub(super) is_stalling: bool,
 }
 
 impl std::fmt::Debug for Hub {
@@ -83,6 +88,8 @@ pub(super) enum Body {
     None,
     Json(Value),
     Page(&'static str),
+    /// The client waits for it in vain.
+    Never,
 }
 
 impl Reply {
@@ -112,7 +119,14 @@ impl std::error::Error for Closed {}
 
 impl Hub {
     pub(super) fn new(site: Site) -> Self {
-        Self { site, calls: Vec::new(), violations: Vec::new(), faults: Vec::new(), hooks: Vec::new() }
+        Self {
+            site,
+            calls: Vec::new(),
+            violations: Vec::new(),
+            faults: Vec::new(),
+            hooks: Vec::new(),
+            is_stalling: false,
+        }
     }
 
     pub(super) fn complaints(&self) -> Vec<String> {
@@ -167,7 +181,7 @@ impl Hub {
         };
         let body = match &reply.body {
             Body::Json(body) => Some(body),
-            Body::None | Body::Page(_) => None,
+            Body::None | Body::Page(_) | Body::Never => None,
         };
         if reply.status == 501 {
             wrong.push("the stand-in does not play this call".to_owned());
@@ -220,6 +234,10 @@ impl Hub {
         let page = |status, page| Reply { status, headers: Vec::new(), body: Body::Page(page) };
         let reply = match fault {
             Fault::DropBefore | Fault::DropAfter => return Err(Closed),
+            Fault::StallBefore | Fault::StallAfter => {
+                self.is_stalling = true;
+                return Ok(Reply { body: Body::Never, ..Reply::nothing(200) });
+            }
             Fault::Maintenance => {
                 page(503, "<html><title>Atlassian Cloud is under maintenance</title></html>")
             }
@@ -280,6 +298,7 @@ async fn handle(request: Request<Incoming>, hub: Arc<Mutex<Hub>>) -> Result<Resp
         Body::None => (None, Bytes::new()),
         Body::Json(body) => (Some("application/json;charset=UTF-8"), body.to_string().into()),
         Body::Page(page) => (Some("text/html;charset=UTF-8"), page.into()),
+        Body::Never => std::future::pending().await,
     };
     if let Some(kind) = kind {
         response = response.header("content-type", kind);

@@ -330,11 +330,10 @@ impl Reader {
             let after = chars.get(at + 1).copied();
             let in_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
             let is_markup = match c {
-                '\\' | '`' | '*' | '<' | '[' | ']' | '~' | '$' => true,
+                '\\' | '`' | '*' | '<' | '[' | ']' | '~' | '$' | '|' => true,
                 '_' => !(in_word(before) && in_word(after)),
                 '&' => after.is_some_and(|c| c.is_ascii_alphanumeric() || c == '#'),
                 '!' => after == Some('['),
-                '|' => true,
                 _ => false,
             };
             if place == Place::Cell && c == '\n' {

@@ -184,7 +184,9 @@ impl Writer<'_> {
         match kind {
             // Neither a quote in a quote nor one in a list.
             "blockquote" if parent != "doc" => {
-                blocks.into_iter().for_each(|block| self.block(block));
+                for block in blocks {
+                    self.block(block);
+                }
                 return;
             }
             // A list with nothing in it is none; an item begins with a paragraph.

@@ -91,6 +91,13 @@ fn a_document_is_what_a_person_sees_of_it() {
             json!([{ "type": "somethingNew", "content": [said("a"), { "type": "newer", "content": [text("b")] }] }]),
             "a\n\nb",
         ),
+    ];
+    check(&table);
+}
+
+#[test]
+fn marks_and_inline_nodes_are_what_they_look_like() {
+    let table: Vec<(Value, &str)> = vec![
         (
             paragraph_of(&[
                 marked("x", &json!({ "type": "strong" })),
@@ -132,9 +139,17 @@ fn a_document_is_what_a_person_sees_of_it() {
         (paragraph_of(&[json!({ "type": "date", "attrs": { "timestamp": "1582152559" } })]), "1970-01-19"),
         (paragraph_of(&[text("a"), json!({ "type": "placeholder", "attrs": { "text": "hidden" } })]), "a"),
     ];
+    check(&table);
+}
+
+fn check(table: &[(Value, &str)]) {
     for (content, expected) in table {
-        assert_eq!(markdown(&content), expected, "{content}");
+        assert_eq!(markdown(content), *expected, "{content}");
     }
+}
+
+#[test]
+fn what_is_no_document_is_nothing_or_a_plain_text() {
     assert_eq!(to_markdown(&json!("plain *text*")).for_machine(), "plain \\*text\\*");
     for nothing in [Value::Null, json!({}), json!([]), json!(7), json!({ "content": {} })] {
         assert_eq!(to_markdown(&nothing).for_machine(), "");

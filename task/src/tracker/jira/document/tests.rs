@@ -97,11 +97,9 @@ fn faults(node: &Value, parent: &str, faults: &mut Vec<String>) {
             &["paragraph", "heading", "bulletList", "orderedList", "codeBlock", "blockquote", "rule", "table"]
         }
         "bulletList" | "orderedList" => &["listItem"],
-        "listItem" => &["paragraph", "bulletList", "orderedList", "codeBlock"],
-        "blockquote" => &["paragraph", "bulletList", "orderedList", "codeBlock"],
+        "listItem" | "blockquote" | "tableCell" => &["paragraph", "bulletList", "orderedList", "codeBlock"],
         "table" => &["tableRow"],
         "tableRow" => &["tableCell"],
-        "tableCell" => &["paragraph", "bulletList", "orderedList", "codeBlock"],
         "codeBlock" => &["text"],
         _ => &["text", "hardBreak"],
     };
