@@ -133,7 +133,8 @@ impl Gate {
 
     /// A commit message: the text, and trailers that nothing in the text can imitate.
     pub fn commit_message(&self, text: &str, trailers: &[(&str, &str)]) -> Outbound {
-        let mut message = self.plain(text).trim().to_owned();
+        // What is indented at first stands at the start of a line once the text is trimmed.
+        let mut message = self.plain(self.plain(text).trim()).trim().to_owned();
         let trailers: Vec<String> = trailers
             .iter()
             .map(|(name, value)| format!("{name}: {}", self.redact(&one_line(&visible(value)))))

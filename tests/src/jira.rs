@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use server::{Call, Fault};
-pub use state::{Change, Comment, Issue, Person, Site, doc};
+pub use state::{Change, Comment, Issue, Person, Site, account, doc};
 
 use server::Hub;
 

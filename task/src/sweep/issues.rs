@@ -18,7 +18,7 @@ use super::queue::Queue;
 use super::site::Site;
 use super::{Hand, MARGIN, Stop, Sweep};
 use crate::call::CallError;
-use crate::forge::model::Permission;
+use crate::forge::model::{Permission, Stage};
 use crate::outcome::{Failure, Reason};
 use crate::record::Record;
 use crate::record::comment::{self, Turn};
@@ -26,7 +26,7 @@ use crate::record::status::{Phase, StatusComment};
 use crate::thread::UserKind;
 use crate::tracker::Tracker;
 use crate::tracker::jira::Issues;
-use crate::tracker::model::{self, Happening, Issue, IssueKind, Listed, ListedIssue};
+use crate::tracker::model::{self, Happening, Issue, IssueKind, Listed, ListedIssue, Milestone};
 
 /// Looks through one repository. `waiting` tasks are in the queue, of which nobody knows for which issues they are.
 pub(super) async fn sweep(
@@ -79,12 +79,41 @@ async fn look_through(sweep: &mut Sweep<'_>, site: &Site<'_>, queue: &Queue) -> 
             }
         }
     }
+    merged(sweep, site, &mut bad).await?;
     let unreadable = working.unreadable + asking_issues.unreadable;
     if unreadable > 0 {
         let why = format!("issues that are not of the documented form: {unreadable}");
         sweep.found(&Finding::Skipped { issue: site.repo.to_string(), why });
     }
     Ok(())
+}
+
+/// Moves issues of Jira on whose pull request was merged, where the operator says where to.
+async fn merged(sweep: &mut Sweep<'_>, site: &Site<'_>, bad: &mut BadIssues) -> Result<(), Stop> {
+    match &site.tracker {
+        Tracker::Jira(issues) if issues.site().moves_merged() => {}
+        _ => return Ok(()),
+    }
+    let done = site.tracker.labelled(&site.labels().done, Listed::Open).await?;
+    for ListedIssue { issue, .. } in &done.issues {
+        let looked = move_merged(site, issue, sweep.hand).await;
+        if bad.past(sweep, site, &issue.id, looked)? == Some(true) {
+            sweep.found(&Finding::Merged { issue: site.name(&issue.id) });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the newest pull request for the issue is merged.
+async fn move_merged(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<bool, CallError> {
+    let newest = site.forge.pull_requests_of(&issue.id.branch()).await?.into_iter().next();
+    if newest.is_none_or(|pull| pull.stage != Stage::Merged) {
+        return Ok(false);
+    }
+    if hand == Hand::Writing {
+        site.tracker.reached(&issue.id, Milestone::Merged).await?;
+    }
+    Ok(true)
 }
 
 /// Failures in a row after which it is the service that fails, and not an issue.

@@ -459,6 +459,7 @@ impl Issues {
         let name = match milestone {
             Milestone::Started => &known.started,
             Milestone::PullRequest => &known.pull_request,
+            Milestone::Merged => &known.merged,
             Milestone::Failed => &known.failed,
         };
         let Some(name) = name else { return Ok(()) };

@@ -92,6 +92,7 @@ pub enum Milestone {
     Started,
     /// A pull request is open: the change, or the plan of one.
     PullRequest,
+    Merged,
     Failed,
 }
 

@@ -155,3 +155,22 @@ fn the_doctor_says_who_we_are_and_what_we_may_do() {
     story.jira.recover();
     story.finish();
 }
+
+#[test]
+fn an_issue_whose_pull_request_is_merged_is_moved_on() {
+    let mut story = Story::new(typo(), &[]);
+    story.more.push_str("[sites.acme.transitions]\nmerged = \"Finish\"\n");
+    let run = story.run_by_rules(&story.label("dev1", &["ai-help", "quickfix"]));
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    let broker = story.runtime.block_on(Broker::shared()).unwrap();
+    let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+    assert_eq!(sweep(&story, &host, &[]), (Some(0), String::new()), "{}", story.jira.summary());
+    story.github.now(|state| state.at(REPO).merge("dev1", 1));
+    let line = "PROJ-7: its pull request is merged; moved on\n";
+    assert_eq!(sweep(&story, &host, &["--dry-run"]), (Some(0), line.to_owned()));
+    assert_eq!(story.jira.now(|site| site.at(ISSUE).status), "To Do");
+    assert_eq!(sweep(&story, &host, &[]), (Some(0), line.to_owned()));
+    assert_eq!(story.jira.now(|site| site.at(ISSUE).status), "Done");
+    assert_eq!(sweep(&story, &host, &[]), (Some(0), String::new()));
+    story.finish();
+}

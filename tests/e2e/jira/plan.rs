@@ -116,3 +116,26 @@ fn a_plan_is_stale_once_the_issue_is_edited() {
     assert!(story.said().last().unwrap().contains("The plan is stale"), "{}", story.told(&run));
     story.finish();
 }
+
+/// Comments of Jira and of GitHub have ids of their own, which say nothing of each other.
+#[test]
+fn a_stop_on_jira_ends_a_run_that_began_on_the_pull_request() {
+    let story = planned(&[PLAN, EDIT]);
+    let mut message = on_pull_request(&story, "approve", "dev2", "/approve");
+    message["triggered_at"] = json!(jiff::Timestamp::now().to_string());
+    story.jira.on_call("updateComment", 1, |site| {
+        // Lower than any id of GitHub's.
+        site.next_id = 1;
+        site.catch_up();
+        site.comment(ISSUE, "dev2", "/stop");
+    });
+    let run = story.run(&message);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    assert!(
+        story.said().last().unwrap().starts_with("Stopped: `dev2` asked to stop"),
+        "{}",
+        story.told(&run)
+    );
+    assert!(!story.github.snapshot().contains("PROJ-7 Raise the time-out"), "{}", story.told(&run));
+    story.finish();
+}

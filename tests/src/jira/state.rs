@@ -22,7 +22,8 @@ pub struct Site {
     pub base_path: &'static str,
     /// The field that a transition to `Done` needs.
     pub needs_resolution: bool,
-    pub(super) next: u64,
+    /// The number before that of the next thing.
+    pub next_id: u64,
     clock: Timestamp,
 }
 
@@ -120,7 +121,7 @@ impl Site {
             addresses: false,
             base_path: "",
             needs_resolution: false,
-            next: 10_000,
+            next_id: 10_000,
             clock: Timestamp::from_millisecond(clock.as_millisecond()).expect("a time of this century"),
         };
         site.person(AGENT, "The agent", EMAIL, "atlassian")
@@ -173,8 +174,8 @@ impl Site {
     }
 
     pub(super) fn id(&mut self) -> u64 {
-        self.next += 1;
-        self.next
+        self.next_id += 1;
+        self.next_id
     }
 
     /// The next moment: things that people do are half a minute apart, as long as the clock on the wall allows.

@@ -17,6 +17,7 @@
 //! [sites.acme.transitions]          # each is optional
 //! started = "In Progress"
 //! pull-request = "In Review"
+//! merged = "Done"
 //! failed = "Blocked"
 //! ```
 //!
@@ -84,6 +85,7 @@ struct Project {
 pub(super) struct Transitions {
     pub(super) started: Option<String>,
     pub(super) pull_request: Option<String>,
+    pub(super) merged: Option<String>,
     pub(super) failed: Option<String>,
 }
 
@@ -327,6 +329,11 @@ impl Site {
     /// The projects with issues that are worked on in this repository.
     pub fn projects_of<'s>(&'s self, repo: &'s Repo) -> impl Iterator<Item = &'s str> {
         self.project_keys().filter(move |key| self.repos(key).any(|known| is_same(known, repo)))
+    }
+
+    /// Whether an issue whose pull request is merged has somewhere to go.
+    pub fn moves_merged(&self) -> bool {
+        self.transitions.merged.is_some()
     }
 
     /// The page of an issue.
