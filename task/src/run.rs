@@ -75,6 +75,7 @@ pub async fn run(
                 repository = %task.repo,
                 mode = task.mode.kind().name(),
                 user = %task.trigger_user,
+                account = request.account.as_ref().map_or("", |account| account.as_str()),
                 "the request of Jira is a task"
             );
             Box::pin(run_task(config, settings, &task, Some(tracker), lease, attempt)).await

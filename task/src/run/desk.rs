@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use shared::issue::PullRequestNumber;
+use shared::issue::{IssueId, PullRequestNumber};
 use shared::state::State;
 use shared::task::Task;
 
@@ -74,6 +74,13 @@ impl<'a> Desk<'a> {
     ) -> Result<Self, Stop> {
         let issue = match records.subject(forge, &task.issue).await? {
             Subject::Issue(found) | Subject::PullRequest(found) => *found,
+            Subject::Gone { id: IssueId::Key(key) } if records.tracker.counts_pull_requests() => {
+                let what = format!(
+                    "{key} is an issue of Jira, and no site is configured that has it for this repository"
+                );
+                let next = "Add the project to AGENT_JIRA_FILE.";
+                return Err(Failure::new(Reason::Usage, what, next).into());
+            }
             Subject::Gone { id } => {
                 let what = format!("issue {} is not there: it was deleted or transferred", id.reference());
                 return Err(Failure::new(Reason::Usage, what, "").into());

@@ -86,14 +86,15 @@ pub(crate) async fn open(settings: &RunSettings, site: &Site, lease: &Lease) -> 
     Issues::open(site, access).await
 }
 
-/// The tracker of a task that began on the forge: that of the issue behind the pull request on which a command was written.
+/// The tracker of a task that began on the forge: that of the issue behind the pull request that it is about.
 pub(super) async fn tracker_of(
     settings: &RunSettings,
     task: &Task,
     forge: &Forge,
     lease: &Lease,
 ) -> Result<Tracker, CallError> {
-    let number = task.mode.command().and_then(|at| at.pull_request);
+    let thread = || (!task.mode.kind().begins_work()).then(|| task.issue.number()).flatten();
+    let number = task.mode.command().and_then(|at| at.pull_request).or_else(|| thread().map(Into::into));
     let (Some(jira), Some(number)) = (&settings.jira, number) else { return Ok(Tracker::beside(forge)) };
     let pull = match forge.pull_request(number).await {
         Err(error) if error.is_absence() => return Ok(Tracker::beside(forge)),

@@ -2,7 +2,7 @@
 
 use tests::jira::Fault;
 
-use crate::harness::{ISSUE, Story, people, typo};
+use crate::harness::{ISSUE, REPO, Story, people, typo};
 
 fn is_untouched(story: &Story) -> bool {
     let seen = story.github.snapshot();
@@ -207,6 +207,67 @@ fn a_message_of_a_site_that_is_not_configured_is_the_operators_to_correct() {
     let run = story.run_by_rules(&message);
     assert!(
         run.status == Some(2) && run.stderr.contains("the site `other` of Jira is not configured"),
+        "{}",
+        story.told(&run)
+    );
+    story.finish();
+}
+
+/// An issue on which we may not say a word, because it is archived or a permission is missing.
+#[test]
+fn an_issue_that_takes_no_comment_is_the_operators_to_correct() {
+    let story = Story::new(typo(), &[]);
+    let message = story.label("dev1", &["ai-help", "quickfix"]);
+    story.jira.now(|site| {
+        site.permissions.remove("ADD_COMMENTS");
+    });
+    let run = story.run_by_rules(&message);
+    let words = "You do not have the permission to comment on this issue.";
+    assert!(run.status == Some(2) && run.stderr.contains(words), "{}", story.told(&run));
+    assert!(!story.github.snapshot().contains("pull #"), "{}", story.told(&run));
+    story.jira.now(|site| {
+        site.permissions.insert("ADD_COMMENTS");
+    });
+    let run = story.run_by_rules(&message);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    assert_eq!(story.labels(), "ai-done ai-help quickfix");
+    story.finish();
+}
+
+/// Labels and links decide nothing: the pull request is there, and what is left is told.
+#[test]
+fn what_may_not_be_set_around_the_pull_request_is_told() {
+    let story = Story::new(typo(), &[]);
+    let message = story.label("dev1", &["ai-help", "quickfix"]);
+    story.jira.now(|site| {
+        site.permissions.remove("EDIT_ISSUES");
+        site.permissions.remove("LINK_ISSUES");
+    });
+    let run = story.run_by_rules(&message);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    let said = story.said();
+    assert!(said[0].starts_with("Done: #1"), "{said:?}");
+    for words in ["set the labels of this issue", "You do not have permission to link issues."] {
+        assert!(said[0].contains(words), "{words}: {said:?}");
+    }
+    story.finish();
+}
+
+/// A command on the pull request of an issue of Jira, where nobody configured Jira any more.
+#[test]
+fn a_pull_request_of_an_unknown_site_is_told_as_such() {
+    let story = Story::new(typo(), &[]);
+    let run = story.run_by_rules(&story.label("dev1", &["ai-help", "quickfix"]));
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    let comment = story.github.now(|state| state.at(REPO).comment("dev1", 1, "/approve"));
+    let task = serde_json::json!({
+        "repo_url": story.github.repo_url(REPO), "issue_id": 1, "mode": "approve", "trigger_user": "dev1",
+        "comment_id": comment, "pull_request": 1,
+    });
+    let without = [("AGENT_MODEL", "builtin"), ("AGENT_JIRA_FILE", ""), ("AGENT_JIRA_CREDENTIALS", "")];
+    let run = story.run_with(&task, &without);
+    assert!(
+        run.stderr.contains("PROJ-7 is an issue of Jira, and no site is configured"),
         "{}",
         story.told(&run)
     );

@@ -2,7 +2,7 @@
 
 use tests::jira::Fault;
 
-use crate::harness::{ISSUE, Run, Story, typo};
+use crate::harness::{EDIT, ISSUE, PLAN, Run, Story, offline, typo};
 
 const WRITES: [&str; 5] =
     ["addComment", "updateComment", "editIssue", "createOrUpdateRemoteIssueLink", "doTransition"];
@@ -82,6 +82,37 @@ fn a_run_that_is_killed_is_completed_by_the_next() {
             assert_eq!(killed.status, None, "{operation} {fault:?}: {}", story.told(&killed));
             let run = story.run_by_rules(&message);
             is_done(&story, &run, &format!("{operation} {fault:?}"));
+            story.finish();
+        }
+    }
+}
+
+/// The same for an approval: its commit is made once, and the issue says so once.
+#[test]
+fn an_approval_survives_every_fault_on_jira() {
+    for operation in ["addComment", "updateComment", "editIssue"] {
+        for fault in [Fault::DropBefore, Fault::DropAfter, Fault::BadGatewayAfter, Fault::TooMany(1)] {
+            let story = Story::new(offline(), &[PLAN, EDIT]);
+            let run = story.run(&story.label("dev1", &["ai-help"]));
+            assert_eq!(run.status, Some(0), "{}", story.told(&run));
+            std::thread::sleep(std::time::Duration::from_millis(1_100));
+            let message = story.command("dev2", "approve", "/approve");
+            story.jira.fault(operation, 1, fault.clone());
+            let mut run = story.run(&message);
+            if run.status != Some(0) {
+                run = story.run(&message);
+            }
+            let told = || format!("{operation} {fault:?}: {}", story.told(&run));
+            assert_eq!(run.status, Some(0), "{}", told());
+            assert_eq!(story.labels(), "ai-done ai-help", "{}", told());
+            assert_eq!(story.said().len(), 2, "{}", told());
+            assert!(story.said()[1].starts_with("Done: #1"), "{}", told());
+            assert_eq!(
+                story.github.snapshot().matches("PROJ-7 Raise the time-out\n    M ").count(),
+                1,
+                "{}",
+                told()
+            );
             story.finish();
         }
     }

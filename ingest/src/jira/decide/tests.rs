@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared::repo::HostPolicy;
 
@@ -178,5 +179,25 @@ fn a_payload_is_read_until_it_is_declined() {
         r#"{"webhookEvent":"comment_created","comment":{"body":"/approve"}}"#,
     ] {
         assert!(decided(payload).unwrap_err().starts_with("error: "), "{payload}");
+    }
+}
+
+proptest! {
+    /// Whoever has the secret may still send anything.
+    #[test]
+    fn no_payload_makes_it_fail_otherwise(text in any::<String>(), cut in any::<prop::sample::Index>(), at in any::<i64>()) {
+        drop(decided(&text));
+        let mut payload = commented("/approve");
+        payload["timestamp"] = json!(at);
+        payload["comment"]["created"] = json!(text);
+        payload["issue"]["key"] = json!(text);
+        drop(decided(&payload.to_string()));
+        let whole = updated(&labels(&text, "ai-help")).to_string();
+        let mut end = cut.index(whole.len());
+        while !whole.is_char_boundary(end) {
+            end -= 1;
+        }
+        // Cut short it asks for nothing.
+        prop_assert!(decided(&whole[..end]).is_err());
     }
 }
