@@ -158,7 +158,7 @@ pub const EDITED: &str = "The comment with the command was edited. Write the com
 /// An answer on an issue of Jira whose project has no repository.
 pub fn no_repository(project: &str) -> String {
     format!(
-        "**Not done.** No repository is configured for the project {project}.\n\nAsk who operates the agent to add it to \
+        "**Not done.** No repository is configured for the project {project}.\n\nAsk the agent's operator to add it to \
          `projects` in the Jira configuration, then comment `/retry`."
     )
 }
@@ -167,7 +167,7 @@ pub fn no_repository(project: &str) -> String {
 pub fn no_component(project: &str) -> String {
     format!(
         "**Not done.** In the project {project} the repository depends on the component, and none of this issue's \
-         components has one.\n\nSet a component, or ask who operates the agent to add it to `components` in the Jira \
+         components has one.\n\nSet a component, or ask the agent's operator to add it to `components` in the Jira \
          configuration, then comment `/retry`."
     )
 }
@@ -181,8 +181,9 @@ pub fn two_repositories() -> String {
 /// An answer to an account of Jira of which nobody knows the login.
 pub fn no_login(account: &str) -> String {
     format!(
-        "**Not done.** Who asked has no GitHub login that the agent knows, so it cannot tell whether they may.\n\nAsk who \
-         operates the agent to add the account `{account}` to `people` in the Jira configuration, then comment `/retry`."
+        "**Not done.** The Jira account `{account}` has no GitHub login in the agent's configuration, so its permission cannot \
+         be checked.\n\nAsk the agent's operator to add the account to `people` in the Jira configuration, then comment \
+         `/retry`."
     )
 }
 

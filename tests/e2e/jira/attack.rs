@@ -24,7 +24,7 @@ fn a_strangers_label_starts_nothing_and_is_answered_once() {
     let message = story.label("stranger", &["ai-help", "quickfix"]);
     for _ in 0..2 {
         let run = story.run_by_rules(&message);
-        refused(&story, &run, "Who asked has no GitHub login that the agent knows");
+        refused(&story, &run, "has no GitHub login in the agent's configuration");
         assert!(story.said()[0].contains("`557058:stranger`"), "{}", story.told(&run));
     }
     // A second request of the same person is answered no more than the first.
