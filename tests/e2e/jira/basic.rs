@@ -4,6 +4,9 @@ use tests::jira::AGENT;
 
 use crate::harness::{BRANCH, EDIT, ISSUE, REPO, Story, offline, people, typo};
 
+/// Calls to Jira of a run without a model, transitions included.
+const MAX_CALLS: usize = 20;
+
 #[test]
 fn a_label_on_jira_becomes_a_pull_request_on_github() {
     let mut story = Story::new(typo(), &[]);
@@ -36,6 +39,9 @@ fn a_label_on_jira_becomes_a_pull_request_on_github() {
     assert_eq!(status, "In Review");
     let link = links.get(&format!("{url}/pull/1")).cloned();
     assert_eq!(link, Some((format!("{url}/pull/1"), format!("{REPO}#1"))));
+
+    let calls = story.jira.calls().len();
+    assert!(calls <= MAX_CALLS, "{calls} calls\n{}", story.jira.summary());
 
     // The same message once more changes nothing.
     let before =
@@ -153,5 +159,31 @@ fn a_component_tells_another_repository() {
     let seen = story.github.snapshot();
     let backend = seen.split("repository ").find(|part| part.starts_with("octo/backend")).unwrap();
     assert!(backend.contains("branch ai-agent/PROJ-7"), "{seen}");
+    story.finish();
+}
+
+/// A label and an assignment in one moment are two messages, and one run.
+#[test]
+fn two_requests_in_one_moment_are_one_run() {
+    let story = Story::new(typo(), &[]);
+    let (label, assignment) = story.jira.now(|site| {
+        site.catch_up();
+        site.relabel(ISSUE, "dev1", &["ai-help", "quickfix"]);
+        let label = site.request(ISSUE, "begin", None);
+        site.assign(ISSUE, "dev1", AGENT);
+        (label, site.request(ISSUE, "begin", None))
+    });
+    assert_ne!(label["task_id"], assignment["task_id"]);
+    let runs: Vec<_> = std::thread::scope(|scope| {
+        let runs = [&label, &assignment].map(|message| scope.spawn(|| story.run_by_rules(message)));
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    for run in &runs {
+        assert_eq!(run.status, Some(0), "{}", story.told(run));
+    }
+    let told = || format!("{runs:?}\n{}", story.told(&runs[0]));
+    assert_eq!(story.github.snapshot().matches("\n  pull #").count(), 1, "{}", told());
+    assert_eq!(story.said().len(), 1, "{}", told());
+    assert_eq!(story.labels(), "ai-done ai-help quickfix", "{}", told());
     story.finish();
 }
