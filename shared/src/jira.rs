@@ -15,6 +15,7 @@
 //! | `issue`, `number` | the key of the issue, and Jira's own number for it, which stays when the issue moves to another project |
 //! | `asks` | `begin` (a label or an assignee), or the command `retry`, `revise` or `approve` |
 //! | `comment` | the comment with the command |
+//! | `change` | of `begin`: the change in the history of the issue that set the label or the assignee; none for what was set with the issue |
 //! | `account` | who asked, by the webhook; a run does not rely on it and asks Jira |
 
 use std::{fmt, num::NonZeroU64};
@@ -43,6 +44,8 @@ pub struct JiraRequest {
     /// Jira's own number of the issue.
     pub number: NonZeroU64,
     pub asks: Asks,
+    /// The change in the history of the issue that asked.
+    pub change: Option<NonZeroU64>,
     /// Who asked, by the webhook.
     pub account: Option<AccountId>,
     pub triggered_at: Option<Timestamp>,
@@ -119,6 +122,8 @@ struct Inner {
     asks: Word,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     comment: Option<NonZeroU64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    change: Option<NonZeroU64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account: Option<String>,
 }
@@ -286,7 +291,17 @@ impl JiraRequest {
             let event = triggered_at.map_or_else(String::new, |at| format!("at {at}"));
             JiraOrigin { site: &site, number: jira.number, asks, event: &event }.id()
         };
-        Ok(Self { id, site, issue, number: jira.number, asks, account, triggered_at, delivery_id })
+        Ok(Self {
+            id,
+            site,
+            issue,
+            number: jira.number,
+            asks,
+            change: jira.change,
+            account,
+            triggered_at,
+            delivery_id,
+        })
     }
 
     /// The message for this request.
@@ -304,6 +319,7 @@ impl JiraRequest {
                 number: self.number,
                 asks,
                 comment: self.asks.comment(),
+                change: self.change,
                 account: self.account.as_ref().map(ToString::to_string),
             },
             task_id: Some(self.id.to_string()),

@@ -9,6 +9,8 @@
 //! not tell the labels of its issue, so that a command on an issue that nobody asked about is published, and declined by
 //! the run.
 
+use std::num::NonZeroU64;
+
 use jiff::Timestamp;
 use shared::{
     command::Command,
@@ -68,7 +70,7 @@ pub(super) fn decide(
             }
             let at = payload.sent_at;
             let event = event_of(payload.issue.created_at, at, change.id.map(u64::from));
-            context.begun(&payload, &event, at)
+            context.begun(&payload, &event, change.id, at)
         }
         Heading::Commented(text) => match Command::parse(&text) {
             None => Err(Ignored::NoCommand),
@@ -116,12 +118,20 @@ impl Context<'_> {
             return Err(Ignored::NotAsked(self.rules.trigger_label.clone()));
         }
         let at = payload.issue.created_at;
-        self.begun(payload, &event_of(at, None, None), at)
+        self.begun(payload, &event_of(at, None, None), None, at)
     }
 
-    fn begun(&self, payload: &Payload<'_>, event: &str, at: Option<Timestamp>) -> Decided {
+    fn begun(
+        &self,
+        payload: &Payload<'_>,
+        event: &str,
+        change: Option<NonZeroU64>,
+        at: Option<Timestamp>,
+    ) -> Decided {
         let account = self.person(payload.actor.as_ref())?;
-        self.request(payload, Asks::Begin, account, event, at)
+        let mut request = self.request(payload, Asks::Begin, account, event, at)?;
+        request.change = change;
+        Ok(request)
     }
 
     fn commanded(&self, command: &Command<'_>, payload: &Payload<'_>) -> Result<Decided, PayloadError> {
@@ -153,6 +163,7 @@ impl Context<'_> {
             issue: issue.key.clone(),
             number: issue.number,
             asks,
+            change: None,
             account: Some(account),
             triggered_at: at,
             delivery_id: self.delivery.clone(),

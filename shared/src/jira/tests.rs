@@ -17,7 +17,7 @@ fn approval() -> Value {
 
 #[test]
 fn a_message_survives_the_queue() {
-    let begin = json!({ "jira": { "site": "acme", "issue": "PROJ-123", "number": 10040, "asks": "begin" } });
+    let begin = json!({ "jira": { "site": "acme", "issue": "PROJ-123", "number": 10040, "asks": "begin", "change": 10233 } });
     for message in [approval(), begin] {
         let request = parse(&message).unwrap();
         let again = JiraRequest::parse(&request.to_message().unwrap()).unwrap();

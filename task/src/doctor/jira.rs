@@ -80,7 +80,7 @@ fn mapping(site: &Site) -> Finding {
     let projects: BTreeSet<&str> = site.project_keys().collect();
     if projects.is_empty() || site.people() == 0 {
         let what = format!(
-            "{}: {} projects have a repository and {} accounts a login, so nobody can ask",
+            "{}: nobody can ask: projects with a repository: {}, accounts with a login: {}",
             site.name,
             projects.len(),
             site.people()
@@ -88,7 +88,7 @@ fn mapping(site: &Site) -> Finding {
         return Finding::wrong(About::Jira, what, "Fill in `projects` and `people` in AGENT_JIRA_FILE.");
     }
     let what = format!(
-        "{}: {} projects have a repository, {} accounts a login",
+        "{}: projects with a repository: {}, accounts with a login: {}",
         site.name,
         projects.len(),
         site.people()

@@ -173,9 +173,14 @@ fn facts(
     summary: &str,
 ) -> Facts {
     let changed: Vec<ChangeFact> = patch.iter().map(ChangeFact::of).collect();
+    let why = |why: &str| match &desk.issue.id {
+        IssueId::Number(_) => desk.gate.body_within(why, MAX_NOTE).to_string(),
+        // The reasons quote words of the issue. See `title_of`.
+        IssueId::Key(key) => format!("read for {key}"),
+    };
     let read = account.read.iter().map(|(path, file)| ReadFact {
         path: path.clone(),
-        why: desk.gate.body_within(&file.why, MAX_NOTE).to_string(),
+        why: why(&file.why),
         changed: changed.iter().any(|change| change.is_of(path)),
     });
     Facts {

@@ -4,7 +4,7 @@
 //! | what | where it is looked up |
 //! |---|---|
 //! | repository | project and components of the issue, in the configuration |
-//! | who asked | who last set the label or the assignee, in the history of the issue; who wrote the command, in the comment |
+//! | who asked | who set the label or the assignee, in the history of the issue; who wrote the command, in the comment |
 //! | login of that person | the configuration, by account |
 //!
 //! Where one of them is not known there is no run, and one comment on the issue that says what to do.
@@ -199,9 +199,13 @@ impl Lookup<'_> {
     }
 
     async fn origin(&self, issues: &Issues, details: &Details) -> Result<Result<Origin, Refusal>, CallError> {
-        let asked = issues.asked(details, &self.settings.labels.trigger).await?;
+        let trigger = &self.settings.labels.trigger;
+        let asked = match self.request.asks {
+            Asks::Begin => issues.asked_by(details, trigger, self.request.change).await?,
+            Asks::Retry(_) | Asks::Revise(_) | Asks::Approve(_) => issues.asked(details, trigger).await?,
+        };
         let Some(Asked { by, at, .. }) = asked else {
-            let why = "the issue has neither the label that asks for work nor the agent as its assignee";
+            let why = "the label or the assignment that asked for work was taken back";
             return Ok(Err(Refusal::silent(why)));
         };
         let Some(id) = self.request.asks.comment() else { return Ok(Ok(Origin { by, at })) };

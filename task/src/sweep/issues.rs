@@ -306,6 +306,7 @@ async fn asking_on_jira(
         issue: key.clone(),
         number,
         asks: Asks::Begin,
+        change: asked.change.and_then(NonZeroU64::new),
         account: AccountId::parse(&actor.account_id),
         triggered_at: Some(asked.at),
         delivery_id: None,

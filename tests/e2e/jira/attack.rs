@@ -75,6 +75,28 @@ fn a_label_that_a_stranger_sets_again_is_the_strangers() {
     story.finish();
 }
 
+/// A request is that of who made it, as long as it stands.
+#[test]
+fn a_stranger_takes_no_request_over() {
+    let story = Story::new(typo(), &[]);
+    let message = story.label("dev1", &["ai-help", "quickfix"]);
+    story.jira.now(|site| site.assign(ISSUE, "stranger", AGENT));
+    let run = story.run_by_rules(&message);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    assert!(story.github.snapshot().contains("reviewers: dev1"), "{}", story.told(&run));
+    story.finish();
+
+    // What was taken back does not come to life when somebody else asks again.
+    let story = Story::new(typo(), &[]);
+    let message = story.label("dev1", &["ai-help", "quickfix"]);
+    story.label("dev1", &["quickfix"]);
+    story.label("stranger", &["quickfix", "ai-help"]);
+    let run = story.run_by_rules(&message);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    assert!(is_untouched(&story) && story.said().is_empty(), "{}", story.told(&run));
+    story.finish();
+}
+
 #[test]
 fn an_edited_command_is_none() {
     let story = Story::new(typo(), &[]);

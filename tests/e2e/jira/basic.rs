@@ -80,7 +80,8 @@ fn the_text_of_the_ticket_stays_on_jira() {
     }
     let seen = story.github.snapshot();
     assert!(seen.contains("pull #1 open by ai-agent[bot]: PROJ-7 Raise the time-out"), "{seen}");
-    assert!(!seen.contains("Acme"), "{seen}");
+    assert!(!seen.contains("Acme") && !seen.contains("go offline"), "{seen}");
+    assert!(seen.contains("- `config.toml` (changed): read for PROJ-7"), "{seen}");
     story.finish();
 }
 

@@ -134,7 +134,7 @@ fn the_doctor_says_who_we_are_and_what_we_may_do() {
         [
             "ok      Jira        acme: we are the account 557058:agent",
             "ok      Jira        acme: project PROJ lets us read, comment and label",
-            "ok      Jira        acme: 1 projects have a repository, 3 accounts a login",
+            "ok      Jira        acme: projects with a repository: 1, accounts with a login: 3",
         ],
         "{text}"
     );

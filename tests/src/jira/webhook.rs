@@ -82,6 +82,9 @@ impl Site {
             jira["comment"] = json!(comment);
         }
         let change = issue.changes.last().map_or(0, |change| change.id);
+        if comment.is_none() && change > 0 {
+            jira["change"] = json!(change);
+        }
         let id = format!("{:032x}", u128::from(comment.unwrap_or(change)) + (u128::from(issue.id) << 64));
         json!({ "jira": jira, "task_id": id })
     }

@@ -233,6 +233,15 @@ impl Item {
     }
 }
 
+impl Item {
+    /// The labels that were taken off by it.
+    pub(super) fn lost_labels(&self) -> impl Iterator<Item = &str> {
+        let after: Vec<&str> = self.to_text.as_deref().unwrap_or_default().split_whitespace().collect();
+        let before = self.from_string.as_deref().unwrap_or_default().split_whitespace();
+        before.filter(move |label| !after.contains(label))
+    }
+}
+
 impl Complaint {
     /// In one line.
     pub(super) fn text(&self) -> String {
