@@ -21,19 +21,27 @@ use shared::{
 };
 
 use crate::{
+    jira::Sites,
     limits::{KeepAlive, Limits},
     signature::Secrets,
     trigger::{Agent, Rules},
 };
 
 /// What the program reads.
-pub const READS: &[&Group] =
-    &[&catalog::INGEST, &catalog::HOSTS, &catalog::LABELS, &catalog::BROKER, &catalog::LOGS];
+pub const READS: &[&Group] = &[
+    &catalog::INGEST,
+    &catalog::JIRA_WEBHOOKS,
+    &catalog::HOSTS,
+    &catalog::LABELS,
+    &catalog::BROKER,
+    &catalog::LOGS,
+];
 
 /// Everything that the operator decides.
 pub struct Config {
     pub serve: Serve,
     pub secrets: Secrets,
+    pub jira: Sites,
     pub broker: Broker,
     pub rules: Rules,
     pub limits: Limits,
@@ -77,6 +85,7 @@ impl Config {
         Ok(Self {
             serve: if lambda.is_some() { Serve::Lambda } else { Serve::Http(listen) },
             secrets,
+            jira: Sites::from_env(env)?,
             broker: Broker::from_env(env)?,
             rules: Rules {
                 hosts: HostPolicy::from_env(env)?,
@@ -104,6 +113,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("serve", &self.serve)
             .field("secrets", &self.secrets)
+            .field("jira", &self.jira)
             .field("broker", &format_args!("{}", self.broker))
             .field("rules", &self.rules)
             .field("limits", &self.limits)

@@ -115,7 +115,7 @@ pub struct Deleted {
 }
 
 /// A text that is borrowed where it holds no escapes. (An `Option<Cow<str>>` never is.)
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 #[derive(Deserialize)]

@@ -19,11 +19,11 @@ pub async fn run(router: Router) -> anyhow::Result<()> {
 /// What counts is how the path ends.
 fn routed(mut request: Request) -> Request {
     let path = request.uri().path();
-    let Some(route) = server::PATHS.into_iter().find(|route| path.ends_with(route)) else {
+    if let Some(Ok(route)) = server::path_at_end(path).map(Uri::try_from) {
+        *request.uri_mut() = route;
+    } else {
         tracing::warn!(path, "nothing is served at this path");
-        return request;
-    };
-    *request.uri_mut() = Uri::from_static(route);
+    }
     request
 }
 

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 mod event;
 mod heading;
+pub mod jira;
 pub mod lambda;
 mod limits;
 mod metrics;

@@ -38,7 +38,8 @@ async fn run(env: &Environment) -> anyhow::Result<()> {
         .ok()
         .context("choosing the TLS provider")?;
     let publisher = Arc::new(Publisher::new(config.broker));
-    let webhooks = Webhooks::new(config.secrets, config.rules, config.limits, Arc::clone(&publisher));
+    let webhooks = Webhooks::new(config.secrets, config.rules, config.limits, Arc::clone(&publisher))
+        .with_jira(config.jira);
     let router = server::router(webhooks);
     let listen = match config.serve {
         Serve::Lambda => return lambda::run(router).await,

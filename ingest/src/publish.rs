@@ -17,8 +17,8 @@ use lapin::{
 };
 use shared::{
     broker::{Broker, ConnectError, message_properties},
+    message::Message,
     queue,
-    task::Task,
     trace::TraceContext,
 };
 use tokio::{sync::Mutex, time::timeout};
@@ -85,9 +85,9 @@ impl Publisher {
     }
 
     /// Returns when the broker has confirmed that it keeps the message.
-    pub async fn publish(&self, task: &Task, trace: TraceContext) -> Result<(), PublishError> {
-        let body = task.to_message()?;
-        let properties = properties(task, trace);
+    pub async fn publish(&self, message: &Message, trace: TraceContext) -> Result<(), PublishError> {
+        let body = message.to_bytes()?;
+        let properties = properties(message, trace);
         timeout(WITHIN, self.publish_message(&body, &properties)).await.unwrap_or(Err(PublishError::TimedOut))
     }
 
@@ -208,13 +208,13 @@ impl Link {
     }
 }
 
-fn properties(task: &Task, trace: TraceContext) -> BasicProperties {
+fn properties(message: &Message, trace: TraceContext) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert(queue::HEADER_TRACEPARENT.into(), long(trace.to_string()));
-    if let Some(delivery) = &task.delivery_id {
+    if let Some(delivery) = message.delivery_id() {
         headers.insert(queue::HEADER_DELIVERY_ID.into(), long(delivery.to_string()));
     }
-    message_properties("ingest", headers).with_message_id(task.id.to_string().into())
+    message_properties("ingest", headers).with_message_id(message.id().to_string().into())
 }
 
 fn long(text: String) -> AMQPValue {

@@ -24,6 +24,7 @@ use tokio::{net::TcpListener, time::timeout};
 
 use crate::{
     connections::Connections,
+    jira,
     limits::{HEAD_BYTES, KeepAlive, Limits},
     webhook::{self, Webhooks},
 };
@@ -35,13 +36,24 @@ const WEBHOOK: &str = "/webhook/github";
 const HEALTH: &str = "/health";
 const READY: &str = "/ready";
 const METRICS: &str = "/metrics";
-/// Every path that is answered.
-pub(crate) const PATHS: [&str; 4] = [WEBHOOK, HEALTH, READY, METRICS];
+/// Every path that is answered, but those of Jira's sites.
+const PATHS: [&str; 4] = [WEBHOOK, HEALTH, READY, METRICS];
+
+/// The path that is answered among those that end like this one.
+pub(crate) fn path_at_end(path: &str) -> Option<&str> {
+    if let Some(known) = PATHS.into_iter().find(|known| path.ends_with(known)) {
+        return Some(known);
+    }
+    let start = path.rfind(jira::PREFIX)?;
+    let name = &path[start + jira::PREFIX.len()..];
+    (!name.is_empty() && !name.contains('/')).then(|| &path[start..])
+}
 
 /// All routes.
 pub fn router(webhooks: Webhooks) -> Router {
     Router::new()
         .route(WEBHOOK, post(webhook::receive))
+        .route(&format!("{}{{name}}", jira::PREFIX), post(jira::receive))
         .route(HEALTH, get(health))
         .route(READY, get(ready))
         .route(METRICS, get(metrics))
@@ -51,8 +63,7 @@ pub fn router(webhooks: Webhooks) -> Router {
 
 async fn nowhere(uri: Uri) -> Response {
     tracing::debug!(path = uri.path(), "nothing is served at this path");
-    let told =
-        json!({"status": "refused", "reason": format!("nothing is served here; webhooks go to {WEBHOOK}")});
+    let told = json!({"status": "refused", "reason": format!("nothing is served here; webhooks go to {WEBHOOK} and {}NAME", jira::PREFIX)});
     (StatusCode::NOT_FOUND, Json(told)).into_response()
 }
 

@@ -12,7 +12,8 @@ use axum::{
 use bytes::Bytes;
 use serde::Serialize;
 use shared::{
-    task::{DeliveryId, Task, TaskId},
+    message::Message,
+    task::{DeliveryId, TaskId},
     trace::TraceContext,
 };
 use url::form_urlencoded;
@@ -20,11 +21,12 @@ use url::form_urlencoded;
 use crate::{
     body::{Bodies, BodyError},
     connections::Connection,
+    jira::{JiraError, Sites},
     limits::Limits,
     metrics::{Metrics, Outcome},
     publish::{PublishError, Publisher},
     signature::{self, Secrets, SignatureError},
-    trigger::{self, Decision, Ignored, Rules, TriggerError},
+    trigger::{self, Decision, Rules, TriggerError},
 };
 
 /// The number of a delivery, the same when it is repeated.
@@ -37,28 +39,37 @@ static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// What answering a webhook takes.
 pub struct Webhooks {
     secrets: Secrets,
-    rules: Rules,
-    bodies: Bodies,
+    pub(crate) jira: Sites,
+    pub(crate) rules: Rules,
+    pub(crate) bodies: Bodies,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) metrics: Metrics,
 }
 
 impl Webhooks {
     pub fn new(secrets: Secrets, rules: Rules, limits: Limits, publisher: Arc<Publisher>) -> Self {
-        Self { secrets, rules, bodies: Bodies::new(limits), publisher, metrics: Metrics::default() }
+        let (bodies, jira, metrics) = (Bodies::new(limits), Sites::default(), Metrics::default());
+        Self { secrets, jira, rules, bodies, publisher, metrics }
+    }
+
+    /// The same, also for these sites of Jira.
+    #[must_use]
+    pub fn with_jira(self, jira: Sites) -> Self {
+        Self { jira, ..self }
     }
 }
 
 /// How a webhook ended well.
 #[derive(Debug)]
-enum Answer {
+pub(crate) enum Answer {
     Accepted(TaskId),
-    Ignored(Ignored),
+    /// And why.
+    Ignored(String),
 }
 
 /// Why it did not.
 #[derive(Debug, thiserror::Error)]
-enum WebhookError {
+pub(crate) enum WebhookError {
     #[error(transparent)]
     Body(#[from] BodyError),
     #[error(transparent)]
@@ -74,6 +85,8 @@ enum WebhookError {
     #[error(transparent)]
     Trigger(#[from] TriggerError),
     #[error(transparent)]
+    Jira(#[from] JiraError),
+    #[error(transparent)]
     Publish(#[from] PublishError),
 }
 
@@ -84,9 +97,12 @@ impl WebhookError {
             Self::Body(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyError::Broken(_)) | Self::Header(_) | Self::NoPayload => StatusCode::BAD_REQUEST,
             Self::Body(BodyError::NoRoom) | Self::Publish(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Signature(_) => StatusCode::UNAUTHORIZED,
-            Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Trigger(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Signature(_) | Self::Jira(JiraError::NoSignature) => StatusCode::UNAUTHORIZED,
+            Self::Jira(JiraError::NoSite) => StatusCode::NOT_FOUND,
+            Self::ContentType | Self::ContentEncoding | Self::Jira(JiraError::ContentType) => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
+            Self::Trigger(_) | Self::Jira(JiraError::Payload(_)) => StatusCode::UNPROCESSABLE_ENTITY,
         }
     }
 }
@@ -105,31 +121,42 @@ enum Told {
 pub(crate) async fn receive(State(webhooks): State<Arc<Webhooks>>, request: Request<Body>) -> Response {
     let delivery = header_text(request.headers(), &DELIVERY).unwrap_or_default().to_owned();
     let event = header_text(request.headers(), &EVENT).unwrap_or_default().to_owned();
-    let (outcome, status, told) = match webhooks.answer(request).await {
-        Ok(Answer::Accepted(id)) => {
-            tracing::info!(delivery, event, task = %id, "accepted");
-            (Outcome::Accepted, StatusCode::ACCEPTED, Told::Accepted { task_id: id.to_string() })
-        }
-        Ok(Answer::Ignored(why)) => {
-            tracing::debug!(delivery, event, reason = %why, "ignored");
-            (Outcome::Ignored, StatusCode::OK, Told::Ignored { reason: why.to_string() })
-        }
-        Err(error) => {
-            let status = error.status();
-            let reason = error.to_string();
-            tracing::warn!(delivery, event, error = &error as &dyn std::error::Error, "not accepted");
-            if status.is_server_error() {
-                (Outcome::Unavailable, status, Told::Unavailable { reason })
-            } else {
-                (Outcome::Refused, status, Told::Refused { reason })
-            }
-        }
-    };
-    webhooks.metrics.count(outcome);
-    (status, Json(told)).into_response()
+    let answered = webhooks.answer(request).await;
+    webhooks.respond(&delivery, &event, answered)
 }
 
 impl Webhooks {
+    /// Logs and counts how a webhook ended, and tells it to whoever sent it.
+    pub(crate) fn respond(
+        &self,
+        delivery: &str,
+        event: &str,
+        answered: Result<Answer, WebhookError>,
+    ) -> Response {
+        let (outcome, status, told) = match answered {
+            Ok(Answer::Accepted(id)) => {
+                tracing::info!(delivery, event, task = %id, "accepted");
+                (Outcome::Accepted, StatusCode::ACCEPTED, Told::Accepted { task_id: id.to_string() })
+            }
+            Ok(Answer::Ignored(reason)) => {
+                tracing::debug!(delivery, event, reason, "ignored");
+                (Outcome::Ignored, StatusCode::OK, Told::Ignored { reason })
+            }
+            Err(error) => {
+                let status = error.status();
+                let reason = error.to_string();
+                tracing::warn!(delivery, event, error = &error as &dyn std::error::Error, "not accepted");
+                if status.is_server_error() {
+                    (Outcome::Unavailable, status, Told::Unavailable { reason })
+                } else {
+                    (Outcome::Refused, status, Told::Refused { reason })
+                }
+            }
+        };
+        self.metrics.count(outcome);
+        (status, Json(told)).into_response()
+    }
+
     async fn answer(&self, request: Request<Body>) -> Result<Answer, WebhookError> {
         let (head, body) = request.into_parts();
         let headers = &head.headers;
@@ -159,20 +186,21 @@ impl Webhooks {
         drop(unwrapped);
         drop(body);
         match decision {
-            Decision::Ignore(why) => Ok(Answer::Ignored(why)),
+            Decision::Ignore(why) => Ok(Answer::Ignored(why.to_string())),
             Decision::Publish(task) => {
-                self.publish(&task, headers).await?;
-                Ok(Answer::Accepted(task.id))
+                let message = Message::Task(task);
+                self.publish(&message, headers).await?;
+                Ok(Answer::Accepted(message.id()))
             }
         }
     }
 
-    async fn publish(&self, task: &Task, headers: &HeaderMap) -> Result<(), PublishError> {
+    pub(crate) async fn publish(&self, message: &Message, headers: &HeaderMap) -> Result<(), PublishError> {
         let trace = header_text(headers, &TRACEPARENT)
             .and_then(TraceContext::parse)
-            .unwrap_or_else(|| TraceContext::of_task(task.id));
+            .unwrap_or_else(|| TraceContext::of_task(message.id()));
         let start = Instant::now();
-        let published = self.publisher.publish(task, trace).await;
+        let published = self.publisher.publish(message, trace).await;
         self.metrics.published(start.elapsed());
         published
     }
@@ -206,6 +234,6 @@ fn payload_of_form(body: &[u8]) -> Result<Bytes, WebhookError> {
     Ok(Bytes::from(payload.into_owned()))
 }
 
-fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

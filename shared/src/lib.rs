@@ -6,6 +6,8 @@ pub mod command;
 pub mod env;
 pub mod hex;
 pub mod issue;
+pub mod jira;
+pub mod message;
 pub mod mode;
 pub mod queue;
 pub mod repo;

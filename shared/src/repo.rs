@@ -90,6 +90,11 @@ impl HostPolicy {
         Self { paths: Paths::Groups, ..self }
     }
 
+    /// Whether plain http to this machine is taken, for debugging.
+    pub fn allows_loopback(&self) -> bool {
+        self.loopback == Loopback::Allowed
+    }
+
     pub fn host(&self) -> &str {
         &self.host
     }

@@ -81,8 +81,13 @@ impl TaskId {
     pub fn derive(origin: Origin<'_>) -> Self {
         let repository =
             origin.repository_id.map_or_else(|| origin.repo.url().to_ascii_lowercase(), |id| id.to_string());
-        let digest =
-            digest_parts("task", &[&repository, &origin.issue.to_string(), origin.mode.name(), origin.event]);
+        let issue = origin.issue.to_string();
+        Self::of_parts("task", &[&repository, &issue, origin.mode.name(), origin.event])
+    }
+
+    /// Hash over a domain and what tells a request from every other one of that domain.
+    pub(crate) fn of_parts(domain: &str, parts: &[&str]) -> Self {
+        let digest = digest_parts(domain, parts);
         let mut id = [0; 16];
         id.copy_from_slice(&digest[..16]);
         Self(id)
@@ -93,7 +98,7 @@ impl TaskId {
         self.0
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         hex::parse(text).map(Self)
     }
 }

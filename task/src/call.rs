@@ -8,12 +8,14 @@ use crate::lease::Lost;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     GitHub,
+    Jira,
 }
 
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::GitHub => "GitHub",
+            Self::Jira => "Jira",
         })
     }
 }

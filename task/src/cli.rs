@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use shared::env::Environment;
 use shared::env::catalog::{self, Group, TASK_JSON};
-use shared::task::Task;
+use shared::message::Message;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
@@ -239,11 +239,11 @@ fn run_task(args: &RunArgs, env: &Environment) -> Result<Ended, Failure> {
     let (settings, config) = settings(args.model.as_deref(), env)?;
     let message = read_task(args.task.as_deref(), env)
         .map_err(|error| usage(error.to_string(), "Give the task as a file, as `-`, or in TASK_JSON."))?;
-    let task = Task::parse(&message, &settings.hosts)
+    let message = Message::parse(&message, &settings.hosts)
         .map_err(|error| usage(error.to_string(), "See the message in the README."))?;
     Ok(runtime()?.block_on(async {
         let (revoker, lease) = Lease::new();
-        let ended = crate::run::run(&config, &settings, &task, &lease, Attempt::ByHand);
+        let ended = crate::run::run(&config, &settings, &message, &lease, Attempt::ByHand);
         tokio::pin!(ended);
         tokio::select! {
             ended = &mut ended => return ended,

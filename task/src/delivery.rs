@@ -30,8 +30,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use lapin::Event;
+use shared::issue::IssueId;
+use shared::message::Message;
 use shared::queue::DELIVERY_LIMIT;
-use shared::task::Task;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -115,8 +116,8 @@ async fn deliver(
     lease: Lease,
 ) -> Exit {
     let (attempt, trace) = (held.attempt(), held.trace());
-    let task = match Task::parse(held.body(), &run.hosts) {
-        Ok(task) => task,
+    let message = match Message::parse(held.body(), &run.hosts) {
+        Ok(message) => message,
         Err(error) => {
             let (bytes, message_id) = (held.body().len(), held.message_id());
             tracing::error!(
@@ -128,13 +129,13 @@ async fn deliver(
             return settle(held, Settlement::DeadLetter, Exit::Done).await;
         }
     };
-    let trace = trace.unwrap_or_else(|| shared::trace::TraceContext::of_task(task.id));
+    let trace = trace.unwrap_or_else(|| shared::trace::TraceContext::of_task(message.id()));
     let span = tracing::info_span!(
         "task",
-        task_id = %task.id,
-        repository = %task.repo,
-        issue = %task.issue,
-        mode = task.mode.kind().name(),
+        task_id = %message.id(),
+        repository = %repository_of(&message),
+        issue = %issue_of(&message),
+        mode = mode_of(&message),
         attempt,
         traceparent = %trace,
     );
@@ -158,7 +159,7 @@ async fn deliver(
             if attempt > DELIVERY_LIMIT { Attempt::Last(delivery) } else { Attempt::MoreFollow(delivery) };
         revoke_on_loss(revoker, &held, run.deadline);
         let lease = lease.with_channel(held.channel().clone());
-        let ended = run_until_lost(config, run, &task, &lease, follow).await;
+        let ended = run_until_lost(config, run, &message, &lease, follow).await;
         let (settlement, exit) = verdict(&ended, follow);
         let end = describe(&ended);
         if exit == Exit::Done {
@@ -193,6 +194,28 @@ async fn deliver(
     exit
 }
 
+/// For the log: the repository, or the site of Jira, whose configuration says which it is.
+fn repository_of(message: &Message) -> String {
+    match message {
+        Message::Task(task) => task.repo.to_string(),
+        Message::Jira(request) => format!("jira:{}", request.site),
+    }
+}
+
+fn issue_of(message: &Message) -> IssueId {
+    match message {
+        Message::Task(task) => task.issue.clone(),
+        Message::Jira(request) => request.issue_id(),
+    }
+}
+
+fn mode_of(message: &Message) -> &'static str {
+    match message {
+        Message::Task(task) => task.mode.kind().name(),
+        Message::Jira(request) => request.asks.name(),
+    }
+}
+
 fn not_put_off(error: &BrokerError) {
     tracing::error!(error = error as &dyn std::error::Error, fix = error.fix(), "the task cannot be put off");
 }
@@ -201,7 +224,7 @@ fn not_put_off(error: &BrokerError) {
 async fn run_until_lost(
     config: &Config,
     settings: &RunSettings,
-    task: &Task,
+    message: &Message,
     lease: &Lease,
     attempt: Attempt,
 ) -> Ended {
@@ -211,7 +234,7 @@ async fn run_until_lost(
         lost
     };
     tokio::select! {
-        ended = run::run(config, settings, task, lease, attempt) => ended,
+        ended = run::run(config, settings, message, lease, attempt) => ended,
         lost = overdue => Ended::Lost(lost),
     }
 }

@@ -6,6 +6,7 @@
 mod broker;
 mod github;
 mod host;
+mod jira;
 mod model;
 mod policies;
 
@@ -51,6 +52,7 @@ pub enum About {
     GitHub,
     Webhook,
     Repository,
+    Jira,
     Queue,
     Model,
 }
@@ -132,6 +134,7 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
             findings.push(wrong(error.to_string()));
         }
         findings.push(host::examine(settings));
+        findings.extend(jira::examine(settings).await);
         match args.repo.as_deref().map(|repo| Repo::parse(repo, &settings.hosts)).transpose() {
             Ok(repo) => findings.extend(github::examine(settings, repo.as_ref()).await),
             Err(error) => {

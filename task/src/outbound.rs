@@ -9,6 +9,7 @@ mod active;
 pub(crate) mod markup;
 mod orders;
 mod secret;
+mod smart_commits;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use crate::path::{RepoPath, is_hidden};
 use crate::text::visible;
 use active::Kind;
 use secret::Secrets;
+use smart_commits::Reach;
 
 pub(crate) use orders::without_skip_words;
 pub use secret::Leak;
@@ -131,7 +133,8 @@ impl Gate {
 
     /// A commit message: the text, and trailers that nothing in the text can imitate.
     pub fn commit_message(&self, text: &str, trailers: &[(&str, &str)]) -> Outbound {
-        let mut message = self.plain(text).trim().to_owned();
+        // What is indented at first stands at the start of a line once the text is trimmed.
+        let mut message = self.plain(self.plain(text).trim()).trim().to_owned();
         let trailers: Vec<String> = trailers
             .iter()
             .map(|(name, value)| format!("{name}: {}", self.redact(&one_line(&visible(value)))))
@@ -181,10 +184,10 @@ impl Gate {
 
     /// Goes over the text until nothing changes.
     fn settle(&self, markdown: &str) -> String {
-        let mut text = orders::without_stars(&visible(markdown));
+        let mut text = without_orders(&visible(markdown), Reach::Line);
         for _ in 0..MAX_PASSES {
             let next = markup::tame(&crate::text::shown(&self.redact(&text)), self);
-            let next = orders::without_stars(&visible(&next));
+            let next = without_orders(&visible(&next), Reach::Line);
             if next == text {
                 return text;
             }
@@ -195,9 +198,9 @@ impl Gate {
 
     /// Text that is no Markdown: what GitHub acts on in it is taken apart.
     fn plain(&self, text: &str) -> String {
-        let mut text = orders::without_stars(&self.redact(&visible(text)));
+        let mut text = without_orders(&self.redact(&visible(text)), Reach::Text);
         for _ in 0..MAX_PASSES {
-            let next = orders::without_stars(&self.redact(&active::disarm(&text, self)));
+            let next = without_orders(&self.redact(&active::disarm(&text, self)), Reach::Text);
             if next == text {
                 break;
             }
@@ -247,6 +250,11 @@ impl Gate {
             Err(_) => false,
         }
     }
+}
+
+/// The text without what is an order wherever it stands, in prose or in code.
+fn without_orders(text: &str, reach: Reach) -> String {
+    smart_commits::without(&orders::without_stars(text), reach)
 }
 
 /// Whether a relative target is the path of a file or folder, as a browser decodes it: it leads to nothing above.

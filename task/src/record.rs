@@ -100,8 +100,15 @@ impl<'a> Records<'a> {
     /// What a thread is about: a command can stand on a pull request of ours, and is for the issue that its branch is
     /// named after.
     pub(crate) async fn subject(self, forge: &Forge, thread: &IssueId) -> Result<Subject, CallError> {
-        let found = self.issue(thread).await?;
-        let (Subject::PullRequest(_), Some(number)) = (&found, thread.number()) else { return Ok(found) };
+        let found = match thread.number() {
+            // The number is one of the forge's: of a pull request, if of anything.
+            Some(_) if !self.tracker.counts_pull_requests() => Subject::Gone { id: thread.clone() },
+            _ => self.issue(thread).await?,
+        };
+        let Some(number) = thread.number() else { return Ok(found) };
+        if !matches!(found, Subject::PullRequest(_)) && self.tracker.counts_pull_requests() {
+            return Ok(found);
+        }
         let pull = forge.pull_request(number.into()).await?;
         match IssueId::of_branch(&pull.head.name) {
             Some(issue) if forge.identity().is(pull.by.as_ref()) => self.issue(&issue).await,
@@ -193,7 +200,7 @@ impl Record<'_> {
         let mut patience = tracker.patience();
         loop {
             let written = match comment {
-                Some(id) => tracker.edit_comment(id, &body).await.map(|()| id),
+                Some(id) => tracker.edit_comment(&self.issue, id, &body).await.map(|()| id),
                 None => tracker.create_comment(&self.issue, &body).await,
             };
             let error = match written {

@@ -16,6 +16,7 @@ mod desk;
 mod ended;
 mod ending;
 mod holder;
+pub(crate) mod jira;
 mod publish;
 pub mod settings;
 mod wanted;
@@ -25,6 +26,7 @@ mod working;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use shared::message::Message;
 use shared::task::Task;
 
 use crate::bill::Bill;
@@ -54,11 +56,39 @@ use work::{Claim, Made, Material};
 pub(crate) use ask::scan;
 pub use ended::{Attempt, Delivery, Ended};
 
-/// Does one task.
+/// Does what a message asks for.
 pub async fn run(
     config: &Config,
     settings: &RunSettings,
+    message: &Message,
+    lease: &Lease,
+    attempt: Attempt,
+) -> Ended {
+    match message {
+        Message::Task(task) => Box::pin(run_task(config, settings, task, None, lease, attempt)).await,
+        Message::Jira(request) => {
+            let (task, tracker) = match Box::pin(jira::resolve(settings, request, lease)).await {
+                Ok(resolved) => resolved,
+                Err(ended) => return ended,
+            };
+            tracing::info!(
+                repository = %task.repo,
+                mode = task.mode.kind().name(),
+                user = %task.trigger_user,
+                account = request.account.as_ref().map_or("", |account| account.as_str()),
+                "the request of Jira is a task"
+            );
+            Box::pin(run_task(config, settings, &task, Some(tracker), lease, attempt)).await
+        }
+    }
+}
+
+/// Does one task, whose issue is on that tracker, if it is known.
+async fn run_task(
+    config: &Config,
+    settings: &RunSettings,
     task: &Task,
+    tracker: Option<Tracker>,
     lease: &Lease,
     attempt: Attempt,
 ) -> Ended {
@@ -79,7 +109,14 @@ pub async fn run(
         Err(error) => return Ended::of(&error),
     };
     // On the heap: a whole run is a large thing to carry about.
-    let ended = Box::pin(on_forge(config, settings, task, lease, &forge, attempt)).await;
+    let tracker = match tracker {
+        Some(tracker) => Ok(tracker),
+        None => jira::tracker_of(settings, task, &forge, lease).await,
+    };
+    let ended = match tracker {
+        Ok(tracker) => Box::pin(on_forge(config, settings, task, lease, (&forge, &tracker), attempt)).await,
+        Err(error) => Ended::of(&error),
+    };
     if let Err(error) = forge.close().await {
         tracing::warn!(%error, "the installation token could not be revoked; it expires within the hour");
     }
@@ -91,16 +128,16 @@ async fn on_forge(
     settings: &RunSettings,
     task: &Task,
     lease: &Lease,
-    forge: &Forge,
+    (forge, tracker): (&Forge, &Tracker),
     attempt: Attempt,
 ) -> Ended {
-    let tracker = Tracker::beside(forge);
     let marks = Marks::new(settings.marker_key.clone(), forge.repository().id);
     // A configuration that cannot be used is told as soon as there is a place to tell it.
     let repo_config = RepoConfig::of(forge.repository().config.as_ref());
-    let names =
-        repo_config.as_ref().map_or_else(|_| settings.labels.clone(), |own| own.labels(&settings.labels));
-    let records = Records { tracker: &tracker, marks: &marks, names: &names };
+    // Labels of another tracker are not the repository's to name.
+    let own = repo_config.as_ref().ok().filter(|_| tracker.counts_pull_requests());
+    let names = own.map_or_else(|| settings.labels.clone(), |own| own.labels(&settings.labels));
+    let records = Records { tracker, marks: &marks, names: &names };
     let place = Place { forge, records };
     let desk = match admission::open_desk(config, settings, task, place, attempt).await {
         Ok(desk) => desk,

@@ -139,5 +139,18 @@ async fn sweep_all(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>) -> Result<(), S
             }
         }
     }
+    let jira = sweep.run.jira.clone().unwrap_or_default();
+    for (at, repo) in jira.sites().flat_map(|site| site.all_repos().into_iter().map(move |repo| (site, repo)))
+    {
+        let waiting = queue.waiting().await?;
+        match sites.at_jira(&repo, at).await {
+            Ok(site) => issues::sweep(sweep, site, &queue, waiting).await?,
+            Err(error @ CallError::Lost(_)) => return Err(error.into()),
+            Err(error) => {
+                let repo = format!("issues of {} for {repo}", at.name);
+                sweep.found(&Finding::Unreachable { repo, why: error.to_string() });
+            }
+        }
+    }
     Ok(queue.close().await?)
 }

@@ -4,6 +4,7 @@
 //! the forge, because what is asked for is a change of its repository.
 
 pub mod github;
+pub mod jira;
 pub mod model;
 
 use secrecy::SecretString;
@@ -17,7 +18,7 @@ use crate::outbound::Outbound;
 use crate::patience::Patience;
 use crate::thread::{Comment, Identity, Since};
 use github::Issues;
-use model::{Event, Found, IssueSnapshot, Listed, Listing};
+use model::{Event, Found, IssueSnapshot, Listed, Listing, Milestone};
 
 /// Reads an issue that is kept where the code is, outside of a run: with a token, or as anybody can.
 pub async fn read_issue(
@@ -31,20 +32,22 @@ pub async fn read_issue(
 
 /// A tracker as a run uses it: logged in, at the issues of one repository.
 pub enum Tracker {
-    GitHub(Issues),
+    GitHub(Box<Issues>),
+    Jira(Box<jira::Issues>),
 }
 
 impl Tracker {
     /// The tracker of a repository whose issues are kept where the code is.
     pub fn beside(forge: &Forge) -> Self {
         match forge {
-            Forge::GitHub(session) => Self::GitHub(Issues::of(session)),
+            Forge::GitHub(session) => Self::GitHub(Box::new(Issues::of(session))),
         }
     }
 
     pub fn service(&self) -> Service {
         match self {
             Self::GitHub(_) => Service::GitHub,
+            Self::Jira(_) => Service::Jira,
         }
     }
 
@@ -57,6 +60,7 @@ impl Tracker {
     pub fn patience(&self) -> Patience {
         match self {
             Self::GitHub(issues) => issues.patience(),
+            Self::Jira(issues) => issues.patience(),
         }
     }
 
@@ -64,12 +68,14 @@ impl Tracker {
     pub fn identity(&self) -> &Identity {
         match self {
             Self::GitHub(issues) => issues.identity(),
+            Self::Jira(issues) => issues.identity(),
         }
     }
 
     pub async fn issue(&self, id: &IssueId) -> Result<Found, CallError> {
         match self {
             Self::GitHub(issues) => issues.issue(id).await,
+            Self::Jira(issues) => issues.issue(id).await,
         }
     }
 
@@ -77,6 +83,7 @@ impl Tracker {
     pub async fn labelled(&self, label: &str, listed: Listed) -> Result<Listing, CallError> {
         match self {
             Self::GitHub(issues) => issues.labelled(label, listed).await,
+            Self::Jira(issues) => issues.labelled(label, listed).await,
         }
     }
 
@@ -84,6 +91,7 @@ impl Tracker {
     pub async fn snapshot(&self, issue: &IssueId, since: Since) -> Result<Option<IssueSnapshot>, CallError> {
         match self {
             Self::GitHub(issues) => issues.snapshot(issue, since).await,
+            Self::Jira(issues) => issues.snapshot(issue, since).await,
         }
     }
 
@@ -91,6 +99,7 @@ impl Tracker {
     pub async fn history(&self, issue: &IssueId) -> Result<Vec<Event>, CallError> {
         match self {
             Self::GitHub(issues) => issues.history(issue).await,
+            Self::Jira(issues) => issues.history(issue).await,
         }
     }
 
@@ -98,6 +107,7 @@ impl Tracker {
     pub async fn edited_at(&self, issue: &IssueId) -> Result<Option<jiff::Timestamp>, CallError> {
         match self {
             Self::GitHub(issues) => issues.edited_at(issue).await,
+            Self::Jira(issues) => issues.edited_at(issue).await,
         }
     }
 
@@ -105,6 +115,7 @@ impl Tracker {
     pub async fn comments(&self, issue: &IssueId) -> Result<Vec<Comment>, CallError> {
         match self {
             Self::GitHub(issues) => issues.comments(issue).await,
+            Self::Jira(issues) => issues.comments(issue).await,
         }
     }
 
@@ -112,13 +123,15 @@ impl Tracker {
     pub async fn each_comment(&self, issue: &IssueId, take: impl FnMut(Comment)) -> Result<(), CallError> {
         match self {
             Self::GitHub(issues) => issues.each_comment(issue, take).await,
+            Self::Jira(issues) => issues.each_comment(issue, take).await,
         }
     }
 
     /// One of these comments.
-    pub async fn comment(&self, id: u64) -> Result<Comment, CallError> {
+    pub async fn comment(&self, issue: &IssueId, id: u64) -> Result<Comment, CallError> {
         match self {
             Self::GitHub(issues) => issues.comment(id).await,
+            Self::Jira(issues) => issues.comment(issue, id).await,
         }
     }
 
@@ -126,12 +139,14 @@ impl Tracker {
     pub async fn create_comment(&self, issue: &IssueId, body: &Outbound) -> Result<u64, CallError> {
         match self {
             Self::GitHub(issues) => issues.create_comment(issue, body).await,
+            Self::Jira(issues) => issues.create_comment(issue, body).await,
         }
     }
 
-    pub async fn edit_comment(&self, id: u64, body: &Outbound) -> Result<(), CallError> {
+    pub async fn edit_comment(&self, issue: &IssueId, id: u64, body: &Outbound) -> Result<(), CallError> {
         match self {
             Self::GitHub(issues) => issues.edit_comment(id, body).await,
+            Self::Jira(issues) => issues.edit_comment(issue, id, body).await,
         }
     }
 
@@ -139,6 +154,7 @@ impl Tracker {
     pub async fn add_labels(&self, issue: &IssueId, labels: &[&str]) -> Result<(), CallError> {
         match self {
             Self::GitHub(issues) => issues.add_labels(issue, labels).await,
+            Self::Jira(issues) => issues.add_labels(issue, labels).await,
         }
     }
 
@@ -146,6 +162,43 @@ impl Tracker {
     pub async fn remove_label(&self, issue: &IssueId, label: &str) -> Result<(), CallError> {
         match self {
             Self::GitHub(issues) => issues.remove_label(issue, label).await,
+            Self::Jira(issues) => issues.remove_label(issue, label).await,
+        }
+    }
+
+    /// Whether pull requests are threads of the tracker, as on GitHub.
+    pub fn counts_pull_requests(&self) -> bool {
+        match self {
+            Self::GitHub(_) => true,
+            Self::Jira(_) => false,
+        }
+    }
+
+    /// Whether the text of an issue was edited after that time, where the message of a task brings no digest of it.
+    pub async fn is_edited_since(
+        &self,
+        issue: &IssueId,
+        asked_at: jiff::Timestamp,
+    ) -> Result<bool, CallError> {
+        match self {
+            Self::GitHub(_) => Ok(false),
+            Self::Jira(issues) => Ok(issues.edited_at(issue).await?.is_some_and(|edited| edited > asked_at)),
+        }
+    }
+
+    /// Shows a pull request on the issue, where a tracker does not find that out by itself.
+    pub async fn link(&self, issue: &IssueId, url: &str, title: &str) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(_) => Ok(()),
+            Self::Jira(issues) => issues.link(issue, url, title).await,
+        }
+    }
+
+    /// Shows how far the work is, where a tracker has a status for that.
+    pub async fn reached(&self, issue: &IssueId, milestone: Milestone) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(_) => Ok(()),
+            Self::Jira(issues) => issues.reached(issue, milestone).await,
         }
     }
 }

@@ -196,3 +196,29 @@ async fn what_is_sent_for_an_issue_is_what_github_would_send() -> anyhow::Result
     github.finish();
     Ok(())
 }
+
+#[tokio::test]
+async fn a_test_delivery_of_jira_tells_whether_address_and_secret_are_right() -> anyhow::Result<()> {
+    const NAME: &str = "AGENT_JIRA_WEBHOOK_SECRETS";
+    let secrets = "acme=one of more than sixteen characters\nother=another of more than sixteen characters";
+    // Nobody listens there: whatever were to be published would answer 503.
+    let ingest = Ingest::start("amqp://127.0.0.1:1/agents", &[(NAME, secrets)])?;
+    let send = |site: &str, secrets: &str| {
+        let to = ingest.url(&format!("/webhook/jira/{site}"));
+        told(script("send-jira-webhook").args(["--to", &to]).env(NAME, secrets).output()?)
+    };
+    let (status, answer, _) = send("acme", secrets)?;
+    assert_eq!(status, Some(0), "{answer}");
+    assert!(answer.starts_with("200 ") && answer.contains("`test` asks for nothing"), "{answer}");
+    let (status, answer, _) = send("other", secrets)?;
+    assert_eq!(status, Some(0), "{answer}");
+    let (status, answer, _) = send("acme", "acme=a wrong one of more than sixteen characters")?;
+    assert!(status == Some(1) && answer.starts_with("401 "), "{answer}");
+    let (status, answer, _) = send("nowhere", "nowhere=one of more than sixteen characters")?;
+    assert!(status == Some(1) && answer.starts_with("404 "), "{answer}");
+    let (status, _, error) = send("acme", "other=one of more than sixteen characters")?;
+    assert!(status == Some(2) && error.contains("no secret for acme"), "{error}");
+    let (status, _, error) = send("ACME", secrets)?;
+    assert!(status == Some(2) && error.contains("--to is not https://HOST/webhook/jira/NAME"), "{error}");
+    Ok(())
+}

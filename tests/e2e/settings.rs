@@ -141,6 +141,12 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
                 vec!["a label of more than fifty characters is none that GitHub takes", "two\nlines"]
             }
             "AGENT_LOGIN" => vec!["no login", "-dash-"],
+            "AGENT_JIRA_WEBHOOK_SECRETS" => {
+                vec!["no name before this one", "ACME=one of more than sixteen characters"]
+            }
+            "AGENT_JIRA_ACCOUNTS" => vec!["557058:agent", "acme=557058:agent"],
+            "AGENT_JIRA" => vec!["no table", "[sites.acme]\nurl = 3"],
+            "AGENT_JIRA_CREDENTIALS" => vec!["acme agent@example.com token", "acme: agent@example.com token"],
             "AGENT_AMQP_URL" => vec!["rabbitmq", "http://127.0.0.1", "amqp:///", "amqp://host:port/x"],
             "AGENT_AMQP_MANAGEMENT_URL" => vec!["rabbitmq", "ftp://127.0.0.1", "amqp://127.0.0.1"],
             "AGENT_AMQP_CA" | "AGENT_CA" => {

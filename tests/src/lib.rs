@@ -5,6 +5,7 @@ pub mod broker;
 pub mod git_http;
 pub mod github;
 pub mod ingest;
+pub mod jira;
 pub mod lambda;
 pub mod model;
 pub mod proxy;

@@ -13,7 +13,7 @@ fn a_secret_is_all_it_needs() {
     let config = read(&[SECRET]).unwrap();
     assert_eq!(
         format!("{config:?}"),
-        "Config { serve: Http(0.0.0.0:8080), secrets: Secrets(1), broker: amqp://127.0.0.1:5672/agents, rules: Rules { \
+        "Config { serve: Http(0.0.0.0:8080), secrets: Secrets(1), jira: {}, broker: amqp://127.0.0.1:5672/agents, rules: Rules { \
          hosts: HostPolicy { host: \"github.com\", loopback: Refused, paths: Owners }, trigger_label: \"ai-help\", quickfix_label: \
          \"quickfix\", generated_label: \"ai-generated\", agent: Agent { login: None, id: None } }, limits: Limits { \
          body_bytes: 2097152, body_memory: 67108864, connections: 256, header_time: 5s, body_time: 8s, drain_time: \
@@ -28,6 +28,8 @@ fn every_variable_has_its_effect() {
     std::fs::write(&path, "first secret of two\nsecond secret of two\n").unwrap();
     let config = read(&[
         ("AGENT_WEBHOOK_SECRETS_FILE", &path),
+        ("AGENT_JIRA_WEBHOOK_SECRETS", "acme=a secret of the tests"),
+        ("AGENT_JIRA_ACCOUNTS", "acme=557058:58f1"),
         ("AGENT_LISTEN", "127.0.0.1:9000"),
         ("AGENT_AMQP_URL", "amqps://broker.example:5671/other"),
         ("AGENT_GITHUB_HOST", "github.acme.example"),
@@ -49,7 +51,7 @@ fn every_variable_has_its_effect() {
     .unwrap();
     assert_eq!(
         format!("{config:?}"),
-        "Config { serve: Lambda, secrets: Secrets(2), broker: amqps://broker.example:5671/other, rules: Rules { hosts: \
+        "Config { serve: Lambda, secrets: Secrets(2), jira: {acme}, broker: amqps://broker.example:5671/other, rules: Rules { hosts: \
          HostPolicy { host: \"github.acme.example\", loopback: Allowed, paths: Owners }, trigger_label: \"robot\", quickfix_label: \
          \"quick\", generated_label: \"made\", agent: Agent { login: Some(\"the-agent\"), id: Some(100) } }, limits: \
          Limits { body_bytes: 1, body_memory: 204800, connections: 3, header_time: 4s, body_time: 5s, drain_time: 6s, \

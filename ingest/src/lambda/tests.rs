@@ -110,13 +110,25 @@ async fn every_kind_of_event_arrives_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn webhooks_of_jira_arrive_as_well() {
+    for path in ["/webhook/jira/acme", "/prod/webhook/jira/acme", "/webhook/jira/webhook/jira/acme"] {
+        let told = json!({"status": "refused", "reason": "no site of this name is configured"});
+        assert_eq!(answer(&version_2(path, "prod")).await, (404, told), "{path}");
+    }
+    for path in ["/webhook/jira/", "/webhook/jira", "/webhook/jira/acme/more"] {
+        let (status, told) = answer(&version_2(path, "prod")).await;
+        assert!(status == 404 && told["reason"].as_str().unwrap().contains("nothing is served"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn another_path_says_where_webhooks_go() {
     for path in ["/", "/webhook/gitlab", "/webhook/github/", "/prod/webhook"] {
         let mut event = version_2(path, "prod");
         event["body"] = json!(BODY);
         event["isBase64Encoded"] = json!(false);
-        let told =
-            json!({"status": "refused", "reason": "nothing is served here; webhooks go to /webhook/github"});
+        let reason = "nothing is served here; webhooks go to /webhook/github and /webhook/jira/NAME";
+        let told = json!({"status": "refused", "reason": reason});
         assert_eq!(answer(&event).await, (404, told), "{path}");
     }
 }

@@ -143,6 +143,29 @@ group! {
 }
 
 group! {
+    /// Webhooks of Jira.
+    JIRA_WEBHOOKS;
+    AGENT_JIRA_WEBHOOK_SECRETS: Vec<SecretString> = secrets(), NONE,
+        "webhook secrets of Jira's sites, as `NAME=SECRET`, separated by commas or line ends; several of one NAME while one \
+         is replaced";
+    AGENT_JIRA_ACCOUNTS: Vec<String> = list(), NONE,
+        "account of the agent on each of these sites, as `NAME=ACCOUNT-ID`: issues are assigned to it, and it never \
+         triggers";
+}
+
+group! {
+    /// Issues of Jira.
+    JIRA;
+    AGENT_JIRA: String = text("Jira configuration", "use sites, projects and people in TOML, or name the file in AGENT_JIRA_FILE"),
+        NONE, "sites of Jira, repositories of their projects, logins of their people, in TOML; as a rule a file, \
+         `AGENT_JIRA_FILE`";
+    AGENT_JIRA_CREDENTIALS: SecretString =
+        headers("write one site a line, as in `acme: agent@example.com TOKEN`"), NONE,
+        "credentials of each site, one a line: `NAME: E-MAIL TOKEN`, or `NAME: CLIENT-ID CLIENT-SECRET` of a service account; \
+         as a rule a file, `AGENT_JIRA_CREDENTIALS_FILE`";
+}
+
+group! {
     /// The model, and what it may cost.
     MODEL;
     AGENT_MODEL: String = MODEL_SPEC, of("required, `builtin` for `solve` and `explain`"),
@@ -286,6 +309,8 @@ pub const GROUPS: &[&Group] = &[
     &BROKER,
     &BROKER_WAIT,
     &INGEST,
+    &JIRA_WEBHOOKS,
+    &JIRA,
     &MODEL,
     &PROVIDERS,
     &CYCLE,

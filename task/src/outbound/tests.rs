@@ -363,6 +363,8 @@ fn markdown() -> impl Strategy<Value = String> {
         "[skip ci]",
         "[ci skip](",
         "***NO_CI***",
+        "PROJ-7 ",
+        "#close ",
         "--skip-ci",
         "/close",
         "bors r+",

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shared::issue::PullRequestNumber;
+use shared::issue::{IssueKey, PullRequestNumber};
 use shared::mode::{Mode, RETRY};
 
 use crate::bill::Bill;
@@ -143,6 +143,48 @@ fn paragraphs<const N: usize>(parts: [String; N]) -> String {
 /// An answer to someone who may not ask.
 pub fn not_allowed(user: &str) -> String {
     format!("@{user}, only people with write access to this repository can ask for this.")
+}
+
+/// An answer on an issue of Jira that was moved, to another project or by another name of its own.
+pub fn moved(before: &IssueKey, now: &IssueKey) -> String {
+    format!(
+        "This issue was {before} when the agent was asked, and is {now} now. Comment `/retry` to ask again."
+    )
+}
+
+/// An answer to a command whose comment was edited.
+pub const EDITED: &str = "The comment with the command was edited. Write the command in a new comment.";
+
+/// An answer on an issue of Jira whose project has no repository.
+pub fn no_repository(project: &str) -> String {
+    format!(
+        "**Not done.** No repository is configured for the project {project}.\n\nAsk the agent's operator to add it to \
+         `projects` in the Jira configuration, then comment `/retry`."
+    )
+}
+
+/// The same where only some of its components have one.
+pub fn no_component(project: &str) -> String {
+    format!(
+        "**Not done.** In the project {project} the repository depends on the component, and none of this issue's \
+         components has one.\n\nSet a component, or ask the agent's operator to add it to `components` in the Jira \
+         configuration, then comment `/retry`."
+    )
+}
+
+/// The same where two of them have two.
+pub fn two_repositories() -> String {
+    "**Not done.** The components of this issue belong to two repositories.\n\nLeave one of them, then comment `/retry`."
+        .to_owned()
+}
+
+/// An answer to an account of Jira of which nobody knows the login.
+pub fn no_login(account: &str) -> String {
+    format!(
+        "**Not done.** The Jira account `{account}` has no GitHub login in the agent's configuration, so its permission cannot \
+         be checked.\n\nAsk the agent's operator to add the account to `people` in the Jira configuration, then comment \
+         `/retry`."
+    )
 }
 
 /// An answer to someone who asked for a plan, or may have, and whose approval does not count.

@@ -29,7 +29,7 @@ pub(super) async fn open_desk<'a>(
     if repository.is_archived {
         return Err(refuse("the repository is archived").into());
     }
-    if !repository.has_issues {
+    if !repository.has_issues && place.records.tracker.counts_pull_requests() {
         return Err(refuse("the repository has no issues").into());
     }
     if task.repository_id.is_some_and(|id| u64::from(id) != repository.id) {

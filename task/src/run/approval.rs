@@ -202,7 +202,7 @@ async fn written(desk: &Desk<'_>, id: CommentId) -> Result<Option<Written>, Stop
         (CommentId::Issue(id), pull_request) => {
             let found = match pull_request {
                 Some(_) => desk.forge.comment(id.into()).await,
-                None => desk.tracker.comment(id.into()).await,
+                None => desk.tracker.comment(&desk.issue.id, id.into()).await,
             };
             return match found {
                 Err(error) if error.is_absence() => Ok(None),

@@ -1,5 +1,6 @@
 //! *Asking* the model for what the task wants, and putting its answer into words of ours.
 
+use shared::issue::IssueId;
 use shared::mode::Product;
 
 use super::desk::Desk;
@@ -10,7 +11,7 @@ use crate::bill::Bill;
 use crate::check::{CheckedPatch, unseen};
 use crate::config::Config;
 use crate::cycle::{Account, Cycle, Planned, Solution};
-use crate::outbound::{Gate, REDACTED};
+use crate::outbound::{Gate, Outbound, REDACTED};
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
 use crate::plan::{Binding, Plan};
@@ -56,7 +57,7 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Sol
     let (notes, warnings) = (solution.notes(), solution.warnings());
     let Solution { patch, title, summary, account, .. } = solution;
     scan(&desk.gate, &patch)?;
-    let title = desk.gate.title(title.as_deref().unwrap_or(material.issue.title.as_str()));
+    let title = title_of(desk, title.as_deref(), summary.as_deref(), material.issue.title.as_str());
     let summary = summary.as_deref().unwrap_or(title.as_str());
     let summary = desk.gate.body_within(summary, MAX_SUMMARY);
     let mut facts = facts(desk, terms, &account, patch.changes(), title.as_str(), summary.as_str());
@@ -67,6 +68,21 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Sol
     let bill = facts.bill.to_string();
     let proposal = Proposal { title: title.to_string(), body: body.to_string(), bill, plan: None };
     Ok(Made::Change { patch: Box::new(patch), proposal })
+}
+
+/// The title of a change. One for an issue of Jira begins with the key, by which Jira finds pull request and commit; and
+/// where the model gives none, the issue's own is not taken, because not everybody who sees the repository may see that.
+fn title_of(desk: &Desk<'_>, title: Option<&str>, summary: Option<&str>, of_issue: &str) -> Outbound {
+    let IssueId::Key(key) = &desk.issue.id else { return desk.gate.title(title.unwrap_or(of_issue)) };
+    let text = title.or(summary.map(first_line)).filter(|text| !text.trim().is_empty());
+    let text = text.unwrap_or("Change as requested");
+    let own = key.to_string();
+    let text = text.trim_start().strip_prefix(&own).unwrap_or(text).trim_start_matches([':', ' ']);
+    desk.gate.title(&format!("{own} {text}"))
+}
+
+fn first_line(text: &str) -> &str {
+    text.trim().lines().next().unwrap_or_default()
 }
 
 /// Refuses a change that would publish a secret, or add a file whose name passes for another one's.
@@ -117,7 +133,11 @@ fn plan(
 ) -> Result<Made, Stop> {
     let Planned { plan, account } = planned;
     let read = account.read.iter().map(|(path, _)| path);
-    let title = desk.gate.title(&format!("Plan: {}", material.issue.title.as_str()));
+    let title = match &desk.issue.id {
+        IssueId::Number(_) => desk.gate.title(&format!("Plan: {}", material.issue.title.as_str())),
+        // See `title_of`.
+        IssueId::Key(key) => desk.gate.title(&format!("{key} Plan: {}", first_line(plan.summary()))),
+    };
     let facts = facts(desk, terms, &account, &[], title.as_str(), plan.summary());
     // What is bound is what is shown: the text as it passed the gate.
     let plan = Plan::parse(desk.gate.body(plan.text()).as_str()).map_err(|error| {
@@ -153,9 +173,14 @@ fn facts(
     summary: &str,
 ) -> Facts {
     let changed: Vec<ChangeFact> = patch.iter().map(ChangeFact::of).collect();
+    let why = |why: &str| match &desk.issue.id {
+        IssueId::Number(_) => desk.gate.body_within(why, MAX_NOTE).to_string(),
+        // The reasons quote words of the issue. See `title_of`.
+        IssueId::Key(key) => format!("read for {key}"),
+    };
     let read = account.read.iter().map(|(path, file)| ReadFact {
         path: path.clone(),
-        why: desk.gate.body_within(&file.why, MAX_NOTE).to_string(),
+        why: why(&file.why),
         changed: changed.iter().any(|change| change.is_of(path)),
     });
     Facts {

@@ -34,7 +34,7 @@ const MAX_TALK_CHARS: usize = MAX_BODY_CHARS / 2;
 /// The issue with its conversation. An issue that was changed since the wish is not worked on: nobody asked for it.
 pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig) -> Result<Material, Stop> {
     let issue = &desk.issue;
-    if !matches!(claim.basis, Basis::Approved { .. }) && is_other_than_asked(desk) {
+    if !matches!(claim.basis, Basis::Approved { .. }) && is_other_than_asked(desk).await? {
         let next = "Read it once more.";
         return Err(
             Failure::new(Reason::Usage, "The issue was edited after the agent was asked.", next).into()
@@ -76,10 +76,15 @@ fn clean_body(issue: &TrackedIssue, cap: usize) -> String {
     issue.body.clone().clean(cap).as_str().to_owned()
 }
 
-fn is_other_than_asked(desk: &Desk<'_>) -> bool {
+async fn is_other_than_asked(desk: &Desk<'_>) -> Result<bool, CallError> {
     let issue = &desk.issue;
-    let now = IssueDigest::of(issue.title.for_machine(), issue.body.for_machine());
-    desk.task.issue_digest.is_some_and(|asked| asked != now)
+    if let Some(asked) = desk.task.issue_digest {
+        return Ok(asked != IssueDigest::of(issue.title.for_machine(), issue.body.for_machine()));
+    }
+    match desk.task.triggered_at {
+        Some(asked_at) => desk.tracker.is_edited_since(&issue.id, asked_at).await,
+        None => Ok(false),
+    }
 }
 
 /// The comments that count, oldest first: the newest ones that there is room for.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use shared::issue::PullRequestNumber;
+use shared::issue::{IssueId, PullRequestNumber};
 use shared::state::State;
 use shared::task::Task;
 
@@ -13,8 +13,10 @@ use super::ended::{Attempt, Stop};
 use super::holder::Claimant;
 use super::settings::{RunSettings, Terms};
 use crate::bill::Bill;
+use crate::call::CallError;
 use crate::forge::Forge;
 use crate::forge::model::Collaborator;
+use crate::lease::Lost;
 use crate::marker::{self, Marks};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason, capitalized};
@@ -24,7 +26,7 @@ use crate::record::{Record, Records, Subject};
 use crate::repo_config::PATH;
 use crate::thread::Comment;
 use crate::tracker::Tracker;
-use crate::tracker::model::Issue;
+use crate::tracker::model::{Issue, Milestone};
 
 /// For the last calls of a run.
 const END_WITHIN: Duration = Duration::from_mins(3);
@@ -72,6 +74,13 @@ impl<'a> Desk<'a> {
     ) -> Result<Self, Stop> {
         let issue = match records.subject(forge, &task.issue).await? {
             Subject::Issue(found) | Subject::PullRequest(found) => *found,
+            Subject::Gone { id: IssueId::Key(key) } if records.tracker.counts_pull_requests() => {
+                let what = format!(
+                    "{key} is an issue of Jira, and no site is configured that has it for this repository"
+                );
+                let next = "Add the project to AGENT_JIRA_FILE.";
+                return Err(Failure::new(Reason::Usage, what, next).into());
+            }
             Subject::Gone { id } => {
                 let what = format!("issue {} is not there: it was deleted or transferred", id.reference());
                 return Err(Failure::new(Reason::Usage, what, "").into());
@@ -81,6 +90,7 @@ impl<'a> Desk<'a> {
                 return Err(Failure::new(Reason::Usage, what, "").into());
             }
         };
+        let secrets: Vec<SecretString> = secrets.iter().cloned().chain(settings.jira_secrets()).collect();
         let record = records.read(&issue.id, issue.labels.clone()).await?;
         let pull_request = task.mode.command().and_then(|at| at.pull_request);
         // A command that stands on a pull request is of the issue behind it.
@@ -94,7 +104,7 @@ impl<'a> Desk<'a> {
             asker,
             pull_request: pull_request.or(thread.map(PullRequestNumber::from)),
             record,
-            gate: Gate::new(secrets, &[], issue.id.number())
+            gate: Gate::new(&secrets, &[], issue.id.number())
                 .with_mention(task.trigger_user.as_str())
                 .with_repository(forge.repo()),
             branch: issue.id.branch(),
@@ -186,6 +196,18 @@ impl<'a> Desk<'a> {
     pub(super) fn over(&self, why: String) -> Stop {
         self.turns_to(Turn::START);
         Stop::CalledOff(why)
+    }
+
+    /// Moves the issue on where its tracker has a status for that. It decides nothing: what cannot be set is logged.
+    pub(super) async fn shows(&self, milestone: Milestone) -> Result<(), Lost> {
+        match self.tracker.reached(&self.issue.id, milestone).await {
+            Ok(()) => Ok(()),
+            Err(CallError::Lost(lost)) => Err(lost),
+            Err(error) => {
+                tracing::warn!(%error, issue = %self.issue.id, ?milestone, "the issue could not be moved on");
+                Ok(())
+            }
+        }
     }
 
     /// Whether a comment on the issue is one that a run wrote. Whoever runs the agent with a token of their own writes

@@ -11,6 +11,7 @@ use crate::call::CallError;
 use crate::outcome::{Exit, Failure, Reason};
 use crate::record::comment;
 use crate::record::status::{Phase, Status};
+use crate::tracker::model::Milestone;
 
 /// The longest that a task waits by itself. Nobody remembers an issue that stirs after days.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
@@ -120,6 +121,7 @@ async fn refused(desk: &Desk<'_>, error: &CallError) -> Ended {
 
 async fn failed(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError> {
     desk.record.relabel(Event::Failed).await?;
+    desk.shows(Milestone::Failed).await?;
     let failure = failure.clone().billed(desk.bill());
     let kept = desk.own_status().and_then(|(_, own)| own.proposal);
     last_word(desk, &comment::failed(&failure, desk.turn()), Status::failed(desk.task, kept)).await

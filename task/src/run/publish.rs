@@ -15,6 +15,7 @@ use crate::outbound::Outbound;
 use crate::outcome::{Failure, Reason};
 use crate::record::comment::{self, Turn};
 use crate::record::status::{PlanComment, Proposal};
+use crate::tracker::model::Milestone;
 
 /// Pull request, comment, labels, status: each found or made. Once the pull request is there, what cannot be set around
 /// it is told, and is no failure.
@@ -45,6 +46,12 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
     };
     let moved = desk.record.move_on(event).await;
     missing.unless(moved, "set the labels of this issue")?;
+    let page = format!("{}/pull/{}", desk.forge.repo().url(), pull.number);
+    let name = format!("{}#{}", desk.forge.repo(), pull.number);
+    let linked = desk.tracker.link(&desk.issue.id, &page, &name).await;
+    missing.unless(linked, &format!("link {page} on this issue"))?;
+    let reached = desk.tracker.reached(&desk.issue.id, Milestone::PullRequest).await;
+    missing.unless(reached, "move this issue to the status of an open pull request")?;
     let text = if event == Event::PlanPosted {
         comment::planned(&format!("#{}", pull.number), &proposal.bill, &missing.lines)
     } else {

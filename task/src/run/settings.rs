@@ -23,9 +23,11 @@ use crate::network::Network;
 use crate::outcome::{Failure, Reason};
 use crate::protect::Protection;
 use crate::repo_config::{ApproveBy, PATH, RepoConfig};
+use crate::tracker::jira::{JiraConfig, Site};
 
 /// What [`RunSettings::from_env`] reads.
-pub const READS: &[&Group] = &[&catalog::RUN, &catalog::HOSTS, &catalog::LABELS, &catalog::NETWORK];
+pub const READS: &[&Group] =
+    &[&catalog::RUN, &catalog::HOSTS, &catalog::LABELS, &catalog::NETWORK, &catalog::JIRA];
 
 /// The longest that GitHub's lists are given to show what was written
 /// (<https://github.com/rust-lang/homu/issues/75> saw half a minute; most is there at once).
@@ -39,6 +41,8 @@ pub struct RunSettings {
     pub marker_key: SecretString,
     pub labels: LabelNames,
     pub strangers: Strangers,
+    /// Sites of Jira, if there are any.
+    pub jira: Option<JiraConfig>,
     /// Who may approve plans, wherever a repository is not stricter.
     pub approve_by: ApproveBy,
     /// Every secret that the process was given.
@@ -96,9 +100,11 @@ impl RunSettings {
             "ignore" => Strangers::Ignored,
             _ => Strangers::Answered,
         };
+        let hosts = HostPolicy::from_env(env)?;
         Ok(Self {
             credentials,
-            hosts: HostPolicy::from_env(env)?,
+            jira: JiraConfig::from_env(env, &hosts)?,
+            hosts,
             network: Network::from_env(env)?,
             marker_key,
             labels: LabelNames::from_env(env)?,
@@ -115,6 +121,11 @@ impl RunSettings {
     /// What must be in nothing that is posted, committed or logged.
     pub fn secrets(&self) -> Vec<SecretString> {
         self.secrets.clone()
+    }
+
+    /// The parts of it that are none by themselves: the tokens of the sites of Jira.
+    pub fn jira_secrets(&self) -> impl Iterator<Item = SecretString> {
+        self.jira.iter().flat_map(JiraConfig::sites).map(Site::secret)
     }
 
     /// The pause before something is looked for whose making was not confirmed: GitHub's lists may lag behind its

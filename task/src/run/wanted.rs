@@ -11,7 +11,7 @@ use super::ended::Stop;
 use super::work::Claim;
 use crate::forge::model::{Permission, Review, Stage};
 use crate::text::Raw;
-use crate::thread::Since;
+use crate::thread::{Remark, Since};
 use crate::tracker::model::{IssueState, has_label};
 
 /// Comments that are older than the task by this can be no answer to it.
@@ -19,11 +19,12 @@ const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(10);
 
 /// Looks whether a person called the task off before it was claimed.
 pub(super) async fn not_called_off_yet(desk: &Desk<'_>) -> Result<(), Stop> {
+    let later = Later::on_issue(desk, u64::MAX);
     let stops = desk
         .record
         .comments()
         .iter()
-        .filter(|comment| calls_off(desk, comment.id, comment.created_at, &comment.body, u64::MAX));
+        .filter(|comment| later.is(comment.id, comment.created_at) && is_stop(&comment.body));
     let authors = stops.filter_map(|comment| Some(comment.by.as_ref()?.login.as_str()));
     stopped_by(desk, authors).await
 }
@@ -37,8 +38,12 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
         at: asked_at.checked_sub(CLOCKS_APART).unwrap_or(asked_at),
         comment: desk.task.triggered_at.is_none().then_some(claim.status),
     };
+    let (on_issue, on_pull) = (Later::on_issue(desk, claim.status), Later::on_pull_request(desk, claim));
     let pull = async {
         let Some(number) = pull_request else { return Ok(None) };
+        // Ids of comments of another service than the tracker say nothing of what is later.
+        let comment = since.comment.filter(|_| desk.tracker.counts_pull_requests());
+        let since = Since { comment, ..since };
         Ok(desk.forge.pull_request_snapshot(number, since).await?.map(|pull| (number, pull)))
     };
     let (issue, pull) = tokio::try_join!(desk.tracker.snapshot(&desk.issue.id, since), pull)?;
@@ -51,22 +56,22 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
     if desk.record.has_label(trigger) && is_removed {
         return Err(Stop::CalledOff(format!("the label `{trigger}` was removed")));
     }
-    let mut remarks = issue.remarks;
+    let is_later =
+        |remark: &Remark, later: Later| later.is(remark.id, remark.created_at) && is_stop(&remark.body);
+    let mut stops: Vec<Remark> = issue.remarks;
+    stops.retain(|remark| is_later(remark, on_issue));
     let mut reviews = Vec::new();
     if let Some((number, pull)) = pull {
         match pull.stage {
             Stage::Open => {
-                remarks.extend(pull.remarks);
+                stops.extend(pull.remarks.into_iter().filter(|remark| is_later(remark, on_pull)));
                 reviews = pull.reviews;
             }
             Stage::Closed => return Err(desk.over(format!("#{number} was closed"))),
             Stage::Merged => return Err(desk.over(format!("#{number} was merged"))),
         }
     }
-    let stops = remarks
-        .iter()
-        .filter(|remark| calls_off(desk, remark.id, remark.created_at, &remark.body, claim.status));
-    let authors = stops.filter_map(|remark| remark.by.as_deref());
+    let authors = stops.iter().filter_map(|remark| remark.by.as_deref());
     // The ids of reviews are not those of comments: only time tells which came later.
     let reviewers = reviews
         .iter()
@@ -76,18 +81,44 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
     stopped_by(desk, authors.chain(reviewers)).await
 }
 
-/// Whether a comment asks to stop this task: written after it was asked for, or, if that time is not known, after
-/// its status comment. Ids ascend; clocks of two machines need not agree.
-fn calls_off(desk: &Desk<'_>, id: u64, at: Timestamp, body: &Raw, status: u64) -> bool {
-    let asked_by = match desk.task.mode.command().map(|at| at.comment) {
-        Some(CommentId::Issue(id)) => u64::from(id),
-        _ => 0,
-    };
-    let later = match desk.task.triggered_at {
-        Some(asked_at) => at >= asked_at && id > asked_by,
-        None => id > status,
-    };
-    later && is_stop(body)
+/// What a comment has to be later than, to be about this task: the time that it was asked for; or, if that is not known,
+/// its status comment. Ids ascend within one service; clocks of two machines need not agree.
+#[derive(Clone, Copy)]
+struct Later {
+    at: Option<Timestamp>,
+    comment: Option<u64>,
+}
+
+impl Later {
+    /// For comments on the issue.
+    fn on_issue(desk: &Desk<'_>, status: u64) -> Self {
+        let has_one_service = desk.tracker.counts_pull_requests() || desk.pull_request.is_none();
+        match desk.task.triggered_at {
+            Some(at) => Self { at: Some(at), comment: command(desk).filter(|_| has_one_service) },
+            None => Self { at: None, comment: Some(status) },
+        }
+    }
+
+    /// For comments on the pull request, where that is kept by another service than the issue.
+    fn on_pull_request(desk: &Desk<'_>, claim: &Claim) -> Self {
+        if desk.tracker.counts_pull_requests() {
+            return Self::on_issue(desk, claim.status);
+        }
+        let at = desk.task.triggered_at.unwrap_or(claim.since);
+        Self { at: Some(at), comment: command(desk).filter(|_| desk.pull_request.is_some()) }
+    }
+
+    fn is(self, id: u64, at: Timestamp) -> bool {
+        self.at.is_none_or(|asked_at| at >= asked_at) && self.comment.is_none_or(|comment| id > comment)
+    }
+}
+
+/// The comment that gave the command of the task.
+fn command(desk: &Desk<'_>) -> Option<u64> {
+    match desk.task.mode.command().map(|at| at.comment) {
+        Some(CommentId::Issue(id)) => Some(id.into()),
+        _ => None,
+    }
 }
 
 /// Stops if one of these users may.

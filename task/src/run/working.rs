@@ -10,6 +10,7 @@ use crate::outcome::capitalized;
 use crate::progress::Step;
 use crate::record::comment;
 use crate::record::status::{Phase, Proposal, Status};
+use crate::tracker::model::Milestone;
 
 /// The first words of a run that claims an issue, or that takes the place of an earlier one of the same task. Returns the
 /// status comment.
@@ -23,6 +24,7 @@ pub(super) async fn begin(desk: &Desk<'_>, earlier: Option<Status>) -> Result<u6
     let comment = say(desk, None, &[], now, status).await?;
     // Labels decide nothing: the claim is the branch and this comment.
     desk.record.relabel(Event::Start).await?;
+    desk.shows(Milestone::Started).await?;
     Ok(comment)
 }
 

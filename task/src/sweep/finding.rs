@@ -23,6 +23,8 @@ pub enum Finding {
     Gone { issue: String },
     /// An issue at work that no run ever said it works on.
     Unlabelled { issue: String },
+    /// An issue whose pull request is merged, and that was moved on for it.
+    Merged { issue: String },
     /// A repository where nothing was looked for while tasks wait in the queue.
     Busy { repo: String, waiting: u32 },
     /// An issue that could not be looked at; the others were.
@@ -62,6 +64,7 @@ impl fmt::Display for Finding {
             Self::Unanswered { issue, why } => write!(f, "{issue}: not published: {why}"),
             Self::Gone { issue } => write!(f, "{issue}: its run is gone; told, and labelled as failed"),
             Self::Unlabelled { issue } => write!(f, "{issue}: nobody works on it; label removed"),
+            Self::Merged { issue } => write!(f, "{issue}: its pull request is merged; moved on"),
             Self::Busy { repo, waiting } => {
                 write!(f, "{repo}: not looked through while tasks wait in the queue: {waiting}")
             }

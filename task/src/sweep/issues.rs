@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use shared::issue::IssueId;
+use shared::jira::{AccountId, Asks, JiraOrigin, JiraRequest, event_of};
+use shared::message::Message;
 use shared::mode::Mode;
 use shared::queue::CONSUMER_TIMEOUT;
 use shared::state::{Event, State, same_label};
@@ -16,12 +18,15 @@ use super::queue::Queue;
 use super::site::Site;
 use super::{Hand, MARGIN, Stop, Sweep};
 use crate::call::CallError;
-use crate::forge::model::Permission;
+use crate::forge::model::{Permission, Stage};
 use crate::outcome::{Failure, Reason};
+use crate::record::Record;
 use crate::record::comment::{self, Turn};
 use crate::record::status::{Phase, StatusComment};
 use crate::thread::UserKind;
-use crate::tracker::model::{self, Happening, Issue, IssueKind, Listed, ListedIssue};
+use crate::tracker::Tracker;
+use crate::tracker::jira::Issues;
+use crate::tracker::model::{self, Happening, Issue, IssueKind, Listed, ListedIssue, Milestone};
 
 /// Looks through one repository. `waiting` tasks are in the queue, of which nobody knows for which issues they are.
 pub(super) async fn sweep(
@@ -59,25 +64,56 @@ async fn look_through(sweep: &mut Sweep<'_>, site: &Site<'_>, queue: &Queue) -> 
         match bad.past(sweep, site, &listed.issue.id, asked)? {
             None | Some(Asking::No) => {}
             Some(Asking::InVain(why)) => sweep.found(&Finding::Unanswered { issue: name, why }),
-            Some(Asking::Yes(task)) => {
+            Some(Asking::Yes(missed)) => {
+                let Missed { message, mode, user } = *missed;
                 if sweep.hand == Hand::Writing {
-                    queue.publish(&task).await?;
+                    queue.publish(&message).await?;
                 }
+                let user = user.to_string();
                 sweep.found(&Finding::Missed {
                     issue: name,
-                    task: task.id,
-                    mode: task.mode.kind().name(),
-                    user: task.trigger_user.to_string(),
+                    task: message.id(),
+                    mode: mode.kind().name(),
+                    user,
                 });
             }
         }
     }
+    merged(sweep, site, &mut bad).await?;
     let unreadable = working.unreadable + asking_issues.unreadable;
     if unreadable > 0 {
         let why = format!("issues that are not of the documented form: {unreadable}");
         sweep.found(&Finding::Skipped { issue: site.repo.to_string(), why });
     }
     Ok(())
+}
+
+/// Moves issues of Jira on whose pull request was merged, where the operator says where to.
+async fn merged(sweep: &mut Sweep<'_>, site: &Site<'_>, bad: &mut BadIssues) -> Result<(), Stop> {
+    match &site.tracker {
+        Tracker::Jira(issues) if issues.site().moves_merged() => {}
+        _ => return Ok(()),
+    }
+    let done = site.tracker.labelled(&site.labels().done, Listed::Open).await?;
+    for ListedIssue { issue, .. } in &done.issues {
+        let looked = move_merged(site, issue, sweep.hand).await;
+        if bad.past(sweep, site, &issue.id, looked)? == Some(true) {
+            sweep.found(&Finding::Merged { issue: site.name(&issue.id) });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the newest pull request for the issue is merged.
+async fn move_merged(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<bool, CallError> {
+    let newest = site.forge.pull_requests_of(&issue.id.branch()).await?.into_iter().next();
+    if newest.is_none_or(|pull| pull.stage != Stage::Merged) {
+        return Ok(false);
+    }
+    if hand == Hand::Writing {
+        site.tracker.reached(&issue.id, Milestone::Merged).await?;
+    }
+    Ok(true)
 }
 
 /// Failures in a row after which it is the service that fails, and not an issue.
@@ -162,7 +198,14 @@ enum Asking {
     No,
     /// It does, but nothing is to be done about it.
     InVain(&'static str),
-    Yes(Box<Task>),
+    Yes(Box<Missed>),
+}
+
+/// What a webhook that was missed would have published.
+struct Missed {
+    message: Message,
+    mode: Mode,
+    user: user::Login,
 }
 
 async fn asking(site: &Site<'_>, listed: &ListedIssue, grace: Duration) -> Result<Asking, CallError> {
@@ -175,6 +218,9 @@ async fn asking(site: &Site<'_>, listed: &ListedIssue, grace: Duration) -> Resul
     let record = site.record(issue).await?;
     if record.statuses().iter().any(|said| !said.status.refused) {
         return Ok(Asking::No);
+    }
+    if let Tracker::Jira(issues) = &site.tracker {
+        return asking_on_jira(site, issues, issue, &record).await;
     }
     let history = site.tracker.history(&issue.id).await?;
     let labelled = history.iter().rev().find_map(|event| match &event.what {
@@ -209,18 +255,64 @@ async fn asking(site: &Site<'_>, listed: &ListedIssue, grace: Duration) -> Resul
             "it was edited after it was asked for; take the label off and put it on again",
         ));
     }
-    Ok(Asking::Yes(Box::new(Task {
+    let task = Task {
         id,
         repo: site.repo.clone(),
         issue: issue.id.clone(),
         mode,
-        trigger_user: person,
+        trigger_user: person.clone(),
         triggered_at: Some(at),
         delivery_id: None,
         repository_id,
         installation_id: None,
         issue_digest: Some(*digest),
-    })))
+    };
+    Ok(Asking::Yes(Box::new(Missed { message: Message::Task(Box::new(task)), mode, user: person })))
+}
+
+/// The same for an issue of Jira, whose request has the id that its webhook gives it.
+async fn asking_on_jira(
+    site: &Site<'_>,
+    issues: &Issues,
+    issue: &Issue,
+    record: &Record<'_>,
+) -> Result<Asking, CallError> {
+    let IssueId::Key(key) = &issue.id else { return Ok(Asking::No) };
+    let details = issues.details(key).await?;
+    let Some(asked) = issues.asked(&details, &site.labels().trigger).await? else { return Ok(Asking::No) };
+    let (Some(actor), Some(number)) = (&asked.by, NonZeroU64::new(details.number)) else {
+        return Ok(Asking::InVain("nobody is known to have asked"));
+    };
+    let Some(person) = issues.site().login(actor).cloned() else {
+        return Ok(Asking::InVain("no login is configured for who asked"));
+    };
+    let event = event_of(Some(issue.created_at), Some(asked.at), asked.change);
+    let name = &issues.site().name;
+    let id = JiraOrigin { site: name, number, asks: Asks::Begin, event: &event }.id();
+    if record.status_of(&id.to_string()).is_some() {
+        return Ok(Asking::No);
+    }
+    if site.forge.permission(person.as_str()).await? == Permission::Less {
+        return Ok(Asking::InVain("who asked may not ask"));
+    }
+    if site.tracker.is_edited_since(&issue.id, asked.at).await? {
+        return Ok(Asking::InVain(
+            "it was edited after it was asked for; take the label off and put it on again",
+        ));
+    }
+    let request = JiraRequest {
+        id,
+        site: name.clone(),
+        issue: key.clone(),
+        number,
+        asks: Asks::Begin,
+        change: asked.change.and_then(NonZeroU64::new),
+        account: AccountId::parse(&actor.account_id),
+        triggered_at: Some(asked.at),
+        delivery_id: None,
+    };
+    let mode = Mode::of_issue(issue.labels.iter().map(String::as_str), &site.labels().quick);
+    Ok(Asking::Yes(Box::new(Missed { message: Message::Jira(Box::new(request)), mode, user: person })))
 }
 
 fn is_younger(at: Timestamp, age: Duration) -> bool {

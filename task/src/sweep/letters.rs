@@ -3,6 +3,8 @@
 use sha2::{Digest as _, Sha256};
 use shared::hex;
 use shared::issue::IssueId;
+use shared::jira::JiraRequest;
+use shared::message::Message;
 use shared::queue::DELIVERY_LIMIT;
 use shared::state::Event;
 use shared::task::Task;
@@ -17,12 +19,13 @@ use crate::outcome::{Failure, Reason};
 use crate::record::Subject;
 use crate::record::comment::{self, Turn};
 use crate::record::status::Phase;
+use crate::run::jira::{self, Lookup};
 
 /// Reads every dead letter once.
 pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &Queue) -> Result<(), Stop> {
     while let Some(letter) = queue.next_letter().await? {
-        let task = match Task::parse(letter.body(), &sweep.run.hosts) {
-            Ok(task) => task,
+        let message = match Message::parse(letter.body(), &sweep.run.hosts) {
+            Ok(message) => message,
             Err(error) => {
                 let hash = hex::text(&Sha256::digest(letter.body()));
                 tracing::warn!(bytes = letter.body().len(), hash, %error, "a dead letter is no task");
@@ -34,15 +37,21 @@ pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &
                 continue;
             }
         };
-        let thread = task.issue.reference_from_outside(&task.repo);
-        let handled = match sites.at(&task.repo).await {
-            Ok(site) => handle(site, &task, &letter, sweep.hand).await,
-            Err(error) => Err(error),
+        let thread = match &message {
+            Message::Task(task) => task.issue.reference_from_outside(&task.repo),
+            Message::Jira(request) => request.issue.to_string(),
+        };
+        let handled = match &message {
+            Message::Task(task) => match sites.at(&task.repo).await {
+                Ok(site) => handle(site, task, &letter, sweep.hand).await,
+                Err(error) => Err(error),
+            },
+            Message::Jira(request) => of_jira(sweep, sites, request, &letter).await,
         };
         let finding = match handled {
             Ok(finding) => finding,
             Err(lost @ CallError::Lost(_)) => return Err(lost.into()),
-            Err(error) => Finding::Left { task: task.id, issue: thread, why: error.to_string() },
+            Err(error) => Finding::Left { task: message.id(), issue: thread, why: error.to_string() },
         };
         let stays = matches!(finding, Finding::Left { .. });
         if !stays && sweep.hand == Hand::Writing {
@@ -51,6 +60,26 @@ pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &
         sweep.found(&finding);
     }
     Ok(())
+}
+
+/// A request of Jira is told where a run would have worked on it.
+async fn of_jira(
+    sweep: &Sweep<'_>,
+    sites: &mut Sites<'_>,
+    request: &JiraRequest,
+    letter: &Letter,
+) -> Result<Finding, CallError> {
+    let (task, issue) = (request.id, request.issue.to_string());
+    let site = match jira::site_of(sweep.run, request) {
+        Ok(site) => site,
+        Err(why) => return Ok(Finding::Left { task, issue, why }),
+    };
+    let issues = jira::open(sweep.run, site, sites.lease()).await?;
+    let lookup = Lookup { settings: sweep.run, request, site };
+    match lookup.find_out(&issues).await? {
+        Ok((task, _)) => handle(sites.at_jira(&task.repo, site).await?, &task, letter, sweep.hand).await,
+        Err(refusal) => Ok(Finding::Settled { task, issue, why: refusal.why }),
+    }
 }
 
 async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Result<Finding, CallError> {

@@ -12,8 +12,8 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Confirmation, Connection};
 use shared::broker::{Broker, message_properties};
+use shared::message::Message;
 use shared::queue;
-use shared::task::Task;
 use shared::trace::TraceContext;
 use tokio::time::timeout;
 
@@ -123,12 +123,13 @@ impl Queue {
     }
 
     /// Returns when the broker has confirmed that it keeps the task.
-    pub(super) async fn publish(&self, task: &Task) -> Result<(), QueueError> {
-        let body = task.to_message()?;
+    pub(super) async fn publish(&self, message: &Message) -> Result<(), QueueError> {
+        let body = message.to_bytes()?;
         let mut headers = FieldTable::default();
-        let trace = TraceContext::of_task(task.id).to_string();
+        let trace = TraceContext::of_task(message.id()).to_string();
         headers.insert(queue::HEADER_TRACEPARENT.into(), AMQPValue::LongString(trace.into()));
-        let properties = message_properties("sweep", headers).with_message_id(task.id.to_string().into());
+        let properties =
+            message_properties("sweep", headers).with_message_id(message.id().to_string().into());
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let publishing = async {
             let (exchange, key) = (queue::EXCHANGE.into(), queue::TASKS.into());

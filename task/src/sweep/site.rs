@@ -17,6 +17,7 @@ use crate::record::{Record, Records};
 use crate::repo_config::{self, RepoConfig};
 use crate::run::settings::RunSettings;
 use crate::tracker::Tracker;
+use crate::tracker::jira;
 use crate::tracker::model::Issue;
 
 /// See the module's documentation.
@@ -42,12 +43,26 @@ impl<'a> Sites<'a> {
     }
 
     pub(super) async fn at(&mut self, repo: &Repo) -> Result<&Site<'a>, CallError> {
+        self.open(repo, None).await
+    }
+
+    /// The repository with the issues that a site of Jira has for it.
+    pub(super) async fn at_jira(&mut self, repo: &Repo, jira: &jira::Site) -> Result<&Site<'a>, CallError> {
+        self.open(repo, Some(jira)).await
+    }
+
+    async fn open(&mut self, repo: &Repo, jira: Option<&jira::Site>) -> Result<&Site<'a>, CallError> {
         let key = repo.url().to_ascii_lowercase();
+        let key = jira.map_or(key.clone(), |jira| format!("{key} {}", jira.name));
         if !self.known.contains_key(&key) {
-            let opened = Site::open(self.run, repo, self.lease).await;
+            let opened = Site::open(self.run, repo, jira, self.lease).await;
             self.known.insert(key.clone(), opened);
         }
         self.known[&key].as_ref().map_err(CallError::clone)
+    }
+
+    pub(super) fn lease(&self) -> &'a Lease {
+        self.lease
     }
 
     /// The repositories at these places.
@@ -89,13 +104,26 @@ fn login<'a>(run: &'a RunSettings, repo: &'a Repo, lease: &Lease) -> Login<'a> {
 }
 
 impl<'a> Site<'a> {
-    async fn open(run: &'a RunSettings, repo: &Repo, lease: &Lease) -> Result<Self, CallError> {
+    async fn open(
+        run: &'a RunSettings,
+        repo: &Repo,
+        jira: Option<&jira::Site>,
+        lease: &Lease,
+    ) -> Result<Self, CallError> {
         let forge = Forge::open(&login(run, repo, lease)).await?;
+        let tracker = match jira {
+            None => Tracker::beside(&forge),
+            Some(site) => {
+                let issues = crate::run::jira::open(run, site, lease).await?;
+                Tracker::Jira(Box::new(issues.for_repo(repo.clone())))
+            }
+        };
         let marks = Marks::new(run.marker_key.clone(), forge.repository().id);
         // A run that finds a configuration that cannot be used takes the operator's names as well.
-        let labels = RepoConfig::of(forge.repository().config.as_ref())
-            .map_or_else(|_| run.labels.clone(), |own| own.labels(&run.labels));
-        Ok(Self { repo: forge.repo().clone(), tracker: Tracker::beside(&forge), forge, marks, labels, run })
+        let own = RepoConfig::of(forge.repository().config.as_ref()).ok();
+        let own = own.filter(|_| tracker.counts_pull_requests());
+        let labels = own.map_or_else(|| run.labels.clone(), |own| own.labels(&run.labels));
+        Ok(Self { repo: forge.repo().clone(), tracker, forge, marks, labels, run })
     }
 
     /// The forge's number of the repository.
@@ -134,6 +162,7 @@ impl<'a> Site<'a> {
     ) -> Result<(), CallError> {
         let mut secrets = self.run.secrets();
         secrets.push(self.forge.token().clone());
+        secrets.extend(self.run.jira_secrets());
         let gate = Gate::new(&secrets, &[], record.issue().number()).with_repository(&self.repo);
         let proposal = said.and_then(|said| said.status.proposal.clone());
         let status = Status { proposal, ..Status::ended(task) };

@@ -86,6 +86,16 @@ pub enum Listed {
     All,
 }
 
+/// How far the work on an issue is, where its tracker shows that by a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Milestone {
+    Started,
+    /// A pull request is open: the change, or the plan of one.
+    PullRequest,
+    Merged,
+    Failed,
+}
+
 /// Something that happened to an issue.
 #[derive(Clone, Debug)]
 pub struct Event {

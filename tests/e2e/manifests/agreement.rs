@@ -54,6 +54,17 @@ fn the_chart_installs_what_the_overlays_install() {
 }
 
 #[test]
+fn the_chart_mounts_what_jira_needs_as_the_component_does() {
+    let overlay = Way::Overlay("dev", &["jira"]).render();
+    let dev = path("k8s/chart/values-dev.yaml");
+    let chart = documents(&run(template().arg("--values").arg(dev).args(["--set", "jira.enabled=true"])));
+    for name in ["ingest", "sweep", "task"] {
+        let (expected, found) = (Workload::named(&overlay, name), Workload::named(&chart, name));
+        assert_eq!(found.spec(), expected.spec(), "{name}");
+    }
+}
+
+#[test]
 fn the_chart_starts_ingest_again_for_its_own_settings() {
     let checksum = |setting: &str| {
         let dev = path("k8s/chart/values-dev.yaml");

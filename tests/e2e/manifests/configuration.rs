@@ -81,6 +81,7 @@ fn no_document_and_no_script_speaks_of_a_variable_that_is_not_there() {
         "ARCHITECTURE.md",
         "docs/CONFIGURATION.md",
         "docs/DEPLOYMENT.md",
+        "docs/JIRA.md",
         "docs/OPERATIONS.md",
         "docs/PERFORMANCE.md",
         "docs/REPOSITORY.md",
@@ -92,6 +93,7 @@ fn no_document_and_no_script_speaks_of_a_variable_that_is_not_there() {
         "scripts/demo",
         "scripts/local-cluster",
         "scripts/redeliver",
+        "scripts/send-jira-webhook",
         "scripts/send-webhook",
     ] {
         let text = read(document);

@@ -154,6 +154,12 @@ fn what_one_mounts_the_other_does_not() {
                 list.push(CA);
             }
         }
+        if way.has("jira") {
+            ingest.push(("jira-webhook", &[("webhook-secrets", "jira-webhook-secrets")]));
+            for list in [&mut sweep, &mut task] {
+                list.push(("agent-jira", &[("credentials", "jira-credentials")]));
+            }
+        }
         let objects = way.render();
         for (name, expected) in [("ingest", ingest), ("sweep", sweep), ("task", task)] {
             let pod = Workload::named(&objects, name);
@@ -189,8 +195,10 @@ fn every_file_that_a_variable_names_is_mounted() {
             let named: BTreeSet<String> = pod
                 .env()
                 .iter()
-                // Authorities are no secret.
-                .filter(|(variable, _)| variable.ends_with("_FILE") && **variable != "AGENT_CA_FILE")
+                // Neither authorities nor the mapping of Jira's projects and people are a secret.
+                .filter(|(variable, _)| {
+                    variable.ends_with("_FILE") && !["AGENT_CA_FILE", "AGENT_JIRA_FILE"].contains(*variable)
+                })
                 .map(|(_, value)| value.as_str().unwrap().strip_prefix(&folder).unwrap().to_owned())
                 .collect();
             assert_eq!(named, files, "{way:?}: {name}");

@@ -13,7 +13,7 @@ const DIGEST: &str = "sha256:000000000000000000000000000000000000000000000000000
 /// The ways to install.
 pub(crate) const WAYS: [Way; 11] = [
     Way::Overlay("dev", &[]),
-    Way::Overlay("dev", &["ollama", "github-token"]),
+    Way::Overlay("dev", &["ollama", "github-token", "jira"]),
     Way::Overlay("prod", &["certificates"]),
     Way::Overlay("prod", &["github-token"]),
     Way::Chart("dev"),

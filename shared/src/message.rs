@@ -1,0 +1,89 @@
+//! A *message* of the queue: a task, or a request of Jira that a run makes a task of.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::{
+    jira::{JiraRequest, JiraRequestError},
+    repo::HostPolicy,
+    task::{DeliveryId, MAX_MESSAGE_BYTES, Task, TaskError, TaskId},
+};
+
+/// See the module's documentation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    Task(Box<Task>),
+    Jira(Box<JiraRequest>),
+}
+
+/// Why a message is neither.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    #[error(transparent)]
+    Jira(#[from] JiraRequestError),
+}
+
+#[derive(Deserialize)]
+struct Kind {
+    jira: Option<IgnoredAny>,
+}
+
+impl Message {
+    /// Reads a message, of which nothing is believed.
+    pub fn parse(message: &[u8], policy: &HostPolicy) -> Result<Self, MessageError> {
+        let kind = serde_json::from_slice::<Kind>(
+            message.get(..MAX_MESSAGE_BYTES.min(message.len())).unwrap_or_default(),
+        );
+        match kind {
+            Ok(Kind { jira: Some(_) }) => Ok(Self::Jira(Box::new(JiraRequest::parse(message)?))),
+            // What is no JSON at all has its words there.
+            _ => Ok(Self::Task(Box::new(Task::parse(message, policy)?))),
+        }
+    }
+
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        match self {
+            Self::Task(task) => task.to_message(),
+            Self::Jira(request) => request.to_message(),
+        }
+    }
+
+    pub fn id(&self) -> TaskId {
+        match self {
+            Self::Task(task) => task.id,
+            Self::Jira(request) => request.id,
+        }
+    }
+
+    pub fn delivery_id(&self) -> Option<&DeliveryId> {
+        match self {
+            Self::Task(task) => task.delivery_id.as_ref(),
+            Self::Jira(request) => request.delivery_id.as_ref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_told_from_a_request_of_jira() {
+        let policy = HostPolicy::github();
+        let parse = |text: &str| Message::parse(text.as_bytes(), &policy);
+        let task = r#"{"repo_url":"https://github.com/octo/hello","issue_id":1,"mode":"plan","trigger_user":"dev1"}"#;
+        let jira = r#"{"jira":{"site":"acme","issue":"PROJ-1","number":7,"asks":"begin"}}"#;
+        assert!(matches!(parse(task), Ok(Message::Task(_))));
+        assert!(matches!(parse(jira), Ok(Message::Jira(_))));
+        for message in [task, jira] {
+            let message = parse(message).unwrap();
+            assert_eq!(Message::parse(&message.to_bytes().unwrap(), &policy).unwrap(), message);
+        }
+        assert!(matches!(parse("{}"), Err(MessageError::Task(TaskError::Json(_)))));
+        assert!(matches!(parse(r#"{"jira":{}}"#), Err(MessageError::Jira(_))));
+        let long = format!(r#"{{"jira":{{}},"x":"{}"}}"#, "x".repeat(MAX_MESSAGE_BYTES));
+        assert!(matches!(parse(&long), Err(MessageError::Task(TaskError::TooLong(_)))));
+    }
+}

@@ -1,0 +1,108 @@
+//! The *sites of Jira*: whether each lets us in, as whom, what we may do in its projects, and what the configuration lacks.
+
+use std::collections::BTreeSet;
+
+use super::{About, Finding, Health};
+use crate::call::CallError;
+use crate::lease::Lease;
+use crate::run::jira;
+use crate::run::settings::RunSettings;
+use crate::tracker::jira::{Issues, JiraConfig, Site};
+
+/// What a run does on an issue
+/// (<https://support.atlassian.com/jira-cloud-administration/docs/permissions-for-company-managed-projects/>).
+const PERMISSIONS: [&str; 4] = ["BROWSE_PROJECTS", "ADD_COMMENTS", "EDIT_OWN_COMMENTS", "EDIT_ISSUES"];
+
+pub(super) async fn examine(settings: &RunSettings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for site in settings.jira.iter().flat_map(JiraConfig::sites) {
+        let (_revoker, lease) = Lease::new();
+        match look(settings, site, &lease).await {
+            Ok(found) => findings.extend(found),
+            Err(error) => findings.push(unreachable(site, &error)),
+        }
+        findings.push(mapping(site));
+    }
+    findings
+}
+
+async fn look(settings: &RunSettings, site: &Site, lease: &Lease) -> Result<Vec<Finding>, CallError> {
+    let issues = jira::open(settings, site, lease).await?;
+    let myself = issues.myself().await?;
+    let mut findings = Vec::new();
+    if myself.account_id == site.account.as_str() {
+        findings
+            .push(Finding::good(About::Jira, format!("{}: we are the account {}", site.name, site.account)));
+    } else {
+        let what = format!(
+            "{}: the credentials are of the account {}, and `account` is {}",
+            site.name, myself.account_id, site.account
+        );
+        findings.push(Finding::wrong(
+            About::Jira,
+            what,
+            "Set `account` in AGENT_JIRA_FILE, and AGENT_JIRA_ACCOUNTS of ingest, to that account.",
+        ));
+    }
+    let (address, is_cloud) = issues.server().await?;
+    if !is_cloud {
+        let what = format!("{}: {address} is not in the cloud; only Jira Cloud is supported", site.name);
+        findings.push(Finding::new(About::Jira, Health::Note, what));
+    }
+    for project in site.project_keys() {
+        findings.push(permissions(&issues, site, project).await?);
+    }
+    Ok(findings)
+}
+
+async fn permissions(issues: &Issues, site: &Site, project: &str) -> Result<Finding, CallError> {
+    let place = format!("{}: project {project}", site.name);
+    let lacking = match issues.lacking(project, &PERMISSIONS).await {
+        Err(error) if error.is_absence() => {
+            let what = format!("{place} is not there, or the agent may not see it");
+            return Ok(Finding::wrong(
+                About::Jira,
+                what,
+                "Correct the key, or let the agent's account browse the project.",
+            ));
+        }
+        other => other?,
+    };
+    if lacking.is_empty() {
+        return Ok(Finding::good(About::Jira, format!("{place} lets us read, comment and label")));
+    }
+    let what = format!("{place} does not let us do everything: {} missing", lacking.join(", "));
+    Ok(Finding::wrong(About::Jira, what, "Give the agent's account these permissions in the project."))
+}
+
+/// What a webhook would be answered with for want of an entry.
+fn mapping(site: &Site) -> Finding {
+    let projects: BTreeSet<&str> = site.project_keys().collect();
+    if projects.is_empty() || site.people() == 0 {
+        let what = format!(
+            "{}: nobody can ask: projects with a repository: {}, accounts with a login: {}",
+            site.name,
+            projects.len(),
+            site.people()
+        );
+        return Finding::wrong(About::Jira, what, "Fill in `projects` and `people` in AGENT_JIRA_FILE.");
+    }
+    let what = format!(
+        "{}: projects with a repository: {}, accounts with a login: {}",
+        site.name,
+        projects.len(),
+        site.people()
+    );
+    Finding::good(About::Jira, what)
+}
+
+fn unreachable(site: &Site, error: &CallError) -> Finding {
+    let what = format!("{}: {error}", site.name);
+    match error {
+        error if error.is_passing() => Finding::new(About::Jira, Health::Away, what),
+        CallError::Unauthorized { .. } => {
+            Finding::wrong(About::Jira, what, "Put a new token into the file of AGENT_JIRA_CREDENTIALS_FILE.")
+        }
+        _ => Finding::wrong(About::Jira, what, "Correct `url`, `api` or the credentials of the site."),
+    }
+}

@@ -1,0 +1,283 @@
+//! A *request of Jira* becomes a task: which repository is meant, who asked, and for what. Each is looked up on the issue
+//! and in the operator's configuration; what the message says is only where to look.
+//!
+//! | what | where it is looked up |
+//! |---|---|
+//! | repository | project and components of the issue, in the configuration |
+//! | who asked | who set the label or the assignee, in the history of the issue; who wrote the command, in the comment |
+//! | login of that person | the configuration, by account |
+//!
+//! Where one of them is not known there is no run, and one comment on the issue that says what to do.
+
+use secrecy::SecretString;
+use shared::command::Command;
+use shared::issue::{IssueId, IssueKey};
+use shared::jira::{Asks, JiraRequest};
+use shared::mode::{CommandAt, Comment, Mode};
+use shared::repo::Repo;
+use shared::state::same_label;
+use shared::task::Task;
+use shared::user::Login;
+
+use super::ended::{Ended, Stop};
+use super::settings::{RunSettings, Strangers};
+use crate::call::CallError;
+use crate::forge::Forge;
+use crate::lease::Lease;
+use crate::marker::Marks;
+use crate::outbound::Gate;
+use crate::record::Records;
+use crate::record::comment;
+use crate::record::status::Status;
+use crate::tracker::Tracker;
+use crate::tracker::jira::{Access, Account, Asked, Details, Issues, Site, Unmapped};
+
+/// The number of a repository for what is said where none is known. No repository has it.
+const NOWHERE: u64 = 0;
+
+/// The task that is asked for, and the tracker with its issue.
+pub(super) async fn resolve(
+    settings: &RunSettings,
+    request: &JiraRequest,
+    lease: &Lease,
+) -> Result<(Task, Tracker), Ended> {
+    match look_up(settings, request, lease).await {
+        Ok(resolved) => Ok(resolved),
+        Err(stop) => Err(super::admission::refused(stop)),
+    }
+}
+
+async fn look_up(
+    settings: &RunSettings,
+    request: &JiraRequest,
+    lease: &Lease,
+) -> Result<(Task, Tracker), Stop> {
+    let site = site_of(settings, request).map_err(|why| Stop::Ended(Ended::Misconfigured(why)))?;
+    let issues = open(settings, site, lease).await?;
+    let lookup = Lookup { settings, request, site };
+    let (task, key) = match lookup.find_out(&issues).await? {
+        Ok(found) => found,
+        Err(Refusal { why, told: None }) => return Err(Stop::Ended(Ended::Nothing(why))),
+        Err(Refusal { why, told: Some(told) }) => {
+            lookup.tell(issues, &told).await?;
+            return Err(Stop::Ended(Ended::Nothing(why)));
+        }
+    };
+    let issues = issues.for_repo(task.repo.clone());
+    // The label is what everything else looks at; an assignment to the agent asks for it.
+    if let Some(key) = key {
+        issues.set_label(&key, &settings.labels.trigger).await?;
+    }
+    Ok((task, Tracker::Jira(Box::new(issues))))
+}
+
+/// The site of a request, or what the operator has to correct.
+pub(crate) fn site_of<'s>(settings: &'s RunSettings, request: &JiraRequest) -> Result<&'s Site, String> {
+    let site = settings.jira.as_ref().and_then(|jira| jira.site(&request.site));
+    site.ok_or_else(|| {
+        format!("the site `{}` of Jira is not configured: add it to AGENT_JIRA_FILE", request.site)
+    })
+}
+
+/// Logs in to a site.
+pub(crate) async fn open(settings: &RunSettings, site: &Site, lease: &Lease) -> Result<Issues, CallError> {
+    let access =
+        Access { network: &settings.network, lease, patience: settings.patience, timeout: settings.timeout };
+    Issues::open(site, access).await
+}
+
+/// The tracker of a task that began on the forge: that of the issue behind the pull request that it is about.
+pub(super) async fn tracker_of(
+    settings: &RunSettings,
+    task: &Task,
+    forge: &Forge,
+    lease: &Lease,
+) -> Result<Tracker, CallError> {
+    let thread = || (!task.mode.kind().begins_work()).then(|| task.issue.number()).flatten();
+    let number = task.mode.command().and_then(|at| at.pull_request).or_else(|| thread().map(Into::into));
+    let (Some(jira), Some(number)) = (&settings.jira, number) else { return Ok(Tracker::beside(forge)) };
+    let pull = match forge.pull_request(number).await {
+        Err(error) if error.is_absence() => return Ok(Tracker::beside(forge)),
+        other => other?,
+    };
+    let ours = forge.identity().is(pull.by.as_ref());
+    match IssueId::of_branch(&pull.head.name).filter(|_| ours) {
+        Some(IssueId::Key(key)) => match jira.site_of(&key, forge.repo()) {
+            Some(site) => {
+                let issues = open(settings, site, lease).await?;
+                Ok(Tracker::Jira(Box::new(issues.for_repo(forge.repo().clone()))))
+            }
+            None => Ok(Tracker::beside(forge)),
+        },
+        _ => Ok(Tracker::beside(forge)),
+    }
+}
+
+/// What a request is looked up with.
+pub(crate) struct Lookup<'a> {
+    pub(crate) settings: &'a RunSettings,
+    pub(crate) request: &'a JiraRequest,
+    pub(crate) site: &'a Site,
+}
+
+/// Why a request is no task.
+pub(crate) struct Refusal {
+    pub(crate) why: &'static str,
+    told: Option<Told>,
+}
+
+/// What is said about it on the issue, once.
+struct Told {
+    key: IssueKey,
+    text: String,
+    /// For each account, where it is about one.
+    account: Option<String>,
+}
+
+impl Refusal {
+    fn silent(why: &'static str) -> Self {
+        Self { why, told: None }
+    }
+
+    fn told(why: &'static str, key: &IssueKey, text: String) -> Self {
+        Self { why, told: Some(Told { key: key.clone(), text, account: None }) }
+    }
+}
+
+/// Who asked for what, as the issue tells it.
+struct Origin {
+    by: Option<Account>,
+    at: jiff::Timestamp,
+}
+
+impl Lookup<'_> {
+    /// The task that is asked for, and the issue if it has yet to get the label that asks. Nothing is written.
+    pub(crate) async fn find_out(
+        &self,
+        issues: &Issues,
+    ) -> Result<Result<(Task, Option<IssueKey>), Refusal>, CallError> {
+        let Self { settings, request, site } = self;
+        let details = match issues.details(&request.issue).await {
+            Err(error) if error.is_absence() => {
+                return Ok(Err(Refusal::silent("the issue is gone, or the agent may not see it")));
+            }
+            other => other?,
+        };
+        let key = &details.key;
+        if details.number != u64::from(request.number) {
+            return Ok(Err(Refusal::silent("another issue has the key by now")));
+        }
+        if *key != request.issue {
+            let text = comment::moved(&request.issue, key);
+            return Ok(Err(Refusal::told("the issue was moved to another project", key, text)));
+        }
+        let origin = match self.origin(issues, &details).await? {
+            Ok(origin) => origin,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let Some(account) = &origin.by else {
+            return Ok(Err(Refusal::silent("the account of who asked is gone")));
+        };
+        if account.account_id == site.account.as_str() {
+            return Ok(Err(Refusal::silent("the agent itself does not ask")));
+        }
+        let components = details.components.iter().map(String::as_str);
+        let repo = match site.repo(key.project(), components) {
+            Ok(repo) => repo.clone(),
+            Err(why) => {
+                let text = unmapped(key.project(), why);
+                return Ok(Err(Refusal::told("no repository is configured for the issue", key, text)));
+            }
+        };
+        let Some(login) = site.login(account).cloned() else {
+            let text = comment::no_login(&account.account_id);
+            let told = Told { key: key.clone(), text, account: Some(account.account_id.clone()) };
+            return Ok(Err(Refusal { why: "no login is configured for who asked", told: Some(told) }));
+        };
+        let unlabelled = (!has(&details, &settings.labels.trigger)).then(|| key.clone());
+        Ok(Ok((self.task(&details, &origin, repo, login), unlabelled)))
+    }
+
+    async fn origin(&self, issues: &Issues, details: &Details) -> Result<Result<Origin, Refusal>, CallError> {
+        let trigger = &self.settings.labels.trigger;
+        let asked = match self.request.asks {
+            Asks::Begin => issues.asked_by(details, trigger, self.request.change).await?,
+            Asks::Retry(_) | Asks::Revise(_) | Asks::Approve(_) => issues.asked(details, trigger).await?,
+        };
+        let Some(Asked { by, at, .. }) = asked else {
+            let why = "the label or the assignment that asked for work was taken back";
+            return Ok(Err(Refusal::silent(why)));
+        };
+        let Some(id) = self.request.asks.comment() else { return Ok(Ok(Origin { by, at })) };
+        let (written, by) = match issues.command(&details.key, id.into()).await {
+            Err(error) if error.is_absence() => {
+                return Ok(Err(Refusal::silent("the comment with the command was deleted")));
+            }
+            other => other?,
+        };
+        // Somebody else can put words into a comment.
+        if written.created_at != written.updated_at {
+            let why = "the comment with the command was edited";
+            return Ok(Err(Refusal::told(why, &details.key, comment::EDITED.to_owned())));
+        }
+        let command = Command::parse(written.body.for_machine());
+        if !command.is_some_and(|command| self.request.asks.is_of(&command)) {
+            return Ok(Err(Refusal::silent("the comment does not hold the command")));
+        }
+        Ok(Ok(Origin { by, at: written.created_at }))
+    }
+
+    fn task(&self, details: &Details, origin: &Origin, repo: Repo, login: Login) -> Task {
+        let labels = details.issue.labels.iter().map(String::as_str);
+        let command = |id| CommandAt { pull_request: None, comment: Comment::Issue(id) };
+        let mode = match self.request.asks {
+            Asks::Begin | Asks::Retry(_) => Mode::of_issue(labels, &self.settings.labels.quick),
+            Asks::Revise(id) => Mode::Revise(command(id)),
+            Asks::Approve(id) => Mode::Approve(command(id)),
+        };
+        Task {
+            id: self.request.id,
+            repo,
+            issue: self.request.issue_id(),
+            mode,
+            trigger_user: login,
+            triggered_at: Some(origin.at),
+            delivery_id: self.request.delivery_id.clone(),
+            repository_id: None,
+            installation_id: None,
+            issue_digest: None,
+        }
+    }
+
+    /// One comment, however often somebody asks: for each account, or for each issue where that is what is wrong.
+    async fn tell(&self, issues: Issues, told: &Told) -> Result<(), Stop> {
+        if self.settings.strangers == Strangers::Ignored {
+            return Ok(());
+        }
+        let marks = Marks::new(self.settings.marker_key.clone(), NOWHERE);
+        let tracker = Tracker::Jira(Box::new(issues));
+        let records = Records { tracker: &tracker, marks: &marks, names: &self.settings.labels };
+        let record = records.read_own(&IssueId::Key(told.key.clone()), Vec::new()).await?;
+        let barred = told.account.as_ref().map(|account| format!("jira:{account}"));
+        if record.statuses().iter().any(|said| said.status.barred == barred) {
+            return Ok(());
+        }
+        let mut secrets: Vec<SecretString> = self.settings.secrets();
+        secrets.push(self.site.secret());
+        let gate = Gate::new(&secrets, &[], None);
+        let status = Status { refused: true, barred, ..Status::ended(self.request.id.to_string()) };
+        Ok(record.say_at_last(&gate, None, &told.text, status).await?)
+    }
+}
+
+fn has(details: &Details, label: &str) -> bool {
+    details.issue.labels.iter().any(|known| same_label(known, label))
+}
+
+fn unmapped(project: &str, why: Unmapped) -> String {
+    match why {
+        Unmapped::Project => comment::no_repository(project),
+        Unmapped::Component => comment::no_component(project),
+        Unmapped::Ambiguous => comment::two_repositories(),
+    }
+}

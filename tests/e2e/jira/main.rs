@@ -1,0 +1,12 @@
+//! Issues on Jira, their pull requests on GitHub: `ai-agent run` between both stand-ins.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
+
+mod attack;
+mod bad_input;
+mod basic;
+mod faults;
+mod harness;
+mod operate;
+mod plan;
+mod whole_way;
