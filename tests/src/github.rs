@@ -45,8 +45,8 @@ pub use self::fault::{Fault, Refused};
 pub use self::journal::{Call, Effect, Journal, When};
 pub use self::scene::{File, Scene};
 pub use self::state::{
-    Account, Availability, Comment, Feature, Issue, Lock, Permission, Place, Pull, Repo, Review, ReviewText,
-    Stage, State, Visibility,
+    Account, Availability, CheckKind, Comment, Feature, Issue, Lock, Permission, Place, Pull, Repo, Review,
+    ReviewText, Stage, State, Verdict, Visibility,
 };
 pub use self::store::{Oid, Store, clean_git};
 pub use self::world::World;

@@ -5,6 +5,7 @@
 //! asks the [`Lease`] first.
 
 mod auth;
+mod checks;
 pub mod checkup;
 mod graphql;
 mod limits;

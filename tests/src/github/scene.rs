@@ -2,8 +2,8 @@
 //! same verbs.
 
 use super::state::{
-    Availability, Comment, Event, Feature, Issue, Label, Lock, Permission, Place, Pull, Reaction, Repo,
-    Review, ReviewText, Stage, State, Visibility, What,
+    Availability, Check, CheckKind, Comment, Event, Feature, Issue, Label, Lock, Permission, Place, Pull,
+    Reaction, Repo, Review, ReviewText, Stage, State, Verdict, Visibility, What,
 };
 use super::store::{Change, Commit, Oid, Refused, Signature};
 
@@ -361,6 +361,19 @@ impl Scene<'_> {
         let now = self.state.tick();
         self.repo_mut().follow_branches(now);
         Ok(())
+    }
+
+    /// Says how a check of the newest commit of a branch stands.
+    pub fn check(&mut self, branch: &str, name: &str, kind: CheckKind, verdict: Verdict) {
+        let head = self.repo().branch(branch).unwrap_or_else(|| panic!("there is no branch {branch}"));
+        let checks = self.repo_mut().checks.entry(head).or_default();
+        checks.retain(|check| check.name != name);
+        checks.push(Check { name: name.to_owned(), kind, verdict });
+    }
+
+    /// Makes a pull request a draft, or ready for review, as a person does it.
+    pub fn stage(&mut self, actor: &str, number: u64, stage: Stage) {
+        self.set_stage(actor, number, stage);
     }
 
     /// Makes a branch at the head of another one.
