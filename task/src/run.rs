@@ -132,7 +132,7 @@ async fn work(
     admission::admit(desk).await?;
     let terms = settings::terms(config, desk.settings, repo_config.map_err(|error| unusable(&error))?)?;
     if let Start::Release(at) = desk.task.mode.start() {
-        return ci::release(desk, at).await;
+        return ci::release(desk, &terms, at).await;
     }
     let claim = match claim::claim(desk, &terms).await? {
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),

@@ -103,10 +103,10 @@ pub fn passed(pull_request: &str) -> String {
     format!("**Checks passed**: {pull_request} is ready for review.")
 }
 
-/// The answer to `/ci`. `missing` is what a person still has to do.
-pub fn released(pull_request: &str, user: &str, missing: Option<&str>) -> String {
+/// The answer to `/ci`. `then` says what the pull request waits for, `missing` is what a person still has to do.
+pub fn released(pull_request: &str, user: &str, then: &str, missing: Option<&str>) -> String {
     let what = format!("**Checks may start** on {pull_request}: @{user} has let them.");
-    paragraphs([what, list_of(missing.map(str::to_owned).as_slice())])
+    paragraphs([what, then.to_owned(), list_of(missing.map(str::to_owned).as_slice())])
 }
 
 /// The result of a run that posted a plan.

@@ -38,6 +38,11 @@ pub(super) async fn stance(desk: &Desk<'_>, base: &str, proposal: &Proposal) -> 
     if let Some(why) = &proposal.held {
         return Ok(Stance::Held(why.clone()));
     }
+    stance_of_checks(desk, base).await
+}
+
+/// The same for a change that is not held back.
+pub(super) async fn stance_of_checks(desk: &Desk<'_>, base: &str) -> Result<Stance, Stop> {
     let (head, base) = match desk.forge.checks_of(&desk.branch, base).await {
         Ok(checks) => checks,
         Err(error) => {

@@ -8,6 +8,7 @@
 use shared::issue::PullRequestNumber;
 use shared::mode::CommandAt;
 
+use super::checks::{self, Stance};
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
@@ -83,7 +84,7 @@ fn released(message: &str) -> String {
 }
 
 /// Does what `/ci` asks for. All of it can be done again: what was let go stays so.
-pub(super) async fn release(desk: &Desk<'_>, at: CommandAt) -> Result<(), Stop> {
+pub(super) async fn release(desk: &Desk<'_>, terms: &Terms<'_>, at: CommandAt) -> Result<(), Stop> {
     approval::command_of(desk, at.comment, |command| command == shared::command::Command::Ci).await?;
     let pull =
         approval::pull_of(desk, at.pull_request, "There is no pull request with checks to start.").await?;
@@ -94,8 +95,16 @@ pub(super) async fn release(desk: &Desk<'_>, at: CommandAt) -> Result<(), Stop> 
         let edited = desk.forge.edit_description(pull.number, &desk.gate.composed(&body)).await;
         untold(desk, edited, "the description still says that the checks are held back")?;
     }
-    let shown = show(desk, &pull).await?;
-    let text = comment::released(&link(desk, pull.number), desk.task.trigger_user.as_str(), shown.as_deref());
+    let stance = match pull.kind {
+        PullRequestKind::Ready => Stance::Ready,
+        PullRequestKind::Draft => checks::stance_of_checks(desk, desk.base_branch(terms)?).await?,
+    };
+    let (link, user) = (link(desk, pull.number), desk.task.trigger_user.as_str());
+    let text = if stance == Stance::Ready {
+        comment::released(&link, user, "", show(desk, &pull).await?.as_deref())
+    } else {
+        comment::released(&link, user, comment::UNCHECKED, None)
+    };
     Ok(desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?)
 }
 

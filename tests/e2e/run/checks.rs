@@ -196,6 +196,18 @@ fn what_is_held_back_stays_a_draft_whatever_other_checks_say() {
     let before = seen(&story.github);
     ended(&story);
     assert_eq!(seen(&story.github), before);
+    // Let go, it waits for all of them.
+    let run = story.run(&story.command("ci", "dev1", 2, "/ci"));
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    assert!(is_draft(&story), "{}", story.told(&run));
+    assert!(
+        story.answer(1).contains("It becomes ready for review once its checks are green."),
+        "{}",
+        story.answer(1)
+    );
+    check(&story, "build", CheckKind::Run, Verdict::Passed);
+    let run = ended(&story);
+    assert!(!is_draft(&story), "{}", story.told(&run));
     story.finish();
 }
 

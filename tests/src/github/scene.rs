@@ -206,11 +206,19 @@ impl Scene<'_> {
             author: author.to_owned(),
             body: body.to_owned(),
             edited_at: None,
+            reactions: Vec::new(),
         };
         let review = Review { text: text(body), comments: line.into_iter().map(&mut text).collect() };
         let ids = (review.text.id, review.comments.first().map(|comment| comment.id));
         self.issue_mut(number).pull.as_mut().expect("a pull request").reviews.push(review);
         ids
+    }
+
+    /// The comment on a line with this id.
+    pub(crate) fn line_mut(&mut self, id: u64) -> Option<&mut ReviewText> {
+        let pulls = self.repo_mut().issues.values_mut().filter_map(|issue| issue.pull.as_mut());
+        let mut lines = pulls.flat_map(|pull| &mut pull.reviews).flat_map(|review| &mut review.comments);
+        lines.find(|text| text.id == id)
     }
 
     /// Changes the text of a review or of a comment on a line.

@@ -262,6 +262,7 @@ pub struct ReviewText {
     pub body: String,
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
+    pub reactions: Vec<Reaction>,
 }
 
 /// Whether a pull request asks for review yet.
