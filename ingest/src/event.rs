@@ -168,18 +168,18 @@ pub(crate) struct Label<'a> {
     pub(crate) name: Cow<'a, str>,
 }
 
-#[derive(Deserialize)]
-struct Repository<'a> {
-    id: NonZeroU64,
+#[derive(Debug, Deserialize)]
+pub struct Repository<'a> {
+    pub(crate) id: NonZeroU64,
     #[serde(borrow)]
-    html_url: Cow<'a, str>,
+    pub(crate) html_url: Cow<'a, str>,
     #[serde(default)]
-    archived: bool,
+    pub(crate) archived: bool,
 }
 
 #[derive(Deserialize)]
-struct Installation {
-    id: NonZeroU64,
+pub(crate) struct Installation {
+    pub(crate) id: NonZeroU64,
 }
 
 impl RemarkKind {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::event::{self, Account, EventError, Label, RemarkKind, Text, deleted, missing};
+use crate::happening::HappeningKind;
 
 /// What happened, as far as it takes to decline most of it.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub enum Heading<'a> {
     Assigned(Account<'a>),
     /// Somebody wrote this.
     Written { kind: RemarkKind, text: Cow<'a, str> },
+    /// Something ended on these branches.
+    Happened { kind: HappeningKind, branches: Vec<Cow<'a, str>> },
     /// Nothing that could ask for work.
     Other { event: &'a str, action: Option<Cow<'a, str>> },
 }
@@ -33,6 +36,7 @@ pub enum Heading<'a> {
 enum Source {
     Issues,
     Remark(RemarkKind),
+    Happening(HappeningKind),
 }
 
 impl<'a> Heading<'a> {
@@ -58,13 +62,24 @@ impl Source {
         if event == event::ISSUES {
             return Some(Self::Issues);
         }
-        RemarkKind::ALL.into_iter().find(|kind| kind.event() == event).map(Self::Remark)
+        let remark = RemarkKind::ALL.into_iter().find(|kind| kind.event() == event).map(Self::Remark);
+        let happening = || HappeningKind::ALL.into_iter().find(|kind| kind.event() == event);
+        remark.or_else(|| happening().map(Self::Happening))
     }
 
     fn event(self) -> &'static str {
         match self {
             Self::Issues => event::ISSUES,
             Self::Remark(kind) => kind.event(),
+            Self::Happening(kind) => kind.event(),
+        }
+    }
+
+    /// The field that says what was done.
+    fn action_field(self) -> &'static str {
+        match self {
+            Self::Issues | Self::Remark(_) => "action",
+            Self::Happening(kind) => kind.action_field(),
         }
     }
 }
@@ -76,6 +91,7 @@ struct Found<'a> {
     label: Option<Label<'a>>,
     assignee: Option<Account<'a>>,
     text: Option<Written<'a>>,
+    branches: Option<Vec<Cow<'a, str>>>,
 }
 
 /// A comment or review, of which only the text is looked at.
@@ -101,6 +117,10 @@ impl<'a> Found<'a> {
                 let text = self.text.take().ok_or_else(missing(event, kind.field()))?;
                 Ok(Heading::Written { kind, text: text.body.map_or_else(Cow::default, |Text(body)| body) })
             }
+            (Source::Happening(kind), Some(action)) if kind.ends(action) => {
+                let branches = self.branches.take().ok_or_else(missing(event, kind.field()))?;
+                Ok(Heading::Happened { kind, branches })
+            }
             _ => Ok(Heading::Other { event, action: self.action.take() }),
         }
     }
@@ -124,10 +144,15 @@ impl<'a> Visitor<'a> for UntilKnown<'_, 'a> {
         let mut found = Found::default();
         while let Some(Text(key)) = map.next_key()? {
             match (source, key.as_ref()) {
-                (_, "action") => found.action = map.next_value::<Option<Text<'a>>>()?.map(|Text(text)| text),
+                (source, field) if field == source.action_field() => {
+                    found.action = map.next_value::<Option<Text<'a>>>()?.map(|Text(text)| text);
+                }
                 (Source::Issues, "label") => found.label = map.next_value()?,
                 (Source::Issues, "assignee") => found.assignee = map.next_value()?,
                 (Source::Remark(kind), field) if field == kind.field() => found.text = map.next_value()?,
+                (Source::Happening(kind), field) if field == kind.field() => {
+                    found.branches = kind.branches(&mut map)?;
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -157,6 +182,7 @@ mod tests {
             Ok(Heading::Labeled(label)) => format!("labeled {label}"),
             Ok(Heading::Assigned(account)) => format!("assigned {} {}", account.login, account.id),
             Ok(Heading::Written { kind, text }) => format!("{kind:?} {text}"),
+            Ok(Heading::Happened { kind, branches }) => format!("{kind:?} {}", branches.join(" ")),
             Ok(Heading::Other { event, action }) => format!("other {event} {action:?}"),
             Err(error) => error.to_string(),
         }
@@ -183,6 +209,27 @@ mod tests {
             ("issue_comment", r#"{"action":"edited","comment":{"#, r#"other issue_comment Some("edited")"#),
             ("pull_request_review_comment", r#"{"action":"created","comment":{"body":"x"}"#, "ReviewLine x"),
             ("pull_request_review", r#"{"action":"submitted","review":{"body":"x"}"#, "Review x"),
+            (
+                "check_suite",
+                r#"{"action":"completed","check_suite":{"id":1,"head_branch":"a/b"}"#,
+                "CheckSuite a/b",
+            ),
+            ("check_suite", r#"{"action":"completed","check_suite":{"head_branch":null}"#, "CheckSuite "),
+            (
+                "check_suite",
+                r#"{"action":"requested","check_suite":{"#,
+                r#"other check_suite Some("requested")"#,
+            ),
+            ("workflow_run", r#"{"workflow_run":{"head_branch":"m"},"action":"completed""#, "WorkflowRun m"),
+            ("status", r#"{"state":"pending","branches":[{"#, r#"other status Some("pending")"#),
+            ("status", r#"{"state":"success","branches":[{"name":"a"},{"name":"b"}]"#, "Status a b"),
+            ("status", r#"{"state":"error","branches":[]"#, "Status "),
+            ("pull_request", r#"{"action":"closed","pull_request":{"head":{"ref":"x"}}"#, "PullRequest x"),
+            (
+                "pull_request",
+                r#"{"action":"synchronize","pull_request":{"#,
+                r#"other pull_request Some("synchronize")"#,
+            ),
         ];
         for (event, payload, expected) in table {
             assert_eq!(heading(event, payload), expected, "{payload}");

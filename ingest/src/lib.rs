@@ -10,6 +10,7 @@
 pub mod cli;
 pub mod config;
 mod event;
+mod happening;
 mod heading;
 pub mod jira;
 pub mod lambda;

@@ -6,6 +6,8 @@
 //! | `/retry` on an issue with the trigger label | the same |
 //! | `/revise`, `/approve` on an issue with the trigger label, or on a pull request of the agent's | `revise`, `approve` |
 //!
+//! What happens to the agent's pull requests without anybody asking is in [`crate::happening`].
+//!
 //! `/stop`, and the trigger label taken away, publish nothing: a run looks for both when it starts, when the model has
 //! answered, and when the commit is made. A new message could only come later than that.
 //!
@@ -23,6 +25,8 @@
 //! [`Task::triggered_at`](shared::task::Task): a trigger from before the end of a run of the same issue was that
 //! run's.
 
+use std::{borrow::Cow, num::NonZeroU64};
+
 use jiff::Timestamp;
 use shared::{
     command::Command,
@@ -31,13 +35,14 @@ use shared::{
     repo::{HostPolicy, Repo, RepoError},
     state::same_label,
     task::{self, DeliveryId, IssueDigest, Origin as IdOrigin, Task, TaskId},
-    user::Login,
+    user::{Login, LoginError},
 };
 
 use crate::{
     event::{
         Account, Deleted, EventError, Origin, Remark, RepositoryState, Thread, ThreadKind, ThreadState, Wish,
     },
+    happening::{Happening, HappeningKind},
     heading::Heading,
 };
 
@@ -108,6 +113,10 @@ pub enum Ignored {
     PullRequest,
     #[error("the pull request does not have the label `{0}`")]
     NotOurs(String),
+    #[error("it is not on a branch of the agent's")]
+    OtherBranch,
+    #[error("it is on a branch of a fork")]
+    Fork,
     #[error("the comment holds no command")]
     NoCommand,
     #[error("a task is started again on its issue")]
@@ -125,6 +134,8 @@ pub enum TriggerError {
     Event(#[from] EventError),
     #[error("repository.html_url: {0}")]
     Repository(RepoError),
+    #[error("the owner of the repository: {0}")]
+    Owner(LoginError),
 }
 
 /// Decides by the name of the event and its payload alone: the same event, the same answer.
@@ -154,6 +165,12 @@ fn asked<'a>(event: &str, payload: &'a [u8], rules: &Rules) -> Result<Result<Ask
         }
         Heading::Assigned(assignee) if !rules.agent.is(&assignee) => Err(Ignored::OtherAssignee),
         Heading::Opened | Heading::Labeled(_) | Heading::Assigned(_) => wished(Wish::parse(payload)?, rules),
+        Heading::Happened { kind, branches } => {
+            match branches.iter().find_map(|name| IssueId::of_branch(name)) {
+                None => Err(Ignored::OtherBranch),
+                Some(issue) => happened(kind, issue, payload)?,
+            }
+        }
         Heading::Written { kind, text } => match Command::parse(&text) {
             None => Err(Ignored::NoCommand),
             Some(command) => commanded(&command, Remark::parse(kind, payload)?, rules),
@@ -163,20 +180,51 @@ fn asked<'a>(event: &str, payload: &'a [u8], rules: &Rules) -> Result<Result<Ask
 
 /// A request for a task, before its repository is looked at.
 struct Ask<'a> {
-    thread: Thread<'a>,
-    origin: Origin<'a>,
-    person: Login,
+    issue: IssueId,
+    /// Title and body of an issue. Of a pull request these would be another text.
+    digest: Option<IssueDigest>,
+    repo_url: Cow<'a, str>,
+    repository_id: NonZeroU64,
+    installation_id: Option<NonZeroU64>,
+    /// `None` for what nobody asked for.
+    person: Option<Login>,
     mode: Mode,
     /// What tells this wish from the next one.
     event: String,
     at: Option<Timestamp>,
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    fn of_person(
+        thread: &Thread<'_>,
+        origin: Origin<'a>,
+        person: Login,
+        mode: Mode,
+        event: String,
+        at: Option<Timestamp>,
+    ) -> Self {
+        Self {
+            issue: IssueId::Number(thread.number),
+            digest: (thread.kind == ThreadKind::Issue).then(|| IssueDigest::of(&thread.title, &thread.body)),
+            repo_url: origin.repo_url,
+            repository_id: origin.repository_id,
+            installation_id: origin.installation_id,
+            person: Some(person),
+            mode,
+            event,
+            at,
+        }
+    }
+
     fn task(self, delivery_id: Option<&DeliveryId>, rules: &Rules) -> Result<Task, TriggerError> {
-        let repo = Repo::parse(&self.origin.repo_url, &rules.hosts).map_err(TriggerError::Repository)?;
-        let repository_id = Some(self.origin.repository_id);
-        let issue = IssueId::Number(self.thread.number);
+        let repo = Repo::parse(&self.repo_url, &rules.hosts).map_err(TriggerError::Repository)?;
+        let repository_id = Some(self.repository_id);
+        let issue = self.issue;
+        // Nobody's permission is asked for then, and an owner is always somebody.
+        let person = match self.person {
+            Some(person) => person,
+            None => Login::parse(repo.owner()).map_err(TriggerError::Owner)?,
+        };
         Ok(Task {
             id: TaskId::derive(IdOrigin {
                 repo: &repo,
@@ -188,14 +236,12 @@ impl Ask<'_> {
             repo,
             issue,
             mode: self.mode,
-            trigger_user: self.person,
+            trigger_user: person,
             triggered_at: self.at,
             delivery_id: delivery_id.cloned(),
             repository_id,
-            installation_id: self.origin.installation_id,
-            // Of a pull request these would be title and body of that, not of the issue.
-            issue_digest: (self.thread.kind == ThreadKind::Issue)
-                .then(|| IssueDigest::of(&self.thread.title, &self.thread.body)),
+            installation_id: self.installation_id,
+            issue_digest: self.digest,
         })
     }
 }
@@ -206,7 +252,33 @@ fn wished<'a>(wish: Wish<'a>, rules: &Rules) -> Result<Ask<'a>, Ignored> {
     let mode = mode_of(&issue, rules)?;
     let event = task::wish(issue.created_at, issue.updated_at);
     let at = issue.updated_at;
-    Ok(Ask { thread: issue, origin, person, mode, event, at })
+    Ok(Ask::of_person(&issue, origin, person, mode, event, at))
+}
+
+fn happened(
+    kind: HappeningKind,
+    issue: IssueId,
+    payload: &[u8],
+) -> Result<Result<Ask<'_>, Ignored>, EventError> {
+    let Happening { mode, event, at, is_of_fork, repository, installation_id } =
+        Happening::parse(kind, payload)?;
+    if is_of_fork {
+        return Ok(Err(Ignored::Fork));
+    }
+    if repository.archived {
+        return Ok(Err(Ignored::Archived));
+    }
+    Ok(Ok(Ask {
+        issue,
+        digest: None,
+        repo_url: repository.html_url,
+        repository_id: repository.id,
+        installation_id,
+        person: None,
+        mode,
+        event,
+        at,
+    }))
 }
 
 fn commanded<'a>(command: &Command<'_>, remark: Remark<'a>, rules: &Rules) -> Result<Ask<'a>, Ignored> {
@@ -233,7 +305,7 @@ fn commanded<'a>(command: &Command<'_>, remark: Remark<'a>, rules: &Rules) -> Re
         Comment::ReviewLine(id) => format!("review line {id}"),
         Comment::Review(id) => format!("review {id}"),
     };
-    Ok(Ask { thread, origin, person, mode, event, at })
+    Ok(Ask::of_person(&thread, origin, person, mode, event, at))
 }
 
 /// Who asks, if it is a person on an open thread of a repository that can be written to.

@@ -3,14 +3,15 @@
 //! ```text
 //! /approve             carry out the plan
 //! /revise FEEDBACK     write the plan again; the feedback may go on below, to the end of the comment
+//! /ci                  let the checks of the pull request start
 //! /retry               start a failed task again
 //! /stop                cancel
 //! ```
 //!
 //! The slash comes first on the line, but for up to three spaces: with more of them Markdown shows code. The case of
-//! the word does not matter. Nothing follows it on the line but a full stop, or the feedback of `/revise`. So a command
-//! is never read out of a quote, a list, code, or the middle of a sentence. What may follow on later lines is a remark
-//! for people, except after `/revise`.
+//! the word does not matter. Nothing follows it on the line but a full stop, or the feedback of `/revise`. So a
+//! command is never read out of a quote, a list, code, or the middle of a sentence. What may follow on later lines is a
+//! remark for people, except after `/revise`.
 
 /// Spaces before a command. Markdown makes code of a line with more.
 const MAX_INDENT: usize = 3;
@@ -26,6 +27,8 @@ pub enum Command<'a> {
     Revise {
         feedback: &'a str,
     },
+    /// Lets the checks of a pull request start that were held back.
+    Ci,
     Retry,
     Stop,
 }
@@ -43,6 +46,7 @@ impl<'a> Command<'a> {
         let is_alone = matches!(line.trim_matches(BLANKS), "" | ".");
         match word.to_ascii_lowercase().as_str() {
             "approve" if is_alone => Some(Self::Approve),
+            "ci" if is_alone => Some(Self::Ci),
             "retry" if is_alone => Some(Self::Retry),
             "stop" if is_alone => Some(Self::Stop),
             "revise" if is_alone => Some(Self::Revise { feedback: below.trim() }),
@@ -56,7 +60,7 @@ impl<'a> Command<'a> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Command::{self, Approve, Retry, Revise, Stop};
+    use super::Command::{self, Approve, Ci, Retry, Revise, Stop};
 
     #[test]
     fn reads_a_command_from_the_first_line_only() {
@@ -67,6 +71,8 @@ mod tests {
             ("/approve\r\nthank you", Some(Approve)),
             ("/retry", Some(Retry)),
             ("/stop\n\nplease", Some(Stop)),
+            ("/ci", Some(Ci)),
+            ("/CI.\nI have read it.", Some(Ci)),
             ("/revise", Some(Revise { feedback: "" })),
             ("/revise \r\n", Some(Revise { feedback: "" })),
             ("/revise use tokio", Some(Revise { feedback: "use tokio" })),
@@ -105,6 +111,8 @@ mod tests {
             ("/revised", None),
             ("/revise-it", None),
             ("/retry now", None),
+            ("/ci now", None),
+            ("/cid", None),
             ("/stopp", None),
             ("\t/approve", None),
             (" \t/approve", None),
@@ -133,7 +141,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_follows_the_first_line_makes_and_breaks_no_command(
-            line in " {0,5}/?(approve|Revise|retry|STOP|[a-zA-Z]{0,8})\\.? ?",
+            line in " {0,5}/?(approve|Revise|retry|STOP|ci|[a-zA-Z]{0,8})\\.? ?",
             rest in any::<String>(),
         ) {
             let whole = format!("{line}\n{rest}");

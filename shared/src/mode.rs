@@ -6,6 +6,9 @@
 //! | `plan` | the issue | a plan | the issue's labels |
 //! | `revise` | the plan, and what a person says about it | a plan | `/revise` |
 //! | `approve` | the plan that a person approved | a change | `/approve` |
+//! | `ci` | the pull request as it is | its checks may start | `/ci` |
+//! | `checks` | the pull request as it is | ready for review once all is green | checks that ended |
+//! | `closed` | the pull request as it is | the issue's labels | the pull request was merged or declined |
 //!
 //! Nobody outside of this module asks which mode a task has. Who has to know something asks just that, by a method
 //! whose answer follows from the mode's [`Facts`]. To add a mode: a variant of each of the two enums, its facts, and
@@ -28,6 +31,12 @@ pub enum Mode {
     Revise(CommandAt),
     /// The approved plan carried out.
     Approve(CommandAt),
+    /// Checks that were held back may start.
+    Ci(CommandAt),
+    /// Checks of the newest commit ended.
+    Checks,
+    /// The pull request was merged, or closed without that.
+    Closed,
 }
 
 /// Which mode it is, without what it needs.
@@ -37,6 +46,9 @@ pub enum ModeKind {
     Plan,
     Revise,
     Approve,
+    Ci,
+    Checks,
+    Closed,
 }
 
 /// Where a command was written.
@@ -67,6 +79,12 @@ pub enum Start {
     ApprovedPlan(CommandAt),
     /// The plan so far, and what a person says about it.
     Feedback(CommandAt),
+    /// The pull request, whose checks were held back.
+    Release(CommandAt),
+    /// The pull request, whose checks ended.
+    Checks,
+    /// The pull request, which is closed.
+    End,
 }
 
 /// What a run makes.
@@ -76,6 +94,8 @@ pub enum Product {
     Change,
     /// A plan for a person to approve.
     Plan,
+    /// Neither: what is there moves on.
+    Nothing,
 }
 
 /// What a command asks for.
@@ -108,13 +128,18 @@ enum Needs {
     Issue,
     /// The branch and the pull request of a plan.
     Plan,
+    /// A pull request with a change.
+    Change,
+    /// The same, and nobody who asks: something happened to it.
+    Happening,
 }
 
 /// What a person does to have work on an issue begun again, as a sentence.
 pub const RETRY: &str = "Comment `/retry` to start again.";
 
 impl ModeKind {
-    pub const ALL: [Self; 4] = [Self::QuickFix, Self::Plan, Self::Revise, Self::Approve];
+    pub const ALL: [Self; 7] =
+        [Self::QuickFix, Self::Plan, Self::Revise, Self::Approve, Self::Ci, Self::Checks, Self::Closed];
 
     /// The names in the order of [`Self::ALL`].
     const NAMES: [&'static str; Self::ALL.len()] = {
@@ -158,6 +183,27 @@ impl ModeKind {
                 again_after_commit: "The change is on the branch of the pull request. Review it as it is; or close the \
                                      pull request, and comment `/retry` on the issue to start again.",
             },
+            Self::Ci => Facts {
+                name: "ci",
+                needs: Needs::Change,
+                makes: Product::Nothing,
+                again: "Comment `/ci` on the pull request to try again.",
+                again_after_commit: "Comment `/ci` on the pull request to try again.",
+            },
+            Self::Checks => Facts {
+                name: "checks",
+                needs: Needs::Happening,
+                makes: Product::Nothing,
+                again: "",
+                again_after_commit: "",
+            },
+            Self::Closed => Facts {
+                name: "closed",
+                needs: Needs::Happening,
+                makes: Product::Nothing,
+                again: "",
+                again_after_commit: "",
+            },
         }
     }
 
@@ -196,6 +242,16 @@ impl ModeKind {
     /// a pull request asks, that label was looked at before.
     pub fn needs_trigger_label(self) -> bool {
         self.begins_work()
+    }
+
+    /// Whether the labels of the issue tell how the task goes. What comes after the change leaves them as they are.
+    pub fn shows_on_labels(self) -> bool {
+        !matches!(self.facts().needs, Needs::Change | Needs::Happening)
+    }
+
+    /// Whether a person asked for it, who may, and is told what comes of it.
+    pub fn is_asked_for(self) -> bool {
+        self.facts().needs != Needs::Happening
     }
 
     /// Whether the answer to a later task of the other mode answers this one as well. A label and an assignment in one
@@ -246,6 +302,9 @@ impl Mode {
             Self::Plan => ModeKind::Plan,
             Self::Revise(_) => ModeKind::Revise,
             Self::Approve(_) => ModeKind::Approve,
+            Self::Ci(_) => ModeKind::Ci,
+            Self::Checks => ModeKind::Checks,
+            Self::Closed => ModeKind::Closed,
         }
     }
 
@@ -255,14 +314,17 @@ impl Mode {
             Self::QuickFix | Self::Plan => Start::Issue,
             Self::Revise(at) => Start::Feedback(at),
             Self::Approve(at) => Start::ApprovedPlan(at),
+            Self::Ci(at) => Start::Release(at),
+            Self::Checks => Start::Checks,
+            Self::Closed => Start::End,
         }
     }
 
     /// The command that began the task, if one did.
     pub fn command(self) -> Option<CommandAt> {
         match self.start() {
-            Start::Issue => None,
-            Start::ApprovedPlan(at) | Start::Feedback(at) => Some(at),
+            Start::Issue | Start::Checks | Start::End => None,
+            Start::ApprovedPlan(at) | Start::Feedback(at) | Start::Release(at) => Some(at),
         }
     }
 
@@ -276,6 +338,7 @@ impl Mode {
         match command {
             Command::Approve => Asked::Task(Self::Approve(at)),
             Command::Revise { .. } => Asked::Task(Self::Revise(at)),
+            Command::Ci => Asked::Task(Self::Ci(at)),
             Command::Retry => Asked::IssueAgain,
             Command::Stop => Asked::Stop,
         }
@@ -288,6 +351,9 @@ impl Mode {
             ModeKind::Plan => fields.none().map(|()| Self::Plan),
             ModeKind::Revise => fields.command().map(Self::Revise),
             ModeKind::Approve => fields.command().map(Self::Approve),
+            ModeKind::Ci => fields.command().map(Self::Ci),
+            ModeKind::Checks => fields.none().map(|()| Self::Checks),
+            ModeKind::Closed => fields.none().map(|()| Self::Closed),
         }
     }
 

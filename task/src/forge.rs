@@ -18,8 +18,8 @@ use crate::patience::Patience;
 use crate::thread::{Comment, Identity, Since};
 use github::Session;
 use model::{
-    Collaborator, Commit, CommitRequest, Comparison, NewPullRequest, Permission, PullRequest,
-    PullRequestSnapshot, Repository, Review,
+    Checks, Collaborator, Commit, CommitRequest, Comparison, NewPullRequest, Permission, PullRequest,
+    PullRequestChecks, PullRequestSnapshot, Repository, Review,
 };
 
 pub use github::{Credentials, Login};
@@ -219,6 +219,23 @@ impl Forge {
         }
     }
 
+    /// How the checks of the newest commits of two branches stand.
+    pub async fn checks_of(&self, branch: &str, base: &str) -> Result<(Checks, Checks), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.checks_of(branch, base).await,
+        }
+    }
+
+    /// How the checks of a pull request stand.
+    pub async fn pull_request_checks(
+        &self,
+        number: PullRequestNumber,
+    ) -> Result<PullRequestChecks, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.pull_request_checks(number).await,
+        }
+    }
+
     /// The newest reviews that a person wrote of a pull request.
     pub async fn reviews_by(
         &self,
@@ -248,6 +265,17 @@ impl Forge {
         }
     }
 
+    /// Changes the description and leaves the title, which a person may have changed.
+    pub async fn edit_description(
+        &self,
+        number: PullRequestNumber,
+        body: &Outbound,
+    ) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.edit_description(number, body).await,
+        }
+    }
+
     /// Turns a draft into a pull request that is ready for review.
     pub async fn mark_ready(&self, pull: &PullRequest) -> Result<(), CallError> {
         match self {
@@ -274,6 +302,27 @@ impl Forge {
     ) -> Result<(), CallError> {
         match self {
             Self::GitHub(session) => session.github.add_labels(pull_request.into(), labels).await,
+        }
+    }
+
+    /// Shows who asked for something on a pull request that somebody is at it.
+    pub async fn acknowledge(&self, pull_request: PullRequestNumber) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.react(&format!("issues/{pull_request}")).await,
+        }
+    }
+
+    /// The same to who gave a command in a comment of its conversation.
+    pub async fn acknowledge_comment(&self, id: u64) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.react(&format!("issues/comments/{id}")).await,
+        }
+    }
+
+    /// The same to who gave one in a comment on a line.
+    pub async fn acknowledge_line(&self, id: u64) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.react(&format!("pulls/comments/{id}")).await,
         }
     }
 

@@ -42,6 +42,11 @@ const MIN_BODY: usize = 1_000;
 /// How often a text is gone over before it is shown as it is written, in a code block.
 const MAX_PASSES: usize = 8;
 
+/// The line of a commit message that keeps CI from starting on it. It is this program's own: what a model writes of this
+/// kind is taken apart. GitHub looks for the mark anywhere in the message, other systems near its start
+/// (<https://docs.github.com/actions/managing-workflow-runs/skipping-workflow-runs>).
+pub const HOLD: &str = "[skip ci] The checks start when somebody with write access comments /ci.";
+
 /// Text that has passed the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outbound(String);
@@ -49,6 +54,12 @@ pub struct Outbound(String);
 impl Outbound {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// A commit message with [`HOLD`] below its first line.
+    pub fn holding_checks(&self) -> Self {
+        let (title, rest) = self.0.split_once('\n').unwrap_or((&self.0, ""));
+        Self(format!("{title}\n\n{HOLD}\n\n{}", rest.trim_start()))
     }
 }
 

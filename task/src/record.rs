@@ -218,7 +218,16 @@ impl Record<'_> {
                 None => patience.before_retry(error).await?,
             }
             let now = self.statuses_now().await?;
-            comment = now.iter().find(|said| said.status.task == status.task).map(|said| said.id);
+            let found = now.iter().find(|said| said.status.task == status.task);
+            // The call whose answer was lost has made it.
+            let is_made = |said: &&StatusComment| {
+                said.status.by.is_some() && said.status.by == status.by && said.status.phase == status.phase
+            };
+            if let (None, Some(id)) = (comment, found.filter(is_made).map(|said| said.id)) {
+                self.written().status = Some((id, status));
+                return Ok(id);
+            }
+            comment = found.map(|said| said.id);
         }
     }
 

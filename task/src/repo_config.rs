@@ -30,6 +30,8 @@ pub struct RepoConfig {
     pub model: Option<String>,
     /// Who may approve a plan, among people with write access.
     pub approve_by: Option<ApproveBy>,
+    /// When CI starts on a change.
+    pub ci: Option<Ci>,
     pub labels: Labels,
     pub paths: Paths,
     pub budget: Budget,
@@ -49,6 +51,31 @@ impl ApproveBy {
     /// As the operator's setting names it.
     pub fn named(name: &str) -> Self {
         if name == "others" { Self::Others } else { Self::Anyone }
+    }
+}
+
+/// When CI starts on a change; the later one is the stricter one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ci {
+    /// By itself.
+    #[default]
+    Auto,
+    /// By itself if nobody without write access could have had a hand in it, and nothing that CI or build tools execute
+    /// changes.
+    Trusted,
+    /// When a person says so.
+    Ask,
+}
+
+impl Ci {
+    /// As the operator's setting names it.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "auto" => Self::Auto,
+            "trusted" => Self::Trusted,
+            _ => Self::Ask,
+        }
     }
 }
 

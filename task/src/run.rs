@@ -5,11 +5,15 @@
 //! comment before the commit is made, so that it is not asked again once the commit is there, nor for a plan that was kept,
 //! whose commit is empty.
 
+mod acknowledge;
 mod admission;
 mod approval;
 mod ask;
 mod branch;
+mod checks;
+mod ci;
 mod claim;
+mod closed;
 mod commit;
 mod conversation;
 mod desk;
@@ -27,6 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shared::message::Message;
+use shared::mode::Start;
 use shared::task::Task;
 
 use crate::bill::Bill;
@@ -155,8 +160,17 @@ async fn work(
     desk: &Desk<'_>,
     repo_config: Result<RepoConfig, RepoConfigError>,
 ) -> Result<(), Stop> {
+    // These look at how things stand, whatever happened before: what there is to do is done once by itself.
+    match desk.task.mode.start() {
+        Start::Checks => return checks::look(desk).await,
+        Start::End => return closed::follow(desk).await,
+        Start::Issue | Start::ApprovedPlan(_) | Start::Feedback(_) | Start::Release(_) => {}
+    }
     admission::admit(desk).await?;
     let terms = settings::terms(config, desk.settings, repo_config.map_err(|error| unusable(&error))?)?;
+    if let Start::Release(at) = desk.task.mode.start() {
+        return ci::release(desk, &terms, at).await;
+    }
     let claim = match claim::claim(desk, &terms).await? {
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
         Claimed::Ours(claim) => claim,
@@ -209,7 +223,7 @@ async fn propose(
     // A change is not kept anywhere before it is committed, and would be paid for again: better to wait here.
     desk.forge.be_patient(desk.time_left());
     wanted::still_wanted(desk, claim).await?;
-    commit::commit(desk, &workspace, claim, made).await
+    commit::commit(desk, terms, &workspace, claim, made).await
 }
 
 /// Asks, and meanwhile shows in the status comment how far it is.

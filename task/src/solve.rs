@@ -228,10 +228,7 @@ pub(crate) async fn open(
 
 fn work(args: &SolveArgs) -> Result<Work, Failure> {
     let Some(file) = &args.approve else {
-        return Ok(match args.mode.makes() {
-            Product::Change => Work::Edit,
-            Product::Plan => Work::Plan,
-        });
+        return Ok(if args.mode.makes() == Product::Plan { Work::Plan } else { Work::Edit });
     };
     let name = file.display();
     let document = std::fs::read_to_string(file).map_err(|error| {

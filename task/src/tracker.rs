@@ -135,6 +135,23 @@ impl Tracker {
         }
     }
 
+    /// Shows who asked for work on an issue that somebody is at it.
+    pub async fn acknowledge(&self, issue: &IssueId) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(issues) => issues.acknowledge(issue).await,
+            // There are no reactions.
+            Self::Jira(_) => Ok(()),
+        }
+    }
+
+    /// The same to who gave a command in a comment.
+    pub async fn acknowledge_comment(&self, id: u64) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(issues) => issues.acknowledge_comment(id).await,
+            Self::Jira(_) => Ok(()),
+        }
+    }
+
     /// Makes a comment, and only one: a lost answer is [`CallError::Unknown`].
     pub async fn create_comment(&self, issue: &IssueId, body: &Outbound) -> Result<u64, CallError> {
         match self {

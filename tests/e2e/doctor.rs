@@ -132,6 +132,8 @@ WRONG   GitHub      the App lacks permissions: contents: write, pull_requests: w
                       Grant them at GITHUB/settings/apps/ai-agent/permissions, then accept them where it is installed.
 note    GitHub      the App may do more than it needs: actions: write
                       Take it away at GITHUB/settings/apps/ai-agent/permissions.
+note    GitHub      pull requests do not wait for their checks, because the App lacks permissions: checks: read, statuses: read
+                      To have them wait, grant these, and the events check_suite, status, at GITHUB/settings/apps/ai-agent/permissions.
 WRONG   GitHub      octo has not accepted these permissions yet: contents: write, pull_requests: write
                       An owner accepts them at GITHUB/settings/installations/42
 ",

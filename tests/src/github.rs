@@ -12,7 +12,8 @@
 //! - issues/…: list-for-repo, create, get, update, list-comments, create-comment, get-comment, update-comment, delete-comment,
 //!   list-labels-on-issue, add-labels, set-labels, remove-label, list-labels-for-repo, create-label, get-label, add-assignees,
 //!   remove-assignees, list-events-for-timeline
-//! - reactions/…: create-for-issue, list-for-issue, create-for-issue-comment, list-for-issue-comment
+//! - reactions/…: create-for-issue, list-for-issue, create-for-issue-comment, list-for-issue-comment,
+//!   create-for-pull-request-review-comment
 //! - pulls/…: list, create, get, update, list-files, list-commits, list-reviews, list-review-comments (both empty),
 //!   list-requested-reviewers, request-reviewers
 //! - git/…: get-ref, list-matching-refs, create-ref, update-ref, delete-ref, get-commit, create-commit, get-tree, create-tree, get-blob,
@@ -45,8 +46,8 @@ pub use self::fault::{Fault, Refused};
 pub use self::journal::{Call, Effect, Journal, When};
 pub use self::scene::{File, Scene};
 pub use self::state::{
-    Account, Availability, Comment, Feature, Issue, Lock, Permission, Place, Pull, Repo, Review, ReviewText,
-    Stage, State, Visibility,
+    Account, Availability, CheckKind, Comment, Feature, Issue, Lock, Permission, Place, Pull, Repo, Review,
+    ReviewText, Stage, State, Verdict, Visibility,
 };
 pub use self::store::{Oid, Store, clean_git};
 pub use self::world::World;

@@ -166,10 +166,88 @@ fn what_is_no_wish_is_ignored_with_the_reason() {
         let expect = Ignored::Action { event: "issues".to_owned(), action: action.to_owned() };
         assert_eq!(ignored("issues", &issue_event(action)), expect);
     }
-    for event in ["push", "pull_request", "installation", "a_new_one"] {
+    for event in ["push", "check_run", "installation", "a_new_one"] {
         assert_eq!(ignored(event, &json!({"action": "created"})), Ignored::Event(event.to_owned()));
     }
     assert_eq!(ignored("ping", &json!({})), Ignored::Ping);
+}
+
+/// The event, its payload, and what the task has of it: issue, mode and the event that its id is made of.
+#[test]
+fn what_ends_on_a_branch_of_the_agents_is_heard() {
+    let repository = json!({"id": 7, "html_url": "https://github.com/octo/hello", "archived": false});
+    let suite = |branch: &str, sha: &str| {
+        json!({
+            "action": "completed",
+            "check_suite": {"head_branch": branch, "head_sha": sha, "conclusion": "failure", "pull_requests": []},
+            "repository": repository,
+            "sender": {"login": "github-actions[bot]", "id": 9, "type": "Bot"},
+            "installation": {"id": 42},
+        })
+    };
+    let run = |repo: u64| {
+        json!({
+            "action": "completed",
+            "workflow_run": {"head_branch": "ai-agent/issue-12", "head_sha": "aa", "head_repository": {"id": repo}},
+            "repository": repository,
+        })
+    };
+    let status = json!({
+        "sha": "aa", "state": "success", "repository": repository,
+        "branches": [{"name": "main"}, {"name": "ai-agent/issue-12"}],
+    });
+    let pull = |head: serde_json::Value| {
+        json!({
+            "action": "closed", "number": 14, "repository": repository,
+            "pull_request": {"number": 14, "head": {"ref": "ai-agent/issue-12", "sha": "aa", "repo": head}},
+        })
+    };
+    let table = [
+        ("check_suite", suite("ai-agent/issue-12", "aa"), Mode::Checks, "checks aa"),
+        ("workflow_run", run(7), Mode::Checks, "checks aa"),
+        ("status", status.clone(), Mode::Checks, "checks aa"),
+        ("pull_request", pull(json!({"id": 7})), Mode::Closed, "closed 14 aa"),
+    ];
+    for (event, payload, mode, origin) in table {
+        let found = task(event, &payload);
+        let id = TaskId::derive(IdOrigin {
+            repo: &found.repo,
+            repository_id: Some(number(7)),
+            issue: &issue(12),
+            mode: mode.kind(),
+            event: origin,
+        });
+        assert_eq!((found.id, found.issue, found.mode), (id, issue(12), mode), "{event}");
+        assert_eq!(found.trigger_user.as_str(), "octo", "{event}");
+    }
+    let nothing = [
+        ("check_suite", suite("main", "aa"), Ignored::OtherBranch),
+        ("check_suite", suite("ai-agent/other", "aa"), Ignored::OtherBranch),
+        ("workflow_run", run(8), Ignored::Fork),
+        ("status", changed(status.clone(), &json!({"/branches": []})), Ignored::OtherBranch),
+        ("pull_request", pull(json!({"id": 8})), Ignored::Fork),
+        ("pull_request", pull(json!(null)), Ignored::Fork),
+        (
+            "pull_request",
+            changed(pull(json!({"id": 7})), &json!({"/repository/archived": true})),
+            Ignored::Archived,
+        ),
+    ];
+    for (event, payload, expect) in nothing {
+        assert_eq!(ignored(event, &payload), expect, "{event} {payload}");
+    }
+    for (event, payload, action) in [
+        (
+            "check_suite",
+            changed(suite("ai-agent/issue-12", "aa"), &json!({"/action": "requested"})),
+            "requested",
+        ),
+        ("status", changed(status, &json!({"/state": "pending"})), "pending"),
+        ("pull_request", changed(pull(json!({"id": 7})), &json!({"/action": "opened"})), "opened"),
+    ] {
+        let expect = Ignored::Action { event: event.to_owned(), action: action.to_owned() };
+        assert_eq!(ignored(event, &payload), expect);
+    }
 }
 
 #[test]

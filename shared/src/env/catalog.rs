@@ -242,6 +242,10 @@ group! {
         "what someone without write access gets: `answer`, one comment, or `ignore`";
     AGENT_APPROVE_BY: &'static str = choice(&["anyone", "others"]), is("anyone"),
         "who may approve a plan, among people with write access: `anyone`, or `others` than asked for it";
+    AGENT_CI: &'static str = choice(&["ask", "trusted", "auto"]), is("trusted"),
+        "when CI starts on a change, unless a repository is stricter: `ask`, when somebody with write access comments `/ci`; \
+         `trusted`, by itself if everybody whose text was read has write access and CI or build tools execute nothing of what \
+         changed, else as `ask`; `auto`, by itself";
     AGENT_WORK_DIR: PathBuf = path(), of("the system's temporary folder"), "folder for clones";
     AGENT_GITHUB_MAX_WAIT: Duration = pause(), is("3min"),
         "longest time that rate limits and outages of GitHub may hold up one call";

@@ -4,14 +4,24 @@ fn at() -> CommandAt {
     CommandAt { pull_request: None, comment: Comment::Issue(NonZeroU64::MIN) }
 }
 
-fn all() -> [Mode; 4] {
-    [Mode::QuickFix, Mode::Plan, Mode::Revise(at()), Mode::Approve(at())]
+fn all() -> [Mode; 7] {
+    [
+        Mode::QuickFix,
+        Mode::Plan,
+        Mode::Revise(at()),
+        Mode::Approve(at()),
+        Mode::Ci(at()),
+        Mode::Checks,
+        Mode::Closed,
+    ]
 }
 
 #[test]
 fn every_mode_has_a_name_that_is_its_form_in_messages() {
     assert_eq!(all().map(Mode::kind), ModeKind::ALL);
-    for (kind, name) in ModeKind::ALL.into_iter().zip(["quickfix", "plan", "revise", "approve"]) {
+    for (kind, name) in
+        ModeKind::ALL.into_iter().zip(["quickfix", "plan", "revise", "approve", "ci", "checks", "closed"])
+    {
         assert_eq!(kind.to_string(), name);
         assert_eq!(ModeKind::named(name), Some(kind));
         let json = format!("\"{name}\"");
@@ -33,9 +43,14 @@ fn traits(mode: Mode) -> Vec<&'static str> {
         (kind.makes_commit(), "makes a commit"),
         (kind.skips_plan(), "skips the plan"),
         (kind.replaces_description(), "replaces the description"),
+        (!kind.shows_on_labels(), "leaves the labels"),
+        (!kind.is_asked_for(), "nobody asks"),
         (mode.start() == Start::Issue, "begins with the issue"),
         (mode.start() == Start::ApprovedPlan(at()), "begins with the approved plan"),
         (mode.start() == Start::Feedback(at()), "begins with feedback"),
+        (mode.start() == Start::Release(at()), "begins with held checks"),
+        (mode.start() == Start::Checks, "begins with checks"),
+        (mode.start() == Start::End, "begins with the end"),
         (mode.command() == Some(at()), "has a command"),
     ];
     all.into_iter().filter_map(|(applies, what)| applies.then_some(what)).collect()
@@ -67,6 +82,9 @@ fn each_mode_answers_every_question() {
                 "begins with the approved plan",
                 "has a command"
             ],
+            vec!["leaves the labels", "begins with held checks", "has a command"],
+            vec!["leaves the labels", "nobody asks", "begins with checks"],
+            vec!["leaves the labels", "nobody asks", "begins with the end"],
         ]
     );
 }
@@ -86,10 +104,14 @@ fn only_the_beginnings_of_work_answer_each_other() {
 fn a_task_is_tried_again_by_its_command_as_long_as_that_means_something() {
     let revise = "Comment `/revise` and what should be different to try again.";
     let approve = "Comment `/approve` on the pull request to try again.";
-    assert_eq!(ModeKind::ALL.map(ModeKind::again), [RETRY, RETRY, revise, approve]);
+    let ci = "Comment `/ci` on the pull request to try again.";
+    assert_eq!(ModeKind::ALL.map(ModeKind::again), [RETRY, RETRY, revise, approve, ci, "", ""]);
     let published = "The change is on the branch of the pull request. Review it as it is; or close the pull request, \
                      and comment `/retry` on the issue to start again.";
-    assert_eq!(ModeKind::ALL.map(ModeKind::again_after_commit), [RETRY, RETRY, revise, published]);
+    assert_eq!(
+        ModeKind::ALL.map(ModeKind::again_after_commit),
+        [RETRY, RETRY, revise, published, ci, "", ""]
+    );
 }
 
 #[test]
@@ -111,6 +133,7 @@ fn each_command_asks_for_something() {
     for (text, expected) in [
         ("/approve", Asked::Task(Mode::Approve(at()))),
         ("/revise use tokio", Asked::Task(Mode::Revise(at()))),
+        ("/ci", Asked::Task(Mode::Ci(at()))),
         ("/retry", Asked::IssueAgain),
         ("/stop", Asked::Stop),
     ] {

@@ -60,6 +60,11 @@ impl CheckedPatch {
         executed(self.changes()).into_iter().chain(self.warnings.iter().cloned()).collect()
     }
 
+    /// Whether building, testing or opening the repository runs a file that the change touches.
+    pub fn is_executed(&self) -> bool {
+        !executed(self.changes()).is_empty()
+    }
+
     /// What a reviewer should know: files that could not be checked, errors that may be the grammar's, edits without
     /// effect. One sentence each.
     pub fn notes(&self) -> Vec<String> {

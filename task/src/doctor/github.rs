@@ -18,6 +18,12 @@ const NEEDED: [(&str, &str); 4] =
     [("contents", "write"), ("issues", "write"), ("metadata", "read"), ("pull_requests", "write")];
 /// The events that `ingest` understands.
 const EVENTS: [&str; 4] = ["issues", "issue_comment", "pull_request_review", "pull_request_review_comment"];
+/// What a run can do without, by what it reads.
+const CHECKS: [(&str, &str); 2] = [("checks", "read"), ("statuses", "read")];
+/// By these it hears that checks have ended.
+const CHECK_EVENTS: [&str; 2] = ["check_suite", "status"];
+/// By this it hears that a pull request was closed.
+const CLOSING_EVENT: &str = "pull_request";
 /// GitHub takes an App's word for ten minutes at most and forgives a minute
 /// (<https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app>).
 const CLOCK_MARGIN: SignedDuration = SignedDuration::from_secs(45);
@@ -95,6 +101,7 @@ async fn examine_app(app: &AppClient) -> Vec<Finding> {
     findings.push(Finding::good(About::GitHub, format!("logged in as the App {}", profile.slug)));
     findings.extend(permissions(&profile));
     findings.push(events(&profile));
+    findings.extend(optional(&profile));
     match app.installations().await {
         Ok(found) => findings.extend(installations(&profile, &found)),
         Err(error) => findings.push(failed(About::GitHub, &error)),
@@ -108,10 +115,14 @@ async fn examine_app(app: &AppClient) -> Vec<Finding> {
 
 /// The needed permissions that are not granted.
 fn lacking(granted: &Permissions) -> Vec<String> {
+    lacking_of(&NEEDED, granted)
+}
+
+fn lacking_of(needed: &[(&str, &str)], granted: &Permissions) -> Vec<String> {
     let suffices = |name: &str, level: &str| {
         granted.get(name).is_some_and(|granted| granted == level || granted == "write" || granted == "admin")
     };
-    let lacking = NEEDED.iter().filter(|(name, level)| !suffices(name, level));
+    let lacking = needed.iter().filter(|(name, level)| !suffices(name, level));
     lacking.map(|(name, level)| format!("{name}: {level}")).collect()
 }
 
@@ -157,6 +168,36 @@ fn events(profile: &AppProfile) -> Finding {
     } else {
         Finding::new(About::Webhook, Health::Note, what).mend(mend)
     }
+}
+
+/// What is off because of a permission or an event that a run can do without.
+fn optional(profile: &AppProfile) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let page = format!("{}/permissions", settings_page(profile));
+    let has = |event: &str| profile.events.iter().any(|known| known == event);
+    let unseen = lacking_of(&CHECKS, &profile.permissions);
+    let unheard: Vec<&str> = CHECK_EVENTS.into_iter().filter(|event| !has(event)).collect();
+    if !unseen.is_empty() {
+        let what = format!(
+            "pull requests do not wait for their checks, because the App lacks permissions: {}",
+            unseen.join(", ")
+        );
+        let mend =
+            format!("To have them wait, grant these, and the events {}, at {page}.", CHECK_EVENTS.join(", "));
+        findings.push(Finding::new(About::GitHub, Health::Note, what).mend(mend));
+    } else if !unheard.is_empty() {
+        let what = format!(
+            "pull requests wait for their checks, and nobody hears of their end: the App is not sent {}",
+            unheard.join(", ")
+        );
+        findings.push(Finding::wrong(About::Webhook, what, format!("Subscribe to them at {page}.")));
+    }
+    if !has(CLOSING_EVENT) {
+        let what = "the labels of an issue do not follow its pull request: the App is not sent pull_request";
+        let mend = format!("To have them follow, subscribe to it at {page}.");
+        findings.push(Finding::new(About::Webhook, Health::Note, what).mend(mend));
+    }
+    findings
 }
 
 fn installations(profile: &AppProfile, found: &[Installation]) -> Vec<Finding> {

@@ -5,6 +5,7 @@
 //! followed for reads only, and on the same host only. Every write asks the [`Lease`] first.
 
 mod auth;
+mod checks;
 pub mod checkup;
 mod graphql;
 mod limits;

@@ -125,6 +125,34 @@ pub enum Stage {
     Closed,
 }
 
+/// How the checks of a commit stand, all of them together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checks {
+    /// It has none, or none that has begun.
+    Absent,
+    Running,
+    Passed,
+    /// With the names of those that failed.
+    Failed(Vec<String>),
+}
+
+/// The checks of a pull request's newest commit.
+#[derive(Clone, Debug)]
+pub struct PullRequestChecks {
+    /// That commit.
+    pub head: String,
+    pub checks: Checks,
+    pub wish: StageWish,
+}
+
+/// What somebody last made a pull request by hand. We make none a draft that was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageWish {
+    Draft,
+    /// Nothing that keeps it from being ready.
+    Any,
+}
+
 /// Whether a pull request asks for review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PullRequestKind {

@@ -73,6 +73,42 @@ pub fn done(pull_request: &str, bill: &str, missing: &[String]) -> String {
     paragraphs([what, list_of(missing), bill.to_owned(), next.to_owned()])
 }
 
+/// The result of a run whose change is in a draft, and why it is one.
+pub fn drafted(pull_request: &str, why: &str, bill: &str, missing: &[String]) -> String {
+    let what = format!("**Done**: {pull_request} is open as a draft. {why}");
+    let next = "Not what you meant? Close the pull request, say more on this issue, and comment `/retry`.";
+    paragraphs([what, list_of(missing), bill.to_owned(), next.to_owned()])
+}
+
+/// Why a draft is one whose checks are held back.
+pub fn held(why: &str) -> String {
+    format!(
+        "Its checks are held back: {why}. Read the change, then comment `/ci` on the pull request to start them."
+    )
+}
+
+/// Why a draft is one whose checks are not through.
+pub const UNCHECKED: &str =
+    "It becomes ready for review once its checks are green. If none starts, mark it as ready yourself.";
+
+/// Checks that failed, as a list.
+pub fn checks_failed(pull_request: &str, names: &str) -> String {
+    let what = format!("**Checks failed** on {pull_request}:\n{names}");
+    let next = "The pull request stays a draft. Push a commit that fixes it, or mark it as ready for review as it is.";
+    paragraphs([what, next.to_owned()])
+}
+
+/// Checks that failed and then did not.
+pub fn passed(pull_request: &str) -> String {
+    format!("**Checks passed**: {pull_request} is ready for review.")
+}
+
+/// The answer to `/ci`. `then` says what the pull request waits for, `missing` is what a person still has to do.
+pub fn released(pull_request: &str, user: &str, then: &str, missing: Option<&str>) -> String {
+    let what = format!("**Checks may start** on {pull_request}: @{user} has let them.");
+    paragraphs([what, then.to_owned(), list_of(missing.map(str::to_owned).as_slice())])
+}
+
 /// The result of a run that posted a plan.
 pub fn planned(pull_request: &str, bill: &str, missing: &[String]) -> String {
     let what = format!("**A plan waits for you**: {pull_request}.");

@@ -63,6 +63,9 @@ pub(crate) struct Proposal {
     /// For a plan only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) plan: Option<PlanComment>,
+    /// Why CI does not start by itself on the change, as a sentence without its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) held: Option<String>,
 }
 
 /// What the comment with the plan is made of.

@@ -7,9 +7,9 @@ use super::desk::{Desk, Place};
 use super::ended::{Attempt, Ended, Stop};
 use super::holder::{self, InTheWay};
 use super::settings::{RunSettings, Strangers};
-use super::{branch, ending, wanted};
+use super::{acknowledge, branch, ending, wanted};
 use crate::config::Config;
-use crate::forge::model::Permission;
+use crate::forge::model::{Collaborator, Permission};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
 use crate::record::comment;
@@ -38,6 +38,11 @@ pub(super) async fn open_desk<'a>(
     let mut secrets: Vec<SecretString> = config.secrets();
     secrets.extend(settings.secrets());
     secrets.push(place.forge.token().clone());
+    if !task.mode.kind().is_asked_for() {
+        let login = task.trigger_user.to_string();
+        let nobody = Collaborator { login, id: None, permission: Permission::Less };
+        return Desk::open(settings, task, place, nobody, &secrets, attempt).await;
+    }
     let asker = place.forge.collaborator(task.trigger_user.as_str()).await?;
     if asker.permission == Permission::Less {
         if settings.strangers == Strangers::Answered {
@@ -66,7 +71,7 @@ pub(super) fn refused(stop: Stop) -> Ended {
         Stop::Ended(ended) => ended,
         Stop::Call(error) => Ended::of(&error),
         Stop::Failure(failure) => {
-            tracing::warn!(what = failure.what, "the task is refused, and nothing can be told on the issue");
+            tracing::warn!(what = failure.what, "the task is refused, and nothing is told on the issue");
             Ended::Explained(failure.reason)
         }
         Stop::CalledOff(why) => {
@@ -106,7 +111,8 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
     if starts && desk.task.triggered_at.is_some() && !desk.record.has_label(trigger) {
         return Err(Stop::CalledOff(format!("the label `{trigger}` was removed")));
     }
-    wanted::not_called_off_yet(desk).await
+    wanted::not_called_off_yet(desk).await?;
+    Ok(acknowledge::acknowledge(desk).await?)
 }
 
 /// Tells whoever gave a command that another run is at work. The labels stay that run's.

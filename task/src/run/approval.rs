@@ -59,12 +59,12 @@ pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> 
             let Binding { base, asked_by, .. } = posted.binding;
             Ok(Basis::Revision { plan: posted.plan, feedback, base, pull_request: pull.number, asked_by })
         }
-        Start::Issue => Ok(Basis::Nothing),
+        Start::Issue | Start::Release(_) | Start::Checks | Start::End => Ok(Basis::Nothing),
     }
 }
 
 /// The pull request that the command stands on, or, for one on the issue, the open one of our branch.
-async fn pull_of(
+pub(super) async fn pull_of(
     desk: &Desk<'_>,
     pull_request: Option<PullRequestNumber>,
     none: &str,
@@ -72,9 +72,19 @@ async fn pull_of(
     if let Some(number) = pull_request {
         return pull_request_of(desk, number).await;
     }
-    desk.forge.open_pull_request_of(&desk.branch).await?.ok_or_else(|| {
-        Failure::new(Reason::StalePlan, none, "Comment `/retry` on the issue for a new plan.").into()
-    })
+    desk.forge
+        .open_pull_request_of(&desk.branch)
+        .await?
+        .ok_or_else(|| Failure::new(Reason::StalePlan, none, anew(desk)).into())
+}
+
+/// What to do where the pull request of a command is no more.
+fn anew(desk: &Desk<'_>) -> &'static str {
+    if desk.task.mode.kind().shows_on_labels() {
+        "Comment `/retry` on the issue for a new plan."
+    } else {
+        "Comment `/retry` on the issue to start again."
+    }
 }
 
 /// The plan on a pull request, as long as it is one: what the branch has is an empty commit.
@@ -127,7 +137,7 @@ async fn feedback(desk: &Desk<'_>, comment: CommentId) -> Result<String, Stop> {
 }
 
 /// The text that gave a command: by the person of the task, as it was written.
-async fn command_of(
+pub(super) async fn command_of(
     desk: &Desk<'_>,
     id: CommentId,
     is_wanted: impl Fn(Command<'_>) -> bool,
@@ -155,7 +165,7 @@ async fn command_of(
 }
 
 /// What a person wrote, wherever that was.
-struct Written {
+pub(super) struct Written {
     body: Raw,
     by: Option<String>,
     at: Timestamp,
@@ -222,9 +232,7 @@ async fn written(desk: &Desk<'_>, id: CommentId) -> Result<Option<Written>, Stop
 
 /// A pull request of ours for this issue that is open.
 async fn pull_request_of(desk: &Desk<'_>, number: PullRequestNumber) -> Result<PullRequest, Stop> {
-    let refuse = |what: String| {
-        Stop::from(Failure::new(Reason::StalePlan, what, "Comment `/retry` on the issue for a new plan."))
-    };
+    let refuse = |what: String| Stop::from(Failure::new(Reason::StalePlan, what, anew(desk)));
     let pull = match desk.forge.pull_request(number).await {
         Err(error) if error.is_absence() => {
             return Err(refuse(format!("There is no pull request #{number}.")));

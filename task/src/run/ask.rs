@@ -48,6 +48,10 @@ pub(super) async fn ask(
         (Basis::Nothing | Basis::Draft { .. }, Product::Change) => {
             return change(desk, terms, material, cycle.solve(None).await?);
         }
+        (_, Product::Nothing) => {
+            let what = format!("A task of the mode `{}` asks no model.", desk.task.mode.kind());
+            return Err(Failure::new(Reason::Usage, what, "").into());
+        }
     };
     let asked_by = asked_by.into_iter().chain([desk.task.trigger_user.to_string()]).collect();
     plan(desk, config, terms, material, PlanOrigin { base, asked_by }, planned)
@@ -66,7 +70,8 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Sol
         warnings.iter().map(|warning| desk.gate.body_within(warning, MAX_WARNING).to_string()).collect();
     let body = desk.gate.composed(&pull_request::body(&facts));
     let bill = facts.bill.to_string();
-    let proposal = Proposal { title: title.to_string(), body: body.to_string(), bill, plan: None };
+    let proposal =
+        Proposal { title: title.to_string(), body: body.to_string(), bill, plan: None, held: None };
     Ok(Made::Change { patch: Box::new(patch), proposal })
 }
 
@@ -161,7 +166,7 @@ fn plan(
         body.push_str(desk.gate.body_within(note, MAX_WARNING).as_str());
     }
     let plan = Some(PlanComment { text: plan.text().to_owned(), cost, binding });
-    Ok(Made::Plan(Proposal { title: title.to_string(), body, bill, plan }))
+    Ok(Made::Plan(Proposal { title: title.to_string(), body, bill, plan, held: None }))
 }
 
 fn facts(

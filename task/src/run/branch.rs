@@ -151,7 +151,7 @@ async fn move_to_base(desk: &Desk<'_>, base: &str, head: String) -> Result<Branc
 }
 
 /// Moves the branch with compare-and-swap; a move that failed is looked for before it is made again.
-async fn move_branch(desk: &Desk<'_>, from: &str, to: &str) -> Result<(), Stop> {
+pub(super) async fn move_branch(desk: &Desk<'_>, from: &str, to: &str) -> Result<(), Stop> {
     let mut patience = desk.forge.patience();
     loop {
         let Err(error) = desk.forge.reset_branch(&desk.branch, from, to).await else { return Ok(()) };
@@ -232,7 +232,7 @@ fn held_by_person(desk: &Desk<'_>) -> Failure {
 }
 
 /// The task that made a commit; none if the commit is a person's, also of one that was ours and was amended.
-fn maker<'c>(desk: &Desk<'_>, commit: &'c Commit) -> Option<&'c str> {
+pub(super) fn maker<'c>(desk: &Desk<'_>, commit: &'c Commit) -> Option<&'c str> {
     trailer(&commit.message).filter(|_| desk.forge.made(commit))
 }
 

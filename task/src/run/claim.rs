@@ -11,7 +11,7 @@ use super::ended::Stop;
 use super::holder::InTheWay;
 use super::settings::Terms;
 use super::work::{Basis, Claim};
-use super::working;
+use super::{ci, working};
 use crate::forge::model::Commit;
 use crate::record::status::{PlanComment, Proposal};
 
@@ -103,5 +103,7 @@ fn of_commit(desk: &Desk<'_>, commit: &Commit) -> Proposal {
         "{title}\n\nFixes {}\n\nThe rest of this description was lost with the comment that kept it.",
         desk.issue.id.reference()
     );
-    Proposal { title, body, bill: "The account of the run was lost.".to_owned(), plan: None }
+    let held = ci::is_held(&commit.message).then(|| "why is not known any more".to_owned());
+    let bill = "The account of the run was lost.".to_owned();
+    ci::noted(Proposal { title, body, bill, plan: None, held: None }, held)
 }

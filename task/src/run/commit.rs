@@ -3,8 +3,10 @@
 use gix::ObjectId;
 
 use super::branch::trailer;
+use super::ci;
 use super::desk::Desk;
 use super::ended::Stop;
+use super::settings::Terms;
 use super::work::{Claim, Made};
 use super::working;
 use crate::call::{CallError, Retry};
@@ -14,7 +16,7 @@ use crate::forge::model::CommitRequest;
 use crate::git::push::{self, PushCaps, PushError, Update};
 use crate::git::remote::Remote;
 use crate::git::workspace::{CommitText, Identity, TASK_TRAILER, Workspace};
-use crate::outbound::Outbound;
+use crate::outbound::{HOLD, Outbound};
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
 use crate::record::status::Proposal;
@@ -26,12 +28,16 @@ const MAX_API_BYTES: usize = 1024 * 1024;
 /// that dies is completed without the model.
 pub(super) async fn commit(
     desk: &Desk<'_>,
+    terms: &Terms<'_>,
     workspace: &Workspace,
     claim: &Claim,
     made: Made,
 ) -> Result<Proposal, Stop> {
     let (patch, proposal) = match made {
-        Made::Change { patch, proposal } => (Some(patch), proposal),
+        Made::Change { patch, proposal } => {
+            let held = ci::hold(desk, terms, &patch).await?;
+            (Some(patch), ci::noted(proposal, held))
+        }
         Made::Plan(proposal) => (None, proposal),
     };
     working::keep(desk, claim, &proposal).await?;
@@ -68,7 +74,8 @@ fn message(desk: &Desk<'_>, proposal: &Proposal) -> Outbound {
     let text = format!("{}\n\nProposed for {}.", proposal.title, desk.issue.id.reference());
     let trailers = trailers(desk);
     let trailers: Vec<(&str, &str)> = trailers.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    desk.gate.commit_message(&text, &trailers)
+    let message = desk.gate.commit_message(&text, &trailers);
+    if proposal.held.is_some() { message.holding_checks() } else { message }
 }
 
 /// Without a patch the commit is empty: that of a plan.
@@ -140,9 +147,10 @@ async fn push(
         seconds: desk.task.triggered_at.unwrap_or(claim.since).as_second(),
     };
     let title = desk.gate.title(&proposal.title);
+    let held = if proposal.held.is_some() { format!("{HOLD}\n\n") } else { String::new() };
     let text = CommitText {
         subject: title.as_str(),
-        body: &format!("Proposed for {}.", desk.issue.id.reference()),
+        body: &format!("{}Proposed for {}.", held, desk.issue.id.reference()),
         trailers: &trailers(desk),
     };
     let new = workspace.write_commit(patch, &text, &identity).map_err(|error| broken(error.to_string()))?;

@@ -4,10 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use shared::issue::PullRequestNumber;
 use shared::state::Event;
 
+use super::admission;
 use super::desk::Desk;
 use super::ended::{Attempt, Ended, Stop};
 use super::work::Claim;
 use crate::call::CallError;
+use crate::lease::Lost;
 use crate::outcome::{Exit, Failure, Reason};
 use crate::record::comment;
 use crate::record::status::{Phase, Status};
@@ -56,6 +58,9 @@ async fn tell_on_pull_request(desk: &Desk<'_>, number: PullRequestNumber, text: 
 
 /// Tells why a run stopped before its end, as far as there is anything to tell.
 pub(super) async fn stopped(desk: &Desk<'_>, stop: Stop) -> Ended {
+    if !desk.task.mode.kind().is_asked_for() {
+        return admission::refused(stop);
+    }
     let told = match stop {
         Stop::Ended(ended) => return ended,
         Stop::Call(CallError::Locked { .. }) => {
@@ -119,8 +124,13 @@ async fn refused(desk: &Desk<'_>, error: &CallError) -> Ended {
     ended
 }
 
+/// The labels tell of the change, not of what comes after it.
+async fn relabel(desk: &Desk<'_>, event: Event) -> Result<(), Lost> {
+    if desk.task.mode.kind().shows_on_labels() { desk.record.relabel(event).await } else { Ok(()) }
+}
+
 async fn failed(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError> {
-    desk.record.relabel(Event::Failed).await?;
+    relabel(desk, Event::Failed).await?;
     desk.shows(Milestone::Failed).await?;
     let failure = failure.clone().billed(desk.bill());
     let kept = desk.own_status().and_then(|(_, own)| own.proposal);
@@ -165,7 +175,7 @@ async fn wait(
 }
 
 async fn called_off(desk: &Desk<'_>, why: &str) -> Result<(), CallError> {
-    desk.record.relabel(Event::Stopped).await?;
+    relabel(desk, Event::Stopped).await?;
     let status = Status::of(desk.task, Phase::Ended, None);
     last_word(desk, &comment::stopped(why, desk.bill().as_ref(), desk.turn()), status).await
 }

@@ -4,6 +4,7 @@
 use shared::issue::PullRequestNumber;
 use shared::state::{Event, same_label};
 
+use super::checks::{self, Stance};
 use super::desk::Desk;
 use super::ended::Stop;
 use super::work::Claim;
@@ -21,7 +22,12 @@ use crate::tracker::model::Milestone;
 /// it is told, and is no failure.
 pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Result<(), Stop> {
     desk.turns_to(Turn::after_commit(desk.task.mode));
-    let (pull, standing) = pull_request(desk, claim, proposal).await?;
+    let stance = match &proposal.plan {
+        Some(_) => Stance::Unchecked,
+        None => checks::stance(desk, &claim.base, proposal).await?,
+    };
+    let (pull, standing) = pull_request(desk, claim, proposal, &stance).await?;
+    let stance = checks::stance_now(desk, &pull, stance).await?;
     let mut missing = Missing { desk, lines: Vec::new() };
     // First of all: commands on a pull request without our label are not listened to.
     let names = labels(desk);
@@ -40,7 +46,7 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
             Event::PlanPosted
         }
         (None, Standing::Open) => {
-            make_ready(desk, &pull, proposal, &mut missing).await?;
+            make_ready(desk, &pull, proposal, &stance, &mut missing).await?;
             Event::Finished
         }
     };
@@ -57,7 +63,12 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
     } else {
         let repository = desk.forge.repo().to_string();
         let link = comment::with_diff(&repository, pull.number);
-        comment::done(&link, &proposal.bill, &missing.lines)
+        let (bill, missing) = (&proposal.bill, &missing.lines);
+        match &stance {
+            Stance::Ready => comment::done(&link, bill, missing),
+            Stance::Held(why) => comment::drafted(&link, &comment::held(why), bill, missing),
+            Stance::Unchecked => comment::drafted(&link, comment::UNCHECKED, bill, missing),
+        }
     };
     ending::done(desk, claim, pull.number, &text).await
 }
@@ -115,6 +126,7 @@ async fn make_ready(
     desk: &Desk<'_>,
     pull: &PullRequest,
     proposal: &Proposal,
+    stance: &Stance,
     missing: &mut Missing<'_>,
 ) -> Result<(), Stop> {
     let is_draft = pull.kind == PullRequestKind::Draft;
@@ -123,6 +135,10 @@ async fn make_ready(
         let title = desk.gate.title(&proposal.title);
         let edited = desk.forge.edit_pull_request(pull.number, &title, &described(desk, proposal)).await;
         missing.unless(edited, "change title and description, which are those of the plan")?;
+    }
+    // Nobody is asked to review what is not to be merged yet.
+    if *stance != Stance::Ready {
+        return Ok(());
     }
     if is_draft {
         missing.unless(desk.forge.mark_ready(pull).await, "mark the draft as ready for review")?;
@@ -158,6 +174,7 @@ async fn pull_request(
     desk: &Desk<'_>,
     claim: &Claim,
     proposal: &Proposal,
+    stance: &Stance,
 ) -> Result<(PullRequest, Standing), Stop> {
     // An approval or a revision is about a pull request that is there; an earlier run may have opened one.
     let is_there = !desk.task.mode.kind().begins_work();
@@ -176,7 +193,8 @@ async fn pull_request(
     }
     wanted::still_wanted(desk, claim).await?;
     let mut title = desk.gate.title(&proposal.title);
-    let mut kind = if proposal.plan.is_some() { PullRequestKind::Draft } else { PullRequestKind::Ready };
+    let is_draft = *stance != Stance::Ready;
+    let mut kind = if is_draft { PullRequestKind::Draft } else { PullRequestKind::Ready };
     let body = described(desk, proposal);
     let mut patience = desk.forge.patience();
     loop {
@@ -187,6 +205,10 @@ async fn pull_request(
                 if message.contains("Draft pull requests are not supported") =>
             {
                 kind = PullRequestKind::Ready;
+                // A change keeps its title: nothing would change it back.
+                if proposal.plan.is_none() {
+                    continue;
+                }
                 title = desk.gate.title(&format!("[WIP] {}", proposal.title));
                 continue;
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use shared::env::catalog::{
-    self, AGENT_APPROVE_BY, AGENT_GITHUB_APP_ID, AGENT_GITHUB_APP_KEY, AGENT_GITHUB_MAX_WAIT,
+    self, AGENT_APPROVE_BY, AGENT_CI, AGENT_GITHUB_APP_ID, AGENT_GITHUB_APP_KEY, AGENT_GITHUB_MAX_WAIT,
     AGENT_GITHUB_TIMEOUT, AGENT_GITHUB_TOKEN, AGENT_MARKER_KEY, AGENT_RUN_TIMEOUT, AGENT_UNAUTHORIZED_USERS,
     AGENT_WORK_DIR, Group,
 };
@@ -22,7 +22,7 @@ use crate::llm::{Ceiling, MoneyCeiling, Usd};
 use crate::network::Network;
 use crate::outcome::{Failure, Reason};
 use crate::protect::Protection;
-use crate::repo_config::{ApproveBy, PATH, RepoConfig};
+use crate::repo_config::{ApproveBy, Ci, PATH, RepoConfig};
 use crate::tracker::jira::{JiraConfig, Site};
 
 /// What [`RunSettings::from_env`] reads.
@@ -45,6 +45,8 @@ pub struct RunSettings {
     pub jira: Option<JiraConfig>,
     /// Who may approve plans, wherever a repository is not stricter.
     pub approve_by: ApproveBy,
+    /// When CI starts on a change, wherever a repository is not stricter.
+    pub ci: Ci,
     /// Every secret that the process was given.
     secrets: Vec<SecretString>,
     pub work_dir: PathBuf,
@@ -110,6 +112,7 @@ impl RunSettings {
             labels: LabelNames::from_env(env)?,
             strangers,
             approve_by: ApproveBy::named(env.read(&AGENT_APPROVE_BY)?),
+            ci: Ci::named(env.read(&AGENT_CI)?),
             secrets: env.secrets(),
             work_dir: env.find(&AGENT_WORK_DIR)?.unwrap_or_else(std::env::temp_dir),
             patience: env.read(&AGENT_GITHUB_MAX_WAIT)?,
@@ -142,6 +145,7 @@ pub struct Terms<'a> {
     pub ceiling: Ceiling,
     pub repo: RepoConfig,
     pub approve_by: ApproveBy,
+    pub ci: Ci,
     /// Hash of what decides how a plan is carried out; SHA-256 in hexadecimal.
     pub digest: String,
 }
@@ -173,7 +177,8 @@ pub fn terms<'c>(config: &'c Config, settings: &RunSettings, repo: RepoConfig) -
     }
     let digest = digest(&[config.digest(), &engine.name(), &format!("{repo:?}")]);
     let approve_by = settings.approve_by.max(repo.approve_by.unwrap_or_default());
-    Ok(Terms { engine, protection, ceiling, repo, approve_by, digest })
+    let ci = settings.ci.max(repo.ci.unwrap_or_default());
+    Ok(Terms { engine, protection, ceiling, repo, approve_by, ci, digest })
 }
 
 fn digest(parts: &[&str]) -> String {

@@ -88,6 +88,9 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
     if task.repository_id.is_some_and(|id| u64::from(id) != site.repository_id()) {
         return settled(thread, "the repository was replaced by another one of the same name");
     }
+    if !task.mode.kind().is_asked_for() {
+        return settled(thread, "nobody asked for it");
+    }
     if site.forge.permission(task.trigger_user.as_str()).await? == Permission::Less {
         return settled(thread, "who asked may not ask");
     }

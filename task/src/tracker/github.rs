@@ -35,6 +35,7 @@ struct Issue {
     number: NonZeroU64,
     title: Raw,
     body: Option<Raw>,
+    user: Option<User>,
     state: State,
     labels: Vec<Label>,
     #[serde(default)]
@@ -136,6 +137,7 @@ impl Issue {
         model::Issue {
             id: IssueId::Number(issue.number),
             kind: if issue.pull_request.is_some() { IssueKind::PullRequest } else { IssueKind::Issue },
+            by: issue.user.map(Into::into),
             title: issue.title,
             body: issue.body.unwrap_or_default(),
             state: issue.state.into(),
@@ -295,6 +297,14 @@ impl Issues {
 
     pub(super) async fn comment(&self, id: u64) -> Result<Comment, CallError> {
         self.github.comment(id).await
+    }
+
+    pub(super) async fn acknowledge(&self, issue: &IssueId) -> Result<(), CallError> {
+        self.github.react(&format!("issues/{}", number_of(issue)?)).await
+    }
+
+    pub(super) async fn acknowledge_comment(&self, id: u64) -> Result<(), CallError> {
+        self.github.react(&format!("issues/comments/{id}")).await
     }
 
     pub(super) async fn create_comment(&self, issue: &IssueId, body: &Outbound) -> Result<u64, CallError> {

@@ -113,6 +113,7 @@ impl Issues {
         let issue = Issue {
             id: IssueId::Key(key.clone()),
             kind: IssueKind::Issue,
+            by: self.person(fields.creator.as_ref()),
             title: Raw::new(fields.summary.clone().unwrap_or_default()),
             body: body(&fields),
             state: if is_done { IssueState::Closed } else { IssueState::Open },

@@ -12,6 +12,8 @@ use crate::thread::{Remark, User};
 pub struct Issue {
     pub id: IssueId,
     pub kind: IssueKind,
+    /// Who wrote it; `None` for an account that is gone, or that the forge does not know.
+    pub by: Option<User>,
     pub title: Raw,
     pub body: Raw,
     pub state: IssueState,

@@ -82,8 +82,11 @@ async fn one_click_makes_an_app_that_may_do_no_more_than_it_needs() {
             "redirect_url": format!("{page_address}made"),
             "public": false,
             "default_permissions":
-                {"contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read"},
-            "default_events": ["issues", "issue_comment", "pull_request_review", "pull_request_review_comment"],
+                {"contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read",
+                 "checks": "read", "statuses": "read"},
+            "default_events":
+                ["issues", "issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment",
+                 "check_suite", "status"],
         })
     );
 

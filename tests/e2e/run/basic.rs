@@ -14,6 +14,7 @@ repository octo/hello (default branch main)
     100644 5c89b7c config.toml
   issue #1 open by dev1: Typo in README.md
     labels: ai-done, ai-help, quickfix
+    reactions: eyes by ai-agent[bot]
       | The word `recieves` in README.md should be `receives`.
     comment by ai-agent[bot] (edited)
       | **Done**: #2 ([diff](/octo/hello/pull/2/files)) is ready for review.
@@ -43,7 +44,7 @@ repository octo/hello (default branch main)
 ";
 
 #[test]
-fn a_label_becomes_a_pull_request_in_twenty_calls() {
+fn a_label_becomes_a_pull_request_in_twenty_two_calls() {
     let github = GitHub::start(typo(hello(), &["ai-help", "quickfix"]));
     let mut task = wish(&github, "quickfix", "dev1");
     task["installation_id"] = github.installation_id().into();
@@ -51,7 +52,7 @@ fn a_label_becomes_a_pull_request_in_twenty_calls() {
     assert_eq!(ended.status, Some(0), "{}\n{}", ended.stderr, github.journal().summary());
     assert_eq!(seen(&github), QUICKFIX_DONE);
     let calls = github.journal().calls.iter().filter(|call| !call.operation.starts_with("git:")).count();
-    assert!(calls <= 20, "{calls} calls\n{}", github.journal().summary());
+    assert!(calls <= 22, "{calls} calls\n{}", github.journal().summary());
 
     // By this an operator finds the run in the log.
     assert_eq!(github.snapshot().matches("` in the agent's log.").count(), 1, "{}", github.snapshot());

@@ -22,6 +22,7 @@ pub(crate) enum Mode {
     Plan,
     Revise,
     Approve,
+    Ci,
 }
 
 /// What goes wrong at one call.
@@ -44,8 +45,13 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         Mode::Plan => vec![PLAN; RUNS],
         Mode::Approve => [&[PLAN], &edits[..]].concat(),
         Mode::Revise => [&[PLAN], &plans[..]].concat(),
+        Mode::Ci => vec![EDIT],
     };
-    let story = Story::new(offline(hello()), &replies);
+    let world = match mode {
+        Mode::Ci => hello().file(".github/ai-agent.toml", "ci = \"ask\"\n"),
+        _ => hello(),
+    };
+    let story = Story::new(offline(world), &replies);
     let plan = |story: &Story| {
         let planned = story.run_with(&story.wish("plan"), HURRIED);
         assert_eq!(planned.status, Some(0), "{}", story.told(&planned));
@@ -60,6 +66,11 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         Mode::Revise => {
             plan(&story);
             story.command("revise", "dev1", 2, "/revise make it 120")
+        }
+        Mode::Ci => {
+            let held = story.run_with(&story.wish("quickfix"), HURRIED);
+            assert_eq!(held.status, Some(0), "{}", story.told(&held));
+            story.command("ci", "dev1", 2, "/ci")
         }
     };
     (story, task)
@@ -85,6 +96,8 @@ pub(crate) fn usual(mode: Mode) -> Usual {
 /// Whether the n-th write of a run is the one after which the model is not asked again, or a later one.
 fn is_settled(usual: &Usual, n: usize, trouble: Trouble) -> bool {
     let last = match usual.mode {
+        // It asks no model.
+        Mode::Ci => return true,
         // A revision has no commit: its plan is kept by the last edit before the pull request's comment.
         Mode::Revise => {
             usual.writes.iter().rposition(|write| write == "issues/update-comment").map(|at| at - 4)
@@ -191,6 +204,16 @@ fn revise_survives_every_fault() {
 #[test]
 fn approve_survives_every_fault() {
     matrix(Mode::Approve, &Fault::ALL.map(Trouble::Fault));
+}
+
+#[test]
+fn ci_survives_every_fault() {
+    matrix(Mode::Ci, &Fault::ALL.map(Trouble::Fault));
+}
+
+#[test]
+fn ci_survives_a_kill_anywhere() {
+    matrix(Mode::Ci, &KILLS);
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod attack;
 mod bad_input;
 mod basic;
 mod canary;
+mod checks;
+mod ci;
 mod faults;
 mod harness;
 mod measure;

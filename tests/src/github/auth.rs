@@ -67,7 +67,10 @@ impl App {
             client_id: "Iv23liStandInClient0".to_owned(),
             slug: "ai-agent".to_owned(),
             installation: 42,
-            permissions: write.into_iter().chain([("metadata".to_owned(), Level::Read)]).collect(),
+            permissions: write
+                .into_iter()
+                .chain(["metadata", "checks", "statuses"].map(|name| (name.to_owned(), Level::Read)))
+                .collect(),
             installed: Installed::Active,
         }
     }

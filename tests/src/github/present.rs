@@ -412,7 +412,7 @@ impl State {
             "external_url": format!("{}/apps/{}", self.base, self.app.slug),
             "html_url": format!("{}/apps/{}", self.base, self.app.slug),
             "permissions": self.show_permissions(),
-            "events": ["issues", "issue_comment", "pull_request_review", "pull_request_review_comment"],
+            "events": ["issues", "issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment", "check_suite", "status"],
             "installations_count": 1,
         })
     }
@@ -433,7 +433,7 @@ impl State {
             "target_type": "Organization",
             "repository_selection": "all",
             "permissions": self.show_permissions(),
-            "events": ["issues", "issue_comment", "pull_request_review", "pull_request_review_comment"],
+            "events": ["issues", "issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment", "check_suite", "status"],
             "access_tokens_url": format!("{}/app/installations/{}/access_tokens", self.base, self.app.installation),
             "repositories_url": format!("{}/installation/repositories", self.base),
             "html_url": format!("{}/settings/installations/{}", self.base, self.app.installation),

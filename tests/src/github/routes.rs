@@ -53,6 +53,7 @@ impl Need {
             | "issues/create"
             | "reactions/create-for-issue"
             | "reactions/create-for-issue-comment" => (ISSUES, Write, Permission::Read),
+            "reactions/create-for-pull-request-review-comment" => (PULLS, Write, Permission::Read),
             "issues/update"
             | "issues/add-labels"
             | "issues/set-labels"

@@ -2,8 +2,8 @@
 //! same verbs.
 
 use super::state::{
-    Availability, Comment, Event, Feature, Issue, Label, Lock, Permission, Place, Pull, Reaction, Repo,
-    Review, ReviewText, Stage, State, Visibility, What,
+    Availability, Check, CheckKind, Comment, Event, Feature, Issue, Label, Lock, Permission, Place, Pull,
+    Reaction, Repo, Review, ReviewText, Stage, State, Verdict, Visibility, What,
 };
 use super::store::{Change, Commit, Oid, Refused, Signature};
 
@@ -206,11 +206,19 @@ impl Scene<'_> {
             author: author.to_owned(),
             body: body.to_owned(),
             edited_at: None,
+            reactions: Vec::new(),
         };
         let review = Review { text: text(body), comments: line.into_iter().map(&mut text).collect() };
         let ids = (review.text.id, review.comments.first().map(|comment| comment.id));
         self.issue_mut(number).pull.as_mut().expect("a pull request").reviews.push(review);
         ids
+    }
+
+    /// The comment on a line with this id.
+    pub(crate) fn line_mut(&mut self, id: u64) -> Option<&mut ReviewText> {
+        let pulls = self.repo_mut().issues.values_mut().filter_map(|issue| issue.pull.as_mut());
+        let mut lines = pulls.flat_map(|pull| &mut pull.reviews).flat_map(|review| &mut review.comments);
+        lines.find(|text| text.id == id)
     }
 
     /// Changes the text of a review or of a comment on a line.
@@ -361,6 +369,19 @@ impl Scene<'_> {
         let now = self.state.tick();
         self.repo_mut().follow_branches(now);
         Ok(())
+    }
+
+    /// Says how a check of the newest commit of a branch stands.
+    pub fn check(&mut self, branch: &str, name: &str, kind: CheckKind, verdict: Verdict) {
+        let head = self.repo().branch(branch).unwrap_or_else(|| panic!("there is no branch {branch}"));
+        let checks = self.repo_mut().checks.entry(head).or_default();
+        checks.retain(|check| check.name != name);
+        checks.push(Check { name: name.to_owned(), kind, verdict });
+    }
+
+    /// Makes a pull request a draft, or ready for review, as a person does it.
+    pub fn stage(&mut self, actor: &str, number: u64, stage: Stage) {
+        self.set_stage(actor, number, stage);
     }
 
     /// Makes a branch at the head of another one.

@@ -104,6 +104,12 @@ pub struct Repo {
     pub issues: BTreeMap<u64, Issue>,
     /// Commits that GitHub has signed: those made through `createCommitOnBranch`, and an App's that name nobody.
     pub signed: Vec<Oid>,
+    /// Where each branch was when GitHub looked last.
+    pub(crate) tips: BTreeMap<String, Oid>,
+    /// The commits on which workflows of pushes and pull requests started, in the order of the pushes.
+    pub started: Vec<Oid>,
+    /// What ran on each commit, or still runs.
+    pub(crate) checks: BTreeMap<Oid, Vec<Check>>,
     pub created_at: Timestamp,
     pub store: Store,
 }
@@ -121,6 +127,21 @@ impl Repo {
         self.store.references("refs/heads/").is_empty()
     }
 
+    /// Starts the workflows of every branch that moved, unless the message of its newest commit keeps them from it
+    /// (<https://docs.github.com/actions/managing-workflow-runs/skipping-workflow-runs>).
+    fn start_workflows(&mut self) {
+        const MARKS: [&str; 5] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
+        let tips: BTreeMap<String, Oid> = self.store.references("refs/heads/").into_iter().collect();
+        for (name, oid) in &tips {
+            let message = self.store.commit(oid).map(|commit| commit.message).unwrap_or_default();
+            let is_held = MARKS.iter().any(|mark| message.contains(mark));
+            if self.tips.get(name) != Some(oid) && !is_held {
+                self.started.push(oid.clone());
+            }
+        }
+        self.tips = tips;
+    }
+
     pub fn issue_of_comment(&self, id: u64) -> Option<u64> {
         let holds = |issue: &&Issue| issue.comments.iter().any(|comment| comment.id == id);
         self.issues.values().find(holds).map(|issue| issue.number)
@@ -129,6 +150,7 @@ impl Repo {
     /// Brings open pull requests in line with the branches: the head moves with its branch, and a pull request whose head branch is
     /// gone is closed.
     pub fn follow_branches(&mut self, now: Timestamp) {
+        self.start_workflows();
         for issue in self.issues.values_mut().filter(|issue| issue.closed_at.is_none()) {
             let Some(pull) = &mut issue.pull else { continue };
             match self.store.target(&format!("refs/heads/{}", pull.head)) {
@@ -137,6 +159,29 @@ impl Repo {
             }
         }
     }
+}
+
+/// A check run of an App, or a status of an outside system.
+#[derive(Debug, Clone)]
+pub(crate) struct Check {
+    pub name: String,
+    pub kind: CheckKind,
+    pub verdict: Verdict,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckKind {
+    Run,
+    Status,
+}
+
+/// How a check stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Running,
+    Passed,
+    Failed,
+    Skipped,
 }
 
 #[derive(Debug, Clone)]
@@ -217,6 +262,7 @@ pub struct ReviewText {
     pub body: String,
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
+    pub reactions: Vec<Reaction>,
 }
 
 /// Whether a pull request asks for review yet.

@@ -104,6 +104,9 @@ impl World {
             protected: Vec::new(),
             issues: [].into(),
             signed: Vec::new(),
+            tips: [].into(),
+            started: Vec::new(),
+            checks: [].into(),
             created_at,
             store,
         });

@@ -11,7 +11,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use octocrab::Octocrab;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::repo::{HostPolicy, Repo};
 
 use super::graphql::Opening;
@@ -340,14 +340,37 @@ async fn mint_as(login: &Login<'_>, github: &GitHub) -> Result<SecretString, Cal
     })
 }
 
+/// What a run can do without: it then sees no checks, and waits for none.
+const OPTIONAL: [&str; 2] = ["checks", "statuses"];
+
 /// What a run needs, in the words of GitHub's header.
 const PERMISSIONS: &str = "contents=write, issues=write, pull_requests=write";
 
 async fn mint_for(github: &GitHub, installation: u64, scope: &Scope<'_>) -> Result<SecretString, CallError> {
-    let all = json!({ "contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read" });
+    let needed =
+        json!({ "contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read" });
+    let mut all = needed.clone();
+    for name in OPTIONAL {
+        all[name] = json!("read");
+    }
+    match mint_with(github, installation, scope, &all).await {
+        // It was not granted all of it, and does without.
+        Err(CallError::Invalid { message, .. }) if message.contains("permissions") => {
+            mint_with(github, installation, scope, &needed).await
+        }
+        minted => minted,
+    }
+}
+
+async fn mint_with(
+    github: &GitHub,
+    installation: u64,
+    scope: &Scope<'_>,
+    permissions: &Value,
+) -> Result<SecretString, CallError> {
     let body = match scope {
-        Scope::Number(number) => json!({ "repository_ids": [number], "permissions": all }),
-        Scope::Name(name) => json!({ "repositories": [name], "permissions": all }),
+        Scope::Number(number) => json!({ "repository_ids": [number], "permissions": permissions }),
+        Scope::Name(name) => json!({ "repositories": [name], "permissions": permissions }),
         Scope::Metadata => json!({ "permissions": { "metadata": "read" } }),
     };
     let route = format!("/app/installations/{installation}/access_tokens");

@@ -61,6 +61,12 @@ impl GitHub {
         self.get::<wire::Comment>(&self.under(&format!("issues/comments/{id}"))).await.map(Into::into)
     }
 
+    /// Puts 👀 on something; once, however often it is asked for.
+    pub(crate) async fn react(&self, what: &str) -> Result<(), CallError> {
+        let route = self.under(&format!("{what}/reactions"));
+        self.write::<Value>(Method::POST, &route, &json!({ "content": "eyes" }), Effect::Sets).await.map(drop)
+    }
+
     /// Makes a comment, and only one: a lost answer is [`CallError::Unknown`].
     pub async fn create_comment(&self, number: u64, body: &Outbound) -> Result<u64, CallError> {
         let route = self.under(&format!("issues/{number}/comments"));
@@ -154,6 +160,17 @@ impl GitHub {
         let route = self.under(&format!("pulls/{number}"));
         let body = json!({ "title": title.as_str(), "body": body.as_str() });
         self.write::<Value>(Method::PATCH, &route, &body, Effect::Sets).await.map(drop)
+    }
+
+    pub async fn edit_description(
+        &self,
+        number: PullRequestNumber,
+        body: &Outbound,
+    ) -> Result<(), CallError> {
+        let route = self.under(&format!("pulls/{number}"));
+        self.write::<Value>(Method::PATCH, &route, &json!({ "body": body.as_str() }), Effect::Sets)
+            .await
+            .map(drop)
     }
 
     /// Asks a user for a review; who was asked before stays asked.

@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 
 use super::SEPARATOR;
 use super::mutations::mutate;
-use crate::github::auth::Actor;
+use crate::github::auth::{Actor, Level};
 use crate::github::present::node_id;
-use crate::github::state::{Account, Issue, Place, Pull, Repo, ReviewText, Stage as PullStage, State};
+use crate::github::state::{
+    Account, CheckKind, Issue, Place, Pull, Repo, ReviewText, Stage as PullStage, State, Verdict,
+    What as Happening,
+};
 use crate::github::store::Oid;
 
 /// What resolving works on.
@@ -61,6 +64,13 @@ impl<'r, 's> Node<'r, 's> {
             }
             leaf => ResolvedValue::Leaf(serde_json::from_value(leaf).expect("JSON is JSON")),
         }
+    }
+
+    /// An App needs a permission for that.
+    fn sees_checks(&self) -> bool {
+        let stage = self.stage.borrow();
+        !matches!(stage.actor, Actor::Installation { .. })
+            || ["checks", "statuses"].iter().all(|name| stage.actor.has(name, Level::Read))
     }
 
     fn missing(&self, info: &ResolveInfo<'_>) -> FieldError {
@@ -185,6 +195,9 @@ impl ObjectValue for Node<'_, '_> {
                 let outcome = mutate(&mut self.stage.borrow_mut(), name, &arguments["input"]);
                 outcome.map(|outcome| outcome.map(|value| self.resolved(value)))
             }
+            What::Data(_) if name == "statusCheckRollup" && !self.sees_checks() => {
+                Some(Err(refuse("FORBIDDEN", "Resource not accessible by integration")))
+            }
             What::Data(value) => value.get(name).map(|field| Ok(self.resolved(page_of(field, &arguments)))),
         };
         resolved.unwrap_or_else(|| Err(self.missing(info)))
@@ -264,6 +277,69 @@ pub(super) fn show_pull(state: &State, at: usize, number: u64) -> Value {
         "labels": show_labels(issue),
         "comments": show_comments(state, issue),
         "reviews": show_reviews(state, pull),
+        "timelineItems": {
+            "__typename": "PullRequestTimelineItemsConnection",
+            "nodes": issue.events.iter().filter_map(show_stage_event).collect::<Vec<_>>(),
+        },
+        "commits": {
+            "__typename": "PullRequestCommitConnection",
+            "nodes": [{ "__typename": "PullRequestCommit", "commit": show_commit(repo, &pull.head_oid) }],
+        },
+    })
+}
+
+/// Of the timeline only what makes a draft and what ends one.
+fn show_stage_event(event: &crate::github::state::Event) -> Option<Value> {
+    let kind = match event.what {
+        Happening::ConvertedToDraft => "ConvertToDraftEvent",
+        Happening::ReadyForReview => "ReadyForReviewEvent",
+        _ => return None,
+    };
+    Some(json!({ "__typename": kind }))
+}
+
+/// All checks of a commit together; null where there is none.
+fn show_rollup(repo: &Repo, oid: &Oid) -> Value {
+    let Some(checks) = repo.checks.get(oid) else { return Value::Null };
+    let any = |verdict| checks.iter().any(|check| check.verdict == verdict);
+    let state = if any(Verdict::Failed) {
+        "FAILURE"
+    } else if any(Verdict::Running) {
+        "PENDING"
+    } else {
+        "SUCCESS"
+    };
+    let nodes: Vec<Value> = checks
+        .iter()
+        .map(|check| match check.kind {
+            CheckKind::Run => json!({
+                "__typename": "CheckRun",
+                "name": check.name,
+                "status": if check.verdict == Verdict::Running { "IN_PROGRESS" } else { "COMPLETED" },
+                "conclusion": match check.verdict {
+                    Verdict::Running => Value::Null,
+                    Verdict::Passed => json!("SUCCESS"),
+                    Verdict::Failed => json!("FAILURE"),
+                    Verdict::Skipped => json!("SKIPPED"),
+                },
+            }),
+            CheckKind::Status => json!({
+                "__typename": "StatusContext",
+                "context": check.name,
+                "state": match check.verdict {
+                    Verdict::Running => "PENDING",
+                    Verdict::Passed | Verdict::Skipped => "SUCCESS",
+                    Verdict::Failed => "FAILURE",
+                },
+            }),
+        })
+        .collect();
+    json!({
+        "__typename": "StatusCheckRollup",
+        "state": state,
+        "contexts": {
+            "__typename": "StatusCheckRollupContextConnection", "totalCount": nodes.len(), "nodes": nodes,
+        },
     })
 }
 
@@ -421,6 +497,7 @@ pub(super) fn show_commit(repo: &Repo, oid: &Oid) -> Value {
         "messageHeadline": message.lines().next().unwrap_or_default(),
         "url": format!("https://stand-in.invalid/{}/commit/{oid}", repo.full_name()),
         "commitUrl": format!("https://stand-in.invalid/{}/commit/{oid}", repo.full_name()),
+        "statusCheckRollup": show_rollup(repo, oid),
         "signature": signed.then(|| json!({
             "__typename": "GpgSignature", "isValid": true, "state": "VALID", "wasSignedByGitHub": true,
         })),

@@ -22,6 +22,10 @@ pub(super) fn handle(scene: &mut Scene<'_>, request: &Request) -> Option<Answer>
         | "issues/delete-comment"
         | "reactions/create-for-issue-comment"
         | "reactions/list-for-issue-comment" => return comments::handle_one(scene, request),
+        "reactions/create-for-pull-request-review-comment" => match request.number("comment_id") {
+            Ok(id) if scene.line_mut(id).is_some() => react_on_line(scene, request, id),
+            _ => Err(not_found()),
+        },
         _ => match find(scene, request, "issue_number") {
             Err(refusal) => Err(refusal),
             Ok(Found::Redirect(reply)) => Ok(reply),
@@ -191,6 +195,19 @@ fn timeline(scene: &Scene<'_>, request: &Request, number: u64) -> Answer {
         value
     };
     request.page(scene, issue.events.iter().map(show).collect())
+}
+
+fn react_on_line(scene: &mut Scene<'_>, request: &Request, id: u64) -> Answer {
+    let actor = request.actor.login(scene.state);
+    let content = request.text("content").ok_or_else(|| invalid("Reaction", "content", "missing_field"))?;
+    let reaction = scene.react(&actor, content);
+    let reactions = &mut scene.line_mut(id).ok_or_else(not_found)?.reactions;
+    let is_known = |known: &&Reaction| known.author == actor && known.content == content;
+    if let Some(known) = reactions.iter().find(is_known).cloned() {
+        return ok(scene.state.show_reaction(&known));
+    }
+    reactions.push(reaction.clone());
+    created(scene.state.show_reaction(&reaction))
 }
 
 /// Adds a reaction to the list that `place` picks. One user has each reaction once: the second time answers 200 with the first one.

@@ -1,0 +1,174 @@
+//! The *checks* of a pull request: it stays a draft until they are green.
+//!
+//! Nothing waits for them. A run ends with a draft; when checks end, a run of its own asks how all of them stand together and
+//! either shows the pull request to its reviewers or says what failed. So it does not matter in which order events come, nor
+//! whether one comes twice.
+
+use std::fmt::Write as _;
+
+use shared::user::Login;
+
+use super::desk::Desk;
+use super::ended::{Ended, Stop};
+use super::{branch, ci, ending};
+use crate::forge::model::{Checks, PullRequest, PullRequestKind, StageWish};
+use crate::outbound::markup::code_span;
+use crate::record::comment;
+use crate::record::status::{Proposal, Status};
+
+/// Checks that are named.
+const MAX_NAMED: usize = 10;
+/// Characters of a name.
+const MAX_NAME: usize = 100;
+/// Who a commit of ours was made for.
+const CO_AUTHOR: &str = "Co-authored-by: ";
+
+/// Whether reviewers are shown a change now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stance {
+    Ready,
+    /// Somebody has to let its checks start first. Says why.
+    Held(String),
+    /// Its checks are not through yet.
+    Unchecked,
+}
+
+/// What a change of this task is to its reviewers before it has a pull request.
+pub(super) async fn stance(desk: &Desk<'_>, base: &str, proposal: &Proposal) -> Result<Stance, Stop> {
+    if let Some(why) = &proposal.held {
+        return Ok(Stance::Held(why.clone()));
+    }
+    stance_of_checks(desk, base).await
+}
+
+/// The same for a change that is not held back.
+pub(super) async fn stance_of_checks(desk: &Desk<'_>, base: &str) -> Result<Stance, Stop> {
+    let (head, base) = match desk.forge.checks_of(&desk.branch, base).await {
+        Ok(checks) => checks,
+        Err(error) => {
+            // As long as the App may not see checks, nothing would ever end the wait.
+            let error = ending::tolerated(desk, error)?;
+            tracing::info!(%error, "the checks cannot be seen, so nothing waits for them");
+            return Ok(Stance::Ready);
+        }
+    };
+    Ok(match (head, base) {
+        (Checks::Passed, _) | (Checks::Absent, Checks::Absent) => Stance::Ready,
+        // They have not begun yet, or not on every commit.
+        (Checks::Absent | Checks::Running | Checks::Failed(_), _) => Stance::Unchecked,
+    })
+}
+
+/// The same once the pull request is there: what ended before that, no event tells any more.
+pub(super) async fn stance_now(desk: &Desk<'_>, pull: &PullRequest, before: Stance) -> Result<Stance, Stop> {
+    if before != Stance::Unchecked {
+        return Ok(before);
+    }
+    match desk.forge.pull_request_checks(pull.number).await {
+        Ok(now) if now.checks == Checks::Passed => Ok(Stance::Ready),
+        Ok(_) => Ok(before),
+        Err(error) => ending::tolerated(desk, error).map(|_| before),
+    }
+}
+
+/// Does what there is to do once checks have ended.
+pub(super) async fn look(desk: &Desk<'_>) -> Result<(), Stop> {
+    let nothing = |why| Err(Stop::Ended(Ended::Nothing(why)));
+    let Some(pull) = desk.forge.open_pull_request_of(&desk.branch).await? else {
+        return nothing("there is no open pull request");
+    };
+    if !desk.forge.identity().is(pull.by.as_ref()) {
+        return nothing("the pull request is none of the agent's");
+    }
+    if pull.kind == PullRequestKind::Ready {
+        return nothing("the pull request is ready for review already");
+    }
+    let head = desk.forge.commit(&pull.head.commit).await?;
+    if branch::maker(desk, &head).is_none() {
+        return nothing("the newest commit is a person's");
+    }
+    if ci::is_held(&head.message) {
+        return nothing("its checks are held back");
+    }
+    if branch::is_plan(desk, &head).await? {
+        return nothing("the pull request holds a plan");
+    }
+    let now = desk.forge.pull_request_checks(pull.number).await?;
+    if now.head != pull.head.commit {
+        return nothing("the branch has moved on, and its checks will end as well");
+    }
+    match now.checks {
+        Checks::Absent | Checks::Running => nothing("checks are still running"),
+        Checks::Passed if now.wish == StageWish::Draft => nothing("a person made it a draft"),
+        Checks::Passed => show(desk, &pull, &head.message).await,
+        Checks::Failed(names) => tell(desk, &pull, &names).await,
+    }
+}
+
+/// Shows the pull request to who asked for the change.
+async fn show(desk: &Desk<'_>, pull: &PullRequest, message: &str) -> Result<(), Stop> {
+    desk.forge.mark_ready(pull).await?;
+    if let Some(asker) = asker(message)
+        && pull.by.as_ref().is_none_or(|author| !asker.is(&author.login))
+        && let Err(error) = desk.forge.request_review(pull.number, asker.as_str()).await
+    {
+        let error = ending::tolerated(desk, error)?;
+        tracing::warn!(%error, "the review was not asked for");
+    }
+    // Only who was told that they failed is told that they did not.
+    let Some((told, _)) = desk.own_status() else { return Ok(()) };
+    let text = comment::passed(&link(desk, pull));
+    Ok(desk.record.say_at_last(&desk.gate, Some(told), &text, desk.signed(Status::done(desk.task))).await?)
+}
+
+/// Tells once for each commit that checks failed.
+async fn tell(desk: &Desk<'_>, pull: &PullRequest, names: &[String]) -> Result<(), Stop> {
+    if desk.own_status().is_some() {
+        return Err(Stop::Ended(Ended::Nothing("it is told already that checks failed")));
+    }
+    let text = comment::checks_failed(&link(desk, pull), &listed(names));
+    Ok(desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?)
+}
+
+fn listed(names: &[String]) -> String {
+    let mut text = String::new();
+    for name in names.iter().take(MAX_NAMED) {
+        let short: String = name.chars().take(MAX_NAME).collect();
+        write!(text, "\n- {}", code_span(&short)).expect("a String takes any text");
+    }
+    if names.len() > MAX_NAMED {
+        write!(text, "\n- and {} more", names.len() - MAX_NAMED).expect("a String takes any text");
+    }
+    text
+}
+
+/// Who a commit of ours was made for. Nothing that a model wrote can imitate the trailer.
+fn asker(message: &str) -> Option<Login> {
+    let trailer = message.lines().rev().find_map(|line| line.strip_prefix(CO_AUTHOR))?;
+    Login::parse(trailer.split(" <").next()?).ok()
+}
+
+fn link(desk: &Desk<'_>, pull: &PullRequest) -> String {
+    comment::with_diff(&desk.forge.repo().to_string(), pull.number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_tells_who_it_was_made_for() {
+        let message = "Add x\n\nProposed for #1.\n\nAgent-Task: 00\nCo-authored-by: dev1 <5+dev1@users.noreply.github.com>\n";
+        assert_eq!(asker(message).map(|login| login.to_string()), Some("dev1".to_owned()));
+        assert_eq!(asker("Add x\n"), None);
+        assert_eq!(asker("Add x\n\nCo-authored-by: a b <x@y>\n"), None);
+    }
+
+    #[test]
+    fn checks_that_failed_are_named_as_far_as_there_is_room() {
+        let names: Vec<String> = (0..12).map(|number| format!("build `{number}`\n@all")).collect();
+        let text = listed(&names);
+        assert_eq!(text.lines().filter(|line| line.starts_with("- ")).count(), 11, "{text}");
+        assert!(text.ends_with("\n- and 2 more"), "{text}");
+    }
+}

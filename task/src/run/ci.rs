@@ -1,0 +1,206 @@
+//! The gate before *CI*: what a model wrote does not run there, with the repository's secrets, before somebody with write
+//! access says so, unless everything that was read came from such people and nothing that CI executes was touched.
+//!
+//! What is held back says so in the message of its commit, where CI systems look. That message must not outlive the hold:
+//! squashed or rebased onto the default branch it would keep the checks from running there. So `/ci` does not put a
+//! commit on top, but the same tree under a message without the mark in its place, by compare-and-swap.
+
+use shared::issue::PullRequestNumber;
+use shared::mode::CommandAt;
+
+use super::checks::{self, Stance};
+use super::desk::Desk;
+use super::ended::Stop;
+use super::settings::Terms;
+use super::{approval, branch, ending};
+use crate::call::CallError;
+use crate::check::CheckedPatch;
+use crate::forge::model::{Commit, Permission, PullRequest, PullRequestKind};
+use crate::outbound::HOLD;
+use crate::outcome::{Failure, Reason};
+use crate::record::comment;
+use crate::record::status::{Proposal, Status};
+use crate::repo_config::Ci;
+use crate::thread::UserKind;
+
+/// What stands before the reason in the description of a pull request whose checks are held back.
+const NOTE: &str = "> **Checks are held back**: ";
+/// What stands behind it.
+const NOTE_END: &str = ". Read the change, then comment `/ci` to start them.\n\n";
+
+/// Commits of ours in a row whose messages are rewritten.
+const MAX_HELD: usize = 20;
+
+/// Why CI must not start by itself on a change; `None` if it may.
+pub(super) async fn hold(
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    patch: &CheckedPatch,
+) -> Result<Option<String>, CallError> {
+    let why = match terms.ci {
+        Ci::Auto => return Ok(None),
+        Ci::Ask => "here somebody with write access always starts them",
+        Ci::Trusted if patch.is_executed() => "the change touches files that CI or build tools execute",
+        Ci::Trusted if is_by_insider(desk).await? => return Ok(None),
+        Ci::Trusted => "the issue was not written by somebody with write access",
+    };
+    Ok(Some(why.to_owned()))
+}
+
+/// Whether a person with write access wrote the issue. Of its comments the model is shown only those of such people.
+async fn is_by_insider(desk: &Desk<'_>) -> Result<bool, CallError> {
+    let Some(author) = desk.issue.by.as_ref().filter(|author| author.kind == UserKind::Person) else {
+        return Ok(false);
+    };
+    // Without this permission there is no run.
+    if desk.task.trigger_user.is(&author.login) {
+        return Ok(true);
+    }
+    Ok(desk.forge.permission(&author.login).await? == Permission::Write)
+}
+
+/// The proposal, with what its reviewers read first if its checks are held back.
+pub(super) fn noted(proposal: Proposal, held: Option<String>) -> Proposal {
+    let Some(why) = &held else { return proposal };
+    let body = format!("{NOTE}{why}{NOTE_END}{}", proposal.body);
+    Proposal { body, held, ..proposal }
+}
+
+/// The description without that note; `None` if it has none.
+fn without_note(body: &str) -> Option<String> {
+    let (before, rest) = body.split_once(NOTE)?;
+    let (_, after) = rest.split_once(NOTE_END)?;
+    Some(format!("{before}{after}"))
+}
+
+/// Whether a commit message keeps CI from starting.
+pub(super) fn is_held(message: &str) -> bool {
+    message.lines().any(|line| line == HOLD)
+}
+
+/// The message without that.
+fn released(message: &str) -> String {
+    message.replacen(&format!("{HOLD}\n\n"), "", 1)
+}
+
+/// Does what `/ci` asks for. All of it can be done again: what was let go stays so.
+pub(super) async fn release(desk: &Desk<'_>, terms: &Terms<'_>, at: CommandAt) -> Result<(), Stop> {
+    approval::command_of(desk, at.comment, |command| command == shared::command::Command::Ci).await?;
+    let pull =
+        approval::pull_of(desk, at.pull_request, "There is no pull request with checks to start.").await?;
+    let head = head_of(desk, &pull).await?;
+    let head = let_go(desk, head).await?;
+    tracing::info!(pull_request = %pull.number, head, "the checks may start");
+    if let Some(body) = without_note(&pull.body) {
+        let edited = desk.forge.edit_description(pull.number, &desk.gate.composed(&body)).await;
+        untold(desk, edited, "the description still says that the checks are held back")?;
+    }
+    let stance = match pull.kind {
+        PullRequestKind::Ready => Stance::Ready,
+        PullRequestKind::Draft => checks::stance_of_checks(desk, desk.base_branch(terms)?).await?,
+    };
+    let (link, user) = (link(desk, pull.number), desk.task.trigger_user.as_str());
+    let text = if stance == Stance::Ready {
+        comment::released(&link, user, "", show(desk, &pull).await?.as_deref())
+    } else {
+        comment::released(&link, user, comment::UNCHECKED, None)
+    };
+    Ok(desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?)
+}
+
+/// The newest commit of a pull request with a change of ours.
+async fn head_of(desk: &Desk<'_>, pull: &PullRequest) -> Result<Commit, Stop> {
+    let head = desk.forge.commit(&pull.head.commit).await?;
+    if branch::maker(desk, &head).is_none() {
+        let what = format!(
+            "The newest commit on #{} is not the agent's, and it decided whether checks start.",
+            pull.number
+        );
+        let next = "If they did not, push a commit of your own.";
+        return Err(Failure::new(Reason::Branch, what, next).into());
+    }
+    if branch::is_plan(desk, &head).await? {
+        let what = format!("#{} holds a plan: there is no change yet that could be checked.", pull.number);
+        return Err(Failure::new(Reason::StalePlan, what, "Comment `/approve` first.").into());
+    }
+    Ok(head)
+}
+
+/// Puts the newest commits of ours onto the branch once more, without what holds the checks back. Returns the head.
+async fn let_go(desk: &Desk<'_>, head: Commit) -> Result<String, Stop> {
+    let from = head.id.clone();
+    let (mut waiting, mut commit) = (Vec::new(), head);
+    while waiting.len() < MAX_HELD && is_held(&commit.message) && branch::maker(desk, &commit).is_some() {
+        // A merge would lose a parent.
+        let [parent] = &commit.parents[..] else { break };
+        let below = desk.forge.commit(parent).await?;
+        waiting.push(std::mem::replace(&mut commit, below));
+    }
+    let mut to = commit.id;
+    for commit in waiting.iter().rev() {
+        to = desk.forge.create_loose_commit(&released(&commit.message), &commit.tree, &to).await?.id;
+    }
+    if to != from {
+        branch::move_branch(desk, &from, &to).await?;
+    }
+    Ok(to)
+}
+
+/// Shows the pull request to its reviewers. Returns what a person has to do because it could not be done.
+async fn show(desk: &Desk<'_>, pull: &PullRequest) -> Result<Option<String>, Stop> {
+    if pull.kind == PullRequestKind::Draft
+        && let Some(why) =
+            untold(desk, desk.forge.mark_ready(pull).await, "the draft is not marked as ready")?
+    {
+        return Ok(Some(why));
+    }
+    let asker = desk.task.trigger_user.as_str();
+    if pull.by.as_ref().is_some_and(|author| author.login.eq_ignore_ascii_case(asker)) {
+        return Ok(None);
+    }
+    untold(desk, desk.forge.request_review(pull.number, asker).await, "the review was not asked for")
+}
+
+/// What was left undone, in words; an error only if another attempt can make it good.
+fn untold(desk: &Desk<'_>, done: Result<(), CallError>, what: &str) -> Result<Option<String>, Stop> {
+    let Err(error) = done else { return Ok(None) };
+    let error = ending::tolerated(desk, error)?;
+    tracing::warn!(%error, what, "something around the pull request is left to a person");
+    Ok(Some(format!("{what}: {error}")))
+}
+
+fn link(desk: &Desk<'_>, number: PullRequestNumber) -> String {
+    comment::with_diff(&desk.forge.repo().to_string(), number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_checks_back_is_taken_out_of_message_and_description_without_a_trace() {
+        let message = format!("Add x\n\n{HOLD}\n\nProposed for #1.\n\nAgent-Task: 1\n");
+        assert!(is_held(&message));
+        assert_eq!(released(&message), "Add x\n\nProposed for #1.\n\nAgent-Task: 1\n");
+        assert!(!is_held(&released(&message)));
+        // A person's words about it are no order of ours.
+        assert!(!is_held("Add x\n\nAbout [skip ci] and /ci.\n"));
+
+        let plain = Proposal {
+            title: "Add x".to_owned(),
+            body: "It adds x.\n\nFixes #1".to_owned(),
+            bill: String::new(),
+            plan: None,
+            held: None,
+        };
+        assert_eq!(noted(plain.clone(), None), plain);
+        let held = noted(plain.clone(), Some("nobody knows why".to_owned()));
+        assert_eq!(
+            held.body,
+            "> **Checks are held back**: nobody knows why. Read the change, then comment `/ci` to start them.\n\n\
+             It adds x.\n\nFixes #1"
+        );
+        assert_eq!(without_note(&held.body), Some(plain.body.clone()));
+        assert_eq!(without_note(&plain.body), None);
+    }
+}
