@@ -1,6 +1,7 @@
 //! One task in, one outcome out: the cycle from an issue to a checked commit.
 
 mod bill;
+mod bounds;
 mod broker;
 mod builtin;
 mod call;

@@ -6,6 +6,7 @@
 //! whose commit is empty.
 
 mod admission;
+mod already;
 mod approval;
 mod ask;
 mod branch;
@@ -30,7 +31,7 @@ use shared::task::Task;
 use crate::bill::Bill;
 use crate::call::CallError;
 use crate::config::Config;
-use crate::cycle::Cycle;
+use crate::cycle::{Cycle, End};
 use crate::engine::Engine;
 use crate::forge::{Forge, Login};
 use crate::git::clone::{self, CloneCaps, CloneError, Cloned, Source};
@@ -42,7 +43,7 @@ use crate::marker::Marks;
 use crate::outcome::{Failure, Reason};
 use crate::progress::Step;
 use crate::record::Records;
-use crate::record::status::Proposal;
+use crate::record::status::{Finding, Proposal};
 use crate::repo_config::{self, RepoConfig, RepoConfigError};
 use crate::tracker::Tracker;
 use claim::Claimed;
@@ -119,6 +120,9 @@ async fn work(
     repo_config: Result<RepoConfig, RepoConfigError>,
 ) -> Result<(), Stop> {
     admission::admit(desk).await?;
+    if let Some(finding) = already::kept(desk) {
+        return already::complete(desk, &finding).await;
+    }
     let terms = settings::terms(config, desk.settings, repo_config.map_err(|error| unusable(&error))?)?;
     let claim = match claim::claim(desk, &terms).await? {
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
@@ -131,7 +135,10 @@ async fn work(
             commit::over_api(desk, &claim, None, &plan).await?;
             plan
         }
-        (None, None) => propose(config, lease, desk, &claim, &terms).await?,
+        (None, None) => match propose(config, lease, desk, &claim, &terms).await? {
+            End::Made(proposal) => proposal,
+            End::Already(finding) => return already::complete(desk, &finding).await,
+        },
     };
     publish::complete(desk, &claim, &proposal).await
 }
@@ -154,7 +161,7 @@ async fn propose(
     desk: &Desk<'_>,
     claim: &Claim,
     terms: &Terms<'_>,
-) -> Result<Proposal, Stop> {
+) -> Result<End<Proposal, Finding>, Stop> {
     let work_dir = &desk.settings.work_dir;
     let folder = tempfile::Builder::new().prefix("task-").tempdir_in(work_dir).map_err(|error| {
         let what = format!("no working folder can be made in {}: {error}", work_dir.display());
@@ -172,7 +179,13 @@ async fn propose(
     // A change is not kept anywhere before it is committed, and would be paid for again: better to wait here.
     desk.forge.be_patient(desk.time_left());
     wanted::still_wanted(desk, claim).await?;
-    commit::commit(desk, &workspace, claim, made).await
+    match made {
+        End::Made(made) => commit::commit(desk, &workspace, claim, made).await.map(End::Made),
+        End::Already(finding) => {
+            already::keep(desk, claim, &finding).await?;
+            Ok(End::Already(finding))
+        }
+    }
 }
 
 /// Asks, and meanwhile shows in the status comment how far it is.
@@ -184,7 +197,7 @@ async fn ask_model(
     workspace: &Workspace,
     material: &Material,
     ledger: &mut Ledger,
-) -> Result<Made, Stop> {
+) -> Result<End<Made, Finding>, Stop> {
     let (steps, seen) = tokio::sync::mpsc::unbounded_channel();
     let asking = async move {
         // Rules are done at once: there is nothing to watch.

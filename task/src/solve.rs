@@ -12,7 +12,7 @@ use shared::env::Environment;
 
 use crate::bill::Bill;
 use crate::config::{self, Config, ConfigError};
-use crate::cycle::{self, Account, Cycle, Planned, Solution};
+use crate::cycle::{self, Account, Already, Cycle, End, Planned, Solution};
 use crate::engine::Engine;
 use crate::git::workspace::{CommitText, Identity, OpenError, PublishError, TASK_TRAILER, Workspace};
 use crate::issue::{Issue, source};
@@ -25,7 +25,8 @@ use crate::plan::{self, Binding, Moved, Plan};
 use crate::progress::Step;
 use crate::pull_request::{self, ChangeFact, Facts, ReadFact};
 use crate::report::{
-    BaseFacts, Change, ChangedFile, IssueFacts, Known, Listing, Outcome, PlanResult, Report, Times, millis,
+    AlreadyResult, BaseFacts, Change, ChangedFile, IssueFacts, Known, Listing, Outcome, PlanResult,
+    QuoteFact, Report, Times, millis,
 };
 use crate::run;
 use crate::terminal::{Colour, diff};
@@ -188,14 +189,22 @@ async fn do_work(
         progress: &mut *progress,
     };
     match work {
-        Work::Plan => keep_plan(args, config, issue, workspace, cycle.plan(None).await?),
-        Work::Edit => keep_change(args, config, issue, workspace, cycle.solve(None).await?, progress),
+        Work::Plan => match cycle.plan(None).await? {
+            End::Made(planned) => keep_plan(args, config, issue, workspace, planned),
+            End::Already(found) => Ok(tell_already(config, issue, &found)),
+        },
+        Work::Edit => match cycle.solve(None).await? {
+            End::Made(solution) => keep_change(args, config, issue, workspace, solution, progress),
+            End::Already(found) => Ok(tell_already(config, issue, &found)),
+        },
         Work::Execute(plan, binding) => {
             if is_stale(plan, binding, config, issue, workspace)? == Edited::Since {
                 (cycle.progress)(Step::PlanEdited);
             }
-            let solution = cycle.solve(Some(plan.text())).await?;
-            keep_change(args, config, issue, workspace, solution, progress)
+            match cycle.solve(Some(plan.text())).await? {
+                End::Made(solution) => keep_change(args, config, issue, workspace, solution, progress),
+                End::Already(found) => Ok(tell_already(config, issue, &found)),
+            }
         }
     }
 }
@@ -278,6 +287,26 @@ fn is_stale(
     ))
 }
 
+/// Nothing is written: what the issue asks for is there.
+fn tell_already(config: &Config, issue: &Issue, found: &Already) -> Reported {
+    let Already { proof, account } = found;
+    let gate = gate(config, issue);
+    let why = gate.body(&proof.why).to_string();
+    let mut facts = facts(issue, config, account, &[], "Nothing to change", &why);
+    facts.notes.clone_from(&account.withheld);
+    let quotes = proof.quotes.iter().map(|quote| QuoteFact {
+        path: quote.path.clone(),
+        line: quote.line,
+        text: gate.redact(&quote.text),
+    });
+    let outcome = Outcome::Already(AlreadyResult { quotes: quotes.collect() });
+    Reported { outcome, facts, times: account.times }
+}
+
+fn gate(config: &Config, issue: &Issue) -> Gate {
+    Gate::new(&config.secrets(), &[], issue.id.as_ref().and_then(IssueId::number))
+}
+
 fn keep_plan(
     args: &SolveArgs,
     config: &Config,
@@ -321,14 +350,15 @@ fn keep_change(
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Reported, Failure> {
     let (notes, warnings) = (solution.notes(), solution.warnings());
-    let Solution { patch, title, summary, account, .. } = solution;
-    let gate = Gate::new(&config.secrets(), &[], issue.id.as_ref().and_then(IssueId::number));
+    let Solution { patch, title, summary, unplanned, account, .. } = solution;
+    let gate = gate(config, issue);
     run::scan(&gate, &patch)?;
     let title = gate.title(title.as_deref().unwrap_or(issue.title.as_str()));
     let summary = gate.body(summary.as_deref().unwrap_or_default());
     let mut facts = facts(issue, config, &account, patch.changes(), title.as_str(), summary.as_str());
     facts.notes = notes.iter().map(|note| gate.body(note).to_string()).collect();
     facts.warnings = warnings.iter().map(|warning| gate.body(warning).to_string()).collect();
+    facts.unplanned = unplanned;
     let body = gate.redact(&pull_request::body(&facts));
     let files = patch.changes().iter().map(changed_file).collect();
 
@@ -438,6 +468,7 @@ fn facts(
         summary: summary.to_owned(),
         read: read.collect(),
         changed,
+        unplanned: Vec::new(),
         warnings: Vec::new(),
         notes: Vec::new(),
         bill: Bill::of(&config.engine, account.spent),

@@ -2,6 +2,7 @@
 
 use shared::mode::Product;
 
+use super::already;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
@@ -9,14 +10,15 @@ use super::work::{Basis, Claim, Made, Material};
 use crate::bill::Bill;
 use crate::check::{CheckedPatch, unseen};
 use crate::config::Config;
-use crate::cycle::{Account, Cycle, Planned, Solution};
+use crate::cycle::{Account, Cycle, End, Planned, Solution};
+use crate::git::workspace::Workspace;
 use crate::outbound::{Gate, REDACTED};
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
 use crate::plan::{Binding, Plan};
 use crate::pull_request::{self, ChangeFact, Facts, ReadFact};
 use crate::record::comment;
-use crate::record::status::{PlanComment, Proposal};
+use crate::record::status::{Finding, PlanComment, Proposal};
 
 /// Characters of a summary, so that the whole description can be kept in a comment, every line end escaped.
 const MAX_SUMMARY: usize = 8_000;
@@ -33,28 +35,50 @@ pub(super) async fn ask(
     terms: &Terms<'_>,
     material: &Material,
     claim: &Claim,
-) -> Result<Made, Stop> {
+) -> Result<End<Made, Finding>, Stop> {
     let read = cycle.workspace.base().commit.to_string();
+    // The commit of a plan is empty and goes with its branch: what was read is in the one below it as well.
+    let shown = match claim.basis {
+        Basis::Nothing => read.clone(),
+        _ => below(cycle.workspace).unwrap_or_else(|| read.clone()),
+    };
+    let changed = |solved: End<Solution>| match solved {
+        End::Made(solution) => change(desk, terms, material, solution).map(End::Made),
+        End::Already(found) => Ok(End::Already(already::finding(desk, claim, terms, &shown, &found))),
+    };
     let (planned, base, asked_by) = match (&claim.basis, desk.task.mode.kind().makes()) {
         (Basis::Approved { plan, .. }, _) => {
-            return change(desk, terms, material, cycle.solve(Some(plan.text())).await?);
+            return changed(cycle.solve(Some(plan.text())).await?);
         }
         (Basis::Revision { plan, feedback, base, asked_by, .. }, _) => {
             (cycle.plan(Some((plan.text(), feedback))).await?, base.clone(), asked_by.clone())
         }
         (Basis::Draft { base, .. }, Product::Plan) => (cycle.plan(None).await?, base.clone(), Vec::new()),
-        (Basis::Nothing, Product::Plan) => (cycle.plan(None).await?, read, Vec::new()),
+        (Basis::Nothing, Product::Plan) => (cycle.plan(None).await?, read.clone(), Vec::new()),
         (Basis::Nothing | Basis::Draft { .. }, Product::Change) => {
-            return change(desk, terms, material, cycle.solve(None).await?);
+            return changed(cycle.solve(None).await?);
+        }
+    };
+    let planned = match planned {
+        End::Made(planned) => planned,
+        End::Already(found) => {
+            return Ok(End::Already(already::finding(desk, claim, terms, &shown, &found)));
         }
     };
     let asked_by = asked_by.into_iter().chain([desk.task.trigger_user.to_string()]).collect();
-    plan(desk, config, terms, material, PlanOrigin { base, asked_by }, planned)
+    plan(desk, config, terms, material, PlanOrigin { base, asked_by }, planned).map(End::Made)
+}
+
+/// The first parent of the commit that is read.
+fn below(workspace: &Workspace) -> Option<String> {
+    let repo = workspace.repo();
+    let commit = repo.find_commit(workspace.base().commit).ok()?;
+    commit.parent_ids().next().map(|parent| parent.to_string())
 }
 
 fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Solution) -> Result<Made, Stop> {
     let (notes, warnings) = (solution.notes(), solution.warnings());
-    let Solution { patch, title, summary, account, .. } = solution;
+    let Solution { patch, title, summary, unplanned, account, .. } = solution;
     scan(&desk.gate, &patch)?;
     let title = desk.gate.title(title.as_deref().unwrap_or(material.issue.title.as_str()));
     let summary = summary.as_deref().unwrap_or(title.as_str());
@@ -63,9 +87,10 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Sol
     facts.notes = notes.iter().map(|note| desk.gate.body_within(note, MAX_NOTE).to_string()).collect();
     facts.warnings =
         warnings.iter().map(|warning| desk.gate.body_within(warning, MAX_WARNING).to_string()).collect();
+    facts.unplanned.clone_from(&unplanned);
     let body = desk.gate.composed(&pull_request::body(&facts));
     let bill = facts.bill.to_string();
-    let proposal = Proposal { title: title.to_string(), body: body.to_string(), bill, plan: None };
+    let proposal = Proposal { title: title.to_string(), body: body.to_string(), bill, plan: None, unplanned };
     Ok(Made::Change { patch: Box::new(patch), proposal })
 }
 
@@ -141,7 +166,7 @@ fn plan(
         body.push_str(desk.gate.body_within(note, MAX_WARNING).as_str());
     }
     let plan = Some(PlanComment { text: plan.text().to_owned(), cost, binding });
-    Ok(Made::Plan(Proposal { title: title.to_string(), body, bill, plan }))
+    Ok(Made::Plan(Proposal { title: title.to_string(), body, bill, plan, unplanned: Vec::new() }))
 }
 
 fn facts(
@@ -164,6 +189,7 @@ fn facts(
         summary: summary.to_owned(),
         read: read.collect(),
         changed,
+        unplanned: Vec::new(),
         warnings: Vec::new(),
         notes: Vec::new(),
         bill: Bill::of(terms.engine, account.spent),

@@ -103,5 +103,11 @@ fn of_commit(desk: &Desk<'_>, commit: &Commit) -> Proposal {
         "{title}\n\nFixes {}\n\nThe rest of this description was lost with the comment that kept it.",
         desk.issue.id.reference()
     );
-    Proposal { title, body, bill: "The account of the run was lost.".to_owned(), plan: None }
+    Proposal {
+        title,
+        body,
+        bill: "The account of the run was lost.".to_owned(),
+        plan: None,
+        unplanned: Vec::new(),
+    }
 }

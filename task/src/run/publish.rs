@@ -50,7 +50,10 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
     } else {
         let repository = desk.forge.repo().to_string();
         let link = comment::with_diff(&repository, pull.number);
-        comment::done(&link, &proposal.bill, &missing.lines)
+        match &proposal.unplanned[..] {
+            [] => comment::done(&link, &proposal.bill, &missing.lines),
+            unplanned => comment::done_outside_plan(&link, unplanned, &proposal.bill, &missing.lines),
+        }
     };
     ending::done(desk, claim, pull.number, &text).await
 }
@@ -117,7 +120,8 @@ async fn make_ready(
         let edited = desk.forge.edit_pull_request(pull.number, &title, &described(desk, proposal)).await;
         missing.unless(edited, "change title and description, which are those of the plan")?;
     }
-    if is_draft {
+    // What the plan did not name, somebody looks at first.
+    if is_draft && proposal.unplanned.is_empty() {
         missing.unless(desk.forge.mark_ready(pull).await, "mark the draft as ready for review")?;
     }
     // Nobody is asked to review what is their own: it was opened with their token, or by them before us.
@@ -169,7 +173,8 @@ async fn pull_request(
     }
     wanted::still_wanted(desk, claim).await?;
     let mut title = desk.gate.title(&proposal.title);
-    let mut kind = if proposal.plan.is_some() { PullRequestKind::Draft } else { PullRequestKind::Ready };
+    let is_draft = proposal.plan.is_some() || !proposal.unplanned.is_empty();
+    let mut kind = if is_draft { PullRequestKind::Draft } else { PullRequestKind::Ready };
     let body = described(desk, proposal);
     let mut patience = desk.forge.patience();
     loop {

@@ -4,6 +4,7 @@
 #![expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
 
 mod address;
+mod already;
 mod bad_input;
 mod bad_model;
 mod branch;
@@ -15,4 +16,5 @@ mod odd_input;
 mod odd_repository;
 mod plan;
 mod quickfix;
+mod thinking;
 mod world;

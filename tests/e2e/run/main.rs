@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
+mod already;
 mod attack;
 mod bad_input;
 mod basic;
+mod bounds;
 mod canary;
 mod faults;
 mod harness;
