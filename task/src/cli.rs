@@ -387,6 +387,12 @@ fn solve(args: &SolveArgs, env: &Environment) -> Exit {
     };
     let started = Instant::now();
     let mut known = Known::default();
+    if args.show_prompt {
+        let shown = runtime.block_on(solve::show_prompt(args, env, &mut show, &mut known));
+        progress.finish();
+        known.total_ms = millis(started.elapsed());
+        return give(shown, &known, args.json, |prompts| prompts.text(Colour::of_stdout()));
+    }
     let solved = runtime.block_on(solve::solve(args, env, &mut show, &mut known));
     progress.finish();
     known.total_ms = millis(started.elapsed());

@@ -10,6 +10,7 @@ pub mod choice;
 mod complaint;
 mod failure;
 mod rules;
+mod shown;
 
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,7 @@ pub use already::{Found, Proof};
 use choice::Choose;
 use complaint::{Complaint, Proposed};
 use failure::{not_indexed, not_walked, unanswered};
+pub use shown::Shown;
 
 /// Times that the model may ask for more files before it must answer.
 const READ_ROUNDS: u32 = 2;

@@ -23,6 +23,7 @@ mod wanted;
 mod work;
 mod working;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ use crate::record::Records;
 use crate::record::status::{Finding, Proposal};
 use crate::repo_config::{self, RepoConfig, RepoConfigError};
 use crate::tracker::Tracker;
+use crate::transcript::{Existing, Transcript};
 use claim::Claimed;
 use desk::{Desk, Place};
 use ended::Stop;
@@ -170,6 +172,7 @@ async fn propose(
     let workspace = clone_branch(desk, folder.path(), lease).await?;
     let material = conversation::material(desk, claim, &terms.repo).await?;
     let mut ledger = Ledger::new(terms.ceiling);
+    record(config, desk, terms);
     let made = tokio::select! {
         made = ask_model(config, desk, claim, terms, &workspace, &material, &mut ledger) => made,
         lost = lease.lost() => Err(lost.into()),
@@ -184,6 +187,23 @@ async fn propose(
         End::Already(finding) => {
             already::keep(desk, claim, &finding).await?;
             Ok(End::Already(finding))
+        }
+    }
+}
+
+/// Keeps the conversation where the operator says. What cannot be kept stops no run.
+fn record(config: &Config, desk: &Desk<'_>, terms: &Terms<'_>) {
+    let (Some(folder), Some(llm)) = (&desk.settings.transcripts, terms.engine.model()) else { return };
+    let path = folder.join(format!("{}.jsonl", desk.task.id));
+    let mut secrets = config.secrets();
+    secrets.extend(desk.settings.secrets());
+    secrets.push(desk.forge.token().clone());
+    match Transcript::open(&path, &secrets, Existing::Continued) {
+        Ok(transcript) => {
+            llm.record_in(Arc::new(transcript));
+        }
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), "the conversation with the model is not kept");
         }
     }
 }
@@ -268,7 +288,7 @@ async fn clone_once(
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
     let branch = desk.branch.clone();
     let into = folder.join("repo");
-    let interrupt = std::sync::Arc::new(AtomicBool::new(false));
+    let interrupt = Arc::new(AtomicBool::new(false));
     let flag = interrupt.clone();
     let cloning = tokio::task::spawn_blocking(move || {
         let source = Source { remote: &remote, branch: Some(&branch) };

@@ -1,6 +1,7 @@
 //! `ai-agent solve`: the whole cycle on a local git repository, for one issue from a file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
@@ -23,6 +24,8 @@ use crate::patch;
 use crate::path::RepoPath;
 use crate::plan::{self, Binding, Moved, Plan};
 use crate::progress::Step;
+use crate::prompts::Prompts;
+use crate::protocol::ask::Goal;
 use crate::pull_request::{self, ChangeFact, Facts, ReadFact};
 use crate::report::{
     AlreadyResult, BaseFacts, Change, ChangedFile, IssueFacts, Known, Listing, Outcome, PlanResult,
@@ -30,9 +33,11 @@ use crate::report::{
 };
 use crate::run;
 use crate::terminal::{Colour, diff};
+use crate::transcript::{Existing, Transcript};
 
 /// Solve an issue in a git repository on this machine: nothing is pushed, the work tree is not touched.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub struct SolveArgs {
     /// The repository, or a folder inside it; bare ones too.
     #[arg(long, value_name = "PATH", default_value = ".")]
@@ -65,6 +70,13 @@ pub struct SolveArgs {
     /// Do everything but write to the repository.
     #[arg(long)]
     dry_run: bool,
+    /// Print the messages that the model would be sent, and do not ask it: the choice of files, if there is one, and the first
+    /// question. Files that the model asks for later cannot be told beforehand.
+    #[arg(long, conflicts_with_all = ["out", "dry_run", "transcript", "files"])]
+    pub show_prompt: bool,
+    /// Keep the whole conversation with the model in a new file: JSON, a message a line, without secrets.
+    #[arg(long, value_name = "FILE")]
+    transcript: Option<PathBuf>,
     /// List the files that were read, and why.
     #[arg(long)]
     files: bool,
@@ -143,9 +155,13 @@ pub async fn solve(
         workspace.replaceable(&target.branch, &target.task).map_err(|error| not_published(&error))?;
     }
 
+    let transcript = record(args, env, &config)?;
     let mut ledger = Ledger::new(config.ceiling);
     let done = do_work(args, &config, &issue, &workspace, &work, &mut ledger, progress).await;
     let spent = ledger.spent();
+    if let Some(problem) = transcript.and_then(|transcript| transcript.problem()) {
+        progress(Step::Note(problem));
+    }
     let Reported { outcome, facts, times } = done.map_err(|failure| {
         known.spent(&Bill::of(&config.engine, spent));
         failure.billed(Bill::if_asked(&config.engine, spent))
@@ -166,6 +182,80 @@ pub async fn solve(
             total_ms: millis(started.elapsed()),
         },
     })
+}
+
+/// What would be sent, as `--show-prompt` prints it.
+pub async fn show_prompt(
+    args: &SolveArgs,
+    env: &Environment,
+    progress: &mut (dyn FnMut(Step) + Send),
+    known: &mut Known,
+) -> Result<Prompts, Failure> {
+    let place = Place { repo: &args.repo, issue: &args.issue, base: args.base.as_deref() };
+    let (config, mut issue, workspace) = open(env, &place, args.model.as_deref(), known).await?;
+    issue.id = args.number.clone().or(issue.id);
+    known.issue = Some(IssueFacts::of(&issue));
+    let work = work(args)?;
+    let mut ledger = Ledger::new(config.ceiling);
+    let cycle = Cycle {
+        workspace: &workspace,
+        issue: &issue,
+        engine: &config.engine,
+        protection: &config.protection,
+        context_tokens: config.context_tokens,
+        choose: config.choose,
+        ledger: &mut ledger,
+        progress: &mut *progress,
+    };
+    let goal = match &work {
+        Work::Edit => Goal::Edit,
+        Work::Plan => Goal::Plan,
+        Work::Execute(plan, binding) => {
+            is_stale(plan, binding, &config, &issue, &workspace)?;
+            Goal::Execute { plan: plan.text() }
+        }
+    };
+    let shown = cycle.shown(goal)?;
+    if shown.is_empty() {
+        return Err(usage(
+            "`--show-prompt` shows what a model is sent, and the rule-based engine (builtin) asks none",
+            "Name a model with `--model` or AGENT_MODEL.",
+        ));
+    }
+    let mut secrets = config.secrets();
+    secrets.extend(env.secrets());
+    let gate = Gate::new(&secrets, &[], None);
+    Ok(Prompts::new(&issue, &workspace, config.engine.name(), shown, |text| gate.redact(text)))
+}
+
+/// Where the conversation is kept, if it is to be.
+fn record(args: &SolveArgs, env: &Environment, config: &Config) -> Result<Option<Arc<Transcript>>, Failure> {
+    let Some(path) = &args.transcript else { return Ok(None) };
+    let Some(llm) = config.engine.model() else {
+        return Err(usage(
+            "`--transcript` keeps the conversation with a model, and the rule-based engine (builtin) asks none",
+            "Name a model with `--model` or AGENT_MODEL, or remove `--transcript`.",
+        ));
+    };
+    let mut secrets = config.secrets();
+    secrets.extend(env.secrets());
+    let transcript = Transcript::open(path, &secrets, Existing::Refused).map_err(|error| {
+        let shown = path.display();
+        let (what, next) = match error.kind() {
+            std::io::ErrorKind::AlreadyExists => (
+                format!("the transcript {shown} exists already, and is not overwritten"),
+                "Name another file with `--transcript`, or delete this one.",
+            ),
+            _ => (
+                format!("the transcript cannot be written to {shown}: {error}"),
+                "Give a place that can be written to with `--transcript`.",
+            ),
+        };
+        Failure::new(Reason::Storage, what, next)
+    })?;
+    let transcript = Arc::new(transcript);
+    llm.record_in(Arc::clone(&transcript));
+    Ok(Some(transcript))
 }
 
 /// Asks, and keeps what came of it.

@@ -220,6 +220,8 @@ group! {
     AGENT_APPROVE_BY: &'static str = choice(&["anyone", "others"]), is("anyone"),
         "who may approve a plan, among people with write access: `anyone`, or `others` than asked for it";
     AGENT_WORK_DIR: PathBuf = path(), of("the system's temporary folder"), "folder for clones";
+    AGENT_TRANSCRIPT_DIR: PathBuf = path(), NONE,
+        "folder in which the conversation of each task with its model is kept, as `TASK.jsonl`; without it, none is";
     AGENT_GITHUB_MAX_WAIT: Duration = pause(), is("3min"),
         "longest time that rate limits and outages of GitHub may hold up one call";
     AGENT_GITHUB_TIMEOUT: Duration = timeout(), is("15s"), "longest time for one call to GitHub";

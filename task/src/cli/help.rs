@@ -30,6 +30,10 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 6] = [
                 "ai-agent solve --issue issue.md --mode plan --out plan.md\n  ai-agent solve --issue issue.md --approve plan.md",
             ),
             ("A model on this machine", "ai-agent solve --issue issue.md --model ollama:qwen3-coder:30b"),
+            (
+                "What a model would be sent, without asking it; and a run whose conversation is kept",
+                "ai-agent solve --issue issue.md --model anthropic --show-prompt\n  ai-agent solve --issue issue.md --model anthropic --transcript run.jsonl",
+            ),
         ],
     ),
     (

@@ -16,5 +16,6 @@ mod odd_input;
 mod odd_repository;
 mod plan;
 mod quickfix;
+mod sent;
 mod thinking;
 mod world;

@@ -16,3 +16,4 @@ mod odd;
 mod plan;
 mod repository;
 mod stop;
+mod transcript;
