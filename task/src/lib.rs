@@ -13,6 +13,7 @@ mod cycle;
 mod delivery;
 mod doctor;
 mod engine;
+mod eval;
 mod explain;
 mod forge;
 pub mod git;

@@ -10,6 +10,7 @@ mod bad_model;
 mod branch;
 mod bytes;
 mod choice;
+mod eval;
 mod explain;
 mod model;
 mod odd_input;
