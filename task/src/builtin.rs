@@ -2,7 +2,7 @@
 //! `value` in a file, bump `name` from `x` to `y`.
 //!
 //! It never guesses. A request is the whole issue, greetings aside, and is carried out completely, in the whole tree or in
-//! the files that it names; or it is declined.
+//! the files that it names; or it is declined. A value that is as it should be is left, and said to be so.
 
 mod bump;
 mod change;
@@ -19,7 +19,7 @@ use crate::protect::Protection;
 use crate::protocol::Answer;
 use crate::protocol::ask::Goal;
 
-pub use change::Change;
+pub use change::{Change, Done};
 
 /// The name by which the engine is chosen.
 pub const NAME: &str = "builtin";

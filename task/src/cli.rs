@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::config::{self, Config};
 use crate::delivery::{self, failed_start, settings::Settings as DeliverySettings};
 use crate::doctor::{self, DoctorArgs};
+use crate::eval::{self, EvalArgs};
 use crate::explain::{self, ExplainArgs};
 use crate::lease::{Lease, Lost};
 use crate::outcome::{Exit, Failure, Reason};
@@ -47,6 +48,7 @@ pub struct Cli {
 enum Command {
     Solve(SolveArgs),
     Explain(ExplainArgs),
+    Eval(EvalArgs),
     Run(RunArgs),
     Sweep(SweepArgs),
     Doctor(DoctorArgs),
@@ -99,6 +101,7 @@ impl Cli {
         let reads = [
             ("solve", SOLVE),
             ("explain", SOLVE),
+            ("eval", SOLVE),
             ("run", RUN),
             ("consume", CONSUME),
             ("sweep", SWEEP),
@@ -125,6 +128,7 @@ pub fn run(cli: Cli, env: &Environment) -> Exit {
     match command {
         Command::Solve(args) => solve(&args, env),
         Command::Explain(args) => explain(&args, env),
+        Command::Eval(args) => eval(&args, env),
         Command::Run(args) => match run_task(&args, env) {
             Ok(ended) => tell_end(&ended),
             Err(failure) => {
@@ -387,6 +391,12 @@ fn solve(args: &SolveArgs, env: &Environment) -> Exit {
     };
     let started = Instant::now();
     let mut known = Known::default();
+    if args.show_prompt {
+        let shown = runtime.block_on(solve::show_prompt(args, env, &mut show, &mut known));
+        progress.finish();
+        known.total_ms = millis(started.elapsed());
+        return give(shown, &known, args.json, |prompts| prompts.text(Colour::of_stdout()));
+    }
     let solved = runtime.block_on(solve::solve(args, env, &mut show, &mut known));
     progress.finish();
     known.total_ms = millis(started.elapsed());
@@ -409,6 +419,24 @@ fn explain(args: &ExplainArgs, env: &Environment) -> Exit {
     progress.finish();
     known.total_ms = millis(started.elapsed());
     give(explained, &known, args.json, |explanation| explanation.text(Colour::of_stdout()))
+}
+
+fn eval(args: &EvalArgs, env: &Environment) -> Exit {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(failure) => {
+            tell(&failure);
+            return failure.reason.exit();
+        }
+    };
+    let progress = Progress::on_stderr();
+    let started = Instant::now();
+    let mut known = Known::default();
+    let mut show = |step| progress.show(&step);
+    let evaluated = runtime.block_on(eval::eval(args, env, &mut show, &mut known));
+    progress.finish();
+    known.total_ms = millis(started.elapsed());
+    give(evaluated, &known, args.json, |evaluation| evaluation.text(Colour::of_stdout()))
 }
 
 /// Prints what came of a command, in words or as JSON; a failure is told on standard error as well.

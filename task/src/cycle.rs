@@ -3,17 +3,19 @@
 //!
 //! It is the same on one machine and on a cluster; it neither knows a tracker nor moves a branch.
 
+mod acceptance;
+mod already;
 mod base;
 pub mod choice;
 mod complaint;
 mod failure;
 mod rules;
+mod shown;
 
 use std::time::{Duration, Instant};
 
-use base::Base;
-
-use crate::check::{self, CheckedPatch};
+use crate::bounds::Bounds;
+use crate::check::CheckedPatch;
 use crate::context::history::History;
 use crate::context::index::Index;
 use crate::context::more::Outcome;
@@ -31,7 +33,6 @@ use crate::outbound::markup::code_span;
 use crate::outbound::tokens_by_line;
 use crate::outcome::{Failure, Reason};
 use crate::parser::Parsers;
-use crate::patch::{self, EditError, EditErrors, Refusal};
 use crate::path::RepoPath;
 use crate::plan::Plan;
 use crate::progress::Step;
@@ -39,9 +40,12 @@ use crate::prompt::{MAX_READS, Prompter};
 use crate::protect::Protection;
 use crate::protocol::ask::Goal;
 use crate::protocol::{Answer, Paths};
+use acceptance::{Accepted, Change, Measure, Try, accept_plan};
+pub use already::{Found, Proof};
 use choice::Choose;
-use complaint::{Complaint, Proposed, accept_plan, reason_of};
+use complaint::{Complaint, Proposed};
 use failure::{not_indexed, not_walked, unanswered};
+pub use shown::Shown;
 
 /// Times that the model may ask for more files before it must answer.
 const READ_ROUNDS: u32 = 2;
@@ -80,6 +84,21 @@ pub struct Solution {
     pub summary: Option<String>,
     /// What was proposed and is not part of it, sentences for people.
     left_out: Vec<String>,
+    /// Files that it changes and the approved plan does not name.
+    pub unplanned: Vec<RepoPath>,
+    pub account: Account,
+}
+
+/// How a cycle ends well.
+pub enum End<T, A = Already> {
+    Made(T),
+    /// Nothing has to be changed.
+    Already(A),
+}
+
+/// That nothing has to be changed.
+pub struct Already {
+    pub proof: Proof,
     pub account: Account,
 }
 
@@ -144,7 +163,7 @@ impl Cycle<'_> {
     }
 
     /// Edits that resolve the issue, or carry out an approved plan.
-    pub async fn solve(mut self, plan: Option<&str>) -> Result<Solution, Failure> {
+    pub async fn solve(mut self, plan: Option<&str>) -> Result<End<Solution>, Failure> {
         let goal = plan.map_or(Goal::Edit, |plan| Goal::Execute { plan });
         let Engine::Model(llm) = self.engine else { return self.solve_by_rule(goal) };
         let mut times = Times::default();
@@ -153,21 +172,30 @@ impl Cycle<'_> {
         Box::pin(self.choose(llm, &mut context, goal, &mut times)).await?;
         let mut talk = self.begin(llm, &context, goal);
         let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
-        let (patch, proposed) = match self.accept_edits(&context, &answer, Proposed::default(), &mut times) {
+        let bounds = plan.map(Bounds::of_text);
+        let measure = |turn| Measure { bounds: bounds.as_ref(), turn };
+        let nothing = Proposed::default();
+        let accepted = match self.accept_edits(&context, &answer, nothing, measure(Try::First), &mut times) {
             Ok(accepted) => accepted,
             Err(complaint) => {
                 let (answer, kept) =
                     self.ask_corrected(&mut talk, &mut context, &answer, complaint, &mut times).await?;
-                self.accept_edits(&context, &answer, kept, &mut times)
+                self.accept_edits(&context, &answer, kept, measure(Try::Last), &mut times)
                     .map_err(|complaint| complaint.failure(llm))?
             }
         };
-        let Proposed { title, summary, left_out, .. } = proposed;
-        Ok(Solution { patch, title, summary, left_out, account: self.account(context, times) })
+        let account = self.account(context, times);
+        Ok(match accepted {
+            Accepted::Already(proof) => End::Already(Already { proof, account }),
+            Accepted::Made(Change { patch, proposed, unplanned }) => {
+                let Proposed { title, summary, left_out, .. } = proposed;
+                End::Made(Solution { patch, title, summary, left_out, unplanned, account })
+            }
+        })
     }
 
     /// A plan for the issue, or the plan so far rewritten with what a person said of it.
-    pub async fn plan(mut self, revision: Option<(&str, &str)>) -> Result<Planned, Failure> {
+    pub async fn plan(mut self, revision: Option<(&str, &str)>) -> Result<End<Planned>, Failure> {
         let goal = revision.map_or(Goal::Plan, |(plan, feedback)| Goal::Revise { plan, feedback });
         let Engine::Model(llm) = self.engine else { return self.plan_by_rule(goal) };
         let mut times = Times::default();
@@ -175,15 +203,19 @@ impl Cycle<'_> {
         Box::pin(self.choose(llm, &mut context, goal, &mut times)).await?;
         let mut talk = self.begin(llm, &context, goal);
         let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
-        let plan = match accept_plan(&answer) {
-            Ok(plan) => plan,
+        let accepted = match accept_plan(&answer, &context.read) {
+            Ok(accepted) => accepted,
             Err(complaint) => {
                 let (answer, _) =
                     self.ask_corrected(&mut talk, &mut context, &answer, complaint, &mut times).await?;
-                accept_plan(&answer).map_err(|complaint| complaint.failure(llm))?
+                accept_plan(&answer, &context.read).map_err(|complaint| complaint.failure(llm))?
             }
         };
-        Ok(Planned { plan, account: self.account(context, times) })
+        let account = self.account(context, times);
+        Ok(match accepted {
+            Accepted::Already(proof) => End::Already(Already { proof, account }),
+            Accepted::Made(plan) => End::Made(Planned { plan, account }),
+        })
     }
 
     fn read(&mut self, goal: Goal<'_>, times: &mut Times) -> Result<Context, Failure> {
@@ -332,64 +364,6 @@ impl Cycle<'_> {
         times.model += started.elapsed();
         let paths = Paths::new(context.walk.entries().iter().map(|entry| entry.path.as_str()));
         Ok(Answer::read(&reply.text, &paths))
-    }
-
-    fn accept_edits(
-        &mut self,
-        context: &Context,
-        answer: &Answer,
-        kept: Proposed,
-        times: &mut Times,
-    ) -> Result<(CheckedPatch, Proposed), Complaint> {
-        (self.progress)(Step::Checking);
-        let started = Instant::now();
-        let checked = self.check_edits(context, answer, kept);
-        times.check += started.elapsed();
-        checked
-    }
-
-    fn check_edits(
-        &self,
-        context: &Context,
-        answer: &Answer,
-        kept: Proposed,
-    ) -> Result<(CheckedPatch, Proposed), Complaint> {
-        let all = kept.joined(answer)?;
-        let base = Base::of(&context.walk);
-        let patch = match patch::resolve(&all.edits, &context.read, self.protection, |path| base.at(path)) {
-            Ok(patch) => patch,
-            Err(mut error) => {
-                if let EditErrors::Refused { errors, .. } = &mut error {
-                    self.explain_unread(context, errors);
-                }
-                let complaint = Complaint::new(reason_of(&error), error.to_string());
-                let EditErrors::Refused { errors, kept: edits } = error else { return Err(complaint) };
-                let account: Vec<String> = errors
-                    .iter()
-                    .map(|error| format!("{}: {}.", error.path, error.refusal.account()))
-                    .collect();
-                return Err(Complaint {
-                    account: account.join("\n"),
-                    kept: Box::new(Proposed { edits, refused: errors, ..all }),
-                    ..complaint
-                });
-            }
-        };
-        match check::check(context.parsers(), patch, Instant::now() + CHECK_TIME) {
-            Ok(checked) => Ok((checked, all)),
-            Err(errors) => Err(Complaint::new(Reason::Syntax, errors.to_string())),
-        }
-    }
-
-    /// A file that cannot be read is not to be asked for.
-    fn explain_unread(&self, context: &Context, errors: &mut [EditError]) {
-        let repo = self.workspace.repo();
-        for error in errors {
-            let Refusal::Unread(path) = &error.refusal else { continue };
-            if let Some(omission) = context.unreadable(&repo, path) {
-                error.refusal = Refusal::Unreadable(omission);
-            }
-        }
     }
 
     fn account(self, context: Context, times: Times) -> Account {

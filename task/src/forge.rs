@@ -5,6 +5,7 @@
 pub mod github;
 pub mod model;
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -14,6 +15,7 @@ use shared::repo::Repo;
 use crate::call::{Call, CallError, Service};
 use crate::lease::Lost;
 use crate::outbound::Outbound;
+use crate::path::RepoPath;
 use crate::patience::Patience;
 use crate::thread::{Comment, Identity, Since};
 use github::Session;
@@ -273,6 +275,20 @@ impl Forge {
     ) -> Result<(), CallError> {
         match self {
             Self::GitHub(session) => session.github.edit_description(number, body).await,
+        }
+    }
+
+    /// The address, on its own host, of lines of a file at a commit.
+    pub fn page_of(&self, commit: &str, path: &RepoPath, lines: RangeInclusive<usize>) -> String {
+        match self {
+            Self::GitHub(session) => session.github.page_of(commit, path, lines),
+        }
+    }
+
+    /// Closes a pull request that is not merged; one that is closed stays so.
+    pub async fn close_pull_request(&self, number: PullRequestNumber) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.close_pull_request(number).await,
         }
     }
 

@@ -100,6 +100,12 @@ impl Issue {
         issue.visible(name)
     }
 
+    /// An issue of which title and text are known.
+    pub(crate) fn of_text(id: Option<IssueId>, title: String, body: String) -> Self {
+        let (title, body) = (Raw::new(title).clean(MAX_TITLE_CHARS), Raw::new(body).clean(MAX_BODY_CHARS));
+        Self { id, title, body }
+    }
+
     /// The issue, unless a reader sees nothing of it.
     fn visible(self, name: &str) -> Result<Self, IssueError> {
         if self.title.as_str().trim().is_empty() && self.body.as_str().trim().is_empty() {

@@ -1,6 +1,7 @@
 //! One task in, one outcome out: the cycle from an issue to a checked commit.
 
 mod bill;
+mod bounds;
 mod broker;
 mod builtin;
 mod call;
@@ -12,6 +13,7 @@ mod cycle;
 mod delivery;
 mod doctor;
 mod engine;
+mod eval;
 mod explain;
 mod forge;
 pub mod git;
@@ -32,6 +34,7 @@ pub mod plan;
 mod probe;
 mod progress;
 mod prompt;
+mod prompts;
 pub mod protect;
 pub mod protocol;
 mod pull_request;
@@ -45,3 +48,4 @@ mod terminal;
 mod text;
 mod thread;
 mod tracker;
+mod transcript;

@@ -19,6 +19,7 @@ mod retry;
 mod stop;
 mod turn;
 
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
@@ -37,6 +38,8 @@ use parts::{Part, Parts};
 use retry::Pauses;
 use turn::Turn;
 
+use crate::transcript::Transcript;
+
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -45,7 +48,7 @@ pub enum Role {
 }
 
 impl Role {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Assistant => "assistant",
@@ -189,6 +192,8 @@ pub struct Endpoint {
     guidance: Guidance,
     retries: Retries,
     total_timeout: Duration,
+    /// Where the conversation is kept, if anywhere.
+    transcript: OnceLock<Arc<Transcript>>,
 }
 
 impl Endpoint {
@@ -231,6 +236,7 @@ impl Endpoint {
             guidance,
             retries: config.retries,
             total_timeout: config.timeouts.total,
+            transcript: OnceLock::new(),
         })
     }
 }
@@ -338,11 +344,26 @@ impl Llm {
     ) -> Result<Reply, LlmError> {
         let endpoint = self.endpoint();
         fits(prompt, endpoint.context_window)?;
+        let transcript = endpoint.transcript.get();
+        if let Some(transcript) = transcript {
+            transcript.asked(&self.name(), prompt);
+        }
         let limit = endpoint.total_timeout;
         let provider = endpoint.spec.provider;
-        timeout(limit, self.attempts(endpoint, prompt, ledger, &mut progress))
+        let answered = timeout(limit, self.attempts(endpoint, prompt, ledger, &mut progress))
             .await
-            .unwrap_or(Err(LlmError::Timeout { provider, wait: Wait::Whole, limit }))
+            .unwrap_or(Err(LlmError::Timeout { provider, wait: Wait::Whole, limit }));
+        match (transcript, &answered) {
+            (Some(transcript), Ok(reply)) => transcript.answered(reply),
+            (Some(transcript), Err(error)) => transcript.failed(&error.to_string()),
+            (None, _) => {}
+        }
+        answered
+    }
+
+    /// From here on the conversation is kept there; false if it is kept somewhere already.
+    pub(crate) fn record_in(&self, transcript: Arc<Transcript>) -> bool {
+        self.endpoint().transcript.set(transcript).is_ok()
     }
 
     async fn attempts(

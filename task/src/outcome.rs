@@ -45,6 +45,8 @@ pub enum Reason {
     Protected,
     /// The edits left everything as it was.
     NoChange,
+    /// The answer said that nothing has to change, and did not show it, twice.
+    Unfounded,
     /// The answer was no plan, twice.
     NoPlan,
     /// The next call could cost more than is allowed.

@@ -30,6 +30,8 @@ pub struct Plan {
     /// The first paragraph of the summary.
     summary: String,
     files: Vec<PlannedFile>,
+    /// What the section "Tests" names besides.
+    tests: Vec<RepoPath>,
 }
 
 /// One line of the section "Files".
@@ -84,7 +86,10 @@ impl Plan {
         }
         match files.len() {
             0 => Err(PlanError::NoFiles),
-            1..=MAX_FILES => Ok(Self { text, summary, files }),
+            1..=MAX_FILES => {
+                let tests = document.section("Tests").map(paths_in).unwrap_or_default();
+                Ok(Self { text, summary, files, tests })
+            }
             _ => Err(PlanError::TooManyFiles),
         }
     }
@@ -101,6 +106,12 @@ impl Plan {
 
     pub fn files(&self) -> &[PlannedFile] {
         &self.files
+    }
+
+    /// Every file or folder that the plan says will change: what its section "Files" lists, and where its section "Tests"
+    /// puts tests.
+    pub fn named(&self) -> Vec<RepoPath> {
+        self.files.iter().map(|file| file.path.clone()).chain(self.tests.iter().cloned()).collect()
     }
 
     /// The first paragraph of the summary.
@@ -260,7 +271,14 @@ fn planned_file(line: &str) -> Option<(&str, &str)> {
         None => item.split_once(':').unwrap_or((item, "")),
     };
     let reason = rest.trim_start_matches(['*', ' ', ':', '-', '–', '—', '(']).trim_end_matches(')');
-    Some((name.trim().trim_start_matches("./"), reason.trim()))
+    Some((name.trim().trim_start_matches("./").trim_end_matches('/'), reason.trim()))
+}
+
+/// The words of a text that are paths.
+fn paths_in(text: &str) -> Vec<RepoPath> {
+    let words = text.split(|c: char| c.is_whitespace() || "`*,;()[]\"".contains(c));
+    let trimmed = words.map(|word| word.trim_start_matches("./").trim_end_matches(['.', ':', '/', '!', '?']));
+    trimmed.filter(|word| word.contains(['/', '.'])).filter_map(|word| RepoPath::parse(word).ok()).collect()
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub enum Step {
     PlanEdited,
     /// The commit is written.
     Committing,
+    /// Something is not as it was asked for, and nothing depends on it.
+    Note(String),
 }
 
 fn names(paths: &[RepoPath]) -> String {
@@ -78,6 +80,7 @@ impl fmt::Display for Step {
             Self::Correcting { why } => write!(f, "asking for a correction: {why}"),
             Self::PlanEdited => write!(f, "carrying out the plan as it was edited"),
             Self::Committing => write!(f, "writing the commit"),
+            Self::Note(text) => f.write_str(text),
         }
     }
 }

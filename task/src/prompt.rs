@@ -17,8 +17,17 @@ use crate::protocol::{has_markers, other_markers};
 
 /// Files that the model may ask for in one answer.
 pub const MAX_READS: usize = 8;
+/// What stands in the instructions and in the worked example as a path. None of it is a path of a repository, and a small
+/// model copies it.
+const EXAMPLES: [&str; 2] = ["worked-example/not-in-your-repository/", "path/of/"];
 /// Hexadecimal digits of a fence's word.
 const NONCE_DIGITS: usize = 12;
+
+/// Whether a path is one of the instructions and not of a repository.
+pub fn is_of_example(path: &str) -> bool {
+    let path = path.trim_start_matches("./");
+    EXAMPLES.iter().any(|example| path.starts_with(example))
+}
 
 /// Puts asks into words. One for a run, so that all its fences carry the same word.
 pub struct Prompter {
@@ -217,6 +226,21 @@ fn shown(file: &ReadFile) -> (Vec<String>, String) {
 mod tests {
     use super::*;
     use crate::context::read_set::FileMode;
+
+    #[test]
+    fn the_paths_of_the_example_and_of_the_form_are_recognized() {
+        use crate::protocol::{Answer, Paths};
+
+        let answer = Answer::read(include_str!("../prompts/example_answer.md"), &Paths::default());
+        let edits = answer.edits.unwrap();
+        assert!(edits.iter().all(|edit| is_of_example(&edit.path)), "{edits:?}");
+        assert!(include_str!("../prompts/example.md").starts_with(EXAMPLES[0]));
+        assert_eq!(answer.title.as_deref(), Some("Greet by name"));
+        for form in [include_str!("../prompts/edit.md"), include_str!("../prompts/plan.md")] {
+            assert!(form.contains("path/of/"), "{form}");
+        }
+        assert!(!is_of_example("app/greeting.py") && !is_of_example("path/other.rs"));
+    }
 
     #[test]
     fn what_cannot_be_seen_of_a_file_is_said_of_it() {

@@ -4,11 +4,13 @@
 //! prose and ignored:
 //!
 //! ```text
-//! reply     = { title | summary | read | cannot | block | delete | rename | write | heading | prose }
+//! reply     = { title | summary | read | cannot | solved | block | delete | rename | write | heading | prose }
 //! title     = "TITLE:" text
 //! summary   = "SUMMARY:" text, { line }                         up to the next directive or edit
 //! read      = "READ:" path
 //! cannot    = "CANNOT:" text, { line }                          up to the next blank line, directive or edit
+//! solved    = "SOLVED:" text, { quote | line }                  up to the next directive or edit
+//! quote     = path ":" number ":" text, or path ":" number and the text below it, fenced or not
 //! block     = [ name ] head { line } divider { line } end       lines to find, lines in their place
 //! head      = 5 to 9 "<", "SEARCH"
 //! divider   = 5 to 9 "="
@@ -50,12 +52,15 @@ pub(crate) mod ends;
 mod marker;
 mod name;
 mod reader;
+mod solved;
 mod thinking;
 mod wrapping;
 
 pub use answer::{Action, Answer, Edit, Halves, Misfit, ReadError};
 pub(crate) use marker::{Fence, Side, edit_marker, has_markers, other_markers};
 pub use name::Paths;
+pub(crate) use solved::FORM as SOLVED_FORM;
+pub use solved::{Quote, Solved};
 
 #[cfg(test)]
 mod tests;

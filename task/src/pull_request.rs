@@ -9,6 +9,7 @@ use crate::bill::Bill;
 use crate::outbound::markup::code_span;
 use crate::patch::{self, ChangeKind};
 use crate::path::RepoPath;
+use crate::record::comment::listed;
 
 /// Files that were only read that the description lists; the rest is counted.
 const MAX_READ_FILES: usize = 30;
@@ -27,6 +28,8 @@ pub struct Facts {
     pub changed: Vec<ChangeFact>,
     /// Every file that the model read, and why.
     pub read: Vec<ReadFact>,
+    /// Files that the change touches and the approved plan does not name; shown before everything else.
+    pub unplanned: Vec<RepoPath>,
     /// What a reviewer should look at first; shown before everything else. It may quote the change, so it passes the gate.
     pub warnings: Vec<String>,
     /// What the checks of the change said besides "good". It may hold paths that the model made up, so it passes the gate
@@ -110,6 +113,15 @@ impl ChangeFact {
 /// The description of the pull request, in Markdown.
 pub fn body(facts: &Facts) -> String {
     let mut body = String::new();
+    if !facts.unplanned.is_empty() {
+        write!(
+            body,
+            "> **Not in the approved plan:** {}. Whoever approved the plan has not approved changes of these files: look at \
+             them before anything else.\n\n",
+            listed(&facts.unplanned)
+        )
+        .expect("a String takes any text");
+    }
     for warning in &facts.warnings {
         write!(body, "> **Look at this first:** {warning}\n\n").expect("a String takes any text");
     }
@@ -192,6 +204,7 @@ mod tests {
             summary: "The parser dropped it.\n".to_owned(),
             read: read.collect(),
             changed,
+            unplanned: Vec::new(),
             warnings: Vec::new(),
             notes: vec!["`a.txt` could not be checked: no grammar.".to_owned()],
             bill: Bill {
@@ -230,6 +243,16 @@ mod tests {
         facts.warnings = vec!["CI or build tools execute: `build.rs`.".to_owned(), "More.".to_owned()];
         let expected = "> **Look at this first:** CI or build tools execute: `build.rs`.\n\n\
                         > **Look at this first:** More.\n\nThe parser dropped it.\n\nFixes #7";
+        assert!(body(&facts).starts_with(expected), "{}", body(&facts));
+    }
+
+    #[test]
+    fn what_the_plan_does_not_name_comes_before_all_else() {
+        let mut facts = facts(Vec::new(), &[]);
+        facts.unplanned = vec![path("src/b.rs")];
+        facts.warnings = vec!["CI or build tools execute: `build.rs`.".to_owned()];
+        let expected = "> **Not in the approved plan:** `src/b.rs`. Whoever approved the plan has not approved changes of these \
+                        files: look at them before anything else.\n\n> **Look at this first:** CI";
         assert!(body(&facts).starts_with(expected), "{}", body(&facts));
     }
 

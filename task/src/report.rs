@@ -10,6 +10,7 @@ use crate::bill::Bill;
 use crate::git::workspace::Workspace;
 use crate::issue::Issue;
 use crate::llm::Usd;
+use crate::path::RepoPath;
 use crate::plan::PlannedFile;
 use crate::pull_request::{self, ChangeFact, Facts};
 use crate::terminal::{Colour, visible};
@@ -99,6 +100,22 @@ pub enum Listing {
 pub enum Outcome {
     Change(Change),
     Plan(PlanResult),
+    Already(AlreadyResult),
+}
+
+/// That nothing has to be changed; why is the summary.
+#[derive(Clone, Debug, Serialize)]
+pub struct AlreadyResult {
+    pub quotes: Vec<QuoteFact>,
+}
+
+/// Lines of a file that show it.
+#[derive(Clone, Debug, Serialize)]
+pub struct QuoteFact {
+    pub path: RepoPath,
+    /// The first of them, from 1.
+    pub line: usize,
+    pub text: String,
 }
 
 /// A change, and where it was put.
@@ -167,6 +184,7 @@ impl Report {
         match &self.result {
             Outcome::Change(change) => self.change(change, colour, listing, &mut line),
             Outcome::Plan(plan) => self.plan(plan, colour, listing, &mut line),
+            Outcome::Already(already) => self.already(already, colour, listing, &mut line),
         }
         visible_but_colour(&text)
     }
@@ -223,6 +241,32 @@ impl Report {
             }
             None => line("To approve it later, have it written to a file with `--out FILE`."),
         }
+    }
+
+    fn already(
+        &self,
+        already: &AlreadyResult,
+        colour: Colour,
+        listing: Listing,
+        line: &mut impl FnMut(&str),
+    ) {
+        line(&colour.bold("Nothing to change: the repository already does what the issue asks for."));
+        for text in self.facts.summary.trim().lines() {
+            line(format!("  {text}").trim_end());
+        }
+        line("");
+        for quote in &already.quotes {
+            for (number, text) in (quote.line..).zip(quote.text.lines()) {
+                line(&format!("  {}:{number}: {}", quote.path, text.trim_end()));
+            }
+        }
+        line("");
+        self.files(colour, listing, line);
+        for note in &self.facts.notes {
+            line(note);
+        }
+        line(&format!("{} read. {}.", pull_request::files(self.facts.read.len()), self.facts.bill));
+        line("If something is still missing, say so in the issue, and run the command again.");
     }
 
     /// The files that were read, the changed ones marked.

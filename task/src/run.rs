@@ -7,6 +7,7 @@
 
 mod acknowledge;
 mod admission;
+mod already;
 mod approval;
 mod ask;
 mod branch;
@@ -27,6 +28,7 @@ mod wanted;
 mod work;
 mod working;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -37,7 +39,7 @@ use shared::task::Task;
 use crate::bill::Bill;
 use crate::call::CallError;
 use crate::config::Config;
-use crate::cycle::Cycle;
+use crate::cycle::{Cycle, End};
 use crate::engine::Engine;
 use crate::forge::{Forge, Login};
 use crate::git::clone::{self, CloneCaps, CloneError, Cloned, Source};
@@ -49,9 +51,10 @@ use crate::marker::Marks;
 use crate::outcome::{Failure, Reason};
 use crate::progress::Step;
 use crate::record::Records;
-use crate::record::status::Proposal;
+use crate::record::status::{Finding, Proposal};
 use crate::repo_config::{self, RepoConfig, RepoConfigError};
 use crate::tracker::Tracker;
+use crate::transcript::{Existing, Transcript};
 use claim::Claimed;
 use desk::{Desk, Place};
 use ended::Stop;
@@ -167,6 +170,9 @@ async fn work(
         Start::Issue | Start::ApprovedPlan(_) | Start::Feedback(_) | Start::Release(_) => {}
     }
     admission::admit(desk).await?;
+    if let Some(finding) = already::kept(desk) {
+        return already::complete(desk, &finding).await;
+    }
     let terms = settings::terms(config, desk.settings, repo_config.map_err(|error| unusable(&error))?)?;
     if let Start::Release(at) = desk.task.mode.start() {
         return ci::release(desk, &terms, at).await;
@@ -182,7 +188,10 @@ async fn work(
             commit::over_api(desk, &claim, None, &plan).await?;
             plan
         }
-        (None, None) => propose(config, lease, desk, &claim, &terms).await?,
+        (None, None) => match propose(config, lease, desk, &claim, &terms).await? {
+            End::Made(proposal) => proposal,
+            End::Already(finding) => return already::complete(desk, &finding).await,
+        },
     };
     publish::complete(desk, &claim, &proposal).await
 }
@@ -205,7 +214,7 @@ async fn propose(
     desk: &Desk<'_>,
     claim: &Claim,
     terms: &Terms<'_>,
-) -> Result<Proposal, Stop> {
+) -> Result<End<Proposal, Finding>, Stop> {
     let work_dir = &desk.settings.work_dir;
     let folder = tempfile::Builder::new().prefix("task-").tempdir_in(work_dir).map_err(|error| {
         let what = format!("no working folder can be made in {}: {error}", work_dir.display());
@@ -214,6 +223,7 @@ async fn propose(
     let workspace = clone_branch(desk, folder.path(), lease).await?;
     let material = conversation::material(desk, claim, &terms.repo).await?;
     let mut ledger = Ledger::new(terms.ceiling);
+    record(config, desk, terms);
     let made = tokio::select! {
         made = ask_model(config, desk, claim, terms, &workspace, &material, &mut ledger) => made,
         lost = lease.lost() => Err(lost.into()),
@@ -223,7 +233,30 @@ async fn propose(
     // A change is not kept anywhere before it is committed, and would be paid for again: better to wait here.
     desk.forge.be_patient(desk.time_left());
     wanted::still_wanted(desk, claim).await?;
-    commit::commit(desk, terms, &workspace, claim, made).await
+    match made {
+        End::Made(made) => commit::commit(desk, terms, &workspace, claim, made).await.map(End::Made),
+        End::Already(finding) => {
+            already::keep(desk, claim, &finding).await?;
+            Ok(End::Already(finding))
+        }
+    }
+}
+
+/// Keeps the conversation where the operator says. What cannot be kept stops no run.
+fn record(config: &Config, desk: &Desk<'_>, terms: &Terms<'_>) {
+    let (Some(folder), Some(llm)) = (&desk.settings.transcripts, terms.engine.model()) else { return };
+    let path = folder.join(format!("{}.jsonl", desk.task.id));
+    let mut secrets = config.secrets();
+    secrets.extend(desk.settings.secrets());
+    secrets.push(desk.forge.token().clone());
+    match Transcript::open(&path, &secrets, Existing::Continued) {
+        Ok(transcript) => {
+            llm.record_in(Arc::new(transcript));
+        }
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), "the conversation with the model is not kept");
+        }
+    }
 }
 
 /// Asks, and meanwhile shows in the status comment how far it is.
@@ -235,7 +268,7 @@ async fn ask_model(
     workspace: &Workspace,
     material: &Material,
     ledger: &mut Ledger,
-) -> Result<Made, Stop> {
+) -> Result<End<Made, Finding>, Stop> {
     let (steps, seen) = tokio::sync::mpsc::unbounded_channel();
     let asking = async move {
         // Rules are done at once: there is nothing to watch.
@@ -306,7 +339,7 @@ async fn clone_once(
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
     let branch = desk.branch.clone();
     let into = folder.join("repo");
-    let interrupt = std::sync::Arc::new(AtomicBool::new(false));
+    let interrupt = Arc::new(AtomicBool::new(false));
     let flag = interrupt.clone();
     let cloning = tokio::task::spawn_blocking(move || {
         let source = Source { remote: &remote, branch: Some(&branch) };

@@ -1,6 +1,7 @@
 //! `ai-agent solve`: the whole cycle on a local git repository, for one issue from a file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
@@ -12,7 +13,7 @@ use shared::env::Environment;
 
 use crate::bill::Bill;
 use crate::config::{self, Config, ConfigError};
-use crate::cycle::{self, Account, Cycle, Planned, Solution};
+use crate::cycle::{self, Account, Already, Cycle, End, Planned, Solution};
 use crate::engine::Engine;
 use crate::git::workspace::{CommitText, Identity, OpenError, PublishError, TASK_TRAILER, Workspace};
 use crate::issue::{Issue, source};
@@ -23,15 +24,20 @@ use crate::patch;
 use crate::path::RepoPath;
 use crate::plan::{self, Binding, Moved, Plan};
 use crate::progress::Step;
+use crate::prompts::Prompts;
+use crate::protocol::ask::Goal;
 use crate::pull_request::{self, ChangeFact, Facts, ReadFact};
 use crate::report::{
-    BaseFacts, Change, ChangedFile, IssueFacts, Known, Listing, Outcome, PlanResult, Report, Times, millis,
+    AlreadyResult, BaseFacts, Change, ChangedFile, IssueFacts, Known, Listing, Outcome, PlanResult,
+    QuoteFact, Report, Times, millis,
 };
 use crate::run;
 use crate::terminal::{Colour, diff};
+use crate::transcript::{Existing, Transcript};
 
 /// Solve an issue in a git repository on this machine: nothing is pushed, the work tree is not touched.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub struct SolveArgs {
     /// The repository, or a folder inside it; bare ones too.
     #[arg(long, value_name = "PATH", default_value = ".")]
@@ -64,6 +70,13 @@ pub struct SolveArgs {
     /// Do everything but write to the repository.
     #[arg(long)]
     dry_run: bool,
+    /// Print the messages that the model would be sent, and do not ask it: the choice of files, if there is one, and the first
+    /// question. Files that the model asks for later cannot be told beforehand.
+    #[arg(long, conflicts_with_all = ["out", "dry_run", "transcript", "files"])]
+    pub show_prompt: bool,
+    /// Keep the whole conversation with the model in a new file: JSON, a message a line, without secrets.
+    #[arg(long, value_name = "FILE")]
+    transcript: Option<PathBuf>,
     /// List the files that were read, and why.
     #[arg(long)]
     files: bool,
@@ -142,9 +155,13 @@ pub async fn solve(
         workspace.replaceable(&target.branch, &target.task).map_err(|error| not_published(&error))?;
     }
 
+    let transcript = record(args, env, &config)?;
     let mut ledger = Ledger::new(config.ceiling);
     let done = do_work(args, &config, &issue, &workspace, &work, &mut ledger, progress).await;
     let spent = ledger.spent();
+    if let Some(problem) = transcript.and_then(|transcript| transcript.problem()) {
+        progress(Step::Note(problem));
+    }
     let Reported { outcome, facts, times } = done.map_err(|failure| {
         known.spent(&Bill::of(&config.engine, spent));
         failure.billed(Bill::if_asked(&config.engine, spent))
@@ -165,6 +182,80 @@ pub async fn solve(
             total_ms: millis(started.elapsed()),
         },
     })
+}
+
+/// What would be sent, as `--show-prompt` prints it.
+pub async fn show_prompt(
+    args: &SolveArgs,
+    env: &Environment,
+    progress: &mut (dyn FnMut(Step) + Send),
+    known: &mut Known,
+) -> Result<Prompts, Failure> {
+    let place = Place { repo: &args.repo, issue: &args.issue, base: args.base.as_deref() };
+    let (config, mut issue, workspace) = open(env, &place, args.model.as_deref(), known).await?;
+    issue.id = args.number.clone().or(issue.id);
+    known.issue = Some(IssueFacts::of(&issue));
+    let work = work(args)?;
+    let mut ledger = Ledger::new(config.ceiling);
+    let cycle = Cycle {
+        workspace: &workspace,
+        issue: &issue,
+        engine: &config.engine,
+        protection: &config.protection,
+        context_tokens: config.context_tokens,
+        choose: config.choose,
+        ledger: &mut ledger,
+        progress: &mut *progress,
+    };
+    let goal = match &work {
+        Work::Edit => Goal::Edit,
+        Work::Plan => Goal::Plan,
+        Work::Execute(plan, binding) => {
+            is_stale(plan, binding, &config, &issue, &workspace)?;
+            Goal::Execute { plan: plan.text() }
+        }
+    };
+    let shown = cycle.shown(goal)?;
+    if shown.is_empty() {
+        return Err(usage(
+            "`--show-prompt` shows what a model is sent, and the rule-based engine (builtin) asks none",
+            "Name a model with `--model` or AGENT_MODEL.",
+        ));
+    }
+    let mut secrets = config.secrets();
+    secrets.extend(env.secrets());
+    let gate = Gate::new(&secrets, &[], None);
+    Ok(Prompts::new(&issue, &workspace, config.engine.name(), shown, |text| gate.redact(text)))
+}
+
+/// Where the conversation is kept, if it is to be.
+fn record(args: &SolveArgs, env: &Environment, config: &Config) -> Result<Option<Arc<Transcript>>, Failure> {
+    let Some(path) = &args.transcript else { return Ok(None) };
+    let Some(llm) = config.engine.model() else {
+        return Err(usage(
+            "`--transcript` keeps the conversation with a model, and the rule-based engine (builtin) asks none",
+            "Name a model with `--model` or AGENT_MODEL, or remove `--transcript`.",
+        ));
+    };
+    let mut secrets = config.secrets();
+    secrets.extend(env.secrets());
+    let transcript = Transcript::open(path, &secrets, Existing::Refused).map_err(|error| {
+        let shown = path.display();
+        let (what, next) = match error.kind() {
+            std::io::ErrorKind::AlreadyExists => (
+                format!("the transcript {shown} exists already, and is not overwritten"),
+                "Name another file with `--transcript`, or delete this one.",
+            ),
+            _ => (
+                format!("the transcript cannot be written to {shown}: {error}"),
+                "Give a place that can be written to with `--transcript`.",
+            ),
+        };
+        Failure::new(Reason::Storage, what, next)
+    })?;
+    let transcript = Arc::new(transcript);
+    llm.record_in(Arc::clone(&transcript));
+    Ok(Some(transcript))
 }
 
 /// Asks, and keeps what came of it.
@@ -188,14 +279,22 @@ async fn do_work(
         progress: &mut *progress,
     };
     match work {
-        Work::Plan => keep_plan(args, config, issue, workspace, cycle.plan(None).await?),
-        Work::Edit => keep_change(args, config, issue, workspace, cycle.solve(None).await?, progress),
+        Work::Plan => match cycle.plan(None).await? {
+            End::Made(planned) => keep_plan(args, config, issue, workspace, planned),
+            End::Already(found) => Ok(tell_already(config, issue, &found)),
+        },
+        Work::Edit => match cycle.solve(None).await? {
+            End::Made(solution) => keep_change(args, config, issue, workspace, solution, progress),
+            End::Already(found) => Ok(tell_already(config, issue, &found)),
+        },
         Work::Execute(plan, binding) => {
             if is_stale(plan, binding, config, issue, workspace)? == Edited::Since {
                 (cycle.progress)(Step::PlanEdited);
             }
-            let solution = cycle.solve(Some(plan.text())).await?;
-            keep_change(args, config, issue, workspace, solution, progress)
+            match cycle.solve(Some(plan.text())).await? {
+                End::Made(solution) => keep_change(args, config, issue, workspace, solution, progress),
+                End::Already(found) => Ok(tell_already(config, issue, &found)),
+            }
         }
     }
 }
@@ -275,6 +374,26 @@ fn is_stale(
     ))
 }
 
+/// Nothing is written: what the issue asks for is there.
+fn tell_already(config: &Config, issue: &Issue, found: &Already) -> Reported {
+    let Already { proof, account } = found;
+    let gate = gate(config, issue);
+    let why = gate.body(&proof.why).to_string();
+    let mut facts = facts(issue, config, account, &[], "Nothing to change", &why);
+    facts.notes.clone_from(&account.withheld);
+    let quotes = proof.quotes.iter().map(|quote| QuoteFact {
+        path: quote.path.clone(),
+        line: quote.line,
+        text: gate.redact(&quote.text),
+    });
+    let outcome = Outcome::Already(AlreadyResult { quotes: quotes.collect() });
+    Reported { outcome, facts, times: account.times }
+}
+
+fn gate(config: &Config, issue: &Issue) -> Gate {
+    Gate::new(&config.secrets(), &[], issue.id.as_ref().and_then(IssueId::number))
+}
+
 fn keep_plan(
     args: &SolveArgs,
     config: &Config,
@@ -318,14 +437,15 @@ fn keep_change(
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Reported, Failure> {
     let (notes, warnings) = (solution.notes(), solution.warnings());
-    let Solution { patch, title, summary, account, .. } = solution;
-    let gate = Gate::new(&config.secrets(), &[], issue.id.as_ref().and_then(IssueId::number));
+    let Solution { patch, title, summary, unplanned, account, .. } = solution;
+    let gate = gate(config, issue);
     run::scan(&gate, &patch)?;
     let title = gate.title(title.as_deref().unwrap_or(issue.title.as_str()));
     let summary = gate.body(summary.as_deref().unwrap_or_default());
     let mut facts = facts(issue, config, &account, patch.changes(), title.as_str(), summary.as_str());
     facts.notes = notes.iter().map(|note| gate.body(note).to_string()).collect();
     facts.warnings = warnings.iter().map(|warning| gate.body(warning).to_string()).collect();
+    facts.unplanned = unplanned;
     let body = gate.redact(&pull_request::body(&facts));
     let files = patch.changes().iter().map(changed_file).collect();
 
@@ -435,6 +555,7 @@ fn facts(
         summary: summary.to_owned(),
         read: read.collect(),
         changed,
+        unplanned: Vec::new(),
         warnings: Vec::new(),
         notes: Vec::new(),
         bill: Bill::of(&config.engine, account.spent),

@@ -256,6 +256,7 @@ fn an_absurd_one_is_an_error_that_names_it() {
         "AGENT_LOCAL_STATE",
         "AGENT_PROTECT",
         "AGENT_READY_FILE",
+        "AGENT_TRANSCRIPT_DIR",
         "AGENT_WEBHOOK_SECRETS",
         "AGENT_WORK_DIR",
         "ANTHROPIC_API_KEY",

@@ -247,6 +247,8 @@ group! {
          `trusted`, by itself if everybody whose text was read has write access and CI or build tools execute nothing of what \
          changed, else as `ask`; `auto`, by itself";
     AGENT_WORK_DIR: PathBuf = path(), of("the system's temporary folder"), "folder for clones";
+    AGENT_TRANSCRIPT_DIR: PathBuf = path(), NONE,
+        "folder in which the conversation of each task with its model is kept, as `TASK.jsonl`; without it, none is";
     AGENT_GITHUB_MAX_WAIT: Duration = pause(), is("3min"),
         "longest time that rate limits and outages of GitHub may hold up one call";
     AGENT_GITHUB_TIMEOUT: Duration = timeout(), is("15s"), "longest time for one call to GitHub";

@@ -28,9 +28,14 @@ pub(super) fn find(text: &str, path: &RepoPath, asked: &Request) -> Result<Place
     let mut places = Places::default();
     for found in requirement.captures_iter(text) {
         let Some(version) = found.name("version") else { continue };
-        if version.as_str() != from {
+        let is_whole = operator.is_match(&found["operator"]) && end.is_match(found["rest"].trim_end());
+        if version.as_str() == to && to != from && is_whole {
+            let line = text[..version.start()].matches('\n').count() + 1;
+            let clause = format!("{} is at version {} already", code_span(&asked.subject), code_span(&to));
+            places.done.get_or_insert((line, clause));
+        } else if version.as_str() != from {
             *places.left.entry(format!("at version {}", version.as_str())).or_default() += 1;
-        } else if !operator.is_match(&found["operator"]) || !end.is_match(found["rest"].trim_end()) {
+        } else if !is_whole {
             let (name, path) = (code_span(&asked.subject), code_span(path.as_str()));
             return Declined::new(format!("{path} asks for {name} with more than a version"));
         } else if !regex(r"^\d[\w.+-]*$").is_match(&to) {

@@ -26,9 +26,20 @@ pub struct Change {
     pub summary: String,
     /// What it is, in the sections of a plan; its steps are requests that come to the same change.
     pub plan: String,
-    /// The files that are changed, as they were.
+    /// The files that are changed, as they were; where nothing is, those that are as they should be.
     pub read: ReadSet,
+    /// What is as it is asked to be, and so is not changed.
+    pub done: Vec<Done>,
     after: BTreeMap<RepoPath, String>,
+}
+
+/// A place of a file that is as a request wants it.
+pub struct Done {
+    pub path: RepoPath,
+    /// From 1.
+    pub line: usize,
+    /// What the place says, a clause.
+    pub clause: String,
 }
 
 type Files = BTreeMap<RepoPath, (ReadFile, Places)>;
@@ -37,14 +48,24 @@ impl Change {
     /// Finds the places of all requests and puts the new texts there.
     pub(super) fn new(ask: &Ask<'_>, requests: &[Request]) -> Result<Self, Declined> {
         let (mut all, mut notes, mut steps) = (Files::new(), Vec::new(), Vec::new());
-        let mut texts = BTreeSet::new();
-        for (number, request) in (1..).zip(requests) {
+        let (mut texts, mut carried_out) = (BTreeSet::new(), Vec::new());
+        let (mut change, mut finished) = (Self::default(), Vec::new());
+        for request in requests {
             let new = Some(&request.to).filter(|_| matches!(request.verb, Verb::Replace | Verb::FixTypo));
             if !texts.insert(&request.subject) || new.is_some_and(|text| !texts.insert(text)) {
                 let subject = code_span(&request.subject);
                 return Declined::new(format!("more than one request is about {subject}"));
             }
-            let files = find(ask, request, &mut notes)?;
+            let (files, done) = find(ask, request, &mut notes)?;
+            for (path, (file, line, clause)) in done {
+                change.done.push(Done { path: path.clone(), line, clause });
+                finished.push((path, file));
+            }
+            if files.is_empty() {
+                continue;
+            }
+            carried_out.push(request);
+            let number = carried_out.len();
             steps.push(format!("{number}. {} in {}.", request.words(usize::MAX), list(files.keys())));
             for (path, (file, places)) in files {
                 all.entry(path).or_insert((file, Places::default())).1.changed.extend(places.changed);
@@ -54,15 +75,23 @@ impl Change {
         if all.len() > MAX_FILES || places > MAX_EDITS {
             return Declined::new(format!("{places} places in {} files are too much to review", all.len()));
         }
-        let (mut change, mut listed) = (Self::default(), Vec::new());
+        let Some((first, rest)) = carried_out.split_first() else {
+            for (path, mut file) in finished {
+                "it has what the issue asks for".clone_into(&mut file.why);
+                change.read.insert(path, file);
+            }
+            return Ok(change);
+        };
+        notes.extend(change.done.iter().map(|done| format!("{}.", done.sentence())));
+        let mut listed = Vec::new();
         for (path, (file, places)) in all {
             let lines = change.apply(&path, file, places)?;
             listed.push(format!("- {}: {lines}", code_span(path.as_str())));
         }
-        let rest = requests.len() - 1;
+        let rest = rest.len();
         let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         // The subject line of a commit has 72 characters.
-        let mut titles = [usize::MAX, 24, 16, 10].into_iter().map(|most| requests[0].words(most) + &rest);
+        let mut titles = [usize::MAX, 24, 16, 10].into_iter().map(|most| first.words(most) + &rest);
         change.title = titles.find(|title| title.chars().count() <= 72).unwrap_or_default();
         let (listed, steps) = (listed.join("\n"), steps.join("\n"));
         // A small change has a small plan: a section that would say "none" is left out.
@@ -90,6 +119,11 @@ impl Change {
         wanted.eq(patch.changes().iter().map(|change| (change.path(), change.after())))
     }
 
+    /// Whether all that is asked for is there already.
+    pub fn is_done(&self) -> bool {
+        self.after.is_empty() && !self.done.is_empty()
+    }
+
     /// Puts the new texts into a file; which lines that changes.
     fn apply(&mut self, path: &RepoPath, mut file: ReadFile, mut places: Places) -> Result<String, Declined> {
         let shown = code_span(path.as_str());
@@ -112,8 +146,19 @@ impl Change {
     }
 }
 
-/// The files that a request changes, all of them, with the places; the notes say what it leaves.
-fn find(ask: &Ask<'_>, request: &Request, notes: &mut Vec<String>) -> Result<Files, Declined> {
+impl Done {
+    /// Without a full stop.
+    fn sentence(&self) -> String {
+        format!("{} (line {} of {})", self.clause, self.line, code_span(self.path.as_str()))
+    }
+}
+
+/// Files that are as a request wants them: a line that shows it, and what it says.
+type Finished = BTreeMap<RepoPath, (ReadFile, usize, String)>;
+
+/// The files that a request changes, all of them, with the places, and those that need no change; the notes say what it
+/// leaves.
+fn find(ask: &Ask<'_>, request: &Request, notes: &mut Vec<String>) -> Result<(Files, Finished), Declined> {
     let Request { verb, subject, to, files, .. } = request;
     let scope = files.iter().map(|file| named(ask, file)).collect::<Result<BTreeSet<RepoPath>, _>>()?;
     let (everywhere, is_bump) = (scope.is_empty(), *verb == Verb::Bump);
@@ -131,8 +176,14 @@ fn find(ask: &Ask<'_>, request: &Request, notes: &mut Vec<String>) -> Result<Fil
     };
     let found = scan(ask.repo, ask.walk, wanted, look).map_err(|error| Declined(error.to_string()))?;
     let (mut files, mut left, mut blocked) = (Files::new(), BTreeMap::new(), Vec::new());
+    let mut finished = Finished::new();
     for Hit { path, found, file } in found.hits {
         let places = found?;
+        if let (Some((line, clause)), Ok(file)) = (&places.done, &file)
+            && places.changed.is_empty()
+        {
+            finished.insert(path.clone(), (file.clone(), *line, clause.clone()));
+        }
         places.left.iter().for_each(|(place, count)| *left.entry(place.clone()).or_insert(0) += count);
         let role = ask.walk.get(&path).and_then(|entry| entry.role.ok());
         let obstacle = match (ask.protection.reason(&path), role) {
@@ -159,8 +210,10 @@ fn find(ask: &Ask<'_>, request: &Request, notes: &mut Vec<String>) -> Result<Fil
     } else if !found.unseen.is_empty() || is_partial {
         return declined("can't be searched for in every file: some are too large or have unusual names");
     }
-    let missing = scope.iter().find(|path| !files.contains_key(path)).map(|path| code_span(path.as_str()));
-    if missing.is_some() || files.is_empty() {
+    let missing = scope.iter().find(|path| !files.contains_key(path) && !finished.contains_key(path));
+    let missing = missing.map(|path| code_span(path.as_str()));
+    let is_done = files.is_empty() && !finished.is_empty() && left.is_empty();
+    if missing.is_some() || (files.is_empty() && !is_done) {
         let place = missing.as_deref().unwrap_or(if is_bump { "any manifest" } else { "any text file" });
         return Declined::new(match left.keys().map(String::as_str).collect::<Vec<_>>().join(" and ") {
             nothing if nothing.is_empty() => format!("{shown} was not found in {place}"),
@@ -180,10 +233,10 @@ fn find(ask: &Ask<'_>, request: &Request, notes: &mut Vec<String>) -> Result<Fil
         1 => format!("{shown}: 1 occurrence {place} was left unchanged."),
         _ => format!("{shown}: {count} occurrences {place} were left unchanged."),
     }));
-    if is_bump {
+    if is_bump && !files.is_empty() {
         notes.push("Only manifests are changed. Update lock files with the package manager.".to_owned());
     }
-    Ok(files)
+    Ok((files, finished))
 }
 
 /// A file that a request names.

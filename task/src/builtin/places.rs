@@ -16,6 +16,8 @@ pub(super) struct Places {
     pub(super) left: BTreeMap<String, usize>,
     /// It is split over two lines, or written with escapes.
     pub(super) is_broken: bool,
+    /// Where the file is as it is asked to be: the number of the line, and what it says, a clause.
+    pub(super) done: Option<(usize, String)>,
 }
 
 /// Finds `old`, which is to become `new`.

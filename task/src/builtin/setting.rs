@@ -48,7 +48,8 @@ pub(super) fn find(text: &str, path: &RepoPath, asked: &Request) -> Result<Place
     };
     let (shown, new) = (code_span(old.as_str()), inside(to));
     if old.as_str() == new {
-        return Declined::new(format!("{named} is {shown} already (line {lines} of {place})"));
+        let line = text[..start].matches('\n').count() + 1;
+        return Ok(Places { done: Some((line, format!("{named} is {shown} already"))), ..Places::default() });
     } else if let Some(from) = from.as_ref().filter(|from| inside(from) != old.as_str()) {
         return declined(&format!("is {shown}, not {} (line {lines})", code_span(from)));
     }

@@ -13,7 +13,7 @@ use crate::outcome::{Failure, Reason};
 const PROGRAM: &str = "ai-agent";
 
 /// Examples of a command, each with what it is for.
-const EXAMPLES: [(&str, &[(&str, &str)]); 6] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 7] = [
     (
         "solve",
         &[
@@ -30,6 +30,10 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 6] = [
                 "ai-agent solve --issue issue.md --mode plan --out plan.md\n  ai-agent solve --issue issue.md --approve plan.md",
             ),
             ("A model on this machine", "ai-agent solve --issue issue.md --model ollama:qwen3-coder:30b"),
+            (
+                "What a model would be sent, without asking it; and a run whose conversation is kept",
+                "ai-agent solve --issue issue.md --model anthropic --show-prompt\n  ai-agent solve --issue issue.md --model anthropic --transcript run.jsonl",
+            ),
         ],
     ),
     (
@@ -42,6 +46,23 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 6] = [
             (
                 "The paths that would be read",
                 "ai-agent explain --issue issue.md --json | jq -r '.files[].path'",
+            ),
+        ],
+    ),
+    (
+        "eval",
+        &[
+            (
+                "What the agent would read and cost for the issues that were resolved last; no model is asked",
+                "ai-agent eval --pulls pulls.json --issues issues.json --model anthropic --html page.html",
+            ),
+            (
+                "What Claude would change, for at most five dollars, beside what people changed",
+                "ai-agent eval --cases cases.jsonl --last 10 --model anthropic --budget 5.00",
+            ),
+            (
+                "Whether it leaves alone what is fixed already",
+                "ai-agent eval --cases cases.jsonl --model anthropic --budget 5.00 --already-fixed",
             ),
         ],
     ),

@@ -48,6 +48,12 @@ impl Choose {
     }
 }
 
+/// The question, and the files that can be chosen.
+pub(super) struct Choice<'l> {
+    pub(super) talk: Conversation<'l>,
+    paths: Vec<RepoPath>,
+}
+
 impl Cycle<'_> {
     /// Lets the model choose what is read, where that is worth a call.
     pub(super) async fn choose(
@@ -57,19 +63,8 @@ impl Cycle<'_> {
         goal: Goal<'_>,
         times: &mut Times,
     ) -> Result<(), Failure> {
-        if !self.is_open(context, goal) {
+        let Some(Choice { mut talk, paths: candidates }) = self.question(llm, context, goal) else {
             return Ok(());
-        }
-        let list = context.candidates(CANDIDATES, LIST_TOKENS);
-        let prompter = Prompter::new(self.issue, context, llm.guidance());
-        let (system, text) = prompter.choose(self.issue, &list.text, MAX_CHOSEN);
-        let mut talk = Conversation {
-            llm,
-            prompter,
-            system,
-            messages: vec![Message { role: Role::User, text }],
-            reads_left: 0,
-            max_output_tokens: llm.max_output_tokens().min(ANSWER_TOKENS),
         };
         let answer = match self.ask(&mut talk, context, times).await {
             Ok(answer) => answer,
@@ -77,7 +72,7 @@ impl Cycle<'_> {
             Err(Failure { reason: Reason::Truncated | Reason::BadAnswer, .. }) => return Ok(()),
             Err(failure) => return Err(failure),
         };
-        let paths = chosen(&answer, &list.paths);
+        let paths = chosen(&answer, &candidates);
         if !paths.is_empty() {
             let started = Instant::now();
             let budget = Budget { tokens: self.room(), ..Budget::default() };
@@ -86,6 +81,25 @@ impl Cycle<'_> {
         }
         (self.progress)(Step::Chosen { paths });
         Ok(())
+    }
+
+    /// The question which files to read, where that is for the model to say.
+    pub(super) fn question<'l>(&self, llm: &'l Llm, context: &Context, goal: Goal<'_>) -> Option<Choice<'l>> {
+        if !self.is_open(context, goal) {
+            return None;
+        }
+        let list = context.candidates(CANDIDATES, LIST_TOKENS);
+        let prompter = Prompter::new(self.issue, context, llm.guidance());
+        let (system, text) = prompter.choose(self.issue, &list.text, MAX_CHOSEN);
+        let talk = Conversation {
+            llm,
+            prompter,
+            system,
+            messages: vec![Message { role: Role::User, text }],
+            reads_left: 0,
+            max_output_tokens: llm.max_output_tokens().min(ANSWER_TOKENS),
+        };
+        Some(Choice { talk, paths: list.paths })
     }
 
     /// Whether which files matter is for the model to say.

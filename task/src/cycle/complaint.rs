@@ -5,7 +5,6 @@ use crate::llm::Llm;
 use crate::outbound::markup::code_span;
 use crate::outcome::{Failure, Reason, sentence};
 use crate::patch::{EditError, EditErrors, Refusal};
-use crate::plan::{Plan, PlanError};
 use crate::protocol::{Action, Answer, Edit, Misfit};
 
 /// Why an answer cannot be used.
@@ -49,6 +48,11 @@ impl Complaint {
                 "The model answered without a change, also after a correction.".to_owned(),
                 "Say in the issue which behaviour or text should change, or choose a stronger model.",
             ),
+            Reason::Unfounded => (
+                "The model says that nothing has to change, and does not show it, also after a correction."
+                    .to_owned(),
+                "Say in the issue what is missing, and how that can be seen; or choose a stronger model.",
+            ),
             Reason::NoChange => (
                 "The model proposed only what is there already; nothing would change.".to_owned(),
                 "See whether the issue is resolved, or say in it what is still missing.",
@@ -79,25 +83,26 @@ impl Complaint {
 impl Proposed {
     /// What was kept of an earlier answer, nothing at first, and this answer as one.
     ///
-    /// What the answer repeats or replaces is not kept twice. Where all that was refused is protected, an answer without
-    /// edits leaves what was kept as it is: the model was told to leave the rest out.
+    /// What the answer repeats or replaces is not kept twice. Where all that was refused is protected or not in the plan, an
+    /// answer without edits leaves what was kept as it is: the model was told to leave the rest out.
     pub(super) fn joined(self, answer: &Answer) -> Result<Self, Complaint> {
         let edits = answer
             .edits
             .clone()
             .map_err(|error| Complaint::new(Reason::EditsDoNotApply, sentence(&error.to_string())))?;
-        let is_protected = |error: &EditError| matches!(error.refusal, Refusal::Protected(_));
+        let may_stay_out =
+            |error: &EditError| matches!(error.refusal, Refusal::Protected(_) | Refusal::Unplanned);
         let is_complete = !self.edits.is_empty()
-            && self.refused.iter().all(is_protected)
+            && self.refused.iter().all(may_stay_out)
             && answer.cannot.is_none()
             && answer.reads.is_empty();
         if edits.is_empty() && !is_complete {
             return Err(without_edits(answer));
         }
         // An edit may come back under another name, so as many as were refused stand for all of them.
-        let failed = self.refused.iter().filter(|error| !is_protected(error)).count();
+        let failed = self.refused.iter().filter(|error| !may_stay_out(error)).count();
         let is_left_out = |error: &&EditError| {
-            (is_protected(error) || edits.len() < failed) && edits.iter().all(|edit| edit.path != error.path)
+            (may_stay_out(error) || edits.len() < failed) && edits.iter().all(|edit| edit.path != error.path)
         };
         let left_out = self.refused.iter().filter(is_left_out).map(left_out).collect();
         let kept = self.edits.into_iter().filter(|kept| !edits.iter().any(|edit| supersedes(edit, kept)));
@@ -163,23 +168,12 @@ fn left_out(error: &EditError) -> String {
         Refusal::Protected(reason) => {
             format!("The model also proposed to change {path}, which is protected: {reason}.")
         }
+        Refusal::Unplanned => {
+            format!("The model also proposed to change {path}, which the approved plan does not name.")
+        }
         _ => {
             format!("The model also proposed a change to {path} that could not be applied and was left out.")
         }
-    }
-}
-
-/// The plan in an answer.
-pub(super) fn accept_plan(answer: &Answer) -> Result<Plan, Complaint> {
-    match Plan::of(answer) {
-        Ok(plan) => Ok(plan),
-        Err(error) => Err(match (&answer.cannot, error) {
-            (Some(why), _) => Complaint::new(Reason::Declined, why),
-            (None, error @ PlanError::MissingSection(_)) if !answer.reads.is_empty() => {
-                Complaint::new(Reason::NoPlan, format!("It asks for files, but no more can be read. {error}"))
-            }
-            (None, error) => Complaint::new(Reason::NoPlan, error.to_string()),
-        }),
     }
 }
 

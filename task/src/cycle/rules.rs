@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::base::Base;
 use super::complaint::reason_of;
 use super::failure::not_walked;
-use super::{Account, CHECK_TIME, Cycle, Planned, Solution, Times};
-use crate::builtin::{self, Ask, Change};
+use super::{Account, Already, CHECK_TIME, Cycle, End, Found, Planned, Proof, Solution, Times};
+use crate::builtin::{self, Ask, Change, Done};
 use crate::check;
 use crate::context::walk::{self, Caps, Walk};
 use crate::outcome::{Failure, Reason, sentence};
@@ -18,9 +18,12 @@ use crate::protocol::ask::Goal;
 
 impl Cycle<'_> {
     /// The change that the issue or the plan asks for, resolved and checked as a model's is.
-    pub(super) fn solve_by_rule(mut self, goal: Goal<'_>) -> Result<Solution, Failure> {
+    pub(super) fn solve_by_rule(mut self, goal: Goal<'_>) -> Result<End<Solution>, Failure> {
         let mut times = Times::default();
         let (change, walk) = self.change(goal, &mut times)?;
+        if change.is_done() {
+            return Ok(End::Already(self.already(change, times)));
+        }
         (self.progress)(Step::Checking);
         let started = Instant::now();
         let base = Base::of(&walk);
@@ -42,13 +45,17 @@ impl Cycle<'_> {
         let account =
             Account { read, unparsed: Vec::new(), withheld: Vec::new(), spent: self.ledger.spent(), times };
         let (title, summary) = (Some(title), Some(summary));
-        Ok(Solution { patch, title, summary, left_out: Vec::new(), account })
+        let (left_out, unplanned) = (Vec::new(), Vec::new());
+        Ok(End::Made(Solution { patch, title, summary, left_out, unplanned, account }))
     }
 
     /// What that change would be.
-    pub(super) fn plan_by_rule(mut self, goal: Goal<'_>) -> Result<Planned, Failure> {
+    pub(super) fn plan_by_rule(mut self, goal: Goal<'_>) -> Result<End<Planned>, Failure> {
         let mut times = Times::default();
         let (change, _) = self.change(goal, &mut times)?;
+        if change.is_done() {
+            return Ok(End::Already(self.already(change, times)));
+        }
         let plan = Plan::parse(&change.plan).map_err(|error| {
             Failure::new(Reason::NoPlan, error.to_string(), "Split the issue into smaller ones.")
         })?;
@@ -59,7 +66,23 @@ impl Cycle<'_> {
             spent: self.ledger.spent(),
             times,
         };
-        Ok(Planned { plan, account })
+        Ok(End::Made(Planned { plan, account }))
+    }
+
+    /// That all of what is asked for is there.
+    fn already(self, change: Change, times: Times) -> Already {
+        let Change { read, done, .. } = change;
+        let quote = |done: &Done| {
+            let content =
+                read.get(&done.path).map(|file| String::from_utf8_lossy(&file.content).into_owned());
+            let text = content.and_then(|text| text.lines().nth(done.line - 1).map(str::to_owned));
+            Found { path: done.path.clone(), line: done.line, text: text.unwrap_or_default() }
+        };
+        let quotes = done.iter().map(quote).collect();
+        let why: Vec<String> = done.iter().map(|done| format!("{}.", done.clause)).collect();
+        let account =
+            Account { read, unparsed: Vec::new(), withheld: Vec::new(), spent: self.ledger.spent(), times };
+        Already { proof: Proof { why: why.join(" "), quotes }, account }
     }
 
     fn change(&mut self, goal: Goal<'_>, times: &mut Times) -> Result<(Change, Walk), Failure> {

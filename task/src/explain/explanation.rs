@@ -85,7 +85,7 @@ pub enum Given {
 
 impl Given {
     /// For people.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Whole => "whole",
             Self::Part => "part",

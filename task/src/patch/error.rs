@@ -60,6 +60,8 @@ pub enum Refusal {
     },
     AmbiguousPath(Vec<RepoPath>),
     Protected(Reason),
+    /// The approved plan does not name the file.
+    Unplanned,
     /// A new file where one is.
     Exists,
     /// The path is a folder.
@@ -166,7 +168,7 @@ impl fmt::Display for EditErrors {
                 if applied.is_empty() {
                     f.write_str(" there is none.")?;
                 }
-                f.write_str("\nIf nothing has to change, answer with `CANNOT:` and the reason.")
+                f.write_str("\nIf nothing has to change, answer with `SOLVED:`, the reason, and the lines that show it.")
             }
         }
     }
@@ -224,6 +226,10 @@ impl fmt::Display for Refusal {
             Self::Protected(reason) => {
                 write!(f, "the path is protected: {reason}. Leave it out of the change.")
             }
+            Self::Unplanned => f.write_str(
+                "the approved plan does not name this file. Leave it out if the plan can be carried out without it. If it \
+                 cannot, send this edit once more, and say in the SUMMARY why it is needed.",
+            ),
             Self::Exists => f.write_str(
                 "a file of that name exists. Choose another name, or change it with SEARCH/REPLACE blocks.",
             ),
@@ -317,6 +323,7 @@ impl Refusal {
             Self::Missing { .. } => "there is no such file".to_owned(),
             Self::AmbiguousPath(paths) => format!("the path could be {}", list(paths)),
             Self::Protected(reason) => format!("the path is protected: {reason}"),
+            Self::Unplanned => "the approved plan does not name the file".to_owned(),
             Self::Exists => "a file of that name exists".to_owned(),
             Self::Folder => "this is a folder".to_owned(),
             Self::Link => "this is a symbolic link or a submodule".to_owned(),

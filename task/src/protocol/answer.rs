@@ -2,6 +2,7 @@
 
 use super::name::Paths;
 use super::reader::{Reader, Reading};
+use super::solved::Solved;
 use super::{thinking, wrapping};
 
 /// See the module's documentation. Made by [`Answer::read`] alone.
@@ -13,6 +14,8 @@ pub struct Answer {
     pub reads: Vec<String>,
     /// Why the model declines.
     pub cannot: Option<String>,
+    /// Why nothing has to change, as the model says.
+    pub solved: Option<Solved>,
     /// The changes that it proposes, in their order, or why none of them can be read.
     pub edits: Result<Vec<Edit>, ReadError>,
     /// What was meant as a change, it seems, and is none.
@@ -198,8 +201,11 @@ impl Answer {
     /// Whether this reading of a text finds in it what the other one does not.
     fn is_better_than(&self, other: &Self) -> bool {
         let is_sound = self.edits.as_ref().is_ok_and(|edits| !edits.is_empty());
-        let says_something =
-            is_sound || !self.reads.is_empty() || self.cannot.is_some() || !self.headings.is_empty();
+        let says_something = is_sound
+            || !self.reads.is_empty()
+            || self.cannot.is_some()
+            || self.solved.is_some()
+            || !self.headings.is_empty();
         let proposes = |answer: &Self| answer.edits.as_ref().map_or(0, Vec::len);
         says_something && proposes(self) >= proposes(other)
     }
@@ -210,6 +216,7 @@ impl Answer {
             summary: None,
             reads: Vec::new(),
             cannot: None,
+            solved: None,
             edits: Ok(Vec::new()),
             misfit: None,
             text: text.to_owned(),

@@ -6,6 +6,7 @@ mod draft;
 use super::answer::{Action, Answer, Edit, Heading, Misfit, ReadError};
 use super::marker::{self, Directive, Fence, Marker};
 use super::name::{self, Paths};
+use super::solved::Solved;
 use super::thinking;
 
 /// Characters of a title that are kept: what fits a commit's subject line and a list of pull requests.
@@ -75,6 +76,7 @@ struct Passage {
 enum PassageOf {
     Summary,
     Reason,
+    Solved,
 }
 
 impl<'a, 'p> Reader<'a, 'p> {
@@ -212,7 +214,11 @@ impl<'a, 'p> Reader<'a, 'p> {
             Directive::Delete => "DELETE",
             Directive::Rename => "RENAME",
             Directive::Write => "WRITE",
-            Directive::Title | Directive::Summary | Directive::Read | Directive::Cannot => return,
+            Directive::Title
+            | Directive::Summary
+            | Directive::Read
+            | Directive::Cannot
+            | Directive::Solved => return,
         };
         let is_meant = match directive {
             Directive::Write => self.lines.get(at + 1).is_some_and(|next| Fence::of(next).is_some()),
@@ -268,6 +274,10 @@ impl<'a, 'p> Reader<'a, 'p> {
                 self.begin_passage(PassageOf::Reason, argument);
                 Ok(())
             }
+            Directive::Solved => {
+                self.begin_passage(PassageOf::Solved, argument);
+                Ok(())
+            }
             Directive::Read => {
                 let path = name::of_directive(behind, self.paths);
                 if !path.is_empty() && !self.answer.reads.contains(&path) {
@@ -307,17 +317,22 @@ impl<'a, 'p> Reader<'a, 'p> {
                 let content = self.content(at)?;
                 self.push(path, at, Action::Write { content });
             }
-            Directive::Title | Directive::Summary | Directive::Read | Directive::Cannot => {}
+            Directive::Title
+            | Directive::Summary
+            | Directive::Read
+            | Directive::Cannot
+            | Directive::Solved => {}
         }
         Ok(())
     }
 
     fn begin_passage(&mut self, of: PassageOf, first: &str) {
-        let known = match of {
-            PassageOf::Summary => &self.answer.summary,
-            PassageOf::Reason => &self.answer.cannot,
+        let is_known = match of {
+            PassageOf::Summary => self.answer.summary.is_some(),
+            PassageOf::Reason => self.answer.cannot.is_some(),
+            PassageOf::Solved => self.answer.solved.is_some(),
         };
-        if known.is_none() {
+        if !is_known {
             self.passage = Some(Passage { of, first: first.to_owned(), start: self.at });
         }
     }
@@ -326,12 +341,17 @@ impl<'a, 'p> Reader<'a, 'p> {
     fn end_passage(&mut self, end: usize) {
         let Some(Passage { of, first, start }) = self.passage.take() else { return };
         let below = self.lines.get(start..end).unwrap_or_default();
+        if of == PassageOf::Solved {
+            self.answer.solved = Some(Solved::of(&first, below, self.paths));
+            return;
+        }
         let text =
             std::iter::once(first.as_str()).chain(below.iter().copied()).collect::<Vec<_>>().join("\n");
         let text = Some(clip(&text, MAX_TEXT_CHARS)).filter(|text| !text.is_empty());
         match of {
             PassageOf::Summary => self.answer.summary = text,
             PassageOf::Reason => self.answer.cannot = text,
+            PassageOf::Solved => {}
         }
     }
 
@@ -421,7 +441,7 @@ fn unquoted(text: &str) -> &str {
     text
 }
 
-fn clip(text: &str, max: usize) -> String {
+pub(super) fn clip(text: &str, max: usize) -> String {
     let text = text.trim();
     if text.chars().count() <= max {
         return text.to_owned();

@@ -10,6 +10,7 @@ use shared::mode::{Mode, RETRY};
 use crate::bill::Bill;
 use crate::outbound::markup;
 use crate::outcome::{Failure, Reason};
+use crate::path::RepoPath;
 use crate::plan::Moved;
 use crate::record::status::{Phase, Status};
 
@@ -91,6 +92,9 @@ pub fn held(why: &str) -> String {
 pub const UNCHECKED: &str =
     "It becomes ready for review once its checks are green. If none starts, mark it as ready yourself.";
 
+/// Why a draft is one whose checks may be through.
+pub const OUTSIDE_PLAN: &str = "It changes files that the approved plan does not name, so it stays a draft until you mark it as ready yourself.";
+
 /// Checks that failed, as a list.
 pub fn checks_failed(pull_request: &str, names: &str) -> String {
     let what = format!("**Checks failed** on {pull_request}:\n{names}");
@@ -107,6 +111,48 @@ pub fn passed(pull_request: &str) -> String {
 pub fn released(pull_request: &str, user: &str, then: &str, missing: Option<&str>) -> String {
     let what = format!("**Checks may start** on {pull_request}: @{user} has let them.");
     paragraphs([what, then.to_owned(), list_of(missing.map(str::to_owned).as_slice())])
+}
+
+/// The same for a pull request that stays a draft, because it changes files that the approved plan does not name.
+pub fn done_outside_plan(
+    pull_request: &str,
+    unplanned: &[RepoPath],
+    bill: &str,
+    missing: &[String],
+) -> String {
+    let what = format!("**Done, and left as a draft**: {pull_request}.");
+    let why = format!(
+        "It changes files that the approved plan does not name: {}. Look at these first, and mark the pull request as ready if \
+         they belong to the change.",
+        listed(unplanned)
+    );
+    let next = "Not what you meant? Close the pull request, say more on this issue, and comment `/retry`.";
+    paragraphs([what, why, list_of(missing), bill.to_owned(), next.to_owned()])
+}
+
+/// Names of files, the first ones of many.
+pub fn listed(paths: &[RepoPath]) -> String {
+    const MOST: usize = 10;
+    let names = paths.iter().take(MOST).map(|path| markup::code_span(path.as_str()));
+    let mut text = names.collect::<Vec<_>>().join(", ");
+    if let Some(more) = paths.len().checked_sub(MOST).filter(|more| *more > 0) {
+        write!(text, " and {more} more").expect("a String takes any text");
+    }
+    text
+}
+
+/// The result of a run that found what the issue asks for in the repository. `quotes` are items of a list.
+pub fn already(why: &str, quotes: &[String], closed: Option<&str>, bill: &str) -> String {
+    let what = "**Nothing to change**: the repository already does what this issue asks for.".to_owned();
+    let closed = closed.map_or_else(String::new, |plan| format!("{plan}, which held the plan, is closed."));
+    let next =
+        "If that is right, close the issue. If something is still missing, say what, and comment `/retry`.";
+    paragraphs([what, why.to_owned(), quotes.join("\n"), closed, next.to_owned(), bill.to_owned()])
+}
+
+/// Words for the end of a run, with what it could not do.
+pub fn with_left(text: &str, left: &[String]) -> String {
+    paragraphs([text.to_owned(), list_of(left)])
 }
 
 /// The result of a run that posted a plan.
@@ -334,6 +380,32 @@ mod tests {
             failed(&passed, Turn::of(revise)),
             "**Not done.** No answer.\n\nComment `/revise` and what should be different to try again."
         );
+    }
+
+    #[test]
+    fn nothing_to_do_is_told_with_what_shows_it() {
+        let quotes = ["- [`a.toml`, line 2](/o/r/blob/c/a.toml#L2): `x = 1`".to_owned()];
+        assert_eq!(
+            already("`x` is 1 already.", &quotes, None, "no cost"),
+            "**Nothing to change**: the repository already does what this issue asks for.\n\n`x` is 1 already.\n\n\
+             - [`a.toml`, line 2](/o/r/blob/c/a.toml#L2): `x = 1`\n\n\
+             If that is right, close the issue. If something is still missing, say what, and comment `/retry`.\n\nno cost"
+        );
+        let closed = already("why", &quotes, Some("#2"), "no cost");
+        assert!(closed.contains("\n\n#2, which held the plan, is closed.\n\n"), "{closed}");
+        assert_eq!(
+            with_left("done", &["close #2: no".to_owned()]),
+            "done\n\nThis is left for you:\n\n- close #2: no"
+        );
+    }
+
+    #[test]
+    fn what_the_plan_does_not_name_is_told() {
+        let paths: Vec<RepoPath> =
+            (0..12).map(|number| RepoPath::parse(&format!("src/{number}.rs")).unwrap()).collect();
+        let text = done_outside_plan("#2", &paths[..1], "no cost", &[]);
+        assert!(text.starts_with("**Done, and left as a draft**: #2.\n\nIt changes files that the approved plan does not name: `src/0.rs`. Look"), "{text}");
+        assert!(listed(&paths).ends_with("`src/9.rs` and 2 more"), "{}", listed(&paths));
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared::issue::IssueId;
+use shared::issue::{IssueId, PullRequestNumber};
 use shared::task::Task;
 use shared::user::Login;
 
 use crate::marker::{Kind, Marks, On};
 use crate::outbound::{BadMarker, Gate, Outbound};
+use crate::path::RepoPath;
 use crate::thread::{Comment, Identity};
 
 /// What the marker of a status comment says.
@@ -18,6 +19,9 @@ pub(crate) struct Status {
     pub(crate) since: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) proposal: Option<Proposal>,
+    /// That nothing has to be changed, found and not told yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) already: Option<Finding>,
     /// Who wrote this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) by: Option<Holder>,
@@ -66,6 +70,19 @@ pub(crate) struct Proposal {
     /// Why CI does not start by itself on the change, as a sentence without its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) held: Option<String>,
+    /// Files that it changes and the approved plan does not name: a person looks at them before it is ready.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unplanned: Vec<RepoPath>,
+}
+
+/// That nothing has to be changed, in our words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    /// What the issue is told.
+    pub(crate) text: String,
+    /// The pull request with the plan, which is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pull_request: Option<PullRequestNumber>,
 }
 
 /// What the comment with the plan is made of.
@@ -85,6 +102,7 @@ impl Status {
             phase: Phase::Ended,
             since: Timestamp::now(),
             proposal: None,
+            already: None,
             by: None,
             answered: None,
             done: false,

@@ -3,6 +3,7 @@
 use shared::issue::IssueId;
 use shared::mode::Product;
 
+use super::already;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
@@ -10,14 +11,15 @@ use super::work::{Basis, Claim, Made, Material};
 use crate::bill::Bill;
 use crate::check::{CheckedPatch, unseen};
 use crate::config::Config;
-use crate::cycle::{Account, Cycle, Planned, Solution};
+use crate::cycle::{Account, Cycle, End, Planned, Solution};
+use crate::git::workspace::Workspace;
 use crate::outbound::{Gate, Outbound, REDACTED};
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
 use crate::plan::{Binding, Plan};
 use crate::pull_request::{self, ChangeFact, Facts, ReadFact};
 use crate::record::comment;
-use crate::record::status::{PlanComment, Proposal};
+use crate::record::status::{Finding, PlanComment, Proposal};
 
 /// Characters of a summary, so that the whole description can be kept in a comment, every line end escaped.
 const MAX_SUMMARY: usize = 8_000;
@@ -34,32 +36,54 @@ pub(super) async fn ask(
     terms: &Terms<'_>,
     material: &Material,
     claim: &Claim,
-) -> Result<Made, Stop> {
+) -> Result<End<Made, Finding>, Stop> {
     let read = cycle.workspace.base().commit.to_string();
+    // The commit of a plan is empty and goes with its branch: what was read is in the one below it as well.
+    let shown = match claim.basis {
+        Basis::Nothing => read.clone(),
+        _ => below(cycle.workspace).unwrap_or_else(|| read.clone()),
+    };
+    let changed = |solved: End<Solution>| match solved {
+        End::Made(solution) => change(desk, terms, material, solution).map(End::Made),
+        End::Already(found) => Ok(End::Already(already::finding(desk, claim, terms, &shown, &found))),
+    };
     let (planned, base, asked_by) = match (&claim.basis, desk.task.mode.kind().makes()) {
         (Basis::Approved { plan, .. }, _) => {
-            return change(desk, terms, material, cycle.solve(Some(plan.text())).await?);
+            return changed(cycle.solve(Some(plan.text())).await?);
         }
         (Basis::Revision { plan, feedback, base, asked_by, .. }, _) => {
             (cycle.plan(Some((plan.text(), feedback))).await?, base.clone(), asked_by.clone())
         }
         (Basis::Draft { base, .. }, Product::Plan) => (cycle.plan(None).await?, base.clone(), Vec::new()),
-        (Basis::Nothing, Product::Plan) => (cycle.plan(None).await?, read, Vec::new()),
+        (Basis::Nothing, Product::Plan) => (cycle.plan(None).await?, read.clone(), Vec::new()),
         (Basis::Nothing | Basis::Draft { .. }, Product::Change) => {
-            return change(desk, terms, material, cycle.solve(None).await?);
+            return changed(cycle.solve(None).await?);
         }
         (_, Product::Nothing) => {
             let what = format!("A task of the mode `{}` asks no model.", desk.task.mode.kind());
             return Err(Failure::new(Reason::Usage, what, "").into());
         }
     };
+    let planned = match planned {
+        End::Made(planned) => planned,
+        End::Already(found) => {
+            return Ok(End::Already(already::finding(desk, claim, terms, &shown, &found)));
+        }
+    };
     let asked_by = asked_by.into_iter().chain([desk.task.trigger_user.to_string()]).collect();
-    plan(desk, config, terms, material, PlanOrigin { base, asked_by }, planned)
+    plan(desk, config, terms, material, PlanOrigin { base, asked_by }, planned).map(End::Made)
+}
+
+/// The first parent of the commit that is read.
+fn below(workspace: &Workspace) -> Option<String> {
+    let repo = workspace.repo();
+    let commit = repo.find_commit(workspace.base().commit).ok()?;
+    commit.parent_ids().next().map(|parent| parent.to_string())
 }
 
 fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Solution) -> Result<Made, Stop> {
     let (notes, warnings) = (solution.notes(), solution.warnings());
-    let Solution { patch, title, summary, account, .. } = solution;
+    let Solution { patch, title, summary, unplanned, account, .. } = solution;
     scan(&desk.gate, &patch)?;
     let title = title_of(desk, title.as_deref(), summary.as_deref(), material.issue.title.as_str());
     let summary = summary.as_deref().unwrap_or(title.as_str());
@@ -68,10 +92,17 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Sol
     facts.notes = notes.iter().map(|note| desk.gate.body_within(note, MAX_NOTE).to_string()).collect();
     facts.warnings =
         warnings.iter().map(|warning| desk.gate.body_within(warning, MAX_WARNING).to_string()).collect();
+    facts.unplanned.clone_from(&unplanned);
     let body = desk.gate.composed(&pull_request::body(&facts));
     let bill = facts.bill.to_string();
-    let proposal =
-        Proposal { title: title.to_string(), body: body.to_string(), bill, plan: None, held: None };
+    let proposal = Proposal {
+        title: title.to_string(),
+        body: body.to_string(),
+        bill,
+        plan: None,
+        held: None,
+        unplanned,
+    };
     Ok(Made::Change { patch: Box::new(patch), proposal })
 }
 
@@ -166,7 +197,7 @@ fn plan(
         body.push_str(desk.gate.body_within(note, MAX_WARNING).as_str());
     }
     let plan = Some(PlanComment { text: plan.text().to_owned(), cost, binding });
-    Ok(Made::Plan(Proposal { title: title.to_string(), body, bill, plan, held: None }))
+    Ok(Made::Plan(Proposal { title: title.to_string(), body, bill, plan, held: None, unplanned: Vec::new() }))
 }
 
 fn facts(
@@ -194,6 +225,7 @@ fn facts(
         summary: summary.to_owned(),
         read: read.collect(),
         changed,
+        unplanned: Vec::new(),
         warnings: Vec::new(),
         notes: Vec::new(),
         bill: Bill::of(terms.engine, account.spent),

@@ -10,7 +10,7 @@ use shared::user::Login;
 
 use super::desk::Desk;
 use super::ended::{Ended, Stop};
-use super::{branch, ci, ending};
+use super::{branch, ci, commit, ending};
 use crate::forge::model::{Checks, PullRequest, PullRequestKind, StageWish};
 use crate::outbound::markup::code_span;
 use crate::record::comment;
@@ -31,12 +31,17 @@ pub(super) enum Stance {
     Held(String),
     /// Its checks are not through yet.
     Unchecked,
+    /// It changes files that the approved plan does not name: somebody looks at them first.
+    OutsidePlan,
 }
 
 /// What a change of this task is to its reviewers before it has a pull request.
 pub(super) async fn stance(desk: &Desk<'_>, base: &str, proposal: &Proposal) -> Result<Stance, Stop> {
     if let Some(why) = &proposal.held {
         return Ok(Stance::Held(why.clone()));
+    }
+    if !proposal.unplanned.is_empty() {
+        return Ok(Stance::OutsidePlan);
     }
     stance_of_checks(desk, base).await
 }
@@ -89,6 +94,9 @@ pub(super) async fn look(desk: &Desk<'_>) -> Result<(), Stop> {
     }
     if ci::is_held(&head.message) {
         return nothing("its checks are held back");
+    }
+    if commit::is_outside_plan(&head.message) {
+        return nothing("it changes files that the plan does not name, and a person decides");
     }
     if branch::is_plan(desk, &head).await? {
         return nothing("the pull request holds a plan");

@@ -12,7 +12,7 @@ use super::checks::{self, Stance};
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
-use super::{approval, branch, ending};
+use super::{approval, branch, commit, ending};
 use crate::call::CallError;
 use crate::check::CheckedPatch;
 use crate::forge::model::{Commit, Permission, PullRequest, PullRequestKind};
@@ -89,6 +89,7 @@ pub(super) async fn release(desk: &Desk<'_>, terms: &Terms<'_>, at: CommandAt) -
     let pull =
         approval::pull_of(desk, at.pull_request, "There is no pull request with checks to start.").await?;
     let head = head_of(desk, &pull).await?;
+    let is_outside_plan = commit::is_outside_plan(&head.message);
     let head = let_go(desk, head).await?;
     tracing::info!(pull_request = %pull.number, head, "the checks may start");
     if let Some(body) = without_note(&pull.body) {
@@ -97,13 +98,14 @@ pub(super) async fn release(desk: &Desk<'_>, terms: &Terms<'_>, at: CommandAt) -
     }
     let stance = match pull.kind {
         PullRequestKind::Ready => Stance::Ready,
+        PullRequestKind::Draft if is_outside_plan => Stance::OutsidePlan,
         PullRequestKind::Draft => checks::stance_of_checks(desk, desk.base_branch(terms)?).await?,
     };
     let (link, user) = (link(desk, pull.number), desk.task.trigger_user.as_str());
-    let text = if stance == Stance::Ready {
-        comment::released(&link, user, "", show(desk, &pull).await?.as_deref())
-    } else {
-        comment::released(&link, user, comment::UNCHECKED, None)
+    let text = match stance {
+        Stance::Ready => comment::released(&link, user, "", show(desk, &pull).await?.as_deref()),
+        Stance::OutsidePlan => comment::released(&link, user, comment::OUTSIDE_PLAN, None),
+        Stance::Held(_) | Stance::Unchecked => comment::released(&link, user, comment::UNCHECKED, None),
     };
     Ok(desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?)
 }
@@ -192,6 +194,7 @@ mod tests {
             bill: String::new(),
             plan: None,
             held: None,
+            unplanned: Vec::new(),
         };
         assert_eq!(noted(plain.clone(), None), plain);
         let held = noted(plain.clone(), Some("nobody knows why".to_owned()));

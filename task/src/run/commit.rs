@@ -21,6 +21,9 @@ use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
 use crate::record::status::Proposal;
 
+/// The trailer of a commit that changes files that the approved plan does not name.
+const OUTSIDE_PLAN: &str = "Agent-Outside-Plan";
+
 /// Bytes of changed files that go into one commit over GraphQL; larger ones are pushed.
 const MAX_API_BYTES: usize = 1024 * 1024;
 
@@ -53,9 +56,19 @@ pub(super) async fn commit(
     Ok(proposal)
 }
 
-fn trailers(desk: &Desk<'_>) -> Vec<(&'static str, String)> {
+fn trailers(desk: &Desk<'_>, proposal: &Proposal) -> Vec<(&'static str, String)> {
     let co_author = format!("{} <{}>", desk.task.trigger_user, desk.forge.address_of(&desk.asker));
-    vec![(TASK_TRAILER, desk.task.id.to_string()), ("Co-authored-by", co_author)]
+    let mut trailers = vec![(TASK_TRAILER, desk.task.id.to_string())];
+    if !proposal.unplanned.is_empty() {
+        trailers.push((OUTSIDE_PLAN, "true".to_owned()));
+    }
+    trailers.push(("Co-authored-by", co_author));
+    trailers
+}
+
+/// Whether a commit of ours changes files that the approved plan does not name.
+pub(super) fn is_outside_plan(message: &str) -> bool {
+    message.lines().any(|line| line.strip_prefix(OUTSIDE_PLAN) == Some(": true"))
 }
 
 /// GitHub's commit call gives every file that it writes the mode 100644, and says nothing when that takes an executable's
@@ -72,7 +85,7 @@ fn fits_api(patch: &CheckedPatch) -> bool {
 /// Title, issue and trailers; nothing in the title can imitate a trailer.
 fn message(desk: &Desk<'_>, proposal: &Proposal) -> Outbound {
     let text = format!("{}\n\nProposed for {}.", proposal.title, desk.issue.id.reference());
-    let trailers = trailers(desk);
+    let trailers = trailers(desk, proposal);
     let trailers: Vec<(&str, &str)> = trailers.iter().map(|(key, value)| (*key, value.as_str())).collect();
     let message = desk.gate.commit_message(&text, &trailers);
     if proposal.held.is_some() { message.holding_checks() } else { message }
@@ -151,7 +164,7 @@ async fn push(
     let text = CommitText {
         subject: title.as_str(),
         body: &format!("{}Proposed for {}.", held, desk.issue.id.reference()),
-        trailers: &trailers(desk),
+        trailers: &trailers(desk, proposal),
     };
     let new = workspace.write_commit(patch, &text, &identity).map_err(|error| broken(error.to_string()))?;
     let old = ObjectId::from_hex(claim.head.as_bytes()).ok();

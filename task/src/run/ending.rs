@@ -168,8 +168,9 @@ async fn wait(
     failure: &Failure,
     text: impl FnOnce(&Failure) -> String,
 ) -> Result<(), CallError> {
-    let kept = desk.own_status().and_then(|(_, own)| own.proposal);
-    let status = Status::of(desk.task, Phase::Waiting, kept);
+    let own = desk.own_status().map(|(_, own)| (own.proposal, own.already));
+    let (kept, already) = own.unwrap_or_default();
+    let status = Status { already, ..Status::of(desk.task, Phase::Waiting, kept) };
     let failure = failure.clone().billed(desk.bill());
     desk.record.say_at_last(&desk.gate, None, &text(&failure), desk.signed(status)).await
 }

@@ -68,6 +68,7 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
             Stance::Ready => comment::done(&link, bill, missing),
             Stance::Held(why) => comment::drafted(&link, &comment::held(why), bill, missing),
             Stance::Unchecked => comment::drafted(&link, comment::UNCHECKED, bill, missing),
+            Stance::OutsidePlan => comment::done_outside_plan(&link, &proposal.unplanned, bill, missing),
         }
     };
     ending::done(desk, claim, pull.number, &text).await

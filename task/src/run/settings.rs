@@ -7,8 +7,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use shared::env::catalog::{
     self, AGENT_APPROVE_BY, AGENT_CI, AGENT_GITHUB_APP_ID, AGENT_GITHUB_APP_KEY, AGENT_GITHUB_MAX_WAIT,
-    AGENT_GITHUB_TIMEOUT, AGENT_GITHUB_TOKEN, AGENT_MARKER_KEY, AGENT_RUN_TIMEOUT, AGENT_UNAUTHORIZED_USERS,
-    AGENT_WORK_DIR, Group,
+    AGENT_GITHUB_TIMEOUT, AGENT_GITHUB_TOKEN, AGENT_MARKER_KEY, AGENT_RUN_TIMEOUT, AGENT_TRANSCRIPT_DIR,
+    AGENT_UNAUTHORIZED_USERS, AGENT_WORK_DIR, Group,
 };
 use shared::env::{Environment, SettingError};
 use shared::hex;
@@ -50,6 +50,8 @@ pub struct RunSettings {
     /// Every secret that the process was given.
     secrets: Vec<SecretString>,
     pub work_dir: PathBuf,
+    /// Where conversations with models are kept, if anywhere.
+    pub transcripts: Option<PathBuf>,
     pub patience: Duration,
     pub timeout: Duration,
     pub deadline: Duration,
@@ -115,6 +117,7 @@ impl RunSettings {
             ci: Ci::named(env.read(&AGENT_CI)?),
             secrets: env.secrets(),
             work_dir: env.find(&AGENT_WORK_DIR)?.unwrap_or_else(std::env::temp_dir),
+            transcripts: env.find(&AGENT_TRANSCRIPT_DIR)?,
             patience: env.read(&AGENT_GITHUB_MAX_WAIT)?,
             timeout: env.read(&AGENT_GITHUB_TIMEOUT)?,
             deadline: env.read(&AGENT_RUN_TIMEOUT)?,

@@ -4,15 +4,19 @@
 #![expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
 
 mod address;
+mod already;
 mod bad_input;
 mod bad_model;
 mod branch;
 mod bytes;
 mod choice;
+mod eval;
 mod explain;
 mod model;
 mod odd_input;
 mod odd_repository;
 mod plan;
 mod quickfix;
+mod sent;
+mod thinking;
 mod world;

@@ -335,7 +335,7 @@ fn edits_that_fit_need_not_be_sent_again() {
             format!(
                 "The other edit is fine and kept: do not send it again. Send only what is corrected.\n{nonce}]\n\nAnswer \
                  once more, in the form that was asked for, with the corrected edits alone. If no edit is left to \
-                 correct, answer with TITLE and SUMMARY alone."
+                 correct, answer with SUMMARY and TITLE alone."
             )
         );
     }
@@ -402,7 +402,7 @@ fn an_answer_that_was_cut_is_never_applied() {
         (
             Some(1),
             "error: the answer was cut off at 500 tokens and is not used |   Raise AGENT_MAX_OUTPUT_TOKENS, or make the \
-             issue smaller. |   Spent: openai:m, 1 call, 855 tokens in, 41 out, no cost."
+             issue smaller. |   Spent: openai:m, 1 call, 968 tokens in, 41 out, no cost."
                 .to_owned()
         )
     );

@@ -38,7 +38,8 @@ fn a_plan_is_shown_written_and_carried_out() {
     let run = model.solve(&world, &issue, &["--mode", "plan", "--out", "my plan.md"], &[]).done();
     assert_eq!(world.snapshot("repo"), before, "a plan writes nothing to the repository");
     let requests = model.finish();
-    assert_eq!(said(&requests[0])[0].lines().nth(4), Some("Answer in this form and with nothing else:"));
+    let form = said(&requests[0])[0].lines().nth(4).unwrap().to_owned();
+    assert!(form.ends_with("Then answer in this form and with nothing behind it:"), "{form}");
 
     let shown = &run.stdout;
     let words = &format!(

@@ -178,6 +178,7 @@ fn a_program_reads_the_same_as_json() {
             "read": [
                 {"path": "README.md", "why": "it has what the issue asks to change", "changed": true},
             ],
+            "unplanned": [],
             "warnings": [], "notes": [],
             "model": "builtin",
             "calls": 0,

@@ -22,6 +22,7 @@ pub(crate) const TYPO: &str =
 
 const SOLVE_SCHEMA: &str = include_str!("../../../docs/solve.schema.json");
 const EXPLAIN_SCHEMA: &str = include_str!("../../../docs/explain.schema.json");
+const EVAL_SCHEMA: &str = include_str!("../../../docs/eval.schema.json");
 
 pub(crate) struct World {
     folder: TempDir,
@@ -162,6 +163,13 @@ impl World {
         self.run_task(command, variables, b"")
     }
 
+    /// `ai-agent eval` in the world's folder.
+    pub(crate) fn eval(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ai-agent"));
+        command.arg("eval").args(arguments);
+        self.run_task(command, variables, b"")
+    }
+
     /// Runs a command that is, or becomes, `ai-agent`.
     pub(crate) fn run_task(&self, mut command: Command, variables: &[(&str, &str)], input: &[u8]) -> Run {
         command.current_dir(self.folder.path()).env_clear().env("HOME", self.path("home"));
@@ -225,8 +233,11 @@ impl World {
 #[track_caller]
 fn check_json(command: &Command, run: &Run) {
     let arguments: Vec<&OsStr> = command.get_args().collect();
-    let schema =
-        if arguments.first() == Some(&OsStr::new("explain")) { EXPLAIN_SCHEMA } else { SOLVE_SCHEMA };
+    let schema = match arguments.first().and_then(|command| command.to_str()) {
+        Some("explain") => EXPLAIN_SCHEMA,
+        Some("eval") => EVAL_SCHEMA,
+        _ => SOLVE_SCHEMA,
+    };
     // A command line that is wrong, and a signal, leave nothing to be read.
     let is_read = run.status.is_some() && !run.stderr.contains("\nUsage: ");
     if is_read && arguments.contains(&OsStr::new("--json")) {
@@ -274,24 +285,42 @@ impl Model {
 
     /// Runs `ai-agent solve` on the repository `repo` with this model, a key, and no second try for passing failures.
     pub(crate) fn solve(&self, world: &World, issue: &str, more: &[&str], variables: &[(&str, &str)]) -> Run {
+        self.reached(variables, |all| world.solve_with(issue, more, all))
+    }
+
+    /// Runs `ai-agent eval` likewise.
+    pub(crate) fn eval(&self, world: &World, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+        self.reached(variables, |all| world.eval(arguments, all))
+    }
+
+    /// What leads to this model, and more variables, which take precedence.
+    fn reached(&self, variables: &[(&str, &str)], run: impl FnOnce(&[(&str, &str)]) -> Run) -> Run {
+        let (own, url) = self.variables();
+        let mut all: Vec<(&str, &str)> =
+            own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        all.extend(variables);
+        let mut run = run(&all);
+        run.stderr = run.stderr.replace(&url, "URL");
+        run
+    }
+
+    /// The variables that lead to this model, and its address.
+    pub(crate) fn variables(&self) -> (Vec<(String, String)>, String) {
         let (provider, prefix) = match self.wire {
             Wire::Anthropic => ("anthropic:m", "ANTHROPIC"),
             Wire::Ollama => ("ollama:m", "OLLAMA"),
             Wire::OpenAi => ("openai:m", "OPENAI"),
         };
         let url = self.server.base_url(self.wire);
-        let (url_variable, key_variable) = (format!("{prefix}_BASE_URL"), format!("{prefix}_API_KEY"));
-        let mut all = vec![
-            ("AGENT_MODEL", provider),
-            ("AGENT_MODEL_PRICE", "free"),
-            (url_variable.as_str(), url.as_str()),
-            (key_variable.as_str(), KEY),
-            ("AGENT_MODEL_RETRIES", "0"),
+        let own = |name: String, value: &str| (name, value.to_owned());
+        let all = vec![
+            own("AGENT_MODEL".to_owned(), provider),
+            own("AGENT_MODEL_PRICE".to_owned(), "free"),
+            own(format!("{prefix}_BASE_URL"), &url),
+            own(format!("{prefix}_API_KEY"), KEY),
+            own("AGENT_MODEL_RETRIES".to_owned(), "0"),
         ];
-        all.extend(variables);
-        let mut run = world.solve_with(issue, more, &all);
-        run.stderr = run.stderr.replace(&url, "URL");
-        run
+        (all, url)
     }
 
     /// Panics if a request was wrong or the script was not played to its end; returns the requests.

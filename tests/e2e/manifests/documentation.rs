@@ -336,6 +336,7 @@ fn links_lead_somewhere() {
         "ARCHITECTURE.md",
         "docs/COMMANDS.md",
         "docs/DEPLOYMENT.md",
+        "docs/EVAL.md",
         "docs/OPERATIONS.md",
         "docs/SECURITY.md",
         "CONTRIBUTING.md",

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::Value;
 use tests::github::{Fault, When};
 
+use crate::already::SOLVED;
 use crate::harness::{EDIT, PLAN, Story, check_all, hello, mutations, offline, seen};
 
 /// Little patience, so that the waits of a run are short.
@@ -23,6 +24,10 @@ pub(crate) enum Mode {
     Revise,
     Approve,
     Ci,
+    /// A change at once, of which nothing is left to do.
+    Already,
+    /// The same for a plan that was approved, whose draft is closed.
+    ApproveAlready,
 }
 
 /// What goes wrong at one call.
@@ -46,6 +51,8 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         Mode::Approve => [&[PLAN], &edits[..]].concat(),
         Mode::Revise => [&[PLAN], &plans[..]].concat(),
         Mode::Ci => vec![EDIT],
+        Mode::Already => vec![SOLVED; RUNS],
+        Mode::ApproveAlready => [&[PLAN], &[SOLVED; RUNS][..]].concat(),
     };
     let world = match mode {
         Mode::Ci => hello().file(".github/ai-agent.toml", "ci = \"ask\"\n"),
@@ -57,9 +64,9 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         assert_eq!(planned.status, Some(0), "{}", story.told(&planned));
     };
     let task = match mode {
-        Mode::QuickFix => story.wish("quickfix"),
+        Mode::QuickFix | Mode::Already => story.wish("quickfix"),
         Mode::Plan => story.wish("plan"),
-        Mode::Approve => {
+        Mode::Approve | Mode::ApproveAlready => {
             plan(&story);
             story.command("approve", "dev1", 2, "/approve")
         }
@@ -101,6 +108,11 @@ fn is_settled(usual: &Usual, n: usize, trouble: Trouble) -> bool {
         // A revision has no commit: its plan is kept by the last edit before the pull request's comment.
         Mode::Revise => {
             usual.writes.iter().rposition(|write| write == "issues/update-comment").map(|at| at - 4)
+        }
+        // What was found is kept by the last edit before the last words.
+        Mode::Already | Mode::ApproveAlready => {
+            let is_edit = |(_, write): &(usize, &String)| *write == "issues/update-comment";
+            usual.writes.iter().enumerate().filter(is_edit).nth_back(1).map(|(at, _)| at)
         }
         _ => usual.writes.iter().position(|write| write == "graphql:createCommitOnBranch"),
     };
@@ -214,6 +226,26 @@ fn ci_survives_every_fault() {
 #[test]
 fn ci_survives_a_kill_anywhere() {
     matrix(Mode::Ci, &KILLS);
+}
+
+#[test]
+fn an_issue_that_is_solved_already_survives_every_fault() {
+    matrix(Mode::Already, &Fault::ALL.map(Trouble::Fault));
+}
+
+#[test]
+fn a_plan_that_is_solved_already_survives_every_fault() {
+    matrix(Mode::ApproveAlready, &Fault::ALL.map(Trouble::Fault));
+}
+
+#[test]
+fn an_issue_that_is_solved_already_survives_a_kill_anywhere() {
+    matrix(Mode::Already, &KILLS);
+}
+
+#[test]
+fn a_plan_that_is_solved_already_survives_a_kill_anywhere() {
+    matrix(Mode::ApproveAlready, &KILLS);
 }
 
 #[test]

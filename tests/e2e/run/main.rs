@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
+mod already;
 mod attack;
 mod bad_input;
 mod basic;
+mod bounds;
 mod canary;
 mod checks;
 mod ci;
@@ -16,3 +18,4 @@ mod odd;
 mod plan;
 mod repository;
 mod stop;
+mod transcript;

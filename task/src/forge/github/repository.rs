@@ -1,5 +1,7 @@
 //! The REST calls of a run: who may write, comments and labels of a thread, branches, commits, pull requests.
 
+use std::ops::RangeInclusive;
+
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,6 +14,7 @@ use crate::forge::model::{
     Collaborator, Commit, Comparison, NewPullRequest, Permission, PullRequest, PullRequestKind,
 };
 use crate::outbound::Outbound;
+use crate::path::RepoPath;
 use crate::thread::{Comment, User};
 
 #[derive(Deserialize)]
@@ -169,6 +172,21 @@ impl GitHub {
     ) -> Result<(), CallError> {
         let route = self.under(&format!("pulls/{number}"));
         self.write::<Value>(Method::PATCH, &route, &json!({ "body": body.as_str() }), Effect::Sets)
+            .await
+            .map(drop)
+    }
+
+    /// The address, on its own host, of lines of a file at a commit.
+    pub fn page_of(&self, commit: &str, path: &RepoPath, lines: RangeInclusive<usize>) -> String {
+        let (from, to) = lines.into_inner();
+        let end = if to > from { format!("-L{to}") } else { String::new() };
+        format!("/{}/blob/{commit}/{}#L{from}{end}", self.repo, path_segments(path.as_str()))
+    }
+
+    /// Closes a pull request; one that is closed stays so.
+    pub async fn close_pull_request(&self, number: PullRequestNumber) -> Result<(), CallError> {
+        let route = self.under(&format!("pulls/{number}"));
+        self.write::<Value>(Method::PATCH, &route, &json!({ "state": "closed" }), Effect::Sets)
             .await
             .map(drop)
     }

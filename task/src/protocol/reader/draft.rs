@@ -1,6 +1,6 @@
 //! A *draft* is what a model writes while it thinks: where it ends, the answer begins.
 
-use super::{Origin, Reader, Step};
+use super::{Origin, Passage, PassageOf, Reader, Step};
 use crate::protocol::answer::ReadError;
 use crate::protocol::marker::{Directive, Marker};
 use crate::protocol::name;
@@ -18,6 +18,14 @@ impl<'a> Reader<'a, '_> {
             }
             _ => false,
         }
+    }
+
+    /// Whether title or summary say that the answer has begun; either may come first.
+    fn is_begun(&self) -> bool {
+        let is_summary = |passage: &Passage| passage.of == PassageOf::Summary;
+        self.answer.title.is_some()
+            || self.answer.summary.is_some()
+            || self.passage.as_ref().is_some_and(is_summary)
     }
 
     /// Looks at the next line for what it says of thinking.
@@ -46,7 +54,7 @@ impl<'a> Reader<'a, '_> {
             None => return Step::Next,
         };
         let end = end.map(|end| start + end);
-        let is_answer = self.answer.title.is_some();
+        let is_answer = self.is_begun();
         match end {
             Some(end) if self.edits.is_empty() && (!is_answer || begins_answer(&self.text[end..])) => {
                 Step::BeginsAt(end)
@@ -65,11 +73,11 @@ impl<'a> Reader<'a, '_> {
     /// What the end of thinking at a byte means: the beginning of the answer, unless that would lose a part of it.
     fn ends_thinking(&mut self, byte: usize, place: Place, at: usize) -> Step {
         let rest = &self.text[byte..];
-        let is_begun = self.answer.title.is_some();
+        let is_begun = self.is_begun();
         let begins = begins_answer(rest);
         let is_lost = !self.edits.is_empty() || self.fault.is_some();
         let is_apart = place == Place::Start;
-        let is_certain = begins && (!is_begun || is_title_next(rest));
+        let is_certain = begins && (!is_begun || is_head_next(rest));
         let is_likely = (begins || !is_begun) && (is_apart || !is_lost);
         if is_certain || is_likely || (is_apart && !is_lost && self.fences.is_empty()) {
             return Step::BeginsAt(byte);
@@ -89,7 +97,7 @@ impl<'a> Reader<'a, '_> {
             Some(Sign::Ends { after, .. }) => Some(self.starts[at] + after),
             _ => None,
         })?;
-        (self.answer.title.is_none() || begins_answer(&self.text[ends..])).then_some(ends)
+        (!self.is_begun() || begins_answer(&self.text[ends..])).then_some(ends)
     }
 
     /// Refuses edits inside of a tag that says neither that they are a draft nor that they are the answer.
@@ -124,10 +132,10 @@ fn begins_answer(text: &str) -> bool {
     text.lines().find_map(directive).is_some_and(|directive| !directive.is_edit())
 }
 
-/// Whether the first line of a text that is not blank is a title.
-fn is_title_next(text: &str) -> bool {
+/// Whether the first line of a text that is not blank is a title or a summary.
+fn is_head_next(text: &str) -> bool {
     let first = text.lines().find(|line| !line.trim().is_empty());
-    first.is_some_and(|line| matches!(Directive::of(line), Some((Directive::Title, _))))
+    first.is_some_and(|line| matches!(Directive::of(line), Some((Directive::Title | Directive::Summary, _))))
 }
 
 /// Whether a text may have edits in it.
