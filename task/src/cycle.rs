@@ -8,6 +8,7 @@ pub mod choice;
 mod complaint;
 mod failure;
 mod rules;
+mod talk;
 
 use std::time::{Duration, Instant};
 
@@ -16,17 +17,15 @@ use base::Base;
 use crate::check::{self, CheckedPatch};
 use crate::context::history::History;
 use crate::context::index::Index;
-use crate::context::more::Outcome;
 use crate::context::pack::{self, Context};
 use crate::context::query::Query;
 use crate::context::read_set::ReadSet;
 use crate::context::role::Omission;
-use crate::context::tokens;
 use crate::context::walk::{self, Caps};
 use crate::engine::Engine;
 use crate::git::workspace::Workspace;
 use crate::issue::Issue;
-use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role, Spent};
+use crate::llm::{Ledger, Spent};
 use crate::outbound::markup::code_span;
 use crate::outbound::tokens_by_line;
 use crate::outcome::{Failure, Reason};
@@ -35,13 +34,12 @@ use crate::patch::{self, EditError, EditErrors, Refusal};
 use crate::path::RepoPath;
 use crate::plan::Plan;
 use crate::progress::Step;
-use crate::prompt::{MAX_READS, Prompter};
 use crate::protect::Protection;
+use crate::protocol::Answer;
 use crate::protocol::ask::Goal;
-use crate::protocol::{Answer, Paths};
 use choice::Choose;
 use complaint::{Complaint, Proposed, accept_plan, reason_of};
-use failure::{not_indexed, not_walked, unanswered};
+use failure::{not_indexed, not_walked};
 
 /// Times that the model may ask for more files before it must answer.
 const READ_ROUNDS: u32 = 2;
@@ -122,17 +120,6 @@ pub struct Times {
     pub pack: Duration,
     pub model: Duration,
     pub check: Duration,
-}
-
-/// The messages so far; the model's own answers among them.
-struct Conversation<'a> {
-    llm: &'a Llm,
-    prompter: Prompter,
-    system: String,
-    messages: Vec<Message>,
-    /// How often the model may yet ask for files.
-    reads_left: u32,
-    max_output_tokens: u32,
 }
 
 impl Cycle<'_> {
@@ -227,113 +214,6 @@ impl Cycle<'_> {
         self.context_tokens.min(window / 2)
     }
 
-    /// Begins the conversation.
-    fn begin<'g>(&self, llm: &'g Llm, context: &Context, goal: Goal<'_>) -> Conversation<'g> {
-        let prompter = Prompter::new(self.issue, context, llm.guidance());
-        let system = prompter.system(goal);
-        let mut messages = Vec::new();
-        if let Some((question, answer)) = prompter.example(goal) {
-            messages.push(Message { role: Role::User, text: question });
-            messages.push(Message { role: Role::Assistant, text: answer.to_owned() });
-        }
-        messages.push(Message { role: Role::User, text: prompter.material(self.issue, context, goal) });
-        Conversation {
-            llm,
-            prompter,
-            system,
-            messages,
-            reads_left: READ_ROUNDS,
-            max_output_tokens: llm.max_output_tokens(),
-        }
-    }
-
-    /// Asks, and hands over the files that the model asks for, a bounded number of times in a conversation.
-    async fn ask_with_reads(
-        &mut self,
-        talk: &mut Conversation<'_>,
-        context: &mut Context,
-        times: &mut Times,
-    ) -> Result<Answer, Failure> {
-        let mut answer = self.ask(talk, context, times).await?;
-        while talk.reads_left > 0 && !answer.reads.is_empty() {
-            talk.reads_left -= 1;
-            let (paths, mut notes) = requested(&answer.reads);
-            let answers = context.read_more(&self.workspace.repo(), &paths, self.room() / MORE_SHARE);
-            let read: Vec<RepoPath> = answers
-                .iter()
-                .filter(|answer| matches!(answer.outcome, Outcome::Read(_)))
-                .map(|answer| answer.path.clone())
-                .collect();
-            notes.extend(answers.iter().map(ToString::to_string));
-            (self.progress)(Step::ReadingMore { paths });
-            let text = talk.prompter.more(context, &read, &notes, talk.reads_left);
-            talk.messages.push(said(&answer));
-            talk.messages.push(Message { role: Role::User, text });
-            answer = self.ask(talk, context, times).await?;
-        }
-        Ok(answer)
-    }
-
-    /// Asks once more, with what was wrong; returns the answer, and what stands of the one before.
-    async fn ask_corrected(
-        &mut self,
-        talk: &mut Conversation<'_>,
-        context: &mut Context,
-        answer: &Answer,
-        complaint: Complaint,
-        times: &mut Times,
-    ) -> Result<(Answer, Proposed), Failure> {
-        // A refusal is an answer.
-        if complaint.reason == Reason::Declined {
-            return Err(complaint.failure(talk.llm));
-        }
-        (self.progress)(Step::Correcting { why: first_line(&complaint.text).to_owned() });
-        talk.messages.push(said(answer));
-        talk.messages.push(Message {
-            role: Role::User,
-            text: talk.prompter.correct(&complaint.text, complaint.kept.edits.len()),
-        });
-        let answer = self.ask_with_reads(talk, context, times).await?;
-        Ok((answer, *complaint.kept))
-    }
-
-    async fn ask(
-        &mut self,
-        talk: &mut Conversation<'_>,
-        context: &Context,
-        times: &mut Times,
-    ) -> Result<Answer, Failure> {
-        let call = self.ledger.spent().calls + 1;
-        (self.progress)(Step::Asking { call, model: talk.llm.name() });
-        let started = Instant::now();
-        let said = talk
-            .messages
-            .iter()
-            .fold(0_u32, |sum, message| sum.saturating_add(tokens::estimate(&message.text)));
-        let prompt = Prompt {
-            system: &talk.system,
-            messages: &talk.messages,
-            max_output_tokens: talk.max_output_tokens,
-            estimated_tokens: said.saturating_add(tokens::estimate(&talk.system)),
-        };
-        let progress = &mut *self.progress;
-        let (llm, before) = (talk.llm, self.ledger.spent().money);
-        let cost = |bytes| llm.so_far(prompt.estimated_tokens, bytes).map(|call| call.plus(before));
-        let reply = llm
-            .complete(&prompt, self.ledger, |arrival| match arrival {
-                Progress::Thinking { bytes } => progress(Step::Thinking { bytes, cost: cost(bytes) }),
-                Progress::Writing { bytes } => progress(Step::Answering { bytes, cost: cost(bytes) }),
-                Progress::Retrying { error, pause } => {
-                    progress(Step::Waiting { pause, why: error.to_string() });
-                }
-            })
-            .await
-            .map_err(|error| unanswered(&error))?;
-        times.model += started.elapsed();
-        let paths = Paths::new(context.walk.entries().iter().map(|entry| entry.path.as_str()));
-        Ok(Answer::read(&reply.text, &paths))
-    }
-
     fn accept_edits(
         &mut self,
         context: &Context,
@@ -423,27 +303,6 @@ fn withheld(context: &Context) -> Vec<String> {
         notes.push(format!("{name}: the model was not shown {kind} in line {line}{others}."));
     }
     notes
-}
-
-/// The paths among what the model asked for, and a note on each that is none.
-fn requested(wanted: &[String]) -> (Vec<RepoPath>, Vec<String>) {
-    let mut paths = Vec::new();
-    let mut notes = Vec::new();
-    for name in wanted.iter().take(MAX_READS) {
-        match RepoPath::parse(name) {
-            Ok(path) => paths.push(path),
-            Err(error) => notes.push(format!("{name:?} cannot be read: {error}")),
-        }
-    }
-    if wanted.len() > MAX_READS {
-        notes.push(format!("only the first {MAX_READS} files of a request are read"));
-    }
-    (paths, notes)
-}
-
-/// An answer as a part of the conversation.
-fn said(answer: &Answer) -> Message {
-    Message { role: Role::Assistant, text: answer.text().to_owned() }
 }
 
 fn first_line(text: &str) -> &str {

@@ -5,7 +5,8 @@
 
 use std::time::Instant;
 
-use super::{Conversation, Cycle, Times};
+use super::talk::Conversation;
+use super::{Cycle, Times};
 use crate::context::pack::{Budget, Context};
 use crate::llm::{Llm, Message, Role};
 use crate::outcome::{Failure, Reason};
