@@ -25,13 +25,12 @@ use crate::context::walk::{self, Caps};
 use crate::engine::Engine;
 use crate::git::workspace::Workspace;
 use crate::issue::Issue;
-use crate::llm::{Ledger, Spent};
+use crate::llm::{Ledger, Llm, Spent};
 use crate::outbound::markup::code_span;
 use crate::outbound::tokens_by_line;
 use crate::outcome::{Failure, Reason};
 use crate::parser::Parsers;
 use crate::patch::{self, EditError, EditErrors, Refusal};
-use crate::path::RepoPath;
 use crate::plan::Plan;
 use crate::progress::Step;
 use crate::protect::Protection;
@@ -41,14 +40,10 @@ use choice::Choose;
 use complaint::{Complaint, Proposed, accept_plan, reason_of};
 use failure::{not_indexed, not_walked};
 
-/// Times that the model may ask for more files before it must answer.
-const READ_ROUNDS: u32 = 2;
-/// Calls of one cycle: the choice of files, the first, one after each round of reading, and the correction.
-pub const MAX_CALLS: u32 = READ_ROUNDS + 3;
+/// Calls of one cycle beside one after each round of looking: the choice of files, the first, and the correction.
+pub const FIXED_CALLS: u32 = 3;
 /// Tokens of the standing instructions, the issue and the frame of the first message.
 const FRAME_TOKENS: u32 = 4_000;
-/// Part of the context's tokens that files asked for later may take, each round.
-const MORE_SHARE: u32 = 2;
 /// Files with secrets that are named to a reader.
 const MAX_WITHHELD: usize = 10;
 /// The longest that one patch is parsed.
@@ -62,8 +57,12 @@ pub struct Cycle<'a> {
     pub protection: &'a Protection,
     /// Tokens of files and outlines in the first message.
     pub context_tokens: u32,
-    /// Whether the model is asked which files to read.
+    /// How often the model may ask to see more before it must answer.
+    pub rounds: u32,
+    /// Whether a model is asked which files to read.
     pub choose: Choose,
+    /// The model that is asked for that, if it is another one.
+    pub chooser: Option<&'a Llm>,
     /// Keeps what was spent, whatever comes of it.
     pub ledger: &'a mut Ledger,
     pub progress: &'a mut (dyn FnMut(Step) + Send),
@@ -139,7 +138,7 @@ impl Cycle<'_> {
         // Boxed, so that the futures around it stay small.
         Box::pin(self.choose(llm, &mut context, goal, &mut times)).await?;
         let mut talk = self.begin(llm, &context, goal);
-        let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
+        let answer = self.ask_and_look(&mut talk, &mut context, &mut times).await?;
         let (patch, proposed) = match self.accept_edits(&context, &answer, Proposed::default(), &mut times) {
             Ok(accepted) => accepted,
             Err(complaint) => {
@@ -161,7 +160,7 @@ impl Cycle<'_> {
         let mut context = self.read(goal, &mut times)?;
         Box::pin(self.choose(llm, &mut context, goal, &mut times)).await?;
         let mut talk = self.begin(llm, &context, goal);
-        let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
+        let answer = self.ask_and_look(&mut talk, &mut context, &mut times).await?;
         let plan = match accept_plan(&answer) {
             Ok(plan) => plan,
             Err(complaint) => {
@@ -198,7 +197,7 @@ impl Cycle<'_> {
         times.index = started.elapsed();
         let started = Instant::now();
         let of = index.len();
-        let budget = pack::Budget { tokens: self.room(), ..pack::Budget::default() };
+        let budget = pack::Budget::of(self.room());
         let context = pack::pack(&repo, walk, index, query, caps, budget);
         times.pack = started.elapsed();
         (self.progress)(Step::Read { files: context.read.len(), of, tokens: context.spent.total() });

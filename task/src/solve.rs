@@ -182,8 +182,10 @@ async fn do_work(
         issue,
         engine: &config.engine,
         protection: &config.protection,
-        context_tokens: config.context_tokens,
+        context_tokens: config.context_tokens(&config.engine, &config.ceiling),
+        rounds: config.rounds,
         choose: config.choose,
+        chooser: config.chooser(),
         ledger,
         progress: &mut *progress,
     };

@@ -90,7 +90,7 @@ impl Proposed {
         let is_complete = !self.edits.is_empty()
             && self.refused.iter().all(is_protected)
             && answer.cannot.is_none()
-            && answer.reads.is_empty();
+            && answer.requests.is_empty();
         if edits.is_empty() && !is_complete {
             return Err(without_edits(answer));
         }
@@ -129,8 +129,8 @@ fn without_edits(answer: &Answer) -> Complaint {
     if let Some(why) = &answer.cannot {
         return Complaint::new(Reason::Declined, why);
     }
-    if !answer.reads.is_empty() {
-        return Complaint::new(Reason::NoEdits, "It asks for files, but no more can be read.");
+    if !answer.requests.is_empty() {
+        return Complaint::new(Reason::NoEdits, "It asks to see more, but nothing more can be shown.");
     }
     let misfit = match answer.misfit {
         Some(Misfit::HiddenDirective { line }) => format!(
@@ -175,9 +175,10 @@ pub(super) fn accept_plan(answer: &Answer) -> Result<Plan, Complaint> {
         Ok(plan) => Ok(plan),
         Err(error) => Err(match (&answer.cannot, error) {
             (Some(why), _) => Complaint::new(Reason::Declined, why),
-            (None, error @ PlanError::MissingSection(_)) if !answer.reads.is_empty() => {
-                Complaint::new(Reason::NoPlan, format!("It asks for files, but no more can be read. {error}"))
-            }
+            (None, error @ PlanError::MissingSection(_)) if !answer.requests.is_empty() => Complaint::new(
+                Reason::NoPlan,
+                format!("It asks to see more, but nothing more can be shown. {error}"),
+            ),
             (None, error) => Complaint::new(Reason::NoPlan, error.to_string()),
         }),
     }

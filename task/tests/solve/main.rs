@@ -10,6 +10,7 @@ mod branch;
 mod bytes;
 mod choice;
 mod explain;
+mod looking;
 mod model;
 mod odd_input;
 mod odd_repository;
