@@ -10,10 +10,10 @@ pub(crate) fn run(data: &[u8]) {
         assert!(text.as_ref().is_none_or(|text| text.chars().count() <= chars));
     }
     assert!(answer.title.as_ref().is_none_or(|title| !title.contains('\n')), "a title is one line");
-    let mut reads = answer.reads.clone();
-    reads.sort();
-    reads.dedup();
-    assert_eq!(reads.len(), answer.reads.len(), "no file is asked for twice");
+    let mut requests: Vec<_> = answer.requests.iter().collect();
+    requests.sort();
+    requests.dedup();
+    assert_eq!(requests.len(), answer.requests.iter().len(), "nothing is asked for twice");
 
     let Ok(edits) = &answer.edits else { return };
     let lines = reply.split('\n').count();
@@ -35,6 +35,9 @@ pub(crate) fn run(data: &[u8]) {
     // Line ends of another system mean the same.
     if !reply.contains('\r') {
         let other = Answer::read(&reply.replace('\n', "\r\n"), &paths);
-        assert_eq!((&other.edits, &other.reads, &other.title), (&answer.edits, &answer.reads, &answer.title));
+        assert_eq!(
+            (&other.edits, &other.requests, &other.title),
+            (&answer.edits, &answer.requests, &answer.title)
+        );
     }
 }

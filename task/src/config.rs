@@ -5,19 +5,27 @@
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use shared::env::catalog::{
-    self, AGENT_ALLOW, AGENT_COMMIT_EMAIL, AGENT_COMMIT_NAME, AGENT_CONTEXT_TOKENS, AGENT_FILE_SELECTION,
-    AGENT_MODEL, AGENT_MODEL_PRICE, AGENT_MODELS, AGENT_PROTECT, Group,
+    self, AGENT_ALLOW, AGENT_CHOOSE_MODEL, AGENT_COMMIT_EMAIL, AGENT_COMMIT_NAME, AGENT_CONTEXT_TOKENS,
+    AGENT_FILE_SELECTION, AGENT_MODEL, AGENT_MODEL_PRICE, AGENT_MODELS, AGENT_PROTECT, AGENT_READ_ROUNDS,
+    Group,
 };
 use shared::env::setting::Setting;
 use shared::env::{Environment, SettingError};
 use shared::hex;
 
 use crate::builtin;
-use crate::cycle::MAX_CALLS;
+use crate::cycle::FIXED_CALLS;
 use crate::cycle::choice::Choose;
 use crate::engine::Engine;
-use crate::llm::{self, Ceiling, MoneyCeiling, Pricing, Usd};
+use crate::llm::{self, Ceiling, Llm, MoneyCeiling, Pricing, Usd};
 use crate::protect::Protection;
+
+/// Tokens of files and outlines in the first message, of any model whose window has room for them.
+const LEAST_CONTEXT: u32 = 24_000;
+/// The most, where nothing else is configured: what a model reads is paid for again in each round.
+const MOST_CONTEXT: u32 = 100_000;
+/// The part of the window, and of the money, that the first message may take.
+const CONTEXT_PART: u32 = 10;
 
 /// What [`Config::from_env`] reads.
 pub const READS: &[&Group] = &[&catalog::MODEL, &catalog::PROVIDERS, &catalog::CYCLE, &catalog::NETWORK];
@@ -27,8 +35,13 @@ pub const READS: &[&Group] = &[&catalog::MODEL, &catalog::PROVIDERS, &catalog::C
 pub struct Config {
     pub engine: Engine,
     pub ceiling: Ceiling,
-    pub context_tokens: u32,
+    /// Tokens of files and outlines in the first message, where they are configured.
+    context_tokens: Option<u32>,
+    /// How often the model may ask to see more.
+    pub rounds: u32,
     pub choose: Choose,
+    /// Who chooses the files, if not `engine`.
+    chooser: Option<Engine>,
     pub protection: Protection,
     pub commit_name: String,
     pub commit_email: String,
@@ -59,7 +72,9 @@ impl Config {
         let models = env.find(&AGENT_MODELS)?.unwrap_or_else(Vec::new);
         let models = models.iter().map(|name| named_by(env, &AGENT_MODELS, name));
         let models = models.collect::<Result<Vec<Engine>, _>>()?;
-        let context_tokens = env.read(&AGENT_CONTEXT_TOKENS)?;
+        let context_tokens = env.find(&AGENT_CONTEXT_TOKENS)?;
+        let chooser = env.find(&AGENT_CHOOSE_MODEL)?;
+        let chooser = chooser.map(|name| named_by(env, &AGENT_CHOOSE_MODEL, &name)).transpose()?;
         let engine = engine(model, env)?;
         let protected = env.find(&AGENT_PROTECT)?.unwrap_or_else(Vec::new);
         let allowed = env.find(&AGENT_ALLOW)?.unwrap_or_else(Vec::new);
@@ -69,13 +84,15 @@ impl Config {
             .map_err(|error| env.refuse(&AGENT_PROTECT, &protected.join(" "), error.to_string()))?;
         let protection = Protection::new(&protected, &allowed)
             .map_err(|error| env.refuse(&AGENT_ALLOW, &allowed.join(" "), error.to_string()))?;
-        let digest =
-            digest(&[&engine.name(), &protected.join(" "), &allowed.join(" "), &context_tokens.to_string()]);
+        let tokens = context_tokens.map_or_else(String::new, |tokens| tokens.to_string());
+        let digest = digest(&[&engine.name(), &protected.join(" "), &allowed.join(" "), &tokens]);
         Ok(Self {
             engine,
             ceiling: Ceiling::from_env(env)?,
             context_tokens,
+            rounds: env.read(&AGENT_READ_ROUNDS)?,
             choose: Choose::parse(env.read(&AGENT_FILE_SELECTION)?).unwrap_or_default(),
+            chooser,
             protection,
             commit_name: author(env, &AGENT_COMMIT_NAME)?,
             commit_email: author(env, &AGENT_COMMIT_EMAIL)?,
@@ -101,7 +118,8 @@ impl Config {
 
     /// The secrets that the models' providers are called with.
     pub fn secrets(&self) -> Vec<SecretString> {
-        std::iter::once(&self.engine).chain(&self.models).filter_map(Engine::key).cloned().collect()
+        let engines = std::iter::once(&self.engine).chain(&self.models).chain(&self.chooser);
+        engines.filter_map(Engine::key).cloned().collect()
     }
 
     /// The model of this name, `provider:model`, if a repository may choose it.
@@ -114,19 +132,38 @@ impl Config {
         std::iter::once(&self.engine).chain(&self.models).map(Engine::name).collect()
     }
 
+    /// The model that chooses the files, if it is another one.
+    pub fn chooser(&self) -> Option<&Llm> {
+        self.chooser.as_ref()?.model()
+    }
+
+    /// Tokens of files and outlines in the first message to a model, beside which its window may yet have less room.
+    pub fn context_tokens(&self, engine: &Engine, ceiling: &Ceiling) -> u32 {
+        let (Some(llm), None) = (engine.model(), self.context_tokens) else {
+            return self.context_tokens.unwrap_or(LEAST_CONTEXT);
+        };
+        let (MoneyCeiling::AtMost(money) | MoneyCeiling::AtMostIfPriced(money)) = ceiling.money;
+        let paid_for = match llm.pricing() {
+            Pricing::Known(price) => price.prompt_tokens_for(money.part(CONTEXT_PART.into())),
+            Pricing::Free | Pricing::Unknown => u64::MAX,
+        };
+        let paid_for = u32::try_from(paid_for).unwrap_or(u32::MAX);
+        (llm.context_window() / CONTEXT_PART).min(paid_for).clamp(LEAST_CONTEXT, MOST_CONTEXT)
+    }
+
     /// The most calls to a model that a cycle makes.
     pub fn calls_at_most(&self, engine: &Engine) -> u32 {
         match (engine, self.choose) {
             (Engine::Rules, _) => 0,
-            (_, Choose::Never) => MAX_CALLS - 1,
-            (_, Choose::Auto | Choose::Always) => MAX_CALLS,
+            (_, Choose::Never) => self.rounds + FIXED_CALLS - 1,
+            (_, Choose::Auto | Choose::Always) => self.rounds + FIXED_CALLS,
         }
     }
 
     /// The most that carrying out a plan can cost: every call that a cycle may make at its worst, or the ceiling. `None`
     /// where the price of the model is not known.
     pub fn usd_at_most(&self, engine: &Engine, ceiling: &Ceiling) -> Option<Usd> {
-        let prompt = self.context_tokens.saturating_mul(2);
+        let prompt = self.context_tokens(engine, ceiling).saturating_mul(2);
         let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = ceiling.money;
         engine.at_most(prompt, self.calls_at_most(engine)).map(|worst| worst.min(ceiling))
     }
@@ -210,7 +247,7 @@ mod tests {
     fn nothing_configured_is_a_working_configuration() {
         let config = config(&[]).unwrap();
         assert_eq!(config.engine.name(), "builtin");
-        assert_eq!(config.context_tokens, 24_000);
+        assert_eq!(config.context_tokens(&config.engine, &config.ceiling), 24_000);
         assert_eq!(config.commit_name, "ai-agent");
         assert_eq!(config.commit_email, "ai-agent@users.noreply.github.com");
     }
@@ -233,6 +270,43 @@ mod tests {
         for variables in [[("AGENT_PROTECT", "db/")], [("AGENT_ALLOW", "Cargo.lock")]] {
             assert_ne!(plain.digest(), config(&variables).unwrap().digest());
         }
+    }
+
+    #[test]
+    fn the_first_message_is_as_large_as_window_and_price_allow() {
+        let config = |variables: &[(&str, &str)]| {
+            let variables = [&[("ANTHROPIC_API_KEY", "k"), ("OPENAI_API_KEY", "k")], variables].concat();
+            let config = config(&variables).unwrap();
+            config.context_tokens(&config.engine, &config.ceiling)
+        };
+        let (model, local) = (("AGENT_MODEL", "anthropic"), ("AGENT_MODEL", "ollama:x"));
+        let unknown = [("AGENT_MODEL", "openai:x"), ("OPENAI_BASE_URL", "https://models.example.org")];
+        for (variables, expect) in [
+            // Two dollars for a million tokens, and a window of a million.
+            (&[model][..], 100_000),
+            (&[model, ("AGENT_MAX_COST", "1.50")], 75_000),
+            (&[model, ("AGENT_MAX_COST", "0.10")], 24_000),
+            (&[model, ("AGENT_CONTEXT_WINDOW", "400000")], 40_000),
+            (&[model, ("AGENT_CONTEXT_TOKENS", "150000")], 150_000),
+            (&[local], 24_000),
+            (&unknown, 24_000),
+        ] {
+            assert_eq!(config(variables), expect, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn the_model_that_chooses_is_one_with_a_key_that_is_secret() {
+        let variables = [
+            ("AGENT_CHOOSE_MODEL", "openai:small"),
+            ("OPENAI_API_KEY", "k2"),
+            ("OPENAI_BASE_URL", "https://models.example.org"),
+        ];
+        let chosen = config(&variables).unwrap();
+        assert_eq!(chosen.chooser().unwrap().name(), "openai:small");
+        assert_eq!(chosen.secrets().len(), 1);
+        assert!(config(&[("AGENT_CHOOSE_MODEL", "builtin")]).unwrap().chooser().is_none());
+        assert!(config(&[("AGENT_CHOOSE_MODEL", "small")]).unwrap_err().contains("AGENT_CHOOSE_MODEL"));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! commits ──history──────┘
 //! ```
 //!
-//! Everything is read from the object database at one commit; there is no work tree.
+//! Everything is read from the object database at one commit; there is no work tree. What the model asks to see beside it
+//! is a [`lookup`].
 
 mod bm25;
 mod closer;
@@ -16,6 +17,7 @@ mod graph;
 pub mod history;
 mod imports;
 pub mod index;
+pub(crate) mod lookup;
 mod mention;
 pub(crate) mod more;
 pub(crate) mod pack;

@@ -11,6 +11,7 @@ mod complaint;
 mod failure;
 mod rules;
 mod shown;
+mod talk;
 
 use std::time::{Duration, Instant};
 
@@ -18,43 +19,35 @@ use crate::bounds::Bounds;
 use crate::check::CheckedPatch;
 use crate::context::history::History;
 use crate::context::index::Index;
-use crate::context::more::Outcome;
 use crate::context::pack::{self, Context};
 use crate::context::query::Query;
 use crate::context::read_set::ReadSet;
 use crate::context::role::Omission;
-use crate::context::tokens;
 use crate::context::walk::{self, Caps};
 use crate::engine::Engine;
 use crate::git::workspace::Workspace;
 use crate::issue::Issue;
-use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role, Spent};
+use crate::llm::{Ledger, Llm, Spent};
 use crate::outbound::markup::code_span;
 use crate::outbound::tokens_by_line;
-use crate::outcome::{Failure, Reason};
+use crate::outcome::Failure;
 use crate::parser::Parsers;
 use crate::path::RepoPath;
 use crate::plan::Plan;
 use crate::progress::Step;
-use crate::prompt::{MAX_READS, Prompter};
 use crate::protect::Protection;
 use crate::protocol::ask::Goal;
-use crate::protocol::{Answer, Paths};
 use acceptance::{Accepted, Change, Measure, Try, accept_plan};
 pub use already::{Found, Proof};
 use choice::Choose;
-use complaint::{Complaint, Proposed};
-use failure::{not_indexed, not_walked, unanswered};
+use complaint::Proposed;
+use failure::{not_indexed, not_walked};
 pub use shown::Shown;
 
-/// Times that the model may ask for more files before it must answer.
-const READ_ROUNDS: u32 = 2;
-/// Calls of one cycle: the choice of files, the first, one after each round of reading, and the correction.
-pub const MAX_CALLS: u32 = READ_ROUNDS + 3;
+/// Calls of one cycle beside one after each round of looking: the choice of files, the first, and the correction.
+pub const FIXED_CALLS: u32 = 3;
 /// Tokens of the standing instructions, the issue and the frame of the first message.
 const FRAME_TOKENS: u32 = 4_000;
-/// Part of the context's tokens that files asked for later may take, each round.
-const MORE_SHARE: u32 = 2;
 /// Files with secrets that are named to a reader.
 const MAX_WITHHELD: usize = 10;
 /// The longest that one patch is parsed.
@@ -68,8 +61,12 @@ pub struct Cycle<'a> {
     pub protection: &'a Protection,
     /// Tokens of files and outlines in the first message.
     pub context_tokens: u32,
-    /// Whether the model is asked which files to read.
+    /// How often the model may ask to see more before it must answer.
+    pub rounds: u32,
+    /// Whether a model is asked which files to read.
     pub choose: Choose,
+    /// The model that is asked for that, if it is another one.
+    pub chooser: Option<&'a Llm>,
     /// Keeps what was spent, whatever comes of it.
     pub ledger: &'a mut Ledger,
     pub progress: &'a mut (dyn FnMut(Step) + Send),
@@ -143,17 +140,6 @@ pub struct Times {
     pub check: Duration,
 }
 
-/// The messages so far; the model's own answers among them.
-struct Conversation<'a> {
-    llm: &'a Llm,
-    prompter: Prompter,
-    system: String,
-    messages: Vec<Message>,
-    /// How often the model may yet ask for files.
-    reads_left: u32,
-    max_output_tokens: u32,
-}
-
 impl Cycle<'_> {
     /// What a change at once would be given to read; no model is asked.
     pub fn look(mut self) -> Result<(Context, Times), Failure> {
@@ -171,7 +157,7 @@ impl Cycle<'_> {
         // Boxed, so that the futures around it stay small.
         Box::pin(self.choose(llm, &mut context, goal, &mut times)).await?;
         let mut talk = self.begin(llm, &context, goal);
-        let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
+        let answer = self.ask_and_look(&mut talk, &mut context, &mut times).await?;
         let bounds = plan.map(Bounds::of_text);
         let measure = |turn| Measure { bounds: bounds.as_ref(), turn };
         let nothing = Proposed::default();
@@ -202,7 +188,7 @@ impl Cycle<'_> {
         let mut context = self.read(goal, &mut times)?;
         Box::pin(self.choose(llm, &mut context, goal, &mut times)).await?;
         let mut talk = self.begin(llm, &context, goal);
-        let answer = self.ask_with_reads(&mut talk, &mut context, &mut times).await?;
+        let answer = self.ask_and_look(&mut talk, &mut context, &mut times).await?;
         let accepted = match accept_plan(&answer, &context.read) {
             Ok(accepted) => accepted,
             Err(complaint) => {
@@ -243,7 +229,7 @@ impl Cycle<'_> {
         times.index = started.elapsed();
         let started = Instant::now();
         let of = index.len();
-        let budget = pack::Budget { tokens: self.room(), ..pack::Budget::default() };
+        let budget = pack::Budget::of(self.room());
         let context = pack::pack(&repo, walk, index, query, caps, budget);
         times.pack = started.elapsed();
         (self.progress)(Step::Read { files: context.read.len(), of, tokens: context.spent.total() });
@@ -257,113 +243,6 @@ impl Cycle<'_> {
         let window = llm.context_window().saturating_sub(taken);
         // Half of the window stays free for files that are asked for, and for the correction.
         self.context_tokens.min(window / 2)
-    }
-
-    /// Begins the conversation.
-    fn begin<'g>(&self, llm: &'g Llm, context: &Context, goal: Goal<'_>) -> Conversation<'g> {
-        let prompter = Prompter::new(self.issue, context, llm.guidance());
-        let system = prompter.system(goal);
-        let mut messages = Vec::new();
-        if let Some((question, answer)) = prompter.example(goal) {
-            messages.push(Message { role: Role::User, text: question });
-            messages.push(Message { role: Role::Assistant, text: answer.to_owned() });
-        }
-        messages.push(Message { role: Role::User, text: prompter.material(self.issue, context, goal) });
-        Conversation {
-            llm,
-            prompter,
-            system,
-            messages,
-            reads_left: READ_ROUNDS,
-            max_output_tokens: llm.max_output_tokens(),
-        }
-    }
-
-    /// Asks, and hands over the files that the model asks for, a bounded number of times in a conversation.
-    async fn ask_with_reads(
-        &mut self,
-        talk: &mut Conversation<'_>,
-        context: &mut Context,
-        times: &mut Times,
-    ) -> Result<Answer, Failure> {
-        let mut answer = self.ask(talk, context, times).await?;
-        while talk.reads_left > 0 && !answer.reads.is_empty() {
-            talk.reads_left -= 1;
-            let (paths, mut notes) = requested(&answer.reads);
-            let answers = context.read_more(&self.workspace.repo(), &paths, self.room() / MORE_SHARE);
-            let read: Vec<RepoPath> = answers
-                .iter()
-                .filter(|answer| matches!(answer.outcome, Outcome::Read(_)))
-                .map(|answer| answer.path.clone())
-                .collect();
-            notes.extend(answers.iter().map(ToString::to_string));
-            (self.progress)(Step::ReadingMore { paths });
-            let text = talk.prompter.more(context, &read, &notes, talk.reads_left);
-            talk.messages.push(said(&answer));
-            talk.messages.push(Message { role: Role::User, text });
-            answer = self.ask(talk, context, times).await?;
-        }
-        Ok(answer)
-    }
-
-    /// Asks once more, with what was wrong; returns the answer, and what stands of the one before.
-    async fn ask_corrected(
-        &mut self,
-        talk: &mut Conversation<'_>,
-        context: &mut Context,
-        answer: &Answer,
-        complaint: Complaint,
-        times: &mut Times,
-    ) -> Result<(Answer, Proposed), Failure> {
-        // A refusal is an answer.
-        if complaint.reason == Reason::Declined {
-            return Err(complaint.failure(talk.llm));
-        }
-        (self.progress)(Step::Correcting { why: first_line(&complaint.text).to_owned() });
-        talk.messages.push(said(answer));
-        talk.messages.push(Message {
-            role: Role::User,
-            text: talk.prompter.correct(&complaint.text, complaint.kept.edits.len()),
-        });
-        let answer = self.ask_with_reads(talk, context, times).await?;
-        Ok((answer, *complaint.kept))
-    }
-
-    async fn ask(
-        &mut self,
-        talk: &mut Conversation<'_>,
-        context: &Context,
-        times: &mut Times,
-    ) -> Result<Answer, Failure> {
-        let call = self.ledger.spent().calls + 1;
-        (self.progress)(Step::Asking { call, model: talk.llm.name() });
-        let started = Instant::now();
-        let said = talk
-            .messages
-            .iter()
-            .fold(0_u32, |sum, message| sum.saturating_add(tokens::estimate(&message.text)));
-        let prompt = Prompt {
-            system: &talk.system,
-            messages: &talk.messages,
-            max_output_tokens: talk.max_output_tokens,
-            estimated_tokens: said.saturating_add(tokens::estimate(&talk.system)),
-        };
-        let progress = &mut *self.progress;
-        let (llm, before) = (talk.llm, self.ledger.spent().money);
-        let cost = |bytes| llm.so_far(prompt.estimated_tokens, bytes).map(|call| call.plus(before));
-        let reply = llm
-            .complete(&prompt, self.ledger, |arrival| match arrival {
-                Progress::Thinking { bytes } => progress(Step::Thinking { bytes, cost: cost(bytes) }),
-                Progress::Writing { bytes } => progress(Step::Answering { bytes, cost: cost(bytes) }),
-                Progress::Retrying { error, pause } => {
-                    progress(Step::Waiting { pause, why: error.to_string() });
-                }
-            })
-            .await
-            .map_err(|error| unanswered(&error))?;
-        times.model += started.elapsed();
-        let paths = Paths::new(context.walk.entries().iter().map(|entry| entry.path.as_str()));
-        Ok(Answer::read(&reply.text, &paths))
     }
 
     fn account(self, context: Context, times: Times) -> Account {
@@ -397,27 +276,6 @@ fn withheld(context: &Context) -> Vec<String> {
         notes.push(format!("{name}: the model was not shown {kind} in line {line}{others}."));
     }
     notes
-}
-
-/// The paths among what the model asked for, and a note on each that is none.
-fn requested(wanted: &[String]) -> (Vec<RepoPath>, Vec<String>) {
-    let mut paths = Vec::new();
-    let mut notes = Vec::new();
-    for name in wanted.iter().take(MAX_READS) {
-        match RepoPath::parse(name) {
-            Ok(path) => paths.push(path),
-            Err(error) => notes.push(format!("{name:?} cannot be read: {error}")),
-        }
-    }
-    if wanted.len() > MAX_READS {
-        notes.push(format!("only the first {MAX_READS} files of a request are read"));
-    }
-    (paths, notes)
-}
-
-/// An answer as a part of the conversation.
-fn said(answer: &Answer) -> Message {
-    Message { role: Role::Assistant, text: answer.text().to_owned() }
 }
 
 fn first_line(text: &str) -> &str {

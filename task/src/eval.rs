@@ -241,8 +241,10 @@ fn look(
         issue: &case.issue,
         engine: &config.engine,
         protection: &config.protection,
-        context_tokens: config.context_tokens,
+        context_tokens: config.context_tokens(&config.engine, &config.ceiling),
+        rounds: config.rounds,
         choose: config.choose,
+        chooser: config.chooser(),
         ledger: &mut ledger,
         progress,
     };

@@ -29,7 +29,7 @@ use smart_commits::Reach;
 
 pub(crate) use orders::without_skip_words;
 pub use secret::Leak;
-pub(crate) use secret::{REDACTED, tokens_by_line, without_tokens};
+pub(crate) use secret::{REDACTED, masked, token_places, tokens_by_line, without_tokens};
 
 /// Longest body of an issue, a pull request or a comment, in characters (GitHub answers 422 "body is too long
 /// (maximum is 65536 characters)").

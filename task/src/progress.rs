@@ -27,8 +27,8 @@ pub enum Step {
     Answering { bytes: usize, cost: Option<Usd> },
     /// A call is repeated after a pause.
     Waiting { pause: Duration, why: String },
-    /// The model asked for more files.
-    ReadingMore { paths: Vec<RepoPath> },
+    /// The model asked to see these files, and searched so often.
+    ReadingMore { paths: Vec<RepoPath>, searches: usize },
     /// The answer is resolved and checked.
     Checking,
     /// The answer could not be used and is asked for once more.
@@ -75,7 +75,15 @@ impl fmt::Display for Step {
                 write!(f, "the model answers ({bytes} bytes{})", about(*cost))
             }
             Self::Waiting { pause, why } => write!(f, "waiting {}s: {why}", pause.as_secs()),
-            Self::ReadingMore { paths } => write!(f, "the model asked for {}", names(paths)),
+            Self::ReadingMore { paths, searches: 0 } => write!(f, "the model asked for {}", names(paths)),
+            Self::ReadingMore { paths, searches } => {
+                let searches =
+                    if *searches == 1 { "a search".to_owned() } else { format!("{searches} searches") };
+                match paths.as_slice() {
+                    [] => write!(f, "the model asked for {searches}"),
+                    paths => write!(f, "the model asked for {} and {searches}", names(paths)),
+                }
+            }
             Self::Checking => write!(f, "resolving and checking the edits"),
             Self::Correcting { why } => write!(f, "asking for a correction: {why}"),
             Self::PlanEdited => write!(f, "carrying out the plan as it was edited"),

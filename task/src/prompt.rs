@@ -10,13 +10,13 @@ use crate::context::pack::Context;
 use crate::context::read_set::{ReadFile, Shown};
 use crate::issue::Issue;
 use crate::llm::Guidance;
-use crate::outbound::without_tokens;
+use crate::outbound::{masked, without_tokens};
 use crate::path::RepoPath;
 use crate::protocol::ask::Goal;
 use crate::protocol::{has_markers, other_markers};
 
-/// Files that the model may ask for in one answer.
-pub const MAX_READS: usize = 8;
+/// Requests of one answer that are looked at.
+pub const MAX_REQUESTS: usize = 10;
 /// What stands in the instructions and in the worked example as a path. None of it is a path of a repository, and a small
 /// model copies it.
 const EXAMPLES: [&str; 2] = ["worked-example/not-in-your-repository/", "path/of/"];
@@ -27,6 +27,31 @@ const NONCE_DIGITS: usize = 12;
 pub fn is_of_example(path: &str) -> bool {
     let path = path.trim_start_matches("./");
     EXAMPLES.iter().any(|example| path.starts_with(example))
+}
+
+/// What the model is told that it may ask to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    Nothing,
+    /// Files by their names: what there is room for in a small window.
+    Files,
+    /// All kinds of requests.
+    All,
+}
+
+/// What was looked up for the model, and what it should do now.
+#[derive(Clone, Copy, Debug)]
+pub struct More<'a> {
+    /// What was read of which files, in order.
+    pub files: &'a [(RepoPath, Shown)],
+    /// One text for each request.
+    pub answers: &'a [String],
+    /// Whether nothing more can be shown.
+    pub is_last: bool,
+    /// Whether the model had all of it before.
+    pub is_stale: bool,
+    /// Whether the answer also had edits, which are dropped.
+    pub has_edits: bool,
 }
 
 /// Puts asks into words. One for a run, so that all its fences carry the same word.
@@ -57,6 +82,7 @@ impl Prompter {
             ("choose", include_str!("../prompts/choose.md")),
             ("candidates", include_str!("../prompts/candidates.md")),
             ("more", include_str!("../prompts/more.md")),
+            ("requests", include_str!("../prompts/requests.md")),
             ("correct", include_str!("../prompts/correct.md")),
         ] {
             templates.add_template(name, text).expect("the templates are part of the program");
@@ -72,18 +98,18 @@ impl Prompter {
     }
 
     /// The standing instructions for a goal.
-    pub fn system(&self, goal: Goal<'_>) -> String {
+    pub fn system(&self, goal: Goal<'_>, offer: Offer) -> String {
         let name = match goal {
             Goal::Edit | Goal::Execute { .. } => "edit",
             Goal::Plan | Goal::Revise { .. } => "plan",
         };
-        self.render(
-            name,
-            context! {
-                nonce => self.nonce.as_str(),
-                max_reads => MAX_READS,
-            },
-        )
+        let offer = match offer {
+            Offer::Nothing => "nothing",
+            Offer::Files => "files",
+            Offer::All => "all",
+        };
+        let requests = self.render("requests", context! { offer, max_requests => MAX_REQUESTS });
+        self.render(name, context! { nonce => self.nonce.as_str(), requests })
     }
 
     /// A question and its answer, to go before the first message, where the model needs to see the form in use.
@@ -156,11 +182,23 @@ impl Prompter {
         self.fence(&format!("{}\n\n{}", issue.title.as_str(), issue.body.as_str()))
     }
 
-    /// The answer to a request for more files. `notes` say why a file could not be had.
-    pub fn more(&self, context: &Context, paths: &[RepoPath], notes: &[String], rounds_left: u32) -> String {
-        let read = paths.iter().filter_map(|path| Some((path, context.read.get(path)?)));
-        let notes = (!notes.is_empty()).then(|| self.fence(&notes.join("\n")));
-        self.render("more", context! { files => self.files(read), notes, last => rounds_left == 0 })
+    /// What the model asked to see.
+    pub fn more(&self, context: &Context, more: &More<'_>) -> String {
+        let read = more.files.iter().filter_map(|(path, lines)| {
+            let file = context.read.get(path)?;
+            Some(self.file(path, file, lines))
+        });
+        let notes = (!more.answers.is_empty()).then(|| self.fence(&more.answers.join("\n\n")));
+        self.render(
+            "more",
+            context! {
+                files => read.collect::<Vec<_>>(),
+                notes,
+                last => more.is_last,
+                stale => more.is_stale,
+                unused => more.has_edits,
+            },
+        )
     }
 
     /// What was wrong with the answer, of which so many edits stand.
@@ -170,13 +208,13 @@ impl Prompter {
     }
 
     fn files<'a>(&self, files: impl Iterator<Item = (&'a RepoPath, &'a ReadFile)>) -> Vec<minijinja::Value> {
-        files
-            .map(|(path, file)| {
-                let (notes, text) = shown(file);
-                let (name, notes) = (self.fence(path.as_str()), notes.join("; "));
-                context! { name, notes, text => self.fence(&text) }
-            })
-            .collect()
+        files.map(|(path, file)| self.file(path, file, &file.shown)).collect()
+    }
+
+    fn file(&self, path: &RepoPath, file: &ReadFile, lines: &Shown) -> minijinja::Value {
+        let (notes, text) = shown(file, lines);
+        let (name, notes) = (self.fence(path.as_str()), notes.join("; "));
+        context! { name, notes, text => self.fence(&text) }
     }
 
     fn fence(&self, text: &str) -> String {
@@ -190,7 +228,7 @@ impl Prompter {
 }
 
 /// What the model sees of a file, all of it or numbered lines, and what it cannot see there.
-fn shown(file: &ReadFile) -> (Vec<String>, String) {
+fn shown(file: &ReadFile, lines: &Shown) -> (Vec<String>, String) {
     let content = String::from_utf8_lossy(&file.content);
     let text = content.strip_prefix('\u{feff}').unwrap_or(&content);
     let mut notes = Vec::new();
@@ -205,7 +243,9 @@ fn shown(file: &ReadFile) -> (Vec<String>, String) {
     {
         notes.push(format!("has lines that look like markers: its blocks need {markers}"));
     }
-    let Shown::Lines(ranges) = &file.shown else { return (notes, text.to_owned()) };
+    let Shown::Lines(ranges) = lines else { return (notes, text.to_owned()) };
+    // A part of a secret has no look of its own.
+    let text = masked(text);
     let lines: Vec<&str> = text.lines().collect();
     let width = lines.len().to_string().len();
     let mut parts = Vec::new();
@@ -275,7 +315,7 @@ mod tests {
                 "2| b",
             ),
         ] {
-            let (found, shown) = shown(&file(content, ranges));
+            let (found, shown) = shown(&file(content, ranges.clone()), &ranges);
             assert_eq!((found.join("; ").as_str(), shown.as_str()), (notes, text), "{content:?}");
         }
     }

@@ -4,10 +4,15 @@
 //! prose and ignored:
 //!
 //! ```text
-//! reply     = { title | summary | read | cannot | solved | block | delete | rename | write | heading | prose }
+//! reply     = { title | summary | request | cannot | solved | block | delete | rename | write | heading | prose }
 //! title     = "TITLE:" text
 //! summary   = "SUMMARY:" text, { line }                         up to the next directive or edit
-//! read      = "READ:" path
+//! request   = [ "- " ] ( read | find | define | uses | list )
+//! read      = "READ:" path [ ":" line "-" line ] { "," path [ ":" line "-" line ] }
+//! find      = "FIND:" ( text | "/" regular expression "/" [ "i" ] ) [ " in " glob ]
+//! define    = "DEFINE:" name { "," name }
+//! uses      = "USES:" name { "," name }
+//! list      = "LIST:" folder
 //! cannot    = "CANNOT:" text, { line }                          up to the next blank line, directive or edit
 //! solved    = "SOLVED:" text, { quote | line }                  up to the next directive or edit
 //! quote     = path ":" number ":" text, or path ":" number and the text below it, fenced or not
@@ -26,6 +31,7 @@
 //!   does letter case in the words of markers.
 //! - Directives and headings count only outside of code blocks. Nothing inside a block or a written file is anything
 //!   but its content.
+//! - Requests in code blocks count where the answer has nothing else of this grammar.
 //! - An empty search makes a new file.
 //! - The *name* of a block's file stands above it, alone on its line or the only path in a sentence, or in the info
 //!   string of a fence around the block. A line that is a path of the tree, as it is, is that path, whatever else it
@@ -52,6 +58,7 @@ pub(crate) mod ends;
 mod marker;
 mod name;
 mod reader;
+pub mod request;
 mod solved;
 mod thinking;
 mod wrapping;

@@ -285,8 +285,10 @@ async fn ask_model(
             issue: &material.issue,
             engine: terms.engine,
             protection: &terms.protection,
-            context_tokens: config.context_tokens,
+            context_tokens: config.context_tokens(terms.engine, &terms.ceiling),
+            rounds: config.rounds,
             choose: config.choose,
+            chooser: config.chooser(),
             ledger,
             progress: &mut progress,
         };

@@ -202,8 +202,10 @@ pub async fn show_prompt(
         issue: &issue,
         engine: &config.engine,
         protection: &config.protection,
-        context_tokens: config.context_tokens,
+        context_tokens: config.context_tokens(&config.engine, &config.ceiling),
+        rounds: config.rounds,
         choose: config.choose,
+        chooser: config.chooser(),
         ledger: &mut ledger,
         progress: &mut *progress,
     };
@@ -273,8 +275,10 @@ async fn do_work(
         issue,
         engine: &config.engine,
         protection: &config.protection,
-        context_tokens: config.context_tokens,
+        context_tokens: config.context_tokens(&config.engine, &config.ceiling),
+        rounds: config.rounds,
         choose: config.choose,
+        chooser: config.chooser(),
         ledger,
         progress: &mut *progress,
     };

@@ -217,11 +217,16 @@ group! {
     CYCLE;
     AGENT_MODELS: Vec<String> = list(), NONE,
         "models that a repository may choose in its configuration, as PROVIDER:MODEL";
-    AGENT_CONTEXT_TOKENS: u32 = number(1_000, u32::MAX as u64), is("24000"),
-        "tokens of files and outlines in the first message";
+    AGENT_CONTEXT_TOKENS: u32 = number(1_000, u32::MAX as u64), of("by model, at least `24000`"),
+        "tokens of files and outlines in the first message; without it a tenth of the model's window, at most 100,000, \
+         and at most what a tenth of `AGENT_MAX_COST` pays for";
+    AGENT_READ_ROUNDS: u32 = number(0, 50), is("8"),
+        "how often the model may ask to see more of the repository before it has to answer; `0` for never";
     AGENT_FILE_SELECTION: &'static str = choice(&["auto", "never", "always"]), is("auto"),
-        "whether the model first chooses the files, from outlines of the best 50: `auto`, where the ranking is not \
-         sure; `never`; `always`";
+        "whether the model first chooses the files, from outlines of the best 50: `auto`, where that costs less than a \
+         twentieth of `AGENT_MAX_COST`, or, without a known price, where the ranking is not sure; `never`; `always`";
+    AGENT_CHOOSE_MODEL: String = MODEL_SPEC, of("the model that answers"),
+        "a cheaper model that chooses the files, as PROVIDER:MODEL";
     AGENT_PROTECT: Vec<String> = list(), NONE,
         "more paths that may not be changed: patterns as in `.gitignore`";
     AGENT_ALLOW: Vec<String> = list(), NONE, "protected paths that may be changed after all: patterns";

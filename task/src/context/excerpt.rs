@@ -5,30 +5,58 @@ use super::features::Corpus;
 use super::query::Query;
 use super::stats::{Field, field};
 use super::tokens;
+use crate::context::read_set::Shown;
 use crate::parser::Definition;
 
 /// The lines at the top that are always shown: imports and the first comment.
 const TOP_LINES: usize = 15;
-/// Code outside of definitions, and long definitions, are cut into pieces of this many lines.
+/// A definition up to this long is one piece.
+const WHOLE_LINES: usize = 120;
+/// Code outside of definitions, and longer definitions, are cut into pieces of this many lines.
 const PIECE_LINES: usize = 60;
+/// Lines that are shown around a piece: an edit needs a place that is its own.
+const AROUND_LINES: usize = 5;
 /// Ranges that are this close are shown as one.
-const GAP_LINES: usize = 3;
+const GAP_LINES: usize = 6;
 /// What a line number adds, in tokens.
 const NUMBER_TOKENS: u32 = 3;
 
-/// Ranges of lines, 1-based, both ends included, ascending, and their tokens; empty when not even the best piece
-/// fits into `budget`.
+/// How much of a file is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// What matters for the issue.
+    Relevant,
+    /// As much as there is room for.
+    All,
+}
+
+/// A part of a file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Excerpt {
+    /// Ranges of lines, 1-based, both ends included, ascending; none of them was shown before.
+    pub(super) lines: Vec<(usize, usize)>,
+    pub(super) tokens: u32,
+}
+
+/// What is chosen from.
+pub(super) struct Source<'a> {
+    pub(super) text: &'a str,
+    pub(super) outline: &'a [Definition],
+    /// What was shown of it.
+    pub(super) shown: Option<&'a Shown>,
+}
+
+/// The best part for `budget`; empty when not even the best piece fits.
 pub(super) fn choose(
-    text: &str,
-    outline: &[Definition],
+    source: &Source<'_>,
     query: &Query,
     corpus: &Corpus,
+    wanted: Wanted,
     budget: u32,
-) -> (Vec<(usize, usize)>, u32) {
+) -> Excerpt {
+    let &Source { text, outline, shown } = source;
     let lines: Vec<&str> = text.lines().collect();
-    let cost = |(first, last): (usize, usize)| -> u32 {
-        lines[first - 1..last].iter().map(|line| tokens::estimate(line) + 1 + NUMBER_TOKENS).sum()
-    };
+    let costs: Vec<u32> = lines.iter().map(|line| tokens::estimate(line) + 1 + NUMBER_TOKENS).collect();
     let mut pieces: Vec<(f32, (usize, usize))> = pieces(outline, lines.len())
         .into_iter()
         .map(|(first, last)| {
@@ -41,33 +69,61 @@ pub(super) fn choose(
         })
         .collect();
     pieces.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let mut shown = vec![false; lines.len() + 1];
-    let mut spent = 0;
+    if wanted == Wanted::Relevant {
+        pieces.retain(|(score, _)| *score > 0.0);
+    }
     let top = (1, TOP_LINES.min(lines.len()));
-    for range in pieces
-        .iter()
-        .filter(|(score, _)| *score > 0.0)
-        .map(|(_, range)| *range)
-        .take(1)
-        .chain([top])
-        .chain(pieces.iter().filter(|(score, _)| *score > 0.0).map(|(_, range)| *range).skip(1))
-    {
-        let headers = enclosing(outline, range);
-        let wanted: Vec<(usize, usize)> = std::iter::once(range).chain(headers).collect();
-        let new: u32 = wanted.iter().map(|range| cost(*range)).sum();
-        if spent + new > budget {
-            continue;
-        }
-        for (first, last) in wanted {
-            for (line, shown) in shown.iter_mut().enumerate().take(last + 1).skip(first) {
-                if !*shown {
-                    *shown = true;
-                    spent += cost((line, line));
-                }
-            }
+    let mut order: Vec<(usize, usize)> = pieces.into_iter().map(|(_, piece)| piece).collect();
+    order.insert(order.len().min(1), top);
+    let mut taken = vec![false; lines.len() + 1];
+    let mut spent = 0;
+    for (first, last) in order {
+        let around = (first.saturating_sub(AROUND_LINES).max(1), (last + AROUND_LINES).min(lines.len()));
+        let new: Vec<usize> = std::iter::once(around)
+            .chain(enclosing(outline, (first, last)))
+            .flat_map(|(first, last)| first..=last)
+            .filter(|line| !taken[*line] && !shown.is_some_and(|shown| shown.has(*line)))
+            .collect();
+        let cost: u32 = new.iter().map(|line| costs[line - 1]).sum();
+        if spent + cost <= budget {
+            spent += cost;
+            new.into_iter().for_each(|line| taken[line] = true);
         }
     }
-    (ranges(&shown), spent)
+    // What closes a gap costs as well.
+    [GAP_LINES, 0]
+        .into_iter()
+        .map(|gap| {
+            let lines = ranges(&taken, shown, gap);
+            let tokens = lines.iter().flat_map(|(first, last)| &costs[first - 1..*last]).sum();
+            Excerpt { lines, tokens }
+        })
+        .find(|excerpt| excerpt.tokens <= budget)
+        .unwrap_or_default()
+}
+
+/// The first of these lines, ascending and apart, that `budget` is enough for, and what they take.
+pub(super) fn within(text: &str, wanted: &[(usize, usize)], budget: u32) -> Excerpt {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut excerpt = Excerpt::default();
+    for &(first, last) in wanted {
+        let mut end = first - 1;
+        for line in &lines[first - 1..last] {
+            let cost = tokens::estimate(line) + 1 + NUMBER_TOKENS;
+            if excerpt.tokens + cost > budget {
+                break;
+            }
+            excerpt.tokens += cost;
+            end += 1;
+        }
+        if end >= first {
+            excerpt.lines.push((first, end));
+        }
+        if end < last {
+            break;
+        }
+    }
+    excerpt
 }
 
 /// The lines that open the definitions around a range.
@@ -98,19 +154,28 @@ fn pieces(outline: &[Definition], lines: usize) -> Vec<(usize, usize)> {
             continue;
         }
         cut(next, first - 1, &mut pieces);
-        cut(first, last, &mut pieces);
+        if last - first < WHOLE_LINES {
+            pieces.push((first, last));
+        } else {
+            cut(first, last, &mut pieces);
+        }
         next = last + 1;
     }
     cut(next, lines, &mut pieces);
     pieces
 }
 
-/// The shown lines as ranges, small gaps closed.
-fn ranges(shown: &[bool]) -> Vec<(usize, usize)> {
+/// The lines that are taken as ranges; gaps of up to `gap` lines are closed, but not with what was shown before.
+fn ranges(taken: &[bool], shown: Option<&Shown>, gap: usize) -> Vec<(usize, usize)> {
     let mut ranges: Vec<(usize, usize)> = Vec::new();
-    for (line, _) in shown.iter().enumerate().filter(|(_, shown)| **shown) {
+    for (line, _) in taken.iter().enumerate().filter(|(_, taken)| **taken) {
         match ranges.last_mut() {
-            Some((_, last)) if line <= *last + 1 + GAP_LINES => *last = line,
+            Some((_, last))
+                if line <= *last + 1 + gap
+                    && !(*last + 1..line).any(|line| shown.is_some_and(|shown| shown.has(line))) =>
+            {
+                *last = line;
+            }
             _ => ranges.push((line, line)),
         }
     }

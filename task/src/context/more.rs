@@ -1,25 +1,39 @@
-//! Reading *more*: files that the model asks for by name, answered one by one.
+//! Reading *more*: files, or lines of them, that the model asks for by name, answered one by one.
 
 use std::fmt;
 
-use super::pack::Context;
-use super::role::Omission;
+use super::excerpt::{self, Excerpt, Source, Wanted};
+use super::pack::{Context, FRAME_TOKENS};
+use super::role::{self, Omission};
 use super::stats::Reader;
+use super::tokens;
 use super::walk::{Entry, Walk};
-use crate::context::read_set::Shown;
+use crate::context::read_set::{ReadFile, Shown};
 use crate::path::RepoPath;
 
 /// Names that are suggested for one that does not exist.
 const NEAR: usize = 3;
 /// Files that are named of a folder.
 const FOLDER_FILES: usize = 20;
+/// Ranges of lines that are named to the model.
+const NAMED_RANGES: usize = 8;
 
 /// What became of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is now read, whole or in part.
-    Read(Shown),
-    AlreadyRead,
+    /// These lines are read that were not before.
+    Added {
+        shown: Shown,
+        /// The lines of the file.
+        of: usize,
+        /// Whether all that was asked for is read now.
+        is_complete: bool,
+    },
+    AlreadyRead(Coverage),
+    /// The file has so many lines, and none of those.
+    NoSuchLines {
+        of: usize,
+    },
     /// There is no such file; these have similar names.
     Unknown {
         near: Vec<RepoPath>,
@@ -35,6 +49,13 @@ pub enum Outcome {
     },
 }
 
+/// How much of a file was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    Whole,
+    Lines,
+}
+
 /// The answer to one request. Displayed, it is a line for the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -46,13 +67,20 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list =
             |paths: &[RepoPath]| paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
-        write!(f, "`{}`: ", self.path)?;
+        let path = &self.path;
+        write!(f, "`{path}`: ")?;
         match &self.outcome {
-            Outcome::Read(Shown::Whole) => f.write_str("added, whole"),
-            Outcome::Read(Shown::Lines(_)) => {
-                f.write_str("added, the parts that matter most; the rest does not fit")
+            Outcome::Added { shown: Shown::Whole, .. } => f.write_str("added, whole"),
+            Outcome::Added { shown: Shown::Lines(lines), of, is_complete } => {
+                write!(f, "added, lines {} of {of}", ranges(lines))?;
+                if *is_complete {
+                    return Ok(());
+                }
+                write!(f, "; the rest does not fit, ask for what you need of it as `READ: {path}:FROM-TO`")
             }
-            Outcome::AlreadyRead => f.write_str("you have the whole of it already"),
+            Outcome::AlreadyRead(Coverage::Whole) => f.write_str("you have the whole of it already"),
+            Outcome::AlreadyRead(Coverage::Lines) => f.write_str("you have these lines already"),
+            Outcome::NoSuchLines { of } => write!(f, "it has only {of} lines"),
             Outcome::Unknown { near } if near.is_empty() => f.write_str("there is no such file"),
             Outcome::Unknown { near } => write!(f, "there is no such file; similar names: {}", list(near)),
             Outcome::Folder { files } => write!(f, "is a folder; ask for files, such as {}", list(files)),
@@ -62,15 +90,31 @@ impl fmt::Display for Answer {
     }
 }
 
+fn ranges(lines: &[(usize, usize)]) -> String {
+    let named = lines.iter().take(NAMED_RANGES).map(|(first, last)| format!("{first}-{last}"));
+    let mut text = named.collect::<Vec<_>>().join(", ");
+    if lines.len() > NAMED_RANGES {
+        text.push_str(" and more");
+    }
+    text
+}
+
 impl Context {
-    /// Adds the files that the model asked for, in order, for at most `budget` tokens together.
-    pub fn read_more(&mut self, repo: &gix::Repository, paths: &[RepoPath], budget: u32) -> Vec<Answer> {
-        let reader = Reader::new(repo.clone());
-        let mut left = budget;
-        paths
-            .iter()
-            .map(|path| Answer { path: path.clone(), outcome: self.read_one(&reader, path, &mut left) })
-            .collect()
+    /// Adds a file that the model asks for, or some of its lines, for at most `left` tokens, of which it takes what it
+    /// uses.
+    pub(super) fn read_more(
+        &mut self,
+        reader: &Reader,
+        path: &RepoPath,
+        lines: Option<(usize, usize)>,
+        left: &mut u32,
+    ) -> Answer {
+        Answer { path: path.clone(), outcome: self.read_one(reader, path, lines, left) }
+    }
+
+    /// Whether the tree has a file there that may be shown, as far as its path tells.
+    pub fn is_readable(&self, path: &RepoPath) -> bool {
+        self.walk.get(path).is_some_and(|entry| entry.role.is_ok())
     }
 
     /// Why a file cannot be read, where it would be asked for in vain.
@@ -86,14 +130,17 @@ impl Context {
             return Err(omission);
         }
         let content = reader.read(entry, &self.caps)?;
-        super::role::plain_text(&content)?;
+        role::plain_text(&content)?;
         Ok(content)
     }
 
-    fn read_one(&mut self, reader: &Reader, path: &RepoPath, left: &mut u32) -> Outcome {
-        if self.read.get(path).is_some_and(|file| file.shown == Shown::Whole) {
-            return Outcome::AlreadyRead;
-        }
+    fn read_one(
+        &mut self,
+        reader: &Reader,
+        path: &RepoPath,
+        lines: Option<(usize, usize)>,
+        left: &mut u32,
+    ) -> Outcome {
         let Some(entry) = self.walk.get(path).cloned() else {
             let files = self.walk.under(path, FOLDER_FILES);
             return if files.is_empty() {
@@ -106,17 +153,66 @@ impl Context {
             Ok(content) => content,
             Err(omission) => return Outcome::Unreadable(omission),
         };
-        match self.add(&entry, content, "the model asked for it".to_owned(), *left) {
-            Some(tokens) => {
-                *left -= tokens;
-                self.spent.files += tokens;
-                match self.read.get(path) {
-                    Some(file) => Outcome::Read(file.shown.clone()),
-                    None => Outcome::OverBudget { left: *left },
-                }
-            }
-            None => Outcome::OverBudget { left: *left },
+        let Ok(text) = role::plain_text(&content) else { return Outcome::Unreadable(Omission::NotUtf8) };
+        let of = text.lines().count();
+        let coverage = if lines.is_some() { Coverage::Lines } else { Coverage::Whole };
+        let wanted = match lines {
+            None => (1, of),
+            // Some count from zero, and some write the range backwards.
+            Some((first, last)) => (first.min(last).max(1), last.max(first).min(of)),
+        };
+        if wanted.0 > of && of > 0 {
+            return Outcome::NoSuchLines { of };
         }
+        let known = self.read.get(path).map_or_else(|| Shown::Lines(Vec::new()), |file| file.shown.clone());
+        let missing = known.missing(&[wanted]);
+        if known == Shown::Whole || (missing.is_empty() && of > 0) {
+            return Outcome::AlreadyRead(coverage);
+        }
+        let Some(room) = left.checked_sub(FRAME_TOKENS) else { return Outcome::OverBudget { left: *left } };
+        let is_new = known == Shown::Lines(Vec::new());
+        let whole = tokens::estimate(text);
+        let (added, taken) = if coverage == Coverage::Whole && is_new && whole <= room {
+            (Shown::Whole, whole)
+        } else {
+            let mut excerpt = excerpt::within(text, &missing, room);
+            if coverage == Coverage::Whole && excerpt.lines != missing {
+                excerpt = self.excerpt(&entry, text, Wanted::All, room);
+            }
+            let Excerpt { lines, tokens } = excerpt;
+            if lines.is_empty() {
+                return Outcome::OverBudget { left: *left };
+            }
+            (Shown::Lines(lines), tokens)
+        };
+        *left = room.saturating_sub(taken);
+        self.spent.files += taken + FRAME_TOKENS;
+        let all = match &added {
+            Shown::Whole => Shown::Whole,
+            Shown::Lines(lines) => known.joined(lines, of),
+        };
+        let is_complete = all.missing(&[wanted]).is_empty();
+        if is_new {
+            let (blob, mode) = (entry.blob, entry.mode);
+            let why = "the model asked for it".to_owned();
+            self.read.insert(path.clone(), ReadFile { content, blob, mode, shown: all, why });
+        } else {
+            self.read.show(path, all);
+        }
+        Outcome::Added { shown: added, of, is_complete }
+    }
+
+    /// The best part of a file for so many tokens, of what was not shown yet.
+    pub(super) fn excerpt(&self, entry: &Entry, text: &str, wanted: Wanted, budget: u32) -> Excerpt {
+        let outline = match self.index.closer(&self.walk, &entry.path) {
+            Some(closer) if !closer.outline.is_empty() => closer.outline.clone(),
+            Some(_) | None => {
+                super::closer::outline_of(self.index.parsers(), &entry.path, text).unwrap_or_default()
+            }
+        };
+        let shown = self.read.get(&entry.path).map(|file| &file.shown);
+        let source = Source { text, outline: &outline, shown };
+        excerpt::choose(&source, &self.query, self.index.corpus(), wanted, budget)
     }
 }
 

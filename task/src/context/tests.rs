@@ -6,7 +6,6 @@ use tempfile::TempDir;
 
 use super::history::History;
 use super::index::{Index, IndexError};
-use super::more::Outcome;
 use super::pack::{self, Budget, Context};
 use super::query::Query;
 use super::role::{Omission, Role};
@@ -29,6 +28,18 @@ impl Fixture {
         for (path, content) in files {
             let kind = if path.starts_with("bin/") { EntryKind::BlobExecutable } else { EntryKind::Blob };
             editor.upsert(path, kind, repo.write_blob(content).unwrap()).unwrap();
+        }
+        let tree = editor.write().unwrap().detach();
+        drop(editor);
+        Self { _folder: folder, repo, tree }
+    }
+
+    /// A repository with entries that are not all files.
+    pub(super) fn with_entries(entries: &[(&str, EntryKind, &[u8])]) -> Self {
+        let (folder, repo) = empty();
+        let mut editor = repo.empty_tree().edit().unwrap();
+        for (path, kind, content) in entries {
+            editor.upsert(*path, *kind, repo.write_blob(content).unwrap()).unwrap();
         }
         let tree = editor.write().unwrap().detach();
         drop(editor);
@@ -375,52 +386,6 @@ fn instructions_are_shown_as_material() {
     let context = fixture.pack("a", "", Budget::default());
     let shown: Vec<_> = context.instructions.iter().map(|i| (i.path.as_str(), i.text.as_str())).collect();
     assert_eq!(shown, [("AGENTS.md", "Use tabs.\n"), ("CONTRIBUTING.md", "Sign off.\n")]);
-}
-
-#[test]
-fn each_file_that_the_model_asks_for_gets_an_answer() {
-    let fixture = Fixture::new([
-        ("src/a.rs", b"fn a() {}\n".as_slice()),
-        ("src/parser.rs", b"fn parser() {}\n"),
-        ("src/zebra.rs", b"fn zebra() {}\n"),
-        ("logo.png", b"\x89PNG\0"),
-        ("Cargo.lock", b"[[package]]\n"),
-        ("node_modules/x/index.js", b"x()\n"),
-    ]);
-    let mut context = fixture.pack("a", "", Budget { tokens: 2000, files: 1 });
-    assert_eq!(context.read.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["src/a.rs"]);
-    let asked: Vec<RepoPath> = [
-        "src/a.rs",
-        "src/parser.rs",
-        "src/parsr.rs",
-        "lib/zebra.rs",
-        "src",
-        "logo.png",
-        "Cargo.lock",
-        "node_modules/x/index.js",
-        "unlike-anything",
-    ]
-    .map(path)
-    .to_vec();
-    let answers: Vec<String> =
-        context.read_more(&fixture.repo, &asked, 1000).iter().map(ToString::to_string).collect();
-    assert_eq!(
-        answers,
-        [
-            "`src/a.rs`: you have the whole of it already",
-            "`src/parser.rs`: added, whole",
-            "`src/parsr.rs`: there is no such file; similar names: `src/parser.rs`",
-            "`lib/zebra.rs`: there is no such file; similar names: `src/zebra.rs`",
-            "`src`: is a folder; ask for files, such as `src/a.rs`, `src/parser.rs`, `src/zebra.rs`",
-            "`logo.png`: cannot be shown: it is binary",
-            "`Cargo.lock`: cannot be shown: it is a lock file",
-            "`node_modules/x/index.js`: added, whole",
-            "`unlike-anything`: there is no such file",
-        ]
-    );
-    assert_eq!(context.read.get(&path("src/parser.rs")).unwrap().why, "the model asked for it");
-    let answer = &context.read_more(&fixture.repo, &[path("src/zebra.rs")], 10)[0];
-    assert_eq!(answer.outcome, Outcome::OverBudget { left: 10 });
 }
 
 #[test]

@@ -139,9 +139,10 @@ pub(super) fn accept_plan(answer: &Answer, read: &ReadSet) -> Result<Accepted<Pl
     }
     Err(match (&answer.cannot, error) {
         (Some(why), _) => Complaint::new(Reason::Declined, why),
-        (None, error @ PlanError::MissingSection(_)) if !answer.reads.is_empty() => {
-            Complaint::new(Reason::NoPlan, format!("It asks for files, but no more can be read. {error}"))
-        }
+        (None, error @ PlanError::MissingSection(_)) if !answer.requests.is_empty() => Complaint::new(
+            Reason::NoPlan,
+            format!("It asks to see more, but nothing more can be shown. {error}"),
+        ),
         (None, error) => Complaint::new(Reason::NoPlan, error.to_string()),
     })
 }

@@ -1,13 +1,16 @@
-//! A *choice* of files by the model: where the ranking leaves open which files matter, a first, short call shows the
-//! model what the best candidates define, and it names those to read.
+//! A *choice* of files by a model: a first, short call shows it what the best candidates define, and it names those to
+//! read.
 //!
-//! What it names is looked up in the list that it was shown; nothing else can come of the answer.
+//! What it names is a file of the list, or one of the tree whose name was in what it was shown; nothing else can come of
+//! the answer.
 
 use std::time::Instant;
 
-use super::{Conversation, Cycle, Times};
+use super::talk::Conversation;
+use super::{Cycle, Times};
 use crate::context::pack::{Budget, Context};
-use crate::llm::{Llm, Message, Role};
+use crate::context::tokens;
+use crate::llm::{Llm, Message, Pricing, Role};
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::progress::Step;
@@ -26,10 +29,14 @@ const ANSWER_TOKENS: u32 = 4_000;
 /// With less room for files than this the list would cost as much as what is chosen from it.
 const MIN_ROOM: u32 = 12_000;
 
+/// A choice costs at most one part in this many of what a run may cost. For three cents it lifts the right first file
+/// from 55 to 84 % of issues, by published figures.
+const CEILING_PART: u64 = 20;
+
 /// Whether the model is asked which files to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choose {
-    /// Where the ranking is not sure.
+    /// Where it costs little, see [`CEILING_PART`]; without a known price, where the ranking is not sure.
     #[default]
     Auto,
     Never,
@@ -63,19 +70,23 @@ impl Cycle<'_> {
         goal: Goal<'_>,
         times: &mut Times,
     ) -> Result<(), Failure> {
-        let Some(Choice { mut talk, paths: candidates }) = self.question(llm, context, goal) else {
+        let llm = self.chooser.unwrap_or(llm);
+        let Some(Choice { mut talk, paths: listed }) = self.question(llm, context, goal) else {
             return Ok(());
         };
+        let shown = talk.messages.iter().map(|message| message.text.as_str());
+        let shown = shown.fold(talk.system.clone(), |text, message| text + "\n" + message);
         let answer = match self.ask(&mut talk, context, times).await {
             Ok(answer) => answer,
             // The ranking stands; what is asked next is another question.
             Err(Failure { reason: Reason::Truncated | Reason::BadAnswer, .. }) => return Ok(()),
             Err(failure) => return Err(failure),
         };
-        let paths = chosen(&answer, &candidates);
+        let is_named = |path: &RepoPath| context.is_readable(path) && names(&shown, path);
+        let paths = chosen(&answer, &listed, is_named);
         if !paths.is_empty() {
             let started = Instant::now();
-            let budget = Budget { tokens: self.room(), ..Budget::default() };
+            let budget = Budget::of(self.room());
             context.choose(&self.workspace.repo(), &paths, budget);
             times.pack += started.elapsed();
         }
@@ -85,7 +96,7 @@ impl Cycle<'_> {
 
     /// The question which files to read, where that is for the model to say.
     pub(super) fn question<'l>(&self, llm: &'l Llm, context: &Context, goal: Goal<'_>) -> Option<Choice<'l>> {
-        if !self.is_open(context, goal) {
+        if !self.is_open(llm, context, goal) {
             return None;
         }
         let list = context.candidates(CANDIDATES, LIST_TOKENS);
@@ -96,14 +107,14 @@ impl Cycle<'_> {
             prompter,
             system,
             messages: vec![Message { role: Role::User, text }],
-            reads_left: 0,
+            rounds_left: 0,
             max_output_tokens: llm.max_output_tokens().min(ANSWER_TOKENS),
         };
         Some(Choice { talk, paths: list.paths })
     }
 
     /// Whether which files matter is for the model to say.
-    fn is_open(&self, context: &Context, goal: Goal<'_>) -> bool {
+    fn is_open(&self, llm: &Llm, context: &Context, goal: Goal<'_>) -> bool {
         // A plan names its files, and where all is read there is nothing to choose.
         if matches!(goal, Goal::Execute { .. } | Goal::Revise { .. })
             || self.room() < MIN_ROOM
@@ -114,15 +125,42 @@ impl Cycle<'_> {
         match self.choose {
             Choose::Never => false,
             Choose::Always => true,
-            Choose::Auto => !context.sureness.is_sure(),
+            Choose::Auto => match llm.pricing() {
+                Pricing::Known(price) => {
+                    let prompt = LIST_TOKENS + tokens::estimate(self.issue.body.as_str());
+                    let worst = price.at_most(prompt.into(), ANSWER_TOKENS.into());
+                    worst < self.ledger.money_ceiling().part(CEILING_PART)
+                }
+                Pricing::Free | Pricing::Unknown => !context.sureness.is_sure(),
+            },
         }
     }
 }
 
-/// The files that an answer names, of those that were `shown`, in its order.
-fn chosen(answer: &Answer, shown: &[RepoPath]) -> Vec<RepoPath> {
-    let known = answer.reads.iter().filter_map(|name| shown.iter().find(|path| path.as_str() == name));
-    known.take(MAX_CHOSEN).cloned().collect()
+/// The files that an answer names, of those that were `listed` or that `is_named` accepts, in its order.
+fn chosen(answer: &Answer, listed: &[RepoPath], is_named: impl Fn(&RepoPath) -> bool) -> Vec<RepoPath> {
+    let known =
+        answer.requests.paths().filter_map(|name| match listed.iter().find(|path| path.as_str() == name) {
+            Some(path) => Some(path.clone()),
+            None => RepoPath::parse(name).ok().filter(&is_named),
+        });
+    let mut paths: Vec<RepoPath> = Vec::new();
+    for path in known {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    paths.truncate(MAX_CHOSEN);
+    paths
+}
+
+/// Whether a text names a file: by its name, or, as imports do, without the extension.
+fn names(text: &str, path: &RepoPath) -> bool {
+    let name = path.file_name();
+    let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or(name);
+    let is_joined = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(stem)
+        .any(|(at, _)| !text[..at].ends_with(is_joined) && !text[at + stem.len()..].starts_with(is_joined))
 }
 
 #[cfg(test)]
@@ -139,15 +177,30 @@ mod tests {
             ("READ: src/b.rs\nREAD: src/a.rs\n", &["src/b.rs", "src/a.rs"][..]),
             ("I think:\nREAD: `c d.py`\nREAD: src/b.rs\nREAD: src/b.rs", &["c d.py", "src/b.rs"]),
             ("READ: ../../etc/passwd\nREAD: /src/a.rs\nREAD: src/A.rs\nREAD: src", &[]),
+            ("READ: lib/c.rs\nREAD: lib/d.rs, src/a.rs:1-9", &["lib/c.rs", "src/a.rs"]),
             ("src/a.rs", &[]),
             ("CANNOT: no", &[]),
             ("", &[]),
         ] {
-            let found = chosen(&Answer::read(answer, &paths), &shown);
+            let found = chosen(&Answer::read(answer, &paths), &shown, |path| path.as_str() == "lib/c.rs");
             assert_eq!(found.iter().map(RepoPath::as_str).collect::<Vec<_>>(), expect, "{answer}");
         }
         let many: Vec<RepoPath> = (0..40).map(|n| RepoPath::parse(&format!("f{n}")).unwrap()).collect();
         let answer = (0..40).map(|n| format!("READ: f{n}\n")).collect::<Vec<_>>().concat();
-        assert_eq!(chosen(&Answer::read(&answer, &Paths::default()), &many), many[..MAX_CHOSEN]);
+        assert_eq!(chosen(&Answer::read(&answer, &Paths::default()), &many, |_| false), many[..MAX_CHOSEN]);
+    }
+
+    #[test]
+    fn a_file_is_named_by_its_name_or_its_stem() {
+        for (text, path, expect) in [
+            ("from .station import x", "src/station.py", true),
+            ("see station.py", "src/station.py", true),
+            ("use crate::station_log;", "src/station.rs", false),
+            ("stations", "src/station.py", false),
+            ("anything", "src/station.py", false),
+            ("the .gitignore", ".gitignore", true),
+        ] {
+            assert_eq!(names(text, &RepoPath::parse(path).unwrap()), expect, "{text} {path}");
+        }
     }
 }

@@ -95,7 +95,7 @@ impl Proposed {
         let is_complete = !self.edits.is_empty()
             && self.refused.iter().all(may_stay_out)
             && answer.cannot.is_none()
-            && answer.reads.is_empty();
+            && answer.requests.is_empty();
         if edits.is_empty() && !is_complete {
             return Err(without_edits(answer));
         }
@@ -134,8 +134,8 @@ fn without_edits(answer: &Answer) -> Complaint {
     if let Some(why) = &answer.cannot {
         return Complaint::new(Reason::Declined, why);
     }
-    if !answer.reads.is_empty() {
-        return Complaint::new(Reason::NoEdits, "It asks for files, but no more can be read.");
+    if !answer.requests.is_empty() {
+        return Complaint::new(Reason::NoEdits, "It asks to see more, but nothing more can be shown.");
     }
     let misfit = match answer.misfit {
         Some(Misfit::HiddenDirective { line }) => format!(

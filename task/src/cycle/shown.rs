@@ -1,7 +1,8 @@
 //! What a model would be *shown*: the messages of the first calls as they would be sent, without a call.
 
 use super::choice::Choice;
-use super::{Conversation, Cycle, Times};
+use super::talk::Conversation;
+use super::{Cycle, Times};
 use crate::context::tokens;
 use crate::engine::Engine;
 use crate::llm::Message;
@@ -35,7 +36,8 @@ impl Cycle<'_> {
         let Engine::Model(llm) = self.engine else { return Ok(Vec::new()) };
         let context = self.read(goal, &mut Times::default())?;
         let mut shown = Vec::new();
-        if let Some(Choice { talk, .. }) = self.question(llm, &context, goal) {
+        let chooser = self.chooser.unwrap_or(llm);
+        if let Some(Choice { talk, .. }) = self.question(chooser, &context, goal) {
             shown.push(Shown::of("choose the files to read", talk));
         }
         let purpose = match goal {

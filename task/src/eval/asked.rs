@@ -29,8 +29,10 @@ pub(super) async fn ask(
         issue,
         engine: &config.engine,
         protection: &config.protection,
-        context_tokens: config.context_tokens,
+        context_tokens: config.context_tokens(&config.engine, &config.ceiling),
+        rounds: config.rounds,
         choose: config.choose,
+        chooser: config.chooser(),
         ledger: &mut ledger,
         progress,
     };

@@ -3,8 +3,9 @@
 //! - Request and events: <https://platform.claude.com/docs/en/build-with-claude/streaming>. No temperature is sent unless one
 //!   is configured, and no thinking is asked for or forbidden: current models refuse to have either set.
 //! - Effort: <https://platform.claude.com/docs/en/build-with-claude/effort>. Models that have none refuse it.
-//! - Cache: breakpoints after the system prompt and after the first user message, which holds the files; later calls of a
-//!   run repeat both (<https://platform.claude.com/docs/en/build-with-claude/prompt-caching>).
+//! - Cache: breakpoints after the system prompt, after the first user message, which holds the files, and after the last
+//!   message: each call of a run repeats all of the one before
+//!   (<https://platform.claude.com/docs/en/build-with-claude/prompt-caching>).
 //! - Stop reasons: <https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons>.
 //! - Errors: <https://platform.claude.com/docs/en/api/errors>. A spend limit comes as 402, as 429 with an error code, or as
 //!   400 with nothing but its words.
@@ -37,12 +38,14 @@ pub(super) async fn attempt(
 fn body(endpoint: &Endpoint, prompt: &Prompt<'_>) -> Value {
     let cached = |text: &str| json!([{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]);
     let first_user = prompt.messages.iter().position(|message| message.role == Role::User);
+    let last = prompt.messages.len().checked_sub(1);
     let messages: Vec<Value> = prompt
         .messages
         .iter()
         .enumerate()
         .map(|(at, Message { role, text })| {
-            let content = if Some(at) == first_user { cached(text) } else { json!(text) };
+            let is_breakpoint = Some(at) == first_user || Some(at) == last;
+            let content = if is_breakpoint { cached(text) } else { json!(text) };
             json!({"role": role.name(), "content": content})
         })
         .collect();

@@ -120,6 +120,24 @@ impl Ledger {
         self.spent.plus(&self.reserved)
     }
 
+    /// Whether so many more calls of this size are within the ceilings, each at its most.
+    pub fn affords(&self, pricing: Pricing, prompt_tokens: u64, output_tokens: u64, calls: u64) -> bool {
+        let spent = self.spent();
+        let tokens = prompt_tokens.saturating_add(output_tokens).saturating_mul(calls);
+        let is_within = spent.tokens().saturating_add(tokens) <= self.ceiling.tokens;
+        let Pricing::Known(price) = pricing else { return is_within };
+        let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = self.ceiling.money;
+        let one = price.at_most(prompt_tokens, output_tokens);
+        let money = (0..calls).fold(spent.money, |sum, _| sum.plus(one));
+        is_within && money <= ceiling
+    }
+
+    /// What the calls may cost together, where it is limited.
+    pub fn money_ceiling(&self) -> Usd {
+        let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = self.ceiling.money;
+        ceiling
+    }
+
     /// Sets aside what a call of `model` can use at most, or says why it may not be made.
     pub(super) fn reserve(
         &mut self,
@@ -223,6 +241,19 @@ mod tests {
             BudgetError::Money { spent: Usd::ZERO, needed: usd("0.13"), ceiling: usd("0.10") }
         );
         assert_eq!(ledger.spent(), Spent::default());
+    }
+
+    #[test]
+    fn calls_to_come_are_held_against_what_is_left() {
+        let ceiling = Ceiling { tokens: 100_000, money: MoneyCeiling::AtMost(usd("0.40")) };
+        let mut ledger = Ledger::new(ceiling);
+        assert!(ledger.affords(sonnet(), 40_000, 8_000, 2));
+        assert!(!ledger.affords(sonnet(), 40_000, 8_000, 3), "tokens");
+        assert!(!ledger.affords(sonnet(), 10_000, 38_000, 2), "money");
+        assert!(ledger.affords(Pricing::Free, 10_000, 38_000, 2));
+        drop(ledger.reserve("m", sonnet(), 40_000, 8_000).unwrap());
+        assert!(ledger.affords(sonnet(), 40_000, 8_000, 1));
+        assert!(!ledger.affords(sonnet(), 40_000, 8_000, 2));
     }
 
     #[test]

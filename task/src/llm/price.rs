@@ -38,6 +38,12 @@ impl Usd {
         Self((self.0 / 1_000_000).saturating_mul(tokens))
     }
 
+    /// One part of `self` in so many.
+    #[must_use]
+    pub fn part(self, parts: u64) -> Self {
+        Self(self.0 / parts.max(1))
+    }
+
     /// What is left of `self` once `spent` is gone; zero when more was spent.
     #[must_use]
     pub fn left_after(self, spent: Self) -> Self {
@@ -125,6 +131,12 @@ impl Price {
             Some(long) if prompt_tokens > long.above => &long.rates,
             _ => &self.rates,
         }
+    }
+
+    /// How many tokens of a prompt an amount pays for.
+    pub fn prompt_tokens_for(&self, amount: Usd) -> u64 {
+        let one = self.rates.input.0 / 1_000_000;
+        amount.0.checked_div(one).unwrap_or(u64::MAX)
     }
 
     /// What a call cost that used `usage`.
@@ -238,6 +250,8 @@ fn is_date_or_empty(suffix: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use shared::env::catalog::AGENT_READ_ROUNDS;
+
     use super::*;
 
     fn usd(text: &str) -> Usd {
@@ -329,10 +343,11 @@ mod tests {
         for part in [
             "28,000 × $2.50 / 1,000,000 = $0.07, an answer of 1,500 tokens is 1,500 × $10 / 1,000,000 = $0.015, together $0.085",
             "`AGENT_MAX_COST`, $3.00",
-            "at most five calls",
+            "at most eleven calls",
         ] {
             assert!(flat.contains(part), "the README does not say: {part}");
         }
-        assert_eq!(crate::cycle::MAX_CALLS, 5);
+        let rounds: u32 = shared::env::Environment::of([("", ""); 0]).read(&AGENT_READ_ROUNDS).unwrap();
+        assert_eq!(rounds + crate::cycle::FIXED_CALLS, 11);
     }
 }

@@ -270,6 +270,30 @@ pub(crate) fn without_tokens(text: &str) -> Cow<'_, str> {
     if places.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(struck_out(text, places)) }
 }
 
+/// Where that stands, apart from each other.
+pub(crate) fn token_places(text: &str) -> Vec<Range<usize>> {
+    apart(tokens(text))
+}
+
+/// The same text without it, in as many lines: what is cut out of a file afterwards holds no part of it, and has its
+/// number.
+pub(crate) fn masked(text: &str) -> Cow<'_, str> {
+    let places = token_places(text);
+    if places.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for place in places {
+        out.push_str(&text[at..place.start]);
+        out.push_str(REDACTED);
+        out.extend(text[place.clone()].chars().filter(|c| *c == '\n'));
+        at = place.end;
+    }
+    out.push_str(&text[at..]);
+    Cow::Owned(out)
+}
+
 /// In which lines that is, from 1, and what it is.
 pub(crate) fn tokens_by_line(text: &str) -> Vec<(usize, &'static str)> {
     let mut found = tokens(text);

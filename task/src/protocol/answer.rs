@@ -2,6 +2,7 @@
 
 use super::name::Paths;
 use super::reader::{Reader, Reading};
+use super::request::Requests;
 use super::solved::Solved;
 use super::{thinking, wrapping};
 
@@ -10,8 +11,8 @@ use super::{thinking, wrapping};
 pub struct Answer {
     pub title: Option<String>,
     pub summary: Option<String>,
-    /// Files that the model asks for, as it wrote them, in order, without repeats.
-    pub reads: Vec<String>,
+    /// What the model asks to see.
+    pub requests: Requests,
     /// Why the model declines.
     pub cannot: Option<String>,
     /// Why nothing has to change, as the model says.
@@ -202,7 +203,7 @@ impl Answer {
     fn is_better_than(&self, other: &Self) -> bool {
         let is_sound = self.edits.as_ref().is_ok_and(|edits| !edits.is_empty());
         let says_something = is_sound
-            || !self.reads.is_empty()
+            || !self.requests.is_empty()
             || self.cannot.is_some()
             || self.solved.is_some()
             || !self.headings.is_empty();
@@ -210,11 +211,16 @@ impl Answer {
         says_something && proposes(self) >= proposes(other)
     }
 
+    /// Whether nothing of the form is in it.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.requests.is_empty() && self.cannot.is_none() && self.title.is_none() && self.headings.is_empty()
+    }
+
     pub(super) fn of(text: &str) -> Self {
         Self {
             title: None,
             summary: None,
-            reads: Vec::new(),
+            requests: Requests::default(),
             cannot: None,
             solved: None,
             edits: Ok(Vec::new()),

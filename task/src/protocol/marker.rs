@@ -152,6 +152,10 @@ pub(super) enum Directive {
     Title,
     Summary,
     Read,
+    Find,
+    Define,
+    Uses,
+    List,
     Cannot,
     Solved,
     Delete,
@@ -163,10 +167,16 @@ impl Directive {
     /// The directive and what follows its colon, as it is. Bold type around the word does not count.
     pub(super) fn of(line: &str) -> Option<(Self, &str)> {
         let (word, argument) = line.split_once(':')?;
-        let directive = match word.trim_matches('*') {
+        // A list of requests is a list of requests.
+        let listed = ["- ", "* "].iter().find_map(|sign| word.strip_prefix(sign)).map(str::trim_start);
+        let directive = match listed.unwrap_or(word).trim_matches('*') {
             "TITLE" => Self::Title,
             "SUMMARY" => Self::Summary,
             "READ" => Self::Read,
+            "FIND" => Self::Find,
+            "DEFINE" => Self::Define,
+            "USES" => Self::Uses,
+            "LIST" => Self::List,
             "CANNOT" => Self::Cannot,
             "SOLVED" => Self::Solved,
             "DELETE" => Self::Delete,
@@ -174,7 +184,12 @@ impl Directive {
             "WRITE" => Self::Write,
             _ => return None,
         };
-        Some((directive, argument))
+        (listed.is_none() || directive.is_request()).then_some((directive, argument))
+    }
+
+    /// Whether it asks to see something.
+    pub(super) fn is_request(self) -> bool {
+        matches!(self, Self::Read | Self::Find | Self::Define | Self::Uses | Self::List)
     }
 
     pub(super) fn is_edit(self) -> bool {

@@ -6,6 +6,7 @@ mod draft;
 use super::answer::{Action, Answer, Edit, Heading, Misfit, ReadError};
 use super::marker::{self, Directive, Fence, Marker};
 use super::name::{self, Paths};
+use super::request::{self, Request, Requests};
 use super::solved::Solved;
 use super::thinking;
 
@@ -43,6 +44,8 @@ pub(super) struct Reader<'a, 'p> {
     previous: Option<String>,
     /// Open code blocks, outermost first, and their lines.
     fences: Vec<(Fence<'a>, usize)>,
+    /// What is asked for in code blocks; it counts where the answer says nothing else.
+    quoted: Requests,
     /// The first directive that would be an edit outside of the code block that it is in.
     hidden: Option<(&'static str, usize)>,
     /// Tags of unknown meaning that are open, and how many edits were before each.
@@ -101,6 +104,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             fault: None,
             previous: None,
             fences: Vec::new(),
+            quoted: Requests::default(),
             hidden: None,
             tags: Vec::new(),
             passage: None,
@@ -156,6 +160,9 @@ impl<'a, 'p> Reader<'a, 'p> {
                 self.answer.misfit = Some(Misfit::HiddenDirective { line: line + 1 });
             }
             (None, _) => {}
+        }
+        if self.fault.is_none() && self.edits.is_empty() && self.answer.says_nothing() {
+            self.answer.requests = self.quoted;
         }
         self.answer.edits = self.fault.map_or(Ok(self.edits), Err);
         self.answer
@@ -214,11 +221,11 @@ impl<'a, 'p> Reader<'a, 'p> {
             Directive::Delete => "DELETE",
             Directive::Rename => "RENAME",
             Directive::Write => "WRITE",
-            Directive::Title
-            | Directive::Summary
-            | Directive::Read
-            | Directive::Cannot
-            | Directive::Solved => return,
+            Directive::Title | Directive::Summary | Directive::Cannot | Directive::Solved => return,
+            request => {
+                self.quoted.extend(self.requested(request, behind));
+                return;
+            }
         };
         let is_meant = match directive {
             Directive::Write => self.lines.get(at + 1).is_some_and(|next| Fence::of(next).is_some()),
@@ -278,19 +285,28 @@ impl<'a, 'p> Reader<'a, 'p> {
                 self.begin_passage(PassageOf::Solved, argument);
                 Ok(())
             }
-            Directive::Read => {
-                let path = name::of_directive(behind, self.paths);
-                if !path.is_empty() && !self.answer.reads.contains(&path) {
-                    self.answer.reads.push(path);
-                }
-                Ok(())
-            }
             Directive::Delete | Directive::Rename | Directive::Write => {
                 self.whole_file(directive, behind, at)
+            }
+            request => {
+                self.answer.requests.extend(self.requested(request, behind));
+                Ok(())
             }
         };
         self.gap = self.at;
         outcome
+    }
+
+    /// What a directive asks to see.
+    fn requested(&self, directive: Directive, behind: &str) -> Vec<Request> {
+        match directive {
+            Directive::Read => request::reads(behind, self.paths),
+            Directive::Find => request::find(behind).into_iter().collect(),
+            Directive::Define => request::names(behind).into_iter().map(Request::Define).collect(),
+            Directive::Uses => request::names(behind).into_iter().map(Request::Uses).collect(),
+            Directive::List => vec![Request::List(request::folder(behind))],
+            _ => Vec::new(),
+        }
     }
 
     /// The edits that are directives.
@@ -317,11 +333,7 @@ impl<'a, 'p> Reader<'a, 'p> {
                 let content = self.content(at)?;
                 self.push(path, at, Action::Write { content });
             }
-            Directive::Title
-            | Directive::Summary
-            | Directive::Read
-            | Directive::Cannot
-            | Directive::Solved => {}
+            _ => {}
         }
         Ok(())
     }

@@ -231,7 +231,7 @@ fn what_a_reply_says_besides_its_edits() {
         ("a.rs\n<<<<<<< SEARCH\nREAD: b\n=======\nTITLE: c\n", none()),
     ] {
         let answer = read(reply);
-        let reads: Vec<&str> = answer.reads.iter().map(String::as_str).collect();
+        let reads: Vec<&str> = answer.requests.paths().collect();
         let found = Said {
             title: answer.title.as_deref(),
             summary: answer.summary.as_deref(),
@@ -377,7 +377,7 @@ fn an_answer_wrapped_in_a_fence_is_unwrapped() {
         assert_eq!(answer.edits, Ok(vec![write("a.py", line, "x = 10\n")]), "{reply}");
         assert_eq!(answer.title.as_deref(), Some("t"));
     }
-    assert_eq!(read("```\nREAD: a.py\n```").reads, ["a.py"]);
+    assert_eq!(read("```\nREAD: a.py\n```").requests.paths().collect::<Vec<_>>(), ["a.py"]);
     // A block of the answer is not the answer.
     assert_eq!(read("```\nDELETE: a\n```\nand\n```\nDELETE: b\n```").edits, Ok(vec![]));
 }

@@ -12,6 +12,7 @@ mod bytes;
 mod choice;
 mod eval;
 mod explain;
+mod looking;
 mod model;
 mod odd_input;
 mod odd_repository;

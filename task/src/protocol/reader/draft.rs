@@ -4,13 +4,17 @@ use super::{Origin, Passage, PassageOf, Reader, Step};
 use crate::protocol::answer::ReadError;
 use crate::protocol::marker::{Directive, Marker};
 use crate::protocol::name;
+use crate::protocol::request;
 use crate::protocol::thinking::{self, Place, Sign, UnknownTag};
 
 impl<'a> Reader<'a, '_> {
     /// Whether the line is a directive with the path of a file, whatever else that might be.
     fn names_known(&self, line: &str) -> bool {
         match Directive::of(line) {
-            Some((Directive::Read | Directive::Delete | Directive::Write, behind)) => {
+            Some((Directive::Read, behind)) => {
+                request::reads(behind, self.paths).iter().any(|request| request.is_of(self.paths))
+            }
+            Some((Directive::Delete | Directive::Write, behind)) => {
                 self.paths.has(&name::of_directive(behind, self.paths))
             }
             Some((Directive::Rename, behind)) => {

@@ -1,0 +1,329 @@
+//! Every kind of request over small repositories, and what comes of bad ones.
+
+use std::time::{Duration, Instant};
+
+use gix::objs::tree::EntryKind;
+
+use super::{Found, last_part, qualifier};
+use crate::context::pack::{Budget, Context};
+use crate::context::read_set::Shown;
+use crate::context::tests::{Fixture, path};
+use crate::protocol::request::{Request, Requests};
+use crate::protocol::{Answer, Paths};
+
+/// What an answer with these lines asks for.
+fn requests(context: &Context, lines: &str) -> Requests {
+    let paths = Paths::new(context.walk.entries().iter().map(|entry| entry.path.as_str()));
+    Answer::read(lines, &paths).requests
+}
+
+fn look(fixture: &Fixture, context: &mut Context, lines: &str, budget: u32) -> Found {
+    let requests = requests(context, lines);
+    let requests: Vec<&Request> = requests.iter().collect();
+    context.look_up(&fixture.repo.clone().into_sync(), &requests, budget)
+}
+
+/// A context that has read one file, `src/a.rs`.
+fn one_read(fixture: &Fixture) -> Context {
+    fixture.pack("a", "", Budget { tokens: 2000, files: 1 })
+}
+
+#[test]
+fn each_file_that_is_asked_for_gets_an_answer() {
+    let latin: &[u8] = b"// caf\xe9\nfn latin() {}\n";
+    let fixture = Fixture::new([
+        ("src/a.rs", b"fn a() {}\n".as_slice()),
+        ("src/parser.rs", b"fn parser() {}\n"),
+        ("src/zebra.rs", b"fn zebra() {}\n"),
+        ("src/latin.rs", latin),
+        ("src/empty.rs", b""),
+        ("logo.png", b"\x89PNG\0"),
+        ("data.rs", b"\0\0"),
+        ("Cargo.lock", b"[[package]]\n"),
+        (".env", b"PASSWORD=x\n"),
+        ("node_modules/x/index.js", b"x()\n"),
+    ]);
+    let mut context = one_read(&fixture);
+    assert_eq!(context.read.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["src/a.rs"]);
+    for (asked, answer, is_new) in [
+        ("READ: src/a.rs", "`src/a.rs`: you have the whole of it already", false),
+        ("READ: src/a.rs:1-1", "`src/a.rs`: you have these lines already", false),
+        ("READ: src/a.rs:9-12", "`src/a.rs`: it has only 1 lines", true),
+        ("READ: src/parser.rs", "`src/parser.rs`: added, whole", true),
+        ("READ: src/empty.rs", "`src/empty.rs`: added, whole", true),
+        ("READ: src/parsr.rs", "`src/parsr.rs`: there is no such file; similar names: `src/parser.rs`", true),
+        (
+            "READ: src/parsr.rs",
+            "`src/parsr.rs`: there is no such file; similar names: `src/parser.rs`",
+            false,
+        ),
+        (
+            "READ: src/",
+            "`src`: is a folder; ask for files, such as `src/a.rs`, `src/empty.rs`, `src/latin.rs`, `src/parser.rs`, \
+             `src/zebra.rs`",
+            true,
+        ),
+        ("READ: logo.png", "`logo.png`: cannot be shown: it is binary", true),
+        ("READ: data.rs", "`data.rs`: cannot be shown: it is binary", true),
+        ("READ: src/latin.rs", "`src/latin.rs`: cannot be shown: it is not UTF-8", true),
+        ("READ: Cargo.lock", "`Cargo.lock`: cannot be shown: it is a lock file", true),
+        ("READ: node_modules/x/index.js", "`node_modules/x/index.js`: added, whole", true),
+        ("READ: unlike-anything", "`unlike-anything`: there is no such file", true),
+        (
+            "READ: ../../etc/passwd",
+            "\"../../etc/passwd\" cannot be read: the path has an empty, `.` or `..` component; it must stay inside the \
+             repository",
+            false,
+        ),
+    ] {
+        let found = look(&fixture, &mut context, asked, 1000);
+        assert_eq!((found.answers.join("\n").as_str(), found.is_new), (answer, is_new), "{asked}");
+    }
+    assert_eq!(context.read.get(&path("src/parser.rs")).unwrap().why, "the model asked for it");
+    let found = look(&fixture, &mut context, "READ: .env", 1000);
+    assert!(found.answers[0].starts_with("`.env`: cannot be shown: "), "{:?}", found.answers);
+    let found = look(&fixture, &mut context, "READ: src/zebra.rs", 10);
+    assert!(found.answers[0].starts_with("`src/zebra.rs`: does not fit: "), "{:?}", found.answers);
+    assert_eq!(found.files, []);
+}
+
+#[test]
+fn links_and_submodules_are_not_followed() {
+    let fixture = Fixture::with_entries(&[
+        ("src/a.rs", EntryKind::Blob, b"fn a() {}\n"),
+        ("src/link.rs", EntryKind::Link, b"a.rs"),
+        ("vendor", EntryKind::Commit, b""),
+    ]);
+    let mut context = one_read(&fixture);
+    for (asked, answer) in [
+        ("READ: src/link.rs", "`src/link.rs`: cannot be shown: it is a symlink"),
+        ("READ: vendor", "`vendor`: cannot be shown: it is a submodule"),
+        ("FIND: a.rs", "FIND: a.rs: no hits"),
+    ] {
+        assert_eq!(look(&fixture, &mut context, asked, 1000).answers, [answer], "{asked}");
+    }
+}
+
+/// A file of so many functions.
+fn large(count: usize) -> String {
+    (0..count).map(|n| format!("fn f{n}() {{\n    let a = {n};\n}}\n\n")).collect()
+}
+
+#[test]
+fn the_same_lines_are_never_sent_twice() {
+    let text = large(500);
+    let fixture = Fixture::text([("src/a.rs", "fn a() {}\n"), ("src/large.rs", text.as_str())]);
+    let mut context = one_read(&fixture);
+    let shown = |found: &Found| match found.files.as_slice() {
+        [(_, Shown::Lines(lines))] => lines.clone(),
+        other => panic!("{other:?}"),
+    };
+    let found = look(&fixture, &mut context, "READ: src/large.rs:101-110", 5000);
+    assert_eq!(found.answers, ["`src/large.rs`: added, lines 101-110 of 2000"]);
+    assert_eq!(shown(&found), [(101, 110)]);
+    let found = look(&fixture, &mut context, "READ: src/large.rs:95-120", 5000);
+    assert_eq!(shown(&found), [(95, 100), (111, 120)]);
+    assert_eq!(context.read.get(&path("src/large.rs")).unwrap().shown, Shown::Lines(vec![(95, 120)]));
+    // All of it, in as many parts as it takes.
+    let mut lines = 26;
+    for _ in 0..40 {
+        let found = look(&fixture, &mut context, "READ: src/large.rs", 5000);
+        if let [(_, Shown::Lines(ranges))] = found.files.as_slice() {
+            lines += ranges.iter().map(|(first, last)| last + 1 - first).sum::<usize>();
+            assert!(found.is_new);
+        }
+    }
+    assert_eq!(lines, 2000);
+    assert_eq!(context.read.get(&path("src/large.rs")).unwrap().shown, Shown::Whole);
+    let found = look(&fixture, &mut context, "READ: src/large.rs\nREAD: src/large.rs:5-9", 5000);
+    assert!(!found.is_new && found.files.is_empty(), "{found:?}");
+}
+
+#[test]
+fn hits_are_told_with_their_lines_and_do_not_join_the_read_set() {
+    let fixture = Fixture::text([
+        ("src/a.rs", "fn a() {}\n// the needle\n"),
+        ("src/b.rs", "let needle = 1;\n    needle();\nneedles();\n"),
+        ("docs/b.md", "A Needle.\n"),
+        ("vendor/x.rs", "needle\n"),
+        ("Cargo.lock", "needle\n"),
+        (".env", "needle\n"),
+    ]);
+    let mut context = one_read(&fixture);
+    for (asked, answer) in [
+        (
+            "FIND: needle",
+            "FIND: needle: 5 hits in 3 files\nsrc/a.rs: lines 2, which you have\nsrc/b.rs:1: let needle = 1;\n\
+             src/b.rs:2: needle();\nsrc/b.rs:3: needles();\nvendor/x.rs:1: needle",
+        ),
+        ("FIND: needle", "FIND: needle: you asked for that before; the answer is above"),
+        (
+            "FIND: /(?i)need.e/ in *.md, src/b.rs",
+            "FIND: /(?i)need.e/ in *.md, src/b.rs: 4 hits in 2 files\nsrc/b.rs: lines 1, 2, 3, which you have\n\
+             docs/b.md:1: A Needle.",
+        ),
+        (
+            "USES: needle",
+            "USES: needle: 3 hits in 3 files\nsrc/a.rs: lines 2, which you have\nsrc/b.rs: lines 2, which \
+             you have\nvendor/x.rs: lines 1, which you have",
+        ),
+        ("FIND: nowhere at all", "FIND: nowhere at all: no hits"),
+        ("FIND: /needle/ in *.zig", "FIND: /needle/ in *.zig: no hits"),
+    ] {
+        assert_eq!(look(&fixture, &mut context, asked, 4000).answers, [answer], "{asked}");
+    }
+    assert_eq!(context.read.len(), 1);
+}
+
+#[test]
+fn a_name_is_found_where_it_is_defined() {
+    let fixture = Fixture::text([
+        ("src/a.rs", "fn a() {}\n"),
+        (
+            "src/clock.py",
+            "LIMIT = 3\n\n\nclass Clock:\n    def wind(self, n):\n        return n\n\n\nclass Toy:\n    def wind(self):\n        pass\n",
+        ),
+        ("src/use.py", "from clock import Clock, LIMIT\n\nClock().wind(LIMIT)\n"),
+        ("lib/wind.go", "package lib\n\nfunc (c *Clock) Wind(n int) error {\n\treturn nil\n}\n"),
+    ]);
+    let mut context = one_read(&fixture);
+    for (asked, answer) in [
+        ("DEFINE: Clock", "DEFINE: Clock: \nsrc/clock.py:4-6: class Clock"),
+        (
+            "DEFINE: `wind()`",
+            "DEFINE: wind: \nsrc/clock.py:5-6: def wind(self, n)\nsrc/clock.py:10-11: def wind(self)",
+        ),
+        ("DEFINE: Clock.wind", "DEFINE: Clock.wind: \nsrc/clock.py:5-6: def wind(self, n)"),
+        ("DEFINE: Wind", "DEFINE: Wind: \nlib/wind.go:3-5: func (c *Clock) Wind(n int) error"),
+        ("DEFINE: LIMIT", "DEFINE: LIMIT: \nsrc/clock.py:1: LIMIT = 3"),
+        ("DEFINE: nothing", "DEFINE: nothing: the name is nowhere in the repository"),
+        (
+            "DEFINE: clock",
+            "DEFINE: clock: no definition found; the name is in 1 lines, ask for them with USES",
+        ),
+        (
+            "DEFINE: two words",
+            "DEFINE: two words: not searched: that is not a name; use FIND for any other text",
+        ),
+    ] {
+        assert_eq!(look(&fixture, &mut context, asked, 4000).answers, [answer], "{asked}");
+    }
+    for (name, last, front) in [
+        ("a", "a", None),
+        ("a.b", "b", Some("a")),
+        ("x::a::b", "b", Some("a")),
+        ("a->b()", "b", Some("a")),
+        ("A#b", "b", Some("A")),
+    ] {
+        assert_eq!((last_part(name), qualifier(name)), (last, front), "{name}");
+    }
+}
+
+#[test]
+fn a_folder_is_listed() {
+    let names: Vec<String> = (0..300).map(|n| format!("many/file{n:03}.txt")).collect();
+    let files = [("src/a.rs", "fn a() {}\n"), ("src/x/b.rs", ""), ("src/x/c.rs", ""), ("src/.env", "A=1\n")];
+    let fixture = Fixture::text(files.into_iter().chain(names.iter().map(|name| (name.as_str(), "x\n"))));
+    let mut context = one_read(&fixture);
+    for (asked, answer) in [
+        (
+            "LIST: src/",
+            "LIST: src/: \nx/ (2 files)\na.rs\nnot listed: 1 files whose names say that they hold secrets",
+        ),
+        ("LIST: .", "LIST: /: \nmany/ (300 files)\nsrc/ (4 files)"),
+        ("LIST: src/a.rs", "LIST: src/a.rs/: is a file; ask for it as `READ: src/a.rs`"),
+        ("LIST: nowhere", "LIST: nowhere/: there is no such folder"),
+        ("LIST: ../", "LIST: ../: there is no such folder"),
+    ] {
+        assert_eq!(look(&fixture, &mut context, asked, 4000).answers, [answer], "{asked}");
+    }
+    let many = look(&fixture, &mut context, "LIST: many", 9000).answers.remove(0);
+    assert!(many.ends_with("\nfile199.txt\nnot listed: 100 more names"), "{many}");
+}
+
+#[test]
+fn what_matches_everything_or_is_too_much_has_a_bounded_answer() {
+    let line = format!("x{}needle{}", "y".repeat(400_000), "z".repeat(500_000));
+    let files: Vec<(String, String)> =
+        (0..200).map(|n| (format!("src/f{n:03}.rs"), "let one = 1;\n".repeat(40))).collect();
+    let files = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let fixture = Fixture::text(files.chain([("src/a.rs", "fn a() {}\n"), ("src/wide.txt", line.as_str())]));
+    let mut context = one_read(&fixture);
+    let long = "a".repeat(300);
+    for (asked, begins) in [
+        ("FIND: /.*/", "FIND: /.*/: not searched: the expression matches an empty text, so every line"),
+        ("FIND: /(/", "FIND: /(/: not searched: "),
+        ("FIND: /(\\w{100}){100}/", "FIND: /(\\w{100}){100}/: not searched: the expression is too large"),
+        (&format!("FIND: {long}"), &format!("FIND: {}…: not searched: it has more", &long[..114])),
+        (&format!("USES: {long}"), &format!("USES: {}…: not searched: it has more", &long[..114])),
+        ("FIND: /./", "FIND: /./: 8002 hits in 202 files\n"),
+        ("FIND: needle", "FIND: needle: 1 hit\nsrc/wide.txt:1: …yyyy"),
+    ] {
+        let found = look(&fixture, &mut context, asked, 30_000);
+        assert!(found.answers[0].starts_with(begins), "{asked}: {}", found.answers[0]);
+        assert!(found.answers[0].len() < 9_000, "{asked}: {} bytes", found.answers[0].len());
+    }
+    let all = look(&fixture, &mut context, "FIND: /one|two/", 30_000).answers.remove(0);
+    assert!(all.contains("\nnot listed: ") && all.ends_with(" more files"), "{all}");
+    // With no room there is still an answer.
+    let none = look(&fixture, &mut context, "FIND: let\nLIST: src\nDEFINE: a\nREAD: src/wide.txt", 0);
+    assert_eq!(none.answers.len(), 4);
+    assert_eq!(none.files, []);
+}
+
+#[test]
+fn no_expression_holds_the_search_up() {
+    let text = "a".repeat(1 << 20);
+    let fixture = Fixture::text([
+        ("src/a.rs", "fn a() {}\n"),
+        ("src/b.rs", text.as_str()),
+        ("src/c.rs", text.as_str()),
+    ]);
+    let mut context = one_read(&fixture);
+    for pattern in ["(a+)+$b", "(a|aa)+b", "(.*)*x", "([a-z]{1,30}){1,30}!", "a{0,900}b", "(?i)(\\w+\\s?)+;"]
+    {
+        let started = Instant::now();
+        let found = look(&fixture, &mut context, &format!("FIND: /{pattern}/"), 4000);
+        assert!(started.elapsed() < Duration::from_secs(30), "{pattern}: {:?}", started.elapsed());
+        assert_eq!(found.answers.len(), 1);
+    }
+}
+
+#[test]
+fn a_secret_is_neither_shown_nor_to_be_guessed() {
+    let token = format!("ghp_{}", "A1b2C3d4E5".repeat(4));
+    let key = format!(
+        "-----BEGIN RSA PRIVATE KEY-----\n{}-----END RSA PRIVATE KEY-----\n",
+        "MIIEvQIBADANBgkqhkiG9w0BAQE\n".repeat(20)
+    );
+    let text = format!("def wind(t=\"{token}\"): pass\n{key}def other(): pass\n");
+    let fixture = Fixture::text([("src/a.rs", "fn a() {}\n"), ("src/b.py", text.as_str())]);
+    let mut context = one_read(&fixture);
+    for asked in [
+        "FIND: ghp_A1",
+        "FIND: /ghp_A1b2/",
+        "FIND: /^MIIE/",
+        "FIND: /wind/",
+        "USES: t",
+        "DEFINE: wind",
+        "FIND: /def /",
+    ] {
+        let answer = look(&fixture, &mut context, asked, 4000).answers.remove(0);
+        let said = answer.strip_prefix(asked).unwrap();
+        assert!(!said.contains("A1b2") && !said.contains("MIIE"), "{asked}: {answer}");
+        if asked.contains("ghp_") || asked.contains("MIIE") {
+            assert_eq!(said, ": no hits");
+        }
+    }
+}
+
+#[test]
+fn a_repository_without_definitions_has_an_answer() {
+    let fixture =
+        Fixture::text([("src/a.rs", "// a\n"), ("data/x.json", "{\"needle\": 1}\n"), ("n.md", "needle\n")]);
+    let mut context = one_read(&fixture);
+    assert_eq!(
+        look(&fixture, &mut context, "DEFINE: needle", 4000).answers,
+        ["DEFINE: needle: no definition found; the name is in 2 lines, ask for them with USES"]
+    );
+}

@@ -1,0 +1,208 @@
+//! The *talk* of a cycle with its model: questions, answers, and what the model asks to see in between.
+
+use std::time::Instant;
+
+use super::complaint::{Complaint, Proposed};
+use super::failure::unanswered;
+use super::{Cycle, Times, first_line};
+use crate::context::pack::Context;
+use crate::context::tokens;
+use crate::llm::{Llm, Message, Progress, Prompt, Role};
+use crate::outcome::{Failure, Reason};
+use crate::path::RepoPath;
+use crate::progress::Step;
+use crate::prompt::{MAX_REQUESTS, More, Offer, Prompter};
+use crate::protocol::ask::Goal;
+use crate::protocol::request::Request;
+use crate::protocol::{Answer, Paths};
+
+/// Part of the first message's tokens that the answers of one round may take.
+const ROUND_SHARE: u32 = 2;
+/// Tokens that stay free for the model's own words and for a correction.
+const SPARE_TOKENS: u32 = 2_000;
+/// With a smaller window than this there is room for files that are asked for by name, and for little else.
+const LOOKING_WINDOW: u32 = 16_000;
+/// Calls that a round has to leave room for: the answer to it, and one more.
+const CALLS_TO_COME: u64 = 2;
+
+/// The messages so far; the model's own answers among them.
+pub(super) struct Conversation<'a> {
+    pub(super) llm: &'a Llm,
+    pub(super) prompter: Prompter,
+    pub(super) system: String,
+    pub(super) messages: Vec<Message>,
+    /// How often the model may yet ask to see more.
+    pub(super) rounds_left: u32,
+    pub(super) max_output_tokens: u32,
+}
+
+impl Conversation<'_> {
+    /// Tokens of all that was said.
+    fn tokens(&self) -> u32 {
+        let said = self.messages.iter().map(|message| tokens::estimate(&message.text));
+        said.fold(tokens::estimate(&self.system), u32::saturating_add)
+    }
+}
+
+impl Cycle<'_> {
+    /// Begins the conversation.
+    pub(super) fn begin<'g>(&self, llm: &'g Llm, context: &Context, goal: Goal<'_>) -> Conversation<'g> {
+        let prompter = Prompter::new(self.issue, context, llm.guidance());
+        let offer = match self.rounds {
+            0 => Offer::Nothing,
+            _ if llm.context_window() < LOOKING_WINDOW => Offer::Files,
+            _ => Offer::All,
+        };
+        let system = prompter.system(goal, offer);
+        let mut messages = Vec::new();
+        if let Some((question, answer)) = prompter.example(goal) {
+            messages.push(Message { role: Role::User, text: question });
+            messages.push(Message { role: Role::Assistant, text: answer.to_owned() });
+        }
+        messages.push(Message { role: Role::User, text: prompter.material(self.issue, context, goal) });
+        Conversation {
+            llm,
+            prompter,
+            system,
+            messages,
+            rounds_left: self.rounds,
+            max_output_tokens: llm.max_output_tokens(),
+        }
+    }
+
+    /// Asks, and shows what the model asks to see, in a bounded number of rounds in a conversation.
+    ///
+    /// An answer that asks to see something is no change yet, whatever else it has: its edits are dropped, and the model
+    /// is told. When no round is left, what is asked for does not count.
+    pub(super) async fn ask_and_look(
+        &mut self,
+        talk: &mut Conversation<'_>,
+        context: &mut Context,
+        times: &mut Times,
+    ) -> Result<Answer, Failure> {
+        let mut answer = self.ask(talk, context, times).await?;
+        while talk.rounds_left > 0 && !answer.requests.is_empty() {
+            talk.rounds_left -= 1;
+            talk.messages.push(said(&answer));
+            let text = self.looked_up(talk, context, &answer);
+            talk.messages.push(Message { role: Role::User, text });
+            answer = self.ask(talk, context, times).await?;
+        }
+        Ok(answer)
+    }
+
+    /// What an answer asks to see, in words; ends the rounds where this is the last that can be paid for.
+    fn looked_up(&mut self, talk: &mut Conversation<'_>, context: &mut Context, answer: &Answer) -> String {
+        let requests: Vec<&Request> = answer.requests.iter().take(MAX_REQUESTS).collect();
+        let budget = self.round_tokens(talk);
+        let found = context.look_up(self.workspace.shared(), &requests, budget);
+        let mut answers = found.answers;
+        let dropped = answer.requests.iter().len() - requests.len() + answer.requests.dropped;
+        if dropped > 0 {
+            answers.push(format!(
+                "{dropped} more requests of that answer were not looked at: at most {MAX_REQUESTS} are, each time"
+            ));
+        }
+        let paths = requests.iter().filter_map(|request| match request {
+            Request::Read { path, .. } => RepoPath::parse(path).ok(),
+            _ => None,
+        });
+        let mut paths: Vec<RepoPath> = paths.collect();
+        paths.dedup();
+        let searches = requests.iter().filter(|request| !matches!(request, Request::Read { .. })).count();
+        (self.progress)(Step::ReadingMore { paths, searches });
+        let (prompt, output) = (talk.tokens().saturating_add(budget), talk.max_output_tokens);
+        let is_affordable = self.affords(talk, prompt, output, CALLS_TO_COME);
+        if !found.is_new || !is_affordable || self.round_tokens(talk) < SPARE_TOKENS.min(budget) {
+            talk.rounds_left = 0;
+        }
+        let more = More {
+            files: &found.files,
+            answers: &answers,
+            is_last: talk.rounds_left == 0,
+            is_stale: !found.is_new,
+            has_edits: answer.edits.as_ref().map_or(true, |edits| !edits.is_empty()),
+        };
+        talk.prompter.more(context, &more)
+    }
+
+    /// Tokens that what is shown next may take: of the window, and of what may be spent.
+    fn round_tokens(&self, talk: &Conversation<'_>) -> u32 {
+        let said = talk.tokens();
+        let taken = said.saturating_add(talk.max_output_tokens).saturating_add(SPARE_TOKENS);
+        let window = talk.llm.context_window().saturating_sub(taken);
+        let mut tokens = (self.room() / ROUND_SHARE).min(window);
+        // Less, where that is what can be paid for.
+        while tokens > SPARE_TOKENS
+            && !self.affords(talk, said.saturating_add(tokens), talk.max_output_tokens, 1)
+        {
+            tokens /= 2;
+        }
+        tokens
+    }
+
+    fn affords(&self, talk: &Conversation<'_>, prompt: u32, output: u32, calls: u64) -> bool {
+        self.ledger.affords(talk.llm.pricing(), prompt.into(), output.into(), calls)
+    }
+
+    /// Asks once more, with what was wrong; returns the answer, and what stands of the one before.
+    pub(super) async fn ask_corrected(
+        &mut self,
+        talk: &mut Conversation<'_>,
+        context: &mut Context,
+        answer: &Answer,
+        complaint: Complaint,
+        times: &mut Times,
+    ) -> Result<(Answer, Proposed), Failure> {
+        // A refusal is an answer.
+        if complaint.reason == Reason::Declined {
+            return Err(complaint.failure(talk.llm));
+        }
+        (self.progress)(Step::Correcting { why: first_line(&complaint.text).to_owned() });
+        talk.messages.push(said(answer));
+        talk.messages.push(Message {
+            role: Role::User,
+            text: talk.prompter.correct(&complaint.text, complaint.kept.edits.len()),
+        });
+        let answer = self.ask_and_look(talk, context, times).await?;
+        Ok((answer, *complaint.kept))
+    }
+
+    pub(super) async fn ask(
+        &mut self,
+        talk: &mut Conversation<'_>,
+        context: &Context,
+        times: &mut Times,
+    ) -> Result<Answer, Failure> {
+        let call = self.ledger.spent().calls + 1;
+        (self.progress)(Step::Asking { call, model: talk.llm.name() });
+        let started = Instant::now();
+        let prompt = Prompt {
+            system: &talk.system,
+            messages: &talk.messages,
+            max_output_tokens: talk.max_output_tokens,
+            estimated_tokens: talk.tokens(),
+        };
+        let progress = &mut *self.progress;
+        let (llm, before) = (talk.llm, self.ledger.spent().money);
+        let cost = |bytes| llm.so_far(prompt.estimated_tokens, bytes).map(|call| call.plus(before));
+        let reply = llm
+            .complete(&prompt, self.ledger, |arrival| match arrival {
+                Progress::Thinking { bytes } => progress(Step::Thinking { bytes, cost: cost(bytes) }),
+                Progress::Writing { bytes } => progress(Step::Answering { bytes, cost: cost(bytes) }),
+                Progress::Retrying { error, pause } => {
+                    progress(Step::Waiting { pause, why: error.to_string() });
+                }
+            })
+            .await
+            .map_err(|error| unanswered(&error))?;
+        times.model += started.elapsed();
+        let paths = Paths::new(context.walk.entries().iter().map(|entry| entry.path.as_str()));
+        Ok(Answer::read(&reply.text, &paths))
+    }
+}
+
+/// An answer as a part of the conversation.
+fn said(answer: &Answer) -> Message {
+    Message { role: Role::Assistant, text: answer.text().to_owned() }
+}
