@@ -257,8 +257,15 @@ async fn handle(State(journal): State<Shared>, uri: Uri, headers: HeaderMap, bod
             return status(500, "the script is over");
         };
         let prefix = wire::cached_prefix(&request);
-        let known = prefix.as_ref().is_some_and(|prefix| !journal.cached.insert(prefix.clone()));
-        (step, request, prefix.map(|prefix| wire::Prefix { bytes: prefix.len(), known }))
+        let prefix = prefix.map(|prefix| {
+            // The longest beginning that is there, as the vendor looks for it.
+            let known = journal.cached.iter().filter(|known| prefix.starts_with(known.as_str()));
+            let read = known.map(String::len).max().unwrap_or(0);
+            let written = prefix.len() - read;
+            journal.cached.insert(prefix);
+            wire::Prefix { read, written }
+        });
+        (step, request, prefix)
     };
     respond(&request, prefix, step).await
 }

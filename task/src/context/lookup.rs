@@ -210,6 +210,7 @@ fn last_part(name: &str) -> &str {
 
 /// The name of what the name is in.
 fn qualifier(name: &str) -> Option<&str> {
+    let name = name.strip_suffix("()").unwrap_or(name);
     let front = name.strip_suffix(last_part(name))?;
     let front = front.trim_end_matches(['.', ':', '#', '-', '>', '/', '\\']);
     Some(last_part(front)).filter(|front| !front.is_empty())

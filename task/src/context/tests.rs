@@ -334,7 +334,7 @@ fn a_large_file_is_read_in_the_parts_that_matter() {
     let fixture = Fixture::text([("src/large.rs", text.as_str()), ("src/small.rs", "fn small() {}\n")]);
     let context = fixture.pack("The needle is lost", "", Budget { tokens: 2000, files: 5 });
     let file = context.read.get(&path("src/large.rs")).unwrap();
-    assert_eq!(file.shown, Shown::Lines(vec![(1, 15), (3001, 3005)]));
+    assert_eq!(file.shown, Shown::Lines(vec![(1, 20), (2996, 3010)]));
     assert_eq!(file.content, text.as_bytes());
     assert_eq!(context.read.get(&path("src/small.rs")).unwrap().shown, Shown::Whole);
 }

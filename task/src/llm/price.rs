@@ -335,13 +335,13 @@ mod tests {
         let table = PriceTable::built_in();
         let price = &table.find(Provider::Anthropic, Provider::Anthropic.default_model()).unwrap().price;
         let cost = |usage: Usage| price.of(&usage);
-        let prompt = cost(Usage { cache_write_tokens: 28_000, ..Usage::default() });
+        let prompt = cost(Usage { cache_write_tokens: 104_000, ..Usage::default() });
         let answer = cost(Usage { output_tokens: 1_500, ..Usage::default() });
         let sums = [prompt, answer, prompt.plus(answer)].map(|usd| usd.to_string());
-        assert_eq!(sums, ["$0.0700", "$0.0150", "$0.0850"]);
+        assert_eq!(sums, ["$0.2600", "$0.0150", "$0.2750"]);
         let flat = README.split_whitespace().collect::<Vec<_>>().join(" ");
         for part in [
-            "28,000 × $2.50 / 1,000,000 = $0.07, an answer of 1,500 tokens is 1,500 × $10 / 1,000,000 = $0.015, together $0.085",
+            "104,000 × $2.50 / 1,000,000 = $0.26, an answer of 1,500 tokens is 1,500 × $10 / 1,000,000 = $0.015, together $0.275",
             "`AGENT_MAX_COST`, $3.00",
             "at most eleven calls",
         ] {

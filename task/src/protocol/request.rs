@@ -110,13 +110,12 @@ impl Requests {
 
 /// The requests of a line `READ: …`.
 pub(super) fn reads(behind: &str, paths: &Paths<'_>) -> Vec<Request> {
-    let whole = name::of_directive(behind, paths);
-    if whole.is_empty() {
+    if name::of_directive(behind, paths).is_empty() {
         return Vec::new();
     }
     // A name may have a comma or a colon in it.
-    if paths.has(&whole) {
-        return vec![Request::Read { path: whole, lines: None }];
+    if let Some(request) = part(behind, paths) {
+        return vec![request];
     }
     let pieces: Vec<&str> = behind.split(',').take(MAX_PARTS).collect();
     let mut found: Vec<Request> = Vec::new();
@@ -147,15 +146,21 @@ pub(super) fn reads(behind: &str, paths: &Paths<'_>) -> Vec<Request> {
 
 /// A path of the tree, with its lines or without.
 fn part(text: &str, paths: &Paths<'_>) -> Option<Request> {
-    let plain = name::of_directive(text, paths);
-    if paths.has(&plain) {
-        return Some(Request::Read { path: plain, lines: None });
-    }
-    // The lines may stand behind the back ticks around a path, or inside of them.
-    [text.trim(), plain.as_str()].into_iter().find_map(|text| {
+    let written = text.trim();
+    let bare = written.trim_matches('`');
+    // The lines may stand behind the back ticks around a path, or inside of them. What is a path as it stands has none.
+    let with_lines = [written, bare].into_iter().filter(|_| !paths.has(bare)).find_map(|text| {
         let (path, lines) = ranged(text)?;
+        // Two ranges are two requests.
+        if ranged(path).is_some() && !paths.has(path) {
+            return None;
+        }
         let path = name::of_directive(path, paths);
         paths.has(&path).then_some(Request::Read { path, lines: Some(lines) })
+    });
+    with_lines.or_else(|| {
+        let path = name::of_directive(text, paths);
+        paths.has(&path).then_some(Request::Read { path, lines: None })
     })
 }
 
@@ -177,8 +182,9 @@ fn ranged(text: &str) -> Option<(&str, (usize, usize))> {
     let mut path = &text[..start];
     let mut range = lines(&text[start + 1..]);
     // `lines 120 - 220` has spaces in it.
-    if let Some(at) = text.to_ascii_lowercase().rfind(" line")
-        && let Some(all) = lines(&text[at..])
+    let lower = text.to_ascii_lowercase();
+    if let Some(at) = [" line", "(line"].into_iter().filter_map(|word| lower.rfind(word)).max()
+        && let Some(all) = lines(&text[at + 1..])
     {
         (path, range) = (&text[..at], Some(all));
     }

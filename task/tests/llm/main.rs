@@ -172,13 +172,13 @@ async fn a_conversation_pays_for_its_cached_beginning_once() {
         counted: Counted::ByProvider,
     };
     assert_eq!(first.usage, usage(0, 0, 1_150));
-    assert_eq!(second.reply.unwrap().usage, usage(4, 1_150, 0));
-    // 1,150 written at 2.50, 1,150 read at 0.20, 4 read afresh at 2 and 4 of output at 10 dollars a million.
+    assert_eq!(second.reply.unwrap().usage, usage(0, 1_150, 4));
+    // 1,150 written at 2.50, 1,150 read at 0.20, 4 written at 2.50 and 4 of output at 10 dollars a million.
     assert_eq!((second.spent.calls, second.spent.tokens()), (2, 2_308));
-    assert_eq!(second.spent.money, usd("0.003153"));
+    assert_eq!(second.spent.money, usd("0.003155"));
     let requests = model.finish();
     assert_eq!(requests[1].body["temperature"], 0.5);
-    assert_eq!(requests[1].body["messages"][2]["content"], "once more");
+    assert_eq!(requests[1].body["messages"][2]["content"][0]["text"], "once more");
 }
 
 #[tokio::test]

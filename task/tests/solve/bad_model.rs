@@ -164,14 +164,14 @@ fn servers() {
             COULD_NOT_SOLVE,
             "error: anthropic:m declined: there is no such word |   Say more in the issue, or \
              choose a stronger model. |   \
-             Spent: anthropic:m, 2 calls, 972 tokens in, 8 out, no cost.",
+             Spent: anthropic:m, 2 calls, 1080 tokens in, 8 out, no cost.",
         ),
         (
             "hang",
             |world| play_with(world, Wire::OpenAi, [Step::Hang], &[("AGENT_MODEL_IDLE_TIMEOUT", "200ms")]),
             PASSING,
             "error: openai sent nothing for 200ms |   Try again, or raise AGENT_MODEL_IDLE_TIMEOUT. |   \
-             Spent: openai:m, 1 call, 1246 tokens in, 0 out, no cost.",
+             Spent: openai:m, 1 call, 1398 tokens in, 0 out, no cost.",
         ),
         (
             "hang in the answer",
@@ -180,14 +180,14 @@ fn servers() {
             },
             PASSING,
             "error: openai sent nothing for 200ms |   Try again, or raise AGENT_MODEL_IDLE_TIMEOUT. |   \
-             Spent: openai:m, 1 call, 1246 tokens in, 5 out, no cost.",
+             Spent: openai:m, 1 call, 1398 tokens in, 5 out, no cost.",
         ),
         (
             "an answer that takes too long",
             |world| play_with(world, Wire::OpenAi, ending(End::Silence), &[("AGENT_MODEL_TIMEOUT", "200ms")]),
             PASSING,
             "error: openai did not finish within 200ms |   Try again, or raise AGENT_MODEL_TIMEOUT. |   \
-             Spent: openai:m, 1 call, 1246 tokens in, 8192 out, no cost.",
+             Spent: openai:m, 1 call, 1398 tokens in, 8192 out, no cost.",
         ),
         (
             "100 MB",
@@ -195,7 +195,7 @@ fn servers() {
             COULD_NOT_SOLVE,
             "error: the answer of openai is larger than 16777216 bytes and is not used |   Try \
              again, or choose another model. |   \
-             Spent: openai:m, 1 call, 1246 tokens in, 5570560 out, no cost.",
+             Spent: openai:m, 1 call, 1398 tokens in, 5570560 out, no cost.",
         ),
         (
             "100 MB on one line",
@@ -203,7 +203,7 @@ fn servers() {
             COULD_NOT_SOLVE,
             "error: the answer of anthropic is larger than 16777216 bytes and is not used |   Try \
              again, or choose another model. |   \
-             Spent: anthropic:m, 1 call, 1246 tokens in, 0 out, no cost.",
+             Spent: anthropic:m, 1 call, 1398 tokens in, 0 out, no cost.",
         ),
         (
             "HTML",
@@ -211,7 +211,7 @@ fn servers() {
             USAGE,
             "error: the answer of openai cannot be read: it is a web page |   Is OPENAI_BASE_URL \
              the address of its interface? |   \
-             Spent: openai:m, 1 call, 1246 tokens in, 0 out, no cost.",
+             Spent: openai:m, 1 call, 1398 tokens in, 0 out, no cost.",
         ),
         (
             "HTML with 502",
@@ -226,7 +226,7 @@ fn servers() {
             USAGE,
             "error: the answer of openai cannot be read: it holds `hello [31m` |   Is \
              OPENAI_BASE_URL the address of its interface? |   \
-             Spent: openai:m, 1 call, 1246 tokens in, 0 out, no cost.",
+             Spent: openai:m, 1 call, 1398 tokens in, 0 out, no cost.",
         ),
         (
             "a redirect",
@@ -241,7 +241,7 @@ fn servers() {
             PASSING,
             "error: the answer of anthropic broke off: the connection was closed before its end |   \
              Try again. |   \
-             Spent: anthropic:m, 1 call, 972 tokens in, 1 out, no cost.",
+             Spent: anthropic:m, 1 call, 1080 tokens in, 1 out, no cost.",
         ),
         (
             "breaks off",
@@ -249,14 +249,14 @@ fn servers() {
             PASSING,
             "error: the answer of ollama broke off: unexpected EOF during chunk size line |   Try \
              again. |   \
-             Spent: ollama:m, 1 call, 1246 tokens in, 5 out, no cost.",
+             Spent: ollama:m, 1 call, 1398 tokens in, 5 out, no cost.",
         ),
         (
             "empty",
             |world| play(world, Wire::OpenAi, [Step::text(" \n")]),
             COULD_NOT_SOLVE,
             "error: openai gave an empty answer |   Try again, or choose another model. |   \
-             Spent: openai:m, 1 call, 972 tokens in, 1 out, no cost.",
+             Spent: openai:m, 1 call, 1080 tokens in, 1 out, no cost.",
         ),
         (
             "refusal",
@@ -264,7 +264,7 @@ fn servers() {
             COULD_NOT_SOLVE,
             "error: the model refuses to answer: This could enable harm. |   Try again, or choose \
              another model. |   \
-             Spent: anthropic:m, 1 call, 972 tokens in, 4 out, no cost.",
+             Spent: anthropic:m, 1 call, 1080 tokens in, 4 out, no cost.",
         ),
         (
             "window full",
@@ -273,7 +273,7 @@ fn servers() {
             "error: the prompt does not fit the model: the window was full before the answer was \
              complete |   Choose a model with a larger context window, or set AGENT_CONTEXT_WINDOW \
              to what this one really holds. |   \
-             Spent: anthropic:m, 1 call, 972 tokens in, 4 out, no cost.",
+             Spent: anthropic:m, 1 call, 1080 tokens in, 4 out, no cost.",
         ),
         (
             "prompt too long",
@@ -287,7 +287,7 @@ fn servers() {
             "tokens spent",
             |world| play_with(world, Wire::OpenAi, [], &[("AGENT_MAX_TOKENS", "100")]),
             COULD_NOT_SOLVE,
-            "error: the next call to the model may need 9438 tokens, and 0 of the 100 that a run may \
+            "error: the next call to the model may need 9590 tokens, and 0 of the 100 that a run may \
              use are gone |   Raise AGENT_MAX_TOKENS, or make the issue smaller.",
         ),
     ]);
@@ -312,7 +312,7 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model answered without a change, also after a correction. |   Say in the \
              issue which behaviour or text should change, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2027 tokens in, 14 out, no cost.",
+             Spent: openai:m, 2 calls, 2242 tokens in, 14 out, no cost.",
         ),
         (
             "declined",
@@ -320,18 +320,20 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: openai:m declined: the issue contradicts itself |   Say more in the issue, or \
              choose a stronger model. |   \
-             Spent: openai:m, 1 call, 972 tokens in, 9 out, no cost.",
+             Spent: openai:m, 1 call, 1080 tokens in, 9 out, no cost.",
         ),
         (
             "asks for files without end",
             |world| {
-                let reads = ["a", "b", "c", "d"].map(|name| Step::text(&format!("READ: {name}")));
+                // The first answer, one after each round, and the correction.
+                let reads = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+                let reads = reads.map(|name| Step::text(&format!("READ: {name}")));
                 play(world, Wire::OpenAi, reads)
             },
             COULD_NOT_SOLVE,
             "error: The model answered without a change, also after a correction. |   Say in the \
              issue which behaviour or text should change, or choose a stronger model. |   \
-             Spent: openai:m, 4 calls, 4108 tokens in, 8 out, no cost.",
+             Spent: openai:m, 10 calls, 12222 tokens in, 20 out, no cost.",
         ),
         (
             "edits a file that was not read",
@@ -348,7 +350,7 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
              z/deep.py: the model changed it without having read it. |  |   Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 3117 tokens in, 62 out, no cost.",
+             Spent: openai:m, 2 calls, 3410 tokens in, 62 out, no cost.",
         ),
         (
             "edits a file that is not there",
@@ -357,7 +359,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              src/nothing.py: there is no such file. |  \
              |   Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2070 tokens in, 60 out, no cost.",
+             Spent: openai:m, 2 calls, 2286 tokens in, 60 out, no cost.",
         ),
         (
             "leaves the repository",
@@ -366,7 +368,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              ../outside.txt: the path has an empty, `.` or `..` component; it must stay inside the \
              repository. |  |   Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2074 tokens in, 60 out, no cost.",
+             Spent: openai:m, 2 calls, 2290 tokens in, 60 out, no cost.",
         ),
         (
             "an absolute path",
@@ -375,7 +377,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              /etc/passwd: the path is absolute; paths are relative to the top of the repository. |  \
              |   Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2070 tokens in, 60 out, no cost.",
+             Spent: openai:m, 2 calls, 2286 tokens in, 60 out, no cost.",
         ),
         (
             "writes into .git",
@@ -384,7 +386,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              .git/config: the path has a component that git reserves (`.git`). |  |   Try again, \
              make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2045 tokens in, 18 out, no cost.",
+             Spent: openai:m, 2 calls, 2260 tokens in, 18 out, no cost.",
         ),
         (
             "writes a workflow",
@@ -393,7 +395,7 @@ fn answers() {
             "error: The change touches a protected path. |  | .github/workflows/ci.yml: the path is \
              protected: it is a GitHub Actions workflow. \
              |  |   Make that change by hand, or allow the path in the configuration. |   \
-             Spent: openai:m, 2 calls, 2059 tokens in, 26 out, no cost.",
+             Spent: openai:m, 2 calls, 2275 tokens in, 26 out, no cost.",
         ),
         (
             "writes over a file with a new one",
@@ -402,7 +404,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              README.md: a file of that name exists. |  |   Try again, make the issue smaller, or choose a stronger \
              model. |   \
-             Spent: openai:m, 2 calls, 2054 tokens in, 18 out, no cost.",
+             Spent: openai:m, 2 calls, 2270 tokens in, 18 out, no cost.",
         ),
         (
             "ambiguous",
@@ -414,7 +416,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              twice.txt: the lines to be replaced are in the file more than once, at lines 1, 3. |  |   Try again, make the issue smaller, or \
              choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2122 tokens in, 60 out, no cost.",
+             Spent: openai:m, 2 calls, 2338 tokens in, 60 out, no cost.",
         ),
         (
             "does not match",
@@ -423,7 +425,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              README.md: the lines to be replaced are not in the file. |  |   Try again, make the issue smaller, or choose a \
              stronger model. |   \
-             Spent: openai:m, 2 calls, 2082 tokens in, 64 out, no cost.",
+             Spent: openai:m, 2 calls, 2298 tokens in, 64 out, no cost.",
         ),
         (
             "breaks the syntax",
@@ -436,7 +438,7 @@ fn answers() {
              src/station.py: the edit breaks this file. |  | line 1, column 14: this `(` is never \
              closed | 1 | def is_online(seen, now |   |              ^ | 2 |     return now - seen \
              <= 30 | 3 | |  |  |   Try again, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2072 tokens in, 80 out, no cost.",
+             Spent: openai:m, 2 calls, 2287 tokens in, 80 out, no cost.",
         ),
         (
             "changes nothing",
@@ -447,7 +449,7 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model proposed only what is there already; nothing would change. |   See \
              whether the issue is resolved, or say in it what is still missing. |   \
-             Spent: openai:m, 2 calls, 2085 tokens in, 92 out, no cost.",
+             Spent: openai:m, 2 calls, 2300 tokens in, 92 out, no cost.",
         ),
         (
             "an unclosed block",
@@ -457,7 +459,7 @@ fn answers() {
              SEARCH/REPLACE block at line 2 of the reply never reaches `>>>>>>> REPLACE`. The reply \
              may have been cut; send all edits again, in fewer and shorter blocks. |  |   Try \
              again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2043 tokens in, 28 out, no cost.",
+             Spent: openai:m, 2 calls, 2259 tokens in, 28 out, no cost.",
         ),
         (
             "no plan",
@@ -471,7 +473,7 @@ fn answers() {
             "error: The model's answer is no plan, also after a correction. It has no section \"## \
              Summary\". The sections are Summary, Files, Steps, Tests, Risks and Questions, each a \
              heading of its own. |   Try again, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 1299 tokens in, 6 out, no cost.",
+             Spent: openai:m, 2 calls, 1515 tokens in, 6 out, no cost.",
         ),
         (
             "follows a link out of the repository",
@@ -484,7 +486,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | link: \
              this is a symbolic link or a submodule. |  |   \
              Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2081 tokens in, 60 out, no cost.",
+             Spent: openai:m, 2 calls, 2297 tokens in, 60 out, no cost.",
         ),
         (
             "writes through a link out of the repository",
@@ -496,7 +498,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              link/evil.txt: link is a file and cannot hold others. |  |   \
              Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2047 tokens in, 16 out, no cost.",
+             Spent: openai:m, 2 calls, 2262 tokens in, 16 out, no cost.",
         ),
         (
             "new file beside one that was not read and differs in letter case only",
@@ -508,7 +510,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              logo.PNG: the path is that of Logo.png, letter case aside. |  |   \
              Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2061 tokens in, 14 out, no cost.",
+             Spent: openai:m, 2 calls, 2277 tokens in, 14 out, no cost.",
         ),
     ]);
 }

@@ -71,7 +71,7 @@ fn the_limit_is_on_files_that_would_not_be_read() {
 fn the_cost_is_that_of_the_model() {
     let world = World::sample();
     for (model, expect, is_known) in [
-        ("anthropic:claude-sonnet-5-5", "at most $2.20", true),
+        ("anthropic:claude-sonnet-5-5", "at most $3.00", true),
         ("openai:unheard-of", "an unknown amount (the model has no known price)", false),
     ] {
         let variables = [("ANTHROPIC_API_KEY", "k"), ("OPENAI_API_KEY", "k"), ("AGENT_MODEL", model)];

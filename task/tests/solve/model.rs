@@ -239,17 +239,17 @@ fn the_model_may_ask_for_files_twice() {
     assert_eq!(
         last(&requests[1]),
         format!(
-            "[{nonce}\nz/deep.py\n{nonce}]:\n[{nonce}\ndepth = 1\n{nonce}]\n\n[{nonce}\n`z/deep.py`: added, whole\n\
+            "[{nonce}\nz/deep.py\n{nonce}]:\n[{nonce}\ndepth = 1\n{nonce}]\n\n[{nonce}\n`z/deep.py`: added, whole\n\n\
              `z/depe.py`: there is no such file; similar names: `z/deep.py`\n{nonce}]\n\nAnswer now in the form that was \
-             asked for."
+             asked for, or ask for more."
         )
     );
     assert_eq!(
         last(&requests[2]),
         format!(
             "[{nonce}\n\"../../etc/passwd\" cannot be read: the path has an empty, `.` or `..` component; it must stay \
-             inside the repository\n{nonce}]\n\nNo more files can be read. Answer now with what you have, in the form that \
-             was asked for, or with CANNOT."
+             inside the repository\n{nonce}]\n\nYou have all of that already.\n\nNothing more can be shown. Answer now with \
+             what you have, in the form that was asked for, or with CANNOT."
         )
     );
     let read = report["read"].as_array().unwrap().iter().find(|file| file["path"] == "z/deep.py");
@@ -402,7 +402,7 @@ fn an_answer_that_was_cut_is_never_applied() {
         (
             Some(1),
             "error: the answer was cut off at 500 tokens and is not used |   Raise AGENT_MAX_OUTPUT_TOKENS, or make the \
-             issue smaller. |   Spent: openai:m, 1 call, 968 tokens in, 41 out, no cost."
+             issue smaller. |   Spent: openai:m, 1 call, 1076 tokens in, 41 out, no cost."
                 .to_owned()
         )
     );

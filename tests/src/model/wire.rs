@@ -37,12 +37,13 @@ impl Wire {
     }
 }
 
-/// The part of a prompt that the request asks to be cached.
+/// The part of a prompt that the request asks to be cached, in bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Prefix {
-    pub(super) bytes: usize,
-    /// Whether an earlier request had the same cached.
-    pub(super) known: bool,
+    /// What an earlier request had cached.
+    pub(super) read: usize,
+    /// The rest.
+    pub(super) written: usize,
 }
 
 /// Everything up to the last cache breakpoint.
@@ -98,11 +99,7 @@ fn counts(request: &Request, prefix: Option<Prefix>, answer: &Answer) -> Option<
             Some(Counted { input: prompt, cache_read: 0, cache_write: 0, output: answer })
         }
         Counts::True => {
-            let (read, written) = match prefix {
-                Some(Prefix { bytes, known: true }) => (bytes, 0),
-                Some(Prefix { bytes, known: false }) => (0, bytes),
-                None => (0, 0),
-            };
+            let Prefix { read, written } = prefix.unwrap_or(Prefix { read: 0, written: 0 });
             Some(Counted {
                 input: tokens(prompt_bytes(&request.body) - read - written),
                 cache_read: tokens(read),
