@@ -87,7 +87,9 @@ pub(super) fn choose(
         let cost: u32 = new.iter().map(|line| costs[line - 1]).sum();
         if spent + cost <= budget {
             spent += cost;
-            new.into_iter().for_each(|line| taken[line] = true);
+            for line in new {
+                taken[line] = true;
+            }
         }
     }
     // What closes a gap costs as well.

@@ -108,6 +108,15 @@ impl Requests {
     }
 }
 
+impl<'a> IntoIterator for &'a Requests {
+    type Item = &'a Request;
+    type IntoIter = std::slice::Iter<'a, Request>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 /// The requests of a line `READ: …`.
 pub(super) fn reads(behind: &str, paths: &Paths<'_>) -> Vec<Request> {
     if name::of_directive(behind, paths).is_empty() {

@@ -22,7 +22,8 @@ fn crowded() -> (World, String) {
 }
 
 fn deep() -> String {
-    let before: String = (0..200).map(|n| format!("def part_{n}():\n    return {n}\n\n\n")).collect();
+    let before: String =
+        (0..200).map(|n| format!("def part_{n}():\n    return {n}\n\n\n")).collect::<Vec<_>>().concat();
     format!("{before}def fathom(depth):\n    return depth + 1\n")
 }
 
@@ -149,7 +150,7 @@ fn rounds_end_where_the_next_call_could_not_be_paid_for() {
 
 #[test]
 fn fifty_requests_are_cut_to_what_one_answer_may_ask() {
-    let many: String = (0..50).map(|n| format!("FIND: part_{n}\n")).collect();
+    let many: String = (0..50).map(|n| format!("FIND: part_{n}\n")).collect::<Vec<_>>().concat();
     let (_, run, requests) = solve(&[&many, "READ: z/deep.py", &good()], &[]);
     run.done();
     let answer = last(&requests[1]);

@@ -1,6 +1,7 @@
 //! Where a name is *defined*: the files that have it are parsed, the likeliest first, and what no grammar knows is told
 //! by the look of its line.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::search::{InFile, Search};
@@ -131,10 +132,12 @@ impl Context {
             (spent, told) = (spent + cost, told + 1);
         }
         if told < lines.len() {
-            text.push_str(&format!("\nnot listed: {} more definitions", lines.len() - told));
+            write!(text, "\nnot listed: {} more definitions", lines.len() - told)
+                .expect("a String takes any text");
         }
         if search.unsearched > 0 {
-            text.push_str(&format!("\nout of time: {} files were not searched", search.unsearched));
+            write!(text, "\nout of time: {} files were not searched", search.unsearched)
+                .expect("a String takes any text");
         }
         text
     }

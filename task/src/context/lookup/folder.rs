@@ -1,6 +1,7 @@
 //! The names in a *folder*: its folders with the number of their files, then its files.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use crate::context::more::near;
 use crate::context::pack::Context;
@@ -49,10 +50,11 @@ impl Context {
             (listed, spent) = (listed + 1, spent + cost);
         }
         if listed < count {
-            text.push_str(&format!("\nnot listed: {} more names", count - listed));
+            write!(text, "\nnot listed: {} more names", count - listed).expect("a String takes any text");
         }
         if secret > 0 {
-            text.push_str(&format!("\nnot listed: {secret} files whose names say that they hold secrets"));
+            write!(text, "\nnot listed: {secret} files whose names say that they hold secrets")
+                .expect("a String takes any text");
         }
         text
     }

@@ -80,6 +80,7 @@ impl Context {
             .collect();
         let more = rest.len().saturating_sub(NAMED_FILES);
         let and_more = if more > 0 { format!(" and {more} more files") } else { String::new() };
-        text.push_str(&format!("\nnot listed: {lines} more hits, in {}{and_more}", named.join(", ")));
+        write!(text, "\nnot listed: {lines} more hits, in {}{and_more}", named.join(", "))
+            .expect("a String takes any text");
     }
 }

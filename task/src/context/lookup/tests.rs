@@ -106,7 +106,7 @@ fn links_and_submodules_are_not_followed() {
 
 /// A file of so many functions.
 fn large(count: usize) -> String {
-    (0..count).map(|n| format!("fn f{n}() {{\n    let a = {n};\n}}\n\n")).collect()
+    (0..count).map(|n| format!("fn f{n}() {{\n    let a = {n};\n}}\n\n")).collect::<Vec<_>>().concat()
 }
 
 #[test]
