@@ -137,11 +137,11 @@ async fn make_ready(
         let edited = desk.forge.edit_pull_request(pull.number, &title, &described(desk, proposal)).await;
         missing.unless(edited, "change title and description, which are those of the plan")?;
     }
-    // Nobody is asked to review what is not to be merged yet.
-    if *stance != Stance::Ready {
+    // Nobody is asked to review what is not to be merged yet. What the plan did not name, somebody looks at first.
+    if !matches!(stance, Stance::Ready | Stance::OutsidePlan) {
         return Ok(());
     }
-    if is_draft {
+    if is_draft && *stance == Stance::Ready {
         missing.unless(desk.forge.mark_ready(pull).await, "mark the draft as ready for review")?;
     }
     // Nobody is asked to review what is their own: it was opened with their token, or by them before us.
