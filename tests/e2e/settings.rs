@@ -155,7 +155,7 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
             "HTTPS_PROXY" => vec!["ftp://127.0.0.1", "http://host:port"],
             "AGENT_MODEL_HEADERS" => vec!["words alone", "two words: x", "host: example.com"],
             "AGENT_MODEL" => vec!["gpt", "nobody:model", "ollama:", "openai:two words"],
-            "AGENT_MODELS" => vec!["gpt", "nobody:some"],
+            "AGENT_MODELS" | "AGENT_CHOOSE_MODEL" => vec!["gpt", "nobody:some"],
             "AGENT_MODEL_PRICE" => vec!["cheap", "1", "-1/2", "1/2/3", "NaN/1"],
             "AGENT_MAX_COST" => vec!["a lot", "-1", "NaN", "inf", "1e99", "0.00000001"],
             "AGENT_PRICES" => vec!["not a table", "[[model]]\nname = 3"],

@@ -82,9 +82,20 @@ const CASES: &[Case] = &[
         ..PLAIN
     },
     Case {
+        name: "checks that somebody has to start",
+        file: "ci = \"ask\"\n",
+        variables: &[("AGENT_CI", "auto")],
+        answer: "**Done**: #2 ([diff](/octo/hello/pull/2/files)) is open as a draft. Its checks are held back: here somebody with write access \
+            always starts them. Read the change, then comment `/ci` on the pull request to start them.\n\nopenai:scripted, 1 call, BILL\n\nNot what \
+            you meant? Close the pull request, say more on this issue, and comment `/retry`.",
+        ..PLAIN
+    },
+    Case {
         name: "allowed path",
         file: "[paths]\nallowed = [\"go.sum\"]\n",
         replies: &["TITLE: Sum\nSUMMARY:\nSum.\n\nWRITE: go.sum\n```\nx\n```\n"],
+        // Go checks by it what it executes, so that its checks would wait for a person.
+        variables: &[("AGENT_CI", "auto")],
         also: |story, _| story.github.snapshot().contains(" go.sum\n"),
         ..PLAIN
     },
@@ -138,7 +149,7 @@ const CASES: &[Case] = &[
         name: "an unknown key",
         file: "langauge = \"German\"\n",
         replies: &[],
-        answer: "**Not done.** `.github/ai-agent.toml` cannot be used:\n\n```text\nTOML parse error at line 1, column 1\n  |\n1 | langauge = \"German\"\n  | ^^^^^^^^\nunknown field `langauge`, expected one of `language`, `instructions`, `base-branch`, `model`, `approve-by`, `labels`, `paths`, `budget`\n```\n\nCorrect the file on the default branch.\n\nComment `/retry` to start again.",
+        answer: "**Not done.** `.github/ai-agent.toml` cannot be used:\n\n```text\nTOML parse error at line 1, column 1\n  |\n1 | langauge = \"German\"\n  | ^^^^^^^^\nunknown field `langauge`, expected one of `language`, `instructions`, `base-branch`, `model`, `approve-by`, `ci`, `labels`, `paths`, `budget`\n```\n\nCorrect the file on the default branch.\n\nComment `/retry` to start again.",
         also: |story, _| story.labels(1) == "ai-failed ai-help",
         ..PLAIN
     },
