@@ -14,10 +14,13 @@ use shared::env::{Environment, SettingError};
 use shared::hex;
 
 use crate::builtin;
-use crate::cycle::FIXED_CALLS;
 use crate::cycle::choice::Choose;
+use crate::cycle::{Cycle, FIXED_CALLS};
 use crate::engine::Engine;
-use crate::llm::{self, Ceiling, Llm, MoneyCeiling, Pricing, Usd};
+use crate::git::workspace::Workspace;
+use crate::issue::Issue;
+use crate::llm::{self, Ceiling, Ledger, Llm, MoneyCeiling, Pricing, Usd};
+use crate::progress::Step;
 use crate::protect::Protection;
 
 /// Tokens of files and outlines in the first message, of any model whose window has room for them.
@@ -149,6 +152,28 @@ impl Config {
         };
         let paid_for = u32::try_from(paid_for).unwrap_or(u32::MAX);
         (llm.context_window() / CONTEXT_PART).min(paid_for).clamp(LEAST_CONTEXT, MOST_CONTEXT)
+    }
+
+    /// A cycle with the engine, the rules and the limits of the operator.
+    pub fn cycle<'a>(
+        &'a self,
+        workspace: &'a Workspace,
+        issue: &'a Issue,
+        ledger: &'a mut Ledger,
+        progress: &'a mut (dyn FnMut(Step) + Send),
+    ) -> Cycle<'a> {
+        Cycle {
+            workspace,
+            issue,
+            engine: &self.engine,
+            protection: &self.protection,
+            context_tokens: self.context_tokens(&self.engine, &self.ceiling),
+            rounds: self.rounds,
+            choose: self.choose,
+            chooser: self.chooser(),
+            ledger,
+            progress,
+        }
     }
 
     /// The most calls to a model that a cycle makes.

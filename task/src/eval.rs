@@ -25,7 +25,6 @@ pub use facts::Evaluation;
 use crate::config::{self, Config, ConfigError};
 use crate::context::pack::Context;
 use crate::context::read_set::Shown;
-use crate::cycle::Cycle;
 use crate::explain::Given;
 use crate::git::workspace::Workspace;
 use crate::llm::{Ceiling, Ledger, MoneyCeiling, Usd};
@@ -39,7 +38,7 @@ use state::State;
 
 /// Tokens of the instructions, the issue and the frame, beside files and outlines.
 const FRAME_TOKENS: u32 = 4_000;
-/// Bytes of an answer besides the changed lines: title, summary, names.
+/// Bytes of an answer without the changed lines: title, summary, names.
 const ANSWER_BYTES: usize = 1_500;
 /// Bytes of a line that is changed, as an answer has it: the old one, the new one, and lines around it.
 const LINE_BYTES: usize = 120;
@@ -236,18 +235,7 @@ fn look(
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<CaseFacts, Failure> {
     let mut ledger = Ledger::new(config.ceiling);
-    let cycle = Cycle {
-        workspace,
-        issue: &case.issue,
-        engine: &config.engine,
-        protection: &config.protection,
-        context_tokens: config.context_tokens(&config.engine, &config.ceiling),
-        rounds: config.rounds,
-        choose: config.choose,
-        chooser: config.chooser(),
-        ledger: &mut ledger,
-        progress,
-    };
+    let cycle = config.cycle(workspace, &case.issue, &mut ledger, progress);
     let (context, _) = cycle.look()?;
     let size = fix.size();
     let tokens = context.spent.total();

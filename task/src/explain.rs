@@ -19,7 +19,6 @@ pub use explanation::{Explanation, FeatureFacts, FileFacts, Given, Times, Tokens
 use crate::context::pack::Context;
 use crate::context::read_set::Shown;
 use crate::context::weights::Feature;
-use crate::cycle::Cycle;
 use crate::llm::Ledger;
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
@@ -69,18 +68,7 @@ pub async fn explain(
     let (config, issue, workspace) = solve::open(env, &place, args.model.as_deref(), known).await?;
     let opened = started.elapsed();
     let mut ledger = Ledger::new(config.ceiling);
-    let cycle = Cycle {
-        workspace: &workspace,
-        issue: &issue,
-        engine: &config.engine,
-        protection: &config.protection,
-        context_tokens: config.context_tokens(&config.engine, &config.ceiling),
-        rounds: config.rounds,
-        choose: config.choose,
-        chooser: config.chooser(),
-        ledger: &mut ledger,
-        progress,
-    };
+    let cycle = config.cycle(&workspace, &issue, &mut ledger, progress);
     let budget = cycle.room();
     let (context, times) = cycle.look()?;
     let explanation = Explanation {

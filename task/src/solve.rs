@@ -13,7 +13,7 @@ use shared::env::Environment;
 
 use crate::bill::Bill;
 use crate::config::{self, Config, ConfigError};
-use crate::cycle::{self, Account, Already, Cycle, End, Planned, Solution};
+use crate::cycle::{self, Account, Already, End, Planned, Solution};
 use crate::engine::Engine;
 use crate::git::workspace::{CommitText, Identity, OpenError, PublishError, TASK_TRAILER, Workspace};
 use crate::issue::{Issue, source};
@@ -197,18 +197,7 @@ pub async fn show_prompt(
     known.issue = Some(IssueFacts::of(&issue));
     let work = work(args)?;
     let mut ledger = Ledger::new(config.ceiling);
-    let cycle = Cycle {
-        workspace: &workspace,
-        issue: &issue,
-        engine: &config.engine,
-        protection: &config.protection,
-        context_tokens: config.context_tokens(&config.engine, &config.ceiling),
-        rounds: config.rounds,
-        choose: config.choose,
-        chooser: config.chooser(),
-        ledger: &mut ledger,
-        progress: &mut *progress,
-    };
+    let cycle = config.cycle(&workspace, &issue, &mut ledger, &mut *progress);
     let goal = match &work {
         Work::Edit => Goal::Edit,
         Work::Plan => Goal::Plan,
@@ -270,18 +259,7 @@ async fn do_work(
     ledger: &mut Ledger,
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Reported, Failure> {
-    let cycle = Cycle {
-        workspace,
-        issue,
-        engine: &config.engine,
-        protection: &config.protection,
-        context_tokens: config.context_tokens(&config.engine, &config.ceiling),
-        rounds: config.rounds,
-        choose: config.choose,
-        chooser: config.chooser(),
-        ledger,
-        progress: &mut *progress,
-    };
+    let cycle = config.cycle(workspace, issue, ledger, &mut *progress);
     match work {
         Work::Plan => match cycle.plan(None).await? {
             End::Made(planned) => keep_plan(args, config, issue, workspace, planned),

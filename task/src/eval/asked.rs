@@ -5,7 +5,7 @@ use gix::ObjectId;
 use super::facts::{Answer, ResultKind};
 use super::fix::{Fix, Size, compare};
 use crate::config::Config;
-use crate::cycle::{Cycle, End, Solution};
+use crate::cycle::{End, Solution};
 use crate::git::workspace::Workspace;
 use crate::issue::Issue;
 use crate::llm::{Ceiling, Ledger};
@@ -24,18 +24,7 @@ pub(super) async fn ask(
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Answer {
     let mut ledger = Ledger::new(ceiling);
-    let cycle = Cycle {
-        workspace,
-        issue,
-        engine: &config.engine,
-        protection: &config.protection,
-        context_tokens: config.context_tokens(&config.engine, &config.ceiling),
-        rounds: config.rounds,
-        choose: config.choose,
-        chooser: config.chooser(),
-        ledger: &mut ledger,
-        progress,
-    };
+    let cycle = config.cycle(workspace, issue, &mut ledger, progress);
     let ended = Box::pin(cycle.solve(None)).await;
     let answer = match ended {
         Ok(End::Made(solution)) => change(&workspace.repo(), fix, &solution),
