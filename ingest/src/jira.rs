@@ -24,7 +24,7 @@ use shared::{jira::SiteName, message::Message, task::DeliveryId};
 use crate::{
     connections::Connection,
     signature::SignatureError,
-    webhook::{Answer, WebhookError, Webhooks, header_text},
+    webhook::{Answer, WebhookError, Webhooks, header_text, media_type},
 };
 
 pub use sites::Sites;
@@ -97,7 +97,6 @@ async fn answer(webhooks: &Webhooks, name: &str, request: Request<Body>) -> Resu
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = header_text(headers, &header::CONTENT_TYPE).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json") && !headers.contains_key(header::CONTENT_ENCODING)
+    media_type(headers).eq_ignore_ascii_case("application/json")
+        && !headers.contains_key(header::CONTENT_ENCODING)
 }

@@ -217,8 +217,7 @@ fn is_form(headers: &HeaderMap) -> Result<Form, WebhookError> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(WebhookError::ContentEncoding);
     }
-    let content_type = header_text(headers, &header::CONTENT_TYPE).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let essence = media_type(headers);
     if essence.eq_ignore_ascii_case("application/json") {
         Ok(Form::No)
     } else if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -232,6 +231,12 @@ fn payload_of_form(body: &[u8]) -> Result<Bytes, WebhookError> {
     let payload = form_urlencoded::parse(body).find(|(field, _)| field == "payload");
     let (_, payload) = payload.ok_or(WebhookError::NoPayload)?;
     Ok(Bytes::from(payload.into_owned()))
+}
+
+/// What the body is, without its parameters; empty if that is not said.
+pub(crate) fn media_type(headers: &HeaderMap) -> &str {
+    let content_type = header_text(headers, &header::CONTENT_TYPE).unwrap_or_default();
+    content_type.split(';').next().unwrap_or_default().trim()
 }
 
 pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
