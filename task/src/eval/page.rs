@@ -14,7 +14,8 @@ use crate::explain::Given;
 use crate::terminal::visible;
 
 const TEMPLATE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
+/// What it shares with the other page, and its own.
+const STYLE: &str = concat!(include_str!("../page.css"), include_str!("page.css"));
 
 /// The page.
 pub(super) fn page(evaluation: &Evaluation) -> String {

@@ -20,7 +20,8 @@ use crate::path::RepoPath;
 use crate::terminal::visible;
 
 const TEMPLATE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
+/// What it shares with the other page, and its own.
+const STYLE: &str = concat!(include_str!("../page.css"), include_str!("page.css"));
 /// The map, in units of the picture.
 const MAP: Rect = Rect { x: 0.0, y: 0.0, width: 1200.0, height: 640.0 };
 /// The longest bar of a file, in units of its picture.
