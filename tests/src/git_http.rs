@@ -11,7 +11,8 @@ use hyper::body::Frame;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::github::server::{Closed, Received, WireBody, full, lock, stall};
+use crate::connection::Closed;
+use crate::github::server::{Received, WireBody, full, lock, stall};
 use crate::github::{Actor, Availability, Effect, Hub, Level, Permission, Refusal, State, actor, clean_git};
 
 /// Whether a path is one of git's: `/OWNER/NAME.git/…`, with or without the suffix.

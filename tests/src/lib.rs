@@ -2,6 +2,8 @@
 
 pub mod bin;
 pub mod broker;
+mod connection;
+mod description;
 pub mod git_http;
 pub mod github;
 pub mod ingest;

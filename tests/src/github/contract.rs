@@ -3,41 +3,20 @@
 //! Request bodies are closed here, though the description leaves them open: GitHub ignores a field that it does not know, and a program that
 //! sends one is mistaken about something. The parameters `path`, `ref` and `branch` may span several segments, as they do on the wire.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use jsonschema::{Draft, Registry, Validator};
-use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-const DESCRIPTION: &str = include_str!("../../fixtures/github/openapi.json");
+use crate::description::{Description, Formats, Operation, segments};
+
+const TEXT: &str = include_str!("../../fixtures/github/openapi.json");
 const ADDRESS: &str = "https://stand-in.invalid/openapi";
 
-static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::load);
-static REGISTRY: LazyLock<Registry<'static>> = LazyLock::new(|| {
-    Registry::new()
-        .draft(Draft::Draft202012)
-        .add(ADDRESS, CONTRACT.document.clone())
-        .expect("the description is a JSON document")
-        .prepare()
-        .expect("the references of the description resolve")
-});
-static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
+static CONTRACT: LazyLock<Contract> =
+    LazyLock::new(|| Contract(Description::load(TEXT, ADDRESS, Formats::Checked, close_requests)));
 
-pub(crate) struct Contract {
-    document: Value,
-    operations: Vec<Operation>,
-}
-
-/// One call that the description knows.
-pub(crate) struct Operation {
-    /// GitHub's `operationId`, for example `issues/create-comment`.
-    pub(crate) id: String,
-    method: String,
-    template: Vec<String>,
-    /// The JSON pointer of its description.
-    pointer: String,
-}
+pub(crate) struct Contract(Description);
 
 /// A call that was found in the description.
 pub(crate) struct Match {
@@ -50,36 +29,11 @@ pub(crate) fn contract() -> &'static Contract {
 }
 
 impl Contract {
-    fn load() -> Self {
-        let mut document: Value = serde_json::from_str(DESCRIPTION).expect("the description is JSON");
-        express_nullable(&mut document);
-        let mut operations = Vec::new();
-        for (path, methods) in document["paths"].as_object_mut().expect("paths") {
-            for (method, description) in methods.as_object_mut().expect("methods") {
-                let Some(id) = description["operationId"].as_str().map(str::to_owned) else { continue };
-                if let Some(schema) = description.pointer_mut("/requestBody/content/application~1json/schema")
-                {
-                    close(schema);
-                }
-                operations.push(Operation {
-                    id,
-                    method: method.to_ascii_uppercase(),
-                    template: path.split('/').skip(1).map(str::to_owned).collect(),
-                    pointer: format!("/paths/{}/{method}", escape(path)),
-                });
-            }
-        }
-        Self { document, operations }
-    }
-
     /// Finds the call for a method and an encoded path. Where several fit, the one with the most fixed segments is meant.
     pub(crate) fn find(&'static self, method: &str, path: &str) -> Option<Match> {
-        let segments: Vec<String> = path
-            .trim_start_matches('/')
-            .split('/')
-            .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
-            .collect();
-        self.operations
+        let segments = segments(path);
+        self.0
+            .operations
             .iter()
             .filter(|operation| operation.method == method)
             .filter_map(|operation| {
@@ -98,12 +52,12 @@ impl Contract {
         body: &[u8],
     ) -> Vec<String> {
         let mut wrong = Vec::new();
-        let description = self.document.pointer(&operation.pointer).expect("the operation is described");
+        let description = self.0.document.pointer(&operation.pointer).expect("the operation is described");
         let parameters: Vec<&Value> = description["parameters"]
             .as_array()
             .into_iter()
             .flatten()
-            .map(|parameter| self.resolve(parameter))
+            .map(|parameter| self.0.resolve(parameter))
             .filter(|parameter| parameter["in"] == "query")
             .collect();
         for (name, value) in query {
@@ -117,15 +71,19 @@ impl Contract {
                 Some("boolean") => value.parse::<bool>().map_or_else(|_| json!(value), |flag| json!(flag)),
                 _ => json!(value),
             };
-            wrong.extend(faults(&inline(&parameter["schema"]), &typed, &format!("query parameter {name}")));
+            wrong.extend(self.0.faults(
+                &self.0.inline(&parameter["schema"]),
+                &typed,
+                &format!("query parameter {name}"),
+            ));
         }
         let schema = format!("{}/requestBody/content/application~1json/schema", operation.pointer);
-        match (self.document.pointer(&schema), body.is_empty()) {
+        match (self.0.document.pointer(&schema), body.is_empty()) {
             (Some(_), true) if description["requestBody"]["required"] == true => {
                 wrong.push("the body is missing".to_owned());
             }
             (Some(_), false) => match serde_json::from_slice::<Value>(body) {
-                Ok(value) => wrong.extend(faults(&pointed(&schema), &value, "body")),
+                Ok(value) => wrong.extend(self.0.faults(&self.0.pointed(&schema), &value, "body")),
                 Err(error) => wrong.push(format!("the body is not JSON: {error}")),
             },
             (None, false) => wrong.push("this call takes no body".to_owned()),
@@ -142,21 +100,23 @@ impl Contract {
         body: Option<&Value>,
     ) -> Vec<String> {
         let pointer = format!("{}/responses/{status}", operation.pointer);
-        let Some(response) = self.document.pointer(&pointer) else {
+        let Some(response) = self.0.document.pointer(&pointer) else {
             if status < 300 {
                 return vec![format!("the description knows no answer {status}")];
             }
-            let form = pointed("/components/schemas/basic-error");
-            return body.map_or_else(Vec::new, |body| faults(&form, body, "error"));
+            let form = self.0.pointed("/components/schemas/basic-error");
+            return body.map_or_else(Vec::new, |body| self.0.faults(&form, body, "error"));
         };
         let (pointer, response) = match response["$ref"].as_str() {
-            Some(reference) => (reference[1..].to_owned(), self.resolve(response)),
+            Some(reference) => (reference[1..].to_owned(), self.0.resolve(response)),
             None => (pointer, response),
         };
         match (response.pointer("/content/application~1json/schema"), body) {
-            (Some(_), Some(body)) => {
-                faults(&pointed(&format!("{pointer}/content/application~1json/schema")), body, "answer")
-            }
+            (Some(_), Some(body)) => self.0.faults(
+                &self.0.pointed(&format!("{pointer}/content/application~1json/schema")),
+                body,
+                "answer",
+            ),
             (Some(_), None) => vec!["the answer has no body".to_owned()],
             (None, Some(_)) if status < 300 => vec!["the answer should have no body".to_owned()],
             (None, _) => Vec::new(),
@@ -166,28 +126,19 @@ impl Contract {
     /// Adds what the description requires of an answer and the stand-in does not model: addresses, counters, flags at rest.
     pub(crate) fn fill_response(&self, operation: &Operation, status: u16, body: &mut Value) {
         let pointer = format!("{}/responses/{status}", operation.pointer);
-        let Some(response) = self.document.pointer(&pointer) else { return };
-        if let Some(schema) = self.resolve(response).pointer("/content/application~1json/schema") {
+        let Some(response) = self.0.document.pointer(&pointer) else { return };
+        if let Some(schema) = self.0.resolve(response).pointer("/content/application~1json/schema") {
             self.fill(schema, body);
         }
     }
 
     /// The same for a value of a named schema.
     pub(crate) fn fill_named(&self, schema: &str, value: &mut Value) {
-        self.fill(&self.document["components"]["schemas"][schema], value);
-    }
-
-    fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
-        match schema["$ref"].as_str() {
-            Some(reference) => self.resolve(
-                self.document.pointer(&reference[1..]).expect("references of the description resolve"),
-            ),
-            None => schema,
-        }
+        self.fill(&self.0.document["components"]["schemas"][schema], value);
     }
 
     fn fill(&self, schema: &Value, value: &mut Value) {
-        let schema = self.resolve(schema);
+        let schema = self.0.resolve(schema);
         if let Some(branch) =
             schema["anyOf"].as_array().or(schema["oneOf"].as_array()).and_then(|all| all.first())
             && !value.is_null()
@@ -221,7 +172,7 @@ impl Contract {
 
     /// The plainest value of a field. `href` and fields that end in `url` hold addresses, though the description does not say so of each.
     fn at_rest(&self, name: &str, schema: &Value) -> Value {
-        let schema = self.resolve(schema);
+        let schema = self.0.resolve(schema);
         if let Some(branches) = schema["anyOf"].as_array().or(schema["oneOf"].as_array()) {
             let null = branches.iter().any(|branch| branch["type"] == "null");
             return if null { Value::Null } else { self.at_rest(name, &branches[0]) };
@@ -248,54 +199,14 @@ impl Contract {
     }
 }
 
-fn escape(path: &str) -> String {
-    path.replace('~', "~0").replace('/', "~1")
-}
-
-/// A reference to a place in the description. The pointer becomes a fragment, where braces must be encoded.
-fn pointed(pointer: &str) -> Value {
-    let fragment = pointer.replace('{', "%7B").replace('}', "%7D");
-    json!({ "$ref": format!("{ADDRESS}#{fragment}") })
-}
-
-/// A schema of its own whose references point into the description.
-fn inline(schema: &Value) -> Value {
-    let mut schema = schema.clone();
-    if let Some(reference) = schema["$ref"].as_str() {
-        schema = json!({ "$ref": format!("{ADDRESS}{reference}") });
-    }
-    schema
-}
-
-fn faults(schema: &Value, value: &Value, place: &str) -> Vec<String> {
-    let validator = {
-        let mut known = VALIDATORS.lock().expect("no panic while validators are built");
-        let entry = known.entry(schema.to_string());
-        Arc::clone(entry.or_insert_with(|| {
-            let built = jsonschema::options()
-                .with_draft(Draft::Draft202012)
-                .with_registry(&REGISTRY)
-                .should_validate_formats(true)
-                .build(schema);
-            Arc::new(built.unwrap_or_else(|error| panic!("schema {schema}: {error}")))
-        }))
-    };
-    validator.iter_errors(value).map(|error| format!("{place}{}: {error}", error.instance_path())).collect()
-}
-
-/// The description says `nullable`, which JSON Schema does not know.
-fn express_nullable(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.values_mut().for_each(express_nullable);
-            if fields.get("nullable") == Some(&Value::Bool(true)) {
-                let mut schema = std::mem::replace(fields, Map::new());
-                schema.remove("nullable");
-                fields.insert("anyOf".to_owned(), json!([schema, { "type": "null" }]));
+/// Closes the bodies of all requests.
+fn close_requests(document: &mut Value) {
+    for methods in document["paths"].as_object_mut().expect("paths").values_mut() {
+        for description in methods.as_object_mut().expect("methods").values_mut() {
+            if let Some(schema) = description.pointer_mut("/requestBody/content/application~1json/schema") {
+                close(schema);
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(express_nullable),
-        _ => {}
     }
 }
 

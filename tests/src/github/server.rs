@@ -10,9 +10,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming as IncomingBody;
 use hyper::header::AUTHORIZATION;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 
 use super::fault::{Fault, Transport};
@@ -21,6 +19,7 @@ use super::journal::{Call, Effect, Journal, Pending, When};
 use super::reply::Reply;
 use super::routes::{self, Incoming};
 use super::state::State;
+use crate::connection::{self, Closed};
 use crate::git_http;
 
 type Hook = Box<dyn FnMut(&mut State) + Send>;
@@ -42,18 +41,6 @@ impl std::fmt::Debug for Hub {
         formatter.debug_struct("Hub").field("calls", &self.journal.calls.len()).finish_non_exhaustive()
     }
 }
-
-/// The connection is to be closed without an answer.
-#[derive(Debug)]
-pub(crate) struct Closed;
-
-impl std::fmt::Display for Closed {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("closed on order")
-    }
-}
-
-impl std::error::Error for Closed {}
 
 pub(crate) type WireBody = UnsyncBoxBody<Bytes, std::io::Error>;
 
@@ -259,19 +246,7 @@ impl Hub {
 }
 
 pub(crate) async fn serve(listener: std::net::TcpListener, hub: Arc<Mutex<Hub>>) {
-    let listener = tokio::net::TcpListener::from_std(listener).expect("the runtime takes the socket");
-    loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        let hub = Arc::clone(&hub);
-        tokio::spawn(async move {
-            let service = service_fn(|request| handle(request, Arc::clone(&hub)));
-            let connection = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-            // A connection that a client or a fault has cut is part of the story.
-            drop(connection);
-        });
-    }
+    connection::serve(listener, move |request| handle(request, Arc::clone(&hub))).await;
 }
 
 async fn handle(request: Request<IncomingBody>, hub: Arc<Mutex<Hub>>) -> Result<Response<WireBody>, Closed> {

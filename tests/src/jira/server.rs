@@ -1,18 +1,17 @@
 //! The **wire**: connections, the journal, and what becomes of a call when a fault is due.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 
 use super::contract::contract;
 use super::routes;
 use super::state::Site;
+use crate::connection::{self, Closed};
 
 type Hook = Box<dyn FnMut(&mut Site) + Send>;
 
@@ -105,17 +104,6 @@ impl Reply {
         Self::json(status, json!({ "errorMessages": [message], "errors": {} }))
     }
 }
-
-#[derive(Debug)]
-struct Closed;
-
-impl std::fmt::Display for Closed {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("closed on order")
-    }
-}
-
-impl std::error::Error for Closed {}
 
 impl Hub {
     pub(super) fn new(site: Site) -> Self {
@@ -266,30 +254,22 @@ impl Hub {
 }
 
 pub(super) async fn serve(listener: std::net::TcpListener, hub: Arc<Mutex<Hub>>) {
-    let listener = tokio::net::TcpListener::from_std(listener).expect("the runtime takes the socket");
-    loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        let hub = Arc::clone(&hub);
-        tokio::spawn(async move {
-            let service = service_fn(|request| handle(request, Arc::clone(&hub)));
-            let connection = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-            // A connection that a client or a fault has cut is part of the story.
-            drop(connection);
-        });
-    }
+    connection::serve(listener, move |request| handle(request, Arc::clone(&hub))).await;
 }
 
 async fn handle(request: Request<Incoming>, hub: Arc<Mutex<Hub>>) -> Result<Response<Full<Bytes>>, Closed> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_: hyper::Error| Closed)?.to_bytes();
     let request = Request::from_parts(head, body);
-    let answered = tokio::task::spawn_blocking(move || {
-        let mut hub = hub.lock().unwrap_or_else(PoisonError::into_inner);
-        hub.answer(&request)
-    });
-    let reply = answered.await.map_err(|_| Closed)??;
+    let shared = Arc::clone(&hub);
+    let answered = tokio::task::spawn_blocking(move || lock(&shared).answer(&request));
+    let reply = match answered.await {
+        Ok(answered) => answered?,
+        Err(error) => {
+            lock(&hub).violations.push(format!("the stand-in broke: {error}"));
+            return Err(Closed);
+        }
+    };
     let mut response = Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         response = response.header(*name, value);
@@ -304,4 +284,8 @@ async fn handle(request: Request<Incoming>, hub: Arc<Mutex<Hub>>) -> Result<Resp
         response = response.header("content-type", kind);
     }
     Ok(response.body(Full::new(body)).expect("a valid response"))
+}
+
+fn lock(hub: &Mutex<Hub>) -> MutexGuard<'_, Hub> {
+    hub.lock().unwrap_or_else(PoisonError::into_inner)
 }
