@@ -75,11 +75,11 @@ pub(super) async fn pull_of(
     desk.forge
         .open_pull_request_of(&desk.branch)
         .await?
-        .ok_or_else(|| Failure::new(Reason::StalePlan, none, anew(desk)).into())
+        .ok_or_else(|| Failure::new(Reason::StalePlan, none, next_of(desk)).into())
 }
 
 /// What to do where the pull request of a command is no more.
-fn anew(desk: &Desk<'_>) -> &'static str {
+fn next_of(desk: &Desk<'_>) -> &'static str {
     if desk.task.mode.kind().shows_on_labels() {
         "Comment `/retry` on the issue for a new plan."
     } else {
@@ -232,7 +232,7 @@ async fn written(desk: &Desk<'_>, id: CommentId) -> Result<Option<Written>, Stop
 
 /// A pull request of ours for this issue that is open.
 async fn pull_request_of(desk: &Desk<'_>, number: PullRequestNumber) -> Result<PullRequest, Stop> {
-    let refuse = |what: String| Stop::from(Failure::new(Reason::StalePlan, what, anew(desk)));
+    let refuse = |what: String| Stop::from(Failure::new(Reason::StalePlan, what, next_of(desk)));
     let pull = match desk.forge.pull_request(number).await {
         Err(error) if error.is_absence() => {
             return Err(refuse(format!("There is no pull request #{number}.")));

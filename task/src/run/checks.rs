@@ -6,8 +6,6 @@
 
 use std::fmt::Write as _;
 
-use shared::user::Login;
-
 use super::desk::Desk;
 use super::ended::{Ended, Stop};
 use super::{branch, ci, commit, ending};
@@ -20,8 +18,6 @@ use crate::record::status::{Proposal, Status};
 const MAX_NAMED: usize = 10;
 /// Characters of a name.
 const MAX_NAME: usize = 100;
-/// Who a commit of ours was made for.
-const CO_AUTHOR: &str = "Co-authored-by: ";
 
 /// Whether reviewers are shown a change now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,16 +112,15 @@ pub(super) async fn look(desk: &Desk<'_>) -> Result<(), Stop> {
 /// Shows the pull request to who asked for the change.
 async fn show(desk: &Desk<'_>, pull: &PullRequest, message: &str) -> Result<(), Stop> {
     desk.forge.mark_ready(pull).await?;
-    if let Some(asker) = asker(message)
-        && pull.by.as_ref().is_none_or(|author| !asker.is(&author.login))
-        && let Err(error) = desk.forge.request_review(pull.number, asker.as_str()).await
+    if let Some(asker) = commit::made_for(message)
+        && let Err(error) = desk.ask_for_review(pull, &asker).await
     {
         let error = ending::tolerated(desk, error)?;
         tracing::warn!(%error, "the review was not asked for");
     }
     // Only who was told that they failed is told that they did not.
     let Some((told, _)) = desk.own_status() else { return Ok(()) };
-    let text = comment::passed(&link(desk, pull));
+    let text = comment::passed(&desk.linked(pull.number));
     Ok(desk.record.say_at_last(&desk.gate, Some(told), &text, desk.signed(Status::done(desk.task))).await?)
 }
 
@@ -134,7 +129,7 @@ async fn tell(desk: &Desk<'_>, pull: &PullRequest, names: &[String]) -> Result<(
     if desk.own_status().is_some() {
         return Err(Stop::Ended(Ended::Nothing("it is told already that checks failed")));
     }
-    let text = comment::checks_failed(&link(desk, pull), &listed(names));
+    let text = comment::checks_failed(&desk.linked(pull.number), &listed(names));
     Ok(desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?)
 }
 
@@ -150,27 +145,9 @@ fn listed(names: &[String]) -> String {
     text
 }
 
-/// Who a commit of ours was made for. Nothing that a model wrote can imitate the trailer.
-fn asker(message: &str) -> Option<Login> {
-    let trailer = message.lines().rev().find_map(|line| line.strip_prefix(CO_AUTHOR))?;
-    Login::parse(trailer.split(" <").next()?).ok()
-}
-
-fn link(desk: &Desk<'_>, pull: &PullRequest) -> String {
-    comment::with_diff(&desk.forge.repo().to_string(), pull.number)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_commit_tells_who_it_was_made_for() {
-        let message = "Add x\n\nProposed for #1.\n\nAgent-Task: 00\nCo-authored-by: dev1 <5+dev1@users.noreply.github.com>\n";
-        assert_eq!(asker(message).map(|login| login.to_string()), Some("dev1".to_owned()));
-        assert_eq!(asker("Add x\n"), None);
-        assert_eq!(asker("Add x\n\nCo-authored-by: a b <x@y>\n"), None);
-    }
 
     #[test]
     fn checks_that_failed_are_named_as_far_as_there_is_room() {

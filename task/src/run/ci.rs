@@ -5,7 +5,6 @@
 //! squashed or rebased onto the default branch it would keep the checks from running there. So `/ci` does not put a
 //! commit on top, but the same tree under a message without the mark in its place, by compare-and-swap.
 
-use shared::issue::PullRequestNumber;
 use shared::mode::CommandAt;
 
 use super::checks::{self, Stance};
@@ -101,7 +100,7 @@ pub(super) async fn release(desk: &Desk<'_>, terms: &Terms<'_>, at: CommandAt) -
         PullRequestKind::Draft if is_outside_plan => Stance::OutsidePlan,
         PullRequestKind::Draft => checks::stance_of_checks(desk, desk.base_branch(terms)?).await?,
     };
-    let (link, user) = (link(desk, pull.number), desk.task.trigger_user.as_str());
+    let (link, user) = (desk.linked(pull.number), desk.task.trigger_user.as_str());
     let text = match stance {
         Stance::Ready => comment::released(&link, user, "", show(desk, &pull).await?.as_deref()),
         Stance::OutsidePlan => comment::released(&link, user, comment::OUTSIDE_PLAN, None),
@@ -156,11 +155,8 @@ async fn show(desk: &Desk<'_>, pull: &PullRequest) -> Result<Option<String>, Sto
     {
         return Ok(Some(why));
     }
-    let asker = desk.task.trigger_user.as_str();
-    if pull.by.as_ref().is_some_and(|author| author.login.eq_ignore_ascii_case(asker)) {
-        return Ok(None);
-    }
-    untold(desk, desk.forge.request_review(pull.number, asker).await, "the review was not asked for")
+    let asked = desk.ask_for_review(pull, &desk.task.trigger_user).await;
+    untold(desk, asked, "the review was not asked for")
 }
 
 /// What was left undone, in words; an error only if another attempt can make it good.
@@ -169,10 +165,6 @@ fn untold(desk: &Desk<'_>, done: Result<(), CallError>, what: &str) -> Result<Op
     let error = ending::tolerated(desk, error)?;
     tracing::warn!(%error, what, "something around the pull request is left to a person");
     Ok(Some(format!("{what}: {error}")))
-}
-
-fn link(desk: &Desk<'_>, number: PullRequestNumber) -> String {
-    comment::with_diff(&desk.forge.repo().to_string(), number)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The *commit* of a run, made with compare-and-swap: the branch moves only from where the run found it.
 
 use gix::ObjectId;
+use shared::user::Login;
 
 use super::branch::trailer;
 use super::ci;
@@ -23,6 +24,8 @@ use crate::record::status::Proposal;
 
 /// The trailer of a commit that changes files that the approved plan does not name.
 const OUTSIDE_PLAN: &str = "Agent-Outside-Plan";
+/// The trailer that names who a commit was made for.
+const CO_AUTHOR: &str = "Co-authored-by";
 
 /// Bytes of changed files that go into one commit over GraphQL; larger ones are pushed.
 const MAX_API_BYTES: usize = 1024 * 1024;
@@ -62,13 +65,19 @@ fn trailers(desk: &Desk<'_>, proposal: &Proposal) -> Vec<(&'static str, String)>
     if !proposal.unplanned.is_empty() {
         trailers.push((OUTSIDE_PLAN, "true".to_owned()));
     }
-    trailers.push(("Co-authored-by", co_author));
+    trailers.push((CO_AUTHOR, co_author));
     trailers
 }
 
 /// Whether a commit of ours changes files that the approved plan does not name.
 pub(super) fn is_outside_plan(message: &str) -> bool {
     message.lines().any(|line| line.strip_prefix(OUTSIDE_PLAN) == Some(": true"))
+}
+
+/// Who a commit of ours was made for. Nothing that a model wrote can imitate the trailer.
+pub(super) fn made_for(message: &str) -> Option<Login> {
+    let trailer = message.lines().rev().find_map(|line| line.strip_prefix(CO_AUTHOR)?.strip_prefix(": "))?;
+    Login::parse(trailer.split(" <").next()?).ok()
 }
 
 /// GitHub's commit call gives every file that it writes the mode 100644, and says nothing when that takes an executable's
@@ -226,4 +235,17 @@ fn moved(desk: &Desk<'_>) -> Failure {
 pub(super) fn gone(desk: &Desk<'_>) -> Failure {
     let what = format!("The branch `{}` was deleted while the agent worked.", desk.branch);
     Failure::new(Reason::Branch, what, "Comment `/retry` on the issue to start again.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_tells_who_it_was_made_for() {
+        let message = "Add x\n\nProposed for #1.\n\nAgent-Task: 00\nCo-authored-by: dev1 <5+dev1@users.noreply.github.com>\n";
+        assert_eq!(made_for(message).map(|login| login.to_string()), Some("dev1".to_owned()));
+        assert_eq!(made_for("Add x\n"), None);
+        assert_eq!(made_for("Add x\n\nCo-authored-by: a b <x@y>\n"), None);
+    }
 }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use shared::issue::{IssueId, PullRequestNumber};
 use shared::state::State;
 use shared::task::Task;
+use shared::user::Login;
 
 use super::ended::{Attempt, Stop};
 use super::holder::Claimant;
@@ -15,12 +16,12 @@ use super::settings::{RunSettings, Terms};
 use crate::bill::Bill;
 use crate::call::CallError;
 use crate::forge::Forge;
-use crate::forge::model::Collaborator;
+use crate::forge::model::{Collaborator, PullRequest};
 use crate::lease::Lost;
 use crate::marker::{self, Marks};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason, capitalized};
-use crate::record::comment::Turn;
+use crate::record::comment::{Turn, with_diff};
 use crate::record::status::{Holder, Status};
 use crate::record::{Record, Records, Subject};
 use crate::repo_config::PATH;
@@ -196,6 +197,19 @@ impl<'a> Desk<'a> {
     pub(super) fn over(&self, why: String) -> Stop {
         self.turns_to(Turn::START);
         Stop::CalledOff(why)
+    }
+
+    /// A pull request and what it changes, for comments.
+    pub(super) fn linked(&self, pull_request: PullRequestNumber) -> String {
+        with_diff(&self.forge.repo().to_string(), pull_request)
+    }
+
+    /// Nobody is asked to review what is their own: it was opened with their token, or by them before us.
+    pub(super) async fn ask_for_review(&self, pull: &PullRequest, of: &Login) -> Result<(), CallError> {
+        if pull.by.as_ref().is_some_and(|author| of.is(&author.login)) {
+            return Ok(());
+        }
+        self.forge.request_review(pull.number, of.as_str()).await
     }
 
     /// Moves the issue on where its tracker has a status for that. It decides nothing: what cannot be set is logged.

@@ -61,8 +61,7 @@ pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal
     let text = if event == Event::PlanPosted {
         comment::planned(&format!("#{}", pull.number), &proposal.bill, &missing.lines)
     } else {
-        let repository = desk.forge.repo().to_string();
-        let link = comment::with_diff(&repository, pull.number);
+        let link = desk.linked(pull.number);
         let (bill, missing) = (&proposal.bill, &missing.lines);
         match &stance {
             Stance::Ready => comment::done(&link, bill, missing),
@@ -144,13 +143,7 @@ async fn make_ready(
     if is_draft && *stance == Stance::Ready {
         missing.unless(desk.forge.mark_ready(pull).await, "mark the draft as ready for review")?;
     }
-    // Nobody is asked to review what is their own: it was opened with their token, or by them before us.
-    let asker = desk.task.trigger_user.as_str();
-    if pull.by.as_ref().is_none_or(|author| !author.login.eq_ignore_ascii_case(asker)) {
-        let review = desk.forge.request_review(pull.number, asker).await;
-        missing.unless(review, "ask for the review")?;
-    }
-    Ok(())
+    missing.unless(desk.ask_for_review(pull, &desk.task.trigger_user).await, "ask for the review")
 }
 
 /// By this a later run of the task knows its pull request.
