@@ -30,7 +30,7 @@ pub struct Plan {
     /// The first paragraph of the summary.
     summary: String,
     files: Vec<PlannedFile>,
-    /// What the section "Tests" names besides.
+    /// The files that the section "Tests" names.
     tests: Vec<RepoPath>,
 }
 

@@ -45,7 +45,7 @@ pub struct Found {
     pub is_new: bool,
 }
 
-/// What the model was told of the tree besides files.
+/// What the model was told of the tree in addition to files.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     requests: HashSet<Request>,

@@ -50,7 +50,7 @@ pub(super) enum Effect {
     Makes,
 }
 
-/// What a client is made of besides its site.
+/// What a client is made of in addition to its site.
 #[derive(Clone, Copy)]
 pub struct Access<'a> {
     pub network: &'a Network,
