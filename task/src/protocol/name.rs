@@ -120,11 +120,19 @@ impl<'a> Paths<'a> {
         known.get(last_name(text)).is_some_and(|paths| paths.iter().any(is_tail))
     }
 
-    /// Those with spaces that a sentence has in it, none of them a part of another one.
+    /// Those with spaces that a sentence has in it as whole words, none of them a part of another one.
     fn spaced_in<'s>(&self, sentence: &'s str) -> Vec<&'s str> {
+        let is_whole = |at: usize, path: &str| {
+            let before = sentence[..at].chars().next_back().zip(path.chars().next());
+            let after = path.chars().next_back().zip(sentence[at + path.len()..].chars().next());
+            [before, after]
+                .into_iter()
+                .flatten()
+                .all(|(left, right)| !(left.is_ascii_alphanumeric() && right.is_ascii_alphanumeric()))
+        };
         let mut found: Vec<&'s str> = Vec::new();
         for path in &self.with_spaces {
-            if let Some(at) = sentence.find(path) {
+            if let Some((at, _)) = sentence.match_indices(path).find(|(at, path)| is_whole(*at, path)) {
                 found.push(&sentence[at..at + path.len()]);
             }
         }
@@ -621,6 +629,19 @@ mod tests {
             ("From a.rs to src/foo.ts:", two("a.rs", "src/foo.ts")),
             ("Change b.rs:", clear("b.rs")),
             ("Change c.rs:", Naming::Hint("c.rs".to_owned())),
+        ] {
+            assert_eq!(naming(above, &paths), expect, "{above:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_with_spaces_is_none_within_words() {
+        let paths = Paths::new([" a", "DELETE: a", "my notes.md"]);
+        for (above, expect) in [
+            ("That is all.\n\nDELETE: a", clear("DELETE: a")),
+            ("Change my notes.md, then:", clear("my notes.md")),
+            ("Change my notes.mdx, then:", Naming::Hint("notes.mdx".to_owned())),
+            ("在my notes.md中", clear("my notes.md")),
         ] {
             assert_eq!(naming(above, &paths), expect, "{above:?}");
         }
