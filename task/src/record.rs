@@ -18,7 +18,7 @@ use crate::outbound::{BadMarker, Gate};
 use crate::thread::Comment;
 use crate::tracker::Tracker;
 use crate::tracker::model::{Found, Issue, IssueKind, has_label};
-use status::{Status, StatusComment, find_status, with_status};
+use status::{Phase, Status, StatusComment, find_status, with_status};
 
 /// What the records of all issues of a repository have in common.
 #[derive(Clone, Copy)]
@@ -27,6 +27,8 @@ pub(crate) struct Records<'a> {
     pub(crate) marks: &'a Marks,
     /// What the labels are called in this repository.
     pub(crate) names: &'a LabelNames,
+    /// The page with what people can write, if there is one.
+    pub(crate) help: Option<&'a str>,
 }
 
 /// See the module's documentation.
@@ -188,13 +190,11 @@ impl Record<'_> {
         text: &str,
         status: Status,
     ) -> Result<u64, RecordError> {
-        let body = with_status(
-            gate,
-            self.records.marks,
-            &self.issue,
-            &gate.body(&comment::with_log_id(text, &status)),
-            &status,
-        )?;
+        let mut body = gate.body(&comment::with_log_id(text, &status));
+        if let Some(url) = self.records.help.filter(|_| status.phase != Phase::Working) {
+            body = gate.composed(&comment::with_help(&body, url));
+        }
+        let body = with_status(gate, self.records.marks, &self.issue, &body, &status)?;
         let tracker = self.records.tracker;
         let mut comment = known.or_else(|| self.status_of(&status.task).map(|(id, _)| id));
         let mut patience = tracker.patience();

@@ -145,7 +145,7 @@ async fn on_forge(
     // Labels of another tracker are not the repository's to name.
     let own = repo_config.as_ref().ok().filter(|_| tracker.counts_pull_requests());
     let names = own.map_or_else(|| settings.labels.clone(), |own| own.labels(&settings.labels));
-    let records = Records { tracker, marks: &marks, names: &names };
+    let records = Records { tracker, marks: &marks, names: &names, help: settings.help.as_deref() };
     let place = Place { forge, records };
     let desk = match admission::open_desk(config, settings, task, place, attempt).await {
         Ok(desk) => desk,

@@ -166,6 +166,13 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
             "OLLAMA_HOST" => vec!["ftp://127.0.0.1", "host:port"],
             "AGENT_COMMIT_NAME" | "AGENT_COMMIT_EMAIL" => vec!["A <a@b.example>", "two\nlines"],
             "AGENT_MARKER_KEY" => vec!["tiny"],
+            "AGENT_HELP_URL" => vec![
+                "help",
+                "javascript:alert(1)",
+                "https://u:p@host/",
+                "https://host/a)b",
+                "https://host/a b",
+            ],
             "AGENT_SWEEP_REPOSITORIES" => vec!["hello", "https://other.example/octo/hello"],
             "TASK_JSON" => vec!["{", "[]", r#"{"repo_url":"x"}"#],
             _ => vec![],

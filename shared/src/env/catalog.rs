@@ -61,6 +61,8 @@ const TEMPERATURE: Grammar<String> = text("temperature", "use a number from 0 to
 const AUTHOR: Grammar<String> = text("author", "a commit's author holds no line end, `<` or `>`");
 const HTTP_URL: Grammar<String> =
     text("address", "use https://HOST/PATH, without a user name, a query or a fragment");
+const PAGE: Grammar<String> =
+    text("address", "use http://HOST/PATH or https://HOST/PATH, without spaces, brackets or a password");
 const ANY: Grammar<String> = text("value", "use any text");
 
 group! {
@@ -251,6 +253,8 @@ group! {
         "when CI starts on a change, unless a repository is stricter: `ask`, when somebody with write access comments `/ci`; \
          `trusted`, by itself if everybody whose text was read has write access and CI or build tools execute nothing of what \
          changed, else as `ask`; `auto`, by itself";
+    AGENT_HELP_URL: String = PAGE, NONE,
+        "page that the agent's comments link, with what people can write to it: docs/COMMANDS.md, wherever people can read it";
     AGENT_WORK_DIR: PathBuf = path(), of("the system's temporary folder"), "folder for clones";
     AGENT_TRANSCRIPT_DIR: PathBuf = path(), NONE,
         "folder in which the conversation of each task with its model is kept, as `TASK.jsonl`; without it, none is";

@@ -8,7 +8,7 @@ use shared::issue::{IssueKey, PullRequestNumber};
 use shared::mode::{Mode, RETRY};
 
 use crate::bill::Bill;
-use crate::outbound::markup;
+use crate::outbound::{Outbound, markup};
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::plan::Moved;
@@ -65,6 +65,12 @@ pub(crate) fn with_log_id(text: &str, status: &Status) -> String {
         Phase::Working => text.to_owned(),
         Phase::Waiting | Phase::Ended => format!("{text}\n\nTask `{}` in the agent's log.", status.task),
     }
+}
+
+/// A comment that has passed the gate, with a link to the page that says what people can write. The address is the
+/// operator's.
+pub(crate) fn with_help(text: &Outbound, url: &str) -> String {
+    format!("{text} [Labels and commands]({url})")
 }
 
 /// The result of a run that opened or updated a pull request.

@@ -256,7 +256,8 @@ impl Lookup<'_> {
         }
         let marks = Marks::new(self.settings.marker_key.clone(), NOWHERE);
         let tracker = Tracker::Jira(Box::new(issues));
-        let records = Records { tracker: &tracker, marks: &marks, names: &self.settings.labels };
+        let (names, help) = (&self.settings.labels, self.settings.help.as_deref());
+        let records = Records { tracker: &tracker, marks: &marks, names, help };
         let record = records.read_own(&IssueId::Key(told.key.clone()), Vec::new()).await?;
         let barred = told.account.as_ref().map(|account| format!("jira:{account}"));
         if record.statuses().iter().any(|said| said.status.barred == barred) {

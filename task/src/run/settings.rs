@@ -7,8 +7,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use shared::env::catalog::{
     self, AGENT_APPROVE_BY, AGENT_CI, AGENT_GITHUB_APP_ID, AGENT_GITHUB_APP_KEY, AGENT_GITHUB_MAX_WAIT,
-    AGENT_GITHUB_TIMEOUT, AGENT_GITHUB_TOKEN, AGENT_MARKER_KEY, AGENT_RUN_TIMEOUT, AGENT_TRANSCRIPT_DIR,
-    AGENT_UNAUTHORIZED_USERS, AGENT_WORK_DIR, Group,
+    AGENT_GITHUB_TIMEOUT, AGENT_GITHUB_TOKEN, AGENT_HELP_URL, AGENT_MARKER_KEY, AGENT_RUN_TIMEOUT,
+    AGENT_TRANSCRIPT_DIR, AGENT_UNAUTHORIZED_USERS, AGENT_WORK_DIR, Group,
 };
 use shared::env::{Environment, SettingError};
 use shared::hex;
@@ -47,6 +47,8 @@ pub struct RunSettings {
     pub approve_by: ApproveBy,
     /// When CI starts on a change, wherever a repository is not stricter.
     pub ci: Ci,
+    /// Page with what people can write to the agent, which its comments link.
+    pub help: Option<String>,
     /// Every secret that the process was given.
     secrets: Vec<SecretString>,
     pub work_dir: PathBuf,
@@ -115,6 +117,7 @@ impl RunSettings {
             strangers,
             approve_by: ApproveBy::named(env.read(&AGENT_APPROVE_BY)?),
             ci: Ci::named(env.read(&AGENT_CI)?),
+            help: env.find(&AGENT_HELP_URL)?.map(|url| page(env, url)).transpose()?,
             secrets: env.secrets(),
             work_dir: env.find(&AGENT_WORK_DIR)?.unwrap_or_else(std::env::temp_dir),
             transcripts: env.find(&AGENT_TRANSCRIPT_DIR)?,
@@ -139,6 +142,23 @@ impl RunSettings {
     pub fn lag(&self) -> Duration {
         LAG.min(self.patience / 10)
     }
+}
+
+/// The address of a page, which can stand in a link of Markdown.
+fn page(env: &Environment, url: String) -> Result<String, SettingError> {
+    let parsed = url::Url::parse(&url).ok();
+    let readable = parsed.is_some_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.password().is_none()
+    });
+    let linkable = !url.contains(|letter: char| letter.is_whitespace() || "()[]<>\"'`\\".contains(letter));
+    if readable && linkable {
+        return Ok(url);
+    }
+    Err(env.refuse(
+        &AGENT_HELP_URL,
+        &url,
+        "use http://HOST/PATH or https://HOST/PATH, without spaces, brackets or a password",
+    ))
 }
 
 /// What a run works with and within: the operator's word, narrowed by the repository's.

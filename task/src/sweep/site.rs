@@ -143,8 +143,8 @@ impl<'a> Site<'a> {
 
     /// The records of the repository's issues.
     pub(super) fn records(&self) -> Records<'_> {
-        let Self { tracker, marks, labels, .. } = self;
-        Records { tracker, marks, names: labels }
+        let Self { tracker, marks, labels, run, .. } = self;
+        Records { tracker, marks, names: labels, help: run.help.as_deref() }
     }
 
     /// What an issue says of its tasks.

@@ -67,6 +67,18 @@ fn a_label_becomes_a_pull_request_in_twenty_two_calls() {
     github.finish();
 }
 
+/// The comment that says how a run ended links the page that the operator names.
+#[test]
+fn the_page_with_the_commands_is_linked() {
+    let github = GitHub::start(typo(hello(), &["ai-help", "quickfix"]));
+    let task = wish(&github, "quickfix", "dev1");
+    let ended = run(&github, &task, &[("AGENT_HELP_URL", "https://wiki.example/agent#commands")]);
+    assert_eq!(ended.status, Some(0), "{}\n{}", ended.stderr, github.journal().summary());
+    let link = "in the agent's log. [Labels and commands](https://wiki.example/agent#commands)";
+    assert_eq!(github.snapshot().matches(link).count(), 1, "{}", github.snapshot());
+    github.finish();
+}
+
 /// GitHub's commit call would take the mode away.
 #[test]
 fn an_executable_stays_one() {
