@@ -32,6 +32,9 @@ fn main() -> ExitCode {
 async fn run(env: &Environment) -> anyhow::Result<()> {
     let config = Config::from_env(env).context("reading the configuration")?;
     shared::telemetry::init(env).context("reading the configuration")?;
+    for (old, new) in env.old_names(ingest::config::READS) {
+        tracing::warn!("{old} is now called {new}: rename it");
+    }
     tracing::info!(config = ?config, version = cli::VERSION, "starting");
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()

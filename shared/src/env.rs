@@ -4,8 +4,10 @@
 //! - `NAME_FILE` is the path of a file that holds the value, and takes precedence over `NAME`.
 //! - An empty value is an unset one. White space around a value is not part of it.
 //! - Booleans, durations, sizes and lists have one grammar each ([`setting::Form`]).
-//! - A variable that starts with `AGENT_` and that no program reads is an error, and so is an old name
-//!   ([`Environment::check_names`]): a misspelt limit must not be a missing one.
+//! - A variable that starts with `AGENT_` and that no program reads is an error ([`Environment::check_names`]): a misspelt
+//!   limit must not be a missing one.
+//! - A name of before is read where the new one is not set ([`Environment::old_names`]); a value that contradicts the new
+//!   one's is an error.
 //!
 //! This is the only module that looks at the environment of the process; a lint forbids it elsewhere.
 
@@ -134,14 +136,23 @@ impl Environment {
         variable.refuse_from(source, text, hint.into())
     }
 
-    /// Refuses variables that no program reads, and old names of those of `reads`.
+    /// Refuses variables that no program reads, and old names of those of `reads` that contradict the new ones.
     pub fn check_names(&self, reads: &[&Group]) -> Result<(), SettingError> {
         let value_of = |name: &str| self.variables.get(name)?.as_deref();
-        let names = self.variables.iter().filter_map(|(name, value)| match value {
+        Ok(names::check(self.set(), value_of, reads)?)
+    }
+
+    /// The names of before that are set, where a program reads the new ones, each with the new one: to be warned of.
+    pub fn old_names(&self, reads: &[&Group]) -> Vec<(String, String)> {
+        self.set().filter_map(|(name, _)| Some((name.to_owned(), names::renamed(name, reads)?))).collect()
+    }
+
+    /// The names that have a value, with it.
+    fn set(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().filter_map(|(name, value)| match value {
             Some(value) if value.trim().is_empty() => None,
             value => Some((name.as_str(), value.as_deref().unwrap_or_default())),
-        });
-        Ok(names::check(names, value_of, reads)?)
+        })
     }
 
     /// The names that were asked for so far.
@@ -171,7 +182,17 @@ impl Environment {
 
     fn found(&self, variable: &Variable) -> Result<Option<Found>, SettingError> {
         self.asked.borrow_mut().insert(variable.name);
-        self.look(variable.name)
+        if let Some(found) = self.look(variable.name)? {
+            return Ok(Some(found));
+        }
+        let old = names::RENAMED.iter().filter(|(_, new)| *new == variable.name);
+        for (old, _) in old {
+            if let Some(mut found) = self.look(old)? {
+                found.text = names::with_unit(old, found.text);
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// The value of `NAME_FILE`'s file, else of `NAME`.

@@ -125,6 +125,14 @@ pub fn run(cli: Cli, env: &Environment) -> Exit {
         None if std::io::stdin().is_terminal() || std::io::stderr().is_terminal() => return show_help(),
         None => Command::Consume(ConsumeArgs::default()),
     };
+    match &command {
+        Command::Solve(_) | Command::Explain(_) | Command::Eval(_) => {
+            for (old, new) in env.old_names(&SOLVE.concat()) {
+                terminal::eprint_line(&format!("{old} is now called {new}: rename it"));
+            }
+        }
+        _ => {}
+    }
     match command {
         Command::Solve(args) => solve(&args, env),
         Command::Explain(args) => explain(&args, env),
@@ -218,7 +226,11 @@ fn settings(model: Option<&str>, env: &Environment) -> Result<(RunSettings, Conf
 /// Starts logging, unless a variable is set that would have no effect.
 fn start_logging(env: &Environment, reads: &[&[&Group]]) -> Result<(), Failure> {
     env.check_names(&reads.concat()).map_err(|error| wrong_setting(&error))?;
-    shared::telemetry::init(env).map_err(|error| wrong_setting(&error))
+    shared::telemetry::init(env).map_err(|error| wrong_setting(&error))?;
+    for (old, new) in env.old_names(&reads.concat()) {
+        tracing::warn!("{old} is now called {new}: rename it");
+    }
+    Ok(())
 }
 
 fn wrong_setting(error: &dyn std::error::Error) -> Failure {

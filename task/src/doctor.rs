@@ -119,6 +119,11 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
     if let Err(error) = env.check_names(&READS.concat()) {
         findings.extend(error.to_string().lines().map(|line| wrong(line.to_owned())));
     }
+    findings.extend(env.old_names(&READS.concat()).into_iter().map(|(old, new)| {
+        let what = format!("{old} is now called {new}");
+        Finding::new(About::Settings, Health::Note, what)
+            .mend("Rename it: a later version may not read the old name.")
+    }));
     let settings = RunSettings::from_env(env);
     match &settings {
         Ok(_) => findings.push(Finding::good(About::Settings, "the settings of runs are complete")),

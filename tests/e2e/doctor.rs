@@ -189,7 +189,8 @@ WRONG   Repository  octo/hello is archived
         status: 2,
         said: "\
 WRONG   Settings    unknown setting AGENT_MAX_COSTS: did you mean AGENT_MAX_COST? Correct the name or unset it
-WRONG   Settings    AGENT_PATIENCE is now called AGENT_GITHUB_MAX_WAIT: rename it or unset it
+note    Settings    AGENT_PATIENCE is now called AGENT_GITHUB_MAX_WAIT
+                      Rename it: a later version may not read the old name.
 ",
     },
     Trouble {

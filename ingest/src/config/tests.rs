@@ -93,7 +93,6 @@ fn what_is_wrong_is_told_and_no_secret_with_it() {
             "the agent",
             "invalid login \"the agent\" for AGENT_LOGIN: use the name of an account, such as octo-agent",
         ),
-        ("TRIGGER_LABEL", "robot", "TRIGGER_LABEL is now called AGENT_TRIGGER_LABEL: rename it or unset it"),
     ] {
         let secret = if name == SECRET.0 { (name, value) } else { SECRET };
         assert_eq!(read(&[secret, (name, value)]).map(drop), Err(expect.to_owned()), "{name}");

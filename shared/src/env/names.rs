@@ -85,7 +85,7 @@ impl fmt::Display for NameError {
             }
             match problem {
                 Problem::Renamed { old, new } => {
-                    write!(f, "{old} is now called {new}: rename it or unset it")?;
+                    write!(f, "{old} is now called {new}, which has another value: unset {old}")?;
                 }
                 Problem::Unknown { name, nearest } => {
                     write!(
@@ -99,26 +99,48 @@ impl fmt::Display for NameError {
     }
 }
 
+/// The name without the ending of one that names a file, and that ending.
+fn parts(name: &str) -> (&str, &'static str) {
+    name.strip_suffix("_FILE").map_or((name, ""), |base| (base, "_FILE"))
+}
+
+/// What a name of before is called now, if one of `reads` has it: a name without our prefix may be somebody else's.
+pub(super) fn renamed(name: &str, reads: &[&Group]) -> Option<String> {
+    let (base, suffix) = parts(name);
+    let (_, new) = RENAMED.iter().find(|(old, _)| *old == base)?;
+    let read = reads.iter().flat_map(|group| group.settings).any(|known| known.name == *new);
+    read.then(|| format!("{new}{suffix}"))
+}
+
+/// The value of a name of before as the new one has it: a number had the unit that the name says.
+pub(super) fn with_unit(old: &str, value: String) -> String {
+    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    match old.rsplit_once('_') {
+        Some((_, "SECS")) if is_number => value + "s",
+        Some((_, "BYTES")) if is_number => value + "B",
+        _ => value,
+    }
+}
+
 /// Looks at the names that are set, with their values. `reads` is what the program reads.
 pub(super) fn check<'a>(
     names: impl Iterator<Item = (&'a str, &'a str)>,
     value_of: impl Fn(&str) -> Option<&'a str>,
     reads: &[&Group],
 ) -> Result<(), NameError> {
-    let reads_it = |name: &str| reads.iter().flat_map(|group| group.settings).any(|known| known.name == name);
     let problem = |name: &str, value: &str| -> Option<Problem> {
-        let (base, suffix) = name.strip_suffix("_FILE").map_or((name, ""), |base| (base, "_FILE"));
+        let (base, _) = parts(name);
         let is_ours = name.len() >= PREFIX.len()
             && name.is_char_boundary(PREFIX.len())
             && name[..PREFIX.len()].eq_ignore_ascii_case(PREFIX);
-        if let Some((_, new)) = RENAMED.iter().find(|(old, _)| *old == base)
-            // A name without our prefix may be somebody else's, where nothing of ours is read. Where the new one is set as
-            // well, as the manifests set some, what the old one says would be lost.
-            && (is_ours || (reads_it(new) && value_of(&format!("{new}{suffix}")) != Some(value)))
-        {
-            return Some(Problem::Renamed { old: name.to_owned(), new: format!("{new}{suffix}") });
+        // Where the new one is set as well, as the manifests set some, what the old one says would be lost.
+        if let Some(new) = renamed(name, reads) {
+            let rival = value_of(&new).filter(|rival| !rival.trim().is_empty() && *rival != value);
+            return rival.map(|_| Problem::Renamed { old: name.to_owned(), new });
         }
-        let is_known = || catalog::variables().any(|known| known.name == name || known.name == base);
+        let is_old = || RENAMED.iter().any(|(old, _)| *old == base);
+        let is_known =
+            || catalog::variables().any(|known| known.name == name || known.name == base) || is_old();
         if !is_ours || is_known() || is_of_others(name, value) {
             return None;
         }
@@ -154,7 +176,7 @@ fn is_of_others(name: &str, value: &str) -> bool {
 
 /// The known name that takes the fewest edits.
 fn nearest(name: &str) -> String {
-    let (base, suffix) = name.strip_suffix("_FILE").map_or((name, ""), |base| (base, "_FILE"));
+    let (base, suffix) = parts(name);
     let ours = catalog::variables().map(|known| known.name).filter(|known| known.starts_with(PREFIX));
     let old = RENAMED.iter().filter(|(old, _)| old.starts_with(PREFIX)).copied();
     let candidates = ours.map(|name| (name, name)).chain(old);

@@ -246,29 +246,18 @@ fn a_name_that_nobody_reads_is_refused_with_the_nearest_one() {
 }
 
 #[test]
-fn an_old_name_is_refused_with_the_new_one() {
+fn an_old_name_that_contradicts_the_new_one_is_refused() {
     for (variables, reads, expect) in [
         (
-            &[("AGENT_STRANGERS", "ignore")][..],
+            &[("AGENT_UNPRICED", "allow"), ("AGENT_UNKNOWN_PRICE", "refuse")][..],
             SOLVE,
-            "AGENT_STRANGERS is now called AGENT_UNAUTHORIZED_USERS: rename it or unset it",
-        ),
-        (
-            &[("AGENT_UNPRICED", "allow"), ("AGENT_UNKNOWN_PRICE", "refuse")],
-            SOLVE,
-            "AGENT_UNPRICED is now called AGENT_UNKNOWN_PRICE: rename it or unset it",
+            "AGENT_UNPRICED is now called AGENT_UNKNOWN_PRICE, which has another value: unset AGENT_UNPRICED",
         ),
         // An overlay of before over manifests of today.
         (
             &[("TRIGGER_LABEL", "robot"), ("AGENT_TRIGGER_LABEL", "ai-help")],
             INGEST,
-            "TRIGGER_LABEL is now called AGENT_TRIGGER_LABEL: rename it or unset it",
-        ),
-        (
-            &[("AMQP_PASSWORD_FILE", "/x"), ("MAX_BODY_BYTES", "1")],
-            INGEST,
-            "AMQP_PASSWORD_FILE is now called AGENT_AMQP_PASSWORD_FILE: rename it or unset it\nMAX_BODY_BYTES is now called \
-             AGENT_MAX_BODY: rename it or unset it",
+            "TRIGGER_LABEL is now called AGENT_TRIGGER_LABEL, which has another value: unset TRIGGER_LABEL",
         ),
     ] {
         assert_eq!(error(env(variables).check_names(reads)), expect);
@@ -279,9 +268,42 @@ fn an_old_name_is_refused_with_the_new_one() {
         // Nothing is lost.
         (&[("TRIGGER_LABEL", "robot"), ("AGENT_TRIGGER_LABEL", "robot")], INGEST),
         (&[("LISTEN", "")], INGEST),
+        (&[("AGENT_STRANGERS", "ignore")], SOLVE),
     ] {
         env(variables).check_names(reads).unwrap();
     }
+}
+
+#[test]
+fn an_old_name_is_read_as_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "word\n").unwrap();
+    let given = env(&[
+        ("TRIGGER_LABEL", "robot"),
+        ("BODY_TIMEOUT_SECS", "7"),
+        ("MAX_BODY_BYTES", "1000"),
+        ("AMQP_PASSWORD_FILE", password.to_str().unwrap()),
+        ("AGENT_PATIENCE", "9s"),
+        ("KEEP_ALIVE", "1s"),
+        ("AGENT_KEEP_ALIVE", "1s"),
+    ]);
+    assert_eq!(given.read(&AGENT_TRIGGER_LABEL).unwrap(), "robot");
+    assert_eq!(given.read(&AGENT_BODY_TIMEOUT).unwrap(), Duration::from_secs(7));
+    assert_eq!(given.read(&AGENT_MAX_BODY).unwrap(), 1000);
+    assert_eq!(given.read(&AGENT_AMQP_PASSWORD).unwrap().expose_secret(), "word");
+    // The new name goes before.
+    let both = env(&[("TRIGGER_LABEL", "robot"), ("AGENT_TRIGGER_LABEL", "ai-help")]);
+    assert_eq!(both.read(&AGENT_TRIGGER_LABEL).unwrap(), "ai-help");
+    let pairs = [
+        ("AMQP_PASSWORD_FILE", "AGENT_AMQP_PASSWORD_FILE"),
+        ("BODY_TIMEOUT_SECS", "AGENT_BODY_TIMEOUT"),
+        ("KEEP_ALIVE", "AGENT_KEEP_ALIVE"),
+        ("MAX_BODY_BYTES", "AGENT_MAX_BODY"),
+        ("TRIGGER_LABEL", "AGENT_TRIGGER_LABEL"),
+    ];
+    let pairs: Vec<_> = pairs.iter().map(|(old, new)| ((*old).to_owned(), (*new).to_owned())).collect();
+    assert_eq!(given.old_names(INGEST), pairs);
 }
 
 #[test]

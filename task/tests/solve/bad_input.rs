@@ -402,11 +402,14 @@ fn arguments_and_settings() {
              unset it |   Correct the setting and run the command again.",
         ),
         (
-            "a setting by its old name",
-            |world| world.solve_with("issue.md", &[], &[("AGENT_UNPRICED", "allow")]),
+            "a setting by its old name, beside its new one",
+            |world| {
+                let both = [("AGENT_UNPRICED", "allow"), ("AGENT_UNKNOWN_PRICE", "refuse")];
+                world.solve_with("issue.md", &[], &both)
+            },
             USAGE,
-            "error: AGENT_UNPRICED is now called AGENT_UNKNOWN_PRICE: rename it or unset it |   Correct the setting \
-             and run the command again.",
+            "error: AGENT_UNPRICED is now called AGENT_UNKNOWN_PRICE, which has another value: unset AGENT_UNPRICED |   Correct \
+             the setting and run the command again.",
         ),
         (
             "a gateway without a price",
