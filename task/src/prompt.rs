@@ -8,6 +8,7 @@ use shared::issue::IssueId;
 
 use crate::context::pack::Context;
 use crate::context::read_set::{ReadFile, Shown};
+use crate::context::role::Omission;
 use crate::issue::Issue;
 use crate::llm::Guidance;
 use crate::outbound::{masked, without_tokens};
@@ -127,7 +128,15 @@ impl Prompter {
     }
 
     /// The first message: everything that was read, the issue, and what is wanted.
-    pub fn material(&self, issue: &Issue, context: &Context, goal: Goal<'_>) -> String {
+    ///
+    /// `unreadable` are files that the issue names and that nobody can be shown, each with the reason.
+    pub fn material(
+        &self,
+        issue: &Issue,
+        context: &Context,
+        goal: Goal<'_>,
+        unreadable: &[(RepoPath, Omission)],
+    ) -> String {
         let (plan_heading, plan, feedback, task) = match goal {
             Goal::Edit => ("", None, None, "Resolve the issue now, in the form that was asked for."),
             Goal::Plan => ("", None, None, "Plan the change now, in the form that was asked for."),
@@ -150,6 +159,8 @@ impl Prompter {
             .map(|note| context! { name => self.fence(note.path.as_str()), text => self.fence(&note.text) })
             .collect();
         let map = context.map.as_str();
+        let unreadable: Vec<String> =
+            unreadable.iter().map(|(path, why)| format!("{path}: {}", why.clause())).collect();
         self.render(
             "material",
             context! {
@@ -158,6 +169,7 @@ impl Prompter {
                 files => self.files(context.read.iter()),
                 reference => issue.id.as_ref().map(IssueId::reference),
                 issue => self.issue(issue),
+                unreadable => (!unreadable.is_empty()).then(|| self.fence(&unreadable.join("\n"))),
                 plan_heading,
                 plan => plan.map(|plan| self.fence(plan)),
                 feedback => feedback.map(|feedback| self.fence(feedback)),

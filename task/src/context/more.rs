@@ -15,6 +15,8 @@ use crate::path::RepoPath;
 const NEAR: usize = 3;
 /// Files that are named of a folder.
 const FOLDER_FILES: usize = 20;
+/// Files that an issue names and nobody can read, of which the model is told.
+const MAX_NAMED: usize = 10;
 /// Ranges of lines that are named to the model.
 const NAMED_RANGES: usize = 8;
 
@@ -115,6 +117,26 @@ impl Context {
     /// Whether the tree has a file there that may be shown, as far as its path tells.
     pub fn is_readable(&self, path: &RepoPath) -> bool {
         self.walk.get(path).is_some_and(|entry| entry.role.is_ok())
+    }
+
+    /// Files that a text names by their whole paths and that cannot be read, in order of their first appearance, each with
+    /// the reason.
+    pub fn unreadable_named(&self, repo: &gix::Repository, text: &str) -> Vec<(RepoPath, Omission)> {
+        let mut found: Vec<(RepoPath, Omission)> = Vec::new();
+        for word in text.split(|c: char| c.is_whitespace() || "\"'`()[]{}<>,;|*".contains(c)) {
+            let word = word.trim_start_matches("./").trim_end_matches(['.', ':', '?', '!']);
+            let Ok(path) = RepoPath::parse(word) else { continue };
+            if found.iter().any(|(known, _)| *known == path) {
+                continue;
+            }
+            if let Some(omission) = self.unreadable(repo, &path) {
+                found.push((path, omission));
+                if found.len() == MAX_NAMED {
+                    break;
+                }
+            }
+        }
+        found
     }
 
     /// Why a file cannot be read, where it would be asked for in vain.

@@ -59,7 +59,10 @@ impl Cycle<'_> {
             messages.push(Message { role: Role::User, text: question });
             messages.push(Message { role: Role::Assistant, text: answer.to_owned() });
         }
-        messages.push(Message { role: Role::User, text: prompter.material(self.issue, context, goal) });
+        let said = format!("{}\n{}", self.issue.title.as_str(), self.issue.body.as_str());
+        let unreadable = context.unreadable_named(&self.workspace.repo(), &said);
+        let material = prompter.material(self.issue, context, goal, &unreadable);
+        messages.push(Message { role: Role::User, text: material });
         Conversation {
             llm,
             prompter,

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::bad_input::{COULD_NOT_SOLVE, USAGE, check};
-use crate::world::{Model, README, Run, World, blocks};
+use crate::world::{Model, README, Run, World, blocks, said};
 
 const BRANCH: &str = "ai-agent/issue-7";
 
@@ -221,4 +221,26 @@ fn why_a_file_was_not_changed_is_told_to_people() {
             assert!(!words.contains(meant_for_the_model), "{name}: {words}");
         }
     }
+}
+
+#[test]
+fn the_model_is_told_at_once_of_files_that_nobody_can_read() {
+    let world = World::sample();
+    let issue = "# The values\n\nSet x to 2 in `latin.txt`, \"large.txt\" and ./yarn.lock; `README.md` and gone.txt are fine.\n";
+    let issue = world.file("issue.md", issue);
+    world.commit(
+        "repo",
+        &[
+            ("latin.txt", b"caf\xe9\nx = 1\n".to_vec()),
+            ("large.txt", b"x = 1\n".repeat(300_000)),
+            ("yarn.lock", b"x = 1\n".to_vec()),
+        ],
+    );
+    let model = Model::saying(&["CANNOT: `latin.txt` is not UTF-8."]);
+    let (status, words) = model.solve(&world, &issue, &[], &[]).failure();
+    let requests = model.finish();
+    assert_eq!((status, requests.len()), (Some(COULD_NOT_SOLVE), 1), "{words}");
+    let first = said(&requests[0]).join("\n");
+    let told = "\nlatin.txt: it is not UTF-8\nlarge.txt: it is too large\nyarn.lock: it is a lock file\n";
+    assert!(first.contains(told), "{first}");
 }
