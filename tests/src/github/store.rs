@@ -5,6 +5,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
@@ -106,7 +107,7 @@ pub struct Store {
 
 /// A `git` command in a cleared environment: no configuration, home or terminal of the machine reaches it.
 pub fn clean_git() -> Command {
-    let mut command = Command::new("git");
+    let mut command = Command::new(git());
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -116,6 +117,17 @@ pub fn clean_git() -> Command {
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("LC_ALL", "C");
     command
+}
+
+/// The path of `git`. A program that is looked for in a `PATH` of its own is started by a fork, which copies the tables of all
+/// the memory of a process as large as these tests; one that is named by its path is not.
+fn git() -> &'static Path {
+    static GIT: OnceLock<PathBuf> = OnceLock::new();
+    GIT.get_or_init(|| {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let found = std::env::split_paths(&folders).map(|folder| folder.join("git")).find(|program| program.is_file());
+        found.expect("git is installed")
+    })
 }
 
 /// Refuses what GitHub refuses on a push: a protected branch, and workflow files from who may not write them.
