@@ -125,7 +125,9 @@ fn git() -> &'static Path {
     static GIT: OnceLock<PathBuf> = OnceLock::new();
     GIT.get_or_init(|| {
         let folders = std::env::var_os("PATH").unwrap_or_default();
-        let found = std::env::split_paths(&folders).map(|folder| folder.join("git")).find(|program| program.is_file());
+        let found = std::env::split_paths(&folders)
+            .map(|folder| folder.join("git"))
+            .find(|program| program.is_file());
         found.expect("git is installed")
     })
 }
