@@ -13,6 +13,7 @@ mod bm25;
 mod closer;
 mod excerpt;
 mod features;
+mod generated_docs;
 mod graph;
 pub mod history;
 mod imports;

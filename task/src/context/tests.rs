@@ -146,6 +146,37 @@ fn the_walk_lists_files_with_modes_and_reasons() {
     }
 }
 
+#[test]
+fn documentation_that_a_program_wrote_is_left_out() {
+    let (_folder, repo) = empty();
+    let blob = repo.write_blob(b"x").unwrap().detach();
+    let file = |name: &'static str| (name.as_bytes(), EntryKind::Blob, blob);
+    let deep = raw_tree(&repo, vec![file("A.html"), file("A.java"), file("logo.png")]);
+    let top = [file("element-list"), file("help-doc.html"), file("index-all.html")];
+    let javadoc = raw_tree(&repo, [&top[..], &[(b"org", EntryKind::Tree, deep)]].concat());
+    // One name alone is somebody's own page.
+    let own = raw_tree(&repo, vec![file("help-doc.html"), file("index.html"), file("objects.inv")]);
+    let tree = raw_tree(
+        &repo,
+        vec![(b"api", EntryKind::Tree, javadoc), (b"site", EntryKind::Tree, own), file("index-all.html")],
+    );
+    let walk = walk::walk(&repo, tree, &Caps::default()).unwrap();
+    let left: Vec<_> =
+        walk.entries().iter().filter(|entry| entry.role.is_ok()).map(|entry| entry.path.as_str()).collect();
+    assert_eq!(
+        left,
+        [
+            "api/element-list",
+            "api/org/A.java",
+            "index-all.html",
+            "site/help-doc.html",
+            "site/index.html",
+            "site/objects.inv"
+        ]
+    );
+    assert_eq!(walk.left_out()[&Omission::Generated], 3);
+}
+
 /// A tree of 10^7 paths in eight objects.
 #[test]
 fn a_tree_that_names_more_paths_than_it_has_objects_is_refused() {

@@ -10,6 +10,7 @@ use gix::ObjectId;
 use gix::objs::TreeRefIter;
 use gix::objs::tree::EntryKind;
 
+use super::generated_docs;
 use super::role::{self, Omission, Role};
 use crate::context::read_set::FileMode;
 use crate::path::{PathError, RepoPath};
@@ -166,6 +167,7 @@ pub fn walk(repo: &gix::Repository, tree: ObjectId, caps: &Caps) -> Result<Walk,
         }
     }
     walk.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    generated_docs::leave_out(&mut walk.entries);
     Ok(walk)
 }
 
