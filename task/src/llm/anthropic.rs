@@ -84,6 +84,9 @@ async fn read(
                 turn.model(&event["model"]);
                 count(turn, &event["usage"]);
                 for block in event["content"].as_array().into_iter().flatten() {
+                    if block["type"] == "text" {
+                        turn.begin_block();
+                    }
                     piece(turn, block);
                 }
                 let Some(reason) = event["stop_reason"].as_str() else { return Err(lines.ended_early()) };

@@ -60,6 +60,37 @@ async fn an_answer_is_read_in_every_shape() {
     }
 }
 
+/// Claude may write its answer in several blocks: the next one begins a line of its own, so that a marker at its head is one.
+#[tokio::test]
+async fn blocks_of_text_are_separate_lines() {
+    let block = |at: usize, pieces: &[&str]| {
+        let event = |kind: &str, rest: String| {
+            format!("event: {kind}\ndata: {{\"type\":\"{kind}\",\"index\":{at},{rest}}}\n\n")
+        };
+        let start = event("content_block_start", r#""content_block":{"type":"text","text":""}"#.to_owned());
+        let delta = |text: &&str| {
+            event("content_block_delta", format!(r#""delta":{{"type":"text_delta","text":"{text}"}}"#))
+        };
+        start
+            + &pieces.iter().map(delta).collect::<String>()
+            + &event("content_block_stop", r#""x":0"#.to_owned())
+    };
+    let stream =
+        "event: message_start\ndata: {\"message\":{\"model\":\"m\",\"usage\":{\"input_tokens\":9}}}\n\n"
+            .to_owned()
+            + &block(0, &["TITLE: a", " b"])
+            + &block(1, &["SUMMARY:\\n"])
+            + &block(2, &["That is ", "all."])
+            + "event: message_delta\ndata: {\"delta\":{\"stop_reason\":\"end_turn\"}}\n\nevent: message_stop\ndata: {}\n\n";
+    let whole = r#"{"type": "message", "model": "m", "stop_reason": "end_turn", "usage": {"input_tokens": 9, "output_tokens": 2},
+        "content": [{"type": "text", "text": "TITLE: a b"}, {"type": "text", "text": "SUMMARY:\n"},
+        {"type": "text", "text": "That is all."}]}"#;
+    for step in [Step::Raw(stream), Step::Reply(Reply::json(200, whole))] {
+        let (outcome, _) = play(Wire::Anthropic, vec![step]).await;
+        assert_eq!(outcome.reply.unwrap().text, "TITLE: a b\nSUMMARY:\nThat is all.");
+    }
+}
+
 /// What an error is, in a word.
 fn kind(error: &LlmError) -> &'static str {
     match error {
