@@ -47,6 +47,10 @@ pub fn delay_for(wait: Duration) -> &'static Delay {
     DELAYS.iter().find(|delay| delay.time >= wait).unwrap_or(&DELAYS[LONGEST])
 }
 
+/// The exchange by which runs count what they spend: durable, direct. Runs declare and bind its queues, one for each
+/// ceiling and period, whose names begin with it. It is not the default one, which leads to every queue.
+pub const BUDGET: &str = "agent-budget";
+
 /// The `content_type` of a message.
 pub const CONTENT_TYPE: &str = "application/json";
 
@@ -73,6 +77,12 @@ pub const HEADER_DELIVERIES: &str = "x-earlier-deliveries";
 
 /// Header: how often the task was put off.
 pub const HEADER_PAUSES: &str = "x-pauses";
+
+/// Header: what a task that waits for budget needs, in units of the budget's queues.
+pub const HEADER_BUDGET_UNITS: &str = "x-budget-units";
+
+/// Header: how often a task that waits for budget was put off for that.
+pub const HEADER_BUDGET_WAITS: &str = "x-budget-waits";
 
 /// Header set by quorum queues: how often the message was returned; absent or zero at first.
 pub const HEADER_DELIVERY_COUNT: &str = "x-delivery-count";

@@ -19,6 +19,7 @@ use shared::queue::{self, DELIVERY_LIMIT, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY
 use shared::trace::TraceContext;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+pub use later::BudgetWait;
 use later::Earlier;
 
 /// The first pause between two tries. Each further one is twice as long, up to [`LONGEST_PAUSE`].
@@ -27,7 +28,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Time for one try to connect, with the handshake.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// Time for the broker to answer a question.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Between two looks into an empty queue. A queue whose leader is being elected, or to which a message is just
 /// returning, looks empty for a moment.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -249,7 +250,7 @@ impl Held {
 }
 
 /// Says goodbye; everything that matters was answered before.
-async fn close(connection: &Connection) {
+pub(crate) async fn close(connection: &Connection) {
     match timeout(ANSWER_WITHIN, connection.close(200, "done".into())).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
@@ -302,7 +303,7 @@ fn number(value: &AMQPValue) -> Option<u32> {
 }
 
 /// A queue that is missing or forbidden is told by the broker; everything else is the connection.
-fn not_given(error: lapin::Error) -> BrokerError {
+pub(crate) fn not_given(error: lapin::Error) -> BrokerError {
     if error.is_amqp_soft_error() { BrokerError::NoQueue(error) } else { BrokerError::Lost(error) }
 }
 

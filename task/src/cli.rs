@@ -13,6 +13,7 @@ use shared::message::Message;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
+use crate::budget::Budgets;
 use crate::config::{self, Config};
 use crate::delivery::{self, failed_start, settings::Settings as DeliverySettings};
 use crate::doctor::{self, DoctorArgs};
@@ -241,6 +242,16 @@ fn usage(what: String, next: &str) -> Failure {
     Failure::new(Reason::Usage, what, next)
 }
 
+/// Says that a ceiling for all runs together is none here, if one is set.
+fn tell_uncounted(env: &Environment) {
+    if Budgets::from_env(env).is_ok_and(|budgets| budgets.is_set()) {
+        terminal::eprint_line(
+            "note: the budgets of a day and a month are counted by `ai-agent consume` alone; this run is not counted, and is \
+             limited by AGENT_MAX_COST",
+        );
+    }
+}
+
 /// With more than one thread: the heartbeats of a connection live through whatever a run computes.
 fn runtime() -> Result<Runtime, Failure> {
     Builder::new_multi_thread()
@@ -257,6 +268,7 @@ fn run_task(args: &RunArgs, env: &Environment) -> Result<Ended, Failure> {
         .map_err(|error| usage(error.to_string(), "Give the task as a file, as `-`, or in TASK_JSON."))?;
     let message = Message::parse(&message, &settings.hosts)
         .map_err(|error| usage(error.to_string(), "See the message in the README."))?;
+    tell_uncounted(env);
     Ok(runtime()?.block_on(async {
         let (revoker, lease) = Lease::new();
         let ended = crate::run::run(&config, &settings, &message, &lease, Attempt::ByHand);
@@ -376,6 +388,10 @@ fn tell_end(ended: &Ended) -> Exit {
             terminal::eprint_line(&format!("error: {why}; try again after {until}"));
             Exit::Passing
         }
+        Ended::NoBudget { why, shortage } => {
+            terminal::eprint_line(&format!("error: {why}; try again after {}", shortage.until));
+            Exit::Passing
+        }
         Ended::Misconfigured(why) => {
             terminal::eprint_line(&format!("error: {why}"));
             Exit::Usage
@@ -395,6 +411,7 @@ fn solve(args: &SolveArgs, env: &Environment) -> Exit {
             return Exit::Passing;
         }
     };
+    tell_uncounted(env);
     let progress = Progress::on_stderr();
     let mut show = |step: Step| match step {
         Step::RuleBased if args.json => {}

@@ -5,6 +5,7 @@
 //! | done, explained on the issue, or nothing to do | ack | 0 |
 //! | a passing failure | after a pause, reject and requeue | 75 |
 //! | a passing failure that names a time | published again to wait until then, ack | 75 |
+//! | no budget is left of what all runs together may spend | published again to wait for it, ack | 0 |
 //! | something that the operator has to mend | the same as a passing failure | 2 |
 //! | one of the two, at the last attempt | reject to the dead letters | 1, 2 |
 //! | SIGTERM | nack and requeue | 143 |
@@ -19,6 +20,9 @@
 //!
 //! Being put off spends no attempt, and a task that comes back before its time is put off again without a run. It
 //! happens [`MAX_PAUSES`] times at most; what asks for more is a passing failure like any other.
+//!
+//! Waiting for budget is no pause in that sense: it lasts as long as it has to. A task that comes back for it is asked
+//! about at the broker alone, and put off again without a run while what it needs is not there.
 //!
 //! A process that fails before it holds a message ends with 2 or 75, after a wait: [`failed_start`].
 
@@ -36,7 +40,8 @@ use shared::queue::DELIVERY_LIMIT;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::broker::{self, BrokerError, Held, Settlement};
+use crate::broker::{self, BrokerError, BudgetWait, Held, Settlement};
+use crate::budget::{Bank, Shortage};
 use crate::config::Config;
 use crate::lease::{Lease, Lost, Revoker};
 use crate::outcome::Exit;
@@ -50,6 +55,12 @@ const NOTICE: Duration = Duration::from_secs(40);
 
 /// How often a task is put off.
 const MAX_PAUSES: u32 = 10;
+
+/// How long a task waits that found no budget before it is looked again: what runs did not use comes back soon, and an
+/// operator may raise a ceiling at any time.
+const BUDGET_LOOKS: [Duration; 3] =
+    [Duration::from_mins(5), Duration::from_mins(15), Duration::from_mins(35)];
+const LONGEST_BUDGET_LOOK: Duration = Duration::from_mins(65);
 
 /// Takes one message, does its task, settles it.
 pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings, started: Instant) -> Exit {
@@ -153,13 +164,31 @@ async fn deliver(
                 Err(error) => not_put_off(&error),
             }
         }
+        let bank = Bank::new(&settings.broker, &settings.name, settings.max_wait, &run.budgets);
+        if let Some(wait) = held.budget_wait()
+            && let Some(shortage) = still_short(bank.as_ref(), &message, wait.units).await
+        {
+            tracing::info!(until = %shortage.until, waits = wait.waits, "there is still no budget");
+            match put_off_for_budget(&held, shortage).await {
+                Ok(()) => {
+                    if let Some(bank) = &bank {
+                        bank.close().await;
+                    }
+                    return settle(held, Settlement::Ack, Exit::Done).await;
+                }
+                Err(error) => not_put_off(&error),
+            }
+        }
         let delivery =
             Delivery { number: held.delivery(), pauses_left: MAX_PAUSES.saturating_sub(held.pauses()) };
         let follow =
             if attempt > DELIVERY_LIMIT { Attempt::Last(delivery) } else { Attempt::MoreFollow(delivery) };
         revoke_on_loss(revoker, &held, run.deadline);
-        let lease = lease.with_channel(held.channel().clone());
+        let lease = lease.with_channel(held.channel().clone()).with_bank(bank.clone());
         let ended = run_until_lost(config, run, &message, &lease, follow).await;
+        if let Some(bank) = &bank {
+            bank.close().await;
+        }
         let (settlement, exit) = verdict(&ended, follow);
         let end = describe(&ended);
         if exit == Exit::Done {
@@ -168,6 +197,15 @@ async fn deliver(
             tracing::warn!(end, "run ended");
         }
         let Some(settlement) = settlement else { return exit };
+        if let Ended::NoBudget { shortage, .. } = &ended {
+            match put_off_for_budget(&held, *shortage).await {
+                Ok(()) => {
+                    tracing::info!(until = %shortage.until, "task put off until there is budget");
+                    return settle(held, Settlement::Ack, Exit::Done).await;
+                }
+                Err(error) => not_put_off(&error),
+            }
+        }
         if let Ended::PutOff { until, .. } = &ended
             && follow.may_be_put_off()
         {
@@ -181,7 +219,10 @@ async fn deliver(
         }
         if matches!(
             (&ended, settlement),
-            (Ended::Passing(_) | Ended::PutOff { .. } | Ended::Misconfigured(_), Settlement::Requeue)
+            (
+                Ended::Passing(_) | Ended::PutOff { .. } | Ended::NoBudget { .. } | Ended::Misconfigured(_),
+                Settlement::Requeue
+            )
         ) {
             pause(&lease, settings.pause).await;
         }
@@ -214,6 +255,27 @@ fn mode_of(message: &Message) -> &'static str {
         Message::Task(task) => task.mode.kind().name(),
         Message::Jira(request) => request.asks.name(),
     }
+}
+
+/// Whether a task that waits for budget has to wait on: whatever cannot be told is left to the run.
+async fn still_short(bank: Option<&Bank>, message: &Message, units: u32) -> Option<Shortage> {
+    let repository = match message {
+        Message::Task(task) => task.repository_id.map(|id| (u64::from(id), task.repo.to_string())),
+        Message::Jira(_) => None,
+    };
+    let repository = repository.as_ref().map(|(id, name)| (*id, name.as_str()));
+    bank?.shortage(repository, units).await.unwrap_or_else(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, "what is left of the budget is not told");
+        None
+    })
+}
+
+async fn put_off_for_budget(held: &Held, shortage: Shortage) -> Result<(), BrokerError> {
+    let waits = held.budget_wait().map_or(0, |wait| wait.waits);
+    let wait = usize::try_from(waits).ok().and_then(|waits| BUDGET_LOOKS.get(waits)).copied();
+    let look = Timestamp::now().saturating_add(wait.unwrap_or(LONGEST_BUDGET_LOOK)).unwrap_or(Timestamp::MAX);
+    let budget = BudgetWait { units: shortage.units, waits: waits.saturating_add(1) };
+    held.put_off_for_budget(look.min(shortage.until), budget).await
 }
 
 fn not_put_off(error: &BrokerError) {
@@ -249,6 +311,8 @@ fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
         Ended::Done | Ended::Explained(_) | Ended::Nothing(_) => (Some(Settlement::Ack), Exit::Done),
         // Where the broker does not keep it for later. It is no failure of the last attempt.
         Ended::PutOff { .. } if attempt.may_be_put_off() => (Some(Settlement::Requeue), Exit::Passing),
+        // The same: it is nobody's failure.
+        Ended::NoBudget { .. } => (Some(Settlement::Requeue), Exit::Passing),
         Ended::Passing(_) | Ended::PutOff { .. } => (Some(again), passing),
         // Credentials may be exchanged right now, and GitHub has refused good ones before. Nothing is lost while the
         // broker counts, and a Job that fails with a status of its own is what an operator sees.
@@ -267,6 +331,7 @@ fn describe(ended: &Ended) -> String {
         Ended::Nothing(why) => format!("nothing to do: {why}"),
         Ended::Passing(why) => format!("passing failure: {why}"),
         Ended::PutOff { why, until } => format!("has to wait until {until}: {why}"),
+        Ended::NoBudget { why, shortage } => format!("waits for budget until {}: {why}", shortage.until),
         Ended::Misconfigured(why) => format!("the operator has to mend something: {why}"),
         Ended::Lost(lost) => lost.to_string(),
     }
@@ -344,6 +409,10 @@ mod tests {
     fn every_end_has_its_settlement_and_its_status() {
         use Settlement::{Ack, DeadLetter, HandBack, Requeue};
         let passing = || Ended::Passing("x".to_owned());
+        let no_budget = || Ended::NoBudget {
+            why: "x".to_owned(),
+            shortage: Shortage { units: 1, until: Timestamp::UNIX_EPOCH },
+        };
         let misconfigured = || Ended::Misconfigured("x".to_owned());
         let put_off = || Ended::PutOff { why: "x".to_owned(), until: Timestamp::UNIX_EPOCH };
         let of = |number, pauses_left| Delivery { number, pauses_left };
@@ -362,6 +431,8 @@ mod tests {
             (put_off(), last, Some(Requeue), 75),
             (put_off(), first_tired, Some(Requeue), 75),
             (put_off(), last_tired, Some(DeadLetter), 1),
+            (no_budget(), first, Some(Requeue), 75),
+            (no_budget(), last_tired, Some(Requeue), 75),
             (misconfigured(), first, Some(Requeue), 2),
             (misconfigured(), last, Some(DeadLetter), 2),
             (Ended::Lost(Lost::Terminated), last, Some(HandBack), 143),

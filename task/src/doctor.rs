@@ -4,6 +4,7 @@
 //! the model with an answer of a few tokens. It serves a person who sets the agent up, and an init container.
 
 mod broker;
+mod budget;
 mod github;
 mod host;
 mod jira;
@@ -54,6 +55,7 @@ pub enum About {
     Repository,
     Jira,
     Queue,
+    Budget,
     Model,
 }
 
@@ -156,6 +158,9 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
     match DeliverySettings::from_env(env) {
         Ok(delivery) => {
             findings.extend(broker::examine(&delivery.broker, delivery.max_wait).await);
+            if let Ok(settings) = &settings {
+                findings.extend(budget::examine(&delivery, &settings.budgets).await);
+            }
             match env.find(&AGENT_AMQP_MANAGEMENT_URL) {
                 Ok(management) => {
                     findings.extend(policies::examine(&delivery.broker, management.as_ref()).await);

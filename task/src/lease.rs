@@ -4,11 +4,14 @@
 
 use tokio::sync::watch;
 
+use crate::budget::Bank;
+
 /// See the module's documentation. Clones share their fate.
 #[derive(Clone, Debug)]
 pub struct Lease {
     lost: watch::Receiver<Option<Lost>>,
     channel: Option<lapin::Channel>,
+    bank: Option<Bank>,
 }
 
 /// Ends a lease. Clones end the same one.
@@ -30,13 +33,24 @@ impl Lease {
     /// A lease that only its [`Revoker`] ends.
     pub fn new() -> (Revoker, Self) {
         let (sender, lost) = watch::channel(None);
-        (Revoker(sender), Self { lost, channel: None })
+        (Revoker(sender), Self { lost, channel: None, bank: None })
     }
 
     /// Ties the lease to the channel that holds the message.
     #[must_use]
     pub fn with_channel(self, channel: lapin::Channel) -> Self {
         Self { channel: Some(channel), ..self }
+    }
+
+    /// Ties the run to what all runs together may spend, which the broker that holds the message keeps.
+    #[must_use]
+    pub fn with_bank(self, bank: Option<Bank>) -> Self {
+        Self { bank, ..self }
+    }
+
+    /// What all runs together may spend, if it is limited and a message stands behind the run.
+    pub fn bank(&self) -> Option<&Bank> {
+        self.bank.as_ref()
     }
 
     /// Whether writing may go on. With a channel this is a round trip to the broker: `basic.qos` needs no permission

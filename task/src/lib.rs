@@ -3,6 +3,7 @@
 mod bill;
 mod bounds;
 mod broker;
+mod budget;
 mod builtin;
 mod call;
 pub mod check;

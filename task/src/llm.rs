@@ -382,6 +382,7 @@ impl Llm {
                 prompt.estimated_tokens.into(),
                 prompt.max_output_tokens.into(),
             )?;
+            let (reservation, draw) = ledger.draw(&self.name(), reservation).await?;
             let mut turn = Turn::new(prompt, progress);
             let outcome = match self {
                 Self::Anthropic(endpoint) => anthropic::attempt(endpoint, prompt, &mut turn).await,
@@ -391,6 +392,7 @@ impl Llm {
             let usage = turn.usage();
             ledger.settle(reservation, &usage);
             let Turn { text, model, .. } = turn;
+            ledger.give_back(draw, endpoint.pricing, &usage, outcome.as_ref().err()).await;
             match outcome {
                 Ok(()) => {
                     if text.trim().is_empty() {

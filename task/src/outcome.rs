@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::bill::Bill;
+use crate::budget::Shortage;
 
 /// A run that ended without its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,6 +22,9 @@ pub struct Failure {
     /// Before which time it is of no use to try again: who was asked says so.
     #[serde(skip)]
     pub not_before: Option<Timestamp>,
+    /// What is missing of what all runs together may spend, if that is what happened.
+    #[serde(skip)]
+    pub shortage: Option<Shortage>,
 }
 
 /// The kinds of failure. The wire name is the variant's in kebab case.
@@ -99,7 +103,7 @@ impl Reason {
 
 impl Failure {
     pub fn new(reason: Reason, what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { reason, what: what.into(), next: next.into(), bill: None, not_before: None }
+        Self { reason, what: what.into(), next: next.into(), bill: None, not_before: None, shortage: None }
     }
 
     /// The same failure, with what it cost.

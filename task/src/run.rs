@@ -222,7 +222,9 @@ async fn propose(
     })?;
     let workspace = clone_branch(desk, folder.path(), lease).await?;
     let material = conversation::material(desk, claim, &terms.repo).await?;
-    let mut ledger = Ledger::new(terms.ceiling);
+    let purse =
+        lease.bank().map(|bank| bank.purse(desk.forge.repository().id, &desk.forge.repo().to_string()));
+    let mut ledger = Ledger::new(terms.ceiling).drawing_on(purse);
     record(config, desk, terms);
     let made = tokio::select! {
         made = ask_model(config, desk, claim, terms, &workspace, &material, &mut ledger) => made,

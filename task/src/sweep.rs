@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::budget::Bank;
 use crate::call::CallError;
 use crate::lease::{Lease, Lost};
 use crate::outcome;
@@ -127,6 +128,7 @@ pub async fn sweep(
 
 async fn sweep_all(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>) -> Result<(), Stop> {
     let queue = Queue::connect(&sweep.settings.broker, sweep.settings.max_wait).await?;
+    tell_budget(sweep).await;
     letters::sweep(sweep, sites, &queue).await?;
     for repo in sites.list(&sweep.settings.places).await? {
         // Asked anew for each: what was published a moment ago waits for a run.
@@ -153,4 +155,25 @@ async fn sweep_all(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>) -> Result<(), S
         }
     }
     Ok(queue.close().await?)
+}
+
+/// Logs what is left of what all runs together may spend. It decides nothing.
+async fn tell_budget(sweep: &Sweep<'_>) {
+    let SweepSettings { broker, max_wait, .. } = sweep.settings;
+    let Some(bank) = Bank::new(broker, "sweep", *max_wait, &sweep.run.budgets) else { return };
+    match bank.left(None).await {
+        Ok(left) => {
+            for found in left {
+                let (left, ceiling, counted) = (found.left(), found.ceiling, found.counted);
+                tracing::info!(setting = found.setting, %left, %ceiling, %counted, queue = found.queue, "budget");
+            }
+        }
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "what is left of the budget is not told"
+            );
+        }
+    }
+    bank.close().await;
 }

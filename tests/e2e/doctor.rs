@@ -270,6 +270,32 @@ note    Queue       this user may publish messages
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_the_budgets_is_told() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    host.until_policies_are_told().await?;
+    let github = GitHub::start(world());
+    let (status, text) = doctor(&github, &host, &[("AGENT_BUDGET_DAY", "5"), ("AGENT_BUDGET_MONTH", "0")]);
+    let day = "ok      Budget      AGENT_BUDGET_DAY: $5.00 of $5.00 left; spent or reserved $0.0000 (`agent-budget.all.20";
+    let month = "note    Budget      AGENT_BUDGET_MONTH: $0.0000 of $0.0000 left; spent or reserved $0.0000 (`agent-budget.all.20";
+    assert!(text.contains(day) && text.contains(month), "{text}");
+    assert!(text.contains("Tasks wait. To let them go on, raise AGENT_BUDGET_MONTH.\n"), "{text}");
+    assert_eq!(status, Some(0));
+    let (status, text) = doctor(&github, &host, &[("AGENT_REPO_BUDGET_DAY", "5")]);
+    let limited = "ok      Budget      what repositories may spend is limited, and the broker can count it\n";
+    assert!(text.contains(limited), "{text}");
+    assert_eq!(status, Some(0));
+
+    // The definitions of an earlier release.
+    host.delete_exchange("agent-budget").await?;
+    let (status, text) = doctor(&github, &host, &[("AGENT_REPO_BUDGET_DAY", "5")]);
+    assert!(text.contains("WRONG   Budget      what is spent cannot be counted: "), "{text}");
+    assert!(text.contains("Import the definitions of k8s/base/rabbitmq, which have the exchange"), "{text}");
+    assert_eq!(status, Some(2));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_is_off_is_told_with_what_comes_of_it() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;

@@ -371,6 +371,54 @@ impl VirtualHost<'_> {
         found.await.with_context(|| format!("nothing arrives in {queue}"))?
     }
 
+    /// The queues whose names begin so, in their order, and how many messages wait in each.
+    pub async fn lengths(&self, prefix: &str) -> anyhow::Result<Vec<(String, u32)>> {
+        let path = format!("queues/{}?columns=name", self.name);
+        let list = self.broker.api(Method::GET, &path, None).await?;
+        let list = list.as_array().context("the broker answers no list")?.clone();
+        let mut names: Vec<String> =
+            list.iter().filter_map(|queue| queue["name"].as_str()).map(str::to_owned).collect();
+        names.retain(|name| name.starts_with(prefix));
+        names.sort();
+        let mut lengths = Vec::new();
+        for name in names {
+            let length = self.ready(&name).await?;
+            lengths.push((name, length));
+        }
+        Ok(lengths)
+    }
+
+    /// Declares a durable queue with these arguments.
+    pub async fn declare_queue(&self, queue: &str, arguments: Value) -> anyhow::Result<()> {
+        let body = json!({"durable": true, "arguments": arguments});
+        self.broker.api(Method::PUT, &format!("queues/{}/{queue}", self.name), Some(body)).await.map(drop)
+    }
+
+    /// Takes everything out of a queue.
+    pub async fn purge(&self, queue: &str) -> anyhow::Result<()> {
+        let path = format!("queues/{}/{queue}/contents", self.name);
+        self.broker.api(Method::DELETE, &path, None).await.map(drop)
+    }
+
+    pub async fn delete_exchange(&self, exchange: &str) -> anyhow::Result<()> {
+        self.broker.api(Method::DELETE, &format!("exchanges/{}/{exchange}", self.name), None).await.map(drop)
+    }
+
+    /// What a user may configure, write and read here, in place of what is deployed.
+    pub async fn permit(&self, user: &str, [configure, write, read]: [&str; 3]) -> anyhow::Result<()> {
+        let body = json!({"configure": configure, "write": write, "read": read});
+        self.broker.api(Method::PUT, &format!("permissions/{}/{user}", self.name), Some(body)).await.map(drop)
+    }
+
+    /// Lets no queue whose name matches hold more than `length` messages.
+    pub async fn limit_queues(&self, pattern: &str, length: u32) -> anyhow::Result<()> {
+        let policy = json!({
+            "pattern": pattern, "apply-to": "queues", "priority": 30,
+            "definition": {"max-length": length, "overflow": "reject-publish"},
+        });
+        self.broker.api(Method::PUT, &format!("policies/{}/limit", self.name), Some(policy)).await.map(drop)
+    }
+
     pub async fn delete_queue(&self, queue: &str) -> anyhow::Result<()> {
         self.broker.api(Method::DELETE, &format!("queues/{}/{queue}", self.name), None).await.map(drop)
     }

@@ -265,6 +265,19 @@ group! {
 }
 
 group! {
+    /// What all runs together may spend on models.
+    BUDGETS;
+    AGENT_BUDGET_DAY: String = MONEY, NONE,
+        "US dollars that the models of all runs together may cost in a day, by UTC; reserved at the broker before each call \
+         of `ai-agent consume`";
+    AGENT_BUDGET_MONTH: String = MONEY, NONE, "the same for a calendar month";
+    AGENT_REPO_BUDGET_DAY: String = MONEY, NONE, "US dollars for each repository in a day";
+    AGENT_REPO_BUDGET_MONTH: String = MONEY, NONE, "the same for a calendar month";
+    AGENT_REPO_BUDGETS: Vec<String> = list(), NONE,
+        "other amounts for single repositories, as `OWNER/NAME=DAY/MONTH`, `-` for no ceiling: `octo/hello=5/100`, `octo/docs=-/20`";
+}
+
+group! {
     /// Where `ai-agent consume` says that it holds a message.
     PROBE;
     AGENT_READY_FILE: PathBuf = path(), of("`task-ready` in the temporary folder"),
@@ -330,6 +343,7 @@ pub const GROUPS: &[&Group] = &[
     &PROVIDERS,
     &CYCLE,
     &RUN,
+    &BUDGETS,
     &PROBE,
     &CONSUME,
     &DOCTOR,

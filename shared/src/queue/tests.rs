@@ -67,8 +67,13 @@ fn definitions_say_what_the_programs_rely_on() {
         assert_eq!(found["queues"], Value::Array(queues));
         assert_eq!(
             found["exchanges"],
-            json!([{"name": LATER, "vhost": VHOST, "type": "direct", "durable": true, "auto_delete": false,
-                    "internal": false, "arguments": {}}])
+            [LATER, BUDGET]
+                .map(|name| {
+                    json!({"name": name, "vhost": VHOST, "type": "direct", "durable": true, "auto_delete": false,
+                           "internal": false, "arguments": {}})
+                })
+                .into_iter()
+                .collect::<Value>()
         );
         let bindings = DELAYS.iter().map(|delay| {
             json!({"source": LATER, "vhost": VHOST, "destination": delay.queue, "destination_type": "queue",

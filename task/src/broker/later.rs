@@ -10,13 +10,25 @@ use lapin::Confirmation;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use shared::broker::message_properties;
-use shared::queue::{self, HEADER_ATTEMPTS, HEADER_DELIVERIES, HEADER_NOT_BEFORE, HEADER_PAUSES};
+use shared::queue::{
+    self, HEADER_ATTEMPTS, HEADER_BUDGET_UNITS, HEADER_BUDGET_WAITS, HEADER_DELIVERIES, HEADER_NOT_BEFORE,
+    HEADER_PAUSES,
+};
 use tokio::time::timeout;
 
 use super::{ANSWER_WITHIN, BrokerError, Held, not_given, number};
 
 /// Headers that a message keeps when it is put off. Those of the broker are about its earlier way.
 const KEPT: [&str; 2] = [queue::HEADER_DELIVERY_ID, queue::HEADER_TRACEPARENT];
+
+/// What a task waits for that found no budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetWait {
+    /// What the next call to the model needs, in units of the budget.
+    pub units: u32,
+    /// How often it was put off for that.
+    pub waits: u32,
+}
 
 /// What a message tells of its deliveries before it was last put off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +39,7 @@ pub(super) struct Earlier {
     pub(super) deliveries: u32,
     pub(super) pauses: u32,
     pub(super) not_before: Option<Timestamp>,
+    pub(super) budget: Option<BudgetWait>,
 }
 
 impl Earlier {
@@ -36,7 +49,10 @@ impl Earlier {
             Some(AMQPValue::LongString(text)) => std::str::from_utf8(text.as_bytes()).ok(),
             _ => None,
         };
+        let count = |name: &str| value(name).and_then(number);
+        let budget = count(HEADER_BUDGET_UNITS).zip(count(HEADER_BUDGET_WAITS));
         Self {
+            budget: budget.map(|(units, waits)| BudgetWait { units, waits }),
             attempts: value(HEADER_ATTEMPTS).and_then(number).unwrap_or(0),
             deliveries: value(HEADER_DELIVERIES).and_then(number).unwrap_or(0),
             pauses: value(HEADER_PAUSES).and_then(number).unwrap_or(0),
@@ -54,6 +70,10 @@ impl Earlier {
         headers.insert(HEADER_ATTEMPTS.into(), AMQPValue::LongUInt(self.attempts));
         headers.insert(HEADER_DELIVERIES.into(), AMQPValue::LongUInt(self.deliveries));
         headers.insert(HEADER_PAUSES.into(), AMQPValue::LongUInt(self.pauses));
+        if let Some(BudgetWait { units, waits }) = self.budget {
+            headers.insert(HEADER_BUDGET_UNITS.into(), AMQPValue::LongUInt(units));
+            headers.insert(HEADER_BUDGET_WAITS.into(), AMQPValue::LongUInt(waits));
+        }
         if let Some(time) = self.not_before {
             headers.insert(HEADER_NOT_BEFORE.into(), AMQPValue::LongString(time.to_string().into()));
         }
@@ -72,9 +92,28 @@ impl Held {
         self.earlier().not_before
     }
 
+    /// What the task waits for, if it was put off because there was no budget.
+    pub fn budget_wait(&self) -> Option<BudgetWait> {
+        self.earlier().budget
+    }
+
     /// Returns when the broker has confirmed that it keeps the task until then, or a little longer. This message is still
     /// held, and has to be settled; the other one counts as having been put off so often.
     pub async fn put_off(&self, until: Timestamp, pauses: u32) -> Result<(), BrokerError> {
+        self.keep_until(until, pauses, self.budget_wait()).await
+    }
+
+    /// The same for a task that found no budget, which is no pause that somebody asked for.
+    pub async fn put_off_for_budget(&self, until: Timestamp, budget: BudgetWait) -> Result<(), BrokerError> {
+        self.keep_until(until, self.pauses(), Some(budget)).await
+    }
+
+    async fn keep_until(
+        &self,
+        until: Timestamp,
+        pauses: u32,
+        budget: Option<BudgetWait>,
+    ) -> Result<(), BrokerError> {
         let wait = Timestamp::now().duration_until(until);
         let delay = queue::delay_for(wait.try_into().unwrap_or_default());
         let earlier = Earlier {
@@ -82,6 +121,7 @@ impl Held {
             deliveries: self.delivery(),
             pauses,
             not_before: Some(until),
+            budget,
         };
         let given = &self.message.properties;
         let headers = earlier.headers(given.headers().as_ref());
@@ -124,12 +164,20 @@ mod tests {
             deliveries: 7,
             pauses: 4,
             not_before: Some("2026-11-21T09:30:00Z".parse().unwrap()),
+            budget: Some(BudgetWait { units: 12, waits: 3 }),
         };
         let headers = earlier.headers(Some(&before));
         assert_eq!(Earlier::of(Some(&headers)), earlier);
         let names: BTreeSet<&str> = headers.inner().keys().map(lapin::types::ShortString::as_str).collect();
         let kept = [queue::HEADER_DELIVERY_ID, queue::HEADER_TRACEPARENT];
-        let ours = [HEADER_ATTEMPTS, HEADER_DELIVERIES, HEADER_NOT_BEFORE, HEADER_PAUSES];
+        let ours = [
+            HEADER_ATTEMPTS,
+            HEADER_BUDGET_UNITS,
+            HEADER_BUDGET_WAITS,
+            HEADER_DELIVERIES,
+            HEADER_NOT_BEFORE,
+            HEADER_PAUSES,
+        ];
         assert_eq!(names, kept.into_iter().chain(ours).collect());
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::budget::BudgetError;
 use crate::context::index::IndexError;
 use crate::context::walk::WalkError;
 use crate::llm::LlmError;
@@ -30,8 +31,11 @@ pub(super) fn not_indexed(error: &IndexError) -> Failure {
 }
 
 pub(super) fn unanswered(error: &LlmError) -> Failure {
+    if let LlmError::SharedBudget(error) = error {
+        return unaffordable(error);
+    }
     let reason = match error {
-        LlmError::Budget(_) => Reason::Budget,
+        LlmError::Budget(_) | LlmError::SharedBudget(_) => Reason::Budget,
         LlmError::Refused { .. } => Reason::Refused,
         LlmError::Truncated { .. } => Reason::Truncated,
         LlmError::ContextWindow { .. }
@@ -51,6 +55,32 @@ pub(super) fn unanswered(error: &LlmError) -> Failure {
     };
     let asked = error.retry_after().filter(|asked| *asked > WITHIN_AN_ATTEMPT);
     failure.not_before(asked.map(|asked| Timestamp::now().saturating_add(asked).unwrap_or(Timestamp::MAX)))
+}
+
+/// What all runs together may spend is the operator's business: the issue is told what it means for it, the log the rest.
+fn unaffordable(error: &BudgetError) -> Failure {
+    tracing::warn!(error = error as &dyn std::error::Error, "the model is not asked");
+    let ask = "Ask who operates the agent to look at its log.";
+    match error {
+        BudgetError::Reached { shortage, .. } => {
+            let what = "What the agent may spend on models for now is used up or reserved by other tasks.";
+            Failure { shortage: Some(*shortage), ..Failure::new(Reason::Unavailable, what, "") }
+        }
+        BudgetError::TooLow { .. } => {
+            let what = "One question to the model may cost more than the agent may spend on models at all.";
+            Failure::new(Reason::Budget, what, ask)
+        }
+        BudgetError::PriceUnknown { .. } => {
+            let what =
+                "The agent may spend a limited amount on models, and the price of this one is not known.";
+            Failure::new(Reason::Provider, what, ask)
+        }
+        BudgetError::Uncounted { .. } => {
+            let what =
+                "What the agent spends on models cannot be counted at the moment, so it spends nothing.";
+            Failure::new(Reason::Unavailable, what, ask)
+        }
+    }
 }
 
 /// A shorter wait is over when the next attempt asks.

@@ -1,13 +1,15 @@
 //! A *ceiling* is what a run may spend on the model, in tokens and in money; the *ledger* keeps what it has spent.
 //!
 //! Every call is reserved before it is made, at the most that it can cost, and settled afterwards at what it did cost. A
-//! reservation that is never settled, because the call was abandoned, stays spent.
+//! reservation that is never settled, because the call was abandoned, stays spent. Where all runs together are limited,
+//! the ledger draws each reservation from the run's [`Purse`] as well.
 
 use shared::env::catalog::{AGENT_MAX_COST, AGENT_MAX_TOKENS, AGENT_UNKNOWN_PRICE};
 use shared::env::{Environment, SettingError};
 
-use super::Usage;
 use super::price::{Pricing, Usd, UsdError};
+use super::{Counted, LlmError, Usage};
+use crate::budget::{self, Draw, Purse};
 
 /// What a run may spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +102,8 @@ pub struct Ledger {
     ceiling: Ceiling,
     spent: Spent,
     reserved: Reserved,
+    /// What all runs together may spend, if that is limited.
+    purse: Option<Purse>,
 }
 
 /// Leave for one call.
@@ -112,7 +116,13 @@ pub(super) struct Reservation {
 
 impl Ledger {
     pub fn new(ceiling: Ceiling) -> Self {
-        Self { ceiling, spent: Spent::default(), reserved: Reserved::default() }
+        Self { ceiling, spent: Spent::default(), reserved: Reserved::default(), purse: None }
+    }
+
+    /// The same, within what all runs together may spend.
+    #[must_use]
+    pub fn drawing_on(self, purse: Option<Purse>) -> Self {
+        Self { purse, ..self }
     }
 
     /// What was spent, with what abandoned calls may have cost.
@@ -176,6 +186,51 @@ impl Ledger {
         reserved.output_tokens = reserved.output_tokens.saturating_add(output_tokens);
         reserved.money = reserved.money.plus(money);
         Ok(Reservation { share, pricing })
+    }
+
+    /// Draws a reservation from what all runs together may spend; where it may not be made, it is taken back.
+    pub(super) async fn draw(
+        &mut self,
+        model: &str,
+        reservation: Reservation,
+    ) -> Result<(Reservation, Option<Draw>), budget::BudgetError> {
+        let Some(purse) = &mut self.purse else { return Ok((reservation, None)) };
+        let drawn = match (reservation.pricing, purse.limited_by()) {
+            (Pricing::Unknown, Some(limit)) => {
+                let (model, limit) = (model.to_owned(), limit.to_owned());
+                Err(budget::BudgetError::PriceUnknown { model, limit })
+            }
+            (Pricing::Known(_) | Pricing::Free | Pricing::Unknown, _) => {
+                purse.draw(reservation.share.money).await
+            }
+        };
+        match drawn {
+            Ok(draw) => Ok((reservation, Some(draw))),
+            Err(error) => {
+                self.settle(reservation, &Usage::default());
+                self.spent.calls -= 1;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives back what a call did not use of what was drawn for it.
+    pub(super) async fn give_back(
+        &mut self,
+        draw: Option<Draw>,
+        pricing: Pricing,
+        usage: &Usage,
+        failed: Option<&LlmError>,
+    ) {
+        let (Some(purse), Some(draw)) = (&mut self.purse, draw) else { return };
+        let Pricing::Known(price) = pricing else { return };
+        let is_whole = failed.is_none_or(LlmError::has_whole_answer) && usage.counted == Counted::ByProvider;
+        // What a server refuses it does not charge for. Where an answer broke off, the provider may have gone on for
+        // itself, and nobody knows for how long: then all of it stays drawn.
+        let was_refused = failed.is_some() && usage.total_tokens() == 0;
+        if is_whole || was_refused {
+            purse.settle(draw, price.of(usage)).await;
+        }
     }
 
     /// Replaces a reservation by what the call used.

@@ -9,6 +9,7 @@ use humantime::format_duration;
 use super::Provider;
 use super::budget::BudgetError;
 use super::parts::Part;
+use crate::budget;
 
 /// What was waited for when the time was up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,11 +104,17 @@ pub enum LlmError {
     UnexpectedStop { provider: Provider, reason: String },
     #[error("{0}")]
     Budget(#[from] BudgetError),
+    /// What all runs together may spend.
+    #[error("{0}")]
+    SharedBudget(#[from] budget::BudgetError),
 }
 
 impl LlmError {
     /// Whether the same question may succeed later with nothing changed.
     pub fn is_transient(&self) -> bool {
+        if let Self::SharedBudget(error) = self {
+            return error.is_transient();
+        }
         matches!(
             self,
             Self::Unreachable { .. }
@@ -127,7 +134,19 @@ impl LlmError {
             self,
             Self::Overloaded { repeat: Repeat::Later, .. } | Self::RateLimited { repeat: Repeat::Later, .. }
         );
-        self.is_transient() && !later
+        self.is_transient() && !later && !matches!(self, Self::SharedBudget(_))
+    }
+
+    /// Whether the answer came to its end, and with it the counts of what it used.
+    pub(super) fn has_whole_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. }
+                | Self::Truncated { .. }
+                | Self::SilentlyTruncated { .. }
+                | Self::Empty { .. }
+                | Self::UnexpectedStop { .. }
+        )
     }
 
     /// How long the provider asks to be left alone.

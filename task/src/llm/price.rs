@@ -44,6 +44,26 @@ impl Usd {
         Self(self.0 / parts.max(1))
     }
 
+    /// How many times `unit` it takes to hold `self`.
+    pub(crate) fn in_units_up(self, unit: Self) -> u64 {
+        self.0.div_ceil(unit.0.max(1))
+    }
+
+    /// How often `unit` goes into `self`.
+    pub(crate) fn in_units_down(self, unit: Self) -> u64 {
+        self.0 / unit.0.max(1)
+    }
+
+    /// So many of `self`.
+    pub(crate) fn times(self, count: u64) -> Self {
+        Self(self.0.saturating_mul(count))
+    }
+
+    /// So many cents.
+    pub(crate) const fn cents(cents: u64) -> Self {
+        Self(cents * (PER_DOLLAR / 100))
+    }
+
     /// What is left of `self` once `spent` is gone; zero when more was spent.
     #[must_use]
     pub fn left_after(self, spent: Self) -> Self {

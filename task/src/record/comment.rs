@@ -203,6 +203,17 @@ pub fn paused(failure: &Failure, until: Timestamp) -> String {
     paragraphs([what, bill_of(failure.bill.as_deref())])
 }
 
+/// A run that goes on by itself once there is budget again: at the latest then, if nobody has changed the ceilings.
+pub fn out_of_budget(failure: &Failure, until: Timestamp) -> String {
+    let what = format!(
+        "**Paused until there is budget again.** {} It continues by itself: after {} when the next period begins, or sooner. \
+         Waiting does not count as an attempt. Comment `/stop` to cancel.",
+        sentence(&failure.what),
+        minute(until),
+    );
+    paragraphs([what, bill_of(failure.bill.as_deref())])
+}
+
 /// A time for people: the minute that has begun by then.
 pub fn minute(time: Timestamp) -> String {
     let rounded = time.saturating_add(Duration::from_secs(59)).unwrap_or(time);

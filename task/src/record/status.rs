@@ -37,6 +37,9 @@ pub(crate) struct Status {
     /// The login of who was told once and for all that he may not ask on this thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) barred: Option<String>,
+    /// Until when it may wait without another word, if it waits for budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<Timestamp>,
 }
 
 /// A run, as a status comment names it.
@@ -108,6 +111,7 @@ impl Status {
             done: false,
             refused: false,
             barred: None,
+            until: None,
         }
     }
 
@@ -152,9 +156,10 @@ pub(crate) struct StatusComment {
 }
 
 impl StatusComment {
-    /// The latest sign of the run that wrote it.
+    /// The latest sign of the run that wrote it; for a task that waits, the time until which it may wait.
     pub(crate) fn seen_at(&self) -> Timestamp {
-        self.written_at.max(self.status.since)
+        let since = self.written_at.max(self.status.since);
+        self.status.until.map_or(since, |until| until.max(since))
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::budget::Shortage;
 use crate::call::CallError;
 use crate::lease::Lost;
 use crate::outcome::{Failure, Reason};
@@ -24,6 +25,11 @@ pub enum Ended {
     PutOff {
         why: String,
         until: Timestamp,
+    },
+    /// All runs together have spent what they may: the same task goes on when there is budget again.
+    NoBudget {
+        why: String,
+        shortage: Shortage,
     },
     /// The operator has to mend something first.
     Misconfigured(String),

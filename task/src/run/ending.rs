@@ -140,6 +140,13 @@ async fn failed(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError> {
 /// Tells a failure that passes, and answers how the run ends by that. `last` is what to do if no other attempt follows.
 async fn interrupted(desk: &Desk<'_>, failure: &Failure, last: &str) -> Result<Ended, CallError> {
     let why = failure.what.clone();
+    if let Some(shortage) = failure.shortage
+        && desk.attempt != Attempt::ByHand
+    {
+        wait(desk, failure, Some(shortage.until), |failure| comment::out_of_budget(failure, shortage.until))
+            .await?;
+        return Ok(Ended::NoBudget { why, shortage });
+    }
     if let Some(until) = failure.not_before {
         if Timestamp::now().duration_until(until) > LONGEST_WAIT {
             let next = format!("That is too long to wait for. Try again after {}.", comment::minute(until));
@@ -147,12 +154,12 @@ async fn interrupted(desk: &Desk<'_>, failure: &Failure, last: &str) -> Result<E
             return Ok(Ended::Explained(failure.reason));
         }
         if desk.attempt.may_be_put_off() {
-            wait(desk, failure, |failure| comment::paused(failure, until)).await?;
+            wait(desk, failure, None, |failure| comment::paused(failure, until)).await?;
             return Ok(Ended::PutOff { why, until });
         }
     }
     match desk.attempt {
-        Attempt::MoreFollow(_) => wait(desk, failure, comment::waiting).await?,
+        Attempt::MoreFollow(_) => wait(desk, failure, None, comment::waiting).await?,
         Attempt::Last(_) | Attempt::ByHand => {
             let next = failure.not_before.map(|until| format!("Wait until {}.", comment::minute(until)));
             let next = next.unwrap_or_else(|| last.to_owned());
@@ -162,15 +169,16 @@ async fn interrupted(desk: &Desk<'_>, failure: &Failure, last: &str) -> Result<E
     Ok(Ended::Passing(why))
 }
 
-/// Tells that the task goes on by itself.
+/// Tells that the task goes on by itself, perhaps only then.
 async fn wait(
     desk: &Desk<'_>,
     failure: &Failure,
+    until: Option<Timestamp>,
     text: impl FnOnce(&Failure) -> String,
 ) -> Result<(), CallError> {
     let own = desk.own_status().map(|(_, own)| (own.proposal, own.already));
     let (kept, already) = own.unwrap_or_default();
-    let status = Status { already, ..Status::of(desk.task, Phase::Waiting, kept) };
+    let status = Status { already, until, ..Status::of(desk.task, Phase::Waiting, kept) };
     let failure = failure.clone().billed(desk.bill());
     desk.record.say_at_last(&desk.gate, None, &text(&failure), desk.signed(status)).await
 }

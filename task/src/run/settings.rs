@@ -15,6 +15,7 @@ use shared::hex;
 use shared::repo::HostPolicy;
 use shared::state::LabelNames;
 
+use crate::budget::Budgets;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::forge::Credentials;
@@ -27,7 +28,7 @@ use crate::tracker::jira::{JiraConfig, Site};
 
 /// What [`RunSettings::from_env`] reads.
 pub const READS: &[&Group] =
-    &[&catalog::RUN, &catalog::HOSTS, &catalog::LABELS, &catalog::NETWORK, &catalog::JIRA];
+    &[&catalog::RUN, &catalog::BUDGETS, &catalog::HOSTS, &catalog::LABELS, &catalog::NETWORK, &catalog::JIRA];
 
 /// The longest that GitHub's lists are given to show what was written
 /// (<https://github.com/rust-lang/homu/issues/75> saw half a minute; most is there at once).
@@ -49,6 +50,8 @@ pub struct RunSettings {
     pub ci: Ci,
     /// Page with what people can write to the agent, which its comments link.
     pub help: Option<String>,
+    /// What all runs together may spend.
+    pub budgets: Budgets,
     /// Every secret that the process was given.
     secrets: Vec<SecretString>,
     pub work_dir: PathBuf,
@@ -118,6 +121,7 @@ impl RunSettings {
             approve_by: ApproveBy::named(env.read(&AGENT_APPROVE_BY)?),
             ci: Ci::named(env.read(&AGENT_CI)?),
             help: env.find(&AGENT_HELP_URL)?.map(|url| page(env, url)).transpose()?,
+            budgets: Budgets::from_env(env)?,
             secrets: env.secrets(),
             work_dir: env.find(&AGENT_WORK_DIR)?.unwrap_or_else(std::env::temp_dir),
             transcripts: env.find(&AGENT_TRANSCRIPT_DIR)?,

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
+mod budget;
 mod claims;
 mod kills;
 mod losses;
@@ -11,3 +12,4 @@ mod relay;
 mod settlements;
 mod soak;
 mod stage;
+mod storm;

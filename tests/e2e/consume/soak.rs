@@ -22,11 +22,11 @@ const KILLED: u64 = 40;
 const KILLED_WITHIN: u64 = 2_500;
 
 /// `SplitMix64` (<https://prng.di.unimi.it/splitmix64.c>).
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     /// A number below `limit`.
-    fn roll(&mut self, limit: u64) -> u64 {
+    pub(crate) fn roll(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -45,18 +45,18 @@ struct Tally {
     model_calls: usize,
 }
 
-fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
-fn world(tasks: u64) -> World {
+pub(crate) fn world(tasks: u64) -> World {
     let empty = people().repo(REPO).file("README.md", "# Hello\n\nThis text recieves readers.\n");
     (1..=tasks).fold(empty, |world, number| {
         world.issue(number, "Typo in README.md", "It should be `receives`.", &["ai-help", "quickfix"])
     })
 }
 
-fn task_id(number: u64) -> String {
+pub(crate) fn task_id(number: u64) -> String {
     format!("{number:032x}")
 }
 

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
+use lapin::options::{
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use serde_json::{Value, json};
-use shared::queue::{DEAD_LETTERS, DELAYS, LATER, TASKS, VHOST};
+use shared::queue::{BUDGET, DEAD_LETTERS, DELAYS, LATER, TASKS, VHOST};
 use tests::broker::{Installation, Listener, Running, Shipped};
 
 use crate::render::{Way, fetched, path, run};
@@ -240,6 +243,30 @@ async fn check(broker: &Running, definitions: &Definitions) {
         assert_eq!(connect("sweep").await.count(delay.queue).await.unwrap(), before + 1);
     }
 
+    // It counts what is spent in queues of its own, by an exchange that leads nowhere else.
+    let book = format!("{BUDGET}.r42.2026-11-29");
+    for (name, is_allowed) in [
+        (book.as_str(), true),
+        ("agent-budget.all.2026-11", true),
+        ("agent-budget.other.2026-11", false),
+        ("agent-budget.all.2026-11-29-1", false),
+        ("agent-tasks", false),
+        ("agent-tasks.later.1m", false),
+        ("other", false),
+    ] {
+        let declared = connect("task").await.declare(name).await;
+        assert_eq!(declared.is_ok(), is_allowed, "{name}: {declared:?}");
+    }
+    connect("task").await.publish_to(BUDGET, &book, "").await.unwrap();
+    assert_eq!(connect("sweep").await.count(&book).await.unwrap(), 1);
+    connect("sweep").await.take(&book).await.unwrap_err();
+    connect("ingest").await.take(&book).await.unwrap_err();
+    connect("ingest").await.publish_to(BUDGET, &book, "").await.unwrap_err();
+    assert_eq!(connect("task").await.take(&book).await.unwrap().as_deref(), Some(""));
+    for name in [book.as_str(), "agent-budget.all.2026-11"] {
+        connect("task").await.delete(name).await.unwrap();
+    }
+
     // The sweep takes dead letters, publishes, counts, and takes no task.
     let sweep = connect("sweep").await;
     assert_eq!(sweep.take(DEAD_LETTERS).await.unwrap(), None);
@@ -311,6 +338,22 @@ impl Client {
 
     async fn channel(&self) -> lapin::Result<Channel> {
         self.connection.create_channel().await
+    }
+
+    /// Declares and binds a queue, as a run does.
+    async fn declare(&self, queue: &str) -> lapin::Result<()> {
+        let channel = self.channel().await?;
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
+        channel.queue_declare(queue.into(), options, arguments).await?;
+        let options = QueueBindOptions::default();
+        channel.queue_bind(queue.into(), BUDGET.into(), queue.into(), options, FieldTable::default()).await
+    }
+
+    async fn delete(&self, queue: &str) -> lapin::Result<()> {
+        let options = QueueDeleteOptions::default();
+        self.channel().await?.queue_delete(queue.into(), options).await.map(drop)
     }
 
     async fn publish(&self, body: &str) -> Result<(), String> {

@@ -40,6 +40,7 @@ fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str
         done: false,
         refused: false,
         barred: None,
+        until: None,
     }
 }
 

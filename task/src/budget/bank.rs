@@ -1,0 +1,143 @@
+//! The *bank* is the broker as far as it keeps the budgets: it gives each run its purse, and tells what is left.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lapin::Connection;
+use shared::broker::Broker;
+use tokio::sync::OnceCell;
+
+use super::book::Desk;
+use super::period::Period;
+use super::{BudgetError, Budgets, Limit, Purse, Scope, Shortage, Span, UNIT};
+use crate::broker::{self, BrokerError};
+use crate::llm::Usd;
+
+/// See the module's documentation. Clones are the same one.
+#[derive(Clone)]
+pub struct Bank {
+    line: Arc<Line>,
+    budgets: Budgets,
+}
+
+/// A connection of its own, made when it is needed: what is refused on one that holds a message looks like its loss.
+pub(super) struct Line {
+    broker: Broker,
+    name: String,
+    max_wait: Duration,
+    connection: OnceCell<Connection>,
+}
+
+/// How it stands with one ceiling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    pub scope: Scope,
+    pub span: Span,
+    pub setting: &'static str,
+    pub queue: String,
+    pub ceiling: Usd,
+    /// Spent, or reserved by runs that are at work or have died.
+    pub counted: Usd,
+}
+
+impl Bank {
+    /// None where nothing is limited: then the broker is asked for nothing.
+    pub fn new(broker: &Broker, name: &str, max_wait: Duration, budgets: &Budgets) -> Option<Self> {
+        budgets.is_set().then(|| Self {
+            line: Arc::new(Line {
+                broker: broker.clone(),
+                name: format!("{name} (budget)"),
+                max_wait,
+                connection: OnceCell::new(),
+            }),
+            budgets: budgets.clone(),
+        })
+    }
+
+    /// Says goodbye to the broker.
+    pub async fn close(&self) {
+        if let Some(connection) = self.line.connection.get() {
+            broker::close(connection).await;
+        }
+    }
+
+    /// For the calls of one run in a repository.
+    pub fn purse(&self, repository: u64, name: &str) -> Purse {
+        Purse::new(Arc::clone(&self.line), self.budgets.of(repository, name))
+    }
+
+    /// What is missing for so many units under the ceilings over a repository; `None` if nothing is. Nothing is reserved.
+    pub async fn shortage(
+        &self,
+        repository: Option<(u64, &str)>,
+        units: u32,
+    ) -> Result<Option<Shortage>, BudgetError> {
+        let mut shortage = None;
+        for limit in self.limits(repository) {
+            if self.counted(&limit).await?.saturating_add(units.into()) > limit.units() {
+                let until = Period::at(limit.span, Timestamp::now()).end();
+                let later = shortage.map_or(until, |found: Shortage| found.until.max(until));
+                shortage = Some(Shortage { units, until: later });
+            }
+        }
+        Ok(shortage)
+    }
+
+    /// How it stands with the ceilings of the installation, and with those of a repository.
+    pub async fn left(&self, repository: Option<(u64, &str)>) -> Result<Vec<Left>, BudgetError> {
+        let mut all = Vec::new();
+        for limit in self.limits(repository) {
+            let counted = UNIT.times(self.counted(&limit).await?);
+            let Limit { scope, span, ceiling } = limit;
+            let queue = limit.book(Timestamp::now()).name().to_owned();
+            all.push(Left { scope, span, setting: limit.setting(), queue, ceiling, counted });
+        }
+        Ok(all)
+    }
+
+    /// Whether the broker counts: its exchange is there, and lets this user publish. Nothing is published to a queue.
+    pub async fn can_count(&self) -> Result<(), BudgetError> {
+        let desk = Desk::open(&self.line).await?;
+        desk.can_publish().await?;
+        desk.close().await;
+        Ok(())
+    }
+
+    fn limits(&self, repository: Option<(u64, &str)>) -> Vec<Limit> {
+        repository.map_or_else(|| self.budgets.of_all(), |(id, name)| self.budgets.of(id, name))
+    }
+
+    async fn counted(&self, limit: &Limit) -> Result<u64, BudgetError> {
+        let book = limit.book(Timestamp::now());
+        Ok(Desk::count(self.line.connection().await?, &book).await?.unwrap_or(0))
+    }
+}
+
+impl Line {
+    pub(super) async fn connection(&self) -> Result<&Connection, BrokerError> {
+        self.connection.get_or_try_init(|| broker::connect(&self.broker, &self.name, self.max_wait)).await
+    }
+}
+
+impl Left {
+    /// What may still be spent.
+    pub fn left(&self) -> Usd {
+        self.ceiling.left_after(self.counted)
+    }
+}
+
+/// In one line, for operators.
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { setting, queue, ceiling, counted, .. } = self;
+        write!(f, "{setting}: {} of {ceiling} left; spent or reserved {counted} (`{queue}`)", self.left())
+    }
+}
+
+impl fmt::Debug for Bank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bank").field("budgets", &self.budgets).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,51 @@
+//! The *budget*: what is left of what all runs together may spend, and whether the broker counts it.
+
+use super::{About, Finding, Health};
+use crate::budget::{Bank, BudgetError, Budgets};
+use crate::delivery::settings::Settings;
+
+pub(super) async fn examine(delivery: &Settings, budgets: &Budgets) -> Vec<Finding> {
+    let Some(bank) = Bank::new(&delivery.broker, "doctor", delivery.max_wait, budgets) else {
+        return Vec::new();
+    };
+    let left = bank.left(None).await;
+    let left = match left {
+        Ok(left) => bank.can_count().await.map(|()| left),
+        Err(error) => Err(error),
+    };
+    bank.close().await;
+    match left {
+        Ok(left) if left.is_empty() => vec![Finding::good(
+            About::Budget,
+            "what repositories may spend is limited, and the broker can count it",
+        )],
+        Ok(left) => left
+            .into_iter()
+            .map(|found| {
+                let what = found.to_string();
+                if found.left() > crate::llm::Usd::ZERO {
+                    Finding::good(About::Budget, what)
+                } else {
+                    Finding::new(About::Budget, Health::Note, what)
+                        .mend(format!("Tasks wait. To let them go on, raise {}.", found.setting))
+                }
+            })
+            .collect(),
+        Err(error) => vec![uncounted(&error)],
+    }
+}
+
+fn uncounted(error: &BudgetError) -> Finding {
+    let (what, fix) = match error {
+        BudgetError::Uncounted { why, fix, .. } => {
+            (format!("what is spent cannot be counted: {why}"), fix.as_str())
+        }
+        error => (error.to_string(), ""),
+    };
+    let fix = crate::outcome::sentence(fix);
+    if error.is_transient() {
+        Finding::new(About::Budget, Health::Away, what).mend(fix)
+    } else {
+        Finding::wrong(About::Budget, what, fix)
+    }
+}

@@ -1,0 +1,295 @@
+//! What all runs together may spend: counted by the broker, reserved before each call, never more than the ceiling.
+
+use serde_json::{Value, json};
+use shared::queue::{BUDGET, HEADER_NOT_BEFORE, TASKS};
+use tests::broker::Broker;
+use tests::model::{Answer, Counts, Fault as ModelFault, Step};
+
+use crate::stage::{EDIT, Stage, TASK, wish};
+
+/// Dollars for a million tokens, and what an answer may have.
+pub(crate) const PRICE: [(&str, &str); 2] =
+    [("AGENT_MODEL_PRICE", "100/100"), ("AGENT_MAX_OUTPUT_TOKENS", "1000")];
+/// What the scripted model says that a call used: $0.20.
+const USED: Counts = Counts::Given { prompt: 1_500, answer: 500 };
+/// The same in units of the budget.
+pub(crate) const USED_UNITS: u32 = 4;
+
+pub(crate) fn step() -> Step {
+    Step::Answer(Answer { counts: USED, ..Answer::new(EDIT) })
+}
+
+fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    PRICE.iter().copied().chain(more.iter().copied()).collect()
+}
+
+async fn counted(stage: &Stage<'_>) -> Vec<(String, u32)> {
+    stage.host.lengths(BUDGET).await.unwrap()
+}
+
+/// The same without the periods in the names.
+async fn units(stage: &Stage<'_>) -> Vec<u32> {
+    counted(stage).await.into_iter().map(|(_, units)| units).collect()
+}
+
+fn header(message: &Value, name: &str) -> u64 {
+    message["properties"]["headers"][name].as_u64().unwrap()
+}
+
+/// Takes a task that was put off, and lets it come back as if its time had come.
+async fn come_back(stage: &Stage<'_>, queue: &str) -> Value {
+    let message = stage.host.take(queue).await.unwrap().expect("a message");
+    stage.host.publish_again(&message, HEADER_NOT_BEFORE, "2026-01-01T00:00:00Z").await.unwrap();
+    message
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_call_does_not_use_goes_back_under_every_ceiling() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![step()]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let end = stage
+        .consume(&with(&[
+            ("AGENT_BUDGET_DAY", "5"),
+            ("AGENT_BUDGET_MONTH", "50"),
+            ("AGENT_REPO_BUDGET_DAY", "100"),
+            ("AGENT_REPO_BUDGETS", "octo/other=0/0,octo/hello=2/20"),
+        ]))
+        .await;
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    assert_eq!(stage.labels(), "ai-done ai-help quickfix");
+    let counted = counted(&stage).await;
+    let forms: Vec<String> = counted
+        .iter()
+        .map(|(name, units)| {
+            let digits = |c: char| if c.is_ascii_digit() { '0' } else { c };
+            format!("{} {units}", name.chars().map(digits).collect::<String>())
+        })
+        .collect();
+    let repository = &forms[2].split('.').nth(1).unwrap().to_owned();
+    assert_eq!(
+        forms,
+        [
+            format!("agent-budget.all.0000-00 {USED_UNITS}"),
+            format!("agent-budget.all.0000-00-00 {USED_UNITS}"),
+            format!("agent-budget.{repository}.0000-00 {USED_UNITS}"),
+            format!("agent-budget.{repository}.0000-00-00 {USED_UNITS}"),
+        ]
+    );
+
+    // A sweep tells what is left.
+    let (host, repository) = (stage.host.url("sweep"), stage.github.repo_url("octo/hello"));
+    let variables = [
+        ("AGENT_AMQP_URL", host.as_str()),
+        ("AGENT_SWEEP_REPOSITORIES", repository.as_str()),
+        ("AGENT_BUDGET_DAY", "5"),
+    ];
+    let swept = stage.start_command(&["sweep"], &variables).end().await;
+    let told = swept.log.iter().find(|line| line["message"] == "budget").expect("a line about the budget");
+    assert_eq!((&told["setting"], &told["left"]), (&json!("AGENT_BUDGET_DAY"), &json!("$4.80")), "{told}");
+    stage.model.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_ceiling_the_broker_is_asked_for_nothing() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![step()]).await;
+    stage.host.delete_exchange(BUDGET).await.unwrap();
+    stage.host.permit("task", ["^$", r"^agent-tasks\.later(\.[0-9]+m)?$", "^agent-tasks$"]).await.unwrap();
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let end = stage.consume(&with(&[])).await;
+    assert_eq!((end.status, stage.labels()), (0, "ai-done ai-help quickfix".to_owned()), "{end:#?}");
+    assert!(units(&stage).await.is_empty());
+    stage.model.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_without_budget_waits_says_so_once_and_goes_on() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![step()]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    // A ceiling of nothing pauses the agent.
+    let paused = with(&[("AGENT_BUDGET_DAY", "0")]);
+    let end = stage.consume(&paused).await;
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    assert_eq!(stage.labels(), "ai-help ai-working quickfix");
+    let told = end.log.iter().find(|line| line["message"] == "the model is not asked").unwrap();
+    let error = told["error"].as_str().unwrap();
+    assert!(
+        error.contains("of AGENT_BUDGET_DAY are spent or reserved; raise it, or wait until 20"),
+        "{error}"
+    );
+    let [comment] = stage.comments().try_into().unwrap();
+    assert!(comment.starts_with("**Paused until there is budget again.**"), "{comment}");
+    assert!(comment.contains(" 00:00 UTC when the next period begins, or sooner."), "{comment}");
+    assert!(!comment.contains("AGENT_"), "{comment}");
+
+    // Looks at the broker alone, at growing distances; that is no attempt, and no pause that somebody asked for.
+    for (waits, queue, next) in [(1, "5m", "15m"), (2, "15m", "35m"), (3, "35m", "65m"), (4, "65m", "65m")] {
+        let message = come_back(&stage, &format!("agent-tasks.later.{queue}")).await;
+        assert_eq!(header(&message, "x-budget-waits"), waits);
+        assert_eq!((header(&message, "x-earlier-attempts"), header(&message, "x-pauses")), (0, 0));
+        let calls = stage.github.journal().calls.len();
+        let end = stage.consume(&paused).await;
+        assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+        assert_eq!(stage.github.journal().calls.len(), calls, "{end:#?}");
+        assert_eq!(stage.host.ready(&format!("agent-tasks.later.{next}")).await.unwrap(), 1);
+    }
+    // The operator raises the ceiling.
+    come_back(&stage, "agent-tasks.later.65m").await;
+    let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "5")])).await;
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    assert_eq!(stage.labels(), "ai-done ai-help quickfix");
+    assert_eq!(stage.comments().len(), 1);
+    assert_eq!(units(&stage).await, [USED_UNITS]);
+    stage.model.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_no_period_could_pay_for_ends_the_task_with_words() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "50"), ("AGENT_REPO_BUDGET_MONTH", "0.05")])).await;
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    assert_eq!(stage.labels(), "ai-failed ai-help quickfix");
+    let [comment] = stage.comments().try_into().unwrap();
+    assert!(comment.contains("One question to the model may cost more"), "{comment}");
+    let told = end.log.iter().find(|line| line["message"] == "the model is not asked").unwrap();
+    assert!(told["error"].as_str().unwrap().contains("the $0.0500 of AGENT_REPO_BUDGET_MONTH"), "{told}");
+    // The ceilings that would have had room were not touched.
+    assert!(units(&stage).await.iter().all(|units| *units == 0));
+    stage.model.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_costs_nothing_and_an_answer_that_breaks_off_may_have_cost_everything() {
+    let broker = Broker::shared().await.unwrap();
+    let broken = Answer { end: tests::model::End::Broken, ..Answer::new(EDIT) };
+    for (step, is_kept) in [(Step::Fault(ModelFault::Overloaded), false), (Step::Answer(broken), true)] {
+        let stage = Stage::set(&broker, vec![step.clone()]).await;
+        stage.publish(&stage.wish(TASK, "dev1")).await;
+        let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "5")])).await;
+        assert_eq!((end.status, stage.queues().await), (75, (1, 0)), "{end:#?}");
+        let [units] = units(&stage).await.try_into().unwrap();
+        assert_eq!(units > USED_UNITS, is_kept, "{step:?}: {units}");
+        assert_eq!(units == 0, !is_kept, "{step:?}: {units}");
+        stage.model.finish();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_killed_during_a_call_leaves_it_counted() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![Step::Hang, step()]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let ceiling = with(&[("AGENT_BUDGET_DAY", "5")]);
+    let running = stage.start(&ceiling);
+    stage.asked(1).await;
+    let [reserved] = units(&stage).await.try_into().unwrap();
+    assert!(reserved > USED_UNITS);
+    running.signal("-KILL");
+    running.end().await;
+    stage.host.until_ready(TASKS, 1).await.unwrap();
+    let end = stage.consume(&ceiling).await;
+    assert_eq!((end.status, stage.labels()), (0, "ai-done ai-help quickfix".to_owned()), "{end:#?}");
+    assert_eq!(units(&stage).await, [reserved + USED_UNITS]);
+    stage.model.finish();
+}
+
+/// Makes the queue that is counted in today, by a run that is paused.
+async fn todays_queue(stage: &Stage<'_>) -> String {
+    let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "0")])).await;
+    assert_eq!(end.status, 0, "{end:#?}");
+    let [(name, 0)] = <[_; 1]>::try_from(counted(stage).await).unwrap() else { panic!("it is not empty") };
+    name
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    /// The exchange is missing: definitions of an earlier release.
+    NoExchange,
+    /// The user may not use the queues.
+    NoPermission,
+    /// The queue has another type.
+    OtherType,
+    /// The queue takes no more messages.
+    Full,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_counted_is_not_spent() {
+    let broker = Broker::shared().await.unwrap();
+    for trouble in [Trouble::NoExchange, Trouble::NoPermission, Trouble::OtherType, Trouble::Full] {
+        let stage = Stage::set(&broker, vec![]).await;
+        stage.publish(&stage.wish(TASK, "dev1")).await;
+        let today = todays_queue(&stage).await;
+        match trouble {
+            Trouble::NoExchange => stage.host.delete_exchange(BUDGET).await.unwrap(),
+            Trouble::NoPermission => {
+                let old = ["^$", r"^agent-tasks\.later(\.[0-9]+m)?$", "^agent-tasks$"];
+                stage.host.permit("task", old).await.unwrap();
+            }
+            Trouble::OtherType => {
+                stage.host.delete_queue(&today).await.unwrap();
+                stage.host.declare_queue(&today, json!({"x-queue-type": "quorum"})).await.unwrap();
+            }
+            Trouble::Full => stage.host.limit_queues("^agent-budget", 3).await.unwrap(),
+        }
+        come_back(&stage, "agent-tasks.later.5m").await;
+        let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "5")])).await;
+        assert_eq!((end.status, stage.queues().await), (75, (1, 0)), "{trouble:?}: {end:#?}");
+        let told = end.log.iter().find(|line| line["message"] == "the model is not asked").unwrap();
+        let error = told["error"].as_str().unwrap();
+        assert!(
+            error.starts_with("the broker keeps no count of what is spent, so no call is made: "),
+            "{error}"
+        );
+        assert!(error.contains("import the definitions of k8s/base/rabbitmq"), "{trouble:?}: {error}");
+        stage.model.finish();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_was_emptied_or_deleted_begins_again_and_is_never_less_than_empty() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![Step::Hang, step()]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let ceiling = with(&[("AGENT_BUDGET_DAY", "5"), ("AGENT_MODEL_TIMEOUT", "30s")]);
+    let running = stage.start(&ceiling);
+    stage.asked(1).await;
+    let [(today, _)] = <[_; 1]>::try_from(counted(&stage).await).unwrap();
+    stage.host.purge(&today).await.unwrap();
+    running.signal("-KILL");
+    running.end().await;
+    stage.host.delete_queue(&today).await.unwrap();
+    stage.host.until_ready(TASKS, 1).await.unwrap();
+    let end = stage.consume(&ceiling).await;
+    assert_eq!((end.status, units(&stage).await), (0, vec![USED_UNITS]), "{end:#?}");
+    stage.model.finish();
+}
+
+/// What was confirmed is on the disk: a broker that dies forgets no reservation.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_dies_forgets_no_reservation() {
+    let mut broker = Broker::start().await.unwrap();
+    let host = broker.virtual_host().await.unwrap();
+    let (name, units) = {
+        let stage = Stage {
+            host,
+            github: tests::github::GitHub::start(crate::stage::world()),
+            model: tests::model::ScriptedModel::start(vec![Step::Hang]).await,
+        };
+        stage.publish(&wish(&stage.github, TASK, "dev1")).await;
+        let running = stage.start(&with(&[("AGENT_BUDGET_DAY", "5")]));
+        stage.asked(1).await;
+        let units = counted(&stage).await;
+        drop(running);
+        (stage.host.into_name(), units)
+    };
+    assert!(units[0].1 > USED_UNITS);
+    broker.stop().unwrap();
+    broker.start_again().await.unwrap();
+    let host = broker.existing(name);
+    assert_eq!(host.lengths(BUDGET).await.unwrap(), units);
+}
