@@ -15,6 +15,7 @@ use shared::{
             AGENT_WEBHOOK_SECRETS, AWS_LAMBDA_RUNTIME_API, Group,
         },
     },
+    network::Network,
     repo::HostPolicy,
     state::LabelNames,
     user::Login,
@@ -34,6 +35,8 @@ pub const READS: &[&Group] = &[
     &catalog::HOSTS,
     &catalog::LABELS,
     &catalog::BROKER,
+    &catalog::NETWORK,
+    &catalog::TELEMETRY,
     &catalog::LOGS,
 ];
 
@@ -45,6 +48,8 @@ pub struct Config {
     pub broker: Broker,
     pub rules: Rules,
     pub limits: Limits,
+    /// The way to the collector of telemetry.
+    pub network: Network,
 }
 
 /// Where requests come from.
@@ -95,6 +100,7 @@ impl Config {
                 agent: Agent { login: env.find_as(&AGENT_LOGIN, parse_account)?, id: env.find(&AGENT_ID)? },
             },
             limits,
+            network: Network::from_env(env)?,
         })
     }
 }

@@ -17,7 +17,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, de::MapAccess};
 use shared::mode::Mode;
 
-use crate::event::{EventError, Installation, Repository, Text, missing};
+use crate::{
+    event::{EventError, Installation, Repository, Text, missing},
+    metrics::Closed,
+};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +172,20 @@ struct PullHead<'a> {
 #[derive(Deserialize)]
 struct Place {
     id: NonZeroU64,
+}
+
+/// What became of the pull request that an event tells is closed, for counting alone: a run asks GitHub.
+pub(crate) fn closed(payload: &[u8]) -> Option<Closed> {
+    #[derive(Deserialize)]
+    struct Payload {
+        pull_request: Pull,
+    }
+    #[derive(Deserialize)]
+    struct Pull {
+        merged: bool,
+    }
+    let Payload { pull_request: Pull { merged } } = serde_json::from_slice(payload).ok()?;
+    Some(if merged { Closed::Merged } else { Closed::Declined })
 }
 
 impl<'a> Happening<'a> {

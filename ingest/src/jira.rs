@@ -11,7 +11,7 @@ mod decide;
 mod payload;
 mod sites;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     body::Body,
@@ -24,6 +24,7 @@ use shared::{jira::SiteName, message::Message, task::DeliveryId};
 use crate::{
     connections::Connection,
     signature::SignatureError,
+    telemetry::Arrival,
     webhook::{Answer, WebhookError, Webhooks, header_text, media_type},
 };
 
@@ -31,6 +32,9 @@ pub use sites::Sites;
 
 /// The path, without the name of the site.
 pub(crate) const PREFIX: &str = "/webhook/jira/";
+
+/// The path for telemetry, whichever the site.
+const ROUTE: &str = "/webhook/jira/{name}";
 
 /// Where the signature is.
 static SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature");
@@ -62,6 +66,7 @@ pub(crate) async fn receive(
 }
 
 async fn answer(webhooks: &Webhooks, name: &str, request: Request<Body>) -> Result<Answer, WebhookError> {
+    let arrived = Instant::now();
     let (head, body) = request.into_parts();
     let headers = &head.headers;
     let site = SiteName::parse(name).ok().and_then(|name| Some((webhooks.jira.get(&name)?, name)));
@@ -90,7 +95,8 @@ async fn answer(webhooks: &Webhooks, name: &str, request: Request<Body>) -> Resu
         Err(ignored) => Ok(Answer::Ignored(ignored.to_string())),
         Ok(request) => {
             let message = Message::Jira(request);
-            webhooks.publish(&message, headers).await?;
+            let arrival = Arrival { route: ROUTE, event: "jira", at: arrived };
+            webhooks.publish(&message, headers, &arrival).await?;
             Ok(Answer::Accepted(message.id()))
         }
     }

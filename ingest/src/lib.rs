@@ -19,6 +19,7 @@ mod metrics;
 pub mod publish;
 pub mod server;
 pub mod signature;
+pub mod telemetry;
 pub mod trigger;
 pub mod webhook;
 

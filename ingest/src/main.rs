@@ -8,10 +8,13 @@ use ingest::{
     config::{Config, Serve},
     lambda,
     publish::Publisher,
-    server,
+    server, telemetry,
     webhook::Webhooks,
 };
-use shared::env::Environment;
+use shared::{
+    env::Environment,
+    otlp::{self, Lifetime, catalog::Program},
+};
 use tokio::{net::TcpListener, signal::unix};
 
 fn main() -> ExitCode {
@@ -40,6 +43,9 @@ async fn run(env: &Environment) -> anyhow::Result<()> {
         .install_default()
         .ok()
         .context("choosing the TLS provider")?;
+    // An environment of a function is one of many that come and go.
+    let lifetime = if config.serve == Serve::Lambda { Lifetime::Short } else { Lifetime::Long };
+    otlp::start(Program::Ingest, lifetime, env, &config.network).context("reading the configuration")?;
     let publisher = Arc::new(Publisher::new(config.broker));
     let webhooks = Webhooks::new(config.secrets, config.rules, config.limits, Arc::clone(&publisher))
         .with_jira(config.jira);
@@ -57,7 +63,10 @@ async fn run(env: &Environment) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
+    let reports = tokio::spawn(telemetry::report());
     server::serve(listener, router, config.limits, shutdown).await.context("serving")?;
+    reports.abort();
     publisher.close().await;
+    otlp::flush().await;
     Ok(())
 }

@@ -69,6 +69,20 @@ pub enum PublishError {
 }
 
 impl PublishError {
+    /// What kind of failure it is, in a word.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Connect(_) | Self::Lost(_) => "connection",
+            Self::Blocked => "blocked",
+            Self::TimedOut => "timeout",
+            Self::NoQueue => "no-queue",
+            Self::Refused => "full",
+            Self::Message(_) => "message",
+        }
+    }
+}
+
+impl PublishError {
     /// Whether a new connection may help.
     fn is_of_the_connection(&self) -> bool {
         match self {

@@ -32,7 +32,7 @@ use crate::{
 /// Pause after a connection could not be accepted, which mostly means that there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-const WEBHOOK: &str = "/webhook/github";
+const WEBHOOK: &str = webhook::PATH;
 const HEALTH: &str = "/health";
 const READY: &str = "/ready";
 const METRICS: &str = "/metrics";

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use shared::{
     message::Message,
+    mode::ModeKind,
     task::{DeliveryId, TaskId},
     trace::TraceContext,
 };
@@ -21,13 +22,18 @@ use url::form_urlencoded;
 use crate::{
     body::{Bodies, BodyError},
     connections::Connection,
+    happening,
     jira::{JiraError, Sites},
     limits::Limits,
     metrics::{Metrics, Outcome},
     publish::{PublishError, Publisher},
     signature::{self, Secrets, SignatureError},
+    telemetry::{self, Arrival},
     trigger::{self, Decision, Rules, TriggerError},
 };
+
+/// Where GitHub's webhooks go.
+pub(crate) const PATH: &str = "/webhook/github";
 
 /// The number of a delivery, the same when it is repeated.
 static DELIVERY: HeaderName = HeaderName::from_static("x-github-delivery");
@@ -158,6 +164,7 @@ impl Webhooks {
     }
 
     async fn answer(&self, request: Request<Body>) -> Result<Answer, WebhookError> {
+        let arrived = Instant::now();
         let (head, body) = request.into_parts();
         let headers = &head.headers;
         // Before the body is read: what cannot be right is not worth its memory.
@@ -182,6 +189,10 @@ impl Webhooks {
         };
         let payload: &[u8] = unwrapped.as_deref().unwrap_or(body.bytes());
         let decision = trigger::decide(event, payload, Some(&delivery), &self.rules)?;
+        let closed = match &decision {
+            Decision::Publish(task) if task.mode.kind() == ModeKind::Closed => happening::closed(payload),
+            _ => None,
+        };
         // The broker is waited for without the body.
         drop(unwrapped);
         drop(body);
@@ -189,18 +200,26 @@ impl Webhooks {
             Decision::Ignore(why) => Ok(Answer::Ignored(why.to_string())),
             Decision::Publish(task) => {
                 let message = Message::Task(task);
-                self.publish(&message, headers).await?;
+                let arrival = Arrival { route: PATH, event, at: arrived };
+                self.publish(&message, headers, &arrival).await?;
+                if let Some(closed) = closed {
+                    self.metrics.closed(closed);
+                }
                 Ok(Answer::Accepted(message.id()))
             }
         }
     }
 
-    pub(crate) async fn publish(&self, message: &Message, headers: &HeaderMap) -> Result<(), PublishError> {
-        let trace = header_text(headers, &TRACEPARENT)
-            .and_then(TraceContext::parse)
-            .unwrap_or_else(|| TraceContext::of_task(message.id()));
+    pub(crate) async fn publish(
+        &self,
+        message: &Message,
+        headers: &HeaderMap,
+        arrival: &Arrival<'_>,
+    ) -> Result<(), PublishError> {
+        let outer = header_text(headers, &TRACEPARENT).and_then(TraceContext::parse);
         let start = Instant::now();
-        let published = self.publisher.publish(message, trace).await;
+        let publish = |trace| self.publisher.publish(message, trace);
+        let published = telemetry::traced(arrival, message, outer, publish).await;
         self.metrics.published(start.elapsed());
         published
     }

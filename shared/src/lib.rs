@@ -9,6 +9,8 @@ pub mod issue;
 pub mod jira;
 pub mod message;
 pub mod mode;
+pub mod network;
+pub mod otlp;
 pub mod queue;
 pub mod repo;
 pub mod state;

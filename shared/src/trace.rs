@@ -33,6 +33,24 @@ impl TraceContext {
         Self::new(bytes, parent_id)
     }
 
+    /// A trace as somebody else began it; `None` for ids of nothing but zeros.
+    pub fn of_ids(trace_id: [u8; 16], parent_id: [u8; 8], flags: u8) -> Option<Self> {
+        let is_valid = trace_id != [0; 16] && parent_id != [0; 8];
+        is_valid.then_some(Self { trace_id, parent_id, flags })
+    }
+
+    pub fn trace_id(&self) -> [u8; 16] {
+        self.trace_id
+    }
+
+    pub fn parent_id(&self) -> [u8; 8] {
+        self.parent_id
+    }
+
+    pub fn flags(&self) -> u8 {
+        self.flags
+    }
+
     /// Reads `VERSION-TRACE-PARENT-FLAGS`. `None` tells the caller to start a trace of its own, as the
     /// specification asks for anything it does not allow. Later versions may append fields; they are ignored.
     pub fn parse(traceparent: &str) -> Option<Self> {

@@ -1,5 +1,7 @@
 //! A *call* is one exchange with a service that keeps issues or repositories; a *call error* says why it has no result.
 
+pub(crate) mod measured;
+
 use std::fmt;
 
 use crate::lease::Lost;
@@ -112,6 +114,25 @@ impl CallError {
     /// Whether the same run may succeed later.
     pub fn is_passing(&self) -> bool {
         self.retry() == Retry::WhilePatient || matches!(self, Self::Lost(_))
+    }
+
+    /// What kind of failure it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "unknown",
+            Self::Unavailable { .. } => "unavailable",
+            Self::RateLimited { .. } => "rate-limit",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Forbidden { .. } => "forbidden",
+            Self::NotFound { .. } => "not-found",
+            Self::NotYet { .. } => "not-yet",
+            Self::Locked { .. } => "locked",
+            Self::Gone { .. } => "gone",
+            Self::Conflict { .. } => "conflict",
+            Self::Invalid { .. } => "invalid",
+            Self::Unexpected { .. } => "unexpected",
+            Self::Lost(_) => "interrupted",
+        }
     }
 
     /// Which call failed; none if it was not made because the lease was lost.

@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use shared::env::Environment;
 use shared::env::catalog::{self, Group, TASK_JSON};
 use shared::message::Message;
+use shared::otlp::{self, Lifetime, catalog::Program};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
@@ -84,9 +85,9 @@ struct ConsumeArgs {
 
 /// What each command reads.
 const SOLVE: &[&[&Group]] = &[config::READS];
-const RUN: &[&[&Group]] = &[config::READS, run::settings::READS, &[&catalog::LOGS]];
+const RUN: &[&[&Group]] = &[config::READS, run::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const CONSUME: &[&[&Group]] =
-    &[config::READS, run::settings::READS, delivery::settings::READS, &[&catalog::LOGS]];
+    &[config::READS, run::settings::READS, delivery::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const SWEEP: &[&[&Group]] = &[run::settings::READS, sweep::settings::READS, &[&catalog::LOGS]];
 const DOCTOR: &[&[&Group]] = doctor::READS;
 const PROBE: &[&[&Group]] = &[&[&catalog::PROBE]];
@@ -204,7 +205,7 @@ fn consume_with_settings(args: &ConsumeArgs, env: &Environment, started: Instant
     })?;
     let runtime = runtime().inspect_err(tell)?;
     let exit = runtime.block_on(delivery::consume(&config, &settings, &delivery, started));
-    runtime.shutdown_timeout(LEAVE_WITHIN);
+    leave(runtime);
     Ok(exit)
 }
 
@@ -214,7 +215,19 @@ fn consume_settings(
 ) -> Result<(RunSettings, Config, DeliverySettings), Failure> {
     let (settings, config) = settings(args.model.as_deref(), env)?;
     let delivery = DeliverySettings::from_env(env).map_err(|error| wrong_setting(&error))?;
+    start_telemetry(env, &settings)?;
     Ok((settings, config, delivery))
+}
+
+fn start_telemetry(env: &Environment, settings: &RunSettings) -> Result<(), Failure> {
+    otlp::start(Program::Task, Lifetime::Short, env, &settings.network).map_err(|error| wrong_setting(&error))
+}
+
+/// Sends what there is to tell, when everything is settled, and ends the threads.
+fn leave(runtime: Runtime) {
+    let began = Instant::now();
+    runtime.block_on(otlp::flush());
+    runtime.shutdown_timeout(LEAVE_WITHIN.saturating_sub(began.elapsed()));
 }
 
 /// Reads what every run on GitHub needs.
@@ -269,7 +282,9 @@ fn run_task(args: &RunArgs, env: &Environment) -> Result<Ended, Failure> {
     let message = Message::parse(&message, &settings.hosts)
         .map_err(|error| usage(error.to_string(), "See the message in the README."))?;
     tell_uncounted(env);
-    Ok(runtime()?.block_on(async {
+    start_telemetry(env, &settings)?;
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
         let (revoker, lease) = Lease::new();
         let ended = crate::run::run(&config, &settings, &message, &lease, Attempt::ByHand);
         tokio::pin!(ended);
@@ -279,7 +294,9 @@ fn run_task(args: &RunArgs, env: &Environment) -> Result<Ended, Failure> {
             () = tokio::time::sleep(settings.deadline) => revoker.revoke(Lost::Deadline),
         }
         ended.await
-    }))
+    });
+    leave(runtime);
+    Ok(ended)
 }
 
 fn sweep(args: SweepArgs, env: &Environment) -> Result<Swept, Failure> {

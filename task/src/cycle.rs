@@ -15,6 +15,9 @@ mod talk;
 
 use std::time::{Duration, Instant};
 
+use shared::otlp::Span;
+use shared::otlp::catalog::{CONTEXT_TOKENS, FILES, PATHS, RANK, WALK};
+
 use crate::bounds::Bounds;
 use crate::check::CheckedPatch;
 use crate::context::history::History;
@@ -208,11 +211,13 @@ impl Cycle<'_> {
         (self.progress)(Step::Reading);
         let caps = Caps::default();
         let repo = self.workspace.repo();
-        let started = Instant::now();
+        let (started, span) = (Instant::now(), Span::start(&WALK));
         let walk =
             walk::walk(&repo, self.workspace.base().tree, &caps).map_err(|error| not_walked(&error))?;
         times.walk = started.elapsed();
-        let started = Instant::now();
+        span.set(&PATHS, walk.entries().len());
+        drop(span);
+        let (started, span) = (Instant::now(), Span::start(&RANK));
         // What a plan or a person names counts as if the issue had named it.
         let body = match goal {
             Goal::Edit | Goal::Plan => self.issue.body.as_str().to_owned(),
@@ -232,6 +237,10 @@ impl Cycle<'_> {
         let budget = pack::Budget::of(self.room());
         let context = pack::pack(&repo, walk, index, query, caps, budget);
         times.pack = started.elapsed();
+        span.set(&PATHS, of);
+        span.set(&FILES, context.read.len());
+        span.set(&CONTEXT_TOKENS, context.spent.total());
+        drop(span);
         (self.progress)(Step::Read { files: context.read.len(), of, tokens: context.spent.total() });
         Ok(context)
     }

@@ -36,7 +36,12 @@ use jiff::Timestamp;
 use lapin::Event;
 use shared::issue::IssueId;
 use shared::message::Message;
-use shared::queue::DELIVERY_LIMIT;
+use shared::otlp::catalog::{
+    ATTEMPT, MESSAGE_ID, MESSAGING_OPERATION, MESSAGING_SYSTEM, MESSAGING_TYPE, PROCESS, QUEUE, RECEIVE, Work,
+};
+use shared::otlp::{self, Span};
+use shared::queue::{DELIVERY_LIMIT, TASKS};
+use shared::trace::TraceContext;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -71,7 +76,7 @@ pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings, st
     }
     let failed = match take(settings, &lease).await {
         Taken::Message(held) => {
-            return Box::pin(deliver(config, run, settings, *held, &revoker, lease)).await;
+            return Box::pin(deliver(config, run, settings, *held, &revoker, lease, started)).await;
         }
         Taken::Nothing(exit) => return exit,
         Taken::Failed(exit) => exit,
@@ -125,6 +130,7 @@ async fn deliver(
     held: Held,
     revoker: &Revoker,
     lease: Lease,
+    started: Instant,
 ) -> Exit {
     let (attempt, trace) = (held.attempt(), held.trace());
     let message = match Message::parse(held.body(), &run.hosts) {
@@ -140,7 +146,9 @@ async fn deliver(
             return settle(held, Settlement::DeadLetter, Exit::Done).await;
         }
     };
-    let trace = trace.unwrap_or_else(|| shared::trace::TraceContext::of_task(message.id()));
+    let trace = trace.unwrap_or_else(|| TraceContext::of_task(message.id()));
+    drop(traced(&RECEIVE, ("get", "receive"), &message, &trace, Some(started)));
+    let process = traced(&PROCESS, ("process", "process"), &message, &trace, None).with(&ATTEMPT, attempt);
     let span = tracing::info_span!(
         "task",
         task_id = %message.id(),
@@ -228,11 +236,33 @@ async fn deliver(
         }
         settle(held, settlement, exit).await
     };
-    let exit = work.instrument(span).await;
+    let exit = process.run(work.instrument(span)).await;
+    if !matches!(exit, Exit::Done) {
+        process.fail(&format!("exit {}", exit as u8));
+    }
+    drop(process);
     if let Err(error) = probe::unready(&settings.ready_file) {
         tracing::warn!(error = &error as &dyn std::error::Error, "the ready file stays");
     }
     exit
+}
+
+/// Work on a message, as part of the trace that came with it.
+fn traced(
+    work: &'static Work,
+    (name, kind): (&'static str, &'static str),
+    message: &Message,
+    trace: &TraceContext,
+    since: Option<Instant>,
+) -> Span {
+    let title = format_args!("{name} {TASKS}");
+    let since = since.map(|since| otlp::time_of(since.into_std()));
+    Span::of_trace(work, title, Some(trace), since)
+        .with(&MESSAGING_SYSTEM, "rabbitmq")
+        .with(&QUEUE, TASKS)
+        .with(&MESSAGING_OPERATION, name)
+        .with(&MESSAGING_TYPE, kind)
+        .with(&MESSAGE_ID, message.id().to_string())
 }
 
 /// For the log: the repository, or the site of Jira, whose configuration says which it is.

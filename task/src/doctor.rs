@@ -17,6 +17,7 @@ use clap::Args;
 use serde::Serialize;
 use shared::env::Environment;
 use shared::env::catalog::{self, AGENT_AMQP_MANAGEMENT_URL, Group};
+use shared::otlp::{self, catalog::Program};
 use shared::repo::Repo;
 
 use crate::config::{self, Config};
@@ -111,8 +112,12 @@ pub struct Findings {
 }
 
 /// What [`examine`] reads.
-pub const READS: &[&[&Group]] =
-    &[config::READS, settings::READS, delivery::READS, &[&catalog::SWEEP, &catalog::DOCTOR, &catalog::LOGS]];
+pub const READS: &[&[&Group]] = &[
+    config::READS,
+    settings::READS,
+    delivery::READS,
+    &[&catalog::SWEEP, &catalog::DOCTOR, &catalog::TELEMETRY, &catalog::LOGS],
+];
 
 /// Looks at everything that the environment configures.
 pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
@@ -130,6 +135,9 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
     match &settings {
         Ok(_) => findings.push(Finding::good(About::Settings, "the settings of runs are complete")),
         Err(error) => findings.push(wrong(error.to_string())),
+    }
+    if let Err(error) = otlp::check(Program::Task, env) {
+        findings.push(wrong(error.to_string()));
     }
     let config = Config::from_env(args.model.as_deref(), env);
     match &config {

@@ -10,6 +10,7 @@ mod config;
 mod error;
 mod http;
 mod lines;
+mod measured;
 mod ollama;
 mod openai;
 mod parts;
@@ -384,13 +385,18 @@ impl Llm {
             )?;
             let (reservation, draw) = ledger.draw(&self.name(), reservation).await?;
             let mut turn = Turn::new(prompt, progress);
-            let outcome = match self {
-                Self::Anthropic(endpoint) => anthropic::attempt(endpoint, prompt, &mut turn).await,
-                Self::Ollama(endpoint) => ollama::attempt(endpoint, prompt, &mut turn).await,
-                Self::OpenAi(endpoint) => openai::attempt(endpoint, prompt, &mut turn).await,
+            let call = measured::Call::begin(endpoint, prompt);
+            let attempt = async {
+                match self {
+                    Self::Anthropic(endpoint) => anthropic::attempt(endpoint, prompt, &mut turn).await,
+                    Self::Ollama(endpoint) => ollama::attempt(endpoint, prompt, &mut turn).await,
+                    Self::OpenAi(endpoint) => openai::attempt(endpoint, prompt, &mut turn).await,
+                }
             };
+            let outcome = call.span.run(attempt).await;
             let usage = turn.usage();
             ledger.settle(reservation, &usage);
+            call.end(endpoint, &turn, &usage, outcome.as_ref().err());
             let Turn { text, model, .. } = turn;
             ledger.give_back(draw, endpoint.pricing, &usage, outcome.as_ref().err()).await;
             match outcome {

@@ -92,6 +92,11 @@ pub enum Exit {
 }
 
 impl Reason {
+    /// As it is written on the wire.
+    pub fn name(self) -> String {
+        serde_json::to_value(self).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
     pub fn exit(self) -> Exit {
         match self {
             Self::Usage | Self::Repository | Self::Provider => Exit::Usage,

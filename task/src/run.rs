@@ -22,6 +22,7 @@ mod ended;
 mod ending;
 mod holder;
 pub(crate) mod jira;
+mod measured;
 mod publish;
 pub mod settings;
 mod wanted;
@@ -34,6 +35,8 @@ use std::time::Duration;
 
 use shared::message::Message;
 use shared::mode::Start;
+use shared::otlp::Span;
+use shared::otlp::catalog::{CLONE, COMMIT, VCS_BRANCH, VCS_COMMIT, VCS_PROVIDER, VCS_URL};
 use shared::task::Task;
 
 use crate::bill::Bill;
@@ -64,8 +67,21 @@ use work::{Claim, Made, Material};
 pub(crate) use ask::scan;
 pub use ended::{Attempt, Delivery, Ended};
 
-/// Does what a message asks for.
+/// Does what a message asks for, and measures it.
 pub async fn run(
+    config: &Config,
+    settings: &RunSettings,
+    message: &Message,
+    lease: &Lease,
+    attempt: Attempt,
+) -> Ended {
+    let measured = measured::Measured::begin(message);
+    let ended = measured.span.run(run_message(config, settings, message, lease, attempt)).await;
+    measured.end(&ended);
+    ended
+}
+
+async fn run_message(
     config: &Config,
     settings: &RunSettings,
     message: &Message,
@@ -220,7 +236,7 @@ async fn propose(
         let what = format!("no working folder can be made in {}: {error}", work_dir.display());
         Failure::new(Reason::Unavailable, what, "")
     })?;
-    let workspace = clone_branch(desk, folder.path(), lease).await?;
+    let workspace = cloned(desk, folder.path(), lease).await?;
     let material = conversation::material(desk, claim, &terms.repo).await?;
     let purse =
         lease.bank().map(|bank| bank.purse(desk.forge.repository().id, &desk.forge.repo().to_string()));
@@ -236,7 +252,11 @@ async fn propose(
     desk.forge.be_patient(desk.time_left());
     wanted::still_wanted(desk, claim).await?;
     match made {
-        End::Made(made) => commit::commit(desk, terms, &workspace, claim, made).await.map(End::Made),
+        End::Made(made) => {
+            let span = Span::start(&COMMIT).with(&VCS_BRANCH, &desk.branch);
+            let committed = commit::commit(desk, terms, &workspace, claim, made);
+            measured::part(&span, committed).await.map(End::Made)
+        }
         End::Already(finding) => {
             already::keep(desk, claim, &finding).await?;
             Ok(End::Already(finding))
@@ -299,6 +319,16 @@ async fn ask_model(
     // Both are awaited: an edit on its way must not overtake what is kept later.
     let (made, ()) = tokio::join!(asking, working::show_progress(desk, claim, seen));
     made
+}
+
+async fn cloned(desk: &Desk<'_>, folder: &std::path::Path, lease: &Lease) -> Result<Workspace, Stop> {
+    let span = Span::start(&CLONE)
+        .with(&VCS_PROVIDER, "github")
+        .with(&VCS_URL, desk.forge.repo().url())
+        .with(&VCS_BRANCH, &desk.branch);
+    let workspace = measured::part(&span, clone_branch(desk, folder, lease)).await?;
+    span.set(&VCS_COMMIT, workspace.base().commit.to_string());
+    Ok(workspace)
 }
 
 async fn clone_branch(desk: &Desk<'_>, folder: &std::path::Path, lease: &Lease) -> Result<Workspace, Stop> {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shared::queue;
 use tests::{
     broker::Broker,
+    collector::{Collector, Mood},
     ingest::{SECRET, answer, webhook},
     lambda::Lambda,
 };
@@ -16,7 +17,12 @@ async fn a_function_answers_as_the_server_does() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
     let url = host.url("ingest");
-    let environment = [("AGENT_WEBHOOK_SECRETS", SECRET), ("AGENT_AMQP_URL", &url)];
+    let collector = Collector::start(Mood::Good);
+    let environment = [
+        ("AGENT_WEBHOOK_SECRETS", SECRET),
+        ("AGENT_AMQP_URL", &url),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()),
+    ];
     let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cargo-lambda-1.9.2");
     let lambda = Lambda::start("ingest", &environment, &tools)?;
     let http = reqwest::Client::builder().no_proxy().build()?;
@@ -36,6 +42,10 @@ async fn a_function_answers_as_the_server_does() -> anyhow::Result<()> {
     assert_eq!((status, &told["status"]), (202, &json!("accepted")));
     let message = host.take(queue::TASKS).await?.context("the queue is empty")?;
     assert_eq!(message["properties"]["message_id"], told["task_id"]);
+    // A function is frozen once it has answered, so it has told before.
+    assert_eq!(collector.violations(), Vec::<String>::new());
+    assert_eq!(collector.points(), ["ingest.publish{} 1", "ingest.webhooks{outcome=accepted} 1"]);
+    assert_eq!(collector.spans().len(), 2);
 
     assert_eq!(
         answer(webhook(post(), "ping", "d2", b"{}")).await?,

@@ -140,6 +140,13 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
             "AGENT_TRIGGER_LABEL" | "AGENT_QUICKFIX_LABEL" | "AGENT_GENERATED_LABEL" => {
                 vec!["a label of more than fifty characters is none that GitHub takes", "two\nlines"]
             }
+            "OTEL_EXPORTER_OTLP_ENDPOINT"
+            | "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+            | "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" => {
+                vec!["collector", "ftp://127.0.0.1", "http://user:word@host", "http://host/?key=1"]
+            }
+            "OTEL_EXPORTER_OTLP_HEADERS" => vec!["words alone", "two words=x", "host=example.com"],
+            "OTEL_RESOURCE_ATTRIBUTES" => vec!["words alone", "=x"],
             "AGENT_LOGIN" => vec!["no login", "-dash-"],
             "AGENT_JIRA_WEBHOOK_SECRETS" => {
                 vec!["no name before this one", "ACME=one of more than sixteen characters"]
@@ -272,6 +279,7 @@ fn an_absurd_one_is_an_error_that_names_it() {
         "NO_PROXY",
         "OLLAMA_API_KEY",
         "OPENAI_API_KEY",
+        "OTEL_SERVICE_NAME",
         "POD_NAME",
         "TASK_JSON",
     ];

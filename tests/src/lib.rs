@@ -2,6 +2,7 @@
 
 pub mod bin;
 pub mod broker;
+pub mod collector;
 mod connection;
 mod description;
 pub mod git_http;

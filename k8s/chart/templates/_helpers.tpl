@@ -52,6 +52,9 @@ AGENT_AMQP_URL: {{ include "ai-agent.amqpUrl" . }}
 {{- range $name, $value := .Values.settings.agent }}
 {{ $name }}: {{ include "ai-agent.setting" $value }}
 {{- end }}
+{{- with .Values.telemetry.endpoint }}
+OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}
+{{- end }}
 {{- end }}
 
 {{/* What ingest reads beside that, when it starts. */}}

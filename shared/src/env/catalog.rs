@@ -10,8 +10,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::setting::{
-    Fallback, Grammar, Setting, Variable, address, choice, flag, headers, list, number, path, pause, secret,
-    secret_url, secrets, size, text, timeout,
+    Fallback, Grammar, Setting, Variable, address, choice, flag, headers, list, number, pairs, path, pause,
+    secret, secret_url, secrets, size, text, timeout,
 };
 
 /// Variables that belong together.
@@ -63,6 +63,8 @@ const HTTP_URL: Grammar<String> =
     text("address", "use https://HOST/PATH, without a user name, a query or a fragment");
 const PAGE: Grammar<String> =
     text("address", "use http://HOST/PATH or https://HOST/PATH, without spaces, brackets or a password");
+const COLLECTOR: Grammar<String> =
+    text("address", "use http://HOST:4318 or https://HOST/PATH, without a user name, a query or a fragment");
 const ANY: Grammar<String> = text("value", "use any text");
 
 group! {
@@ -86,11 +88,37 @@ group! {
     /// The way out, for everything but the broker.
     NETWORK;
     AGENT_CA: String = text("certificates", "use certificates in PEM, or name their file in AGENT_CA_FILE"), NONE,
-        "authorities in PEM that are trusted in addition to the system's, by GitHub, git and models alike; as a rule a file, \
-         `AGENT_CA_FILE`";
+        "authorities in PEM that are trusted in addition to the system's, for GitHub, git, models and telemetry alike; as a rule \
+         a file, `AGENT_CA_FILE`";
     HTTPS_PROXY: SecretString = secret_url("use http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"), NONE,
-        "proxy for GitHub, git and models; a model at a private address is asked without it";
+        "proxy for GitHub, git, models and telemetry; a model at a private address is asked without it";
     NO_PROXY: String = ANY, NONE, "hosts that are reached without the proxy: names, domains, addresses, networks";
+}
+
+group! {
+    /// Where telemetry goes. The names and their grammar are OpenTelemetry's.
+    TELEMETRY;
+    OTEL_EXPORTER_OTLP_ENDPOINT: String = COLLECTOR, NONE,
+        "address of an OpenTelemetry collector that takes OTLP over HTTP, such as `http://collector:4318`; `/v1/traces` and \
+         `/v1/metrics` are appended; without it nothing is sent";
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: String = COLLECTOR, of("`/v1/traces` below OTEL_EXPORTER_OTLP_ENDPOINT"),
+        "the same for traces alone, used as it is";
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: String = COLLECTOR, of("`/v1/metrics` below OTEL_EXPORTER_OTLP_ENDPOINT"),
+        "the same for metrics alone, used as it is";
+    OTEL_EXPORTER_OTLP_HEADERS: SecretString =
+        pairs("write NAME=VALUE, the value percent-encoded, separated by commas or line ends"), NONE,
+        "headers for the collector, such as a token: `NAME=VALUE`, separated by commas or line ends, never logged; as a \
+         rule a file, `OTEL_EXPORTER_OTLP_HEADERS_FILE`";
+    OTEL_EXPORTER_OTLP_PROTOCOL: &'static str = choice(&["http/protobuf", "http/json", "grpc"]), is("http/protobuf"),
+        "the protocol; with any but `http/protobuf`, which is the one that is spoken, nothing is sent, and the log says so";
+    OTEL_EXPORTER_OTLP_TIMEOUT: u64 = number(1, u32::MAX as u64), is("2000"),
+        "milliseconds for all that is sent at the end of a run together; at most 2000";
+    OTEL_SERVICE_NAME: String = ANY, of("`ai-agent`, and `ai-agent-ingest` for ingest"), "name of the service";
+    OTEL_RESOURCE_ATTRIBUTES: String = text("attributes", "write NAME=VALUE, the value percent-encoded, separated by commas"), NONE,
+        "more attributes of everything that is sent, as `NAME=VALUE`, separated by commas";
+    OTEL_METRIC_EXPORT_INTERVAL: u64 = number(1_000, u32::MAX as u64), is("60000"),
+        "milliseconds between two reports of ingest";
+    OTEL_SDK_DISABLED: bool = flag(), is("false"), "whether nothing is sent, whatever else is set";
 }
 
 group! {
@@ -333,6 +361,7 @@ pub const GROUPS: &[&Group] = &[
     &LOGS,
     &HOSTS,
     &NETWORK,
+    &TELEMETRY,
     &LABELS,
     &BROKER,
     &BROKER_WAIT,

@@ -76,6 +76,8 @@ pub enum Secrecy {
     Url(&'static str),
     /// Headers, one a line, whose values are secrets.
     Headers(&'static str),
+    /// Headers as OpenTelemetry writes them: `NAME=VALUE`, percent-encoded, separated by commas or line ends.
+    Pairs(&'static str),
 }
 
 /// A grammar of values that become a `T`.
@@ -119,14 +121,15 @@ impl Form {
             Self::Address | Self::Secret(Secrecy::Url(_)) => "address",
             Self::Path => "path",
             Self::Secret(Secrecy::Whole | Secrecy::Several) => "secret",
-            Self::Secret(Secrecy::Headers(_)) => "headers",
+            Self::Secret(Secrecy::Headers(_) | Secrecy::Pairs(_)) => "headers",
         }
     }
 
     /// How the value is written.
     pub fn hint(self) -> String {
         match self {
-            Self::Text { hint, .. } | Self::Secret(Secrecy::Url(hint) | Secrecy::Headers(hint)) => {
+            Self::Text { hint, .. }
+            | Self::Secret(Secrecy::Url(hint) | Secrecy::Headers(hint) | Secrecy::Pairs(hint)) => {
                 hint.to_owned()
             }
             Self::Flag => "use true, false, yes, no, 1 or 0".to_owned(),
@@ -167,6 +170,13 @@ impl Secrecy {
                 .lines()
                 .filter_map(|line| line.split_once(':'))
                 .flat_map(|(_, value)| header_secrets(value.trim()))
+                .collect(),
+            Self::Pairs(_) => pairs_of(text)
+                .flat_map(|(_, value)| {
+                    let decoded =
+                        percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
+                    header_secrets(value).into_iter().chain(header_secrets(&decoded))
+                })
                 .collect(),
             Self::Url(_) => {
                 let Some(password) =
@@ -314,6 +324,17 @@ pub const fn secret_url(hint: &'static str) -> Grammar<SecretString> {
 /// Headers, one a line; `hint` is how they are written.
 pub const fn headers(hint: &'static str) -> Grammar<SecretString> {
     Grammar { form: Form::Secret(Secrecy::Headers(hint)), parse: |text, _| Ok(SecretString::from(text)) }
+}
+
+/// Headers as OpenTelemetry writes them; `hint` is how they are written.
+pub const fn pairs(hint: &'static str) -> Grammar<SecretString> {
+    Grammar { form: Form::Secret(Secrecy::Pairs(hint)), parse: |text, _| Ok(SecretString::from(text)) }
+}
+
+/// The pairs of a list such as `NAME=VALUE,NAME=VALUE`, as they are written; what is no pair is left out.
+pub fn pairs_of(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let parts = text.split([',', '\n', '\r']).map(str::trim);
+    parts.filter_map(|part| part.split_once('=')).map(|(name, value)| (name.trim(), value.trim()))
 }
 
 /// What of a header's value is a secret: all of it, and what follows a scheme such as `Bearer`. A short value is a

@@ -4,6 +4,9 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use shared::otlp::Span;
+use shared::otlp::catalog::{CHANGED, CHECK};
+
 use super::already::{self, Proof};
 use super::base::Base;
 use super::complaint::{Complaint, Proposed, reason_of};
@@ -60,12 +63,17 @@ impl Cycle<'_> {
         times: &mut Times,
     ) -> Result<Accepted<Change>, Complaint> {
         (self.progress)(Step::Checking);
-        let started = Instant::now();
+        let (started, span) = (Instant::now(), Span::start(&CHECK));
         let accepted = match proof_of(answer, &context.read) {
             Some(proof) => proof.map(Accepted::Already),
             None => self.check_edits(context, answer, kept, measure).map(Accepted::Made),
         };
         times.check += started.elapsed();
+        match &accepted {
+            Ok(Accepted::Made(change)) => span.set(&CHANGED, change.patch.changes().len()),
+            Ok(Accepted::Already(_)) => {}
+            Err(complaint) => span.fail(&complaint.reason.name()),
+        }
         accepted
     }
 

@@ -6,6 +6,9 @@
 
 use std::time::Instant;
 
+use shared::otlp::Span;
+use shared::otlp::catalog::{CHOOSE, CHOSEN};
+
 use super::talk::Conversation;
 use super::{Cycle, Times};
 use crate::context::pack::{Budget, Context};
@@ -76,11 +79,17 @@ impl Cycle<'_> {
         };
         let shown = talk.messages.iter().map(|message| message.text.as_str());
         let shown = shown.fold(talk.system.clone(), |text, message| text + "\n" + message);
-        let answer = match self.ask(&mut talk, context, times).await {
+        let span = Span::start(&CHOOSE);
+        let answer = match span.run(self.ask(&mut talk, context, times)).await {
             Ok(answer) => answer,
-            // The ranking stands; what is asked next is another question.
-            Err(Failure { reason: Reason::Truncated | Reason::BadAnswer, .. }) => return Ok(()),
-            Err(failure) => return Err(failure),
+            Err(failure) => {
+                span.fail(&failure.reason.name());
+                return match failure.reason {
+                    // The ranking stands; what is asked next is another question.
+                    Reason::Truncated | Reason::BadAnswer => Ok(()),
+                    _ => Err(failure),
+                };
+            }
         };
         let is_named = |path: &RepoPath| context.is_readable(path) && names(&shown, path);
         let paths = chosen(&answer, &listed, is_named);
@@ -90,6 +99,7 @@ impl Cycle<'_> {
             context.choose(&self.workspace.repo(), &paths, budget);
             times.pack += started.elapsed();
         }
+        span.set(&CHOSEN, paths.len());
         (self.progress)(Step::Chosen { paths });
         Ok(())
     }

@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use shared::otlp;
+use shared::otlp::catalog::{CORRECTIONS, ERROR_TYPE};
+
 use super::complaint::{Complaint, Proposed};
 use super::failure::unanswered;
 use super::{Cycle, Times, first_line};
@@ -161,6 +164,7 @@ impl Cycle<'_> {
         if complaint.reason == Reason::Declined {
             return Err(complaint.failure(talk.llm));
         }
+        otlp::count(&CORRECTIONS, &[(&ERROR_TYPE, &complaint.reason.name())]);
         (self.progress)(Step::Correcting { why: first_line(&complaint.text).to_owned() });
         talk.messages.push(said(answer));
         talk.messages.push(Message {

@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shared::repo::Repo;
 
-use crate::call::{Call, CallError, Service};
+use crate::call::{Call, CallError, Service, measured};
 use crate::lease::{Lease, Lost};
 use crate::outcome::chain;
 use crate::patience::Patience;
@@ -195,7 +195,15 @@ impl GitHub {
         let lost = |why: String| effect.lost(call.clone(), why);
         let mut route = (*route).to_owned();
         for _ in 0..=MAX_REDIRECTS {
-            let exchanged = tokio::time::timeout(self.timeout, exchange(client, method, &route, body)).await;
+            let span = measured::exchange(method, &route, &self.api, call);
+            let exchanged = span.run(exchange(client, method, &route, body));
+            let exchanged = tokio::time::timeout(self.timeout, exchanged).await;
+            let came = match &exchanged {
+                Ok(Ok((head, _))) => Ok(head.status),
+                Ok(Err(_)) => Err("connection"),
+                Err(_) => Err("timeout"),
+            };
+            measured::ended(span, came);
             let (head, bytes) = match exchanged {
                 Ok(Ok(exchanged)) => exchanged,
                 Ok(Err(why)) => return Err(lost(why)),

@@ -90,6 +90,7 @@ async fn read(
                     piece(turn, block);
                 }
                 let Some(reason) = event["stop_reason"].as_str() else { return Err(lines.ended_early()) };
+                turn.finished(reason);
                 return stopped(server, reason, &event["stop_details"], prompt);
             }
             Some("message_start") => {
@@ -111,6 +112,7 @@ async fn read(
             }
             Some("message_stop") => {
                 let Some((reason, details)) = stop else { return Err(lines.ended_early()) };
+                turn.finished(&reason);
                 return stopped(server, &reason, &details, prompt);
             }
             // Events that are new to us are to be ignored, says the documentation; `ping` and `content_block_stop` too.

@@ -128,6 +128,35 @@ impl LlmError {
         )
     }
 
+    /// What kind of failure it is, in a word; a status of HTTP where that says it.
+    pub(super) fn kind(&self) -> String {
+        let kind = match self {
+            Self::Overloaded { status, .. }
+            | Self::BadKey { status, .. }
+            | Self::NoInterface { status, .. }
+            | Self::BadRequest { status, .. } => return status.to_string(),
+            Self::Unreachable { .. } => "connection",
+            Self::Timeout { .. } => "timeout",
+            Self::Reported { .. } => "reported",
+            Self::RateLimited { .. } | Self::OverRateLimit { .. } => "rate-limit",
+            Self::SpendLimit { .. } => "spend-limit",
+            Self::UnknownModel { .. } => "unknown-model",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Redirected { .. } => "redirect",
+            Self::Unsupported { .. } => "unsupported",
+            Self::ContextWindow { .. } | Self::SilentlyTruncated { .. } => "context-window",
+            Self::Truncated { .. } => "truncated",
+            Self::Refused { .. } => "refused",
+            Self::Interrupted { .. } => "interrupted",
+            Self::Malformed { .. } => "malformed",
+            Self::TooLarge { .. } => "too-large",
+            Self::Empty { .. } => "empty",
+            Self::UnexpectedStop { .. } => "unexpected-stop",
+            Self::Budget(_) => "budget",
+        };
+        kind.to_owned()
+    }
+
     /// Whether this run may ask again.
     pub(super) fn may_be_repeated(&self) -> bool {
         let later = matches!(

@@ -77,6 +77,9 @@ async fn read(
         if done {
             turn.counts.input = piece["prompt_eval_count"].as_u64();
             turn.counts.output = piece["eval_count"].as_u64();
+            if let Some(reason) = piece["done_reason"].as_str() {
+                turn.finished(reason);
+            }
             whole_prompt_was_read(prompt, num_ctx, turn)?;
             return stopped(server, piece["done_reason"].as_str(), prompt);
         }

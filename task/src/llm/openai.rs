@@ -92,6 +92,7 @@ async fn read(
         return Err(LlmError::Refused { why: server.quote(&refusal) });
     }
     let Some(reason) = stop else { return Err(lines.ended_early()) };
+    turn.finished(&reason);
     stopped(server, &reason, prompt)
 }
 

@@ -64,6 +64,13 @@ impl Usd {
         Self(cents * (PER_DOLLAR / 100))
     }
 
+    /// As a number of dollars.
+    pub fn dollars(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a measurement, not an account")]
+        let dollars = self.0 as f64 / PER_DOLLAR as f64;
+        dollars
+    }
+
     /// What is left of `self` once `spent` is gone; zero when more was spent.
     #[must_use]
     pub fn left_after(self, spent: Self) -> Self {

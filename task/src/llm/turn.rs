@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::stop::Stop;
 use super::{Counted, Progress, Prompt, Usage};
 
 /// What has come of an attempt so far.
@@ -9,6 +10,8 @@ pub(super) struct Turn<'a> {
     pub(super) text: String,
     pub(super) model: Option<String>,
     pub(super) counts: Counts,
+    /// Why the answer ended, as the server says it.
+    pub(super) finish: Option<String>,
     thought: usize,
     estimated_tokens: u32,
     accepted: bool,
@@ -30,6 +33,7 @@ impl<'a> Turn<'a> {
             text: String::new(),
             model: None,
             counts: Counts::default(),
+            finish: None,
             thought: 0,
             estimated_tokens: prompt.estimated_tokens,
             accepted: false,
@@ -61,6 +65,12 @@ impl<'a> Turn<'a> {
             self.thought += piece.len();
             (self.progress)(Progress::Thinking { bytes: self.thought });
         }
+    }
+
+    /// Notes why the answer ended. A word that nobody knows could be anything.
+    pub(super) fn finished(&mut self, reason: &str) {
+        let is_known = Stop::of(reason) != Stop::Other;
+        self.finish = Some(if is_known { reason.trim().to_ascii_lowercase() } else { "other".to_owned() });
     }
 
     pub(super) fn model(&mut self, name: &Value) {

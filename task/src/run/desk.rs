@@ -12,6 +12,7 @@ use shared::user::Login;
 
 use super::ended::{Attempt, Stop};
 use super::holder::Claimant;
+use super::measured;
 use super::settings::{RunSettings, Terms};
 use crate::bill::Bill;
 use crate::call::CallError;
@@ -184,6 +185,9 @@ impl<'a> Desk<'a> {
     pub(super) fn spent(&self, bill: Option<Bill>) {
         if let Some(Bill { model, calls, input_tokens, output_tokens, cost, cost_usd: _ }) = &bill {
             tracing::info!(model, calls, input_tokens, output_tokens, cost, "the model was asked");
+        }
+        if let Some(bill) = &bill {
+            measured::cost(self.task, bill);
         }
         *self.bill.lock().unwrap_or_else(PoisonError::into_inner) = bill;
     }

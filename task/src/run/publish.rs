@@ -2,13 +2,15 @@
 //! adopted.
 
 use shared::issue::PullRequestNumber;
+use shared::otlp::Span;
+use shared::otlp::catalog::{PUBLISH, VCS_BRANCH, VCS_CHANGE};
 use shared::state::{Event, same_label};
 
 use super::checks::{self, Stance};
 use super::desk::Desk;
 use super::ended::Stop;
 use super::work::Claim;
-use super::{approval, commit, ending, wanted};
+use super::{approval, commit, ending, measured, wanted};
 use crate::call::CallError;
 use crate::forge::model::{NewPullRequest, PullRequest, PullRequestKind, Stage};
 use crate::marker::{Kind, On};
@@ -21,12 +23,18 @@ use crate::tracker::model::Milestone;
 /// Pull request, comment, labels, status: each found or made. Once the pull request is there, what cannot be set around
 /// it is told, and is no failure.
 pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Result<(), Stop> {
+    let span = Span::start(&PUBLISH).with(&VCS_BRANCH, &desk.branch);
+    measured::part(&span, publish(desk, claim, proposal, &span)).await
+}
+
+async fn publish(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal, span: &Span) -> Result<(), Stop> {
     desk.turns_to(Turn::after_commit(desk.task.mode));
     let stance = match &proposal.plan {
         Some(_) => Stance::Unchecked,
         None => checks::stance(desk, &claim.base, proposal).await?,
     };
     let (pull, standing) = pull_request(desk, claim, proposal, &stance).await?;
+    span.set(&VCS_CHANGE, pull.number.to_string());
     let stance = checks::stance_now(desk, &pull, stance).await?;
     let mut missing = Missing { desk, lines: Vec::new() };
     // First of all: commands on a pull request without our label are not listened to.
@@ -194,7 +202,10 @@ async fn pull_request(
     loop {
         let new = NewPullRequest { title: &title, body: &body, head: &desk.branch, base: &claim.base, kind };
         let error = match desk.forge.create_pull_request(&new).await {
-            Ok(pull) => return Ok((pull, Standing::Open)),
+            Ok(pull) => {
+                measured::opened(desk.task);
+                return Ok((pull, Standing::Open));
+            }
             Err(CallError::Invalid { message, .. })
                 if message.contains("Draft pull requests are not supported") =>
             {

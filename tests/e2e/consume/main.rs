@@ -13,3 +13,4 @@ mod settlements;
 mod soak;
 mod stage;
 mod storm;
+mod telemetry;

@@ -86,6 +86,7 @@ fn no_document_and_no_script_speaks_of_a_variable_that_is_not_there() {
         "docs/PERFORMANCE.md",
         "docs/REPOSITORY.md",
         "docs/SECURITY.md",
+        "docs/TELEMETRY.md",
         "task/prices.toml",
         "benches/README.md",
         "benches/peers/run",
@@ -128,7 +129,7 @@ fn manifests_set_what_is_read_and_nothing_else() {
 /// What both programs have to agree on stands in one `ConfigMap`, which every pod of ours takes.
 #[test]
 fn what_both_programs_read_is_set_once() {
-    let common = ["HOSTS", "LABELS", "BROKER"];
+    let common = ["HOSTS", "LABELS", "BROKER", "TELEMETRY"];
     let common: BTreeSet<&str> = GROUPS
         .iter()
         .filter(|group| common.contains(&group.name))

@@ -18,4 +18,5 @@ mod schema;
 mod scripts;
 mod steps;
 mod supply_chain;
+mod telemetry;
 mod workload;

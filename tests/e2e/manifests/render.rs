@@ -23,7 +23,7 @@ pub(crate) const WAYS: [Way; 11] = [
         "managed",
         &["github-enterprise", "model-gateway", "private-ca", "broker-ca", "ingress-certificate"],
     ),
-    Way::Overlay("managed", &["model-outside"]),
+    Way::Overlay("managed", &["model-outside", "telemetry", "telemetry-headers"]),
     Way::Overlay("managed", &["proxy"]),
     Way::Chart("managed"),
 ];

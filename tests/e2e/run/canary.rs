@@ -1,8 +1,9 @@
 //! Canaries: secrets that are planted wherever a run has one, and a model that knows them all. They appear in no byte that
-//! GitHub received, in no git object, in no prompt and in no line of a log.
+//! GitHub received, in no git object, in no prompt, in no line of a log, and in no span or metric.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use tests::collector::{Collector, Mood};
 use tests::model::KEY;
 
 use crate::harness::{MARKER_KEY, PLAN, Story, check_all, hello, offline};
@@ -10,10 +11,13 @@ use crate::harness::{MARKER_KEY, PLAN, Story, check_all, hello, offline};
 const PASSWORD: &str = "broker-canary-5d41402abc4b2a76";
 const WEBHOOK: &str = "webhook-canary-7d793037a0760186";
 const URL_PASSWORD: &str = "url-canary-1a79a4d60de6718e";
+const COLLECTOR: &str = "collector-canary-9bf31c7ff062936a";
 
 /// What the process is given besides what every run has.
-fn variables() -> [(&'static str, String); 3] {
+fn variables(collector: &Collector) -> [(&'static str, String); 5] {
     [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url().to_owned()),
+        ("OTEL_EXPORTER_OTLP_HEADERS", format!("x-token={COLLECTOR}")),
         ("AGENT_AMQP_PASSWORD", PASSWORD.to_owned()),
         ("AGENT_AMQP_URL", format!("amqp://user:{URL_PASSWORD}@127.0.0.1:5672/agents")),
         ("AGENT_WEBHOOK_SECRETS", WEBHOOK.to_owned()),
@@ -61,7 +65,7 @@ fn edit(title: &str, summary: &str, value: &str) -> String {
 
 #[test]
 fn planted_secrets_appear_nowhere() {
-    let secrets = [KEY, MARKER_KEY, PASSWORD, URL_PASSWORD, WEBHOOK];
+    let secrets = [KEY, MARKER_KEY, PASSWORD, URL_PASSWORD, WEBHOOK, COLLECTOR];
     let cases: Vec<(Leak, Writing)> =
         LEAKS.iter().flat_map(|leak| WRITINGS.iter().map(move |writing| (*leak, *writing))).collect();
     check_all(&cases, |((leak, mode, answer), (writing, write))| {
@@ -70,19 +74,24 @@ fn planted_secrets_appear_nowhere() {
         let said = answer(&written.join(" and "));
         let story = Story::new(offline(hello()), &[&said, &said, &said, &said]);
         let key = story.github.app_private_key();
-        let variables = variables();
+        let collector = Collector::start(Mood::Good);
+        let variables = variables(&collector);
         let variables: Vec<(&str, &str)> =
             variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let ended = story.run_with(&story.wish(mode), &variables);
         let received = String::from_utf8_lossy(&story.github.journal().bytes()).into_owned();
         let objects = String::from_utf8_lossy(&story.github.git_objects()).into_owned();
         let prompts: String = story.asked().iter().map(|request| first_prompt(&request.body)).collect();
+        // The header that the operator named goes there, and nothing else of it.
+        let collected = String::from_utf8_lossy(&collector.bytes()).into_owned();
+        let collected = collected.replace(&format!("x-token{COLLECTOR}"), "");
         let token = format!("ghs_{:0>20}", "");
         let places = [
             ("what GitHub received", &received),
             ("git", &objects),
             ("the log", &ended.stderr),
             ("the first prompt", &prompts),
+            ("what the collector received", &collected),
         ];
         let mut found = Vec::new();
         for (place, text) in places {
@@ -94,7 +103,11 @@ fn planted_secrets_appear_nowhere() {
                 }
             }
         }
-        let violations = story.github.take_violations();
+        let mut violations = story.github.take_violations();
+        violations.extend(collector.violations());
+        if collector.spans().is_empty() || collector.metrics().is_empty() {
+            violations.push("the collector received nothing".to_owned());
+        }
         (found.is_empty() && violations.is_empty() && ended.status == Some(0))
             .then_some(())
             .ok_or_else(|| format!("{leak}, {writing}: {found:?} {violations:?}\n{}", story.told(&ended)))

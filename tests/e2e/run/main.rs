@@ -18,4 +18,5 @@ mod odd;
 mod plan;
 mod repository;
 mod stop;
+mod telemetry;
 mod transcript;

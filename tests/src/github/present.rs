@@ -6,8 +6,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::state::{
-    Account, Availability, Comment, Event, Feature, Issue, Label, Lock, Permission, Pull, Reaction, Repo,
-    Stage, State, User, Visibility, What,
+    Account, Availability, Comment, Event, Feature, Issue, Label, Lock, Opinion, Permission, Pull, Reaction,
+    Repo, Review, Stage, State, User, Visibility, What,
 };
 use super::store::{Oid, Signature};
 
@@ -183,6 +183,29 @@ impl State {
             "updated_at": comment.updated_at,
             "author_association": self.association(repo, &comment.author),
             "reactions": show_reaction_counts(&url, &comment.reactions),
+        })
+    }
+
+    pub(crate) fn show_review(&self, repo: &Repo, number: u64, review: &Review) -> Value {
+        let Review { opinion, text, .. } = review;
+        let page = format!("{}/pull/{number}#pullrequestreview-{}", self.web(repo), text.id);
+        let pull = format!("{}/pulls/{number}", self.api(repo));
+        let head = repo.issues[&number].pull.as_ref().map(|pull| pull.head_oid.to_string());
+        json!({
+            "id": text.id,
+            "node_id": node_id("PRR", text.id),
+            "user": self.show_login(&text.author),
+            "body": text.body,
+            "state": match opinion {
+                Opinion::Commented => "COMMENTED",
+                Opinion::ChangesRequested => "CHANGES_REQUESTED",
+            },
+            "html_url": page,
+            "pull_request_url": pull,
+            "_links": { "html": { "href": page }, "pull_request": { "href": pull } },
+            "submitted_at": text.created_at,
+            "commit_id": head,
+            "author_association": self.association(repo, &text.author),
         })
     }
 

@@ -2,8 +2,8 @@
 //! same verbs.
 
 use super::state::{
-    Availability, Check, CheckKind, Comment, Event, Feature, Issue, Label, Lock, Permission, Place, Pull,
-    Reaction, Repo, Review, ReviewText, Stage, State, Verdict, Visibility, What,
+    Availability, Check, CheckKind, Comment, Event, Feature, Issue, Label, Lock, Opinion, Permission, Place,
+    Pull, Reaction, Repo, Review, ReviewText, Stage, State, Verdict, Visibility, What,
 };
 use super::store::{Change, Commit, Oid, Refused, Signature};
 
@@ -191,6 +191,14 @@ impl Scene<'_> {
         id
     }
 
+    /// A review that asks for changes.
+    pub fn ask_for_changes(&mut self, author: &str, number: u64, body: &str) {
+        let (id, _) = self.review(author, number, body, None);
+        let reviews = &mut self.issue_mut(number).pull.as_mut().expect("a pull request").reviews;
+        let review = reviews.iter_mut().find(|review| review.text.id == id).expect("it was just made");
+        review.opinion = Opinion::ChangesRequested;
+    }
+
     /// A review with a text, and perhaps a comment on a line. Gives the ids of both.
     pub fn review(
         &mut self,
@@ -208,7 +216,11 @@ impl Scene<'_> {
             edited_at: None,
             reactions: Vec::new(),
         };
-        let review = Review { text: text(body), comments: line.into_iter().map(&mut text).collect() };
+        let review = Review {
+            opinion: Opinion::Commented,
+            text: text(body),
+            comments: line.into_iter().map(&mut text).collect(),
+        };
         let ids = (review.text.id, review.comments.first().map(|comment| comment.id));
         self.issue_mut(number).pull.as_mut().expect("a pull request").reviews.push(review);
         ids

@@ -248,9 +248,17 @@ pub struct Pull {
     pub merged_at: Option<Timestamp>,
 }
 
+/// What a review comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opinion {
+    Commented,
+    ChangesRequested,
+}
+
 /// A review that was submitted, with its comments on lines.
 #[derive(Debug, Clone)]
 pub struct Review {
+    pub opinion: Opinion,
     pub text: ReviewText,
     pub comments: Vec<ReviewText>,
 }

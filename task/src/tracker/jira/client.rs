@@ -14,10 +14,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use shared::otlp::Span;
 
 use super::config::{Credentials, Site};
 use super::wire::Complaint;
-use crate::call::{Call, CallError, Service};
+use crate::call::{Call, CallError, Service, measured};
 use crate::lease::Lease;
 use crate::network::Network;
 use crate::outcome::chain;
@@ -116,7 +117,8 @@ impl Client {
         let mut patience = self.patience();
         loop {
             let request = self.http.post(tokens.clone()).json(&body);
-            match self.exchange(request, Effect::Reads, &call).await {
+            let span = measured::exchange(&Method::POST, tokens.path(), tokens.as_str(), &call);
+            match self.exchange(request, Effect::Reads, &call, span).await {
                 Ok(answer) => {
                     let token: Token = decode(&answer, &call)?;
                     return Ok(SecretString::from(token.access_token));
@@ -145,7 +147,9 @@ impl Client {
         let call = named(&Method::GET, route);
         let mut patience = self.patience();
         loop {
-            match self.exchange(self.request(Method::GET, route, None), Effect::Reads, &call).await {
+            let request = self.request(Method::GET, route, None);
+            let span = measured::exchange(&Method::GET, route, &self.api, &call);
+            match self.exchange(request, Effect::Reads, &call, span).await {
                 Ok(answer) => return decode(&answer, &call),
                 Err(error) if error.is_absence() => return Err(error),
                 Err(error) => patience.before_retry(error).await?,
@@ -198,7 +202,8 @@ impl Client {
                 self.lease.check().await?;
             }
             let request = self.request(method.clone(), route, body);
-            match self.exchange(request, effect, &call).await {
+            let span = measured::exchange(&method, route, &self.api, &call);
+            match self.exchange(request, effect, &call, span).await {
                 Ok(answer) => return Ok(answer),
                 // Whoever asked for it looks first whether it was made after all.
                 Err(error) if effect == Effect::Makes => return Err(error),
@@ -212,10 +217,17 @@ impl Client {
         request: reqwest::RequestBuilder,
         effect: Effect,
         call: &Call,
+        span: Span,
     ) -> Result<Vec<u8>, CallError> {
         let lost = |why: String| effect.lost(call.clone(), why);
         let first_line = |error: &reqwest::Error| chain(error).lines().next().unwrap_or_default().to_owned();
-        let mut response = request.send().await.map_err(|error| lost(first_line(&error.without_url())))?;
+        let sent = span.run(request.send()).await;
+        let came = sent.as_ref().map(reqwest::Response::status);
+        measured::ended(
+            span,
+            came.map_err(|error| if error.is_timeout() { "timeout" } else { "connection" }),
+        );
+        let mut response = sent.map_err(|error| lost(first_line(&error.without_url())))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) =

@@ -46,6 +46,19 @@ pub(super) fn handle(state: &mut State, request: &Request) -> Result<Option<Repl
             let shown: Vec<Value> = covered.map(|repo| state.show_repo(repo, Permission::Read)).collect();
             Reply::json(200, json!({ "total_count": shown.len(), "repositories": shown }))
         }
+        "repos/list-for-org" => {
+            let org = request.parameter("org");
+            let shown: Vec<Value> = state
+                .repos
+                .iter()
+                .filter(|repo| repo.owner.eq_ignore_ascii_case(org) && request.actor.sees(state, repo))
+                .map(|repo| state.show_repo(repo, Permission::Read))
+                .collect();
+            if shown.is_empty() {
+                return Err(not_found());
+            }
+            Reply::json(200, Value::Array(shown))
+        }
         "apps/list-webhook-deliveries" => {
             as_app(request)?;
             deliveries(state, request)

@@ -7,7 +7,7 @@ use super::{Request, issues};
 use crate::github::auth::Actor;
 use crate::github::reply::{Answer, Refusal, Reply, check_body, created, error, invalid, not_found, ok};
 use crate::github::scene::Scene;
-use crate::github::state::{Lock, Permission, Place};
+use crate::github::state::{Comment, Lock, Permission, Place};
 
 pub(super) fn list(scene: &Scene<'_>, request: &Request, number: u64) -> Answer {
     let since: Option<Timestamp> = request.query("since").and_then(|text| text.parse().ok());
@@ -17,6 +17,31 @@ pub(super) fn list(scene: &Scene<'_>, request: &Request, number: u64) -> Answer 
         .map(|comment| scene.state.show_comment(scene.repo(), number, comment))
         .collect();
     request.page(scene, shown)
+}
+
+/// Of all issues and pull requests, in the order of their ids: "By default, issue comments are ordered by ascending ID".
+pub(super) fn list_all(scene: &Scene<'_>, request: &Request) -> Answer {
+    let since: Option<Timestamp> = request.query("since").and_then(|text| text.parse().ok());
+    let issues = scene.repo().issues.values().filter(|issue| issue.place == Place::Here);
+    let mut all: Vec<_> =
+        issues.flat_map(|issue| issue.comments.iter().map(move |comment| (issue.number, comment))).collect();
+    all.retain(|(_, comment)| since.is_none_or(|since| comment.updated_at >= since));
+    all.sort_by_key(|(_, comment)| comment.id);
+    // "direction: Ignored without the sort parameter."
+    match request.query("sort") {
+        Some("updated") => all.sort_by_key(|(_, comment)| comment.updated_at),
+        Some(_) => {}
+        None => return shown(scene, request, &all),
+    }
+    if request.query("direction") == Some("desc") {
+        all.reverse();
+    }
+    shown(scene, request, &all)
+}
+
+fn shown(scene: &Scene<'_>, request: &Request, all: &[(u64, &Comment)]) -> Answer {
+    let shown = all.iter().map(|(number, comment)| scene.state.show_comment(scene.repo(), *number, comment));
+    request.page(scene, shown.collect())
 }
 
 pub(super) fn create(scene: &mut Scene<'_>, request: &Request, number: u64) -> Answer {

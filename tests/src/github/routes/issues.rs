@@ -17,6 +17,7 @@ pub(super) fn handle(scene: &mut Scene<'_>, request: &Request) -> Option<Answer>
     Some(match request.operation {
         "issues/list-for-repo" => list(scene, request),
         "issues/create" => create(scene, request),
+        "issues/list-comments-for-repo" => comments::list_all(scene, request),
         "issues/get-comment"
         | "issues/update-comment"
         | "issues/delete-comment"

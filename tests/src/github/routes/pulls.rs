@@ -38,7 +38,12 @@ pub(super) fn handle(scene: &mut Scene<'_>, request: &Request) -> Option<Answer>
             ok(json!({ "users": reviewers.collect::<Vec<_>>(), "teams": [] }))
         }
         "pulls/request-reviewers" => request_reviewers(scene, request, number),
-        "pulls/list-reviews" | "pulls/list-review-comments" => request.page(scene, Vec::new()),
+        "pulls/list-reviews" => {
+            let reviews = pull(scene, number).reviews.iter();
+            let shown = reviews.map(|review| scene.state.show_review(scene.repo(), number, review));
+            request.page(scene, shown.collect())
+        }
+        "pulls/list-review-comments" => request.page(scene, Vec::new()),
         _ => return None,
     })
 }

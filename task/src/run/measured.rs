@@ -1,0 +1,123 @@
+//! A run as it is *measured*: its span, how often runs end in which way, how long they take, what they cost.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use shared::message::Message;
+use shared::otlp::catalog::{
+    ERROR_TYPE, ISSUE, MODE, OUTCOME, PROVIDER, PULL_REQUEST_WAIT, PULL_REQUESTS_OPENED, REQUEST_MODEL, RUN,
+    RUN_COST, RUN_DURATION, RUNS, TASK_ID, VCS_PROVIDER, VCS_URL,
+};
+use shared::otlp::{self, Span};
+use shared::task::Task;
+use shared::trace::TraceContext;
+
+use super::ended::{Ended, Stop};
+use crate::bill::Bill;
+use crate::lease::Lost;
+
+/// A run that is under way.
+pub(super) struct Measured {
+    pub(super) span: Span,
+    began: Instant,
+    mode: &'static str,
+}
+
+impl Measured {
+    pub(super) fn begin(message: &Message) -> Self {
+        let mode = mode_of(message);
+        let name = format_args!("run {mode}");
+        // Without a message there is nobody who began the trace.
+        let span = match otlp::current() {
+            Some(_) => Span::named(&RUN, name),
+            None => Span::of_trace(&RUN, name, Some(&TraceContext::of_task(message.id())), None),
+        };
+        let span = span.with(&TASK_ID, message.id().to_string()).with(&MODE, mode);
+        let span = match message {
+            Message::Task(task) => span
+                .with(&ISSUE, task.issue.to_string())
+                .with(&VCS_PROVIDER, "github")
+                .with(&VCS_URL, task.repo.url()),
+            Message::Jira(request) => span.with(&ISSUE, request.issue_id().to_string()),
+        };
+        Self { span, began: Instant::now(), mode }
+    }
+
+    pub(super) fn end(self, ended: &Ended) {
+        let Self { span, began, mode } = self;
+        let (outcome, why) = told(ended);
+        span.set(&OUTCOME, outcome);
+        let mut values = vec![(&MODE, mode), (&OUTCOME, outcome)];
+        otlp::measure(&RUN_DURATION, began.elapsed().as_secs_f64(), &values);
+        if let Some(why) = &why {
+            span.fail(why);
+            values.push((&ERROR_TYPE, why));
+        }
+        otlp::count(&RUNS, &values);
+    }
+}
+
+/// What a task asks for; of Jira, what its request does: it becomes a task only later.
+fn mode_of(message: &Message) -> &'static str {
+    match message {
+        Message::Task(task) => task.mode.kind().name(),
+        Message::Jira(request) => request.asks.name(),
+    }
+}
+
+/// How a run ended, in a word, and why it did not get to its end. Neither holds anything of what anybody wrote.
+fn told(ended: &Ended) -> (&'static str, Option<String>) {
+    match ended {
+        Ended::Done => ("done", None),
+        Ended::Nothing(_) => ("nothing", None),
+        Ended::Explained(reason) => ("failed", Some(reason.name())),
+        Ended::Passing(_) => ("retry", Some("transient".to_owned())),
+        Ended::PutOff { .. } => ("postponed", Some("rate-limit".to_owned())),
+        Ended::Misconfigured(_) => ("misconfigured", Some("misconfigured".to_owned())),
+        Ended::Lost(lost) => {
+            let why = match lost {
+                Lost::Terminated => "terminated",
+                Lost::Deadline => "deadline",
+                Lost::Connection => "connection",
+            };
+            ("interrupted", Some(why.to_owned()))
+        }
+    }
+}
+
+/// What a run paid for its model.
+pub(super) fn cost(task: &Task, bill: &Bill) {
+    let Some(cost) = bill.cost_usd else { return };
+    let (provider, model) = bill.model.split_once(':').unwrap_or((bill.model.as_str(), ""));
+    let values = [(&MODE, task.mode.kind().name()), (&PROVIDER, provider), (&REQUEST_MODEL, model)];
+    otlp::measure(&RUN_COST, cost.dollars(), &values);
+}
+
+/// That a pull request was opened, and how long whoever asked had to wait for it.
+pub(super) fn opened(task: &Task) {
+    let mode = [(&MODE, task.mode.kind().name())];
+    otlp::count(&PULL_REQUESTS_OPENED, &mode);
+    let Some(asked) = task.triggered_at else { return };
+    // Of two clocks one may be ahead.
+    let wait: Duration = asked.duration_until(Timestamp::now()).try_into().unwrap_or_default();
+    otlp::measure(&PULL_REQUEST_WAIT, wait.as_secs_f64(), &mode);
+}
+
+/// Does a part of a run, which has failed where it answers with a [`Stop`].
+pub(super) async fn part<T>(span: &Span, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    let done = span.run(work).await;
+    if let Err(stop) = &done {
+        span.fail(&why(stop));
+    }
+    done
+}
+
+/// Why a run stopped, in a word.
+fn why(stop: &Stop) -> String {
+    match stop {
+        Stop::Call(error) => error.kind().to_owned(),
+        Stop::Failure(failure) => failure.reason.name(),
+        Stop::Ended(ended) => told(ended).1.unwrap_or_else(|| "nothing".to_owned()),
+        Stop::CalledOff(_) => "cancelled".to_owned(),
+    }
+}

@@ -1,0 +1,188 @@
+//! *Telemetry*: what a collector learns of a run, and that none of its moods changes the run.
+
+use std::collections::BTreeMap;
+
+use opentelemetry_proto::tonic::trace::v1::Span;
+use tests::collector::{Collector, Mood, text_of};
+
+use crate::harness::{EDIT, Run, Story, check_all, hello, offline, seen};
+
+/// A run of the quick fix with a collector.
+fn run(story: &Story, collector: &Collector, more: &[(&str, &str)]) -> Run {
+    let mut task = story.wish("quickfix");
+    let changed = story.github.now(|state| state.first().issue(1).updated_at);
+    task["triggered_at"] = changed.to_string().into();
+    let endpoint = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())];
+    story.run_with(&task, &[&endpoint[..], more].concat())
+}
+
+/// The spans as a tree, each level in the order of their starts; calls to GitHub are counted only.
+fn tree(spans: &[Span]) -> String {
+    let mut below: BTreeMap<&[u8], Vec<&Span>> = BTreeMap::new();
+    for span in spans {
+        below.entry(&span.parent_span_id).or_default().push(span);
+    }
+    let mut text = String::new();
+    write(&mut text, &below, &[], 0);
+    text
+}
+
+fn write(text: &mut String, below: &BTreeMap<&[u8], Vec<&Span>>, parent: &[u8], depth: usize) {
+    let mut children = below.get(parent).cloned().unwrap_or_default();
+    children.sort_by_key(|span| span.start_time_unix_nano);
+    for span in children {
+        if !span.name.contains('/') {
+            text.push_str(&format!("{:1$}{2}\n", "", depth * 2, span.name));
+        }
+        write(text, below, &span.span_id, depth + 1);
+    }
+}
+
+#[test]
+fn a_run_is_told_whole() {
+    let story = Story::new(offline(hello()), &[EDIT]);
+    let collector = Collector::start(Mood::Good);
+    let headers = [("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20collector-token-1")];
+    let ended = run(&story, &collector, &headers);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    assert_eq!(collector.violations(), Vec::<String>::new());
+    assert!(!ended.stderr.contains("telemetry"), "{}", ended.stderr);
+
+    let paths: Vec<String> = collector.requests().into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths.len(), 2, "{paths:?}");
+    for (_, headers) in collector.requests() {
+        assert_eq!(headers["authorization"], "Bearer collector-token-1");
+    }
+
+    let spans = collector.spans();
+    assert_eq!(
+        tree(&spans),
+        "run quickfix\n  clone\n  walk\n  rank\n  chat scripted\n  check\n  commit\n  publish\n"
+    );
+    let of = |name: &str| {
+        let span = spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("no span {name}"));
+        text_of(&span.attributes)
+    };
+    let chat = of("chat scripted");
+    for expected in [
+        "gen_ai.operation.name=chat,gen_ai.provider.name=openai,gen_ai.request.max_tokens=",
+        "gen_ai.request.model=scripted",
+        "gen_ai.response.finish_reasons=[stop]",
+        "gen_ai.usage.input_tokens=",
+        "server.address=127.0.0.1",
+    ] {
+        assert!(chat.contains(expected), "{expected}: {chat}");
+    }
+    assert!(
+        of("publish").contains("vcs.change.id=2,vcs.ref.head.name=ai-agent/issue-1"),
+        "{}",
+        of("publish")
+    );
+    assert!(of("run quickfix").contains("agent.outcome=done"), "{}", of("run quickfix"));
+    assert!(of("check").contains("agent.change.files=1"), "{}", of("check"));
+    let commit = of("POST /graphql");
+    assert!(commit.contains("graphql.operation.name="), "{commit}");
+    // As many spans as calls: each is told, and no other.
+    let calls =
+        story.github.journal().calls.iter().filter(|call| !call.operation.starts_with("git:")).count();
+    assert_eq!(spans.iter().filter(|span| span.name.contains(" /")).count(), calls);
+
+    let points: Vec<String> = collector.points();
+    let expected = [
+        "agent.pull_request.wait{agent.mode=quickfix} 1",
+        "agent.pull_requests.opened{agent.mode=quickfix} 1",
+        "agent.run.cost{agent.mode=quickfix,gen_ai.provider.name=openai,gen_ai.request.model=scripted} 1",
+        "agent.run.duration{agent.mode=quickfix,agent.outcome=done} 1",
+        "agent.runs{agent.mode=quickfix,agent.outcome=done} 1",
+        "gen_ai.client.operation.duration{gen_ai.operation.name=chat,gen_ai.provider.name=openai,gen_ai.request.model=scripted,gen_ai.response.model=scripted} 1",
+        "gen_ai.client.token.usage{gen_ai.operation.name=chat,gen_ai.provider.name=openai,gen_ai.request.model=scripted,gen_ai.response.model=scripted,gen_ai.token.type=input} 1",
+        "gen_ai.client.token.usage{gen_ai.operation.name=chat,gen_ai.provider.name=openai,gen_ai.request.model=scripted,gen_ai.response.model=scripted,gen_ai.token.type=output} 1",
+    ];
+    assert_eq!(points, expected);
+    story.finish();
+}
+
+#[test]
+fn a_failure_tells_its_reason_and_a_correction_is_counted() {
+    let bad = EDIT.replace("timeout = 30", "timeout = 31");
+    let story = Story::new(offline(hello()), &[&bad, &bad]);
+    let collector = Collector::start(Mood::Good);
+    let ended = run(&story, &collector, &[]);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    assert_eq!(collector.violations(), Vec::<String>::new());
+    let points = collector.points();
+    for expected in [
+        "agent.runs{agent.mode=quickfix,agent.outcome=failed,error.type=edits-do-not-apply} 1",
+        "agent.corrections{error.type=edits-do-not-apply} 1",
+    ] {
+        assert!(points.iter().any(|point| point == expected), "{expected}: {points:#?}");
+    }
+    let failed: Vec<String> = collector
+        .spans()
+        .into_iter()
+        .filter(|span| span.status.as_ref().is_some_and(|status| status.code == 2))
+        .map(|span| span.name)
+        .collect();
+    assert_eq!(failed, ["check", "check", "run quickfix"]);
+    story.finish();
+}
+
+#[test]
+fn nothing_is_sent_where_it_is_switched_off() {
+    let story = Story::new(offline(hello()), &[EDIT]);
+    let collector = Collector::start(Mood::Good);
+    let ended = run(&story, &collector, &[("OTEL_SDK_DISABLED", "true")]);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    let other = Story::new(offline(hello()), &[EDIT]);
+    let told = run(&other, &collector, &[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]);
+    assert_eq!(told.status, Some(0), "{}", other.told(&told));
+    assert!(told.stderr.contains("no telemetry is sent: this protocol is not spoken"), "{}", told.stderr);
+    assert_eq!(collector.requests().len(), 0);
+    story.finish();
+    other.finish();
+}
+
+/// A mood, and what the log says of it, in as many lines.
+const MOODS: &[(Mood, &str, usize)] = &[
+    (Mood::Good, "telemetry", 0),
+    (Mood::Hangs, "the collector of telemetry did not answer in time", 1),
+    (Mood::Page, "the answer is not one of a collector, but text/html", 2),
+    (Mood::Garbage, "the answer is not one of a collector, but bytes that are no message", 2),
+    (Mood::TooLarge, "the collector refuses the size of what is sent (413)", 2),
+    (Mood::Busy, "the collector takes no more for now (429", 2),
+    (Mood::Fails, "the collector answers 500", 2),
+    (Mood::Unauthorized, "the collector refuses the credentials (401", 2),
+    (Mood::Redirects, "the collector redirects to 127.0.0.1", 2),
+    (Mood::Rejects, "the collector of telemetry rejected a part", 1),
+];
+
+#[test]
+fn no_mood_of_a_collector_changes_a_run() {
+    let without = Story::new(offline(hello()), &[EDIT]);
+    let ended = without.run(&without.wish("quickfix"));
+    assert_eq!(ended.status, Some(0), "{}", without.told(&ended));
+    let expected = seen(&without.github);
+    without.finish();
+    check_all(MOODS, |(mood, words, lines)| {
+        let story = Story::new(offline(hello()), &[EDIT]);
+        let collector = Collector::start(*mood);
+        let ended = run(&story, &collector, &[]);
+        let requests = collector.requests().len();
+        let told = ended.stderr.lines().filter(|line| line.contains(words)).count();
+        let is_same = ended.status == Some(0) && seen(&story.github) == expected;
+        let told_all = format!("{mood:?}: {requests} requests, {told} lines\n{}", story.told(&ended));
+        story.finish();
+        (is_same && requests == 2 && told == *lines).then_some(()).ok_or(told_all)
+    });
+}
+
+#[test]
+fn a_collector_that_is_not_there_changes_nothing() {
+    let story = Story::new(offline(hello()), &[EDIT]);
+    let collector = Collector::start(Mood::Good);
+    let nobody = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")];
+    let ended = run(&story, &collector, &nobody);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    assert_eq!(ended.stderr.matches("the collector cannot be reached").count(), 2, "{}", ended.stderr);
+    story.finish();
+}
