@@ -15,7 +15,7 @@ use std::{borrow::Cow, num::NonZeroU64};
 
 use jiff::Timestamp;
 use serde::{Deserialize, de::MapAccess};
-use shared::mode::Mode;
+use shared::{mode::Mode, task::checks_of};
 
 use crate::{
     event::{EventError, Installation, Repository, Text, missing},
@@ -195,7 +195,7 @@ impl<'a> Happening<'a> {
         let payload: Payload<'a> = serde_json::from_slice(payload).map_err(EventError::Json)?;
         let repository = payload.repository.ok_or_else(missing(event, "repository"))?;
         let installation_id = payload.installation.map(|installation| installation.id);
-        let checks = |sha: &str| (Mode::Checks, format!("checks {sha}"));
+        let checks = |sha: &str| (Mode::Checks, checks_of(sha));
         let id = repository.id;
         let ((mode, name), at, is_of_fork) = match kind {
             HappeningKind::CheckSuite | HappeningKind::WorkflowRun => {

@@ -7,7 +7,7 @@
 //! | `revise` | the plan, and what a person says about it | a plan | `/revise` |
 //! | `approve` | the plan that a person approved | a change | `/approve` |
 //! | `ci` | the pull request as it is | its checks may start | `/ci` |
-//! | `checks` | the pull request as it is | ready for review once all is green | checks that ended |
+//! | `checks` | the pull request as it is | ready for review once all is green; a repair where something failed | checks that ended |
 //! | `closed` | the pull request as it is | the labels | the pull request was merged or declined |
 //!
 //! Nobody outside of this module asks which mode a task has. Who has to know something asks just that, by a method
@@ -193,7 +193,7 @@ impl ModeKind {
             Self::Checks => Facts {
                 name: "checks",
                 needs: Needs::Happening,
-                makes: Product::Nothing,
+                makes: Product::Change,
                 again: "",
                 again_after_commit: "",
             },
@@ -217,7 +217,7 @@ impl ModeKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// What the model is asked for, and the run ends with.
+    /// What the model is asked for, if it is asked, and the run ends with.
     pub fn makes(self) -> Product {
         self.facts().makes
     }

@@ -130,6 +130,11 @@ pub fn wish(created: Option<Timestamp>, wished: Option<Timestamp>) -> String {
     }
 }
 
+/// The [`Origin::event`] of checks of a commit, whoever finds that they are to be looked at.
+pub fn checks_of(commit: &str) -> String {
+    format!("checks {commit}")
+}
+
 /// A fingerprint of an issue's title and body: a run that reads other text than the person who asked knows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IssueDigest([u8; 32]);

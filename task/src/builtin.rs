@@ -56,6 +56,7 @@ pub fn change(ask: &Ask<'_>) -> Result<Change, Declined> {
     match ask.goal {
         Goal::Edit | Goal::Plan => Change::new(ask, &request::of_issue(ask.title, ask.body)?),
         Goal::Revise { feedback, .. } => Change::new(ask, &request::of_issue("", feedback)?),
+        Goal::Repair(_) => Declined::new("it repairs nothing"),
         Goal::Execute { plan } => {
             let answer = Answer::read_kept(plan);
             let steps = answer.document("Steps").and_then(|document| document.section("Steps"));

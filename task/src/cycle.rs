@@ -9,6 +9,7 @@ mod base;
 pub mod choice;
 mod complaint;
 mod failure;
+mod repair;
 mod rules;
 mod shown;
 mod talk;
@@ -40,12 +41,14 @@ use crate::plan::Plan;
 use crate::progress::Step;
 use crate::protect::Protection;
 use crate::protocol::ask::Goal;
-use acceptance::{Accepted, Change, Measure, Try, accept_plan};
+use crate::repair::Broken;
+use acceptance::{Accepted, Change, Measure, Rule, Try, accept_plan};
 pub use already::{Found, Proof};
 use choice::Choose;
 use complaint::Proposed;
 use failure::{not_indexed, not_walked};
 pub use shown::Shown;
+use talk::Conversation;
 
 /// Calls of one cycle beside one after each round of looking: the choice of files, the first, and the correction.
 pub const FIXED_CALLS: u32 = 3;
@@ -160,27 +163,42 @@ impl Cycle<'_> {
         // Boxed, so that the futures around it stay small.
         Box::pin(self.choose(llm, &mut context, goal, &mut times)).await?;
         let mut talk = self.begin(llm, &context, goal);
-        let answer = self.ask_and_look(&mut talk, &mut context, &mut times).await?;
         let bounds = plan.map(Bounds::of_text);
-        let measure = |turn| Measure { bounds: bounds.as_ref(), turn };
+        let measure = |turn| Measure { bounds: bounds.as_ref(), rule: Rule::Any, turn };
+        let accepted = self.converse(llm, &mut talk, &mut context, measure, &mut times).await?;
+        Ok(self.solved(accepted, context, times))
+    }
+
+    /// Asks for edits, and once more where they cannot be used.
+    async fn converse<'m>(
+        &mut self,
+        llm: &Llm,
+        talk: &mut Conversation<'_>,
+        context: &mut Context,
+        measure: impl Fn(Try) -> Measure<'m>,
+        times: &mut Times,
+    ) -> Result<Accepted<Change>, Failure> {
+        let answer = self.ask_and_look(talk, context, times).await?;
         let nothing = Proposed::default();
-        let accepted = match self.accept_edits(&context, &answer, nothing, measure(Try::First), &mut times) {
-            Ok(accepted) => accepted,
+        match self.accept_edits(context, &answer, nothing, measure(Try::First), times) {
+            Ok(accepted) => Ok(accepted),
             Err(complaint) => {
-                let (answer, kept) =
-                    self.ask_corrected(&mut talk, &mut context, &answer, complaint, &mut times).await?;
-                self.accept_edits(&context, &answer, kept, measure(Try::Last), &mut times)
-                    .map_err(|complaint| complaint.failure(llm))?
+                let (answer, kept) = self.ask_corrected(talk, context, &answer, complaint, times).await?;
+                self.accept_edits(context, &answer, kept, measure(Try::Last), times)
+                    .map_err(|complaint| complaint.failure(llm))
             }
-        };
+        }
+    }
+
+    fn solved(self, accepted: Accepted<Change>, context: Context, times: Times) -> End<Solution> {
         let account = self.account(context, times);
-        Ok(match accepted {
+        match accepted {
             Accepted::Already(proof) => End::Already(Already { proof, account }),
             Accepted::Made(Change { patch, proposed, unplanned }) => {
                 let Proposed { title, summary, left_out, .. } = proposed;
                 End::Made(Solution { patch, title, summary, left_out, unplanned, account })
             }
-        })
+        }
     }
 
     /// A plan for the issue, or the plan so far rewritten with what a person said of it.
@@ -225,6 +243,7 @@ impl Cycle<'_> {
             Goal::Revise { plan, feedback } => {
                 format!("{}\n\n{plan}\n\n{feedback}", self.issue.body.as_str())
             }
+            Goal::Repair(Broken { evidence, .. }) => format!("{}\n\n{evidence}", self.issue.body.as_str()),
         };
         let query = Query::new(self.issue.title.as_str(), &body);
         let history = History::read(&repo, self.workspace.base().commit);

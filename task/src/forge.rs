@@ -20,8 +20,8 @@ use crate::patience::Patience;
 use crate::thread::{Comment, Identity, Since};
 use github::Session;
 use model::{
-    Checks, Collaborator, Commit, CommitRequest, Comparison, NewPullRequest, Permission, PullRequest,
-    PullRequestChecks, PullRequestSnapshot, Repository, Review,
+    Annotation, Checks, Collaborator, Commit, CommitRequest, Comparison, FailedRun, FailedStep, LogEnd,
+    NewPullRequest, Permission, PullRequest, PullRequestChecks, PullRequestSnapshot, Repository, Review,
 };
 
 pub use github::{Credentials, Login};
@@ -235,6 +235,41 @@ impl Forge {
     ) -> Result<PullRequestChecks, CallError> {
         match self {
             Self::GitHub(session) => session.github.pull_request_checks(number).await,
+        }
+    }
+
+    /// The names of checks that fail on a commit, or on the newest commit of a branch.
+    pub async fn failing_on(&self, commit: &str, branch: &str) -> Result<Vec<String>, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.failing_on(commit, branch).await,
+        }
+    }
+
+    /// The check runs of a commit that failed.
+    pub async fn failed_runs(&self, commit: &str) -> Result<Vec<FailedRun>, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.failed_runs(commit).await,
+        }
+    }
+
+    /// The first annotations of a check run.
+    pub async fn annotations(&self, run: &FailedRun) -> Result<Vec<Annotation>, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.annotations(run.id).await,
+        }
+    }
+
+    /// The steps that failed of a check run of the forge's own CI.
+    pub async fn failed_steps(&self, run: &FailedRun) -> Result<Vec<FailedStep>, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.failed_steps(run.id).await,
+        }
+    }
+
+    /// The log of a check run of the forge's own CI, piece by piece.
+    pub async fn log_of(&self, run: &FailedRun, take: impl FnMut(&[u8])) -> Result<LogEnd, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.job_log(run.id, take).await,
         }
     }
 

@@ -40,6 +40,7 @@ pub mod protect;
 pub mod protocol;
 mod pull_request;
 mod record;
+mod repair;
 mod repo_config;
 mod report;
 mod route;

@@ -47,6 +47,8 @@ pub enum Reason {
     Syntax,
     /// The edits touch a path that may not be changed.
     Protected,
+    /// The edits take tests away, or change nothing else, twice.
+    WeakensTests,
     /// The edits left everything as it was.
     NoChange,
     /// The answer said that nothing has to change, and did not show it, twice.

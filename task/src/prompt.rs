@@ -15,6 +15,7 @@ use crate::outbound::{masked, without_tokens};
 use crate::path::RepoPath;
 use crate::protocol::ask::Goal;
 use crate::protocol::{has_markers, other_markers};
+use crate::repair::Broken;
 
 /// Requests of one answer that are looked at.
 pub const MAX_REQUESTS: usize = 10;
@@ -64,12 +65,16 @@ pub struct Prompter {
 
 impl Prompter {
     /// The fences' word is a hash of everything that they will hold, so no author can know it beforehand.
-    pub fn new(issue: &Issue, context: &Context, guidance: Guidance) -> Self {
+    /// `more` is what they hold beside issue and files.
+    pub fn new(issue: &Issue, context: &Context, more: &[&str], guidance: Guidance) -> Self {
         let mut hash = Sha256::new();
         hash.update(issue.digest());
         for (path, file) in context.read.iter() {
             hash.update(path.as_str());
             hash.update(file.blob.as_bytes());
+        }
+        for text in more {
+            hash.update(text);
         }
         let mut nonce = hex::text(&hash.finalize());
         nonce.truncate(NONCE_DIGITS);
@@ -101,7 +106,7 @@ impl Prompter {
     /// The standing instructions for a goal.
     pub fn system(&self, goal: Goal<'_>, offer: Offer) -> String {
         let name = match goal {
-            Goal::Edit | Goal::Execute { .. } => "edit",
+            Goal::Edit | Goal::Execute { .. } | Goal::Repair(_) => "edit",
             Goal::Plan | Goal::Revise { .. } => "plan",
         };
         let offer = match offer {
@@ -110,7 +115,8 @@ impl Prompter {
             Offer::All => "all",
         };
         let requests = self.render("requests", context! { offer, max_requests => MAX_REQUESTS });
-        self.render(name, context! { nonce => self.nonce.as_str(), requests })
+        let repair = matches!(goal, Goal::Repair(_));
+        self.render(name, context! { nonce => self.nonce.as_str(), requests, repair })
     }
 
     /// A question and its answer, to go before the first message, where the model needs to see the form in use.
@@ -119,7 +125,7 @@ impl Prompter {
     /// such turn it kept the form. An example within the instructions it takes for a part of the issue.
     pub fn example(&self, goal: Goal<'_>) -> Option<(String, &'static str)> {
         match (self.guidance, goal) {
-            (Guidance::Shown, Goal::Edit | Goal::Execute { .. }) => {
+            (Guidance::Shown, Goal::Edit | Goal::Execute { .. } | Goal::Repair(_)) => {
                 let question = self.render("example", context! { nonce => self.nonce.as_str() });
                 Some((question, include_str!("../prompts/example_answer.md")))
             }
@@ -152,7 +158,18 @@ impl Prompter {
                 None,
                 "Carry out the plan now, in the form that was asked for.",
             ),
+            Goal::Repair(Broken { plan, .. }) => (
+                "The plan that a maintainer approved and that the change carries out:",
+                plan,
+                None,
+                "Repair the change now, so that these checks pass, in the form that was asked for.",
+            ),
         };
+        let broken = match goal {
+            Goal::Repair(Broken { evidence, diff, .. }) => Some((self.fence(diff), self.fence(evidence))),
+            _ => None,
+        };
+        let (diff, evidence) = broken.unzip();
         let instructions: Vec<_> = context
             .instructions
             .iter()
@@ -173,6 +190,8 @@ impl Prompter {
                 plan_heading,
                 plan => plan.map(|plan| self.fence(plan)),
                 feedback => feedback.map(|feedback| self.fence(feedback)),
+                diff,
+                evidence,
                 task,
             },
         )

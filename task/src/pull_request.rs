@@ -140,6 +140,23 @@ pub fn body(facts: &Facts) -> String {
     body
 }
 
+/// What the status comment says of a repair. `failed` lists the checks that it is for.
+pub fn repair_body(facts: &Facts, failed: &str) -> String {
+    let mut body = format!("These checks failed:\n{failed}");
+    for warning in &facts.warnings {
+        write!(body, "\n\n> **Look at this first:** {warning}").expect("a String takes any text");
+    }
+    let summary = facts.summary.trim();
+    write!(body, "\n\n{}", if summary.is_empty() { &facts.title } else { summary })
+        .expect("a String takes any text");
+    for note in &facts.notes {
+        write!(body, "\n\n> {note}").expect("a String takes any text");
+    }
+    let changed: Vec<RepoPath> = facts.changed.iter().map(|change| change.path.clone()).collect();
+    write!(body, "\n\nChanged: {}.", listed(&changed)).expect("a String takes any text");
+    body
+}
+
 /// The files of the change, then those that were only read.
 fn list_files(body: &mut String, facts: &Facts) {
     let why =

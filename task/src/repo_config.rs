@@ -32,6 +32,8 @@ pub struct RepoConfig {
     pub approve_by: Option<ApproveBy>,
     /// When CI starts on a change.
     pub ci: Option<Ci>,
+    /// Whether a change is repaired whose checks fail.
+    pub repair: Option<bool>,
     pub labels: Labels,
     pub paths: Paths,
     pub budget: Budget,
@@ -213,6 +215,7 @@ instructions = "Add a line to CHANGELOG.md."
 base-branch = "develop"
 model = "anthropic:claude-sonnet-5-5"
 approve-by = "others"
+repair = false
 [labels]
 working = "bot: at work"
 done = "bot: done"
@@ -230,6 +233,7 @@ max-cost = 0.5
         assert_eq!(full.budget.max_tokens.map(NonZeroU32::get), Some(50_000));
         assert_eq!(full.base_branch.as_deref(), Some("develop"));
         assert_eq!(full.approve_by, Some(ApproveBy::Others));
+        assert_eq!(full.repair, Some(false));
         let names = full.labels(&LabelNames::default());
         let expected = LabelNames {
             working: "bot: at work".to_owned(),
@@ -249,6 +253,7 @@ max-cost = 0.5
             ("[labels]\ndone = \"\"", "a label's name has 1 to 50 characters"),
             ("[labels]\ndone = \"a,b\"", "a label's name has 1 to 50 characters"),
             ("[labels]\ndone = \"x\"\nfailed = \"X\"", "two labels have the same name"),
+            ("repair = \"never\"", "expected a boolean"),
             ("approve-by = \"nobody\"", "unknown variant `nobody`"),
             ("base-branch = \"a..b\"", "base-branch is not the name of a branch"),
             ("base-branch = \"ai-agent/issue-7\"", "base-branch is not the name of a branch"),

@@ -20,10 +20,12 @@ mod conversation;
 mod desk;
 mod ended;
 mod ending;
+mod failures;
 mod holder;
 pub(crate) mod jira;
 mod measured;
 mod publish;
+mod repair;
 pub mod settings;
 mod wanted;
 mod work;
@@ -62,7 +64,7 @@ use claim::Claimed;
 use desk::{Desk, Place};
 use ended::Stop;
 use settings::{RunSettings, Terms};
-use work::{Claim, Made, Material};
+use work::{Basis, Claim, Made, Material};
 
 pub(crate) use ask::scan;
 pub use ended::{Attempt, Delivery, Ended};
@@ -181,7 +183,7 @@ async fn work(
 ) -> Result<(), Stop> {
     // These look at how things stand, whatever happened before: what there is to do is done once by itself.
     match desk.task.mode.start() {
-        Start::Checks => return checks::look(desk).await,
+        Start::Checks => return checks::look(config, lease, desk, repo_config).await,
         Start::End => return closed::follow(desk).await,
         Start::Issue | Start::ApprovedPlan(_) | Start::Feedback(_) | Start::Release(_) => {}
     }
@@ -251,6 +253,9 @@ async fn propose(
     // A change is not kept anywhere before it is committed, and would be paid for again: better to wait here.
     desk.forge.be_patient(desk.time_left());
     wanted::still_wanted(desk, claim).await?;
+    if let Basis::Repair(repair) = &claim.basis {
+        repair::still_red(desk, claim, repair).await?;
+    }
     match made {
         End::Made(made) => {
             let span = Span::start(&COMMIT).with(&VCS_BRANCH, &desk.branch);

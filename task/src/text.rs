@@ -54,6 +54,16 @@ impl Raw {
         cut(&text, cap)
     }
 
+    /// The same for a text that is no Markdown, such as what a compiler says.
+    pub fn clean_text(self, cap: usize) -> Clean {
+        let text = visible(&self.0);
+        if text.chars().count() <= cap {
+            return Clean(text);
+        }
+        let kept: String = text.chars().take(cap.saturating_sub(1)).collect();
+        Clean(visible(&format!("{kept}…")))
+    }
+
     /// What is seen of a text that is no Markdown and has one line (a title, a file name, the subject of a commit):
     /// white space becomes single spaces; at most `cap` characters, the last one `…` if any were cut.
     pub fn clean_line(self, cap: usize) -> Clean {

@@ -139,6 +139,19 @@ WRONG   GitHub      octo has not accepted these permissions yet: contents: write
 ",
     },
     Trouble {
+        name: "the logs of checks",
+        github: || {
+            let write = ["contents", "issues", "pull_requests"].map(|name| (name, Level::Write));
+            world().app_permissions(&[&write[..], &[("checks", Level::Read), ("statuses", Level::Read)]].concat())
+        },
+        variables: &[],
+        status: 0,
+        said: "\
+note    GitHub      failed checks are repaired by their annotations alone, because the App lacks permissions: actions: read
+                      To have their logs read, grant it at GITHUB/settings/apps/ai-agent/permissions.
+",
+    },
+    Trouble {
         name: "the newest delivery",
         github: || world().delivery("22222222-2222-2222-2222-222222222222", "issue_comment", 401, Duration::ZERO),
         variables: &[],

@@ -8,7 +8,9 @@
 //! - apps/…: get-authenticated, list-installations, get-installation, get-repo-installation, create-installation-access-token, revoke-installation-access-token,
 //!   list-repos-accessible-to-installation, list-webhook-deliveries, redeliver-webhook-delivery
 //! - repos/…: get, get-collaborator-permission-level, list-branches, get-branch, get-content, list-commits, get-commit, compare-commits,
-//!   get-combined-status-for-ref, list-webhook-deliveries, redeliver-webhook-delivery; checks/list-for-ref
+//!   get-combined-status-for-ref, list-webhook-deliveries, redeliver-webhook-delivery
+//! - checks/…: list-for-ref, list-annotations; actions/…: get-job-for-workflow-run, download-job-logs-for-workflow-run, whose redirect leads
+//!   to another host (`logs:read`), which refuses whoever brings a token
 //! - issues/…: list-for-repo, create, get, update, list-comments, create-comment, get-comment, update-comment, delete-comment,
 //!   list-labels-on-issue, add-labels, set-labels, remove-label, list-labels-for-repo, create-label, get-label, add-assignees,
 //!   remove-assignees, list-events-for-timeline
@@ -24,6 +26,7 @@
 //!   advertisements)
 
 mod auth;
+mod checks;
 mod contract;
 pub(crate) mod fault;
 mod graphql;
@@ -46,8 +49,8 @@ pub use self::fault::{Fault, Refused};
 pub use self::journal::{Call, Effect, Journal, When};
 pub use self::scene::{File, Scene};
 pub use self::state::{
-    Account, Availability, CheckKind, Comment, Feature, Issue, Lock, Permission, Place, Pull, Repo, Review,
-    ReviewText, Stage, State, Verdict, Visibility,
+    Account, Availability, CheckKind, Checker, Comment, Feature, Issue, Lock, Log, Permission, Place, Pull,
+    Repo, Report, Review, ReviewText, Stage, State, Verdict, Visibility,
 };
 pub use self::store::{Oid, Store, clean_git};
 pub use self::world::World;

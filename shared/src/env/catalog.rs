@@ -283,6 +283,10 @@ group! {
          changed, else as `ask`; `auto`, by itself";
     AGENT_HELP_URL: String = PAGE, NONE,
         "page that the agent's comments link, with what people can write to it: docs/COMMANDS.md, wherever people can read it";
+    AGENT_REPAIRS: u32 = number(0, 3), is("3"),
+        "repairs of one pull request whose checks fail, at most; `0` for none: then it is only told what failed";
+    AGENT_CHECKS_WITHIN: Duration = timeout(), is("60min"),
+        "how long checks may run until it is told that they do not end";
     AGENT_WORK_DIR: PathBuf = path(), of("the system's temporary folder"), "folder for clones";
     AGENT_TRANSCRIPT_DIR: PathBuf = path(), NONE,
         "folder in which the conversation of each task with its model is kept, as `TASK.jsonl`; without it, none is";

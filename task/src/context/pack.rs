@@ -130,6 +130,14 @@ pub struct Candidates {
     pub text: String,
 }
 
+/// Files that are read before those of the ranking.
+#[derive(Clone, Copy, Default)]
+pub struct Chosen<'a> {
+    pub paths: &'a [RepoPath],
+    /// Who chose them, a clause.
+    pub why: &'a str,
+}
+
 /// See [`super`].
 #[derive(Debug)]
 pub struct Context {
@@ -183,7 +191,7 @@ pub fn pack(
         query,
         caps,
     };
-    context.fill(&reader, &ranked, &[], budget);
+    context.fill(&reader, &ranked, Chosen::default(), budget);
     context
 }
 
@@ -210,7 +218,7 @@ impl Context {
     }
 
     /// Packs anew, with `chosen` before the others.
-    pub fn choose(&mut self, repo: &gix::Repository, chosen: &[RepoPath], budget: Budget) {
+    pub fn choose(&mut self, repo: &gix::Repository, chosen: Chosen<'_>, budget: Budget) {
         let ranked = self.index.ranked(&self.walk, &self.query);
         self.read = ReadSet::default();
         self.spent.files = 0;
@@ -218,7 +226,7 @@ impl Context {
     }
 
     /// Reads what there is room for, and draws the map of the rest.
-    fn fill(&mut self, reader: &Reader, ranked: &[Ranked], chosen: &[RepoPath], budget: Budget) {
+    fn fill(&mut self, reader: &Reader, ranked: &[Ranked], chosen: Chosen<'_>, budget: Budget) {
         let left = budget.tokens.saturating_sub(self.spent.instructions + budget.map());
         self.read_best(reader, ranked, chosen, left, budget.files);
         self.draw_map(ranked, budget.map());
@@ -228,7 +236,7 @@ impl Context {
         &mut self,
         reader: &Reader,
         ranked: &[Ranked],
-        chosen: &[RepoPath],
+        chosen: Chosen<'_>,
         budget: u32,
         files: usize,
     ) {
@@ -265,16 +273,17 @@ impl Context {
     }
 
     /// What is read first: what was chosen, then the ranking, and after the first files a test that exercises them.
-    fn order(&self, ranked: &[Ranked], chosen: &[RepoPath], count: usize) -> Vec<Next> {
+    fn order(&self, ranked: &[Ranked], chosen: Chosen<'_>, count: usize) -> Vec<Next> {
         let why_of = |path: &RepoPath| {
             let explained = self.explained.iter().find(|explained| explained.ranked.path == *path);
             explained.map_or("comes next in the ranking".to_owned(), |explained| explained.why.clone())
         };
         let mut order: Vec<Next> = chosen
+            .paths
             .iter()
             .map(|path| Next {
                 path: path.clone(),
-                why: format!("the model chose it: {}", why_of(path)),
+                why: format!("{}: {}", chosen.why, why_of(path)),
                 limit: Limit::File,
             })
             .collect();
@@ -282,7 +291,7 @@ impl Context {
             ranked
                 .iter()
                 .map(|file| &file.path)
-                .filter(|path| !chosen.contains(path))
+                .filter(|path| !chosen.paths.contains(path))
                 .take(count)
                 .map(|path| Next { path: path.clone(), why: why_of(path), limit: Limit::File }),
         );

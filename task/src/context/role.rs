@@ -188,6 +188,11 @@ const MARKUP_EXTENSIONS: &[&str] = &[
 const DOCUMENT_EXTENSIONS: &[&str] =
     &["adoc", "asciidoc", "markdown", "md", "mdx", "org", "rst", "tex", "txt"];
 
+/// Whether the path is that of a test, or of what tests read.
+pub(crate) fn is_test(path: &RepoPath) -> bool {
+    of_path(path) == Ok(Role::Test)
+}
+
 /// What the path alone says.
 pub(super) fn of_path(path: &RepoPath) -> Result<Role, Omission> {
     let lower = path.as_str().to_ascii_lowercase();

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::history::History;
 use super::index::{Index, IndexError};
-use super::pack::{self, Budget, Context};
+use super::pack::{self, Budget, Chosen, Context};
 use super::query::Query;
 use super::role::{Omission, Role};
 use super::walk::{self, Caps, Walk, WalkError};
@@ -460,7 +460,7 @@ fn what_was_chosen_is_read_first_and_counted() {
     let mut context = fixture.pack("needle", "", budget);
     let instructions = context.spent.instructions;
     let chosen = [path("src/part29.rs"), path("src/part17.rs")];
-    context.choose(&fixture.repo, &chosen, budget);
+    context.choose(&fixture.repo, Chosen { paths: &chosen, why: "the model chose it" }, budget);
     assert_eq!(context.read.get(&chosen[0]).unwrap().shown, Shown::Whole);
     assert!(context.read.get(&chosen[1]).unwrap().why.starts_with("the model chose it: "));
     assert!(!context.map.contains("src/part29.rs"), "{}", context.map);

@@ -22,6 +22,7 @@ use crate::plan::{Plan, PlanError};
 use crate::progress::Step;
 use crate::prompt;
 use crate::protocol::{Action, Answer, Edit};
+use crate::repair::weakening::{Weakening, weakening};
 
 /// What an answer comes to.
 pub(super) enum Accepted<T> {
@@ -50,7 +51,16 @@ pub(super) enum Try {
 pub(super) struct Measure<'a> {
     /// What the approved plan names, if there is one.
     pub(super) bounds: Option<&'a Bounds>,
+    pub(super) rule: Rule,
     pub(super) turn: Try,
+}
+
+/// What an answer may do to tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    Any,
+    /// Neither take any away, nor change nothing else.
+    KeepsTests,
 }
 
 impl Cycle<'_> {
@@ -105,7 +115,10 @@ impl Cycle<'_> {
             return Err(refused(outside(&patch, &unplanned, &all.edits), all));
         }
         match check::check(context.parsers(), patch, Instant::now() + CHECK_TIME) {
-            Ok(patch) => Ok(Change { patch, proposed: all, unplanned }),
+            Ok(patch) => match kept_tests(measure.rule, &patch) {
+                Some(weakening) => Err(weakened(&weakening)),
+                None => Ok(Change { patch, proposed: all, unplanned }),
+            },
             Err(errors) => Err(Complaint::new(Reason::Syntax, errors.to_string())),
         }
     }
@@ -120,6 +133,22 @@ impl Cycle<'_> {
             }
         }
     }
+}
+
+fn kept_tests(rule: Rule, patch: &CheckedPatch) -> Option<Weakening> {
+    match rule {
+        Rule::Any => None,
+        Rule::KeepsTests => weakening(patch.changes()),
+    }
+}
+
+fn weakened(weakening: &Weakening) -> Complaint {
+    let text = format!(
+        "The change is refused, because {weakening}. Correct the code that the checks complain of, and leave tests and workflows \
+         as they are. If only a change of those can help, answer with CANNOT and say why."
+    );
+    let account = format!("{weakening}.");
+    Complaint { account, ..Complaint::new(Reason::WeakensTests, text) }
 }
 
 /// What an answer says of nothing having to change, if it says so and nothing else.

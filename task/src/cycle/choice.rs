@@ -11,7 +11,7 @@ use shared::otlp::catalog::{CHOOSE, CHOSEN};
 
 use super::talk::Conversation;
 use super::{Cycle, Times};
-use crate::context::pack::{Budget, Context};
+use crate::context::pack::{Budget, Chosen, Context};
 use crate::context::tokens;
 use crate::llm::{Llm, Message, Pricing, Role};
 use crate::outcome::{Failure, Reason};
@@ -96,7 +96,8 @@ impl Cycle<'_> {
         if !paths.is_empty() {
             let started = Instant::now();
             let budget = Budget::of(self.room());
-            context.choose(&self.workspace.repo(), &paths, budget);
+            let chosen = Chosen { paths: &paths, why: "the model chose it" };
+            context.choose(&self.workspace.repo(), chosen, budget);
             times.pack += started.elapsed();
         }
         span.set(&CHOSEN, paths.len());
@@ -110,7 +111,7 @@ impl Cycle<'_> {
             return None;
         }
         let list = context.candidates(CANDIDATES, LIST_TOKENS);
-        let prompter = Prompter::new(self.issue, context, llm.guidance());
+        let prompter = Prompter::new(self.issue, context, &[], llm.guidance());
         let (system, text) = prompter.choose(self.issue, &list.text, MAX_CHOSEN);
         let talk = Conversation {
             llm,
@@ -126,7 +127,7 @@ impl Cycle<'_> {
     /// Whether which files matter is for the model to say.
     fn is_open(&self, llm: &Llm, context: &Context, goal: Goal<'_>) -> bool {
         // A plan names its files, and where all is read there is nothing to choose.
-        if matches!(goal, Goal::Execute { .. } | Goal::Revise { .. })
+        if matches!(goal, Goal::Execute { .. } | Goal::Revise { .. } | Goal::Repair(_))
             || self.room() < MIN_ROOM
             || context.mapped.is_empty()
         {

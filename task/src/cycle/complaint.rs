@@ -67,6 +67,10 @@ impl Complaint {
                 ),
                 "Try again, or choose a stronger model.",
             ),
+            Reason::WeakensTests => (
+                format!("The model's repair is refused, also after a correction: {why}"),
+                "See whether the tests are right, and correct them or the code.",
+            ),
             Reason::NoPlan => (
                 format!("The model's answer is no plan, also after a correction. {why}"),
                 "Try again, or choose a stronger model.",

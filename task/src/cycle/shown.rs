@@ -43,6 +43,7 @@ impl Cycle<'_> {
         let purpose = match goal {
             Goal::Edit => "change",
             Goal::Execute { .. } => "carry out the plan",
+            Goal::Repair(_) => "repair",
             Goal::Plan | Goal::Revise { .. } => "plan",
         };
         shown.push(Shown::of(purpose, self.begin(llm, &context, goal)));

@@ -18,6 +18,7 @@ use crate::prompt::{MAX_REQUESTS, More, Offer, Prompter};
 use crate::protocol::ask::Goal;
 use crate::protocol::request::Request;
 use crate::protocol::{Answer, Paths};
+use crate::repair::Broken;
 
 /// Part of the first message's tokens that the answers of one round may take.
 const ROUND_SHARE: u32 = 2;
@@ -50,7 +51,11 @@ impl Conversation<'_> {
 impl Cycle<'_> {
     /// Begins the conversation.
     pub(super) fn begin<'g>(&self, llm: &'g Llm, context: &Context, goal: Goal<'_>) -> Conversation<'g> {
-        let prompter = Prompter::new(self.issue, context, llm.guidance());
+        let more = match goal {
+            Goal::Repair(Broken { evidence, diff, .. }) => vec![evidence, diff],
+            _ => Vec::new(),
+        };
+        let prompter = Prompter::new(self.issue, context, &more, llm.guidance());
         let offer = match self.rounds {
             0 => Offer::Nothing,
             _ if llm.context_window() < LOOKING_WINDOW => Offer::Files,

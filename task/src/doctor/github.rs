@@ -20,6 +20,8 @@ const NEEDED: [(&str, &str); 4] =
 const EVENTS: [&str; 4] = ["issues", "issue_comment", "pull_request_review", "pull_request_review_comment"];
 /// What a run can do without, by what it reads.
 const CHECKS: [(&str, &str); 2] = [("checks", "read"), ("statuses", "read")];
+/// By this it reads the logs of checks that failed.
+const LOGS: [(&str, &str); 1] = [("actions", "read")];
 /// By these it hears that checks have ended.
 const CHECK_EVENTS: [&str; 2] = ["check_suite", "status"];
 /// By this it hears that a pull request was closed.
@@ -191,6 +193,11 @@ fn optional(profile: &AppProfile) -> Vec<Finding> {
             unheard.join(", ")
         );
         findings.push(Finding::wrong(About::Webhook, what, format!("Subscribe to them at {page}.")));
+    }
+    if unseen.is_empty() && !lacking_of(&LOGS, &profile.permissions).is_empty() {
+        let what = "failed checks are repaired by their annotations alone, because the App lacks permissions: actions: read";
+        let mend = format!("To have their logs read, grant it at {page}.");
+        findings.push(Finding::new(About::GitHub, Health::Note, what).mend(mend));
     }
     if !has(CLOSING_EVENT) {
         let what = "the labels of an issue do not follow its pull request: the App is not sent pull_request";

@@ -2,7 +2,7 @@
 //!
 //! Every call has a time limit and a bounded answer. What fails for the moment is made again as long as [`Patience`]
 //! lasts, except for a call that creates something: whoever made it looks first whether it was carried out. Redirects are
-//! followed for reads only, and on the same host only. Every write asks the [`Lease`] first.
+//! followed for reads only, and on the same host only; but for logs, which lie elsewhere. Every write asks the [`Lease`] first.
 
 mod auth;
 mod checks;
@@ -10,6 +10,7 @@ pub mod checkup;
 mod graphql;
 mod limits;
 mod repository;
+mod runs;
 mod survey;
 pub(crate) mod wire;
 
@@ -47,6 +48,8 @@ const MAX_PAGES: u32 = 30;
 pub struct GitHub {
     rest: Octocrab,
     graphql: Octocrab,
+    /// For other hosts: it says nothing of who we are.
+    plain: Option<reqwest::Client>,
     /// Where redirects may lead.
     api: String,
     pub(crate) repo: Repo,

@@ -71,6 +71,8 @@ pub struct Commit {
     pub message: String,
     pub tree: String,
     pub parents: Vec<String>,
+    /// When it was made last, by the clock of who made it.
+    pub at: Timestamp,
     /// Who made it last; an author stays when a commit is amended.
     pub(super) committer: Signature,
 }
@@ -101,6 +103,20 @@ pub struct Comparison {
     pub behind: u64,
     /// The paths that differ, a renamed file's with both of its names; `None` where the forge does not list all of them.
     pub paths: Option<Vec<String>>,
+    /// The newest commit that both have.
+    pub merge_base: String,
+    /// The commits of the head that the base does not have, oldest first; `None` where the forge does not list all of them.
+    pub commits: Option<Vec<Commit>>,
+    /// What the head changes, file by file, as far as the forge shows it.
+    pub diffs: Vec<FileDiff>,
+}
+
+/// What a comparison shows of one file.
+#[derive(Clone, Debug)]
+pub struct FileDiff {
+    pub path: String,
+    /// A unified diff without its head.
+    pub diff: Raw,
 }
 
 #[derive(Clone, Debug)]
@@ -113,6 +129,8 @@ pub struct PullRequest {
     pub body: String,
     /// The branch with the change, and its newest commit.
     pub head: Branch,
+    /// The name of the branch that it is for.
+    pub base: String,
     pub by: Option<User>,
 }
 
@@ -143,6 +161,66 @@ pub struct PullRequestChecks {
     pub head: String,
     pub checks: Checks,
     pub wish: StageWish,
+    /// Names of those that have not ended, whatever the others say.
+    pub running: Vec<String>,
+    /// Names of those that are required and were skipped.
+    pub skipped: Vec<String>,
+}
+
+/// A check run of a commit that failed, and can be asked about.
+#[derive(Clone, Debug)]
+pub struct FailedRun {
+    pub id: u64,
+    pub name: String,
+    /// How many annotations it has.
+    pub annotations: u64,
+    /// What it says of itself, Markdown.
+    pub output: Raw,
+    pub by: Checker,
+}
+
+/// Who runs a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checker {
+    /// The forge's own CI, which keeps a log.
+    Ci,
+    /// Some other program.
+    Other,
+}
+
+/// What a check says of a place in a file.
+#[derive(Clone, Debug)]
+pub struct Annotation {
+    /// As the check names it: the repository need not have such a file.
+    pub path: Raw,
+    pub line: u64,
+    pub weight: Weight,
+    /// Title, message and details.
+    pub text: Raw,
+}
+
+/// How much an annotation matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    Failure,
+    Warning,
+    Notice,
+}
+
+/// A step of a job that failed.
+#[derive(Clone, Debug)]
+pub struct FailedStep {
+    pub name: Raw,
+    pub began: Option<Timestamp>,
+    pub ended: Option<Timestamp>,
+}
+
+/// How much of a log was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogEnd {
+    Reached,
+    /// It is longer than is read, or took longer than is waited for.
+    Cut,
 }
 
 /// What somebody last made a pull request by hand. We make none a draft that was opened.

@@ -29,6 +29,22 @@ pub enum MoneyCeiling {
 }
 
 impl Ceiling {
+    /// What of it is left once so much was spent.
+    #[must_use]
+    pub fn left_after(self, tokens: u64, money: Usd) -> Self {
+        let left = match self.money {
+            MoneyCeiling::AtMost(most) => MoneyCeiling::AtMost(most.left_after(money)),
+            MoneyCeiling::AtMostIfPriced(most) => MoneyCeiling::AtMostIfPriced(most.left_after(money)),
+        };
+        Self { tokens: self.tokens.saturating_sub(tokens), money: left }
+    }
+
+    /// Whether nothing of it is left.
+    pub fn is_spent(self) -> bool {
+        let (MoneyCeiling::AtMost(left) | MoneyCeiling::AtMostIfPriced(left)) = self.money;
+        self.tokens == 0 || left == Usd::ZERO
+    }
+
     pub fn from_env(env: &Environment) -> Result<Self, SettingError> {
         let money = env.read_as(&AGENT_MAX_COST, |text| {
             text.parse().map_err(|_: UsdError| AGENT_MAX_COST.variable().form.hint())

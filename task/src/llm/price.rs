@@ -71,6 +71,15 @@ impl Usd {
         dollars
     }
 
+    /// Rounded up, for who keeps it.
+    pub fn millionths(self) -> u64 {
+        self.0.div_ceil(PER_DOLLAR / 1_000_000)
+    }
+
+    pub fn of_millionths(millionths: u64) -> Self {
+        Self(millionths.saturating_mul(PER_DOLLAR / 1_000_000))
+    }
+
     /// What is left of `self` once `spent` is gone; zero when more was spent.
     #[must_use]
     pub fn left_after(self, spent: Self) -> Self {
@@ -82,7 +91,7 @@ impl Usd {
 impl Serialize for Usd {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[expect(clippy::cast_precision_loss, reason = "millionths of a dollar are far below 2^52")]
-        let millionths = self.0.div_ceil(PER_DOLLAR / 1_000_000) as f64;
+        let millionths = self.millionths() as f64;
         serializer.serialize_f64(millionths / 1_000_000.0)
     }
 }

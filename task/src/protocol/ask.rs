@@ -1,5 +1,7 @@
 //! The *goal* of a question: what a run wants of the model or of the rules.
 
+use crate::repair::Broken;
+
 /// What the answer has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goal<'a> {
@@ -11,4 +13,6 @@ pub enum Goal<'a> {
     Revise { plan: &'a str, feedback: &'a str },
     /// Edits that carry out the approved plan.
     Execute { plan: &'a str },
+    /// Edits by which the checks of a change pass that fail now.
+    Repair(Broken<'a>),
 }

@@ -6,6 +6,8 @@ use shared::issue::{IssueId, PullRequestNumber};
 use shared::task::Task;
 use shared::user::Login;
 
+use crate::bill::Bill;
+use crate::llm::Usd;
 use crate::marker::{Kind, Marks, On};
 use crate::outbound::{BadMarker, Gate, Outbound};
 use crate::path::RepoPath;
@@ -34,12 +36,48 @@ pub(crate) struct Status {
     /// Whoever asked may not ask. That answers nobody else's wish.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) refused: bool,
+    /// That it ended is no word on what comes of the same task later: checks that ended can run again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) again: bool,
+    /// Of the issue as the run read it that made a change; see `run/conversation.rs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) issue: Option<String>,
+    /// What the model was paid for a repair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) spent: Option<Spend>,
     /// The login of who was told once and for all that he may not ask on this thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) barred: Option<String>,
     /// Until when it may wait without another word, if it waits for budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<Timestamp>,
+}
+
+/// What a repair cost. All of those of one pull request have one ceiling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Spend {
+    pub(crate) tokens: u64,
+    /// Of a dollar; 0 where the price is not known.
+    pub(crate) millionths: u64,
+}
+
+impl Spend {
+    #[must_use]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            tokens: self.tokens.saturating_add(other.tokens),
+            millionths: self.millionths.saturating_add(other.millionths),
+        }
+    }
+}
+
+impl From<&Bill> for Spend {
+    fn from(bill: &Bill) -> Self {
+        Self {
+            tokens: bill.input_tokens.saturating_add(bill.output_tokens),
+            millionths: bill.cost_usd.map_or(0, Usd::millionths),
+        }
+    }
 }
 
 /// A run, as a status comment names it.
@@ -110,6 +148,9 @@ impl Status {
             answered: None,
             done: false,
             refused: false,
+            again: false,
+            issue: None,
+            spent: None,
             barred: None,
             until: None,
         }
@@ -128,6 +169,11 @@ impl Status {
     /// be there, and can be completed.
     pub(crate) fn failed(task: &Task, kept: Option<Proposal>) -> Self {
         Self { answered: Some(task.mode.kind().name().to_owned()), ..Self::of(task, Phase::Ended, kept) }
+    }
+
+    /// For a task that ended without what it is about having come to an end.
+    pub(crate) fn open_again(task: &Task) -> Self {
+        Self { again: true, ..Self::of(task, Phase::Ended, None) }
     }
 
     /// For someone without write access.

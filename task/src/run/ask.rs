@@ -3,11 +3,11 @@
 use shared::issue::IssueId;
 use shared::mode::Product;
 
-use super::already;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
-use super::work::{Basis, Claim, Made, Material};
+use super::work::{Basis, Claim, Made, Material, Repair};
+use super::{already, checks};
 use crate::bill::Bill;
 use crate::check::{CheckedPatch, unseen};
 use crate::config::Config;
@@ -20,6 +20,7 @@ use crate::plan::{Binding, Plan};
 use crate::pull_request::{self, ChangeFact, Facts, ReadFact};
 use crate::record::comment;
 use crate::record::status::{Finding, PlanComment, Proposal};
+use crate::repair::Broken;
 
 /// Characters of a summary, so that the whole description can be kept in a comment, every line end escaped.
 const MAX_SUMMARY: usize = 8_000;
@@ -43,8 +44,22 @@ pub(super) async fn ask(
         Basis::Nothing => read.clone(),
         _ => below(cycle.workspace).unwrap_or_else(|| read.clone()),
     };
+    if let Basis::Repair(repair) = &claim.basis {
+        let plan = repair.plan.as_ref().map(Plan::text);
+        let broken = Broken { evidence: &repair.evidence, diff: &repair.diff, plan };
+        return match cycle.repair(broken, &repair.changed).await? {
+            End::Made(solution) => {
+                change(desk, terms, material, solution, &Form::Repair(repair)).map(End::Made)
+            }
+            End::Already(found) => {
+                let why = desk.gate.body_within(&found.proof.why, MAX_NOTE);
+                let what = format!("The model found nothing to change: {why}");
+                Err(Failure::new(Reason::NoChange, what, "").into())
+            }
+        };
+    }
     let changed = |solved: End<Solution>| match solved {
-        End::Made(solution) => change(desk, terms, material, solution).map(End::Made),
+        End::Made(solution) => change(desk, terms, material, solution, &Form::PullRequest).map(End::Made),
         End::Already(found) => Ok(End::Already(already::finding(desk, claim, terms, &shown, &found))),
     };
     let (planned, base, asked_by) = match (&claim.basis, desk.task.mode.kind().makes()) {
@@ -59,7 +74,7 @@ pub(super) async fn ask(
         (Basis::Nothing | Basis::Draft { .. }, Product::Change) => {
             return changed(cycle.solve(None).await?);
         }
-        (_, Product::Nothing) => {
+        (Basis::Repair(_), _) | (_, Product::Nothing) => {
             let what = format!("A task of the mode `{}` asks no model.", desk.task.mode.kind());
             return Err(Failure::new(Reason::Usage, what, "").into());
         }
@@ -81,7 +96,21 @@ fn below(workspace: &Workspace) -> Option<String> {
     commit.parent_ids().next().map(|parent| parent.to_string())
 }
 
-fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Solution) -> Result<Made, Stop> {
+/// Where the words about a change go.
+enum Form<'a> {
+    /// Into the description of its pull request.
+    PullRequest,
+    /// Into the status comment: the pull request is there.
+    Repair(&'a Repair),
+}
+
+fn change(
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    material: &Material,
+    solution: Solution,
+    form: &Form<'_>,
+) -> Result<Made, Stop> {
     let (notes, warnings) = (solution.notes(), solution.warnings());
     let Solution { patch, title, summary, unplanned, account, .. } = solution;
     scan(&desk.gate, &patch)?;
@@ -93,7 +122,11 @@ fn change(desk: &Desk<'_>, terms: &Terms<'_>, material: &Material, solution: Sol
     facts.warnings =
         warnings.iter().map(|warning| desk.gate.body_within(warning, MAX_WARNING).to_string()).collect();
     facts.unplanned.clone_from(&unplanned);
-    let body = desk.gate.composed(&pull_request::body(&facts));
+    let body = match form {
+        Form::PullRequest => pull_request::body(&facts),
+        Form::Repair(repair) => pull_request::repair_body(&facts, &checks::listed(&repair.ours)),
+    };
+    let body = desk.gate.composed(&body);
     let bill = facts.bill.to_string();
     let proposal = Proposal {
         title: title.to_string(),

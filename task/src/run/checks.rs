@@ -1,18 +1,23 @@
 //! The *checks* of a pull request: it stays a draft until they are green.
 //!
 //! Nothing waits for them. A run ends with a draft; when checks end, a run of its own asks how all of them stand together and
-//! either shows the pull request to its reviewers or says what failed. So it does not matter in which order events come, nor
-//! whether one comes twice.
+//! either shows the pull request to its reviewers or goes on to [`repair`] what failed. So it does not matter in which order
+//! events come, nor whether one comes twice.
 
 use std::fmt::Write as _;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::desk::Desk;
 use super::ended::{Ended, Stop};
-use super::{branch, ci, commit, ending};
-use crate::forge::model::{Checks, PullRequest, PullRequestKind, StageWish};
+use super::{branch, ci, commit, ending, holder, repair};
+use crate::config::Config;
+use crate::forge::model::{Checks, Commit, PullRequest, PullRequestKind, StageWish};
+use crate::lease::Lease;
 use crate::outbound::markup::code_span;
 use crate::record::comment;
-use crate::record::status::{Proposal, Status};
+use crate::record::status::{Phase, Proposal, Status};
+use crate::repo_config::{RepoConfig, RepoConfigError};
 
 /// Checks that are named.
 const MAX_NAMED: usize = 10;
@@ -72,8 +77,35 @@ pub(super) async fn stance_now(desk: &Desk<'_>, pull: &PullRequest, before: Stan
     }
 }
 
-/// Does what there is to do once checks have ended.
-pub(super) async fn look(desk: &Desk<'_>) -> Result<(), Stop> {
+/// Does what there is to do once checks have ended, or once they should have.
+pub(super) async fn look(
+    config: &Config,
+    lease: &Lease,
+    desk: &Desk<'_>,
+    repo_config: Result<RepoConfig, RepoConfigError>,
+) -> Result<(), Stop> {
+    match look_at(config, lease, desk, repo_config).await {
+        Err(Stop::Ended(Ended::Nothing(why))) if is_left_open(desk) => {
+            // Another run of this task said that it works, and is gone.
+            let status = desk.signed(Status::open_again(desk.task));
+            Ok(desk.record.say_at_last(&desk.gate, None, &comment::left_off(why), status).await?)
+        }
+        looked => looked,
+    }
+}
+
+/// Whether the status comment says that a run works which is gone.
+fn is_left_open(desk: &Desk<'_>) -> bool {
+    desk.own_status().is_some_and(|(_, status)| status.phase != Phase::Ended)
+        && holder::in_the_way(&desk.claimant(), desk.record.statuses()).is_none()
+}
+
+async fn look_at(
+    config: &Config,
+    lease: &Lease,
+    desk: &Desk<'_>,
+    repo_config: Result<RepoConfig, RepoConfigError>,
+) -> Result<(), Stop> {
     let nothing = |why| Err(Stop::Ended(Ended::Nothing(why)));
     let Some(pull) = desk.forge.open_pull_request_of(&desk.branch).await? else {
         return nothing("there is no open pull request");
@@ -85,8 +117,9 @@ pub(super) async fn look(desk: &Desk<'_>) -> Result<(), Stop> {
         return nothing("the pull request is ready for review already");
     }
     let head = desk.forge.commit(&pull.head.commit).await?;
-    if branch::maker(desk, &head).is_none() {
-        return nothing("the newest commit is a person's");
+    let Some(maker) = branch::maker(desk, &head) else { return nothing("the newest commit is a person's") };
+    if maker == desk.task.id.to_string() {
+        return repair::complete(desk, &pull, &head).await;
     }
     if ci::is_held(&head.message) {
         return nothing("its checks are held back");
@@ -101,16 +134,59 @@ pub(super) async fn look(desk: &Desk<'_>) -> Result<(), Stop> {
     if now.head != pull.head.commit {
         return nothing("the branch has moved on, and its checks will end as well");
     }
-    match now.checks {
-        Checks::Absent | Checks::Running => nothing("checks are still running"),
-        Checks::Passed if now.wish == StageWish::Draft => nothing("a person made it a draft"),
-        Checks::Passed => show(desk, &pull, &head.message).await,
-        Checks::Failed(names) => tell(desk, &pull, &names).await,
+    let failed = match &now.checks {
+        Checks::Passed if now.wish == StageWish::Draft => return nothing("a person made it a draft"),
+        Checks::Passed => return show(desk, &pull, &head.message, &now.skipped).await,
+        Checks::Absent | Checks::Running => Vec::new(),
+        Checks::Failed(names) => names.clone(),
+    };
+    let is_whole = !failed.is_empty() && now.running.is_empty();
+    if !is_whole && !is_overdue(desk, &head) {
+        return nothing("checks are still running");
     }
+    if is_told(desk) {
+        return nothing("it is told already");
+    }
+    if failed.is_empty() {
+        return stuck(desk, &pull, &now.running).await;
+    }
+    Box::pin(repair::repair(config, lease, desk, repo_config, &Seen { pull, head, failed })).await
+}
+
+/// A pull request whose checks failed.
+pub(super) struct Seen {
+    pub(super) pull: PullRequest,
+    pub(super) head: Commit,
+    /// The names of the checks, in any order.
+    pub(super) failed: Vec<String>,
+}
+
+/// Whether the checks of a commit should have ended by now.
+fn is_overdue(desk: &Desk<'_>, head: &Commit) -> bool {
+    let within = SignedDuration::try_from(desk.settings.checks_within).unwrap_or(SignedDuration::MAX);
+    head.at.duration_until(Timestamp::now()) > within
+}
+
+/// Whether what there was to tell of this commit is told for good.
+fn is_told(desk: &Desk<'_>) -> bool {
+    desk.own_status().is_some_and(|(_, status)| status.phase == Phase::Ended && !status.again)
+}
+
+/// Tells once that checks do not end. What comes of them later counts all the same.
+async fn stuck(desk: &Desk<'_>, pull: &PullRequest, running: &[String]) -> Result<(), Stop> {
+    if desk.own_status().is_some() {
+        return Err(Stop::Ended(Ended::Nothing("it is told already that checks do not end")));
+    }
+    if running.is_empty() {
+        return Err(Stop::Ended(Ended::Nothing("no check has begun")));
+    }
+    let text = comment::stuck(&desk.linked(pull.number), &listed(running));
+    let status = desk.signed(Status::open_again(desk.task));
+    Ok(desk.record.say_at_last(&desk.gate, None, &text, status).await?)
 }
 
 /// Shows the pull request to who asked for the change.
-async fn show(desk: &Desk<'_>, pull: &PullRequest, message: &str) -> Result<(), Stop> {
+async fn show(desk: &Desk<'_>, pull: &PullRequest, message: &str, skipped: &[String]) -> Result<(), Stop> {
     desk.forge.mark_ready(pull).await?;
     if let Some(asker) = commit::made_for(message)
         && let Err(error) = desk.ask_for_review(pull, &asker).await
@@ -118,22 +194,17 @@ async fn show(desk: &Desk<'_>, pull: &PullRequest, message: &str) -> Result<(), 
         let error = ending::tolerated(desk, error)?;
         tracing::warn!(%error, "the review was not asked for");
     }
-    // Only who was told that they failed is told that they did not.
-    let Some((told, _)) = desk.own_status() else { return Ok(()) };
-    let text = comment::passed(&desk.linked(pull.number));
-    Ok(desk.record.say_at_last(&desk.gate, Some(told), &text, desk.signed(Status::done(desk.task))).await?)
-}
-
-/// Tells once for each commit that checks failed.
-async fn tell(desk: &Desk<'_>, pull: &PullRequest, names: &[String]) -> Result<(), Stop> {
-    if desk.own_status().is_some() {
-        return Err(Stop::Ended(Ended::Nothing("it is told already that checks failed")));
+    // Only who was told that they failed is told that they did not; or that one was skipped which has to run.
+    let told = desk.own_status().map(|(id, _)| id);
+    if told.is_none() && skipped.is_empty() && commit::repair_of(message).is_none() {
+        return Ok(());
     }
-    let text = comment::checks_failed(&desk.linked(pull.number), &listed(names));
-    Ok(desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?)
+    let text = comment::passed(&desk.linked(pull.number), &listed(skipped));
+    Ok(desk.record.say_at_last(&desk.gate, told, &text, desk.signed(Status::done(desk.task))).await?)
 }
 
-fn listed(names: &[String]) -> String {
+/// Names as a list, each on a line of its own.
+pub(super) fn listed(names: &[String]) -> String {
     let mut text = String::new();
     for name in names.iter().take(MAX_NAMED) {
         let short: String = name.chars().take(MAX_NAME).collect();

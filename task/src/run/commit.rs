@@ -8,7 +8,7 @@ use super::ci;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
-use super::work::{Claim, Made};
+use super::work::{Basis, Claim, Made};
 use super::working;
 use crate::call::{CallError, Retry};
 use crate::check::CheckedPatch;
@@ -24,6 +24,10 @@ use crate::record::status::Proposal;
 
 /// The trailer of a commit that changes files that the approved plan does not name.
 const OUTSIDE_PLAN: &str = "Agent-Outside-Plan";
+/// The trailer of a repair: which one it is, of how many at most, as in `2/3`.
+const REPAIR: &str = "Agent-Repair";
+/// The trailer of a repair for each failure that it is for.
+const REPAIR_OF: &str = "Agent-Repair-Of";
 /// The trailer that names who a commit was made for.
 const CO_AUTHOR: &str = "Co-authored-by";
 
@@ -59,14 +63,42 @@ pub(super) async fn commit(
     Ok(proposal)
 }
 
-fn trailers(desk: &Desk<'_>, proposal: &Proposal) -> Vec<(&'static str, String)> {
-    let co_author = format!("{} <{}>", desk.task.trigger_user, desk.forge.address_of(&desk.asker));
+fn trailers(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Vec<(&'static str, String)> {
     let mut trailers = vec![(TASK_TRAILER, desk.task.id.to_string())];
     if !proposal.unplanned.is_empty() {
         trailers.push((OUTSIDE_PLAN, "true".to_owned()));
     }
-    trailers.push((CO_AUTHOR, co_author));
+    let co_author = match &claim.basis {
+        Basis::Repair(repair) => {
+            trailers.push((REPAIR, format!("{}/{}", repair.number, repair.most)));
+            trailers.extend(repair.fingerprints.iter().map(|print| (REPAIR_OF, print.clone())));
+            repair.co_author.clone()
+        }
+        _ => Some(format!("{} <{}>", desk.task.trigger_user, desk.forge.address_of(&desk.asker))),
+    };
+    trailers.extend(co_author.map(|co_author| (CO_AUTHOR, co_author)));
     trailers
+}
+
+/// Which repair a commit of ours is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RepairTrailer {
+    /// From 1.
+    pub(super) number: u32,
+    pub(super) most: u32,
+    pub(super) fingerprints: Vec<String>,
+}
+
+/// Which repair a commit of ours is, if it is one. Nothing that a model wrote can imitate the trailers.
+pub(super) fn repair_of(message: &str) -> Option<RepairTrailer> {
+    let (number, most) = values(message, REPAIR).next()?.split_once('/')?;
+    let fingerprints = values(message, REPAIR_OF).map(str::to_owned).collect();
+    Some(RepairTrailer { number: number.parse().ok()?, most: most.parse().ok()?, fingerprints })
+}
+
+/// The values of a trailer.
+fn values<'m>(message: &'m str, name: &'static str) -> impl Iterator<Item = &'m str> {
+    message.lines().rev().filter_map(move |line| Some(line.strip_prefix(name)?.strip_prefix(": ")?.trim()))
 }
 
 /// Whether a commit of ours changes files that the approved plan does not name.
@@ -76,8 +108,12 @@ pub(super) fn is_outside_plan(message: &str) -> bool {
 
 /// Who a commit of ours was made for. Nothing that a model wrote can imitate the trailer.
 pub(super) fn made_for(message: &str) -> Option<Login> {
-    let trailer = message.lines().rev().find_map(|line| line.strip_prefix(CO_AUTHOR)?.strip_prefix(": "))?;
-    Login::parse(trailer.split(" <").next()?).ok()
+    Login::parse(co_author(message)?.split(" <").next()?).ok()
+}
+
+/// The same as the commit has it, with the address.
+pub(super) fn co_author(message: &str) -> Option<&str> {
+    values(message, CO_AUTHOR).next()
 }
 
 /// GitHub's commit call gives every file that it writes the mode 100644, and says nothing when that takes an executable's
@@ -92,9 +128,9 @@ fn fits_api(patch: &CheckedPatch) -> bool {
 }
 
 /// Title, issue and trailers; nothing in the title can imitate a trailer.
-fn message(desk: &Desk<'_>, proposal: &Proposal) -> Outbound {
+fn message(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Outbound {
     let text = format!("{}\n\nProposed for {}.", proposal.title, desk.issue.id.reference());
-    let trailers = trailers(desk, proposal);
+    let trailers = trailers(desk, claim, proposal);
     let trailers: Vec<(&str, &str)> = trailers.iter().map(|(key, value)| (*key, value.as_str())).collect();
     let message = desk.gate.commit_message(&text, &trailers);
     if proposal.held.is_some() { message.holding_checks() } else { message }
@@ -107,7 +143,7 @@ pub(super) async fn over_api(
     patch: Option<&CheckedPatch>,
     proposal: &Proposal,
 ) -> Result<(), Stop> {
-    let message = message(desk, proposal);
+    let message = message(desk, claim, proposal);
     let mut request = CommitRequest {
         branch: &desk.branch,
         expected_head: &claim.head,
@@ -173,7 +209,7 @@ async fn push(
     let text = CommitText {
         subject: title.as_str(),
         body: &format!("{}Proposed for {}.", held, desk.issue.id.reference()),
-        trailers: &trailers(desk, proposal),
+        trailers: &trailers(desk, claim, proposal),
     };
     let new = workspace.write_commit(patch, &text, &identity).map_err(|error| broken(error.to_string()))?;
     let old = ObjectId::from_hex(claim.head.as_bytes()).ok();
@@ -245,7 +281,19 @@ mod tests {
     fn a_commit_tells_who_it_was_made_for() {
         let message = "Add x\n\nProposed for #1.\n\nAgent-Task: 00\nCo-authored-by: dev1 <5+dev1@users.noreply.github.com>\n";
         assert_eq!(made_for(message).map(|login| login.to_string()), Some("dev1".to_owned()));
+        assert_eq!(co_author(message), Some("dev1 <5+dev1@users.noreply.github.com>"));
         assert_eq!(made_for("Add x\n"), None);
         assert_eq!(made_for("Add x\n\nCo-authored-by: a b <x@y>\n"), None);
+    }
+
+    #[test]
+    fn a_repair_tells_which_one_it_is_and_of_what() {
+        let message = "Add x\n\nProposed for #1.\n\nAgent-Task: 00\nAgent-Repair: 2/3\nAgent-Repair-Of: aa\nAgent-Repair-Of: bb\n";
+        let found = repair_of(message).unwrap();
+        assert_eq!((found.number, found.most), (2, 3));
+        assert_eq!(found.fingerprints, ["bb", "aa"]);
+        for other in ["Add x\n", "Add x\n\nAgent-Repair: x/3\n", "Add x\n\nAgent-Repair: 2\n"] {
+            assert_eq!(repair_of(other), None, "{other}");
+        }
     }
 }

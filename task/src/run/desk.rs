@@ -6,10 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use shared::issue::{IssueId, PullRequestNumber};
+use shared::mode::Product;
 use shared::state::State;
 use shared::task::Task;
 use shared::user::Login;
 
+use super::conversation;
 use super::ended::{Attempt, Stop};
 use super::holder::Claimant;
 use super::measured;
@@ -23,7 +25,7 @@ use crate::marker::{self, Marks};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason, capitalized};
 use crate::record::comment::{Turn, with_diff};
-use crate::record::status::{Holder, Status};
+use crate::record::status::{Holder, Spend, Status};
 use crate::record::{Record, Records, Subject};
 use crate::repo_config::PATH;
 use crate::thread::Comment;
@@ -159,9 +161,27 @@ impl<'a> Desk<'a> {
         self.record.status_of(&self.task.id.to_string())
     }
 
-    /// The status, with this run as who writes it.
+    /// The status, with this run as who writes it, and with what a repair has to know: of a change, which text of the issue it
+    /// is for; of a repair, what it has cost so far.
     pub(super) fn signed(&self, status: Status) -> Status {
-        Status { by: Some(self.holder.clone()), ..status }
+        let kind = self.task.mode.kind();
+        let by = Some(self.holder.clone());
+        if !kind.is_asked_for() {
+            return Status { by, spent: self.spent_so_far(), ..status };
+        }
+        let issue = (kind.makes() == Product::Change).then(|| conversation::digest(&self.issue));
+        Status { by, issue, ..status }
+    }
+
+    /// What this task cost, by what was read of it and by what this run paid.
+    fn spent_so_far(&self) -> Option<Spend> {
+        let own = self.task.id.to_string();
+        let read = self.record.statuses().iter().find(|said| said.status.task == own);
+        let before = read.and_then(|said| said.status.spent);
+        match (before, self.bill().as_ref().map(Spend::from)) {
+            (Some(before), Some(now)) => Some(before.plus(now)),
+            (before, now) => before.or(now),
+        }
     }
 
     /// Which command helps a task that does not get to its end.

@@ -58,7 +58,9 @@ async fn tell_on_pull_request(desk: &Desk<'_>, number: PullRequestNumber, text: 
 
 /// Tells why a run stopped before its end, as far as there is anything to tell.
 pub(super) async fn stopped(desk: &Desk<'_>, stop: Stop) -> Ended {
-    if !desk.task.mode.kind().is_asked_for() {
+    // What nobody asked for has somewhere to be told once it has begun.
+    let has_begun = desk.own_status().is_some_and(|(_, status)| status.phase != Phase::Ended);
+    if !desk.task.mode.kind().is_asked_for() && !has_begun {
         return admission::refused(stop);
     }
     let told = match stop {
@@ -131,7 +133,9 @@ async fn relabel(desk: &Desk<'_>, event: Event) -> Result<(), Lost> {
 
 async fn failed(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError> {
     relabel(desk, Event::Failed).await?;
-    desk.shows(Milestone::Failed).await?;
+    if desk.task.mode.kind().shows_on_labels() {
+        desk.shows(Milestone::Failed).await?;
+    }
     let failure = failure.clone().billed(desk.bill());
     let kept = desk.own_status().and_then(|(_, own)| own.proposal);
     last_word(desk, &comment::failed(&failure, desk.turn()), Status::failed(desk.task, kept)).await

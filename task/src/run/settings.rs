@@ -6,9 +6,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use shared::env::catalog::{
-    self, AGENT_APPROVE_BY, AGENT_CI, AGENT_GITHUB_APP_ID, AGENT_GITHUB_APP_KEY, AGENT_GITHUB_MAX_WAIT,
-    AGENT_GITHUB_TIMEOUT, AGENT_GITHUB_TOKEN, AGENT_HELP_URL, AGENT_MARKER_KEY, AGENT_RUN_TIMEOUT,
-    AGENT_TRANSCRIPT_DIR, AGENT_UNAUTHORIZED_USERS, AGENT_WORK_DIR, Group,
+    self, AGENT_APPROVE_BY, AGENT_CHECKS_WITHIN, AGENT_CI, AGENT_GITHUB_APP_ID, AGENT_GITHUB_APP_KEY,
+    AGENT_GITHUB_MAX_WAIT, AGENT_GITHUB_TIMEOUT, AGENT_GITHUB_TOKEN, AGENT_HELP_URL, AGENT_MARKER_KEY, AGENT_REPAIRS,
+    AGENT_RUN_TIMEOUT, AGENT_TRANSCRIPT_DIR, AGENT_UNAUTHORIZED_USERS, AGENT_WORK_DIR, Group,
 };
 use shared::env::{Environment, SettingError};
 use shared::hex;
@@ -52,6 +52,10 @@ pub struct RunSettings {
     pub help: Option<String>,
     /// What all runs together may spend.
     pub budgets: Budgets,
+    /// Repairs of one pull request, at most, wherever a repository does not switch them off.
+    pub repairs: u32,
+    /// How long checks may run until it is told that they do not end.
+    pub checks_within: Duration,
     /// Every secret that the process was given.
     secrets: Vec<SecretString>,
     pub work_dir: PathBuf,
@@ -122,6 +126,8 @@ impl RunSettings {
             ci: Ci::named(env.read(&AGENT_CI)?),
             help: env.find(&AGENT_HELP_URL)?.map(|url| page(env, url)).transpose()?,
             budgets: Budgets::from_env(env)?,
+            repairs: env.read(&AGENT_REPAIRS)?,
+            checks_within: env.read(&AGENT_CHECKS_WITHIN)?,
             secrets: env.secrets(),
             work_dir: env.find(&AGENT_WORK_DIR)?.unwrap_or_else(std::env::temp_dir),
             transcripts: env.find(&AGENT_TRANSCRIPT_DIR)?,
@@ -173,6 +179,8 @@ pub struct Terms<'a> {
     pub repo: RepoConfig,
     pub approve_by: ApproveBy,
     pub ci: Ci,
+    /// Repairs of one pull request, at most.
+    pub repairs: u32,
     /// Hash of what decides how a plan is carried out; SHA-256 in hexadecimal.
     pub digest: String,
 }
@@ -205,7 +213,10 @@ pub fn terms<'c>(config: &'c Config, settings: &RunSettings, repo: RepoConfig) -
     let digest = digest(&[config.digest(), &engine.name(), &format!("{repo:?}")]);
     let approve_by = settings.approve_by.max(repo.approve_by.unwrap_or_default());
     let ci = settings.ci.max(repo.ci.unwrap_or_default());
-    Ok(Terms { engine, protection, ceiling, repo, approve_by, ci, digest })
+    // The rules read an issue, and no log.
+    let may_repair = repo.repair != Some(false) && engine.model().is_some();
+    let repairs = if may_repair { settings.repairs } else { 0 };
+    Ok(Terms { engine, protection, ceiling, repo, approve_by, ci, repairs, digest })
 }
 
 fn digest(parts: &[&str]) -> String {

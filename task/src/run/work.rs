@@ -5,6 +5,7 @@ use shared::issue::PullRequestNumber;
 
 use crate::check::CheckedPatch;
 use crate::issue::Issue;
+use crate::path::RepoPath;
 use crate::plan::Plan;
 use crate::record::status::Proposal;
 
@@ -48,6 +49,37 @@ pub(super) enum Basis {
         /// Who asked for the plan so far.
         asked_by: Vec<String>,
     },
+    /// The change whose checks fail.
+    Repair(Box<Repair>),
+}
+
+/// What is repaired, and which repair it is.
+#[derive(Clone, Debug)]
+pub(super) struct Repair {
+    pub(super) pull_request: PullRequestNumber,
+    /// From 1.
+    pub(super) number: u32,
+    /// Repairs of the pull request, at most.
+    pub(super) most: u32,
+    /// All checks that fail, in alphabetical order.
+    pub(super) red: Vec<String>,
+    /// Those of them that do not fail on the base as well.
+    pub(super) ours: Vec<String>,
+    /// By these the failures are known again.
+    pub(super) fingerprints: Vec<String>,
+    /// What the checks say.
+    pub(super) evidence: String,
+    /// The change so far.
+    pub(super) diff: String,
+    pub(super) changed: Vec<RepoPath>,
+    /// The plan that the change carries out, if there is one.
+    pub(super) plan: Option<Plan>,
+    /// Of the issue as it was read for the change; `None` if that is not known.
+    pub(super) digest: Option<String>,
+    /// The title of the change.
+    pub(super) title: String,
+    /// Who the change was made for, as the commit says it.
+    pub(super) co_author: Option<String>,
 }
 
 impl Basis {
@@ -58,6 +90,7 @@ impl Basis {
             Self::Draft { pull_request, .. }
             | Self::Approved { pull_request, .. }
             | Self::Revision { pull_request, .. } => Some(*pull_request),
+            Self::Repair(repair) => Some(repair.pull_request),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the status comment says while a run is *working*.
 
+use jiff::Timestamp;
 use shared::state::Event;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -26,6 +27,12 @@ pub(super) async fn begin(desk: &Desk<'_>, earlier: Option<Status>) -> Result<u6
     desk.record.relabel(Event::Start).await?;
     desk.shows(Milestone::Started).await?;
     Ok(comment)
+}
+
+/// The first words of a repair. Nobody asked for it, and the labels stay.
+pub(super) async fn begin_repair(desk: &Desk<'_>, since: Timestamp) -> Result<u64, Stop> {
+    let status = Status { since, ..Status::of(desk.task, Phase::Working, None) };
+    say(desk, None, &[], "Reading the repository and what the checks say", status).await
 }
 
 /// Shows the steps of the run in its status comment, one edit for each question to the model. What cannot be shown
@@ -64,6 +71,10 @@ async fn say(
     now: &str,
     status: Status,
 ) -> Result<u64, Stop> {
-    let text = comment::working(desk.task.trigger_user.as_str(), done, now);
+    let text = if desk.task.mode.kind().is_asked_for() {
+        comment::working(desk.task.trigger_user.as_str(), done, now)
+    } else {
+        comment::repairing(done, now)
+    };
     Ok(desk.record.say(&desk.gate, comment, &text, desk.signed(status)).await?)
 }

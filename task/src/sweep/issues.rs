@@ -10,7 +10,7 @@ use shared::message::Message;
 use shared::mode::Mode;
 use shared::queue::CONSUMER_TIMEOUT;
 use shared::state::{Event, State, same_label};
-use shared::task::{Origin, Task, TaskId, wish};
+use shared::task::{Origin, Task, TaskId, checks_of, wish};
 use shared::user;
 
 use super::finding::Finding;
@@ -18,7 +18,7 @@ use super::queue::Queue;
 use super::site::Site;
 use super::{Hand, MARGIN, Stop, Sweep};
 use crate::call::CallError;
-use crate::forge::model::{Permission, Stage};
+use crate::forge::model::{Permission, PullRequestKind, Stage};
 use crate::outcome::{Failure, Reason};
 use crate::record::Record;
 use crate::record::comment::{self, Turn};
@@ -80,6 +80,7 @@ async fn look_through(sweep: &mut Sweep<'_>, site: &Site<'_>, queue: &Queue) -> 
         }
     }
     merged(sweep, site, &mut bad).await?;
+    overdue(sweep, site, queue, &mut bad).await?;
     let unreadable = working.unreadable + asking_issues.unreadable;
     if unreadable > 0 {
         let why = format!("issues that are not of the documented form: {unreadable}");
@@ -114,6 +115,79 @@ async fn move_merged(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<bool,
         site.tracker.reached(&issue.id, Milestone::Merged).await?;
     }
     Ok(true)
+}
+
+/// Has those pull requests looked at whose checks should have ended: no event tells that they do not.
+async fn overdue(
+    sweep: &mut Sweep<'_>,
+    site: &Site<'_>,
+    queue: &Queue,
+    bad: &mut BadIssues,
+) -> Result<(), Stop> {
+    // Another tracker does not list pull requests.
+    if !site.tracker.counts_pull_requests() {
+        return Ok(());
+    }
+    let within = sweep.run.checks_within;
+    let pulls = site.tracker.labelled(&site.labels().generated, Listed::Open).await?;
+    for ListedIssue { issue: pull, .. } in &pulls.issues {
+        if pull.kind != IssueKind::PullRequest || is_younger(pull.updated_at, within) {
+            continue;
+        }
+        let looked = overdue_checks(site, pull, within).await;
+        if let Some(task) = bad.past(sweep, site, &pull.id, looked)?.flatten() {
+            let id = task.id;
+            if sweep.hand == Hand::Writing {
+                queue.publish(&Message::Task(Box::new(task))).await?;
+            }
+            sweep.found(&Finding::Overdue { pull_request: site.name(&pull.id), task: id });
+        }
+    }
+    Ok(())
+}
+
+/// The task that a webhook makes of the checks of a draft of ours, if they should have ended and that is not told yet.
+async fn overdue_checks(site: &Site<'_>, pull: &Issue, within: Duration) -> Result<Option<Task>, CallError> {
+    let Some(number) = pull.id.number() else { return Ok(None) };
+    let pull = site.forge.pull_request(number.into()).await?;
+    let is_ours = site.forge.identity().is(pull.by.as_ref());
+    let Some(issue) = IssueId::of_branch(&pull.head.name).filter(|issue| issue.number().is_some()) else {
+        return Ok(None);
+    };
+    if !is_ours || pull.kind == PullRequestKind::Ready || pull.stage != Stage::Open {
+        return Ok(None);
+    }
+    if is_younger(site.forge.commit(&pull.head.commit).await?.at, within) {
+        return Ok(None);
+    }
+    let now = site.forge.pull_request_checks(pull.number).await?;
+    if now.running.is_empty() || now.head != pull.head.commit {
+        return Ok(None);
+    }
+    let repository_id = NonZeroU64::new(site.repository_id());
+    let mode = Mode::Checks;
+    let event = checks_of(&now.head);
+    let id = TaskId::derive(Origin {
+        repo: &site.repo,
+        repository_id,
+        issue: &issue,
+        mode: mode.kind(),
+        event: &event,
+    });
+    let record = site.records().read_own(&issue, Vec::new()).await?;
+    let Ok(owner) = user::Login::parse(site.repo.owner()) else { return Ok(None) };
+    Ok(record.status_of(&id.to_string()).is_none().then_some(Task {
+        id,
+        repo: site.repo.clone(),
+        issue,
+        mode,
+        trigger_user: owner,
+        triggered_at: None,
+        delivery_id: None,
+        repository_id,
+        installation_id: None,
+        issue_digest: None,
+    }))
 }
 
 /// Failures in a row after which it is the service that fails, and not an issue.

@@ -83,7 +83,7 @@ async fn one_click_makes_an_app_that_may_do_no_more_than_it_needs() {
             "public": false,
             "default_permissions":
                 {"contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read",
-                 "checks": "read", "statuses": "read"},
+                 "checks": "read", "statuses": "read", "actions": "read"},
             "default_events":
                 ["issues", "issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment",
                  "check_suite", "status"],

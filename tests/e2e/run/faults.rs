@@ -10,7 +10,11 @@ use tests::github::{Fault, When};
 
 use crate::already::SOLVED;
 use crate::harness::{EDIT, PLAN, Story, check_all, hello, mutations, offline, seen};
+use crate::repair::{self, checked};
 
+/// The repair of a change.
+const REPAIR: &str = "TITLE: Lower the time-out\nSUMMARY:\nIt was too long.\n\nconfig.toml\n<<<<<<< SEARCH\n\
+    timeout = 90\n=======\ntimeout = 60\n>>>>>>> REPLACE\n";
 /// Little patience, so that the waits of a run are short.
 pub(crate) const HURRIED: &[(&str, &str)] =
     &[("AGENT_GITHUB_MAX_WAIT", "3s"), ("AGENT_GITHUB_TIMEOUT", "1500ms")];
@@ -24,6 +28,8 @@ pub(crate) enum Mode {
     Revise,
     Approve,
     Ci,
+    /// Of a change whose checks fail.
+    Repair,
     /// A change at once, of which nothing is left to do.
     Already,
     /// The same for a plan that was approved, whose draft is closed.
@@ -51,6 +57,7 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         Mode::Approve => [&[PLAN], &edits[..]].concat(),
         Mode::Revise => [&[PLAN], &plans[..]].concat(),
         Mode::Ci => vec![EDIT],
+        Mode::Repair => [&[EDIT], &[REPAIR; RUNS][..]].concat(),
         Mode::Already => vec![SOLVED; RUNS],
         Mode::ApproveAlready => [&[PLAN], &[SOLVED; RUNS][..]].concat(),
     };
@@ -58,7 +65,8 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         Mode::Ci => hello().file(".github/ai-agent.toml", "ci = \"ask\"\n"),
         _ => hello(),
     };
-    let story = Story::new(offline(world), &replies);
+    let world = if mode == Mode::Repair { checked() } else { offline(world) };
+    let story = Story::new(world, &replies);
     let plan = |story: &Story| {
         let planned = story.run_with(&story.wish("plan"), HURRIED);
         assert_eq!(planned.status, Some(0), "{}", story.told(&planned));
@@ -78,6 +86,12 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
             let held = story.run_with(&story.wish("quickfix"), HURRIED);
             assert_eq!(held.status, Some(0), "{}", story.told(&held));
             story.command("ci", "dev1", 2, "/ci")
+        }
+        Mode::Repair => {
+            let drafted = story.run_with(&story.wish("quickfix"), HURRIED);
+            assert_eq!(drafted.status, Some(0), "{}", story.told(&drafted));
+            repair::fails(&story, "build", repair::log("E   assert 90 < 80"));
+            repair::event(&story)
         }
     };
     (story, task)
@@ -196,6 +210,9 @@ fn an_unexplained_error_is_no_verdict() {
     });
 }
 
+/// Those that leave something undone or untold; the others are the same to a repair as to any change.
+const SOME: [Fault; 4] = [Fault::DropBefore, Fault::DropAfter, Fault::BadGatewayAfter, Fault::ServerError];
+
 const KILLS: [Trouble; 2] = [Trouble::KilledBefore, Trouble::KilledAfter];
 
 #[test]
@@ -226,6 +243,16 @@ fn ci_survives_every_fault() {
 #[test]
 fn ci_survives_a_kill_anywhere() {
     matrix(Mode::Ci, &KILLS);
+}
+
+#[test]
+fn a_repair_survives_faults() {
+    matrix(Mode::Repair, &SOME.map(Trouble::Fault));
+}
+
+#[test]
+fn a_repair_survives_a_kill_anywhere() {
+    matrix(Mode::Repair, &KILLS);
 }
 
 #[test]

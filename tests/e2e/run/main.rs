@@ -16,6 +16,7 @@ mod measure;
 mod network;
 mod odd;
 mod plan;
+mod repair;
 mod repository;
 mod stop;
 mod telemetry;

@@ -69,7 +69,9 @@ impl App {
             installation: 42,
             permissions: write
                 .into_iter()
-                .chain(["metadata", "checks", "statuses"].map(|name| (name.to_owned(), Level::Read)))
+                .chain(
+                    ["metadata", "checks", "statuses", "actions"].map(|name| (name.to_owned(), Level::Read)),
+                )
                 .collect(),
             installed: Installed::Active,
         }

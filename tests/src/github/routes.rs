@@ -1,6 +1,7 @@
 //! The REST interface: finds the call in the contract, judges who may make it, and hands it to the handler of its kind.
 
 mod apps;
+mod checks;
 mod comments;
 mod git_data;
 mod issues;
@@ -40,6 +41,8 @@ struct Need {
 const ISSUES: &[&str] = &["issues", "pull_requests"];
 const PULLS: &[&str] = &["pull_requests"];
 const CONTENTS: &[&str] = &["contents"];
+const CHECKS: &[&str] = &["checks"];
+const ACTIONS: &[&str] = &["actions"];
 const METADATA: &[&str] = &["metadata"];
 
 impl Need {
@@ -73,6 +76,8 @@ impl Need {
                 (ISSUES, Read, Permission::Read)
             }
             other if other.starts_with("pulls/") => (PULLS, Read, Permission::Read),
+            other if other.starts_with("checks/") => (CHECKS, Read, Permission::Read),
+            other if other.starts_with("actions/") => (ACTIONS, Read, Permission::Read),
             _ => (CONTENTS, Read, Permission::Read),
         };
         Self { permissions, level, role }
@@ -171,6 +176,7 @@ fn dispatch(state: &mut State, request: &Request) -> Result<Option<Reply>, Refus
         "issues" | "reactions" => issues::handle(&mut scene, request),
         "pulls" => pulls::handle(&mut scene, request),
         "git" => git_data::handle(&mut scene, request),
+        "checks" | "actions" => checks::handle(&scene, request),
         _ => repos::handle(&mut scene, request),
     };
     answer.transpose()

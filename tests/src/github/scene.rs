@@ -3,7 +3,7 @@
 
 use super::state::{
     Availability, Check, CheckKind, Comment, Event, Feature, Issue, Label, Lock, Opinion, Permission, Place,
-    Pull, Reaction, Repo, Review, ReviewText, Stage, State, Verdict, Visibility, What,
+    Pull, Reaction, Repo, Report, Review, ReviewText, Stage, State, Verdict, Visibility, What,
 };
 use super::store::{Change, Commit, Oid, Refused, Signature};
 
@@ -385,10 +385,30 @@ impl Scene<'_> {
 
     /// Says how a check of the newest commit of a branch stands.
     pub fn check(&mut self, branch: &str, name: &str, kind: CheckKind, verdict: Verdict) {
+        self.check_reports(branch, name, kind, verdict, Report::default());
+    }
+
+    /// The same, with what it says.
+    pub fn check_reports(
+        &mut self,
+        branch: &str,
+        name: &str,
+        kind: CheckKind,
+        verdict: Verdict,
+        report: Report,
+    ) {
         let head = self.repo().branch(branch).unwrap_or_else(|| panic!("there is no branch {branch}"));
+        let id = self.state.id();
         let checks = self.repo_mut().checks.entry(head).or_default();
         checks.retain(|check| check.name != name);
-        checks.push(Check { name: name.to_owned(), kind, verdict });
+        checks.push(Check { id, name: name.to_owned(), kind, verdict, report });
+    }
+
+    /// The check run with this number, and its commit.
+    pub(crate) fn check_run(&self, id: u64) -> Option<(&Oid, &Check)> {
+        let mut all =
+            self.repo().checks.iter().flat_map(|(oid, checks)| checks.iter().map(move |check| (oid, check)));
+        all.find(|(_, check)| check.id == id && check.kind == CheckKind::Run)
     }
 
     /// Makes a pull request a draft, or ready for review, as a person does it.

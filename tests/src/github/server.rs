@@ -13,6 +13,7 @@ use hyper::header::AUTHORIZATION;
 use hyper::{Request, Response};
 use jiff::Timestamp;
 
+use super::checks;
 use super::fault::{Fault, Transport};
 use super::graphql;
 use super::journal::{Call, Effect, Journal, Pending, When};
@@ -165,7 +166,10 @@ impl Hub {
             None => (path, path == "/graphql" || path == "/api/graphql"),
         };
         let method = received.head.method.as_str();
-        let (operation, effect) = if graphql {
+        let log = checks::log_of(path);
+        let (operation, effect) = if log.is_some() {
+            ("logs:read".to_owned(), Effect::Read)
+        } else if graphql {
             let meaning = graphql::meaning(&received.body);
             (meaning.operation, meaning.effect)
         } else {
@@ -176,7 +180,9 @@ impl Hub {
         let (call, fault) = self.begin(received, path, operation, effect);
         let authorization = received.header("authorization");
         let applied = fault.is_none_or(Fault::applies).then(|| {
-            let (reply, mut violations) = if graphql {
+            let (reply, mut violations) = if let Some(log) = log {
+                checks::answer(&self.state, log, authorization)
+            } else if graphql {
                 graphql::execute(&mut self.state, authorization, &received.body)
             } else {
                 let incoming = Incoming {
@@ -190,7 +196,7 @@ impl Hub {
                 let routed = routes::route(&mut self.state, &incoming);
                 (routed.reply, routed.violations)
             };
-            if received.header("user-agent").is_none() {
+            if log.is_none() && received.header("user-agent").is_none() {
                 violations.push("GitHub refuses calls without a User-Agent header".to_owned());
             }
             self.accuse(call, violations);

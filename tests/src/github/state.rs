@@ -164,9 +164,46 @@ impl Repo {
 /// A check run of an App, or a status of an outside system.
 #[derive(Debug, Clone)]
 pub(crate) struct Check {
+    pub id: u64,
     pub name: String,
     pub kind: CheckKind,
     pub verdict: Verdict,
+    pub report: Report,
+}
+
+/// What a check says beside its verdict.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    pub by: Checker,
+    /// Path, line, level and message.
+    pub annotations: Vec<(String, u64, &'static str, String)>,
+    /// What it says of itself, Markdown.
+    pub summary: Option<String>,
+    /// Steps of the job: name, conclusion, and when they began and ended.
+    pub steps: Vec<(&'static str, &'static str, &'static str, &'static str)>,
+    pub log: Log,
+    pub is_required: bool,
+}
+
+/// Which App runs a check.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Checker {
+    #[default]
+    Actions,
+    Another,
+}
+
+/// What became of the log of a job.
+#[derive(Debug, Clone, Default)]
+pub enum Log {
+    /// There is none: 404.
+    #[default]
+    None,
+    Kept(Vec<u8>),
+    /// Its time is over: 410.
+    Gone,
+    /// It is gone from where it was stored, whatever GitHub knows of it: 404 there.
+    Lost,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

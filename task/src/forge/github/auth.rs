@@ -1,6 +1,7 @@
 //! Who we are on GitHub: a GitHub App, whose token is minted for one run, or a personal token.
 //!
-//! An App's token is narrowed when it is minted: to the one repository, and to contents, issues and pull requests.
+//! An App's token is narrowed when it is minted: to the one repository, and to contents, issues and pull requests, and to
+//! reading checks and their logs where that was granted.
 //! It is revoked when the run ends.
 
 use std::sync::Arc;
@@ -136,6 +137,7 @@ impl Session {
                 .map_err(|error| unusable(&error))
         };
         let mut github = GitHub::new(login, bearer(&login.api().rest)?, bearer(&login.api().graphql)?);
+        github.plain = Some(client.clone());
         let Opening { viewer, repository } = github.opening(login.config_file).await?;
         // The numbers may be missing in GraphQL, and are what everything is told apart by.
         let number = match viewer.database_id {
@@ -219,6 +221,7 @@ impl GitHub {
         Self {
             rest,
             graphql,
+            plain: None,
             api: login.api().rest,
             repo: login.repo.clone(),
             lease: login.lease.clone(),
@@ -246,6 +249,7 @@ impl GitHub {
         Ok(Self {
             rest: client.clone(),
             graphql: client,
+            plain: None,
             api,
             repo: repo.clone(),
             lease,
@@ -340,26 +344,33 @@ async fn mint_as(login: &Login<'_>, github: &GitHub) -> Result<SecretString, Cal
     })
 }
 
-/// What a run can do without: it then sees no checks, and waits for none.
-const OPTIONAL: [&str; 2] = ["checks", "statuses"];
+/// What a run can do without, in the order in which it is given up: the logs of checks, which a repair reads; then checks
+/// altogether, and nothing waits for them.
+const OPTIONAL: [&[&str]; 3] = [&["checks", "statuses", "actions"], &["checks", "statuses"], &[]];
 
 /// What a run needs, in the words of GitHub's header.
 const PERMISSIONS: &str = "contents=write, issues=write, pull_requests=write";
 
 async fn mint_for(github: &GitHub, installation: u64, scope: &Scope<'_>) -> Result<SecretString, CallError> {
-    let needed =
-        json!({ "contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read" });
-    let mut all = needed.clone();
-    for name in OPTIONAL {
-        all[name] = json!("read");
-    }
-    match mint_with(github, installation, scope, &all).await {
-        // It was not granted all of it, and does without.
-        Err(CallError::Invalid { message, .. }) if message.contains("permissions") => {
-            mint_with(github, installation, scope, &needed).await
+    let mut refused = None;
+    for optional in OPTIONAL {
+        let mut asked =
+            json!({ "contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read" });
+        for name in optional {
+            asked[*name] = json!("read");
         }
-        minted => minted,
+        match mint_with(github, installation, scope, &asked).await {
+            // It was not granted all of it, and does without.
+            Err(error @ CallError::Invalid { .. }) if error.to_string().contains("permissions") => {
+                refused = Some(error);
+            }
+            minted => return minted,
+        }
     }
+    Err(refused.unwrap_or_else(|| CallError::Unexpected {
+        call: call("log in"),
+        why: "nothing was asked for".to_owned(),
+    }))
 }
 
 async fn mint_with(

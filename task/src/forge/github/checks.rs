@@ -18,7 +18,15 @@ const PULL_REQUEST: &str = "query($owner: String!, $name: String!, $pull: Int!) 
     repository(owner: $owner, name: $name) { pullRequest(number: $pull) { \
         timelineItems(last: 1, itemTypes: [CONVERT_TO_DRAFT_EVENT, READY_FOR_REVIEW_EVENT]) { nodes { __typename } } \
         commits(last: 1) { nodes { commit { oid statusCheckRollup { state contexts(first: 100) { nodes { \
-            ... on CheckRun { name conclusion } ... on StatusContext { context state } } } } } } } } } }";
+            ... on CheckRun { name conclusion isRequired(pullRequestNumber: $pull) } \
+            ... on StatusContext { context state isRequired(pullRequestNumber: $pull) } } } } } } } } } }";
+
+const FAILED: &str = "query($owner: String!, $name: String!, $base: String!, $commit: GitObjectID!) { \
+    repository(owner: $owner, name: $name) { \
+        head: object(oid: $commit) { ... on Commit { statusCheckRollup { state contexts(first: 100) { nodes { \
+            ... on CheckRun { name conclusion } ... on StatusContext { context state } } } } } } \
+        base: ref(qualifiedName: $base) { target { ... on Commit { statusCheckRollup { state contexts(first: 100) { nodes { \
+            ... on CheckRun { name conclusion } ... on StatusContext { context state } } } } } } } } }";
 
 #[derive(Deserialize)]
 struct Data<R> {
@@ -34,6 +42,13 @@ struct Branches {
 #[derive(Deserialize)]
 struct Branch {
     target: Option<Checked>,
+}
+
+/// A commit, and the branch that it was on.
+#[derive(Deserialize)]
+struct Ancestors {
+    head: Option<Checked>,
+    base: Option<Branch>,
 }
 
 /// A commit, or what a branch points to in its place; that has no checks.
@@ -64,33 +79,54 @@ enum State {
 
 /// A check run of an App, or a status of an outside system. Each has its own fields.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct OneCheck {
     name: Option<String>,
     /// Absent while it runs.
     conclusion: Option<String>,
     context: Option<String>,
     state: Option<State>,
+    #[serde(default)]
+    is_required: bool,
 }
 
 impl OneCheck {
-    fn failed(self) -> Option<String> {
+    fn name(&self) -> Option<String> {
+        self.name.clone().or_else(|| self.context.clone())
+    }
+
+    fn has_failed(&self) -> bool {
         const FAILED: [&str; 6] =
             ["FAILURE", "TIMED_OUT", "CANCELLED", "ACTION_REQUIRED", "STARTUP_FAILURE", "STALE"];
-        let is_red = matches!(self.state, Some(State::Failure | State::Error))
-            || self.conclusion.is_some_and(|conclusion| FAILED.contains(&conclusion.as_str()));
-        self.name.or(self.context).filter(|_| is_red)
+        matches!(self.state, Some(State::Failure | State::Error))
+            || self.conclusion.as_deref().is_some_and(|conclusion| FAILED.contains(&conclusion))
+    }
+
+    fn is_running(&self) -> bool {
+        match self.state {
+            Some(state) => matches!(state, State::Pending | State::Expected),
+            None => self.name.is_some() && self.conclusion.is_none(),
+        }
+    }
+
+    fn is_skipped(&self) -> bool {
+        self.is_required && self.conclusion.as_deref() == Some("SKIPPED")
     }
 }
 
-impl From<Option<Rollup>> for Checks {
-    fn from(rollup: Option<Rollup>) -> Self {
-        let Some(Rollup { state, contexts }) = rollup else { return Self::Absent };
-        match state {
-            State::Success => Self::Passed,
-            State::Pending | State::Expected => Self::Running,
-            State::Failure | State::Error => {
-                Self::Failed(contexts.nodes.into_iter().filter_map(OneCheck::failed).collect())
-            }
+/// The names of those checks of which that is so.
+fn names(rollup: Option<&Rollup>, of: fn(&OneCheck) -> bool) -> Vec<String> {
+    let checks = rollup.into_iter().flat_map(|rollup| &rollup.contexts.nodes);
+    checks.filter(|check| of(check)).filter_map(OneCheck::name).collect()
+}
+
+impl From<Option<&Rollup>> for Checks {
+    fn from(rollup: Option<&Rollup>) -> Self {
+        match rollup.map(|rollup| rollup.state) {
+            None => Self::Absent,
+            Some(State::Success) => Self::Passed,
+            Some(State::Pending | State::Expected) => Self::Running,
+            Some(State::Failure | State::Error) => Self::Failed(names(rollup, OneCheck::has_failed)),
         }
     }
 }
@@ -128,9 +164,9 @@ impl GitHub {
         });
         let found = self.query::<Data<Branches>>(BRANCHES, variables).await?.repository;
         let checks = |branch: Option<Branch>| {
-            Checks::from(
-                branch.and_then(|branch| branch.target).and_then(|target| target.status_check_rollup),
-            )
+            let rollup =
+                branch.and_then(|branch| branch.target).and_then(|target| target.status_check_rollup);
+            Checks::from(rollup.as_ref())
         };
         Ok(found.map_or((Checks::Absent, Checks::Absent), |found| (checks(found.head), checks(found.base))))
     }
@@ -149,14 +185,35 @@ impl GitHub {
         let pull = found.and_then(|asked| asked.pull_request).ok_or_else(unseen)?;
         let commit = pull.commits.nodes.into_iter().next_back().ok_or_else(unseen)?.commit;
         let last = pull.timeline_items.nodes.last();
+        let rollup = commit.status_check_rollup.as_ref();
         Ok(PullRequestChecks {
             head: commit.oid.ok_or_else(unseen)?,
-            checks: Checks::from(commit.status_check_rollup),
+            checks: Checks::from(rollup),
+            running: names(rollup, OneCheck::is_running),
+            skipped: names(rollup, OneCheck::is_skipped),
             wish: if last.is_some_and(|item| item.kind == "ConvertToDraftEvent") {
                 StageWish::Draft
             } else {
                 StageWish::Any
             },
         })
+    }
+
+    /// The names of checks that fail on a commit, or on the newest commit of a branch.
+    pub async fn failing_on(&self, commit: &str, branch: &str) -> Result<Vec<String>, CallError> {
+        let variables = json!({
+            "owner": self.repo.owner(), "name": self.repo.name(), "commit": commit,
+            "base": format!("refs/heads/{branch}"),
+        });
+        let Some(found) = self.query::<Data<Ancestors>>(FAILED, variables).await?.repository else {
+            return Ok(Vec::new());
+        };
+        let commits = [found.head, found.base.and_then(|branch| branch.target)];
+        let rollups = commits.into_iter().flatten().filter_map(|commit| commit.status_check_rollup);
+        let mut failing: Vec<String> =
+            rollups.flat_map(|rollup| names(Some(&rollup), OneCheck::has_failed)).collect();
+        failing.sort();
+        failing.dedup();
+        Ok(failing)
     }
 }

@@ -296,6 +296,13 @@ struct Side {
     sha: String,
 }
 
+/// The other side, of which only the name is of use: the commit is that of the time when it was looked at last.
+#[derive(Deserialize)]
+struct BaseSide {
+    #[serde(rename = "ref")]
+    branch: String,
+}
+
 #[derive(Deserialize)]
 pub(super) struct PullRequest {
     number: PullRequestNumber,
@@ -306,6 +313,7 @@ pub(super) struct PullRequest {
     merged_at: Option<Timestamp>,
     body: Option<String>,
     head: Side,
+    base: BaseSide,
     user: Option<User>,
 }
 
@@ -329,6 +337,7 @@ impl From<PullRequest> for model::PullRequest {
             kind: if pull.draft { model::PullRequestKind::Draft } else { model::PullRequestKind::Ready },
             body: pull.body.unwrap_or_default(),
             head: model::Branch { name: pull.head.branch, commit: pull.head.sha },
+            base: pull.base.branch,
             by: pull.user.map(Into::into),
         }
     }
@@ -357,16 +366,18 @@ pub(super) struct GitCommit {
 struct Signature {
     name: String,
     email: String,
+    date: Timestamp,
 }
 
 impl From<GitCommit> for model::Commit {
     fn from(commit: GitCommit) -> Self {
-        let Signature { name, email } = commit.committer;
+        let Signature { name, email, date } = commit.committer;
         Self {
             id: commit.sha,
             message: commit.message,
             tree: commit.tree.sha,
             parents: commit.parents.into_iter().map(|parent| parent.sha).collect(),
+            at: date,
             committer: model::Signature { name, email },
         }
     }
@@ -390,6 +401,49 @@ pub(super) struct InstallationToken {
 struct ComparedFile {
     filename: String,
     previous_filename: Option<String>,
+    /// Absent where the file is binary or the diff is large.
+    patch: Option<Raw>,
+}
+
+/// A commit in a list: what git knows of it stands in a part of its own.
+#[derive(Deserialize)]
+struct ListedCommit {
+    sha: String,
+    commit: CommitPart,
+    parents: Vec<GitObject>,
+}
+
+#[derive(Deserialize)]
+struct CommitPart {
+    message: String,
+    committer: Option<ListedSignature>,
+    tree: GitObject,
+}
+
+#[derive(Deserialize)]
+struct ListedSignature {
+    name: Option<String>,
+    email: Option<String>,
+    date: Option<Timestamp>,
+}
+
+impl ListedCommit {
+    /// By the description a commit in a list may lack parts that all of git's have.
+    fn known(self) -> Option<model::Commit> {
+        let ListedSignature { name: Some(name), email: Some(email), date: Some(date) } =
+            self.commit.committer?
+        else {
+            return None;
+        };
+        Some(model::Commit {
+            id: self.sha,
+            message: self.commit.message,
+            tree: self.commit.tree.sha,
+            parents: self.parents.into_iter().map(|parent| parent.sha).collect(),
+            at: date,
+            committer: model::Signature { name, email },
+        })
+    }
 }
 
 /// What `GET /repos/…/compare/BASE...HEAD` answers.
@@ -397,6 +451,9 @@ struct ComparedFile {
 pub(super) struct Comparison {
     ahead_by: u64,
     behind_by: u64,
+    merge_base_commit: GitObject,
+    #[serde(default)]
+    commits: Vec<ListedCommit>,
     #[serde(default)]
     files: Vec<ComparedFile>,
 }
@@ -408,9 +465,22 @@ const COMPARED_FILES: usize = 300;
 impl From<Comparison> for model::Comparison {
     fn from(compared: Comparison) -> Self {
         let all = compared.files.len() < COMPARED_FILES;
-        let names = |file: ComparedFile| [Some(file.filename), file.previous_filename];
-        let paths = || compared.files.into_iter().flat_map(names).flatten().collect();
-        Self { ahead: compared.ahead_by, behind: compared.behind_by, paths: all.then(paths) }
+        let names = |file: &ComparedFile| [Some(file.filename.clone()), file.previous_filename.clone()];
+        let paths = all.then(|| compared.files.iter().flat_map(names).flatten().collect());
+        let commits: Option<Vec<model::Commit>> =
+            compared.commits.into_iter().map(ListedCommit::known).collect();
+        let diffs = compared.files.into_iter().filter_map(|file| {
+            let ComparedFile { filename: path, patch, .. } = file;
+            patch.map(|diff| model::FileDiff { path, diff })
+        });
+        Self {
+            ahead: compared.ahead_by,
+            behind: compared.behind_by,
+            paths,
+            merge_base: compared.merge_base_commit.sha,
+            commits: commits.filter(|commits| commits.len() as u64 == compared.ahead_by),
+            diffs: diffs.collect(),
+        }
     }
 }
 
@@ -431,7 +501,7 @@ mod tests {
         ] {
             let pull: PullRequest = serde_json::from_value(json!({
                 "number": 2, "node_id": "PR_2", "state": state, "merged_at": merged_at, "draft": draft, "body": null,
-                "head": {"ref": "ai-agent/issue-1", "sha": "c0ffee"}, "user": null,
+                "head": {"ref": "ai-agent/issue-1", "sha": "c0ffee"}, "base": {"ref": "main"}, "user": null,
             }))
             .unwrap();
             let pull = model::PullRequest::from(pull);
@@ -449,7 +519,8 @@ mod tests {
             let files: Vec<Value> = (0..count)
                 .map(|number| json!({"filename": format!("b{number}"), "previous_filename": format!("a{number}")}))
                 .collect();
-            let answer = json!({"ahead_by": 1, "behind_by": 0, "files": files});
+            let base = json!({"sha": "c0ffee"});
+            let answer = json!({"ahead_by": 1, "behind_by": 0, "merge_base_commit": base, "files": files});
             model::Comparison::from(serde_json::from_value::<Comparison>(answer).unwrap()).paths
         };
         assert_eq!(compared(1), Some(vec!["b0".to_owned(), "a0".to_owned()]));

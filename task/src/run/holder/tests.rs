@@ -39,6 +39,9 @@ fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str
         answered: answered.map(str::to_owned),
         done: false,
         refused: false,
+        again: false,
+        issue: None,
+        spent: None,
         barred: None,
         until: None,
     }

@@ -150,7 +150,12 @@ impl<'r, 's> Node<'r, 's> {
             "nameWithOwner" => json!(repo.full_name()),
             "isPrivate" => json!(repo.visibility == crate::github::Visibility::Private),
             "hasIssuesEnabled" => json!(repo.issues_feature == crate::github::Feature::On),
-            "object" => show_blob(repo, text(arguments, "expression")),
+            "object" => match arguments["oid"].as_str() {
+                Some(oid) => Oid::parse(oid)
+                    .filter(|oid| repo.store.kind(oid).as_deref() == Some("commit"))
+                    .map_or(Value::Null, |oid| show_commit(repo, &oid)),
+                None => show_blob(repo, text(arguments, "expression")),
+            },
             "isArchived" => json!(repo.availability == crate::github::Availability::Archived),
             "defaultBranchRef" => show_reference(repo, &format!("refs/heads/{}", repo.default_branch)),
             "ref" => {
@@ -315,6 +320,7 @@ fn show_rollup(repo: &Repo, oid: &Oid) -> Value {
             CheckKind::Run => json!({
                 "__typename": "CheckRun",
                 "name": check.name,
+                "isRequired": check.report.is_required,
                 "status": if check.verdict == Verdict::Running { "IN_PROGRESS" } else { "COMPLETED" },
                 "conclusion": match check.verdict {
                     Verdict::Running => Value::Null,
@@ -326,6 +332,7 @@ fn show_rollup(repo: &Repo, oid: &Oid) -> Value {
             CheckKind::Status => json!({
                 "__typename": "StatusContext",
                 "context": check.name,
+                "isRequired": check.report.is_required,
                 "state": match check.verdict {
                     Verdict::Running => "PENDING",
                     Verdict::Passed | Verdict::Skipped => "SUCCESS",

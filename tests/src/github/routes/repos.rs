@@ -25,7 +25,6 @@ pub(super) fn handle(scene: &mut Scene<'_>, request: &Request) -> Option<Answer>
         "repos/get-commit" => get_commit(scene, request),
         "repos/compare-commits" | "repos/compare-commits-with-basehead" => compare(scene, request),
         "repos/get-combined-status-for-ref" => combined_status(scene, request),
-        "checks/list-for-ref" => ok(json!({ "total_count": 0, "check_runs": [] })),
         "repos/list-webhook-deliveries" => Ok(apps::deliveries(scene.state, request)),
         "repos/redeliver-webhook-delivery" => apps::redeliver(scene.state, request),
         _ => return None,
