@@ -10,6 +10,7 @@ mod host;
 mod jira;
 mod model;
 mod policies;
+mod way_in;
 
 use std::fmt::Write as _;
 
@@ -116,7 +117,7 @@ pub const READS: &[&[&Group]] = &[
     config::READS,
     settings::READS,
     delivery::READS,
-    &[&catalog::SWEEP, &catalog::DOCTOR, &catalog::TELEMETRY, &catalog::LOGS],
+    &[&catalog::SWEEP, &catalog::DOCTOR, &catalog::JIRA_WEBHOOKS, &catalog::TELEMETRY, &catalog::LOGS],
 ];
 
 /// Looks at everything that the environment configures.
@@ -150,6 +151,10 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
         }
         findings.push(host::examine(settings));
         findings.extend(jira::examine(settings).await);
+        match way_in::examine(settings, env).await {
+            Ok(found) => findings.extend(found),
+            Err(error) => findings.push(wrong(error.to_string())),
+        }
         match args.repo.as_deref().map(|repo| Repo::parse(repo, &settings.hosts)).transpose() {
             Ok(repo) => findings.extend(github::examine(settings, repo.as_ref()).await),
             Err(error) => {

@@ -333,6 +333,8 @@ group! {
     DOCTOR;
     AGENT_AMQP_MANAGEMENT_URL: SecretString = secret_url("use http://USER:PASSWORD@HOST:PORT or the same with https"),
         NONE, "the broker's management interface, as `http://USER:PASSWORD@HOST:15672`, to check the policies of its queues";
+    AGENT_INGEST_URL: String = PAGE, NONE,
+        "address of ingest, to send it a signed event for each site of `AGENT_JIRA_WEBHOOK_SECRETS` that asks for nothing";
 }
 
 group! {

@@ -10,6 +10,7 @@ use shared::env::catalog::{
     AGENT_GITHUB_MAX_WAIT, AGENT_GITHUB_TIMEOUT, AGENT_GITHUB_TOKEN, AGENT_HELP_URL, AGENT_MARKER_KEY, AGENT_REPAIRS,
     AGENT_RUN_TIMEOUT, AGENT_TRANSCRIPT_DIR, AGENT_UNAUTHORIZED_USERS, AGENT_WORK_DIR, Group,
 };
+use shared::env::setting::Setting;
 use shared::env::{Environment, SettingError};
 use shared::hex;
 use shared::repo::HostPolicy;
@@ -124,7 +125,7 @@ impl RunSettings {
             strangers,
             approve_by: ApproveBy::named(env.read(&AGENT_APPROVE_BY)?),
             ci: Ci::named(env.read(&AGENT_CI)?),
-            help: env.find(&AGENT_HELP_URL)?.map(|url| page(env, url)).transpose()?,
+            help: page(env, &AGENT_HELP_URL)?,
             budgets: Budgets::from_env(env)?,
             repairs: env.read(&AGENT_REPAIRS)?,
             checks_within: env.read(&AGENT_CHECKS_WITHIN)?,
@@ -154,21 +155,20 @@ impl RunSettings {
     }
 }
 
-/// The address of a page, which can stand in a link of Markdown.
-fn page(env: &Environment, url: String) -> Result<String, SettingError> {
-    let parsed = url::Url::parse(&url).ok();
-    let readable = parsed.is_some_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.has_host() && url.password().is_none()
-    });
-    let linkable = !url.contains(|letter: char| letter.is_whitespace() || "()[]<>\"'`\\".contains(letter));
-    if readable && linkable {
-        return Ok(url);
-    }
-    Err(env.refuse(
-        &AGENT_HELP_URL,
-        &url,
-        "use http://HOST/PATH or https://HOST/PATH, without spaces, brackets or a password",
-    ))
+/// An address that a person can open, and that can stand in a link of Markdown.
+pub(crate) fn page(env: &Environment, setting: &Setting<String>) -> Result<Option<String>, SettingError> {
+    env.find_as(setting, |text| {
+        let parsed = url::Url::parse(text).ok();
+        let is_readable = parsed.is_some_and(|url| {
+            matches!(url.scheme(), "http" | "https") && url.has_host() && url.password().is_none()
+        });
+        let is_odd = |letter: char| letter.is_whitespace() || "()[]<>\"'`\\".contains(letter);
+        if is_readable && !text.contains(is_odd) {
+            Ok(text.to_owned())
+        } else {
+            Err(setting.variable().form.hint())
+        }
+    })
 }
 
 /// What a run works with and within: the operator's word, narrowed by the repository's.

@@ -16,6 +16,16 @@ const SECRET: &str = "a secret of the site acme";
 
 /// Runs a command of the program, and returns its status and what it printed, without the addresses of the stand-ins.
 fn command(story: &Story, host: &VirtualHost<'_>, arguments: &[&str], user: &str) -> (Option<i32>, String) {
+    command_with(story, host, arguments, user, &[])
+}
+
+fn command_with(
+    story: &Story,
+    host: &VirtualHost<'_>,
+    arguments: &[&str],
+    user: &str,
+    more: &[(&str, &str)],
+) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(program("ai-agent"))
         .args(arguments)
@@ -25,6 +35,7 @@ fn command(story: &Story, host: &VirtualHost<'_>, arguments: &[&str], user: &str
         .env("AGENT_AMQP_URL", host.url(user))
         .env("AGENT_SWEEP_REPOSITORIES", story.github.repo_url(REPO))
         .env("AGENT_SWEEP_GRACE", "0s")
+        .envs(more.iter().copied())
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).replace(&story.github.url(), "GITHUB");
@@ -123,6 +134,60 @@ fn of_jira(text: &str) -> Vec<&str> {
     text.lines().filter(|line| line.contains("  Jira  ")).map(str::trim_end).collect()
 }
 
+/// Webhooks of the admin console leave no record that could be read, so the doctor sends one itself.
+#[test]
+fn the_doctor_tries_the_way_in() {
+    let story = Story::new(typo(), &[]);
+    let broker = story.runtime.block_on(Broker::shared()).unwrap();
+    let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+    let secrets = format!("acme={SECRET}");
+    let ingest = Ingest::start(&host.url("ingest"), &[("AGENT_JIRA_WEBHOOK_SECRETS", &secrets)]).unwrap();
+    let doctor = |url: &str, secrets: &str, accounts: &str| {
+        let more = [
+            ("AGENT_INGEST_URL", url),
+            ("AGENT_JIRA_WEBHOOK_SECRETS", secrets),
+            ("AGENT_JIRA_ACCOUNTS", accounts),
+        ];
+        command_with(&story, &host, &["doctor", "--no-model-call"], "task", &more)
+    };
+    let address = ingest.url("");
+    let (_, text) = doctor(&address, &secrets, "acme=557058:agent");
+    let took = format!(
+        "ok      Webhook     acme: {}webhook/jira/acme takes what is signed with its secret",
+        ingest.url("/")
+    );
+    assert!(text.contains(&took), "{text}");
+    for (url, secrets, accounts, expect) in [
+        (
+            &*address,
+            "acme=another one",
+            "",
+            "answers 401 Unauthorized\n                      ingest has another secret",
+        ),
+        (&*address, "other=a secret of it", "", "acme: ingest has no secret for this site"),
+        (
+            &*address,
+            "other=a secret of it",
+            "",
+            "answers 404 Not Found\n                      ingest does not know this site",
+        ),
+        ("http://127.0.0.1:1", &*secrets, "", "http://127.0.0.1:1/webhook/jira/acme does not answer"),
+        (&*address, "acme", "", "write NAME=SECRET, one for each site"),
+        (
+            &*address,
+            &*secrets,
+            "acme=1:2",
+            "AGENT_JIRA_ACCOUNTS has the account 1:2, and AGENT_JIRA has 557058:agent",
+        ),
+    ] {
+        let (status, text) = doctor(url, secrets, accounts);
+        assert!(text.contains(expect), "{expect}\n{text}");
+        assert_ne!(status, Some(0), "{text}");
+        assert!(!text.contains("another one") && !text.contains(SECRET), "{text}");
+    }
+    story.finish();
+}
+
 #[test]
 fn the_doctor_says_who_we_are_and_what_we_may_do() {
     let story = Story::new(typo(), &[]);
@@ -138,6 +203,7 @@ fn the_doctor_says_who_we_are_and_what_we_may_do() {
         ],
         "{text}"
     );
+    assert!(text.contains("the way of webhooks to ingest was not tried"), "{text}");
     story.jira.now(|site| {
         site.permissions.remove("EDIT_ISSUES");
     });
