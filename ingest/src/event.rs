@@ -25,6 +25,8 @@ pub struct Wish<'a> {
 pub struct Remark<'a> {
     pub author: Account<'a>,
     pub comment: Comment,
+    /// The review that a comment on a line belongs to.
+    pub review: Option<NonZeroU64>,
     pub at: Option<Timestamp>,
     pub thread: Thread<'a>,
     pub origin: Origin<'a>,
@@ -41,10 +43,29 @@ pub enum RemarkKind {
     Review,
 }
 
+/// What a review comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    ChangesRequested,
+    /// Anything else, or what is not a review.
+    Other,
+}
+
+/// Where the branch of a pull request is, as far as the event tells.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Head<'a> {
+    Unknown,
+    /// In the repository itself.
+    Here(Cow<'a, str>),
+    /// In another one.
+    Fork,
+}
+
 /// An issue or a pull request; GitHub counts both with one number.
 #[derive(Debug)]
 pub struct Thread<'a> {
     pub kind: ThreadKind,
+    pub head: Head<'a>,
     pub number: NonZeroU64,
     pub title: Cow<'a, str>,
     pub body: Cow<'a, str>,
@@ -151,6 +172,21 @@ struct RawThread<'a> {
     updated_at: Option<Timestamp>,
     /// Present in an `issue` that is a pull request.
     pull_request: Option<IgnoredAny>,
+    #[serde(borrow)]
+    head: Option<RawHead<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RawHead<'a> {
+    #[serde(borrow, rename = "ref")]
+    branch: Cow<'a, str>,
+    /// `null` for a fork that was deleted.
+    repo: Option<RawPlace>,
+}
+
+#[derive(Deserialize)]
+struct RawPlace {
+    id: NonZeroU64,
 }
 
 #[derive(Deserialize)]
@@ -160,6 +196,7 @@ struct RawComment<'a> {
     user: Option<Account<'a>>,
     created_at: Option<Timestamp>,
     submitted_at: Option<Timestamp>,
+    pull_request_review_id: Option<NonZeroU64>,
 }
 
 #[derive(Deserialize)]
@@ -240,7 +277,8 @@ impl<'a> Remark<'a> {
         let thread = match kind {
             RemarkKind::IssueComment => payload.issue.ok_or_else(missing(event, "issue"))?.issue(),
             RemarkKind::ReviewLine | RemarkKind::Review => {
-                payload.pull_request.ok_or_else(missing(event, "pull_request"))?.pull_request()
+                let pull_request = payload.pull_request.ok_or_else(missing(event, "pull_request"))?;
+                pull_request.pull_request(origin.repository_id)
             }
         };
         let (raw, comment, user): (_, fn(NonZeroU64) -> Comment, _) = match kind {
@@ -252,6 +290,7 @@ impl<'a> Remark<'a> {
         Ok(Self {
             author: raw.user.ok_or_else(deleted(event, user))?,
             comment: comment(raw.id),
+            review: raw.pull_request_review_id,
             at: raw.created_at.or(raw.submitted_at),
             thread,
             origin,
@@ -283,16 +322,22 @@ impl<'a> Payload<'a> {
 impl<'a> RawThread<'a> {
     fn issue(self) -> Thread<'a> {
         let kind = if self.pull_request.is_some() { ThreadKind::PullRequest } else { ThreadKind::Issue };
-        self.of(kind)
+        self.of(kind, Head::Unknown)
     }
 
-    fn pull_request(self) -> Thread<'a> {
-        self.of(ThreadKind::PullRequest)
+    fn pull_request(mut self, repository: NonZeroU64) -> Thread<'a> {
+        let head = match self.head.take() {
+            None => Head::Unknown,
+            Some(RawHead { branch, repo: Some(place) }) if place.id == repository => Head::Here(branch),
+            Some(_) => Head::Fork,
+        };
+        self.of(ThreadKind::PullRequest, head)
     }
 
-    fn of(self, kind: ThreadKind) -> Thread<'a> {
+    fn of(self, kind: ThreadKind, head: Head<'a>) -> Thread<'a> {
         Thread {
             kind,
+            head,
             number: self.number,
             title: self.title,
             body: self.body.map_or_else(Cow::default, |Text(body)| body),

@@ -9,7 +9,7 @@ use std::{borrow::Cow, fmt};
 use serde::Deserialize;
 use serde::de::{self, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
-use crate::event::{self, Account, EventError, Label, RemarkKind, Text, deleted, missing};
+use crate::event::{self, Account, EventError, Label, RemarkKind, Text, Verdict, deleted, missing};
 use crate::happening::HappeningKind;
 
 /// What happened, as far as it takes to decline most of it.
@@ -24,7 +24,7 @@ pub enum Heading<'a> {
     /// Somebody assigned an issue to this account.
     Assigned(Account<'a>),
     /// Somebody wrote this.
-    Written { kind: RemarkKind, text: Cow<'a, str> },
+    Written { kind: RemarkKind, text: Cow<'a, str>, verdict: Verdict },
     /// Something ended on these branches.
     Happened { kind: HappeningKind, branches: Vec<Cow<'a, str>> },
     /// Nothing that could ask for work.
@@ -94,11 +94,14 @@ struct Found<'a> {
     branches: Option<Vec<Cow<'a, str>>>,
 }
 
-/// A comment or review, of which only the text is looked at.
+/// A comment or review, of which only the text and the verdict are looked at.
 #[derive(Deserialize)]
 struct Written<'a> {
     #[serde(borrow)]
     body: Option<Text<'a>>,
+    /// Of a review.
+    #[serde(borrow)]
+    state: Option<Text<'a>>,
 }
 
 impl<'a> Found<'a> {
@@ -115,7 +118,14 @@ impl<'a> Found<'a> {
             }
             (Source::Remark(kind), Some(action)) if action == kind.action() => {
                 let text = self.text.take().ok_or_else(missing(event, kind.field()))?;
-                Ok(Heading::Written { kind, text: text.body.map_or_else(Cow::default, |Text(body)| body) })
+                let verdict = match (kind, text.state) {
+                    (RemarkKind::Review, Some(Text(state))) if state == "changes_requested" => {
+                        Verdict::ChangesRequested
+                    }
+                    _ => Verdict::Other,
+                };
+                let text = text.body.map_or_else(Cow::default, |Text(body)| body);
+                Ok(Heading::Written { kind, text, verdict })
             }
             (Source::Happening(kind), Some(action)) if kind.ends(action) => {
                 let branches = self.branches.take().ok_or_else(missing(event, kind.field()))?;
@@ -181,7 +191,8 @@ mod tests {
             Ok(Heading::Opened) => "opened".to_owned(),
             Ok(Heading::Labeled(label)) => format!("labeled {label}"),
             Ok(Heading::Assigned(account)) => format!("assigned {} {}", account.login, account.id),
-            Ok(Heading::Written { kind, text }) => format!("{kind:?} {text}"),
+            Ok(Heading::Written { kind, text, verdict: Verdict::Other }) => format!("{kind:?} {text}"),
+            Ok(Heading::Written { kind, text, verdict }) => format!("{kind:?} {verdict:?} {text}"),
             Ok(Heading::Happened { kind, branches }) => format!("{kind:?} {}", branches.join(" ")),
             Ok(Heading::Other { event, action }) => format!("other {event} {action:?}"),
             Err(error) => error.to_string(),
@@ -209,6 +220,21 @@ mod tests {
             ("issue_comment", r#"{"action":"edited","comment":{"#, r#"other issue_comment Some("edited")"#),
             ("pull_request_review_comment", r#"{"action":"created","comment":{"body":"x"}"#, "ReviewLine x"),
             ("pull_request_review", r#"{"action":"submitted","review":{"body":"x"}"#, "Review x"),
+            (
+                "pull_request_review",
+                r#"{"action":"submitted","review":{"body":null,"state":"changes_requested"}"#,
+                "Review ChangesRequested ",
+            ),
+            (
+                "pull_request_review",
+                r#"{"action":"submitted","review":{"body":"x","state":"approved"}"#,
+                "Review x",
+            ),
+            (
+                "pull_request_review_comment",
+                r#"{"action":"created","comment":{"body":"x","state":"changes_requested"}"#,
+                "ReviewLine x",
+            ),
             (
                 "check_suite",
                 r#"{"action":"completed","check_suite":{"id":1,"head_branch":"a/b"}"#,

@@ -16,7 +16,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use shared::{
-    broker::{Broker, ConnectError, message_properties},
+    broker::{Broker, ConnectError, message_properties, with_priority},
     message::Message,
     queue,
     trace::TraceContext,
@@ -228,7 +228,8 @@ fn properties(message: &Message, trace: TraceContext) -> BasicProperties {
     if let Some(delivery) = message.delivery_id() {
         headers.insert(queue::HEADER_DELIVERY_ID.into(), long(delivery.to_string()));
     }
-    message_properties("ingest", headers).with_message_id(message.id().to_string().into())
+    let properties = message_properties("ingest", headers).with_message_id(message.id().to_string().into());
+    with_priority(properties, message.priority())
 }
 
 fn long(text: String) -> AMQPValue {

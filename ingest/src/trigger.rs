@@ -5,6 +5,7 @@
 //! | issue opened with the trigger label, or the trigger label added, or assigned to the agent while it has the label | `quickfix` if the issue also has the label for that, else `plan` |
 //! | `/retry` on an issue with the trigger label | the same |
 //! | `/revise`, `/approve` on an issue with the trigger label, or on a pull request of the agent's | `revise`, `approve` |
+//! | `/fix` there, `/retry` on a pull request of the agent's, or a review of it that asks for changes | `fix` |
 //!
 //! What happens to the agent's pull requests without anybody asking is in [`crate::happening`].
 //!
@@ -15,6 +16,8 @@
 //! delivering it again cannot change that.
 //!
 //! Whether the person may ask is not decided here, for that needs a question to GitHub; the run asks it.
+//!
+//! All that one review asks for, in its text and on lines, is one `fix`: its id is made of the review's number.
 //!
 //! # One wish, several events
 //!
@@ -31,7 +34,7 @@ use jiff::Timestamp;
 use shared::{
     command::Command,
     issue::IssueId,
-    mode::{Asked, CommandAt, Comment, Mode},
+    mode::{Asked, CommandAt, Comment, Mode, Start},
     repo::{HostPolicy, Repo, RepoError},
     state::same_label,
     task::{self, DeliveryId, IssueDigest, Origin as IdOrigin, Task, TaskId},
@@ -40,7 +43,8 @@ use shared::{
 
 use crate::{
     event::{
-        Account, Deleted, EventError, Origin, Remark, RepositoryState, Thread, ThreadKind, ThreadState, Wish,
+        Account, Deleted, EventError, Head, Origin, Remark, RepositoryState, Thread, ThreadKind, ThreadState,
+        Verdict, Wish,
     },
     happening::{Happening, HappeningKind},
     heading::Heading,
@@ -119,8 +123,6 @@ pub enum Ignored {
     Fork,
     #[error("the comment holds no command")]
     NoCommand,
-    #[error("a task is started again on its issue")]
-    RetryOnPullRequest,
     #[error("what runs or waits stops by itself")]
     Stop,
     #[error(transparent)]
@@ -171,9 +173,13 @@ fn asked<'a>(event: &str, payload: &'a [u8], rules: &Rules) -> Result<Result<Ask
                 Some(issue) => happened(kind, issue, payload)?,
             }
         }
-        Heading::Written { kind, text } => match Command::parse(&text) {
-            None => Err(Ignored::NoCommand),
-            Some(command) => commanded(&command, Remark::parse(kind, payload)?, rules),
+        Heading::Written { kind, text, verdict } => match (Command::parse(&text), verdict) {
+            (Some(command), _) => commanded(&command, Remark::parse(kind, payload)?, rules),
+            (None, Verdict::ChangesRequested) => {
+                let asked = Command::Fix { feedback: "" };
+                commanded(&asked, Remark::parse(kind, payload)?, rules)
+            }
+            (None, Verdict::Other) => Err(Ignored::NoCommand),
         },
     })
 }
@@ -248,7 +254,10 @@ impl<'a> Ask<'a> {
 
 fn wished<'a>(wish: Wish<'a>, rules: &Rules) -> Result<Ask<'a>, Ignored> {
     let Wish { issue, origin } = wish;
-    let person = person(&issue, &origin, rules)?;
+    let person = person(&origin, rules)?;
+    if issue.state == ThreadState::Closed {
+        return Err(Ignored::Closed);
+    }
     let mode = mode_of(&issue, rules)?;
     let event = task::wish(issue.created_at, issue.updated_at);
     let at = issue.updated_at;
@@ -282,24 +291,42 @@ fn happened(
 }
 
 fn commanded<'a>(command: &Command<'_>, remark: Remark<'a>, rules: &Rules) -> Result<Ask<'a>, Ignored> {
-    let Remark { author, comment, at, thread, origin } = remark;
+    let Remark { author, comment, review, at, thread, origin } = remark;
     if author.id != origin.sender.id {
         return Err(Ignored::NotTheAuthor);
     }
-    let person = person(&thread, &origin, rules)?;
+    let person = person(&origin, rules)?;
     let on_issue = thread.kind == ThreadKind::Issue;
     let label = if on_issue { &rules.trigger_label } else { &rules.generated_label };
     if !thread.has(label) {
         let ignored = if on_issue { Ignored::NotAsked } else { Ignored::NotOurs };
         return Err(ignored(label.clone()));
     }
-    let pull_request = (!on_issue).then_some(thread.number.into());
-    let mode = match Mode::of_command(command, CommandAt { pull_request, comment }) {
+    match &thread.head {
+        Head::Fork => return Err(Ignored::Fork),
+        Head::Here(branch) if IssueId::of_branch(branch).is_none() => return Err(Ignored::OtherBranch),
+        Head::Here(_) | Head::Unknown => {}
+    }
+    let asked = |comment| {
+        let pull_request = (!on_issue).then_some(thread.number.into());
+        Mode::of_command(command, CommandAt { pull_request, comment })
+    };
+    // Whatever else the review asks for is asked for with it.
+    let comment = match (asked(comment), review) {
+        (Asked::Task(mode), Some(review)) if matches!(mode.start(), Start::Reviews(_)) => {
+            Comment::Review(review)
+        }
+        _ => comment,
+    };
+    let mode = match asked(comment) {
         Asked::Task(mode) => mode,
-        Asked::IssueAgain if on_issue => mode_of(&thread, rules)?,
-        Asked::IssueAgain => return Err(Ignored::RetryOnPullRequest),
+        Asked::IssueAgain => mode_of(&thread, rules)?,
         Asked::Stop => return Err(Ignored::Stop),
     };
+    let is_answered = !on_issue && mode.kind().is_answered_when_closed();
+    if thread.state == ThreadState::Closed && !is_answered {
+        return Err(Ignored::Closed);
+    }
     let event = match comment {
         Comment::Issue(id) => format!("comment {id}"),
         Comment::ReviewLine(id) => format!("review line {id}"),
@@ -308,8 +335,8 @@ fn commanded<'a>(command: &Command<'_>, remark: Remark<'a>, rules: &Rules) -> Re
     Ok(Ask::of_person(&thread, origin, person, mode, event, at))
 }
 
-/// Who asks, if it is a person on an open thread of a repository that can be written to.
-fn person(thread: &Thread<'_>, origin: &Origin<'_>, rules: &Rules) -> Result<Login, Ignored> {
+/// Who asks, if it is a person, and the repository can be written to.
+fn person(origin: &Origin<'_>, rules: &Rules) -> Result<Login, Ignored> {
     if rules.agent.is(&origin.sender) {
         return Err(Ignored::Ourselves);
     }
@@ -319,9 +346,6 @@ fn person(thread: &Thread<'_>, origin: &Origin<'_>, rules: &Rules) -> Result<Log
     let login = Login::parse(&origin.sender.login).map_err(|_| Ignored::NotAPerson)?;
     if origin.repository_state == RepositoryState::Archived {
         return Err(Ignored::Archived);
-    }
-    if thread.state == ThreadState::Closed {
-        return Err(Ignored::Closed);
     }
     Ok(login)
 }

@@ -157,6 +157,14 @@ pub fn message_properties(sender: &str, headers: FieldTable) -> BasicProperties 
         .with_headers(headers)
 }
 
+/// The same with the priority, if it has one.
+pub fn with_priority(properties: BasicProperties, priority: Option<u8>) -> BasicProperties {
+    match priority {
+        Some(priority) => properties.with_priority(priority),
+        None => properties,
+    }
+}
+
 /// Checks what is handed to TLS later, which leaves out what it does not understand.
 fn parse_certificates(text: &str) -> Result<String, String> {
     authorities::parse(text, &AGENT_AMQP_CA).map(|_| text.to_owned())

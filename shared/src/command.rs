@@ -3,6 +3,7 @@
 //! ```text
 //! /approve             carry out the plan
 //! /revise FEEDBACK     write the plan again; the feedback may go on below, to the end of the comment
+//! /fix FEEDBACK        change what reviewers say; the feedback may go on below, or be missing
 //! /ci                  let the checks of the pull request start
 //! /retry               start a failed task again
 //! /stop                cancel
@@ -11,7 +12,7 @@
 //! The slash comes first on the line, but for up to three spaces: with more of them Markdown shows code. The case of
 //! the word does not matter. Nothing follows it on the line but a full stop, or the feedback of `/revise`. So a
 //! command is never read out of a quote, a list, code, or the middle of a sentence. What may follow on later lines is a
-//! remark for people, except after `/revise`.
+//! remark for people, except after these two.
 
 /// Spaces before a command. Markdown makes code of a line with more.
 const MAX_INDENT: usize = 3;
@@ -25,6 +26,10 @@ pub enum Command<'a> {
     Approve,
     /// The feedback is trimmed. It may be empty: the answer to that is a question, not silence.
     Revise {
+        feedback: &'a str,
+    },
+    /// Answers the reviews of a pull request. The feedback is trimmed; it may be empty, where the reviews say enough.
+    Fix {
         feedback: &'a str,
     },
     /// Lets the checks of a pull request start that were held back.
@@ -49,6 +54,8 @@ impl<'a> Command<'a> {
             "ci" if is_alone => Some(Self::Ci),
             "retry" if is_alone => Some(Self::Retry),
             "stop" if is_alone => Some(Self::Stop),
+            "fix" if is_alone => Some(Self::Fix { feedback: below.trim() }),
+            "fix" if line.starts_with(BLANKS) => Some(Self::Fix { feedback: rest.trim() }),
             "revise" if is_alone => Some(Self::Revise { feedback: below.trim() }),
             "revise" if line.starts_with(BLANKS) => Some(Self::Revise { feedback: rest.trim() }),
             _ => None,
@@ -60,7 +67,7 @@ impl<'a> Command<'a> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Command::{self, Approve, Ci, Retry, Revise, Stop};
+    use super::Command::{self, Approve, Ci, Fix, Retry, Revise, Stop};
 
     #[test]
     fn reads_a_command_from_the_first_line_only() {
@@ -73,6 +80,12 @@ mod tests {
             ("/stop\n\nplease", Some(Stop)),
             ("/ci", Some(Ci)),
             ("/CI.\nI have read it.", Some(Ci)),
+            ("/fix", Some(Fix { feedback: "" })),
+            ("/Fix.\nthe names", Some(Fix { feedback: "the names" })),
+            ("/fix the names\n\nand the tests", Some(Fix { feedback: "the names\n\nand the tests" })),
+            ("/fixed", None),
+            ("/fix-it", None),
+            ("/fix, please", None),
             ("/revise", Some(Revise { feedback: "" })),
             ("/revise \r\n", Some(Revise { feedback: "" })),
             ("/revise use tokio", Some(Revise { feedback: "use tokio" })),
@@ -141,12 +154,13 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_follows_the_first_line_makes_and_breaks_no_command(
-            line in " {0,5}/?(approve|Revise|retry|STOP|ci|[a-zA-Z]{0,8})\\.? ?",
+            line in " {0,5}/?(approve|Revise|Fix|retry|STOP|ci|[a-zA-Z]{0,8})\\.? ?",
             rest in any::<String>(),
         ) {
             let whole = format!("{line}\n{rest}");
             let expect = match Command::parse(&line) {
                 Some(Revise { .. }) => Some(Revise { feedback: rest.trim() }),
+                Some(Fix { .. }) => Some(Fix { feedback: rest.trim() }),
                 other => other,
             };
             prop_assert_eq!(Command::parse(&whole), expect);

@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 
 use crate::{
     jira::{JiraRequest, JiraRequestError},
+    queue::ANSWER_PRIORITY,
     repo::HostPolicy,
     task::{DeliveryId, MAX_MESSAGE_BYTES, Task, TaskError, TaskId},
 };
@@ -55,6 +56,15 @@ impl Message {
             Self::Task(task) => task.id,
             Self::Jira(request) => request.id,
         }
+    }
+
+    /// The `priority` that it is published with: people who wait for an answer to what they decided go before new work.
+    pub fn priority(&self) -> Option<u8> {
+        let is_answer = match self {
+            Self::Task(task) => task.mode.command().is_some(),
+            Self::Jira(_) => false,
+        };
+        is_answer.then_some(ANSWER_PRIORITY)
     }
 
     pub fn delivery_id(&self) -> Option<&DeliveryId> {

@@ -6,6 +6,7 @@
 //! | `plan` | the issue | a plan | the issue's labels |
 //! | `revise` | the plan, and what a person says about it | a plan | `/revise` |
 //! | `approve` | the plan that a person approved | a change | `/approve` |
+//! | `fix` | the pull request, and what reviewers say about it | a change on top | `/fix`, or a review that asks for changes |
 //! | `ci` | the pull request as it is | its checks may start | `/ci` |
 //! | `checks` | the pull request as it is | ready for review once all is green; a repair where something failed | checks that ended |
 //! | `closed` | the pull request as it is | the issue's labels | the pull request was merged or declined |
@@ -31,6 +32,8 @@ pub enum Mode {
     Revise(CommandAt),
     /// The approved plan carried out.
     Approve(CommandAt),
+    /// What reviewers ask for, or an answer to them.
+    Fix(CommandAt),
     /// Checks that were held back may start.
     Ci(CommandAt),
     /// Checks of the newest commit ended.
@@ -46,6 +49,7 @@ pub enum ModeKind {
     Plan,
     Revise,
     Approve,
+    Fix,
     Ci,
     Checks,
     Closed,
@@ -60,7 +64,8 @@ pub struct CommandAt {
 }
 
 /// A comment on GitHub. Each kind has numbers and an address of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Comment {
     /// In the conversation of an issue or a pull request (`/issues/comments/ID`).
     Issue(NonZeroU64),
@@ -79,6 +84,8 @@ pub enum Start {
     ApprovedPlan(CommandAt),
     /// The plan so far, and what a person says about it.
     Feedback(CommandAt),
+    /// The pull request, and what reviewers say about it.
+    Reviews(CommandAt),
     /// The pull request, whose checks were held back.
     Release(CommandAt),
     /// The pull request, whose checks ended.
@@ -138,8 +145,16 @@ enum Needs {
 pub const RETRY: &str = "Comment `/retry` to start again.";
 
 impl ModeKind {
-    pub const ALL: [Self; 7] =
-        [Self::QuickFix, Self::Plan, Self::Revise, Self::Approve, Self::Ci, Self::Checks, Self::Closed];
+    pub const ALL: [Self; 8] = [
+        Self::QuickFix,
+        Self::Plan,
+        Self::Revise,
+        Self::Approve,
+        Self::Fix,
+        Self::Ci,
+        Self::Checks,
+        Self::Closed,
+    ];
 
     /// The names in the order of [`Self::ALL`].
     const NAMES: [&'static str; Self::ALL.len()] = {
@@ -182,6 +197,13 @@ impl ModeKind {
                 again: "Comment `/approve` on the pull request to try again.",
                 again_after_commit: "The change is on the branch of the pull request. Review it as it is; or close the \
                                      pull request, and comment `/retry` on the issue to start again.",
+            },
+            Self::Fix => Facts {
+                name: "fix",
+                needs: Needs::Change,
+                makes: Product::Change,
+                again: "Comment `/retry` on the pull request to try again.",
+                again_after_commit: "Comment `/retry` on the pull request to try again.",
             },
             Self::Ci => Facts {
                 name: "ci",
@@ -260,6 +282,22 @@ impl ModeKind {
         self.begins_work() && other.begins_work()
     }
 
+    /// Whether whoever writes the command on a pull request that is closed is told so. It may be about what was merged.
+    pub fn is_answered_when_closed(self) -> bool {
+        matches!(self, Self::Fix | Self::Revise)
+    }
+
+    /// Whether it is about the pull request alone, so that a closed issue is no obstacle.
+    pub fn outlives_issue(self) -> bool {
+        self.facts().needs == Needs::Change && self.makes() == Product::Change
+    }
+
+    /// Whether a task waits until another run of its issue has ended, where that is possible. What others command they
+    /// command once more, by then perhaps otherwise; a review is not written twice.
+    pub fn waits_its_turn(self) -> bool {
+        self.facts().needs == Needs::Change && self.makes() == Product::Change
+    }
+
     /// Whether the run puts a commit on the branch. A revision leaves the commit of its plan there.
     pub fn makes_commit(self) -> bool {
         self.begins_work() || self.makes() == Product::Change
@@ -302,6 +340,7 @@ impl Mode {
             Self::Plan => ModeKind::Plan,
             Self::Revise(_) => ModeKind::Revise,
             Self::Approve(_) => ModeKind::Approve,
+            Self::Fix(_) => ModeKind::Fix,
             Self::Ci(_) => ModeKind::Ci,
             Self::Checks => ModeKind::Checks,
             Self::Closed => ModeKind::Closed,
@@ -314,6 +353,7 @@ impl Mode {
             Self::QuickFix | Self::Plan => Start::Issue,
             Self::Revise(at) => Start::Feedback(at),
             Self::Approve(at) => Start::ApprovedPlan(at),
+            Self::Fix(at) => Start::Reviews(at),
             Self::Ci(at) => Start::Release(at),
             Self::Checks => Start::Checks,
             Self::Closed => Start::End,
@@ -324,7 +364,9 @@ impl Mode {
     pub fn command(self) -> Option<CommandAt> {
         match self.start() {
             Start::Issue | Start::Checks | Start::End => None,
-            Start::ApprovedPlan(at) | Start::Feedback(at) | Start::Release(at) => Some(at),
+            Start::ApprovedPlan(at) | Start::Feedback(at) | Start::Reviews(at) | Start::Release(at) => {
+                Some(at)
+            }
         }
     }
 
@@ -338,7 +380,10 @@ impl Mode {
         match command {
             Command::Approve => Asked::Task(Self::Approve(at)),
             Command::Revise { .. } => Asked::Task(Self::Revise(at)),
+            Command::Fix { .. } => Asked::Task(Self::Fix(at)),
             Command::Ci => Asked::Task(Self::Ci(at)),
+            // On a pull request it is about what was done there last.
+            Command::Retry if at.pull_request.is_some() => Asked::Task(Self::Fix(at)),
             Command::Retry => Asked::IssueAgain,
             Command::Stop => Asked::Stop,
         }
@@ -351,6 +396,7 @@ impl Mode {
             ModeKind::Plan => fields.none().map(|()| Self::Plan),
             ModeKind::Revise => fields.command().map(Self::Revise),
             ModeKind::Approve => fields.command().map(Self::Approve),
+            ModeKind::Fix => fields.command().map(Self::Fix),
             ModeKind::Ci => fields.command().map(Self::Ci),
             ModeKind::Checks => fields.none().map(|()| Self::Checks),
             ModeKind::Closed => fields.none().map(|()| Self::Closed),

@@ -84,6 +84,13 @@ pub const HEADER_BUDGET_UNITS: &str = "x-budget-units";
 /// Header: how often a task that waits for budget was put off for that.
 pub const HEADER_BUDGET_WAITS: &str = "x-budget-waits";
 
+/// Header: how often a task let others of the same repository or person go first.
+pub const HEADER_TURNS: &str = "x-turns";
+
+/// The `priority` of a message by which a person answers the agent. Quorum queues have two, from RabbitMQ 4.0 on: five and
+/// more is given out first, two messages of three. Earlier ones know none.
+pub const ANSWER_PRIORITY: u8 = 5;
+
 /// Header set by quorum queues: how often the message was returned; absent or zero at first.
 pub const HEADER_DELIVERY_COUNT: &str = "x-delivery-count";
 

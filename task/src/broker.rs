@@ -4,6 +4,8 @@
 //! and the end of the process would return that one with an attempt used up.
 
 mod later;
+mod line;
+mod slot;
 
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 pub use later::BudgetWait;
 use later::Earlier;
+pub use line::Line;
+pub use slot::Slot;
 
 /// The first pause between two tries. Each further one is twice as long, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

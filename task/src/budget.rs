@@ -21,6 +21,7 @@
 
 mod bank;
 mod book;
+mod door;
 mod period;
 mod purse;
 
@@ -37,6 +38,7 @@ use crate::broker::BrokerError;
 use crate::llm::{Usd, UsdError};
 
 pub use bank::Bank;
+pub use door::Door;
 pub use period::Span;
 pub use purse::{Draw, Purse};
 
@@ -106,6 +108,11 @@ pub enum BudgetError {
          nobody charges for it)"
     )]
     PriceUnknown { model: String, limit: String },
+    #[error(
+        "{most} calls to {provider} go on at once, and none of them ended for minutes; raise AGENT_MODEL_CALLS_AT_ONCE, or \
+         wait"
+    )]
+    Busy { provider: String, most: u32 },
     #[error("the broker keeps no count of what is spent, so no call is made: {why}; {fix}")]
     Uncounted { why: String, fix: String, is_transient: bool },
 }
@@ -114,7 +121,7 @@ impl BudgetError {
     /// Whether the same may succeed a moment later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Reached { .. } => true,
+            Self::Reached { .. } | Self::Busy { .. } => true,
             Self::Uncounted { is_transient, .. } => *is_transient,
             Self::TooLow { .. } | Self::PriceUnknown { .. } => false,
         }

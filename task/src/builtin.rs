@@ -57,6 +57,7 @@ pub fn change(ask: &Ask<'_>) -> Result<Change, Declined> {
         Goal::Edit | Goal::Plan => Change::new(ask, &request::of_issue(ask.title, ask.body)?),
         Goal::Revise { feedback, .. } => Change::new(ask, &request::of_issue("", feedback)?),
         Goal::Repair(_) => Declined::new("it repairs nothing"),
+        Goal::Follow(_) => Declined::new("the rule-based engine reads no reviews"),
         Goal::Execute { plan } => {
             let answer = Answer::read_kept(plan);
             let steps = answer.document("Steps").and_then(|document| document.section("Steps"));

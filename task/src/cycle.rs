@@ -9,6 +9,7 @@ mod base;
 pub mod choice;
 mod complaint;
 mod failure;
+mod follow;
 mod repair;
 mod rules;
 mod shown;
@@ -40,13 +41,14 @@ use crate::path::RepoPath;
 use crate::plan::Plan;
 use crate::progress::Step;
 use crate::protect::Protection;
-use crate::protocol::ask::Goal;
+use crate::protocol::ask::{Follow, Goal};
 use crate::repair::Broken;
 use acceptance::{Accepted, Change, Measure, Rule, Try, accept_plan};
 pub use already::{Found, Proof};
 use choice::Choose;
 use complaint::Proposed;
 use failure::{not_indexed, not_walked};
+pub use follow::Followed;
 pub use shown::Shown;
 use talk::Conversation;
 
@@ -244,6 +246,9 @@ impl Cycle<'_> {
                 format!("{}\n\n{plan}\n\n{feedback}", self.issue.body.as_str())
             }
             Goal::Repair(Broken { evidence, .. }) => format!("{}\n\n{evidence}", self.issue.body.as_str()),
+            Goal::Follow(Follow { said, paths, .. }) => {
+                format!("{}\n\n{said}\n\n{paths}", self.issue.body.as_str())
+            }
         };
         let query = Query::new(self.issue.title.as_str(), &body);
         let history = History::read(&repo, self.workspace.base().commit);

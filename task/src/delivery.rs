@@ -24,11 +24,15 @@
 //! Waiting for budget is no pause in that sense: it lasts as long as it has to. A task that comes back for it is asked
 //! about at the broker alone, and put off again without a run while what it needs is not there.
 //!
+//! Nor is a wait for others of the same repository or person: [`fairness`].
+//!
 //! A process that fails before it holds a message ends with 2 or 75, after a wait: [`failed_start`].
 
 pub mod failed_start;
+mod fairness;
 pub mod settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -45,15 +49,16 @@ use shared::trace::TraceContext;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::broker::{self, BrokerError, BudgetWait, Held, Settlement};
-use crate::budget::{Bank, Shortage};
+use crate::broker::{self, BrokerError, BudgetWait, Held, Line, Settlement, Slot};
+use crate::budget::{Bank, Door, Shortage};
 use crate::config::Config;
 use crate::lease::{Lease, Lost, Revoker};
 use crate::outcome::Exit;
 use crate::probe;
 use crate::run::settings::RunSettings;
 use crate::run::{self, Attempt, Delivery, Ended};
-use settings::Settings;
+use fairness::Turn;
+use settings::{AtOnce, Settings};
 
 /// How long a run that has lost its lease may take to notice. Kubernetes kills 60 s after it has asked.
 const NOTICE: Duration = Duration::from_secs(40);
@@ -163,40 +168,25 @@ async fn deliver(
             tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "readiness cannot be told");
         }
         tracing::info!("task taken");
-        if let Some(until) = held.not_before().filter(|until| *until > Timestamp::now()) {
-            match held.put_off(until, held.pauses()).await {
-                Ok(()) => {
-                    tracing::info!(%until, "the task has to wait longer");
-                    return settle(held, Settlement::Ack, Exit::Done).await;
-                }
-                Err(error) => not_put_off(&error),
+        let line = Arc::new(Line::new(&settings.broker, &settings.name, settings.max_wait));
+        let bank = Bank::new(&line, &run.budgets);
+        // Held until the line is closed.
+        let _slots = match start(&held, &line, bank.as_ref(), settings.at_once, &message).await {
+            Start::Now(slots) => slots,
+            Start::Later => {
+                line.close().await;
+                return settle(held, Settlement::Ack, Exit::Done).await;
             }
-        }
-        let bank = Bank::new(&settings.broker, &settings.name, settings.max_wait, &run.budgets);
-        if let Some(wait) = held.budget_wait()
-            && let Some(shortage) = still_short(bank.as_ref(), &message, wait.units).await
-        {
-            tracing::info!(until = %shortage.until, waits = wait.waits, "there is still no budget");
-            match put_off_for_budget(&held, shortage).await {
-                Ok(()) => {
-                    if let Some(bank) = &bank {
-                        bank.close().await;
-                    }
-                    return settle(held, Settlement::Ack, Exit::Done).await;
-                }
-                Err(error) => not_put_off(&error),
-            }
-        }
+        };
+        let door = settings.at_once.calls.map(|most| Door::new(&line, most));
         let delivery =
             Delivery { number: held.delivery(), pauses_left: MAX_PAUSES.saturating_sub(held.pauses()) };
         let follow =
             if attempt > DELIVERY_LIMIT { Attempt::Last(delivery) } else { Attempt::MoreFollow(delivery) };
         revoke_on_loss(revoker, &held, run.deadline);
-        let lease = lease.with_channel(held.channel().clone()).with_bank(bank.clone());
+        let lease = lease.with_channel(held.channel().clone()).with_bank(bank).with_door(door);
         let ended = run_until_lost(config, run, &message, &lease, follow).await;
-        if let Some(bank) = &bank {
-            bank.close().await;
-        }
+        line.close().await;
         let (settlement, exit) = verdict(&ended, follow);
         let end = describe(&ended);
         if exit == Exit::Done {
@@ -205,25 +195,8 @@ async fn deliver(
             tracing::warn!(end, "run ended");
         }
         let Some(settlement) = settlement else { return exit };
-        if let Ended::NoBudget { shortage, .. } = &ended {
-            match put_off_for_budget(&held, *shortage).await {
-                Ok(()) => {
-                    tracing::info!(until = %shortage.until, "task put off until there is budget");
-                    return settle(held, Settlement::Ack, Exit::Done).await;
-                }
-                Err(error) => not_put_off(&error),
-            }
-        }
-        if let Ended::PutOff { until, .. } = &ended
-            && follow.may_be_put_off()
-        {
-            match held.put_off(*until, held.pauses() + 1).await {
-                Ok(()) => {
-                    tracing::info!(%until, "task put off");
-                    return settle(held, Settlement::Ack, exit).await;
-                }
-                Err(error) => not_put_off(&error),
-            }
+        if put_off_after(&held, &ended, follow).await {
+            return settle(held, Settlement::Ack, exit_of_waiting(&ended, exit)).await;
         }
         if matches!(
             (&ended, settlement),
@@ -263,6 +236,90 @@ fn traced(
         .with(&MESSAGING_OPERATION, name)
         .with(&MESSAGING_TYPE, kind)
         .with(&MESSAGE_ID, message.id().to_string())
+}
+
+/// Whether a task is run now.
+enum Start {
+    /// With what it holds until its end.
+    Now(Vec<Slot>),
+    /// It was published again to wait.
+    Later,
+}
+
+/// Looks at the broker alone whether a task may run now. Where it should wait and cannot, it runs.
+async fn start(held: &Held, line: &Line, bank: Option<&Bank>, at_once: AtOnce, message: &Message) -> Start {
+    if let Some(until) = held.not_before().filter(|until| *until > Timestamp::now()) {
+        match held.put_off(until, held.pauses()).await {
+            Ok(()) => {
+                tracing::info!(%until, "the task has to wait longer");
+                return Start::Later;
+            }
+            Err(error) => not_put_off(&error),
+        }
+    }
+    if let Some(wait) = held.budget_wait()
+        && let Some(shortage) = still_short(bank, message, wait.units).await
+    {
+        match put_off_for_budget(held, shortage).await {
+            Ok(()) => {
+                tracing::info!(until = %shortage.until, waits = wait.waits, "there is still no budget");
+                return Start::Later;
+            }
+            Err(error) => not_put_off(&error),
+        }
+    }
+    let whose = match fairness::turn(line, at_once, message).await {
+        Ok(Turn::Now(slots)) => return Start::Now(slots),
+        Ok(Turn::Later(whose)) => whose,
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                fix = error.fix(),
+                "how many runs go at once is not known, and not limited"
+            );
+            return Start::Now(Vec::new());
+        }
+    };
+    let waits = held.turn_waits();
+    let until = Timestamp::now().saturating_add(fairness::wait(waits)).unwrap_or(Timestamp::MAX);
+    match held.put_off_for_others(until, waits.saturating_add(1)).await {
+        Ok(()) => {
+            tracing::info!(whose, waits, %until, "others go first");
+            Start::Later
+        }
+        Err(error) => {
+            not_put_off(&error);
+            Start::Now(Vec::new())
+        }
+    }
+}
+
+/// Publishes a task again that waits for a time or for budget; whether the broker keeps it.
+async fn put_off_after(held: &Held, ended: &Ended, follow: Attempt) -> bool {
+    let kept = match ended {
+        Ended::NoBudget { shortage, .. } => {
+            put_off_for_budget(held, *shortage).await.map(|()| shortage.until)
+        }
+        Ended::PutOff { until, .. } if follow.may_be_put_off() => {
+            held.put_off(*until, held.pauses() + 1).await.map(|()| *until)
+        }
+        _ => return false,
+    };
+    match kept {
+        Ok(until) => {
+            tracing::info!(%until, "task put off");
+            true
+        }
+        Err(error) => {
+            not_put_off(&error);
+            false
+        }
+    }
+}
+
+/// Waiting for budget is no failure.
+fn exit_of_waiting(ended: &Ended, exit: Exit) -> Exit {
+    if matches!(ended, Ended::NoBudget { .. }) { Exit::Done } else { exit }
 }
 
 /// For the log: the repository, or the site of Jira, whose configuration says which it is.

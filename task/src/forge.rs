@@ -20,8 +20,8 @@ use crate::patience::Patience;
 use crate::thread::{Comment, Identity, Since};
 use github::Session;
 use model::{
-    Annotation, Checks, Collaborator, Commit, CommitRequest, Comparison, FailedRun, FailedStep, LogEnd,
-    NewPullRequest, Permission, PullRequest, PullRequestChecks, PullRequestSnapshot, Repository, Review,
+    Annotation, ChangedFile, Checks, Collaborator, Commit, CommitRequest, Comparison, Discussion, FailedRun, FailedStep,
+    LogEnd, NewPullRequest, Permission, PullRequest, PullRequestChecks, PullRequestSnapshot, Repository, Review,
 };
 
 pub use github::{Credentials, Login};
@@ -281,6 +281,42 @@ impl Forge {
     ) -> Result<Vec<Review>, CallError> {
         match self {
             Self::GitHub(session) => session.github.reviews_by(author, pull_request).await,
+        }
+    }
+
+    /// A pull request with what reviewers said of it; `None` if it is gone.
+    pub async fn discussion(&self, pull_request: PullRequestNumber) -> Result<Option<Discussion>, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.discussion(pull_request).await,
+        }
+    }
+
+    /// What a pull request changes: the first files of many.
+    pub async fn changed_files(
+        &self,
+        pull_request: PullRequestNumber,
+    ) -> Result<Vec<ChangedFile>, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.changed_files(pull_request).await,
+        }
+    }
+
+    /// Replies to the first comment of a thread, and only once: a lost answer is [`CallError::Unknown`].
+    pub async fn reply(
+        &self,
+        pull_request: PullRequestNumber,
+        first: u64,
+        body: &Outbound,
+    ) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.reply(pull_request, first, body).await,
+        }
+    }
+
+    /// Marks a thread as resolved; one that is stays so.
+    pub async fn resolve_thread(&self, handle: &str) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.resolve_thread(handle).await,
         }
     }
 

@@ -4,7 +4,7 @@
 
 use tokio::sync::watch;
 
-use crate::budget::Bank;
+use crate::budget::{Bank, Door};
 
 /// See the module's documentation. Clones share their fate.
 #[derive(Clone, Debug)]
@@ -12,6 +12,7 @@ pub struct Lease {
     lost: watch::Receiver<Option<Lost>>,
     channel: Option<lapin::Channel>,
     bank: Option<Bank>,
+    door: Option<Door>,
 }
 
 /// Ends a lease. Clones end the same one.
@@ -33,7 +34,7 @@ impl Lease {
     /// A lease that only its [`Revoker`] ends.
     pub fn new() -> (Revoker, Self) {
         let (sender, lost) = watch::channel(None);
-        (Revoker(sender), Self { lost, channel: None, bank: None })
+        (Revoker(sender), Self { lost, channel: None, bank: None, door: None })
     }
 
     /// Ties the lease to the channel that holds the message.
@@ -46,6 +47,17 @@ impl Lease {
     #[must_use]
     pub fn with_bank(self, bank: Option<Bank>) -> Self {
         Self { bank, ..self }
+    }
+
+    /// Ties the run to how many calls to a model all runs together make at once.
+    #[must_use]
+    pub fn with_door(self, door: Option<Door>) -> Self {
+        Self { door, ..self }
+    }
+
+    /// By which each call to a model goes, if their number is limited and a message stands behind the run.
+    pub fn door(&self) -> Option<&Door> {
+        self.door.as_ref()
     }
 
     /// What all runs together may spend, if it is limited and a message stands behind the run.

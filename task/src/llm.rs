@@ -383,7 +383,14 @@ impl Llm {
                 prompt.estimated_tokens.into(),
                 prompt.max_output_tokens.into(),
             )?;
-            let (reservation, draw) = ledger.draw(&self.name(), reservation).await?;
+            let (reservation, slot) = ledger.enter(endpoint.spec.provider, reservation).await?;
+            let (reservation, draw) = match ledger.draw(&self.name(), reservation).await {
+                Ok(drawn) => drawn,
+                Err(error) => {
+                    ledger.leave(slot, endpoint.spec.provider, None).await;
+                    return Err(error.into());
+                }
+            };
             let mut turn = Turn::new(prompt, progress);
             let call = measured::Call::begin(endpoint, prompt);
             let attempt = async {
@@ -398,6 +405,7 @@ impl Llm {
             ledger.settle(reservation, &usage);
             call.end(endpoint, &turn, &usage, outcome.as_ref().err());
             let Turn { text, model, .. } = turn;
+            ledger.leave(slot, endpoint.spec.provider, outcome.as_ref().err()).await;
             ledger.give_back(draw, endpoint.pricing, &usage, outcome.as_ref().err()).await;
             match outcome {
                 Ok(()) => {

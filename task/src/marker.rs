@@ -43,6 +43,8 @@ pub enum Kind {
     Status,
     /// Holds a plan.
     Plan,
+    /// Answers what reviewers say.
+    Answer,
 }
 
 /// Where a comment stands.
@@ -67,6 +69,7 @@ impl Kind {
         match self {
             Self::Status => "status",
             Self::Plan => "plan",
+            Self::Answer => "answer",
         }
     }
 }

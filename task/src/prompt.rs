@@ -82,6 +82,7 @@ impl Prompter {
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         for (name, text) in [
             ("edit", include_str!("../prompts/edit.md")),
+            ("follow", include_str!("../prompts/follow.md")),
             ("plan", include_str!("../prompts/plan.md")),
             ("example", include_str!("../prompts/example.md")),
             ("material", include_str!("../prompts/material.md")),
@@ -108,6 +109,7 @@ impl Prompter {
         let name = match goal {
             Goal::Edit | Goal::Execute { .. } | Goal::Repair(_) => "edit",
             Goal::Plan | Goal::Revise { .. } => "plan",
+            Goal::Follow(_) => "follow",
         };
         let offer = match offer {
             Offer::Nothing => "nothing",
@@ -164,6 +166,13 @@ impl Prompter {
                 None,
                 "Repair the change now, so that these checks pass, in the form that was asked for.",
             ),
+            Goal::Follow(_) => {
+                ("", None, None, "Answer each numbered comment now, in the form that was asked for.")
+            }
+        };
+        let follow = match goal {
+            Goal::Follow(follow) => Some(follow),
+            _ => None,
         };
         let broken = match goal {
             Goal::Repair(Broken { evidence, diff, .. }) => Some((self.fence(diff), self.fence(evidence))),
@@ -192,6 +201,8 @@ impl Prompter {
                 feedback => feedback.map(|feedback| self.fence(feedback)),
                 diff,
                 evidence,
+                change => follow.map(|follow| self.fence(follow.change)),
+                said => follow.map(|follow| self.fence(follow.said)),
                 task,
             },
         )
@@ -307,7 +318,11 @@ mod tests {
         assert!(edits.iter().all(|edit| is_of_example(&edit.path)), "{edits:?}");
         assert!(include_str!("../prompts/example.md").starts_with(EXAMPLES[0]));
         assert_eq!(answer.title.as_deref(), Some("Greet by name"));
-        for form in [include_str!("../prompts/edit.md"), include_str!("../prompts/plan.md")] {
+        for form in [
+            include_str!("../prompts/edit.md"),
+            include_str!("../prompts/plan.md"),
+            include_str!("../prompts/follow.md"),
+        ] {
             assert!(form.contains("path/of/"), "{form}");
         }
         assert!(!is_of_example("app/greeting.py") && !is_of_example("path/other.rs"));

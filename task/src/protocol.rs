@@ -4,7 +4,7 @@
 //! prose and ignored:
 //!
 //! ```text
-//! reply     = { title | summary | request | cannot | solved | block | delete | rename | write | heading | prose }
+//! reply     = { title | summary | request | cannot | solved | word | block | delete | rename | write | heading | prose }
 //! title     = "TITLE:" text
 //! summary   = "SUMMARY:" text, { line }                         up to the next directive or edit
 //! request   = [ "- " ] ( read | find | define | uses | list )
@@ -16,6 +16,7 @@
 //! cannot    = "CANNOT:" text, { line }                          up to the next blank line, directive or edit
 //! solved    = "SOLVED:" text, { quote | line }                  up to the next directive or edit
 //! quote     = path ":" number ":" text, or path ":" number and the text below it, fenced or not
+//! word      = ( "FIX:" | "ANSWER:" | "ASK:" ) number [ text ], { line }   up to the next directive or edit
 //! block     = [ name ] head { line } divider { line } end       lines to find, lines in their place
 //! head      = 5 to 9 "<", "SEARCH"
 //! divider   = 5 to 9 "="
@@ -31,6 +32,7 @@
 //!   does letter case in the words of markers.
 //! - Directives and headings count only outside of code blocks. Nothing inside a block or a written file is anything
 //!   but its content.
+//! - A word without a number is prose. Of two words with one number the first one counts.
 //! - Requests in code blocks count where the answer has nothing else of this grammar.
 //! - An empty search makes a new file.
 //! - The *name* of a block's file stands above it, alone on its line or the only path in a sentence, or in the info
@@ -61,6 +63,7 @@ mod reader;
 pub mod request;
 mod solved;
 mod thinking;
+mod word;
 mod wrapping;
 
 pub use answer::{Action, Answer, Edit, Halves, Misfit, ReadError};
@@ -68,6 +71,7 @@ pub(crate) use marker::{Fence, Side, edit_marker, has_markers, other_markers};
 pub use name::Paths;
 pub(crate) use solved::FORM as SOLVED_FORM;
 pub use solved::{Quote, Solved};
+pub use word::{Word, WordKind};
 
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,8 @@ pub struct RepoConfig {
     pub ci: Option<Ci>,
     /// Whether a change is repaired whose checks fail.
     pub repair: Option<bool>,
+    /// Whether a thread of a review is marked as resolved once a change answers it.
+    pub resolve_threads: bool,
     pub labels: Labels,
     pub paths: Paths,
     pub budget: Budget,
@@ -216,6 +218,7 @@ base-branch = "develop"
 model = "anthropic:claude-sonnet-5-5"
 approve-by = "others"
 repair = false
+resolve-threads = true
 [labels]
 working = "bot: at work"
 done = "bot: done"
@@ -234,6 +237,7 @@ max-cost = 0.5
         assert_eq!(full.base_branch.as_deref(), Some("develop"));
         assert_eq!(full.approve_by, Some(ApproveBy::Others));
         assert_eq!(full.repair, Some(false));
+        assert!(full.resolve_threads);
         let names = full.labels(&LabelNames::default());
         let expected = LabelNames {
             working: "bot: at work".to_owned(),

@@ -21,6 +21,7 @@ mod desk;
 mod ended;
 mod ending;
 mod failures;
+mod fix;
 mod holder;
 pub(crate) mod jira;
 mod measured;
@@ -50,6 +51,7 @@ use crate::forge::{Forge, Login};
 use crate::git::clone::{self, CloneCaps, CloneError, Cloned, Source};
 use crate::git::remote::{Remote, RemoteError};
 use crate::git::workspace::Workspace;
+use crate::issue::Issue;
 use crate::lease::Lease;
 use crate::llm::Ledger;
 use crate::marker::Marks;
@@ -169,7 +171,15 @@ async fn on_forge(
         Ok(desk) => desk,
         Err(stop) => return admission::refused(stop),
     };
-    match work(config, lease, &desk, repo_config).await {
+    let turned = match fix::in_place_of(&desk).await {
+        Ok(turned) => turned,
+        Err(stop) => return ending::stopped(&desk, stop).await,
+    };
+    let desk = match &turned {
+        Some(task) => desk.for_task(task),
+        None => desk,
+    };
+    match Box::pin(work(config, lease, &desk, repo_config)).await {
         Ok(()) => Ended::Done,
         Err(stop) => ending::stopped(&desk, stop).await,
     }
@@ -185,7 +195,11 @@ async fn work(
     match desk.task.mode.start() {
         Start::Checks => return checks::look(config, lease, desk, repo_config).await,
         Start::End => return closed::follow(desk).await,
-        Start::Issue | Start::ApprovedPlan(_) | Start::Feedback(_) | Start::Release(_) => {}
+        Start::Issue
+        | Start::ApprovedPlan(_)
+        | Start::Feedback(_)
+        | Start::Reviews(_)
+        | Start::Release(_) => {}
     }
     admission::admit(desk).await?;
     if let Some(finding) = already::kept(desk) {
@@ -194,6 +208,9 @@ async fn work(
     let terms = settings::terms(config, desk.settings, repo_config.map_err(|error| unusable(&error))?)?;
     if let Start::Release(at) = desk.task.mode.start() {
         return ci::release(desk, &terms, at).await;
+    }
+    if let Start::Reviews(at) = desk.task.mode.start() {
+        return Box::pin(fix::answer(config, lease, desk, &terms, at)).await;
     }
     let claim = match claim::claim(desk, &terms).await? {
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
@@ -206,7 +223,7 @@ async fn work(
             commit::over_api(desk, &claim, None, &plan).await?;
             plan
         }
-        (None, None) => match propose(config, lease, desk, &claim, &terms).await? {
+        (None, None) => match Box::pin(propose(config, lease, desk, &claim, &terms)).await? {
             End::Made(proposal) => proposal,
             End::Already(finding) => return already::complete(desk, &finding).await,
         },
@@ -233,16 +250,12 @@ async fn propose(
     claim: &Claim,
     terms: &Terms<'_>,
 ) -> Result<End<Proposal, Finding>, Stop> {
-    let work_dir = &desk.settings.work_dir;
-    let folder = tempfile::Builder::new().prefix("task-").tempdir_in(work_dir).map_err(|error| {
-        let what = format!("no working folder can be made in {}: {error}", work_dir.display());
-        Failure::new(Reason::Unavailable, what, "")
-    })?;
+    let folder = working_folder(desk)?;
     let workspace = cloned(desk, folder.path(), lease).await?;
     let material = conversation::material(desk, claim, &terms.repo).await?;
     let purse =
         lease.bank().map(|bank| bank.purse(desk.forge.repository().id, &desk.forge.repo().to_string()));
-    let mut ledger = Ledger::new(terms.ceiling).drawing_on(purse);
+    let mut ledger = Ledger::new(terms.ceiling).drawing_on(purse).entering_by(lease.door().cloned());
     record(config, desk, terms);
     let made = tokio::select! {
         made = ask_model(config, desk, claim, terms, &workspace, &material, &mut ledger) => made,
@@ -267,6 +280,14 @@ async fn propose(
             Ok(End::Already(finding))
         }
     }
+}
+
+fn working_folder(desk: &Desk<'_>) -> Result<tempfile::TempDir, Failure> {
+    let work_dir = &desk.settings.work_dir;
+    tempfile::Builder::new().prefix("task-").tempdir_in(work_dir).map_err(|error| {
+        let what = format!("no working folder can be made in {}: {error}", work_dir.display());
+        Failure::new(Reason::Unavailable, what, "")
+    })
 }
 
 /// Keeps the conversation where the operator says. What cannot be kept stops no run.
@@ -300,25 +321,8 @@ async fn ask_model(
     let asking = async move {
         // Rules are done at once: there is nothing to watch.
         let watched = matches!(terms.engine, Engine::Model(_));
-        let mut progress = |step: Step| {
-            // A step can hold the model's words.
-            tracing::info!(step = desk.gate.redact(&step.to_string()), "progress");
-            if watched && steps.send(step).is_err() {
-                tracing::debug!("nobody watches the progress any more");
-            }
-        };
-        let cycle = Cycle {
-            workspace,
-            issue: &material.issue,
-            engine: terms.engine,
-            protection: &terms.protection,
-            context_tokens: config.context_tokens(terms.engine, &terms.ceiling),
-            rounds: config.rounds,
-            choose: config.choose,
-            chooser: config.chooser(),
-            ledger,
-            progress: &mut progress,
-        };
+        let mut progress = progress(desk, watched, steps);
+        let cycle = cycle(config, terms, workspace, &material.issue, ledger, &mut progress);
         ask::ask(cycle, desk, config, terms, material, claim).await
     };
     // Both are awaited: an edit on its way must not overtake what is kept later.
@@ -334,6 +338,43 @@ async fn cloned(desk: &Desk<'_>, folder: &std::path::Path, lease: &Lease) -> Res
     let workspace = measured::part(&span, clone_branch(desk, folder, lease)).await?;
     span.set(&VCS_COMMIT, workspace.base().commit.to_string());
     Ok(workspace)
+}
+
+/// What is done with the steps of a cycle: they are logged, and shown if they are watched.
+fn progress(
+    desk: &Desk<'_>,
+    watched: bool,
+    steps: tokio::sync::mpsc::UnboundedSender<Step>,
+) -> impl FnMut(Step) + Send {
+    move |step: Step| {
+        // A step can hold the model's words.
+        tracing::info!(step = desk.gate.redact(&step.to_string()), "progress");
+        if watched && steps.send(step).is_err() {
+            tracing::debug!("nobody watches the progress any more");
+        }
+    }
+}
+
+fn cycle<'a>(
+    config: &'a Config,
+    terms: &'a Terms<'_>,
+    workspace: &'a Workspace,
+    issue: &'a Issue,
+    ledger: &'a mut Ledger,
+    progress: &'a mut (dyn FnMut(Step) + Send),
+) -> Cycle<'a> {
+    Cycle {
+        workspace,
+        issue,
+        engine: terms.engine,
+        protection: &terms.protection,
+        context_tokens: config.context_tokens(terms.engine, &terms.ceiling),
+        rounds: config.rounds,
+        choose: config.choose,
+        chooser: config.chooser(),
+        ledger,
+        progress,
+    }
 }
 
 async fn clone_branch(desk: &Desk<'_>, folder: &std::path::Path, lease: &Lease) -> Result<Workspace, Stop> {

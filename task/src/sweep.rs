@@ -24,10 +24,12 @@ mod queue;
 pub mod settings;
 mod site;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
+use crate::broker::Line;
 use crate::budget::Bank;
 use crate::call::CallError;
 use crate::lease::{Lease, Lost};
@@ -161,7 +163,8 @@ async fn sweep_all(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>) -> Result<(), S
 /// Logs what is left of what all runs together may spend. It decides nothing.
 async fn tell_budget(sweep: &Sweep<'_>) {
     let SweepSettings { broker, max_wait, .. } = sweep.settings;
-    let Some(bank) = Bank::new(broker, "sweep", *max_wait, &sweep.run.budgets) else { return };
+    let line = Arc::new(Line::new(broker, "sweep", *max_wait));
+    let Some(bank) = Bank::new(&line, &sweep.run.budgets) else { return };
     match bank.left(None).await {
         Ok(left) => {
             for found in left {
@@ -176,5 +179,5 @@ async fn tell_budget(sweep: &Sweep<'_>) {
             );
         }
     }
-    bank.close().await;
+    line.close().await;
 }

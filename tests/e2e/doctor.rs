@@ -152,6 +152,16 @@ note    GitHub      failed checks are repaired by their annotations alone, becau
 ",
     },
     Trouble {
+        name: "events",
+        github: || world().app_events(&["issues", "issue_comment", "pull_request", "check_suite", "status"]),
+        variables: &[],
+        status: 0,
+        said: "\
+note    Webhook     reviews are not answered: the App is not sent pull_request_review, pull_request_review_comment
+                      To have them answered, subscribe to them at GITHUB/settings/apps/ai-agent/permissions.
+",
+    },
+    Trouble {
         name: "the newest delivery",
         github: || world().delivery("22222222-2222-2222-2222-222222222222", "issue_comment", 401, Duration::ZERO),
         variables: &[],

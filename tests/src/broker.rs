@@ -150,13 +150,18 @@ impl Broker {
         self.own()?.control(&["set_vm_memory_high_watermark", "absolute", limit]).map(drop)
     }
 
+    /// Its release, such as `4.0.5`.
+    pub async fn version(&self) -> anyhow::Result<String> {
+        let overview = self.api(Method::GET, "overview", None).await?;
+        Ok(overview["rabbitmq_version"].as_str().context("the broker has no version")?.to_owned())
+    }
+
     /// A new virtual host, set up from the definitions in `k8s/base/rabbitmq`.
     pub async fn virtual_host(&self) -> anyhow::Result<VirtualHost<'_>> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("test-{}-{number}", std::process::id());
-        let overview = self.api(Method::GET, "overview", None).await?;
-        let version = overview["rabbitmq_version"].as_str().context("the broker has no version")?;
+        let version = self.version().await?;
         let old = version.starts_with("3.") && !["3.12.", "3.13."].iter().any(|v| version.starts_with(v));
         let file = if old { "definitions-3.10.json" } else { "definitions.json" };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s/base/rabbitmq").join(file);
@@ -255,9 +260,19 @@ impl VirtualHost<'_> {
 
     /// Puts a message into the queue of tasks, as `ingest` would.
     pub async fn publish(&self, id: &str, payload: &str) -> anyhow::Result<()> {
+        self.publish_with(id, payload, json!({})).await
+    }
+
+    /// The same with more properties.
+    pub async fn publish_with(&self, id: &str, payload: &str, more: Value) -> anyhow::Result<()> {
+        let mut properties =
+            json!({"delivery_mode": 2, "content_type": "application/json", "type": "task", "message_id": id});
+        for (name, value) in more.as_object().into_iter().flatten() {
+            properties[name] = value.clone();
+        }
         let message = json!({
-            "properties": {"delivery_mode": 2, "content_type": "application/json", "type": "task", "message_id": id},
-            "routing_key": "agent-tasks", "payload": payload, "payload_encoding": "string",
+            "properties": properties, "routing_key": "agent-tasks", "payload": payload,
+            "payload_encoding": "string",
         });
         let path = format!("exchanges/{}/amq.default/publish", self.name);
         let answer = self.broker.api(Method::POST, &path, Some(message)).await?;

@@ -17,10 +17,10 @@
 //! - reactions/…: create-for-issue, list-for-issue, create-for-issue-comment, list-for-issue-comment,
 //!   create-for-pull-request-review-comment
 //! - pulls/…: list, create, get, update, list-files, list-commits, list-reviews, list-review-comments (both empty),
-//!   list-requested-reviewers, request-reviewers
+//!   list-requested-reviewers, request-reviewers, create-reply-for-review-comment
 //! - git/…: get-ref, list-matching-refs, create-ref, update-ref, delete-ref, get-commit, create-commit, get-tree, create-tree, get-blob,
 //!   create-blob
-//! - graphql:…: createCommitOnBranch, markPullRequestReadyForReview, convertPullRequestToDraft, updateRefs, viewer, rateLimit, repository,
+//! - graphql:…: createCommitOnBranch, markPullRequestReadyForReview, convertPullRequestToDraft, resolveReviewThread, updateRefs, viewer, rateLimit, repository,
 //!   node
 //! - git:…: upload-pack and receive-pack over smart HTTP, by `git http-backend` (`git:info/upload-pack` and `git:info/receive-pack` are the
 //!   advertisements)
@@ -49,8 +49,8 @@ pub use self::fault::{Fault, Refused};
 pub use self::journal::{Call, Effect, Journal, When};
 pub use self::scene::{File, Scene};
 pub use self::state::{
-    Account, Availability, CheckKind, Checker, Comment, Feature, Issue, Lock, Log, Permission, Place, Pull,
-    Repo, Report, Review, ReviewText, Stage, State, Verdict, Visibility,
+    Account, Age, Availability, CheckKind, Checker, Comment, Feature, Home, Issue, Lock, Log, Opinion, Permission, Place,
+    Pull, Repo, Report, Resolution, Review, ReviewText, Stage, State, Thread, Verdict, Visibility,
 };
 pub use self::store::{Oid, Store, clean_git};
 pub use self::world::World;

@@ -271,6 +271,7 @@ fn commands_become_tasks_where_they_mean_something() {
     let seven = Some(number(7).into());
     let approve = |pull_request| Mode::Approve(CommandAt { pull_request, comment });
     let revise = |pull_request| Mode::Revise(CommandAt { pull_request, comment });
+    let fix = |pull_request| Mode::Fix(CommandAt { pull_request, comment });
     for (payload, issue, mode) in [
         (on_pull_request("/approve"), 7, approve(seven)),
         (on_pull_request("/approve\n\nThank you"), 7, approve(seven)),
@@ -279,6 +280,13 @@ fn commands_become_tasks_where_they_mean_something() {
         (comment_event("/revise use axum"), 12, revise(None)),
         (comment_event("/revise"), 12, revise(None)),
         (comment_event("/retry"), 12, Mode::Plan),
+        (on_pull_request("/fix use axum"), 7, fix(seven)),
+        (on_pull_request("/fix"), 7, fix(seven)),
+        (on_pull_request("/retry"), 7, fix(seven)),
+        (comment_event("/fix use axum"), 12, fix(None)),
+        // Whoever asks for something where nothing can change any more is told so.
+        (changed(on_pull_request("/fix it"), &json!({"/issue/state": "closed"})), 7, fix(seven)),
+        (changed(on_pull_request("/revise it"), &json!({"/issue/state": "closed"})), 7, revise(seven)),
     ] {
         let found = task("issue_comment", &payload);
         assert_eq!((found.issue, found.mode), (number(issue).into(), mode));
@@ -317,11 +325,70 @@ fn commands_in_reviews_count_as_well() {
     assert_eq!(ignored("pull_request_review", &payload), Ignored::NoCommand);
 }
 
+/// All that a review says is one request, however many events tell of it.
+#[test]
+fn a_review_that_asks_for_changes_is_one_task() {
+    let person = json!({"login": "dev1", "id": 5, "type": "User"});
+    let pull_request = json!({
+        "number": 7, "title": "t", "body": "b", "state": "open", "labels": labels(&["ai-generated"]),
+        "head": {"ref": "ai-agent/issue-12", "sha": "aa", "repo": {"id": 7}},
+    });
+    let base = changed(issue_event(""), &json!({"/issue": null, "/pull_request": pull_request}));
+    let review = |state: &str, body: &Value| {
+        let said = json!({"id": 99, "body": body, "state": state, "user": person,
+                          "submitted_at": "2026-11-21T10:00:00Z"});
+        changed(base.clone(), &json!({"/action": "submitted", "/review": said}))
+    };
+    let line = |id: u64, body: &str| {
+        let said = json!({"id": id, "body": body, "user": person, "created_at": "2026-11-21T10:00:00Z",
+                          "pull_request_review_id": 99});
+        changed(base.clone(), &json!({"/action": "created", "/comment": said}))
+    };
+    let at = CommandAt { pull_request: Some(number(7).into()), comment: Comment::Review(number(99)) };
+    let first = task("pull_request_review", &review("changes_requested", &Value::Null));
+    assert_eq!((first.issue.clone(), first.mode), (issue(7), Mode::Fix(at)));
+    for (event, payload) in [
+        ("pull_request_review", review("changes_requested", &json!("Please rename it."))),
+        ("pull_request_review", review("commented", &json!("/fix rename it"))),
+        ("pull_request_review", review("approved", &json!("/fix rename it"))),
+        ("pull_request_review_comment", line(100, "/fix this")),
+        ("pull_request_review_comment", line(101, "/fix")),
+        ("pull_request_review_comment", line(102, "/retry")),
+    ] {
+        let found = task(event, &payload);
+        assert_eq!((found.id, found.mode), (first.id, Mode::Fix(at)), "{payload}");
+    }
+    let other = changed(review("changes_requested", &Value::Null), &json!({"/review/id": 98}));
+    assert_ne!(task("pull_request_review", &other).id, first.id);
+    // On another pull request.
+    let other = changed(review("changes_requested", &Value::Null), &json!({"/pull_request/number": 8}));
+    assert_ne!(task("pull_request_review", &other).id, first.id);
+    // A command in it is carried out as it says.
+    let approve = task("pull_request_review", &review("changes_requested", &json!("/approve")));
+    assert_eq!(approve.mode, Mode::Approve(at));
+    let asked = || review("changes_requested", &Value::Null);
+    let bot = json!({"login": "ci[bot]", "id": 8, "type": "Bot"});
+    for (payload, expect) in [
+        (review("commented", &json!("Looks good.")), Ignored::NoCommand),
+        (review("approved", &Value::Null), Ignored::NoCommand),
+        (review("dismissed", &Value::Null), Ignored::NoCommand),
+        (changed(asked(), &json!({"/review/user": bot, "/sender": bot})), Ignored::NotAPerson),
+        (changed(asked(), &json!({"/pull_request/head/repo": {"id": 8}})), Ignored::Fork),
+        (changed(asked(), &json!({"/pull_request/head/repo": null})), Ignored::Fork),
+        (changed(asked(), &json!({"/pull_request/head/ref": "feature"})), Ignored::OtherBranch),
+        (changed(asked(), &json!({"/pull_request/labels": []})), Ignored::NotOurs("ai-generated".to_owned())),
+    ] {
+        assert_eq!(ignored("pull_request_review", &payload), expect, "{payload}");
+    }
+    for action in ["edited", "dismissed"] {
+        let expect = Ignored::Action { event: "pull_request_review".to_owned(), action: action.to_owned() };
+        assert_eq!(ignored("pull_request_review", &changed(asked(), &json!({"/action": action}))), expect);
+    }
+}
+
 #[test]
 fn what_is_no_command_is_ignored_with_the_reason() {
-    use Ignored::{
-        Closed, NoCommand, NotAPerson, NotAsked, NotOurs, NotTheAuthor, Ourselves, RetryOnPullRequest, Stop,
-    };
+    use Ignored::{Closed, NoCommand, NotAPerson, NotAsked, NotOurs, NotTheAuthor, Ourselves, Stop};
     let agent = json!({"login": "the-agent", "id": 100, "type": "User"});
     let bot = json!({"login": "ci[bot]", "id": 8, "type": "Bot"});
     let none = json!({});
@@ -329,8 +396,12 @@ fn what_is_no_command_is_ignored_with_the_reason() {
         (comment_event("looks good"), none.clone(), NoCommand),
         (comment_event("> /approve"), none.clone(), NoCommand),
         (comment_event("/stop"), none.clone(), Stop),
-        (on_pull_request("/stop"), none.clone(), Stop),
-        (on_pull_request("/retry"), none, RetryOnPullRequest),
+        (on_pull_request("/stop"), none, Stop),
+        (
+            on_pull_request("/fix it"),
+            json!({"/issue/labels": labels(&["bug"])}),
+            NotOurs("ai-generated".to_owned()),
+        ),
         (comment_event("/retry"), json!({"/issue/labels": labels(&["bug"])}), NotAsked("ai-help".to_owned())),
         (
             comment_event("/approve"),
@@ -343,6 +414,7 @@ fn what_is_no_command_is_ignored_with_the_reason() {
             NotOurs("ai-generated".to_owned()),
         ),
         (on_pull_request("/approve"), json!({"/issue/state": "closed"}), Closed),
+        (comment_event("/fix it"), json!({"/issue/state": "closed"}), Closed),
         (on_pull_request("/approve"), json!({"/comment/user": agent, "/sender": agent}), Ourselves),
         (on_pull_request("/approve"), json!({"/comment/user": bot, "/sender": bot}), NotAPerson),
         (on_pull_request("/approve"), json!({"/sender": bot}), NotTheAuthor),

@@ -310,6 +310,17 @@ group! {
 }
 
 group! {
+    /// How much all runs together do at once.
+    AT_ONCE;
+    AGENT_MODEL_CALLS_AT_ONCE: u32 = number(1, 999), NONE,
+        "calls to one provider that all runs of `ai-agent consume` together make at once; a provider's `retry-after` holds for \
+         all of them";
+    AGENT_RUNS_PER_REPO: u32 = number(1, 999), NONE,
+        "runs that ask a model for one repository at once; tasks beyond that wait, and others go first";
+    AGENT_RUNS_PER_PERSON: u32 = number(1, 999), NONE, "the same for one person";
+}
+
+group! {
     /// Where `ai-agent consume` says that it holds a message.
     PROBE;
     AGENT_READY_FILE: PathBuf = path(), of("`task-ready` in the temporary folder"),
@@ -379,6 +390,7 @@ pub const GROUPS: &[&Group] = &[
     &CYCLE,
     &RUN,
     &BUDGETS,
+    &AT_ONCE,
     &PROBE,
     &CONSUME,
     &DOCTOR,

@@ -4,12 +4,13 @@ fn at() -> CommandAt {
     CommandAt { pull_request: None, comment: Comment::Issue(NonZeroU64::MIN) }
 }
 
-fn all() -> [Mode; 7] {
+fn all() -> [Mode; 8] {
     [
         Mode::QuickFix,
         Mode::Plan,
         Mode::Revise(at()),
         Mode::Approve(at()),
+        Mode::Fix(at()),
         Mode::Ci(at()),
         Mode::Checks,
         Mode::Closed,
@@ -19,9 +20,8 @@ fn all() -> [Mode; 7] {
 #[test]
 fn every_mode_has_a_name_that_is_its_form_in_messages() {
     assert_eq!(all().map(Mode::kind), ModeKind::ALL);
-    for (kind, name) in
-        ModeKind::ALL.into_iter().zip(["quickfix", "plan", "revise", "approve", "ci", "checks", "closed"])
-    {
+    let names = ["quickfix", "plan", "revise", "approve", "fix", "ci", "checks", "closed"];
+    for (kind, name) in ModeKind::ALL.into_iter().zip(names) {
         assert_eq!(kind.to_string(), name);
         assert_eq!(ModeKind::named(name), Some(kind));
         let json = format!("\"{name}\"");
@@ -45,9 +45,12 @@ fn traits(mode: Mode) -> Vec<&'static str> {
         (kind.replaces_description(), "replaces the description"),
         (!kind.shows_on_labels(), "leaves the labels"),
         (!kind.is_asked_for(), "nobody asks"),
+        (kind.waits_its_turn(), "waits its turn"),
+        (kind.is_answered_when_closed(), "is answered when closed"),
         (mode.start() == Start::Issue, "begins with the issue"),
         (mode.start() == Start::ApprovedPlan(at()), "begins with the approved plan"),
         (mode.start() == Start::Feedback(at()), "begins with feedback"),
+        (mode.start() == Start::Reviews(at()), "begins with reviews"),
         (mode.start() == Start::Release(at()), "begins with held checks"),
         (mode.start() == Start::Checks, "begins with checks"),
         (mode.start() == Start::End, "begins with the end"),
@@ -75,11 +78,19 @@ fn each_mode_answers_every_question() {
                 "makes a commit",
                 "begins with the issue"
             ],
-            vec!["makes a plan", "begins with feedback", "has a command"],
+            vec!["makes a plan", "is answered when closed", "begins with feedback", "has a command"],
             vec![
                 "makes a commit",
                 "replaces the description",
                 "begins with the approved plan",
+                "has a command"
+            ],
+            vec![
+                "makes a commit",
+                "leaves the labels",
+                "waits its turn",
+                "is answered when closed",
+                "begins with reviews",
                 "has a command"
             ],
             vec!["leaves the labels", "begins with held checks", "has a command"],
@@ -105,12 +116,13 @@ fn a_task_is_tried_again_by_its_command_as_long_as_that_means_something() {
     let revise = "Comment `/revise` and what should be different to try again.";
     let approve = "Comment `/approve` on the pull request to try again.";
     let ci = "Comment `/ci` on the pull request to try again.";
-    assert_eq!(ModeKind::ALL.map(ModeKind::again), [RETRY, RETRY, revise, approve, ci, "", ""]);
+    let fix = "Comment `/retry` on the pull request to try again.";
+    assert_eq!(ModeKind::ALL.map(ModeKind::again), [RETRY, RETRY, revise, approve, fix, ci, "", ""]);
     let published = "The change is on the branch of the pull request. Review it as it is; or close the pull request, \
                      and comment `/retry` on the issue to start again.";
     assert_eq!(
         ModeKind::ALL.map(ModeKind::again_after_commit),
-        [RETRY, RETRY, revise, published, ci, "", ""]
+        [RETRY, RETRY, revise, published, fix, ci, "", ""]
     );
 }
 
@@ -133,10 +145,13 @@ fn each_command_asks_for_something() {
     for (text, expected) in [
         ("/approve", Asked::Task(Mode::Approve(at()))),
         ("/revise use tokio", Asked::Task(Mode::Revise(at()))),
+        ("/fix the names", Asked::Task(Mode::Fix(at()))),
         ("/ci", Asked::Task(Mode::Ci(at()))),
         ("/retry", Asked::IssueAgain),
         ("/stop", Asked::Stop),
     ] {
         assert_eq!(Mode::of_command(&Command::parse(text).unwrap(), at()), expected);
     }
+    let on_pull_request = CommandAt { pull_request: Some(NonZeroU64::MIN.into()), ..at() };
+    assert_eq!(Mode::of_command(&Command::Retry, on_pull_request), Asked::Task(Mode::Fix(on_pull_request)));
 }

@@ -12,7 +12,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use shared::broker::message_properties;
 use shared::queue::{
     self, HEADER_ATTEMPTS, HEADER_BUDGET_UNITS, HEADER_BUDGET_WAITS, HEADER_DELIVERIES, HEADER_NOT_BEFORE,
-    HEADER_PAUSES,
+    HEADER_PAUSES, HEADER_TURNS,
 };
 use tokio::time::timeout;
 
@@ -40,6 +40,8 @@ pub(super) struct Earlier {
     pub(super) pauses: u32,
     pub(super) not_before: Option<Timestamp>,
     pub(super) budget: Option<BudgetWait>,
+    /// How often it let others go first.
+    pub(super) turns: u32,
 }
 
 impl Earlier {
@@ -53,9 +55,10 @@ impl Earlier {
         let budget = count(HEADER_BUDGET_UNITS).zip(count(HEADER_BUDGET_WAITS));
         Self {
             budget: budget.map(|(units, waits)| BudgetWait { units, waits }),
-            attempts: value(HEADER_ATTEMPTS).and_then(number).unwrap_or(0),
-            deliveries: value(HEADER_DELIVERIES).and_then(number).unwrap_or(0),
-            pauses: value(HEADER_PAUSES).and_then(number).unwrap_or(0),
+            turns: count(HEADER_TURNS).unwrap_or(0),
+            attempts: count(HEADER_ATTEMPTS).unwrap_or(0),
+            deliveries: count(HEADER_DELIVERIES).unwrap_or(0),
+            pauses: count(HEADER_PAUSES).unwrap_or(0),
             not_before: time.and_then(|time| time.parse().ok()),
         }
     }
@@ -70,6 +73,9 @@ impl Earlier {
         headers.insert(HEADER_ATTEMPTS.into(), AMQPValue::LongUInt(self.attempts));
         headers.insert(HEADER_DELIVERIES.into(), AMQPValue::LongUInt(self.deliveries));
         headers.insert(HEADER_PAUSES.into(), AMQPValue::LongUInt(self.pauses));
+        if self.turns > 0 {
+            headers.insert(HEADER_TURNS.into(), AMQPValue::LongUInt(self.turns));
+        }
         if let Some(BudgetWait { units, waits }) = self.budget {
             headers.insert(HEADER_BUDGET_UNITS.into(), AMQPValue::LongUInt(units));
             headers.insert(HEADER_BUDGET_WAITS.into(), AMQPValue::LongUInt(waits));
@@ -100,34 +106,46 @@ impl Held {
     /// Returns when the broker has confirmed that it keeps the task until then, or a little longer. This message is still
     /// held, and has to be settled; the other one counts as having been put off so often.
     pub async fn put_off(&self, until: Timestamp, pauses: u32) -> Result<(), BrokerError> {
-        self.keep_until(until, pauses, self.budget_wait()).await
+        self.keep(Earlier { pauses, ..self.going_on(until) }).await
     }
 
     /// The same for a task that found no budget, which is no pause that somebody asked for.
     pub async fn put_off_for_budget(&self, until: Timestamp, budget: BudgetWait) -> Result<(), BrokerError> {
-        self.keep_until(until, self.pauses(), Some(budget)).await
+        self.keep(Earlier { budget: Some(budget), ..self.going_on(until) }).await
     }
 
-    async fn keep_until(
-        &self,
-        until: Timestamp,
-        pauses: u32,
-        budget: Option<BudgetWait>,
-    ) -> Result<(), BrokerError> {
-        let wait = Timestamp::now().duration_until(until);
-        let delay = queue::delay_for(wait.try_into().unwrap_or_default());
-        let earlier = Earlier {
+    /// How often the task let others go first.
+    pub fn turn_waits(&self) -> u32 {
+        self.earlier().turns
+    }
+
+    /// The same for a task that lets others go first, for so many times.
+    pub async fn put_off_for_others(&self, until: Timestamp, turns: u32) -> Result<(), BrokerError> {
+        self.keep(Earlier { turns, ..self.going_on(until) }).await
+    }
+
+    /// What the message carries on if nothing but its time changes.
+    fn going_on(&self, until: Timestamp) -> Earlier {
+        Earlier {
             attempts: self.attempt().saturating_sub(1),
             deliveries: self.delivery(),
-            pauses,
             not_before: Some(until),
-            budget,
-        };
+            ..self.earlier()
+        }
+    }
+
+    async fn keep(&self, earlier: Earlier) -> Result<(), BrokerError> {
+        let wait = earlier.not_before.map(|until| Timestamp::now().duration_until(until));
+        let wait = wait.and_then(|wait| wait.try_into().ok()).unwrap_or_default();
+        let delay = queue::delay_for(wait);
         let given = &self.message.properties;
         let headers = earlier.headers(given.headers().as_ref());
         let mut properties = message_properties("ai-agent", headers);
         if let Some(id) = given.message_id() {
             properties = properties.with_message_id(id.clone());
+        }
+        if let Some(priority) = given.priority() {
+            properties = properties.with_priority(*priority);
         }
         let publishing = async {
             // Of its own: what is refused closes the channel, and the message is held by the other one.
@@ -165,6 +183,7 @@ mod tests {
             pauses: 4,
             not_before: Some("2026-11-21T09:30:00Z".parse().unwrap()),
             budget: Some(BudgetWait { units: 12, waits: 3 }),
+            turns: 2,
         };
         let headers = earlier.headers(Some(&before));
         assert_eq!(Earlier::of(Some(&headers)), earlier);
@@ -177,6 +196,7 @@ mod tests {
             HEADER_DELIVERIES,
             HEADER_NOT_BEFORE,
             HEADER_PAUSES,
+            HEADER_TURNS,
         ];
         assert_eq!(names, kept.into_iter().chain(ours).collect());
     }

@@ -2,17 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use lapin::Connection;
-use shared::broker::Broker;
-use tokio::sync::OnceCell;
 
 use super::book::Desk;
 use super::period::Period;
 use super::{BudgetError, Budgets, Limit, Purse, Scope, Shortage, Span, UNIT};
-use crate::broker::{self, BrokerError};
+use crate::broker::Line;
 use crate::llm::Usd;
 
 /// See the module's documentation. Clones are the same one.
@@ -20,14 +16,6 @@ use crate::llm::Usd;
 pub struct Bank {
     line: Arc<Line>,
     budgets: Budgets,
-}
-
-/// A connection of its own, made when it is needed: what is refused on one that holds a message looks like its loss.
-pub(super) struct Line {
-    broker: Broker,
-    name: String,
-    max_wait: Duration,
-    connection: OnceCell<Connection>,
 }
 
 /// How it stands with one ceiling.
@@ -44,23 +32,8 @@ pub struct Left {
 
 impl Bank {
     /// None where nothing is limited: then the broker is asked for nothing.
-    pub fn new(broker: &Broker, name: &str, max_wait: Duration, budgets: &Budgets) -> Option<Self> {
-        budgets.is_set().then(|| Self {
-            line: Arc::new(Line {
-                broker: broker.clone(),
-                name: format!("{name} (budget)"),
-                max_wait,
-                connection: OnceCell::new(),
-            }),
-            budgets: budgets.clone(),
-        })
-    }
-
-    /// Says goodbye to the broker.
-    pub async fn close(&self) {
-        if let Some(connection) = self.line.connection.get() {
-            broker::close(connection).await;
-        }
+    pub fn new(line: &Arc<Line>, budgets: &Budgets) -> Option<Self> {
+        budgets.is_set().then(|| Self { line: Arc::clone(line), budgets: budgets.clone() })
     }
 
     /// For the calls of one run in a repository.
@@ -112,12 +85,6 @@ impl Bank {
     async fn counted(&self, limit: &Limit) -> Result<u64, BudgetError> {
         let book = limit.book(Timestamp::now());
         Ok(Desk::count(self.line.connection().await?, &book).await?.unwrap_or(0))
-    }
-}
-
-impl Line {
-    pub(super) async fn connection(&self) -> Result<&Connection, BrokerError> {
-        self.connection.get_or_try_init(|| broker::connect(&self.broker, &self.name, self.max_wait)).await
     }
 }
 

@@ -12,10 +12,9 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use shared::queue::{self, BUDGET};
 use tokio::time::timeout;
 
-use super::bank::Line;
 use super::period::{Period, Span};
 use super::{HIGHEST, Scope, UNIT};
-use crate::broker::{ANSWER_WITHIN, BrokerError, not_given};
+use crate::broker::{ANSWER_WITHIN, BrokerError, Line, not_given};
 
 /// How long a queue stays that nobody asks for, in milliseconds: longer than its period, so that it is never one that
 /// still counts. RabbitMQ allows no more than 2³² milliseconds, which are 49 days.

@@ -7,11 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::sleep;
 
-use super::bank::Line;
 use super::book::{Book, Desk};
 use super::period::Period;
 use super::{BudgetError, Limit, Shortage, UNIT};
-use crate::broker::BrokerError;
+use crate::broker::{BrokerError, Line};
 use crate::llm::Usd;
 
 /// How often a reservation is tried again that only another run's, made at the same moment, was in the way of.

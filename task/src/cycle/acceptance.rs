@@ -87,7 +87,7 @@ impl Cycle<'_> {
         accepted
     }
 
-    fn check_edits(
+    pub(super) fn check_edits(
         &self,
         context: &Context,
         answer: &Answer,

@@ -126,8 +126,8 @@ impl Cycle<'_> {
 
     /// Whether which files matter is for the model to say.
     fn is_open(&self, llm: &Llm, context: &Context, goal: Goal<'_>) -> bool {
-        // A plan names its files, and where all is read there is nothing to choose.
-        if matches!(goal, Goal::Execute { .. } | Goal::Revise { .. } | Goal::Repair(_))
+        // A plan or a pull request names its files, and where all is read there is nothing to choose.
+        if matches!(goal, Goal::Execute { .. } | Goal::Revise { .. } | Goal::Repair(_) | Goal::Follow(_))
             || self.room() < MIN_ROOM
             || context.mapped.is_empty()
         {

@@ -5,7 +5,7 @@ use crate::llm::Llm;
 use crate::outbound::markup::code_span;
 use crate::outcome::{Failure, Reason, sentence};
 use crate::patch::{EditError, EditErrors, Refusal};
-use crate::protocol::{Action, Answer, Edit, Misfit};
+use crate::protocol::{Action, Answer, Edit, Misfit, Word};
 
 /// Why an answer cannot be used.
 pub(super) struct Complaint {
@@ -24,6 +24,8 @@ pub(super) struct Proposed {
     pub(super) title: Option<String>,
     pub(super) summary: Option<String>,
     pub(super) edits: Vec<Edit>,
+    /// What it says to the comments of reviewers.
+    pub(super) words: Vec<Word>,
     /// Why edits of the answer before were refused.
     pub(super) refused: Vec<EditError>,
     /// What was proposed and is not part of the change, sentences for people.
@@ -75,6 +77,12 @@ impl Complaint {
                 format!("The model's answer is no plan, also after a correction. {why}"),
                 "Try again, or choose a stronger model.",
             ),
+            Reason::BadAnswer => (
+                format!(
+                    "The model does not say what becomes of the comments, also after a correction. {why}"
+                ),
+                "Try again, or choose a stronger model.",
+            ),
             _ => (
                 format!("The model's edits do not fit the files, also after a correction.\n\n{why}"),
                 "Try again, make the issue smaller, or choose a stronger model.",
@@ -109,11 +117,14 @@ impl Proposed {
             (may_stay_out(error) || edits.len() < failed) && edits.iter().all(|edit| edit.path != error.path)
         };
         let left_out = self.refused.iter().filter(is_left_out).map(left_out).collect();
+        let is_new = |word: &Word| answer.words.iter().all(|new| new.number != word.number);
+        let words = self.words.into_iter().filter(is_new).chain(answer.words.iter().cloned()).collect();
         let kept = self.edits.into_iter().filter(|kept| !edits.iter().any(|edit| supersedes(edit, kept)));
         Ok(Self {
             title: answer.title.clone().or(self.title),
             summary: answer.summary.clone().or(self.summary),
             refused: Vec::new(),
+            words,
             left_out,
             edits: kept.chain(edits.iter().cloned()).collect(),
         })

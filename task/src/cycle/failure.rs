@@ -66,6 +66,11 @@ fn unaffordable(error: &BudgetError) -> Failure {
             let what = "What the agent may spend on models for now is used up or reserved by other tasks.";
             Failure { shortage: Some(*shortage), ..Failure::new(Reason::Unavailable, what, "") }
         }
+        BudgetError::Busy { .. } => {
+            let what = "As many tasks ask the model at once as the agent allows.";
+            let later = Timestamp::now().saturating_add(BUSY).unwrap_or(Timestamp::MAX);
+            Failure::new(Reason::Unavailable, what, "").not_before(Some(later))
+        }
         BudgetError::TooLow { .. } => {
             let what = "One question to the model may cost more than the agent may spend on models at all.";
             Failure::new(Reason::Budget, what, ask)
@@ -82,6 +87,9 @@ fn unaffordable(error: &BudgetError) -> Failure {
         }
     }
 }
+
+/// How long a task waits that found the model busy with others.
+const BUSY: Duration = Duration::from_mins(5);
 
 /// A shorter wait is over when the next attempt asks.
 const WITHIN_AN_ATTEMPT: Duration = Duration::from_secs(30);

@@ -45,6 +45,7 @@ impl Cycle<'_> {
             Goal::Execute { .. } => "carry out the plan",
             Goal::Repair(_) => "repair",
             Goal::Plan | Goal::Revise { .. } => "plan",
+            Goal::Follow(_) => "answer the reviews",
         };
         shown.push(Shown::of(purpose, self.begin(llm, &context, goal)));
         Ok(shown)

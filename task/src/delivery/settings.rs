@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use shared::broker::Broker;
 use shared::env::catalog::{
-    self, AGENT_BROKER_MAX_WAIT, AGENT_FAILED_START_WAIT, AGENT_QUEUE_WAIT, AGENT_RETRY_PAUSE, Group,
-    POD_NAME,
+    self, AGENT_BROKER_MAX_WAIT, AGENT_FAILED_START_WAIT, AGENT_MODEL_CALLS_AT_ONCE, AGENT_QUEUE_WAIT,
+    AGENT_RETRY_PAUSE, AGENT_RUNS_PER_PERSON, AGENT_RUNS_PER_REPO, Group, POD_NAME,
 };
 use shared::env::{Environment, SettingError};
 
 use crate::probe;
 
 /// What [`Settings::from_env`] reads.
-pub const READS: &[&Group] = &[&catalog::BROKER, &catalog::BROKER_WAIT, &catalog::CONSUME, &catalog::PROBE];
+pub const READS: &[&Group] =
+    &[&catalog::BROKER, &catalog::BROKER_WAIT, &catalog::CONSUME, &catalog::AT_ONCE, &catalog::PROBE];
 
 /// For a failed start where the setting cannot be read: what the deployed startup probe leaves room for.
 const DEPLOYED_FAILED_START_WAIT: Duration = Duration::from_secs(100);
@@ -30,6 +31,18 @@ pub struct Settings {
     /// How long after its start a process ends that fails before it holds a task.
     pub failed_start_wait: Duration,
     pub ready_file: PathBuf,
+    pub at_once: AtOnce,
+}
+
+/// How much all runs together do at once; none where it is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AtOnce {
+    /// Calls to one provider.
+    pub calls: Option<u32>,
+    /// Runs for one repository.
+    pub repository: Option<u32>,
+    /// Runs for one person.
+    pub person: Option<u32>,
 }
 
 impl Settings {
@@ -42,6 +55,11 @@ impl Settings {
             pause: env.read(&AGENT_RETRY_PAUSE)?,
             failed_start_wait: env.read(&AGENT_FAILED_START_WAIT)?,
             ready_file: probe::path(env)?,
+            at_once: AtOnce {
+                calls: env.find(&AGENT_MODEL_CALLS_AT_ONCE)?,
+                repository: env.find(&AGENT_RUNS_PER_REPO)?,
+                person: env.find(&AGENT_RUNS_PER_PERSON)?,
+            },
         })
     }
 }

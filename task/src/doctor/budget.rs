@@ -1,19 +1,21 @@
 //! The *budget*: what is left of what all runs together may spend, and whether the broker counts it.
 
+use std::sync::Arc;
+
 use super::{About, Finding, Health};
+use crate::broker::Line;
 use crate::budget::{Bank, BudgetError, Budgets};
 use crate::delivery::settings::Settings;
 
 pub(super) async fn examine(delivery: &Settings, budgets: &Budgets) -> Vec<Finding> {
-    let Some(bank) = Bank::new(&delivery.broker, "doctor", delivery.max_wait, budgets) else {
-        return Vec::new();
-    };
+    let line = Arc::new(Line::new(&delivery.broker, "doctor", delivery.max_wait));
+    let Some(bank) = Bank::new(&line, budgets) else { return Vec::new() };
     let left = bank.left(None).await;
     let left = match left {
         Ok(left) => bank.can_count().await.map(|()| left),
         Err(error) => Err(error),
     };
-    bank.close().await;
+    line.close().await;
     match left {
         Ok(left) if left.is_empty() => vec![Finding::good(
             About::Budget,

@@ -16,8 +16,10 @@ use crate::run::settings::RunSettings;
 /// What an App needs, and nothing that it does not.
 const NEEDED: [(&str, &str); 4] =
     [("contents", "write"), ("issues", "write"), ("metadata", "read"), ("pull_requests", "write")];
-/// The events that `ingest` understands.
-const EVENTS: [&str; 4] = ["issues", "issue_comment", "pull_request_review", "pull_request_review_comment"];
+/// The events without which nothing starts.
+const EVENTS: [&str; 2] = ["issues", "issue_comment"];
+/// By these it hears what reviewers say.
+const REVIEW_EVENTS: [&str; 2] = ["pull_request_review", "pull_request_review_comment"];
 /// What a run can do without, by what it reads.
 const CHECKS: [(&str, &str); 2] = [("checks", "read"), ("statuses", "read")];
 /// By this it reads the logs of checks that failed.
@@ -164,12 +166,7 @@ fn events(profile: &AppProfile) -> Finding {
     }
     let what = format!("the App is not sent: {}", lacking.join(", "));
     let mend = format!("Subscribe to them at {}/permissions.", settings_page(profile));
-    // Without these nothing starts; the others only carry commands.
-    if lacking.contains(&"issues") || lacking.contains(&"issue_comment") {
-        Finding::wrong(About::Webhook, what, mend)
-    } else {
-        Finding::new(About::Webhook, Health::Note, what).mend(mend)
-    }
+    Finding::wrong(About::Webhook, what, mend)
 }
 
 /// What is off because of a permission or an event that a run can do without.
@@ -198,6 +195,12 @@ fn optional(profile: &AppProfile) -> Vec<Finding> {
         let what = "failed checks are repaired by their annotations alone, because the App lacks permissions: actions: read";
         let mend = format!("To have their logs read, grant it at {page}.");
         findings.push(Finding::new(About::GitHub, Health::Note, what).mend(mend));
+    }
+    let unread: Vec<&str> = REVIEW_EVENTS.into_iter().filter(|event| !has(event)).collect();
+    if !unread.is_empty() {
+        let what = format!("reviews are not answered: the App is not sent {}", unread.join(", "));
+        let mend = format!("To have them answered, subscribe to them at {page}.");
+        findings.push(Finding::new(About::Webhook, Health::Note, what).mend(mend));
     }
     if !has(CLOSING_EVENT) {
         let what = "the labels of an issue do not follow its pull request: the App is not sent pull_request";

@@ -7,6 +7,7 @@
 mod auth;
 mod checks;
 pub mod checkup;
+mod discussion;
 mod graphql;
 mod limits;
 mod repository;

@@ -281,3 +281,109 @@ pub struct ReviewText {
     /// `None` if the text is as it was written.
     pub edited_at: Option<Timestamp>,
 }
+
+/// A pull request with what reviewers said of it, and its newest commits.
+#[derive(Clone, Debug)]
+pub struct Discussion {
+    pub pull: PullRequest,
+    pub home: Home,
+    /// The branch that it is for.
+    pub base: String,
+    pub labels: Vec<String>,
+    /// The newest ones, oldest first.
+    pub commits: Vec<NewCommit>,
+    pub reviews: Vec<GivenReview>,
+    pub threads: Vec<ReviewThread>,
+    /// Its newest comments that are not on lines, oldest first.
+    pub remarks: Vec<ThreadComment>,
+}
+
+/// Where the branch of a pull request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// In the repository itself.
+    Here,
+    Fork,
+}
+
+/// A commit of a pull request.
+#[derive(Clone, Debug)]
+pub struct NewCommit {
+    pub id: String,
+    pub message: String,
+    /// Whether it has the files of one of its parents.
+    pub is_empty: bool,
+}
+
+/// A review that was submitted.
+#[derive(Clone, Debug)]
+pub struct GivenReview {
+    pub id: u64,
+    pub verdict: Verdict,
+    pub body: Raw,
+    pub by: Option<User>,
+    pub submitted_at: Timestamp,
+    /// Whether its text is another one than was submitted.
+    pub is_edited: bool,
+}
+
+/// What a review comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    ChangesRequested,
+    Dismissed,
+    /// An approval, or a comment.
+    Other,
+}
+
+/// The conversation about a place of a pull request.
+#[derive(Clone, Debug)]
+pub struct ReviewThread {
+    /// What the forge itself calls it in some of its calls.
+    pub handle: String,
+    /// Its first comment, to which others reply.
+    pub first: u64,
+    pub path: String,
+    pub place: ThreadPlace,
+    pub state: ThreadState,
+    /// The lines around the place, as a diff.
+    pub hunk: String,
+    /// The newest ones, oldest first.
+    pub comments: Vec<ThreadComment>,
+}
+
+/// What of a file a thread is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadPlace {
+    Line(u64),
+    File,
+    /// A line that is not there any more.
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadState {
+    Open,
+    Resolved,
+}
+
+#[derive(Clone, Debug)]
+pub struct ThreadComment {
+    pub id: u64,
+    pub body: Raw,
+    pub by: Option<User>,
+    pub created_at: Timestamp,
+    pub edited_at: Option<Timestamp>,
+    /// The review that it is a part of.
+    pub review: Option<u64>,
+}
+
+/// A file that a pull request changes.
+#[derive(Clone, Debug)]
+pub struct ChangedFile {
+    pub path: String,
+    /// Added, modified, removed or renamed, as the forge says it.
+    pub how: String,
+    /// Absent where it is binary or too long.
+    pub patch: Option<String>,
+}

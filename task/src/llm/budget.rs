@@ -8,8 +8,9 @@ use shared::env::catalog::{AGENT_MAX_COST, AGENT_MAX_TOKENS, AGENT_UNKNOWN_PRICE
 use shared::env::{Environment, SettingError};
 
 use super::price::{Pricing, Usd, UsdError};
-use super::{Counted, LlmError, Usage};
-use crate::budget::{self, Draw, Purse};
+use super::{Counted, LlmError, Provider, Usage};
+use crate::broker::Slot;
+use crate::budget::{self, Door, Draw, Purse};
 
 /// What a run may spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +121,8 @@ pub struct Ledger {
     reserved: Reserved,
     /// What all runs together may spend, if that is limited.
     purse: Option<Purse>,
+    /// How many calls all runs together make at once, if that is limited.
+    door: Option<Door>,
 }
 
 /// Leave for one call.
@@ -132,13 +135,44 @@ pub(super) struct Reservation {
 
 impl Ledger {
     pub fn new(ceiling: Ceiling) -> Self {
-        Self { ceiling, spent: Spent::default(), reserved: Reserved::default(), purse: None }
+        Self { ceiling, spent: Spent::default(), reserved: Reserved::default(), purse: None, door: None }
     }
 
     /// The same, within what all runs together may spend.
     #[must_use]
     pub fn drawing_on(self, purse: Option<Purse>) -> Self {
         Self { purse, ..self }
+    }
+
+    /// The same, within how many calls all runs together make at once.
+    #[must_use]
+    pub fn entering_by(self, door: Option<Door>) -> Self {
+        Self { door, ..self }
+    }
+
+    /// Returns when a call to the provider may begin.
+    pub(super) async fn enter(
+        &mut self,
+        provider: Provider,
+        reservation: Reservation,
+    ) -> Result<(Reservation, Option<Slot>), budget::BudgetError> {
+        let Some(door) = &self.door else { return Ok((reservation, None)) };
+        match door.enter(provider.name()).await {
+            Ok(slot) => Ok((reservation, Some(slot))),
+            Err(error) => {
+                self.withdraw(reservation);
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends a call: others may begin theirs, unless the provider asks to be left alone.
+    pub(super) async fn leave(&self, slot: Option<Slot>, provider: Provider, failed: Option<&LlmError>) {
+        let (Some(door), Some(slot)) = (&self.door, slot) else { return };
+        if let Some(time) = failed.and_then(LlmError::retry_after) {
+            door.leave_alone(provider.name(), time).await;
+        }
+        slot.give_back().await;
     }
 
     /// What was spent, with what abandoned calls may have cost.
@@ -223,11 +257,16 @@ impl Ledger {
         match drawn {
             Ok(draw) => Ok((reservation, Some(draw))),
             Err(error) => {
-                self.settle(reservation, &Usage::default());
-                self.spent.calls -= 1;
+                self.withdraw(reservation);
                 Err(error)
             }
         }
+    }
+
+    /// Takes back a reservation whose call was not made.
+    fn withdraw(&mut self, reservation: Reservation) {
+        self.settle(reservation, &Usage::default());
+        self.spent.calls -= 1;
     }
 
     /// Gives back what a call did not use of what was drawn for it.

@@ -4,6 +4,7 @@ use super::name::Paths;
 use super::reader::{Reader, Reading};
 use super::request::Requests;
 use super::solved::Solved;
+use super::word::Word;
 use super::{thinking, wrapping};
 
 /// See the module's documentation. Made by [`Answer::read`] alone.
@@ -17,6 +18,8 @@ pub struct Answer {
     pub cannot: Option<String>,
     /// Why nothing has to change, as the model says.
     pub solved: Option<Solved>,
+    /// What it says to numbered comments, each number once.
+    pub words: Vec<Word>,
     /// The changes that it proposes, in their order, or why none of them can be read.
     pub edits: Result<Vec<Edit>, ReadError>,
     /// What was meant as a change, it seems, and is none.
@@ -206,6 +209,7 @@ impl Answer {
             || !self.requests.is_empty()
             || self.cannot.is_some()
             || self.solved.is_some()
+            || !self.words.is_empty()
             || !self.headings.is_empty();
         let proposes = |answer: &Self| answer.edits.as_ref().map_or(0, Vec::len);
         says_something && proposes(self) >= proposes(other)
@@ -213,7 +217,11 @@ impl Answer {
 
     /// Whether nothing of the form is in it.
     pub(super) fn says_nothing(&self) -> bool {
-        self.requests.is_empty() && self.cannot.is_none() && self.title.is_none() && self.headings.is_empty()
+        self.requests.is_empty()
+            && self.cannot.is_none()
+            && self.title.is_none()
+            && self.words.is_empty()
+            && self.headings.is_empty()
     }
 
     pub(super) fn of(text: &str) -> Self {
@@ -223,6 +231,7 @@ impl Answer {
             requests: Requests::default(),
             cannot: None,
             solved: None,
+            words: Vec::new(),
             edits: Ok(Vec::new()),
             misfit: None,
             text: text.to_owned(),

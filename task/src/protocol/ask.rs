@@ -15,4 +15,19 @@ pub enum Goal<'a> {
     Execute { plan: &'a str },
     /// Edits by which the checks of a change pass that fail now.
     Repair(Broken<'a>),
+    /// Edits and words that answer what reviewers say of a pull request.
+    Follow(Follow<'a>),
+}
+
+/// A pull request, and what is said of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Follow<'a> {
+    /// What it changes, as a diff.
+    pub change: &'a str,
+    /// The files of that, one a line.
+    pub paths: &'a str,
+    /// The comments, each with its number.
+    pub said: &'a str,
+    /// How many there are.
+    pub count: usize,
 }

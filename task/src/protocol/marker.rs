@@ -1,5 +1,7 @@
 //! Lines that mean something in a reply: markers, fences, directives and headings. Whatever has to know one asks here.
 
+use super::word::{self, WordKind};
+
 /// A line that delimits a block; the number is its length in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Marker {
@@ -158,6 +160,10 @@ pub(super) enum Directive {
     List,
     Cannot,
     Solved,
+    /// These three say something to a comment with a number, and are none without one.
+    Fix,
+    Answer,
+    Ask,
     Delete,
     Rename,
     Write,
@@ -179,12 +185,29 @@ impl Directive {
             "LIST" => Self::List,
             "CANNOT" => Self::Cannot,
             "SOLVED" => Self::Solved,
+            "FIX" => Self::Fix,
+            "ANSWER" => Self::Answer,
+            "ASK" => Self::Ask,
             "DELETE" => Self::Delete,
             "RENAME" => Self::Rename,
             "WRITE" => Self::Write,
             _ => return None,
         };
-        (listed.is_none() || directive.is_request()).then_some((directive, argument))
+        let is_whole = match directive.word() {
+            Some(_) => word::numbered(self::argument(argument)).is_some(),
+            None => listed.is_none() || directive.is_request(),
+        };
+        is_whole.then_some((directive, argument))
+    }
+
+    /// What it says to a comment, if it does.
+    pub(super) fn word(self) -> Option<WordKind> {
+        match self {
+            Self::Fix => Some(WordKind::Fix),
+            Self::Answer => Some(WordKind::Answer),
+            Self::Ask => Some(WordKind::Ask),
+            _ => None,
+        }
     }
 
     /// Whether it asks to see something.

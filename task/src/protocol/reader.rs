@@ -9,6 +9,7 @@ use super::name::{self, Paths};
 use super::request::{self, Request, Requests};
 use super::solved::Solved;
 use super::thinking;
+use super::word::{self, Word, WordKind};
 
 /// Characters of a title that are kept: what fits a commit's subject line and a list of pull requests.
 const MAX_TITLE_CHARS: usize = 72;
@@ -80,6 +81,8 @@ enum PassageOf {
     Summary,
     Reason,
     Solved,
+    /// What is said to the comment of this number.
+    Word(WordKind, usize),
 }
 
 impl<'a, 'p> Reader<'a, 'p> {
@@ -222,6 +225,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             Directive::Rename => "RENAME",
             Directive::Write => "WRITE",
             Directive::Title | Directive::Summary | Directive::Cannot | Directive::Solved => return,
+            Directive::Fix | Directive::Answer | Directive::Ask => return,
             request => {
                 self.quoted.extend(self.requested(request, behind));
                 return;
@@ -288,6 +292,12 @@ impl<'a, 'p> Reader<'a, 'p> {
             Directive::Delete | Directive::Rename | Directive::Write => {
                 self.whole_file(directive, behind, at)
             }
+            Directive::Fix | Directive::Answer | Directive::Ask => {
+                if let (Some(kind), Some((number, first))) = (directive.word(), word::numbered(argument)) {
+                    self.begin_passage(PassageOf::Word(kind, number), first);
+                }
+                Ok(())
+            }
             request => {
                 self.answer.requests.extend(self.requested(request, behind));
                 Ok(())
@@ -343,6 +353,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             PassageOf::Summary => self.answer.summary.is_some(),
             PassageOf::Reason => self.answer.cannot.is_some(),
             PassageOf::Solved => self.answer.solved.is_some(),
+            PassageOf::Word(_, number) => self.answer.words.iter().any(|word| word.number == number),
         };
         if !is_known {
             self.passage = Some(Passage { of, first: first.to_owned(), start: self.at });
@@ -359,11 +370,15 @@ impl<'a, 'p> Reader<'a, 'p> {
         }
         let text =
             std::iter::once(first.as_str()).chain(below.iter().copied()).collect::<Vec<_>>().join("\n");
+        if let PassageOf::Word(kind, number) = of {
+            self.answer.words.push(Word { number, kind, text: clip(&text, MAX_TEXT_CHARS) });
+            return;
+        }
         let text = Some(clip(&text, MAX_TEXT_CHARS)).filter(|text| !text.is_empty());
         match of {
             PassageOf::Summary => self.answer.summary = text,
             PassageOf::Reason => self.answer.cannot = text,
-            PassageOf::Solved => {}
+            PassageOf::Solved | PassageOf::Word(..) => {}
         }
     }
 

@@ -478,6 +478,28 @@ fn a_block_goes_to_the_file_that_is_named() {
     }
 }
 
+#[test]
+fn words_to_numbered_comments_end_at_the_next_directive_or_edit() {
+    let reply = "ANSWER: 2 No: `x` is\nused below.\n```\nFIX: 9 quoted\n```\n**ASK:** 3: Which one?\nFIX: the rest is prose\n\
+                 FIX: #1 Renamed it.\nASK: 1 twice\nTITLE: Rename\n\na.rs\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n";
+    let answer = read(reply);
+    let words: Vec<_> =
+        answer.words.iter().map(|word| (word.number, word.kind, word.text.as_str())).collect();
+    let expect = [
+        (2, WordKind::Answer, "No: `x` is\nused below.\n```\nFIX: 9 quoted\n```"),
+        (3, WordKind::Ask, "Which one?\nFIX: the rest is prose"),
+        (1, WordKind::Fix, "Renamed it."),
+    ];
+    assert_eq!(words, expect);
+    assert_eq!((answer.title.as_deref(), answer.edits.map(|edits| edits.len())), (Some("Rename"), Ok(1)));
+    // What was thought before is a draft.
+    let thought = read("<think>\nFIX: 1 draft\n</think>\nANSWER: 1 No.\n");
+    assert_eq!(thought.words, [Word { number: 1, kind: WordKind::Answer, text: "No.".to_owned() }]);
+    // A word that stands directly above a block is no part of its name.
+    let tight = read("FIX: 1 Done.\na.rs\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n");
+    assert_eq!((tight.words[0].text.as_str(), tight.edits.unwrap()[0].path.as_str()), ("Done.", "a.rs"));
+}
+
 proptest! {
     #[test]
     fn no_reply_makes_it_panic(reply in any::<String>()) {
@@ -489,7 +511,7 @@ proptest! {
     fn no_mix_of_lines_makes_it_panic(
         lines in prop::collection::vec(prop::sample::select(vec![
             "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE", "<<<<<<<<< SEARCH", "=========", ">>>>>>>>> REPLACE",
-            "```", "````", "```rust", "~~~", "a.rs", "DELETE: a.rs", "RENAME: a -> b", "WRITE: c", "x", "", "  y", "<think>", "</think>", "<plan>", "</plan>",
+            "```", "````", "```rust", "~~~", "a.rs", "DELETE: a.rs", "RENAME: a -> b", "WRITE: c", "FIX: 1 x", "ASK: 2", "x", "", "  y", "<think>", "</think>", "<plan>", "</plan>",
         ]), 0..40)
     ) {
         let reply = lines.join("\n");

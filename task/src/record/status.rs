@@ -24,6 +24,12 @@ pub(crate) struct Status {
     /// That nothing has to be changed, found and not told yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) already: Option<Finding>,
+    /// What reviewers are answered, and is not told yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) follow_up: Option<FollowUp>,
+    /// What of a pull request's conversation a follow-up is about: by this it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) request: Option<shared::mode::Comment>,
     /// Who wrote this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) by: Option<Holder>,
@@ -126,6 +132,39 @@ pub(crate) struct Finding {
     pub(crate) pull_request: Option<PullRequestNumber>,
 }
 
+/// What reviewers of a pull request are answered, in our words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FollowUp {
+    /// Whether a commit belongs to it.
+    pub(crate) changes: bool,
+    pub(crate) replies: Vec<Reply>,
+    /// What is said on the pull request as a whole, below the first sentence.
+    pub(crate) text: String,
+    pub(crate) bill: String,
+    /// Why CI does not start by itself on the change, as a sentence without its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) held: Option<String>,
+}
+
+/// The answer in one thread.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reply {
+    /// What the forge calls the thread.
+    pub(crate) thread: String,
+    /// The first comment of it.
+    pub(crate) first: u64,
+    pub(crate) kind: ReplyKind,
+    pub(crate) text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ReplyKind {
+    Changed,
+    Answered,
+    Asked,
+}
+
 /// What the comment with the plan is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlanComment {
@@ -144,6 +183,8 @@ impl Status {
             since: Timestamp::now(),
             proposal: None,
             already: None,
+            follow_up: None,
+            request: None,
             by: None,
             answered: None,
             done: false,

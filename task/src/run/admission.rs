@@ -1,5 +1,8 @@
 //! The *admission* of a task: whether who asked may ask, and whether there is anything to do.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use secrecy::SecretString;
 use shared::task::Task;
 
@@ -15,6 +18,9 @@ use crate::outcome::{Failure, Reason};
 use crate::record::comment;
 use crate::record::status::{Phase, Status};
 use crate::tracker::model::{IssueKind, IssueState, Talk};
+
+/// How long a task waits at a time for another one of its issue.
+const TURN: Duration = Duration::from_secs(90);
 
 /// Finds out what the task is about and whether its author may ask for it.
 pub(super) async fn open_desk<'a>(
@@ -70,7 +76,7 @@ pub(super) fn refused(stop: Stop) -> Ended {
     match stop {
         Stop::Ended(ended) => ended,
         Stop::Call(error) => Ended::of(&error),
-        Stop::Failure(failure) => {
+        Stop::Failure(failure) | Stop::Moved(failure) => {
             tracing::warn!(what = failure.what, "the task is refused, and nothing is told on the issue");
             Ended::Explained(failure.reason)
         }
@@ -88,6 +94,9 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
     }
     // Before anything that is told on the issue, whose labels are another run's.
     if let Some(found) = holder::in_the_way(&desk.claimant(), desk.record.statuses()) {
+        if found == InTheWay::Other && desk.task.mode.kind().waits_its_turn() {
+            return Err(wait_turn(desk).await?);
+        }
         if found == InTheWay::Other && desk.task.mode.command().is_some() {
             give_way(desk).await?;
         }
@@ -101,7 +110,8 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
         return Err(Failure::new(Reason::Repository, what, "Ask on an issue.").into());
     }
     // An issue that our own pull request closed is one that has to be finished.
-    if desk.issue.state == IssueState::Closed && !branch::is_published(desk).await? {
+    let needs_issue = !desk.task.mode.kind().outlives_issue();
+    if desk.issue.state == IssueState::Closed && needs_issue && !branch::is_published(desk).await? {
         let what = "The issue is closed.";
         return Err(Failure::new(Reason::Usage, what, "Open it again.").into());
     }
@@ -113,6 +123,16 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
     }
     wanted::not_called_off_yet(desk).await?;
     Ok(acknowledge::acknowledge(desk).await?)
+}
+
+/// The end of a run that comes again once the one before it is done; where it cannot, whoever asked is told.
+pub(super) async fn wait_turn(desk: &Desk<'_>) -> Result<Stop, Stop> {
+    if !desk.attempt.may_be_put_off() {
+        give_way(desk).await?;
+        return Ok(Stop::Ended(Ended::Nothing(InTheWay::Other.why())));
+    }
+    let until = Timestamp::now().saturating_add(TURN).unwrap_or(Timestamp::MAX);
+    Ok(Stop::Ended(Ended::PutOff { why: InTheWay::Other.why().to_owned(), until }))
 }
 
 /// Tells whoever gave a command that another run is at work. The labels stay that run's.

@@ -59,7 +59,9 @@ pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> 
             let Binding { base, asked_by, .. } = posted.binding;
             Ok(Basis::Revision { plan: posted.plan, feedback, base, pull_request: pull.number, asked_by })
         }
-        Start::Issue | Start::Release(_) | Start::Checks | Start::End => Ok(Basis::Nothing),
+        Start::Issue | Start::Reviews(_) | Start::Release(_) | Start::Checks | Start::End => {
+            Ok(Basis::Nothing)
+        }
     }
 }
 
@@ -153,9 +155,8 @@ pub(super) async fn command_of(
     if written.is_edited {
         return Err(refuse("The comment with the command was edited."));
     }
-    // A command is about the thread that it stands on, whatever the task says.
-    let thread = desk.pull_request.map_or_else(|| desk.issue.id.clone(), IssueId::from);
-    if written.on != Where::Thread(thread) && written.on != Where::Review {
+    // A command is about the thread that it stands on.
+    if !written.is_here(desk) {
         return Err(refuse("The comment with the command stands on another issue or pull request."));
     }
     match Command::parse(written.body.for_machine()) {
@@ -166,11 +167,19 @@ pub(super) async fn command_of(
 
 /// What a person wrote, wherever that was.
 pub(super) struct Written {
-    body: Raw,
-    by: Option<String>,
-    at: Timestamp,
-    is_edited: bool,
+    pub(super) body: Raw,
+    pub(super) by: Option<String>,
+    pub(super) at: Timestamp,
+    pub(super) is_edited: bool,
     on: Where,
+}
+
+impl Written {
+    /// Whether it stands where the task is about, whatever the task says.
+    pub(super) fn is_here(&self, desk: &Desk<'_>) -> bool {
+        let thread = desk.pull_request.map_or_else(|| desk.issue.id.clone(), IssueId::from);
+        self.on == Where::Thread(thread) || self.on == Where::Review
+    }
 }
 
 /// Where that was.
@@ -207,7 +216,7 @@ impl From<ReviewText> for Written {
 }
 
 /// The comment, the review, or the comment on a line, if it is still there.
-async fn written(desk: &Desk<'_>, id: CommentId) -> Result<Option<Written>, Stop> {
+pub(super) async fn written(desk: &Desk<'_>, id: CommentId) -> Result<Option<Written>, Stop> {
     let (id, pull_request) = match (id, desk.pull_request) {
         (CommentId::Issue(id), pull_request) => {
             let found = match pull_request {

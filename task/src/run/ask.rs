@@ -74,8 +74,9 @@ pub(super) async fn ask(
         (Basis::Nothing | Basis::Draft { .. }, Product::Change) => {
             return changed(cycle.solve(None).await?);
         }
-        (Basis::Repair(_), _) | (_, Product::Nothing) => {
-            let what = format!("A task of the mode `{}` asks no model.", desk.task.mode.kind());
+        (Basis::Repair(_) | Basis::Reviews { .. }, _) | (_, Product::Nothing) => {
+            let what =
+                format!("A task of the mode `{}` asks no model to resolve an issue.", desk.task.mode.kind());
             return Err(Failure::new(Reason::Usage, what, "").into());
         }
     };

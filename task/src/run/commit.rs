@@ -28,6 +28,8 @@ const OUTSIDE_PLAN: &str = "Agent-Outside-Plan";
 const REPAIR: &str = "Agent-Repair";
 /// The trailer of a repair for each failure that it is for.
 const REPAIR_OF: &str = "Agent-Repair-Of";
+/// The trailer that counts the changes that answer reviews.
+const ROUND: &str = "Agent-Review-Round";
 /// The trailer that names who a commit was made for.
 const CO_AUTHOR: &str = "Co-authored-by";
 
@@ -55,17 +57,35 @@ pub(super) async fn commit(
         return Ok(proposal);
     }
     match patch {
-        Some(patch) if !fits_api(&patch) => {
-            push(desk, workspace, claim, &patch, &proposal).await?;
-        }
-        patch => over_api(desk, claim, patch.as_deref(), &proposal).await?,
-    }
+        Some(patch) => land(desk, workspace, claim, &patch, &proposal).await?,
+        None => over_api(desk, claim, None, &proposal).await?,
+    };
     Ok(proposal)
+}
+
+/// Puts a change onto the branch, and returns its commit.
+pub(super) async fn land(
+    desk: &Desk<'_>,
+    workspace: &Workspace,
+    claim: &Claim,
+    patch: &CheckedPatch,
+    proposal: &Proposal,
+) -> Result<String, Stop> {
+    if fits_api(patch) {
+        over_api(desk, claim, Some(patch), proposal).await
+    } else {
+        push(desk, workspace, claim, patch, proposal).await
+    }
 }
 
 fn trailers(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Vec<(&'static str, String)> {
     let mut trailers = vec![(TASK_TRAILER, desk.task.id.to_string())];
-    if !proposal.unplanned.is_empty() {
+    let mut is_outside = !proposal.unplanned.is_empty();
+    if let Basis::Reviews { round, is_outside_plan, .. } = &claim.basis {
+        trailers.push((ROUND, round.to_string()));
+        is_outside |= is_outside_plan;
+    }
+    if is_outside {
         trailers.push((OUTSIDE_PLAN, "true".to_owned()));
     }
     let co_author = match &claim.basis {
@@ -106,6 +126,11 @@ pub(super) fn is_outside_plan(message: &str) -> bool {
     message.lines().any(|line| line.strip_prefix(OUTSIDE_PLAN) == Some(": true"))
 }
 
+/// Whether a commit of ours answers reviews.
+pub(super) fn is_round(message: &str) -> bool {
+    message.lines().any(|line| line.strip_prefix(ROUND).is_some_and(|rest| rest.starts_with(": ")))
+}
+
 /// Who a commit of ours was made for. Nothing that a model wrote can imitate the trailer.
 pub(super) fn made_for(message: &str) -> Option<Login> {
     Login::parse(co_author(message)?.split(" <").next()?).ok()
@@ -136,13 +161,13 @@ fn message(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Outbound {
     if proposal.held.is_some() { message.holding_checks() } else { message }
 }
 
-/// Without a patch the commit is empty: that of a plan.
+/// Without a patch the commit is empty: that of a plan. Returns the commit.
 pub(super) async fn over_api(
     desk: &Desk<'_>,
     claim: &Claim,
     patch: Option<&CheckedPatch>,
     proposal: &Proposal,
-) -> Result<(), Stop> {
+) -> Result<String, Stop> {
     let message = message(desk, claim, proposal);
     let mut request = CommitRequest {
         branch: &desk.branch,
@@ -162,13 +187,16 @@ pub(super) async fn over_api(
     }
     let mut patience = desk.forge.patience();
     loop {
-        let Err(error) = desk.forge.create_commit(&request).await else { return Ok(()) };
+        let error = match desk.forge.create_commit(&request).await {
+            Ok(commit) => return Ok(commit),
+            Err(error) => error,
+        };
         if error.retry() == Retry::Never {
             return Err(error.into());
         }
         match where_is(desk, claim).await? {
-            Place::Ours => return Ok(()),
-            Place::Others => return Err(moved(desk).into()),
+            Place::Ours(commit) => return Ok(commit),
+            Place::Others => return Err(Stop::Moved(moved(desk))),
             Place::Gone => return Err(gone(desk).into()),
             Place::Unmoved => match error {
                 // It was moved, or made, a moment ago: we see it where it was put, and whoever commits does not yet.
@@ -196,7 +224,7 @@ async fn push(
     claim: &Claim,
     patch: &CheckedPatch,
     proposal: &Proposal,
-) -> Result<(), Stop> {
+) -> Result<String, Stop> {
     let broken = |what: String| Stop::from(Failure::new(Reason::Unavailable, what, ""));
     let identity = Identity {
         name: desk.forge.identity().login.clone(),
@@ -227,15 +255,16 @@ async fn push(
             let never = std::sync::atomic::AtomicBool::new(false);
             push::push(&repo.to_thread_local(), &remote, &update, &PushCaps::default(), &never)
         });
-        let Err(error) = pushed.await.map_err(|error| broken(error.to_string()))? else { return Ok(()) };
+        let pushed = pushed.await.map_err(|error| broken(error.to_string()))?;
+        let Err(error) = pushed else { return Ok(new.to_string()) };
         if !(error.is_transient() || matches!(error, PushError::Unknown { .. } | PushError::Stale { .. })) {
             let next = "Let the agent push to its branches, then comment `/retry`.";
             return Err(Failure::new(Reason::Branch, error.to_string(), next).into());
         }
         match where_is(desk, claim).await? {
-            Place::Ours => return Ok(()),
+            Place::Ours(commit) => return Ok(commit),
             Place::Unmoved => patience.before_retry(unavailable(&error)).await?,
-            Place::Others => return Err(moved(desk).into()),
+            Place::Others => return Err(Stop::Moved(moved(desk))),
             Place::Gone => return Err(gone(desk).into()),
         }
     }
@@ -243,7 +272,8 @@ async fn push(
 
 /// Where the branch is after a write whose outcome is not known.
 enum Place {
-    Ours,
+    /// At this commit.
+    Ours(String),
     Unmoved,
     Others,
     Gone,
@@ -256,13 +286,14 @@ async fn where_is(desk: &Desk<'_>, claim: &Claim) -> Result<Place, CallError> {
         Some(head) => {
             let commit = desk.forge.commit(&head).await?;
             let ours = trailer(&commit.message) == Some(desk.task.id.to_string().as_str());
-            Ok(if ours { Place::Ours } else { Place::Others })
+            Ok(if ours { Place::Ours(head) } else { Place::Others })
         }
         None => Ok(Place::Gone),
     }
 }
 
-fn moved(desk: &Desk<'_>) -> Failure {
+/// A branch that somebody else moved.
+pub(super) fn moved(desk: &Desk<'_>) -> Failure {
     let what = format!("The branch `{}` was changed while the agent worked.", desk.branch);
     Failure::new(Reason::Branch, what, "Look at the branch; delete or rename it, then comment `/retry`.")
 }

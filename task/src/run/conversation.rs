@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use shared::command::Command;
 use shared::hex;
@@ -14,12 +14,12 @@ use super::desk::Desk;
 use super::ended::Stop;
 use super::work::{Basis, Claim, Material};
 use crate::call::CallError;
-use crate::forge::model::Permission;
+use crate::forge::model::{Permission, Stage, ThreadComment};
 use crate::issue::{Issue, MAX_BODY_CHARS, MAX_TITLE_CHARS};
 use crate::outcome::{Failure, Reason};
 use crate::repo_config::RepoConfig;
 use crate::text::Raw;
-use crate::thread::UserKind;
+use crate::thread::{User, UserKind};
 use crate::tracker::model::Issue as TrackedIssue;
 
 /// The comments that are kept, the newest ones by people with permission.
@@ -28,13 +28,16 @@ const MAX_COMMENTS: usize = 20;
 const MAX_AUTHORS: usize = 10;
 /// Characters of one comment.
 const MAX_COMMENT_CHARS: usize = 8_000;
+/// Characters of what was said of a declined pull request.
+const MAX_DECLINED_CHARS: usize = MAX_BODY_CHARS / 8;
 /// Characters of all comments. A stranger can write a body of any length; it gets what they leave.
 const MAX_TALK_CHARS: usize = MAX_BODY_CHARS / 2;
 
 /// The issue with its conversation. An issue that was changed since the wish is not worked on: nobody asked for it.
 pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig) -> Result<Material, Stop> {
     let issue = &desk.issue;
-    let talk = talk(desk).await?;
+    let mut talk = talk(desk).await?;
+    talk.push_str(&declined(desk, claim).await?);
     let mut body = clean_body(issue, MAX_BODY_CHARS.saturating_sub(talk.chars().count()));
     let mut title = issue.title.clone().clean_line(MAX_TITLE_CHARS);
     match &claim.basis {
@@ -45,7 +48,7 @@ pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig
             body = "(The issue was edited since the change was made, so its text is left out.)".to_owned();
         }
         Basis::Repair(_) => {}
-        Basis::Nothing | Basis::Draft { .. } | Basis::Revision { .. } => {
+        Basis::Nothing | Basis::Draft { .. } | Basis::Revision { .. } | Basis::Reviews { .. } => {
             if is_other_than_asked(desk).await? {
                 let what = "The issue was edited after the agent was asked.";
                 return Err(Failure::new(Reason::Usage, what, "Read it once more.").into());
@@ -110,6 +113,88 @@ async fn talk(desk: &Desk<'_>) -> Result<String, CallError> {
     Ok(talk)
 }
 
+/// What people with permission said of the pull request before this one, if that was declined: the newest of it that there
+/// is room for.
+async fn declined(desk: &Desk<'_>, claim: &Claim) -> Result<String, CallError> {
+    let own = desk.task.id.to_string();
+    let earlier = |said: &crate::record::status::StatusComment| said.status.task != own && said.status.done;
+    let is_again = desk.task.mode.kind().begins_work() && claim.basis.pull_request().is_none();
+    if !is_again || !desk.record.statuses().iter().any(earlier) {
+        return Ok(String::new());
+    }
+    let pulls = desk.forge.pull_requests_of(&desk.branch).await?;
+    let newest = pulls.iter().find(|pull| desk.forge.identity().is(pull.by.as_ref()));
+    let Some(number) = newest.filter(|pull| pull.stage == Stage::Closed).map(|pull| pull.number) else {
+        return Ok(String::new());
+    };
+    let Some(discussion) = desk.forge.discussion(number).await? else { return Ok(String::new()) };
+    let until = desk.task.triggered_at.and_then(|at| at.checked_add(SignedDuration::from_secs(1)).ok());
+    let mut said: Vec<Opinion<'_>> = Vec::new();
+    for review in &discussion.reviews {
+        let at = if review.is_edited { Timestamp::MAX } else { review.submitted_at };
+        said.push(Opinion { by: review.by.as_ref(), body: &review.body, at, path: None });
+    }
+    let newest =
+        |said: &ThreadComment| said.edited_at.map_or(said.created_at, |edited| edited.max(said.created_at));
+    for thread in &discussion.threads {
+        for comment in &thread.comments {
+            let path = Some(thread.path.as_str());
+            said.push(Opinion { by: comment.by.as_ref(), body: &comment.body, at: newest(comment), path });
+        }
+    }
+    for comment in &discussion.remarks {
+        said.push(Opinion { by: comment.by.as_ref(), body: &comment.body, at: newest(comment), path: None });
+    }
+    said.sort_by_key(|opinion| std::cmp::Reverse(opinion.at));
+    let mut known: HashMap<&str, Permission> = HashMap::new();
+    let (mut text, mut room) = (String::new(), MAX_DECLINED_CHARS);
+    for Opinion { by, body, at, path } in said {
+        let Some(user) = by.filter(|user| user.kind == UserKind::Person) else { continue };
+        let counts = until.is_none_or(|until| at <= until)
+            && !body.for_machine().trim().is_empty()
+            && !crate::marker::is_in(body.for_machine())
+            && Command::parse(body.for_machine()).is_none();
+        if !counts || permission_of(desk, &mut known, &user.login).await? != Permission::Write {
+            continue;
+        }
+        let about = path.map_or_else(String::new, |path| format!(", about {path}"));
+        let body = body.clone().clean(MAX_COMMENT_CHARS);
+        let part =
+            format!("\n\n{} of the declined pull request #{number}{about}:\n\n{}", user.login, body.as_str());
+        let Some(left) = room.checked_sub(part.chars().count()) else { break };
+        room = left;
+        text.insert_str(0, &part);
+    }
+    Ok(text)
+}
+
+/// Something that was said of a pull request.
+struct Opinion<'a> {
+    by: Option<&'a User>,
+    body: &'a Raw,
+    at: Timestamp,
+    path: Option<&'a str>,
+}
+
+/// What somebody may do, asked once; of many people the first ones only.
+async fn permission_of<'a>(
+    desk: &Desk<'_>,
+    known: &mut HashMap<&'a str, Permission>,
+    login: &'a str,
+) -> Result<Permission, CallError> {
+    match known.get(login) {
+        // Without this permission there is no run.
+        _ if desk.task.trigger_user.is(login) => Ok(Permission::Write),
+        Some(known) => Ok(*known),
+        None if known.len() >= MAX_AUTHORS => Ok(Permission::Less),
+        None => {
+            let asked = desk.forge.permission(login).await?;
+            known.insert(login, asked);
+            Ok(asked)
+        }
+    }
+}
+
 /// The comments that count, newest first: no commands, before the wish, unedited since, by people who may write and
 /// are not us. Those of others, however many, take no place from them.
 async fn permitted<'c>(desk: &'c Desk<'_>) -> Result<Vec<(&'c str, &'c Raw)>, CallError> {
@@ -126,18 +211,7 @@ async fn permitted<'c>(desk: &'c Desk<'_>) -> Result<Vec<(&'c str, &'c Raw)>, Ca
         if !counts {
             continue;
         }
-        let permission = match known.get(user.login.as_str()) {
-            // Without this permission there is no run.
-            _ if desk.task.trigger_user.is(&user.login) => Permission::Write,
-            Some(known) => *known,
-            None if known.len() >= MAX_AUTHORS => Permission::Less,
-            None => {
-                let asked = desk.forge.permission(&user.login).await?;
-                known.insert(&user.login, asked);
-                asked
-            }
-        };
-        if permission == Permission::Write {
+        if permission_of(desk, &mut known, &user.login).await? == Permission::Write {
             permitted.push((user.login.as_str(), text));
         }
         if permitted.len() == MAX_COMMENTS {

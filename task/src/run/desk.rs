@@ -60,6 +60,8 @@ pub(super) struct Desk<'a> {
     pub(super) branch: String,
     pub(super) attempt: Attempt,
     turn: Mutex<Turn>,
+    /// What of the pull request's conversation the run is about, once that is known.
+    request: Mutex<Option<shared::mode::Comment>>,
     /// What the model cost, once it was asked.
     bill: Mutex<Option<Bill>>,
     /// This run, as its status comment names it.
@@ -115,6 +117,7 @@ impl<'a> Desk<'a> {
             issue,
             attempt,
             turn: Mutex::new(Turn::of(task.mode)),
+            request: Mutex::default(),
             bill: Mutex::new(None),
             holder: Holder { delivery: attempt.delivery(), since: Timestamp::now() },
         })
@@ -161,16 +164,22 @@ impl<'a> Desk<'a> {
         self.record.status_of(&self.task.id.to_string())
     }
 
+    /// The same desk for what the task turned out to be.
+    pub(super) fn for_task(self, task: &'a Task) -> Self {
+        Self { task, turn: Mutex::new(Turn::of(task.mode)), ..self }
+    }
+
     /// The status, with this run as who writes it, and with what a repair has to know: of a change, which text of the issue it
     /// is for; of a repair, what it has cost so far.
     pub(super) fn signed(&self, status: Status) -> Status {
         let kind = self.task.mode.kind();
-        let by = Some(self.holder.clone());
+        let request = *self.request.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = Status { by: Some(self.holder.clone()), request: request.or(status.request), ..status };
         if !kind.is_asked_for() {
-            return Status { by, spent: self.spent_so_far(), ..status };
+            return Status { spent: self.spent_so_far(), ..status };
         }
         let issue = (kind.makes() == Product::Change).then(|| conversation::digest(&self.issue));
-        Status { by, issue, ..status }
+        Status { issue, ..status }
     }
 
     /// What this task cost, by what was read of it and by what this run paid.
@@ -182,6 +191,11 @@ impl<'a> Desk<'a> {
             (Some(before), Some(now)) => Some(before.plus(now)),
             (before, now) => before.or(now),
         }
+    }
+
+    /// Keeps what the run is about: from here on, every status tells it.
+    pub(super) fn is_about(&self, request: shared::mode::Comment) {
+        *self.request.lock().unwrap_or_else(PoisonError::into_inner) = Some(request);
     }
 
     /// Which command helps a task that does not get to its end.

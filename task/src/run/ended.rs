@@ -58,6 +58,8 @@ impl Ended {
 pub(super) enum Stop {
     Call(CallError),
     Failure(Failure),
+    /// The branch is not where it was when the run read it.
+    Moved(Failure),
     Ended(Ended),
     /// A person called it off.
     CalledOff(String),

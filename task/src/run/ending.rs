@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use shared::issue::PullRequestNumber;
 use shared::state::Event;
 
-use super::admission;
 use super::desk::Desk;
 use super::ended::{Attempt, Ended, Stop};
 use super::work::Claim;
+use super::{admission, fix};
 use crate::call::CallError;
 use crate::lease::Lost;
 use crate::outcome::{Exit, Failure, Reason};
@@ -65,6 +65,7 @@ pub(super) async fn stopped(desk: &Desk<'_>, stop: Stop) -> Ended {
     }
     let told = match stop {
         Stop::Ended(ended) => return ended,
+        Stop::Moved(failure) => failed(desk, &failure).await.map(|()| Ended::Explained(failure.reason)),
         Stop::Call(CallError::Locked { .. }) => {
             let failure = locked();
             failed(desk, &failure).await.map(|()| Ended::Explained(failure.reason))
@@ -180,9 +181,9 @@ async fn wait(
     until: Option<Timestamp>,
     text: impl FnOnce(&Failure) -> String,
 ) -> Result<(), CallError> {
-    let own = desk.own_status().map(|(_, own)| (own.proposal, own.already));
-    let (kept, already) = own.unwrap_or_default();
-    let status = Status { already, until, ..Status::of(desk.task, Phase::Waiting, kept) };
+    let own = desk.own_status().map(|(_, own)| (own.proposal, own.already, own.follow_up));
+    let (kept, already, follow_up) = own.unwrap_or_default();
+    let status = Status { already, follow_up, until, ..Status::of(desk.task, Phase::Waiting, kept) };
     let failure = failure.clone().billed(desk.bill());
     desk.record.say_at_last(&desk.gate, None, &text(&failure), desk.signed(status)).await
 }
@@ -193,8 +194,24 @@ async fn called_off(desk: &Desk<'_>, why: &str) -> Result<(), CallError> {
     last_word(desk, &comment::stopped(why, desk.bill().as_ref(), desk.turn()), status).await
 }
 
+/// Says it on the pull request as well, where that is what the task is about: reviewers need not read the issue.
+async fn tell_reviewers(desk: &Desk<'_>, text: &str) -> Result<(), Lost> {
+    let Some(number) = desk.pull_request.filter(|_| desk.task.mode.kind().outlives_issue()) else {
+        return Ok(());
+    };
+    match fix::tell(desk, number, text).await {
+        Ok(()) => Ok(()),
+        Err(CallError::Lost(lost)) => Err(lost),
+        Err(error) => {
+            tracing::warn!(%error, "the end could not be told on the pull request");
+            Ok(())
+        }
+    }
+}
+
 /// Says it on the issue; where that does not take it, on the pull request that the task is about, if there is one.
 async fn last_word(desk: &Desk<'_>, text: &str, status: Status) -> Result<(), CallError> {
+    tell_reviewers(desk, text).await?;
     let told = desk.record.say_at_last(&desk.gate, None, text, desk.signed(status)).await;
     let Err(CallError::Locked { .. } | CallError::Forbidden { .. }) = told else { return told };
     if let Some(number) = desk.pull_request

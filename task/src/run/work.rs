@@ -80,6 +80,14 @@ pub(super) struct Repair {
     pub(super) title: String,
     /// Who the change was made for, as the commit says it.
     pub(super) co_author: Option<String>,
+    /// What reviewers say of a pull request with a change.
+    Reviews {
+        pull_request: PullRequestNumber,
+        /// Which change after theirs this is, from 1.
+        round: usize,
+        /// Whether what is there already changes files that the approved plan does not name.
+        is_outside_plan: bool,
+    },
 }
 
 impl Basis {
@@ -89,7 +97,8 @@ impl Basis {
             Self::Nothing => None,
             Self::Draft { pull_request, .. }
             | Self::Approved { pull_request, .. }
-            | Self::Revision { pull_request, .. } => Some(*pull_request),
+            | Self::Revision { pull_request, .. }
+            | Self::Reviews { pull_request, .. } => Some(*pull_request),
             Self::Repair(repair) => Some(repair.pull_request),
         }
     }

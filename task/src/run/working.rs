@@ -10,7 +10,7 @@ use super::work::Claim;
 use crate::outcome::capitalized;
 use crate::progress::Step;
 use crate::record::comment;
-use crate::record::status::{Phase, Proposal, Status};
+use crate::record::status::{FollowUp, Phase, Proposal, Status};
 use crate::tracker::model::Milestone;
 
 /// The first words of a run that claims an issue, or that takes the place of an earlier one of the same task. Returns the
@@ -24,8 +24,10 @@ pub(super) async fn begin(desk: &Desk<'_>, earlier: Option<Status>) -> Result<u6
     };
     let comment = say(desk, None, &[], now, status).await?;
     // Labels decide nothing: the claim is the branch and this comment.
-    desk.record.relabel(Event::Start).await?;
-    desk.shows(Milestone::Started).await?;
+    if desk.task.mode.kind().shows_on_labels() {
+        desk.record.relabel(Event::Start).await?;
+        desk.shows(Milestone::Started).await?;
+    }
     Ok(comment)
 }
 
@@ -62,6 +64,17 @@ pub(super) async fn keep(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) ->
     let status = Status::of(desk.task, Phase::Working, Some(proposal.clone()));
     let status = Status { since: claim.since, ..status };
     say(desk, Some(claim.status), &done, "Publishing the result", status).await.map(drop)
+}
+
+/// Keeps what reviewers are answered, before anything of it is said or committed.
+pub(super) async fn keep_follow_up(desk: &Desk<'_>, claim: &Claim, kept: &FollowUp) -> Result<(), Stop> {
+    let done = ["Read the reviews and asked the model".to_owned()];
+    let status = Status {
+        since: claim.since,
+        follow_up: Some(kept.clone()),
+        ..Status::of(desk.task, Phase::Working, None)
+    };
+    say(desk, Some(claim.status), &done, "Answering", status).await.map(drop)
 }
 
 async fn say(

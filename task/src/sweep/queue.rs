@@ -11,7 +11,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Confirmation, Connection};
-use shared::broker::{Broker, message_properties};
+use shared::broker::{Broker, message_properties, with_priority};
 use shared::message::Message;
 use shared::queue;
 use shared::trace::TraceContext;
@@ -130,6 +130,7 @@ impl Queue {
         headers.insert(queue::HEADER_TRACEPARENT.into(), AMQPValue::LongString(trace.into()));
         let properties =
             message_properties("sweep", headers).with_message_id(message.id().to_string().into());
+        let properties = with_priority(properties, message.priority());
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let publishing = async {
             let (exchange, key) = (queue::EXCHANGE.into(), queue::TASKS.into());

@@ -165,8 +165,8 @@ async fn a_call_that_no_period_could_pay_for_ends_the_task_with_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_costs_nothing_and_an_answer_that_breaks_off_may_have_cost_everything() {
     let broker = Broker::shared().await.unwrap();
-    let broken = Answer { end: tests::model::End::Broken, ..Answer::new(EDIT) };
-    for (step, is_kept) in [(Step::Fault(ModelFault::Overloaded), false), (Step::Answer(broken), true)] {
+    let cut = Answer { end: tests::model::End::Broken, ..Answer::new(EDIT) };
+    for (step, is_kept) in [(Step::Fault(ModelFault::Overloaded), false), (Step::Answer(cut), true)] {
         let stage = Stage::set(&broker, vec![step.clone()]).await;
         stage.publish(&stage.wish(TASK, "dev1")).await;
         let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "5")])).await;

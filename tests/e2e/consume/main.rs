@@ -14,3 +14,4 @@ mod soak;
 mod stage;
 mod storm;
 mod telemetry;
+mod turns;

@@ -241,6 +241,19 @@ impl Consumer {
         self.end().await
     }
 
+    /// Waits for the end, or kills the process a while after it has logged something.
+    pub(crate) async fn end_or_kill_from(mut self, message: &str, after: Duration) -> End {
+        let log = self.folder.path().join("log");
+        let mut pause = interval(Duration::from_millis(5));
+        while self.child.try_wait().unwrap().is_none() {
+            if fs::read_to_string(&log).unwrap().contains(message) {
+                return self.end_or_kill(after).await;
+            }
+            pause.tick().await;
+        }
+        self.end().await
+    }
+
     /// Waits for the end.
     pub(crate) async fn end(mut self) -> End {
         let child = &mut self.child;

@@ -19,8 +19,10 @@ use crate::stage::{REPO, Stage, wish};
 
 /// Of a hundred processes, so many are killed before they end by themselves.
 const KILLED: u64 = 25;
-/// The last moment at which one is killed, in milliseconds.
+/// The last moment at which one is killed, in milliseconds after its start, or after it is about to ask the model: that is
+/// where money is at stake.
 const KILLED_WITHIN: u64 = 2_500;
+const KILLED_WITHIN_OF_ASKING: u64 = 120;
 /// Units in a dollar.
 const PER_DOLLAR: u32 = 20;
 
@@ -122,14 +124,15 @@ async fn work(stage: &Stage<'_>, ceiling: &str, dice: &Mutex<Dice>, tally: &Mute
         ];
         variables.extend(PRICE);
         let running = stage.start(&variables);
-        let after = {
+        let (fate, start, ask) = {
             let mut dice = dice.lock().unwrap();
-            let killed = dice.roll(100) < KILLED;
-            killed.then(|| Duration::from_millis(dice.roll(KILLED_WITHIN)))
+            let time = |millis| Duration::from_millis(millis);
+            (dice.roll(200), time(dice.roll(KILLED_WITHIN)), time(dice.roll(KILLED_WITHIN_OF_ASKING)))
         };
-        let end = match after {
-            Some(after) => running.end_or_kill(after).await,
-            None => running.end().await,
+        let end = match fate {
+            fate if fate < KILLED => running.end_or_kill(start).await,
+            fate if fate < 2 * KILLED => running.end_or_kill_from("asking openai", ask).await,
+            _ => running.end().await,
         };
         let mut tally = tally.lock().unwrap();
         tally.processes += 1;

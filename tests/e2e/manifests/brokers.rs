@@ -250,6 +250,8 @@ async fn check(broker: &Running, definitions: &Definitions) {
         ("agent-budget.all.2026-11", true),
         ("agent-budget.other.2026-11", false),
         ("agent-budget.all.2026-11-29-1", false),
+        ("agent-budget.pause.anthropic", true),
+        ("agent-budget.pause.anthropic.1", false),
         ("agent-tasks", false),
         ("agent-tasks.later.1m", false),
         ("other", false),
@@ -263,7 +265,7 @@ async fn check(broker: &Running, definitions: &Definitions) {
     connect("ingest").await.take(&book).await.unwrap_err();
     connect("ingest").await.publish_to(BUDGET, &book, "").await.unwrap_err();
     assert_eq!(connect("task").await.take(&book).await.unwrap().as_deref(), Some(""));
-    for name in [book.as_str(), "agent-budget.all.2026-11"] {
+    for name in [book.as_str(), "agent-budget.all.2026-11", "agent-budget.pause.anthropic"] {
         connect("task").await.delete(name).await.unwrap();
     }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tests::github::{Fault, When};
 
 use crate::already::SOLVED;
+use crate::fix::{self, BOTH};
 use crate::harness::{EDIT, PLAN, Story, check_all, hello, mutations, offline, seen};
 use crate::repair::{self, checked};
 
@@ -27,6 +28,8 @@ pub(crate) enum Mode {
     Plan,
     Revise,
     Approve,
+    /// A review with one thread and a text.
+    Fix,
     Ci,
     /// Of a change whose checks fail.
     Repair,
@@ -56,6 +59,7 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         Mode::Plan => vec![PLAN; RUNS],
         Mode::Approve => [&[PLAN], &edits[..]].concat(),
         Mode::Revise => [&[PLAN], &plans[..]].concat(),
+        Mode::Fix => vec![BOTH; RUNS + 1],
         Mode::Ci => vec![EDIT],
         Mode::Repair => [&[EDIT], &[REPAIR; RUNS][..]].concat(),
         Mode::Already => vec![SOLVED; RUNS],
@@ -65,7 +69,11 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         Mode::Ci => hello().file(".github/ai-agent.toml", "ci = \"ask\"\n"),
         _ => hello(),
     };
-    let world = if mode == Mode::Repair { checked() } else { offline(world) };
+    let world = match mode {
+        Mode::Repair => checked(),
+        Mode::Fix => fix::opened_in(world),
+        _ => offline(world),
+    };
     let story = Story::new(world, &replies);
     let plan = |story: &Story| {
         let planned = story.run_with(&story.wish("plan"), HURRIED);
@@ -81,6 +89,10 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         Mode::Revise => {
             plan(&story);
             story.command("revise", "dev1", 2, "/revise make it 120")
+        }
+        Mode::Fix => {
+            let (review, _) = fix::short_review(&story, "dev1");
+            fix::asked(&story, "dev1", review)
         }
         Mode::Ci => {
             let held = story.run_with(&story.wish("quickfix"), HURRIED);
@@ -233,6 +245,16 @@ fn revise_survives_every_fault() {
 #[test]
 fn approve_survives_every_fault() {
     matrix(Mode::Approve, &Fault::ALL.map(Trouble::Fault));
+}
+
+#[test]
+fn fix_survives_every_fault() {
+    matrix(Mode::Fix, &Fault::ALL.map(Trouble::Fault));
+}
+
+#[test]
+fn fix_survives_a_kill_anywhere() {
+    matrix(Mode::Fix, &KILLS);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod canary;
 mod checks;
 mod ci;
 mod faults;
+mod fix;
 mod harness;
 mod measure;
 mod network;

@@ -56,8 +56,20 @@ pub(crate) struct App {
     pub(crate) slug: String,
     pub(crate) installation: u64,
     pub(crate) permissions: Permissions,
+    pub(crate) events: Vec<String>,
     pub(crate) installed: Installed,
 }
+
+/// What the App is sent.
+const EVENTS: [&str; 7] = [
+    "issues",
+    "issue_comment",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "check_suite",
+    "status",
+];
 
 impl App {
     pub(crate) fn new() -> Self {
@@ -73,6 +85,7 @@ impl App {
                     ["metadata", "checks", "statuses", "actions"].map(|name| (name.to_owned(), Level::Read)),
                 )
                 .collect(),
+            events: EVENTS.map(str::to_owned).to_vec(),
             installed: Installed::Active,
         }
     }

@@ -435,7 +435,7 @@ impl State {
             "external_url": format!("{}/apps/{}", self.base, self.app.slug),
             "html_url": format!("{}/apps/{}", self.base, self.app.slug),
             "permissions": self.show_permissions(),
-            "events": ["issues", "issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment", "check_suite", "status"],
+            "events": self.app.events,
             "installations_count": 1,
         })
     }
@@ -456,7 +456,7 @@ impl State {
             "target_type": "Organization",
             "repository_selection": "all",
             "permissions": self.show_permissions(),
-            "events": ["issues", "issue_comment", "pull_request", "pull_request_review", "pull_request_review_comment", "check_suite", "status"],
+            "events": self.app.events,
             "access_tokens_url": format!("{}/app/installations/{}/access_tokens", self.base, self.app.installation),
             "repositories_url": format!("{}/installation/repositories", self.base),
             "html_url": format!("{}/settings/installations/{}", self.base, self.app.installation),

@@ -64,6 +64,7 @@ impl Need {
             | "issues/add-assignees"
             | "issues/remove-assignees" => (ISSUES, Write, Permission::Triage),
             "issues/create-label" => (ISSUES, Write, Permission::Write),
+            "pulls/create-reply-for-review-comment" => (PULLS, Write, Permission::Read),
             "pulls/create" | "pulls/update" | "pulls/request-reviewers" => (PULLS, Write, Permission::Write),
             "git/create-ref" | "git/update-ref" | "git/delete-ref" | "git/create-blob"
             | "git/create-tree" | "git/create-commit" => (CONTENTS, Write, Permission::Write),

@@ -2,8 +2,8 @@
 //! same verbs.
 
 use super::state::{
-    Availability, Check, CheckKind, Comment, Event, Feature, Issue, Label, Lock, Opinion, Permission, Place,
-    Pull, Reaction, Repo, Report, Review, ReviewText, Stage, State, Verdict, Visibility, What,
+    Age, Availability, Check, CheckKind, Comment, Event, Feature, Home, Issue, Label, Lock, Opinion, Permission, Place,
+    Pull, Reaction, Repo, Report, Resolution, Review, ReviewText, Stage, State, Thread, Verdict, Visibility, What,
 };
 use super::store::{Change, Commit, Oid, Refused, Signature};
 
@@ -100,8 +100,17 @@ impl Scene<'_> {
             base_oid: merge_base,
             reviewers: Vec::new(),
             reviews: Vec::new(),
+            threads: Vec::new(),
+            home: Home::Here,
             merged_at: None,
         });
+        number
+    }
+
+    /// The same for a branch of this name in a fork.
+    pub fn open_fork_pull(&mut self, author: &str, title: &str, head: &str, base: &str) -> u64 {
+        let number = self.open_pull(author, title, head, base);
+        self.issue_mut(number).pull.as_mut().expect("a pull request").home = Home::Fork;
         number
     }
 
@@ -207,23 +216,117 @@ impl Scene<'_> {
         body: &str,
         line: Option<&str>,
     ) -> (u64, Option<u64>) {
+        let lines: Vec<(&str, u64, &str)> = line.map(|text| ("README.md", 1, text)).into_iter().collect();
+        let (review, comments) = self.give_review(author, number, Opinion::Commented, body, &lines);
+        (review, comments.first().copied())
+    }
+
+    /// A review with a text, and comments on lines of files, each of which begins a thread. Gives their ids. Whoever was asked
+    /// for a review is not asked any more.
+    pub fn give_review(
+        &mut self,
+        author: &str,
+        number: u64,
+        opinion: Opinion,
+        body: &str,
+        lines: &[(&str, u64, &str)],
+    ) -> (u64, Vec<u64>) {
         let now = self.state.tick();
-        let mut text = |body: &str| ReviewText {
+        let text = self.said(author, body, now);
+        let comments: Vec<ReviewText> =
+            lines.iter().map(|(_, _, body)| self.said(author, body, now)).collect();
+        let ids: Vec<u64> = comments.iter().map(|comment| comment.id).collect();
+        let mut threads = Vec::new();
+        for ((path, line, _), first) in lines.iter().zip(&ids) {
+            threads.push(self.thread(number, path, *line, *first));
+        }
+        let pull = self.issue_mut(number).pull.as_mut().expect("a pull request");
+        pull.threads.extend(threads);
+        pull.reviewers.retain(|login| login != author);
+        let id = text.id;
+        pull.reviews.push(Review { opinion, text, comments });
+        (id, ids)
+    }
+
+    fn said(&mut self, author: &str, body: &str, created_at: jiff::Timestamp) -> ReviewText {
+        ReviewText {
             id: self.state.id(),
-            created_at: now,
+            created_at,
             author: author.to_owned(),
             body: body.to_owned(),
             edited_at: None,
             reactions: Vec::new(),
-        };
-        let review = Review {
-            opinion: Opinion::Commented,
-            text: text(body),
-            comments: line.into_iter().map(&mut text).collect(),
-        };
-        let ids = (review.text.id, review.comments.first().map(|comment| comment.id));
-        self.issue_mut(number).pull.as_mut().expect("a pull request").reviews.push(review);
+        }
+    }
+
+    fn thread(&mut self, number: u64, path: &str, line: u64, first: u64) -> Thread {
+        let id = self.state.id();
+        let repo = self.repo();
+        let head = &self.issue(number).pull.as_ref().expect("a pull request").head_oid;
+        let file = repo.store.entry_at(head.as_str(), path).and_then(|entry| repo.store.blob(&entry.oid));
+        let file = file.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        let at = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+        let text = file.lines().nth(at).map(str::to_owned);
+        let shown: Vec<String> =
+            file.lines().take(at + 1).skip(at.saturating_sub(3)).map(|line| format!(" {line}")).collect();
+        Thread {
+            id,
+            path: path.to_owned(),
+            line: Some(line),
+            hunk: format!("@@ -1,4 +1,4 @@\n{}", shown.join("\n")),
+            text,
+            resolution: Resolution::Open,
+            age: Age::Current,
+            comments: vec![first],
+        }
+    }
+
+    /// A reply in the thread that begins with a comment; a review of its own. Gives the ids of both.
+    pub fn reply(&mut self, author: &str, number: u64, first: u64, body: &str) -> (u64, u64) {
+        let now = self.state.tick();
+        let (text, comment) = (self.said(author, "", now), self.said(author, body, now));
+        let ids = (text.id, comment.id);
+        let pull = self.issue_mut(number).pull.as_mut().expect("a pull request");
+        let thread = pull.threads.iter_mut().find(|thread| thread.comments.first() == Some(&first));
+        thread.unwrap_or_else(|| panic!("no thread begins with {first}")).comments.push(comment.id);
+        pull.reviews.push(Review { opinion: Opinion::Commented, text, comments: vec![comment] });
         ids
+    }
+
+    fn thread_mut(&mut self, number: u64, first: u64) -> &mut Thread {
+        let threads = &mut self.issue_mut(number).pull.as_mut().expect("a pull request").threads;
+        let mut threads = threads.iter_mut();
+        threads.find(|thread| thread.comments.first() == Some(&first)).expect("a thread begins with it")
+    }
+
+    pub fn resolve(&mut self, number: u64, first: u64) {
+        self.thread_mut(number, first).resolution = Resolution::Resolved;
+    }
+
+    /// Takes the word of a review back, as its author or an administrator can.
+    pub fn dismiss(&mut self, number: u64, review: u64) {
+        let reviews = &mut self.issue_mut(number).pull.as_mut().expect("a pull request").reviews;
+        let review = reviews.iter_mut().find(|found| found.text.id == review).expect("the review");
+        review.opinion = Opinion::Dismissed;
+    }
+
+    /// Lets a pull request be for another branch.
+    pub fn retarget(&mut self, number: u64, base: &str) {
+        let tip = self.repo().branch(base).unwrap_or_else(|| panic!("there is no branch {base}"));
+        let pull = self.issue_mut(number).pull.as_mut().expect("a pull request");
+        (pull.base, pull.base_oid) = (base.to_owned(), tip);
+    }
+
+    /// What is said in the thread that begins with a comment: who, and what.
+    pub fn thread_texts(&self, number: u64, first: u64) -> Vec<(String, String)> {
+        let pull = self.issue(number).pull.as_ref().expect("a pull request");
+        let thread = pull.threads.iter().find(|thread| thread.comments.first() == Some(&first));
+        let comments = thread.expect("a thread begins with it").comments.iter();
+        let text = |id: &u64| {
+            let mut all = pull.reviews.iter().flat_map(|review| &review.comments);
+            all.find(|comment| comment.id == *id).map(|said| (said.author.clone(), said.body.clone()))
+        };
+        comments.filter_map(text).collect()
     }
 
     /// The comment on a line with this id.

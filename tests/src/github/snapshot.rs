@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::state::{Comment, Issue, Lock, Place, Reaction, Repo, Stage, State};
+use super::state::{Age, Comment, Issue, Lock, Place, Reaction, Repo, Resolution, Stage, State, Thread};
 use super::store::Depth;
 
 pub(crate) fn render(state: &State) -> String {
@@ -93,6 +93,25 @@ fn render_issue(text: &mut String, issue: &Issue) -> fmt::Result {
         writeln!(text, "    comment by {author}{edited}")?;
         render_reactions(text, reactions)?;
         render_text(text, body)?;
+    }
+    for thread in issue.pull.iter().flat_map(|pull| &pull.threads) {
+        render_thread(text, issue, thread)?;
+    }
+    Ok(())
+}
+
+fn render_thread(text: &mut String, issue: &Issue, thread: &Thread) -> fmt::Result {
+    let resolved = if thread.resolution == Resolution::Resolved { " resolved" } else { "" };
+    let outdated = if thread.age == Age::Outdated { " outdated" } else { "" };
+    writeln!(text, "    thread on {}{resolved}{outdated}", thread.path)?;
+    let reviews = issue.pull.iter().flat_map(|pull| &pull.reviews);
+    let said: Vec<_> = reviews.flat_map(|review| &review.comments).collect();
+    for id in &thread.comments {
+        for comment in said.iter().filter(|comment| comment.id == *id) {
+            writeln!(text, "      by {}", comment.author)?;
+            render_reactions(text, &comment.reactions)?;
+            render_text(text, &comment.body)?;
+        }
     }
     Ok(())
 }

@@ -152,9 +152,14 @@ impl Repo {
     pub fn follow_branches(&mut self, now: Timestamp) {
         self.start_workflows();
         for issue in self.issues.values_mut().filter(|issue| issue.closed_at.is_none()) {
-            let Some(pull) = &mut issue.pull else { continue };
+            let Some(pull) = issue.pull.as_mut().filter(|pull| pull.home == Home::Here) else { continue };
             match self.store.target(&format!("refs/heads/{}", pull.head)) {
-                Some(oid) => pull.head_oid = oid,
+                Some(oid) => {
+                    pull.head_oid = oid;
+                    for thread in &mut pull.threads {
+                        thread.follow(&self.store, &pull.head_oid);
+                    }
+                }
                 None => issue.closed_at = Some(now),
             }
         }
@@ -282,14 +287,66 @@ pub struct Pull {
     pub base_oid: Oid,
     pub reviewers: Vec<String>,
     pub reviews: Vec<Review>,
+    pub threads: Vec<Thread>,
+    pub home: Home,
     pub merged_at: Option<Timestamp>,
+}
+
+/// Where the branch of a pull request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    Here,
+    /// In another repository, under the same name.
+    Fork,
+}
+
+/// The conversation on a place of a pull request.
+#[derive(Debug, Clone)]
+pub struct Thread {
+    pub id: u64,
+    pub path: String,
+    pub line: Option<u64>,
+    pub hunk: String,
+    /// The line's text. Once the file has it no more, the thread is outdated.
+    pub text: Option<String>,
+    pub resolution: Resolution,
+    pub age: Age,
+    /// Its comments, oldest first, by their ids.
+    pub comments: Vec<u64>,
+}
+
+impl Thread {
+    fn follow(&mut self, store: &Store, head: &Oid) {
+        let Some(text) = &self.text else { return };
+        let file = store.entry_at(head.as_str(), &self.path).and_then(|entry| store.blob(&entry.oid));
+        let file = file.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        match file.lines().position(|line| line == text) {
+            Some(at) => self.line = Some(at as u64 + 1),
+            None => (self.line, self.age) = (None, Age::Outdated),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    Open,
+    Resolved,
+}
+
+/// Whether newer changes left the line of a thread as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    Current,
+    Outdated,
 }
 
 /// What a review comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opinion {
     Commented,
+    Approved,
     ChangesRequested,
+    Dismissed,
 }
 
 /// A review that was submitted, with its comments on lines.

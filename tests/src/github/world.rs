@@ -67,6 +67,12 @@ impl World {
         self
     }
 
+    /// What the App is sent, in place of the usual.
+    pub fn app_events(mut self, events: &[&str]) -> Self {
+        self.state.app.events = events.iter().map(|event| (*event).to_owned()).collect();
+        self
+    }
+
     /// When the story begins, in place of the usual moment.
     pub fn starting(mut self, at: &str) -> Self {
         self.state.start(at.parse().expect("a time"));

@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 use shared::issue::PullRequestNumber;
 
+use super::discussion::RESOLVE;
 use super::limits::{Refused, is_not_yet};
 use super::wire::{Nodes, PullRequestSnapshot, Repository, Review};
 use super::{Effect, GitHub, Request, call};
@@ -215,7 +216,7 @@ impl GitHub {
         self.graphql(document, variables, Effect::Reads).await
     }
 
-    async fn graphql<T: DeserializeOwned>(
+    pub(super) async fn graphql<T: DeserializeOwned>(
         &self,
         document: &str,
         variables: Value,
@@ -300,7 +301,7 @@ impl GitHub {
 fn needed(document: &str) -> Option<&'static str> {
     match document {
         CREATE_COMMIT | UPDATE_REFS => Some("contents=write"),
-        MARK_READY => Some("pull_requests=write"),
+        MARK_READY | RESOLVE => Some("pull_requests=write"),
         _ => None,
     }
 }

@@ -99,13 +99,16 @@ pub(crate) struct Nodes<T> {
     page_info: PageInfo,
 }
 
-/// Where a page that is read from the end begins, and whether there is one before it.
+/// Where a page begins or ends, and whether there is one before or behind it.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PageInfo {
     #[serde(default)]
     has_previous_page: bool,
     start_cursor: Option<String>,
+    #[serde(default)]
+    has_next_page: bool,
+    end_cursor: Option<String>,
 }
 
 impl<T> Nodes<T> {
@@ -113,6 +116,11 @@ impl<T> Nodes<T> {
     pub(crate) fn before(&self, counts: impl Fn(&T) -> bool) -> Option<String> {
         let goes_on = self.page_info.has_previous_page && self.nodes.iter().all(counts);
         self.page_info.start_cursor.clone().filter(|_| goes_on)
+    }
+
+    /// Where the page behind this one begins, if there is one.
+    pub(crate) fn behind(&self) -> Option<String> {
+        self.page_info.end_cursor.clone().filter(|_| self.page_info.has_next_page)
     }
 }
 
@@ -192,20 +200,26 @@ impl PullRequestSnapshot {
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-enum GraphqlState {
+pub(super) enum GraphqlState {
     Open,
     Closed,
     Merged,
 }
 
+impl From<GraphqlState> for model::Stage {
+    fn from(state: GraphqlState) -> Self {
+        match state {
+            GraphqlState::Open => Self::Open,
+            GraphqlState::Closed => Self::Closed,
+            GraphqlState::Merged => Self::Merged,
+        }
+    }
+}
+
 impl From<PullRequestSnapshot> for model::PullRequestSnapshot {
     fn from(pull: PullRequestSnapshot) -> Self {
         Self {
-            stage: match pull.state {
-                GraphqlState::Open => model::Stage::Open,
-                GraphqlState::Closed => model::Stage::Closed,
-                GraphqlState::Merged => model::Stage::Merged,
-            },
+            stage: pull.state.into(),
             remarks: pull.comments.nodes.into_iter().map(Into::into).collect(),
             reviews: pull.reviews.nodes.into_iter().map(Into::into).collect(),
         }
@@ -232,7 +246,7 @@ struct ReviewText {
     last_edited_at: Option<Timestamp>,
 }
 
-fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+pub(super) fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let digits = Option::<String>::deserialize(deserializer)?;
     digits.map(|digits| digits.parse().map_err(de::Error::custom)).transpose()
 }

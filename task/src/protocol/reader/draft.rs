@@ -24,12 +24,13 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// Whether title or summary say that the answer has begun; either may come first.
+    /// Whether title, summary or a word say that the answer has begun; any of them may come first.
     fn is_begun(&self) -> bool {
-        let is_summary = |passage: &Passage| passage.of == PassageOf::Summary;
+        let begins = |passage: &Passage| matches!(passage.of, PassageOf::Summary | PassageOf::Word(..));
         self.answer.title.is_some()
             || self.answer.summary.is_some()
-            || self.passage.as_ref().is_some_and(is_summary)
+            || !self.answer.words.is_empty()
+            || self.passage.as_ref().is_some_and(begins)
     }
 
     /// Looks at the next line for what it says of thinking.
@@ -136,10 +137,13 @@ fn begins_answer(text: &str) -> bool {
     text.lines().find_map(directive).is_some_and(|directive| !directive.is_edit())
 }
 
-/// Whether the first line of a text that is not blank is a title or a summary.
+/// Whether the first line of a text that is not blank is a title, a summary or a word.
 fn is_head_next(text: &str) -> bool {
     let first = text.lines().find(|line| !line.trim().is_empty());
-    first.is_some_and(|line| matches!(Directive::of(line), Some((Directive::Title | Directive::Summary, _))))
+    let directive = first.and_then(Directive::of).map(|(directive, _)| directive);
+    directive.is_some_and(|directive| {
+        matches!(directive, Directive::Title | Directive::Summary) || directive.word().is_some()
+    })
 }
 
 /// Whether a text may have edits in it.

@@ -35,6 +35,8 @@ fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str
         since: at("09:00:00"),
         proposal: None,
         already: None,
+        follow_up: None,
+        request: None,
         by: Some(Holder { delivery, since: at("10:00:00") }),
         answered: answered.map(str::to_owned),
         done: false,

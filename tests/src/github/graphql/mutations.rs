@@ -25,6 +25,7 @@ pub(super) fn mutate(stage: &mut Stage<'_>, name: &str, input: &Value) -> Option
             set_stage(stage, input, PullStage::Draft, "ConvertPullRequestToDraftPayload")
         }
         "updateRefs" => update_references(stage, input),
+        "resolveReviewThread" => resolve_thread(stage, input),
         _ => return None,
     })
 }
@@ -65,6 +66,26 @@ fn set_stage(
         "__typename": payload,
         "clientMutationId": input["clientMutationId"],
         "pullRequest": show_pull(stage.state, at, number),
+    }))
+}
+
+/// Marks a thread as resolved; one that is stays so.
+fn resolve_thread(stage: &mut Stage<'_>, input: &Value) -> Result<Value, FieldError> {
+    let id = input["threadId"].as_str().unwrap_or_default();
+    let found = stage.state.repos.iter().enumerate().find_map(|(at, repo)| {
+        let mut pulls = repo.issues.values().filter_map(|issue| Some((issue.number, issue.pull.as_ref()?)));
+        pulls.find_map(|(number, pull)| {
+            let thread = pull.threads.iter().find(|thread| node_id("PRRT", thread.id) == id)?;
+            Some((at, number, *thread.comments.first()?))
+        })
+    });
+    let (at, number, first) = found.ok_or_else(|| unresolved(id))?;
+    allow(stage, at, "pull_requests")?;
+    Scene { state: stage.state, at }.resolve(number, first);
+    Ok(json!({
+        "__typename": "ResolveReviewThreadPayload",
+        "clientMutationId": input["clientMutationId"],
+        "thread": { "__typename": "PullRequestReviewThread", "id": id, "isResolved": true },
     }))
 }
 

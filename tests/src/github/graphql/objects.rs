@@ -10,8 +10,8 @@ use super::mutations::mutate;
 use crate::github::auth::{Actor, Level};
 use crate::github::present::node_id;
 use crate::github::state::{
-    Account, CheckKind, Issue, Place, Pull, Repo, ReviewText, Stage as PullStage, State, Verdict,
-    What as Happening,
+    Account, Age, CheckKind, Home, Issue, Opinion, Place, Pull, Repo, Resolution, ReviewText,
+    Stage as PullStage, State, Thread, Verdict, What as Happening,
 };
 use crate::github::store::Oid;
 
@@ -210,7 +210,7 @@ impl ObjectValue for Node<'_, '_> {
 }
 
 /// The page of a connection that is asked for: without what others wrote, where it is asked for by author, and from the
-/// end of it, where `last` says how many. A cursor is the place of a node.
+/// beginning or the end of it, where `first` or `last` says how many. A cursor is the place of a node.
 fn page_of(field: &Value, arguments: &Value) -> Value {
     let mut field = field.clone();
     let nodes = field.get_mut("nodes").and_then(Value::as_array_mut);
@@ -219,6 +219,20 @@ fn page_of(field: &Value, arguments: &Value) -> Value {
             node["author"]["login"].as_str().is_some_and(|login| login.eq_ignore_ascii_case(author))
         };
         nodes.retain(is_by);
+    }
+    let first = arguments["first"].as_u64().and_then(|first| usize::try_from(first).ok());
+    if let (Some(first), Some(nodes)) = (first, field.get_mut("nodes").and_then(Value::as_array_mut)) {
+        let start =
+            arguments["after"].as_str().and_then(|cursor| cursor.parse().ok()).unwrap_or(0).min(nodes.len());
+        let end = (start + first).min(nodes.len());
+        let has_next = end < nodes.len();
+        *nodes = nodes.drain(start..end).collect();
+        field["pageInfo"] = json!({
+            "__typename": "PageInfo",
+            "hasPreviousPage": start > 0, "hasNextPage": has_next,
+            "startCursor": start.to_string(), "endCursor": end.to_string(),
+        });
+        return field;
     }
     let last = arguments["last"].as_u64().and_then(|last| usize::try_from(last).ok());
     if let (Some(last), Some(nodes)) = (last, field.get_mut("nodes").and_then(Value::as_array_mut)) {
@@ -257,6 +271,11 @@ pub(super) fn show_pull(state: &State, at: usize, number: u64) -> Value {
     let repo = &state.repos[at];
     let issue = &repo.issues[&number];
     let pull: &Pull = issue.pull.as_ref().expect("a pull request");
+    let mut commits = repo.store.commits_between(&pull.base_oid, &pull.head_oid);
+    // Of one without commits of its own GitHub shows the head.
+    if commits.is_empty() {
+        commits.push(pull.head_oid.clone());
+    }
     let state_name = match (pull.merged_at, issue.closed_at) {
         (Some(_), _) => "MERGED",
         (None, Some(_)) => "CLOSED",
@@ -282,13 +301,18 @@ pub(super) fn show_pull(state: &State, at: usize, number: u64) -> Value {
         "labels": show_labels(issue),
         "comments": show_comments(state, issue),
         "reviews": show_reviews(state, pull),
+        "reviewThreads": show_threads(state, pull),
+        "isCrossRepository": pull.home == Home::Fork,
         "timelineItems": {
             "__typename": "PullRequestTimelineItemsConnection",
             "nodes": issue.events.iter().filter_map(show_stage_event).collect::<Vec<_>>(),
         },
         "commits": {
             "__typename": "PullRequestCommitConnection",
-            "nodes": [{ "__typename": "PullRequestCommit", "commit": show_commit(repo, &pull.head_oid) }],
+            "nodes": commits
+                .iter()
+                .map(|oid| json!({ "__typename": "PullRequestCommit", "commit": show_commit(repo, oid) }))
+                .collect::<Vec<_>>(),
         },
     })
 }
@@ -369,6 +393,13 @@ fn show_reviews(state: &State, pull: &Pull) -> Value {
         .iter()
         .map(|review| {
             let mut shown = show("PullRequestReview", "PRR", &review.text);
+            shown["submittedAt"] = json!(review.text.created_at);
+            shown["state"] = json!(match review.opinion {
+                Opinion::Commented => "COMMENTED",
+                Opinion::Approved => "APPROVED",
+                Opinion::ChangesRequested => "CHANGES_REQUESTED",
+                Opinion::Dismissed => "DISMISSED",
+            });
             let comments: Vec<Value> =
                 review.comments.iter().map(|text| show("PullRequestReviewComment", "PRRC", text)).collect();
             shown["comments"] = json!({
@@ -380,6 +411,56 @@ fn show_reviews(state: &State, pull: &Pull) -> Value {
         })
         .collect();
     json!({ "__typename": "PullRequestReviewConnection", "totalCount": nodes.len(), "nodes": nodes })
+}
+
+/// All threads, of which [`page_of`] takes a page.
+fn show_threads(state: &State, pull: &Pull) -> Value {
+    let show_comment = |thread: &Thread, id: &u64| {
+        let mut all = pull
+            .reviews
+            .iter()
+            .flat_map(|review| review.comments.iter().map(move |comment| (review.text.id, comment)));
+        all.find(|(_, comment)| comment.id == *id).map(|(review, comment)| {
+            json!({
+                "__typename": "PullRequestReviewComment",
+                "id": node_id("PRRC", comment.id),
+                "fullDatabaseId": comment.id.to_string(),
+                "body": comment.body,
+                "diffHunk": thread.hunk,
+                "createdAt": comment.created_at,
+                "lastEditedAt": comment.edited_at,
+                "author": show_actor(state, &comment.author),
+                "pullRequestReview": {
+                    "__typename": "PullRequestReview",
+                    "id": node_id("PRR", review),
+                    "fullDatabaseId": review.to_string(),
+                },
+            })
+        })
+    };
+    let nodes: Vec<Value> = pull
+        .threads
+        .iter()
+        .map(|thread| {
+            let comments: Vec<Value> =
+                thread.comments.iter().filter_map(|id| show_comment(thread, id)).collect();
+            json!({
+                "__typename": "PullRequestReviewThread",
+                "id": node_id("PRRT", thread.id),
+                "isResolved": thread.resolution == Resolution::Resolved,
+                "isOutdated": thread.age == Age::Outdated,
+                "path": thread.path,
+                "line": thread.line,
+                "subjectType": "LINE",
+                "comments": {
+                    "__typename": "PullRequestReviewCommentConnection",
+                    "totalCount": comments.len(),
+                    "nodes": comments,
+                },
+            })
+        })
+        .collect();
+    json!({ "__typename": "PullRequestReviewThreadConnection", "totalCount": nodes.len(), "nodes": nodes })
 }
 
 fn show_issue(state: &State, repo: &Repo, issue: &Issue) -> Value {
@@ -409,7 +490,7 @@ fn show_actor(state: &State, login: &str) -> Value {
             Account::User => "User",
         };
         let login = user.login.trim_end_matches("[bot]");
-        json!({ "__typename": kind, "login": login, "id": node_id("U", user.id) })
+        json!({ "__typename": kind, "login": login, "id": node_id("U", user.id), "databaseId": user.id })
     })
 }
 
@@ -423,6 +504,7 @@ fn show_comments(state: &State, issue: &Issue) -> Value {
                 "__typename": "IssueComment",
                 "id": node_id("IC", comment.id),
                 "databaseId": comment.id,
+                "fullDatabaseId": comment.id.to_string(),
                 "body": comment.body,
                 "createdAt": comment.created_at,
                 "updatedAt": comment.updated_at,
@@ -494,7 +576,15 @@ pub(super) fn show_reference(repo: &Repo, name: &str) -> Value {
 }
 
 pub(super) fn show_commit(repo: &Repo, oid: &Oid) -> Value {
-    let message = repo.store.commit(oid).map(|commit| commit.message).unwrap_or_default();
+    let commit = repo.store.commit(oid);
+    let tree = |oid: &Oid| repo.store.commit(oid).map(|commit| commit.tree);
+    let object = |oid: Option<Oid>| oid.map(|oid| json!({ "__typename": "Tree", "oid": oid.as_str() }));
+    let parents: Vec<Value> = commit
+        .iter()
+        .flat_map(|commit| &commit.parents)
+        .map(|parent| json!({ "__typename": "Commit", "oid": parent.as_str(), "tree": object(tree(parent)) }))
+        .collect();
+    let message = commit.as_ref().map(|commit| commit.message.clone()).unwrap_or_default();
     let signed = repo.signed.contains(oid);
     json!({
         "__typename": "Commit",
@@ -505,6 +595,8 @@ pub(super) fn show_commit(repo: &Repo, oid: &Oid) -> Value {
         "url": format!("https://stand-in.invalid/{}/commit/{oid}", repo.full_name()),
         "commitUrl": format!("https://stand-in.invalid/{}/commit/{oid}", repo.full_name()),
         "statusCheckRollup": show_rollup(repo, oid),
+        "tree": object(tree(oid)),
+        "parents": { "__typename": "CommitConnection", "totalCount": parents.len(), "nodes": parents },
         "signature": signed.then(|| json!({
             "__typename": "GpgSignature", "isValid": true, "state": "VALID", "wasSignedByGitHub": true,
         })),

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::Request;
 use super::issues::{Found, find};
+use crate::github::present::node_id;
 use crate::github::reply::{
     Answer, Refusal, Reply, check_body, created, custom, error, invalid, not_found, ok,
 };
 use crate::github::scene::Scene;
-use crate::github::state::{Feature, Issue, Permission, Pull, Stage, What};
+use crate::github::state::{Feature, Home, Issue, Permission, Pull, Stage, Thread, What};
 
 pub(super) fn handle(scene: &mut Scene<'_>, request: &Request) -> Option<Answer> {
     match request.operation {
@@ -38,6 +39,7 @@ pub(super) fn handle(scene: &mut Scene<'_>, request: &Request) -> Option<Answer>
             ok(json!({ "users": reviewers.collect::<Vec<_>>(), "teams": [] }))
         }
         "pulls/request-reviewers" => request_reviewers(scene, request, number),
+        "pulls/create-reply-for-review-comment" => reply(scene, request, number),
         "pulls/list-reviews" => {
             let reviews = pull(scene, number).reviews.iter();
             let shown = reviews.map(|review| scene.state.show_review(scene.repo(), number, review));
@@ -66,8 +68,9 @@ fn list(scene: &Scene<'_>, request: &Request) -> Answer {
             "closed" => issue.closed_at.is_some(),
             _ => true,
         };
-        let head =
-            head.is_none_or(|(owner, branch)| repo.owner.eq_ignore_ascii_case(owner) && pull.head == branch);
+        let head = head.is_none_or(|(owner, branch)| {
+            repo.owner.eq_ignore_ascii_case(owner) && pull.head == branch && pull.home == Home::Here
+        });
         state && head && request.query("base").is_none_or(|base| pull.base == base)
     };
     let mut shown: Vec<Value> = repo
@@ -101,7 +104,8 @@ fn create(scene: &mut Scene<'_>, request: &Request) -> Answer {
     let base_oid = repo.branch(base).ok_or_else(|| invalid("PullRequest", "base", "invalid"))?;
     let same = |issue: &Issue| {
         let pull = issue.pull.as_ref();
-        issue.closed_at.is_none() && pull.is_some_and(|pull| pull.head == head && pull.base == base)
+        let is_it = |pull: &Pull| pull.head == head && pull.base == base && pull.home == Home::Here;
+        issue.closed_at.is_none() && pull.is_some_and(is_it)
     };
     if repo.issues.values().any(same) {
         return Err(custom("PullRequest", &format!("A pull request already exists for {owner}:{head}.")));
@@ -160,6 +164,51 @@ fn reopen(scene: &mut Scene<'_>, actor: &str, number: u64) -> Result<(), Refusal
     }
     scene.reopen(actor, number);
     Ok(())
+}
+
+/// Replies go to the first comment of a thread; a reply has none of its own.
+fn reply(scene: &mut Scene<'_>, request: &Request, number: u64) -> Answer {
+    let first = request.number("comment_id")?;
+    let begins = |thread: &Thread| thread.comments.first() == Some(&first);
+    if !pull(scene, number).threads.iter().any(begins) {
+        return Err(not_found());
+    }
+    let body = request.text("body").unwrap_or_default();
+    if body.trim().is_empty() {
+        return Err(invalid("PullRequestReviewComment", "body", "missing_field"));
+    }
+    check_body("PullRequestReviewComment", body)?;
+    let actor = request.actor.login(scene.state);
+    let (review, id) = scene.reply(&actor, number, first, body);
+    let (repo, pull) = (scene.repo(), pull(scene, number));
+    let thread = pull.threads.iter().find(|thread| begins(thread)).expect("it was found");
+    let mut said = pull.reviews.iter().flat_map(|review| &review.comments);
+    let said = said.find(|comment| comment.id == id).expect("it was made");
+    let api = format!("{}/repos/{}/pulls", scene.state.base, repo.full_name());
+    let html = format!("{}/{}/pull/{number}", scene.state.base, repo.full_name());
+    created(json!({
+        "url": format!("{api}/comments/{id}"),
+        "pull_request_review_id": review,
+        "id": id,
+        "node_id": node_id("PRRC", id),
+        "diff_hunk": thread.hunk,
+        "path": thread.path,
+        "commit_id": pull.head_oid.as_str(),
+        "original_commit_id": pull.head_oid.as_str(),
+        "in_reply_to_id": first,
+        "user": scene.state.show_login(&said.author),
+        "body": said.body,
+        "created_at": said.created_at,
+        "updated_at": said.created_at,
+        "html_url": format!("{html}#discussion_r{id}"),
+        "pull_request_url": format!("{api}/{number}"),
+        "author_association": "NONE",
+        "_links": {
+            "self": { "href": format!("{api}/comments/{id}") },
+            "html": { "href": format!("{html}#discussion_r{id}") },
+            "pull_request": { "href": format!("{api}/{number}") },
+        },
+    }))
 }
 
 fn request_reviewers(scene: &mut Scene<'_>, request: &Request, number: u64) -> Answer {

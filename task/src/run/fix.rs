@@ -1,0 +1,419 @@
+//! A *follow-up* answers what reviewers say of a pull request of ours: each of their threads gets a change, an answer or a
+//! question, all changes one commit on top of the branch.
+//!
+//! What the model answered is kept in the status comment before anything of it is committed or said. Each reply carries a
+//! marker with the task, so that a run that dies is completed, and nothing is said twice. Where the branch or the threads
+//! move meanwhile, the run starts over, once.
+
+mod publish;
+mod request;
+mod threads;
+mod words;
+
+use jiff::Timestamp;
+use shared::issue::PullRequestNumber;
+use shared::mode::{CommandAt, Mode, Start};
+use shared::state::same_label;
+use shared::task::Task;
+
+use self::request::Request;
+use self::threads::Chosen;
+use super::desk::Desk;
+use super::ended::Stop;
+use super::holder::{self, InTheWay};
+use super::settings::Terms;
+use super::work::{Basis, Claim, Material};
+use super::{admission, approval, ask, ci, commit, conversation, wanted, working};
+use crate::bill::Bill;
+use crate::config::Config;
+use crate::cycle::Followed;
+use crate::engine::Engine;
+use crate::forge::model::{ChangedFile, Discussion, Home, Stage};
+use crate::git::workspace::Workspace;
+use crate::lease::Lease;
+use crate::llm::Ledger;
+use crate::outcome::{Failure, Reason};
+use crate::protocol::ask::Follow;
+use crate::protocol::{Word, WordKind};
+use crate::record::status::{FollowUp, Proposal, Reply, ReplyKind, Status};
+
+pub(super) use publish::tell;
+
+/// Changes that answer reviews, of one pull request.
+const MAX_ROUNDS: usize = 5;
+/// Characters of one reply.
+const MAX_REPLY: usize = 1_500;
+/// Characters of what is said to the pull request as a whole.
+const MAX_TEXT: usize = 6_000;
+/// Characters of the diff that the model is shown.
+const MAX_DIFF: usize = 24_000;
+
+/// The task in its place, if a person asked to revise a plan that is carried out already, or is none: that is a follow-up
+/// on the change.
+pub(super) async fn in_place_of(desk: &Desk<'_>) -> Result<Option<Task>, Stop> {
+    let Start::Feedback(at) = desk.task.mode.start() else { return Ok(None) };
+    let number = match desk.pull_request {
+        Some(number) => number,
+        None => match desk.forge.open_pull_request_of(&desk.branch).await? {
+            Some(pull) => pull.number,
+            None => return Ok(None),
+        },
+    };
+    let Some(talk) = desk.forge.discussion(number).await? else { return Ok(None) };
+    let is_over = talk.pull.stage != Stage::Open;
+    if !is_ours(desk, &talk) || (holds_plan(&talk) && !is_over) {
+        return Ok(None);
+    }
+    let at = CommandAt { pull_request: Some(number), ..at };
+    Ok(Some(Task { mode: Mode::Fix(at), ..desk.task.clone() }))
+}
+
+fn is_ours(desk: &Desk<'_>, talk: &Discussion) -> bool {
+    talk.home == Home::Here
+        && talk.pull.head.name == desk.branch
+        && desk.forge.identity().is(talk.pull.by.as_ref())
+}
+
+/// Whether the newest commit changes nothing: that of a plan.
+fn holds_plan(talk: &Discussion) -> bool {
+    talk.commits.last().is_some_and(|head| head.is_empty)
+}
+
+/// What the task's own commit is, once it is on the branch.
+fn own_commit(desk: &Desk<'_>, talk: &Discussion) -> Option<String> {
+    let task = desk.task.id.to_string();
+    let ours = talk.commits.iter().rev();
+    let mut ours = ours.filter(|commit| super::branch::trailer(&commit.message) == Some(task.as_str()));
+    ours.next().map(|commit| commit.id.clone())
+}
+
+/// Does what a task of this mode asks for.
+pub(super) async fn answer(
+    config: &Config,
+    lease: &Lease,
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    at: CommandAt,
+) -> Result<(), Stop> {
+    let number = number_of(desk, at).await?;
+    let mut talk = discussion(desk, number).await?;
+    let earlier = desk.own_status().map(|(_, status)| status);
+    let kept = earlier.as_ref().and_then(|status| status.follow_up.clone());
+    let commit = own_commit(desk, &talk);
+    if let Some(kept) = kept.filter(|kept| !kept.changes || commit.is_some()) {
+        return complete(desk, terms, talk, &kept, commit).await;
+    }
+    if let Some(commit) = commit {
+        // The comment that kept the rest is gone.
+        let lost = "What was said to each thread was lost with the comment that kept it.";
+        let kept = FollowUp {
+            changes: true,
+            replies: Vec::new(),
+            text: lost.to_owned(),
+            bill: String::new(),
+            held: None,
+        };
+        return complete(desk, terms, talk, &kept, Some(commit)).await;
+    }
+    may_follow(desk, &talk)?;
+    // Before the claim: whoever cannot be answered leaves no trace but the answer.
+    let mut wanted = find(desk, &talk, at).await?;
+    let claim = claim(desk, &talk, earlier).await?;
+    let mut ledger = Ledger::new(terms.ceiling);
+    for is_last in [false, true] {
+        let claim = Claim { head: talk.pull.head.commit.clone(), basis: basis(&talk), ..claim.clone() };
+        let made = once(config, lease, desk, terms, &claim, &talk, &wanted, &mut ledger).await;
+        desk.spent(Bill::if_asked(terms.engine, ledger.spent()));
+        match made {
+            Err(Stop::Moved(_)) if !is_last => {
+                tracing::info!(pull_request = %number, "the branch or the threads have moved; starting over");
+                talk = discussion(desk, number).await?;
+                may_follow(desk, &talk)?;
+                wanted = find(desk, &talk, at).await?;
+            }
+            Err(Stop::Moved(_)) => {
+                let what = "The branch or its reviews changed twice while the agent worked.";
+                let next = "Comment `/retry` on the pull request once it is at rest.";
+                return Err(Failure::new(Reason::Branch, what, next).into());
+            }
+            Err(stop) => return Err(stop),
+            Ok((kept, commit)) => return complete(desk, terms, talk, &kept, commit).await,
+        }
+    }
+    Ok(())
+}
+
+async fn number_of(desk: &Desk<'_>, at: CommandAt) -> Result<PullRequestNumber, Stop> {
+    match at.pull_request.or(desk.pull_request) {
+        Some(number) => Ok(number),
+        None => Ok(approval::pull_of(desk, None, "There is no pull request to change.").await?.number),
+    }
+}
+
+/// The pull request, if it is ours.
+async fn discussion(desk: &Desk<'_>, number: PullRequestNumber) -> Result<Discussion, Stop> {
+    let talk = desk.forge.discussion(number).await?;
+    talk.filter(|talk| is_ours(desk, talk)).ok_or_else(|| {
+        let what = format!("#{number} is not the agent's pull request for this issue.");
+        Failure::new(Reason::StalePlan, what, "Ask on the pull request that is.").into()
+    })
+}
+
+/// Whether there is a change that can be followed up.
+fn may_follow(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
+    let number = talk.pull.number;
+    let over = |what: String| {
+        let next = "Comment `/retry` on the issue to start again.";
+        Err(Failure::new(Reason::StalePlan, what, next).into())
+    };
+    match talk.pull.stage {
+        Stage::Open => {}
+        Stage::Merged => return over(format!("#{number} is merged already.")),
+        Stage::Closed => return over(format!("#{number} is closed.")),
+    }
+    let (names, operator) = (desk.record.names(), &desk.settings.labels);
+    let is_ours =
+        |label: &String| same_label(label, &names.generated) || same_label(label, &operator.generated);
+    if !talk.labels.iter().any(is_ours) {
+        return Err(Stop::CalledOff(format!("the label `{}` was taken off #{number}", names.generated)));
+    }
+    if holds_plan(talk) {
+        let what = format!("#{number} holds a plan, and nothing is changed yet.");
+        let next = "Comment `/revise` and what should be different for another plan, or `/approve` to have it carried out.";
+        return Err(Failure::new(Reason::StalePlan, what, next).into());
+    }
+    if rounds(talk) >= MAX_ROUNDS {
+        let what = format!("#{number} was changed {MAX_ROUNDS} times after reviews, and that is the most.");
+        let next = "Push what is missing yourself; or close the pull request, say more on the issue, and comment `/retry` \
+                    there.";
+        return Err(Failure::new(Reason::Branch, what, next).into());
+    }
+    Ok(())
+}
+
+fn rounds(talk: &Discussion) -> usize {
+    talk.commits.iter().filter(|commit| commit::is_round(&commit.message)).count()
+}
+
+fn basis(talk: &Discussion) -> Basis {
+    Basis::Reviews {
+        pull_request: talk.pull.number,
+        round: rounds(talk) + 1,
+        is_outside_plan: talk.commits.last().is_some_and(|head| commit::is_outside_plan(&head.message)),
+    }
+}
+
+/// What is to be answered.
+struct Wanted {
+    request: Request,
+    chosen: Chosen,
+}
+
+async fn find(desk: &Desk<'_>, talk: &Discussion, at: CommandAt) -> Result<Wanted, Stop> {
+    let request = request::of(desk, talk, at.comment).await?;
+    let chosen = threads::choose(desk, talk, &request).await?;
+    if request.text.is_empty() && chosen.is_empty() {
+        return Err(nothing(&request, &chosen).into());
+    }
+    Ok(Wanted { request, chosen })
+}
+
+fn nothing(request: &Request, chosen: &Chosen) -> Failure {
+    let what = if chosen.changed > 0 {
+        "What reviewers say has changed since this was asked for."
+    } else if request.is_retry {
+        "Nothing failed on this pull request, and no thread waits for an answer."
+    } else {
+        "No thread waits for an answer, and nothing else is said."
+    };
+    let next = "Comment `/fix` and what should be different.";
+    // What helps is no `/retry`.
+    Failure::new(Reason::StalePlan, what, next)
+}
+
+/// The right to work on the issue. Of two that take it at once, the one whose comment came first has it.
+async fn claim(desk: &Desk<'_>, talk: &Discussion, earlier: Option<Status>) -> Result<Claim, Stop> {
+    let since = earlier.as_ref().map_or_else(Timestamp::now, |status| status.since);
+    let status = working::begin(desk, earlier).await?;
+    let others = desk.record.statuses_now().await?;
+    let others: Vec<_> = others.into_iter().filter(|said| said.id < status).collect();
+    if holder::in_the_way(&desk.claimant(), &others) == Some(InTheWay::Other) {
+        return Err(admission::wait_turn(desk).await?);
+    }
+    Ok(Claim {
+        head: talk.pull.head.commit.clone(),
+        status,
+        since,
+        base: talk.base.clone(),
+        basis: basis(talk),
+        proposal: None,
+        plan: None,
+    })
+}
+
+/// Reads, asks, keeps the answer, and makes the commit if there is a change.
+#[expect(clippy::too_many_arguments, reason = "each is of another kind")]
+async fn once(
+    config: &Config,
+    lease: &Lease,
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    claim: &Claim,
+    talk: &Discussion,
+    wanted: &Wanted,
+    ledger: &mut Ledger,
+) -> Result<(FollowUp, Option<String>), Stop> {
+    let Wanted { request, chosen } = wanted;
+    let mut follow_up = FollowUp {
+        changes: false,
+        replies: chosen.gone.iter().map(|thread| threads::question(thread)).collect(),
+        text: words::left_out(chosen),
+        bill: String::new(),
+        held: None,
+    };
+    let said = threads::material(request, chosen);
+    if said.count == 0 {
+        working::keep_follow_up(desk, claim, &follow_up).await?;
+        return Ok((follow_up, None));
+    }
+    let folder = super::working_folder(desk)?;
+    let workspace = super::clone_branch(desk, folder.path(), lease).await?;
+    if workspace.base().commit.to_string() != claim.head {
+        return Err(Stop::Moved(commit::moved(desk)));
+    }
+    let material = conversation::material(desk, claim, &terms.repo).await?;
+    let files = desk.forge.changed_files(talk.pull.number).await?;
+    super::record(config, desk, terms);
+    let asking = ask_model(config, desk, claim, terms, &workspace, &material, &files, &said, ledger);
+    let followed = tokio::select! {
+        followed = asking => followed,
+        lost = lease.lost() => Err(lost.into()),
+    };
+    desk.spent(Bill::if_asked(terms.engine, ledger.spent()));
+    let followed = followed?;
+    desk.forge.be_patient(desk.time_left());
+    wanted::still_wanted(desk, claim).await?;
+    still_the_same(desk, talk, wanted).await?;
+    let Followed { words, patch, title, notes, account } = followed;
+    follow_up.bill = Bill::of(terms.engine, account.spent).to_string();
+    let mut general = String::new();
+    for word in &words {
+        let text = desk.gate.body_within(&word.text, MAX_REPLY).to_string();
+        match said.thread_of(word.number, chosen) {
+            Some(thread) => follow_up.replies.push(reply(thread, word, text)),
+            None => general = words::general(word.kind, &text),
+        }
+    }
+    let unanswered = said.count - words.len();
+    follow_up.text = words::joined(&[
+        general,
+        words::unanswered(unanswered),
+        words::notes(
+            &notes.iter().map(|note| desk.gate.body_within(note, MAX_REPLY).to_string()).collect::<Vec<_>>(),
+        ),
+        std::mem::take(&mut follow_up.text),
+    ]);
+    follow_up.text = desk.gate.body_within(&follow_up.text, MAX_TEXT).to_string();
+    let Some(patch) = patch else {
+        working::keep_follow_up(desk, claim, &follow_up).await?;
+        return Ok((follow_up, None));
+    };
+    ask::scan(&desk.gate, &patch)?;
+    follow_up.changes = true;
+    let is_held = talk.commits.last().is_some_and(|head| ci::is_held(&head.message));
+    follow_up.held = match ci::hold(desk, terms, &patch).await? {
+        // What is below has not been let go either.
+        None if is_held => Some("those of the commit before are held back as well".to_owned()),
+        held => held,
+    };
+    let title = title.unwrap_or_else(|| format!("Answer the review of #{}", talk.pull.number));
+    let proposal = Proposal {
+        title: desk.gate.title(&title).to_string(),
+        body: String::new(),
+        bill: follow_up.bill.clone(),
+        plan: None,
+        held: follow_up.held.clone(),
+        unplanned: Vec::new(),
+    };
+    working::keep_follow_up(desk, claim, &follow_up).await?;
+    let commit = commit::land(desk, &workspace, claim, &patch, &proposal).await?;
+    Ok((follow_up, Some(commit)))
+}
+
+fn reply(thread: &threads::Waiting, word: &Word, text: String) -> Reply {
+    let kind = match word.kind {
+        WordKind::Fix => ReplyKind::Changed,
+        WordKind::Answer => ReplyKind::Answered,
+        WordKind::Ask => ReplyKind::Asked,
+    };
+    Reply { thread: thread.handle.clone(), first: thread.first, kind, text }
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is of another kind")]
+async fn ask_model(
+    config: &Config,
+    desk: &Desk<'_>,
+    claim: &Claim,
+    terms: &Terms<'_>,
+    workspace: &Workspace,
+    material: &Material,
+    files: &[ChangedFile],
+    said: &threads::Said,
+    ledger: &mut Ledger,
+) -> Result<Followed, Stop> {
+    let (steps, seen) = tokio::sync::mpsc::unbounded_channel();
+    let asking = async move {
+        let watched = matches!(terms.engine, Engine::Model(_));
+        let mut progress = super::progress(desk, watched, steps);
+        let cycle = super::cycle(config, terms, workspace, &material.issue, ledger, &mut progress);
+        let (change, paths) = (diff(files), paths(files));
+        let follow = Follow { change: &change, paths: &paths, said: &said.text, count: said.count };
+        cycle.follow(follow).await.map_err(Stop::from)
+    };
+    let (followed, ()) = tokio::join!(asking, working::show_progress(desk, claim, seen));
+    followed
+}
+
+/// Whether what is answered is still what reviewers say.
+async fn still_the_same(desk: &Desk<'_>, before: &Discussion, wanted: &Wanted) -> Result<(), Stop> {
+    let now = discussion(desk, before.pull.number).await?;
+    request::still_stands(&now, &wanted.request)?;
+    if now.pull.head.commit != before.pull.head.commit || !wanted.chosen.still_holds(&now) {
+        return Err(Stop::Moved(commit::moved(desk)));
+    }
+    Ok(())
+}
+
+/// Says and does the rest of what was kept.
+async fn complete(
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    talk: Discussion,
+    kept: &FollowUp,
+    commit: Option<String>,
+) -> Result<(), Stop> {
+    publish::complete(desk, terms, &talk, kept, commit.as_deref()).await
+}
+
+fn diff(files: &[ChangedFile]) -> String {
+    let mut text = String::new();
+    let mut omitted = 0;
+    for ChangedFile { path, how, patch } in files {
+        let patch = patch.as_deref().unwrap_or("(not shown)");
+        let part = format!("{path} ({how}):\n{patch}\n\n");
+        if text.chars().count() + part.chars().count() > MAX_DIFF {
+            omitted += 1;
+            text.push_str(&format!("{path} ({how}): too long to be shown here\n\n"));
+        } else {
+            text.push_str(&part);
+        }
+    }
+    if omitted == 0 && files.is_empty() {
+        text.push_str("(nothing)\n");
+    }
+    text
+}
+
+fn paths(files: &[ChangedFile]) -> String {
+    files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,168 @@
+//! How much all runs do at once: so many calls to a provider, so many runs of a repository and of a person, answers of
+//! people before new work.
+
+use serde_json::json;
+use shared::queue::{ANSWER_PRIORITY, HEADER_NOT_BEFORE, TASKS};
+use tests::broker::Broker;
+use tests::github::GitHub;
+use tests::model::{Fault as ModelFault, ScriptedModel, Step};
+
+use crate::soak::{setting, task_id, world};
+use crate::stage::{EDIT, REPO, Stage, TASK, people, until, wish};
+
+const CALLS: [(&str, &str); 1] = [("AGENT_MODEL_CALLS_AT_ONCE", "2")];
+const WAITING: &str = "waiting for other runs to end their calls";
+
+/// A stage with so many issues of one repository, each with its task in the queue.
+async fn crowd(broker: &Broker, tasks: u64, steps: Vec<Step>) -> Stage<'_> {
+    let stage = Stage {
+        host: broker.virtual_host().await.unwrap(),
+        github: GitHub::start(world(tasks)),
+        model: ScriptedModel::start(steps).await,
+    };
+    for number in 1..=tasks {
+        let mut task = wish(&stage.github, &task_id(number), "dev1");
+        task["issue_id"] = number.into();
+        stage.publish(&task).await;
+    }
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_calls_go_at_once_and_a_run_that_dies_gives_its_place_back() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = crowd(&broker, 4, vec![Step::Hang, Step::Hang, Step::text(EDIT), Step::text(EDIT)]).await;
+    let first = [stage.start(&CALLS), stage.start(&CALLS)];
+    until("two calls", || stage.model.requests().len() == 2).await;
+    let others = [stage.start(&CALLS), stage.start(&CALLS)];
+    for other in &others {
+        other.until_logged(WAITING).await;
+    }
+    assert_eq!(stage.model.requests().len(), 2);
+    // Its place goes to the two others, one after the other.
+    first[0].signal("-KILL");
+    for other in others {
+        let end = other.end().await;
+        assert_eq!(end.status, 0, "{end:#?}");
+    }
+    assert_eq!(stage.model.requests().len(), 4);
+    drop(first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_asks_one_run_to_wait_is_left_alone_by_all() {
+    let broker = Broker::shared().await.unwrap();
+    let limited = Step::Fault(ModelFault::RateLimit(Some("600")));
+    let stage = crowd(&broker, 2, vec![limited, Step::text(EDIT)]).await;
+    let end = stage.consume(&CALLS).await;
+    assert_eq!(end.status, 75, "{end:#?}");
+    let other = stage.start(&CALLS);
+    other.until_logged(WAITING).await;
+    assert_eq!(stage.model.requests().len(), 1);
+    // The time is over.
+    stage.host.purge("agent-budget.pause.openai").await.unwrap();
+    let end = other.end().await;
+    assert_eq!((end.status, stage.model.requests().len()), (0, 2), "{end:#?}");
+}
+
+/// A repository with many labels and one with two: the second waits for no run of the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_repository_lets_others_go_first() {
+    const OTHER: &str = "octo/other";
+    let broker = Broker::shared().await.unwrap();
+    let many = setting("FAIR_TASKS", 12);
+    let file = "# Hello\n\nThis text recieves readers.\n";
+    let issue = ("Typo in README.md", "It should be `receives`.");
+    let labels = ["ai-help", "quickfix"];
+    let mut busy = people().repo(REPO).file("README.md", file);
+    for number in 1..=many {
+        busy = busy.issue(number, issue.0, issue.1, &labels);
+    }
+    let both = busy.repo(OTHER).file("README.md", file);
+    let both = (1..=2).fold(both, |world, number| world.issue(number, issue.0, issue.1, &labels));
+    let stage = Stage {
+        host: broker.virtual_host().await.unwrap(),
+        github: GitHub::start(both),
+        model: ScriptedModel::start(vec![Step::Hang, Step::Hang, Step::text(EDIT), Step::text(EDIT)]).await,
+    };
+    for number in 1..=many {
+        let mut task = wish(&stage.github, &task_id(number), "dev1");
+        task["issue_id"] = number.into();
+        stage.publish(&task).await;
+    }
+    for number in 1..=2 {
+        let mut task = wish(&stage.github, &task_id(1_000 + number), "dev1");
+        task["issue_id"] = number.into();
+        task["repo_url"] = stage.github.repo_url(OTHER).into();
+        stage.publish(&task).await;
+    }
+    let limit = [("AGENT_RUNS_PER_REPO", "2")];
+    let running = [stage.start(&limit), stage.start(&limit)];
+    until("two runs of the busy repository", || stage.model.requests().len() == 2).await;
+    // One process after the other, as a third Job would come.
+    let mut processes = 0;
+    while stage.host.ready(TASKS).await.unwrap() > 0 {
+        let end = stage.consume(&limit).await;
+        assert_eq!(end.status, 0, "{end:#?}");
+        processes += 1;
+    }
+    assert_eq!(processes, many, "the tasks beyond the two, and the two of the other repository");
+    let done = |number| {
+        stage.github.now(|state| state.at(OTHER).issue(number).labels.contains(&"ai-done".to_owned()))
+    };
+    assert!(done(1) && done(2), "the second repository had to wait");
+    assert_eq!(stage.model.requests().len(), 4);
+
+    // Those that let others go first have spent nothing, and come back.
+    let later = "agent-tasks.later.1m";
+    assert_eq!(u64::from(stage.host.ready(later).await.unwrap()), many - 2);
+    let message = stage.host.take(later).await.unwrap().unwrap();
+    let headers = &message["properties"]["headers"];
+    assert_eq!(
+        (&headers["x-turns"], &headers["x-earlier-attempts"], &headers["x-pauses"]),
+        (&json!(1), &json!(0), &json!(0))
+    );
+    // Later they look less often.
+    stage.host.publish_again(&message, HEADER_NOT_BEFORE, "2026-01-01T00:00:00Z").await.unwrap();
+    let end = stage.consume(&limit).await;
+    assert_eq!((end.status, stage.host.ready("agent-tasks.later.5m").await.unwrap()), (0, 1), "{end:#?}");
+    drop(running);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_has_so_many_runs_at_once_and_another_one_has_others() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = crowd(&broker, 2, vec![Step::Hang]).await;
+    let limit = [("AGENT_RUNS_PER_PERSON", "1")];
+    let running = stage.start(&limit);
+    until("a run", || stage.model.requests().len() == 1).await;
+    let end = stage.consume(&limit).await;
+    assert!(end.log.iter().any(|line| line["message"] == "others go first" && line["whose"] == "person"));
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+
+    // What asks no model is not counted, and somebody else has places of their own.
+    let mut ci = wish(&stage.github, TASK, "dev1");
+    ci["mode"] = "checks".into();
+    ci["trigger_user"] = "github-actions".into();
+    let theirs = wish(&stage.github, &task_id(77), "guest");
+    for task in [ci, theirs] {
+        stage.publish(&task).await;
+        let end = stage.consume(&limit).await;
+        assert!(!end.log.iter().any(|line| line["message"] == "others go first"), "{end:#?}");
+    }
+    drop(running);
+}
+
+/// What people answer goes before new work where the broker knows priorities: quorum queues from 4.0 on.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_go_before_new_work_where_the_broker_can() {
+    let broker = Broker::shared().await.unwrap();
+    let host = broker.virtual_host().await.unwrap();
+    for number in 0..3 {
+        host.publish(&task_id(number), "new").await.unwrap();
+    }
+    host.publish_with(TASK, "answer", json!({"priority": ANSWER_PRIORITY})).await.unwrap();
+    let first = host.take(TASKS).await.unwrap().unwrap();
+    let knows = !broker.version().await.unwrap().starts_with("3.");
+    assert_eq!(first["payload"], if knows { "answer" } else { "new" });
+}
