@@ -40,7 +40,7 @@ pub(crate) async fn traced<F: Future<Output = Result<(), PublishError>>>(
     let trace = outer.unwrap_or_else(|| TraceContext::of_task(message.id()));
     let event: String = arrival.event.chars().take(MAX_EVENT).collect();
     let since = Some(otlp::time_of(arrival.at));
-    let webhook = Span::of_trace(&WEBHOOK, format!("POST {}", arrival.route), Some(&trace), since)
+    let webhook = Span::of_trace(&WEBHOOK, format!("POST {}", arrival.route), &trace, since)
         .with(&HTTP_METHOD, "POST")
         .with(&HTTP_ROUTE, arrival.route)
         .with(&WEBHOOK_EVENT, event)

@@ -26,6 +26,7 @@ use crate::parser;
 use crate::probe;
 use crate::progress::Step;
 use crate::report::{Known, millis};
+use crate::results::{self, ReportArgs};
 use crate::run::settings::RunSettings;
 use crate::run::{self, Attempt, Ended};
 use crate::solve::{self, SolveArgs};
@@ -51,6 +52,7 @@ enum Command {
     Solve(SolveArgs),
     Explain(ExplainArgs),
     Eval(EvalArgs),
+    Report(ReportArgs),
     Run(RunArgs),
     Sweep(SweepArgs),
     Doctor(DoctorArgs),
@@ -89,6 +91,7 @@ const RUN: &[&[&Group]] = &[config::READS, run::settings::READS, &[&catalog::TEL
 const CONSUME: &[&[&Group]] =
     &[config::READS, run::settings::READS, delivery::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const SWEEP: &[&[&Group]] = &[run::settings::READS, sweep::settings::READS, &[&catalog::LOGS]];
+const REPORT: &[&[&Group]] = &[run::settings::READS, &[&catalog::LOGS]];
 const DOCTOR: &[&[&Group]] = doctor::READS;
 const PROBE: &[&[&Group]] = &[&[&catalog::PROBE]];
 
@@ -104,6 +107,7 @@ impl Cli {
             ("solve", SOLVE),
             ("explain", SOLVE),
             ("eval", SOLVE),
+            ("report", REPORT),
             ("run", RUN),
             ("consume", CONSUME),
             ("sweep", SWEEP),
@@ -139,6 +143,7 @@ pub fn run(cli: Cli, env: &Environment) -> Exit {
         Command::Solve(args) => solve(&args, env),
         Command::Explain(args) => explain(&args, env),
         Command::Eval(args) => eval(&args, env),
+        Command::Report(args) => report(&args, env),
         Command::Run(args) => match run_task(&args, env) {
             Ok(ended) => tell_end(&ended),
             Err(failure) => {
@@ -277,12 +282,12 @@ fn runtime() -> Result<Runtime, Failure> {
 fn run_task(args: &RunArgs, env: &Environment) -> Result<Ended, Failure> {
     start_logging(env, RUN)?;
     let (settings, config) = settings(args.model.as_deref(), env)?;
+    start_telemetry(env, &settings)?;
     let message = read_task(args.task.as_deref(), env)
         .map_err(|error| usage(error.to_string(), "Give the task as a file, as `-`, or in TASK_JSON."))?;
     let message = Message::parse(&message, &settings.hosts)
         .map_err(|error| usage(error.to_string(), "See the message in the README."))?;
     tell_uncounted(env);
-    start_telemetry(env, &settings)?;
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let (revoker, lease) = Lease::new();
@@ -483,6 +488,23 @@ fn eval(args: &EvalArgs, env: &Environment) -> Exit {
     progress.finish();
     known.total_ms = millis(started.elapsed());
     give(evaluated, &known, args.json, |evaluation| evaluation.text(Colour::of_stdout()))
+}
+
+fn report(args: &ReportArgs, env: &Environment) -> Exit {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(failure) => {
+            tell(&failure);
+            return failure.reason.exit();
+        }
+    };
+    let progress = Progress::on_stderr();
+    let started = Instant::now();
+    let mut show = |step| progress.show(&step);
+    let reported = runtime.block_on(results::report(args, env, &mut show));
+    progress.finish();
+    let known = Known { total_ms: millis(started.elapsed()), ..Known::default() };
+    give(reported, &known, args.json, |results| results.text(Colour::of_stdout()))
 }
 
 /// Prints what came of a command, in words or as JSON; a failure is told on standard error as well.

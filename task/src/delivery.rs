@@ -230,7 +230,7 @@ fn traced(
 ) -> Span {
     let title = format_args!("{name} {TASKS}");
     let since = since.map(|since| otlp::time_of(since.into_std()));
-    Span::of_trace(work, title, Some(trace), since)
+    Span::of_trace(work, title, trace, since)
         .with(&MESSAGING_SYSTEM, "rabbitmq")
         .with(&QUEUE, TASKS)
         .with(&MESSAGING_OPERATION, name)

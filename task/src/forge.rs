@@ -20,11 +20,17 @@ use crate::patience::Patience;
 use crate::thread::{Comment, Identity, Since};
 use github::Session;
 use model::{
-    Annotation, ChangedFile, Checks, Collaborator, Commit, CommitRequest, Comparison, Discussion, FailedRun, FailedStep,
-    LogEnd, NewPullRequest, Permission, PullRequest, PullRequestChecks, PullRequestSnapshot, Repository, Review,
+    Annotation, ChangedFile, Checks, Collaborator, Commit, CommitRequest, Comparison, Discussion, FailedRun,
+    FailedStep, LogEnd, NewPullRequest, Permission, PullRequest, PullRequestChecks, PullRequestSnapshot,
+    Repository, Review,
 };
 
-pub use github::{Credentials, Login};
+pub use github::{Credentials, Login, Past};
+
+/// The repositories of an organization, archived ones left out. Of the repository of `login` its owner counts, not its name.
+pub async fn of_organization(login: &Login<'_>) -> Result<Vec<Repo>, CallError> {
+    github::of_organization(login).await
+}
 
 /// A forge as a run uses it: logged in, at one repository.
 pub enum Forge {
@@ -238,10 +244,10 @@ impl Forge {
         }
     }
 
-    /// The names of checks that fail on a commit, or on the newest commit of a branch.
-    pub async fn failing_on(&self, commit: &str, branch: &str) -> Result<Vec<String>, CallError> {
+    /// The names of checks that fail on a commit.
+    pub async fn failing_on(&self, commit: &str) -> Result<Vec<String>, CallError> {
         match self {
-            Self::GitHub(session) => session.github.failing_on(commit, branch).await,
+            Self::GitHub(session) => session.github.failing_on(commit).await,
         }
     }
 

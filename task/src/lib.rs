@@ -43,6 +43,7 @@ mod record;
 mod repair;
 mod repo_config;
 mod report;
+mod results;
 mod route;
 mod run;
 mod solve;

@@ -7,7 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
-use tests::github::{Fault, File, GitHub, Level, Permission, State, When, World, clean_git};
+use tests::github::{
+    CheckKind, Checker, Fault, File, GitHub, Level, Log, Permission, Report, State, Verdict, When, World,
+    clean_git,
+};
 
 /// The story that most tests begin with.
 fn hello() -> World {
@@ -549,6 +552,86 @@ async fn renamed_and_moved_things_are_redirected() {
         assert_eq!(status, 301, "{moved}");
         let there = dev.json(&format!("GET {}", moved["url"].as_str().unwrap()), &Value::Null).await;
         assert_eq!((there.0, &there.1["title"]), (200, &json!(title)));
+    }
+    github.finish();
+}
+
+/// What a check found is asked check by check; its log lies with another host, which takes no second proof.
+#[tokio::test]
+async fn checks_say_what_they_found_and_logs_lie_elsewhere() {
+    let report = Report {
+        annotations: vec![("a.txt".to_owned(), 3, "failure", "no".to_owned())],
+        steps: vec![("Test", "failure", "2026-11-21T09:00:00Z", "2026-11-21T09:00:02Z")],
+        log: Log::Kept(b"error: no\n".to_vec()),
+        ..Report::default()
+    };
+    let github = GitHub::start(hello().before(|scene| {
+        scene.check_reports("main", "build", CheckKind::Run, Verdict::Failed, report);
+        let (log, gone) = (Log::Gone, Checker::Another);
+        scene.check_reports(
+            "main",
+            "old",
+            CheckKind::Run,
+            Verdict::Failed,
+            Report { log, ..Report::default() },
+        );
+        scene.check_reports(
+            "main",
+            "app",
+            CheckKind::Run,
+            Verdict::Failed,
+            Report { by: gone, ..Report::default() },
+        );
+        scene.check("main", "status", CheckKind::Status, Verdict::Failed);
+    }));
+    let app = Api::app(&github).await;
+    let runs = app.get("/repos/octo/hello/commits/main/check-runs?filter=latest&per_page=100").await;
+    let ids: Vec<u64> =
+        runs["check_runs"].as_array().unwrap().iter().map(|run| run["id"].as_u64().unwrap()).collect();
+    assert_eq!((&runs["total_count"], ids.len()), (&json!(3), 3), "{runs}");
+    assert_eq!(runs["check_runs"][0]["output"]["annotations_count"], 1);
+    let annotations =
+        app.get(&format!("/repos/octo/hello/check-runs/{}/annotations?per_page=100", ids[0])).await;
+    assert_eq!((&annotations[0]["path"], &annotations[0]["start_line"]), (&json!("a.txt"), &json!(3)));
+    let job = app.get(&format!("/repos/octo/hello/actions/jobs/{}", ids[0])).await;
+    assert_eq!(job["steps"][0]["conclusion"], "failure");
+    for (id, status) in [(ids[1], 410), (ids[2], 404)] {
+        let (found, answer) =
+            app.json(&format!("GET /repos/octo/hello/actions/jobs/{id}/logs"), &Value::Null).await;
+        assert_eq!(found, status, "{answer}");
+    }
+    let call = format!("GET /repos/octo/hello/actions/jobs/{}/logs", ids[0]);
+    let redirect = app.send(&call, &Value::Null).await.unwrap();
+    assert_eq!(redirect.status(), 302);
+    let place = redirect.headers()["location"].to_str().unwrap().to_owned();
+    assert!(place.starts_with("http://localhost:"), "{place}");
+    let log = Api::with(&github, "").send(&format!("GET {place}"), &Value::Null).await.unwrap();
+    assert_eq!((log.status().as_u16(), log.text().await.unwrap().as_str()), (200, "error: no\n"));
+    let refused = app.send(&format!("GET {place}"), &Value::Null).await.unwrap();
+    assert_eq!(refused.status(), 400);
+    let violations = github.take_violations();
+    assert!(violations[0].contains("a token was sent to where logs lie"), "{violations:?}");
+    github.finish();
+}
+
+/// Each kind of answer needs its permission.
+#[tokio::test]
+async fn checks_and_logs_need_permissions() {
+    let report = Report { log: Log::Kept(Vec::new()), ..Report::default() };
+    let world = hello().before(|scene| {
+        scene.check_reports("main", "build", CheckKind::Run, Verdict::Failed, report);
+    });
+    let github = GitHub::start(world.app_permissions(&[("contents", Level::Read)]));
+    let app = Api::app(&github).await;
+    for (call, needed) in [
+        ("GET /repos/octo/hello/commits/main/check-runs", "checks=read"),
+        ("GET /repos/octo/hello/check-runs/1/annotations", "checks=read"),
+        ("GET /repos/octo/hello/actions/jobs/1", "actions=read"),
+        ("GET /repos/octo/hello/actions/jobs/1/logs", "actions=read"),
+    ] {
+        let refused = app.send(call, &Value::Null).await.unwrap();
+        assert_eq!(refused.status(), 403, "{call}");
+        assert_eq!(refused.headers()["x-accepted-github-permissions"], needed, "{call}");
     }
     github.finish();
 }

@@ -16,12 +16,12 @@ use shared::{
     mode::ModeKind,
     queue,
     repo::{HostPolicy, Repo},
-    task::{IssueDigest, Origin, TaskId, wish},
+    task::{IssueDigest, Origin, TaskId, checks_of, wish},
 };
 use tests::{
     bin::program,
     broker::{Broker, Cause, VirtualHost},
-    github::{Fault, GitHub, Permission, When, World},
+    github::{CheckKind, Fault, File, GitHub, Permission, Stage, Verdict, When, World},
     ingest::{Ingest, answer},
 };
 
@@ -438,6 +438,49 @@ async fn a_missed_wish_is_published_once_with_the_id_of_its_webhook() -> anyhow:
         assert_eq!(task(&github, &host, &["run"], &[("TASK_JSON", &payload)]).status, Some(0));
     }
     assert_eq!(github.journal().count("pulls/create"), 1);
+    assert_eq!(sweep(&github, &host), said(""));
+    assert_eq!(host.take(queue::TASKS).await?, None);
+    github.finish();
+    Ok(())
+}
+
+/// No event tells that checks do not end.
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_that_do_not_end_are_looked_at_once() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let github = typo(&["ai-help", "ai-done"]);
+    let head = github.now(|state| {
+        let mut scene = state.at("octo/hello");
+        let branch = "ai-agent/issue-1";
+        scene.create_branch(branch, "main");
+        let message = format!("Fix the typo\n\nProposed for #1.\n\nAgent-Task: {OTHER}\n");
+        let file = File::text("README.md", "# Hello\n\nThis text receives readers.\n");
+        let head = scene.push("ai-agent[bot]", branch, &message, &[file]);
+        let number = scene.open_pull("ai-agent[bot]", "Fix the typo", branch, "main");
+        scene.stage("ai-agent[bot]", number, Stage::Draft);
+        scene.label("ai-agent[bot]", number, "ai-generated");
+        scene.check(branch, "build", CheckKind::Run, Verdict::Running);
+        head.to_string()
+    });
+    let repository = github.now(|state| state.at("octo/hello").repo().id);
+    let repo = Repo::parse(&github.repo_url("octo/hello"), &HostPolicy::github().and_loopback())?;
+    let id = TaskId::derive(Origin {
+        repo: &repo,
+        repository_id: NonZeroU64::new(repository),
+        issue: &IssueId::from(NonZeroU64::MIN),
+        mode: ModeKind::Checks,
+        event: &checks_of(&head),
+    });
+    assert_eq!(
+        sweep(&github, &host),
+        said(&format!("octo/hello#2: its checks do not end; published a look at them, as task {id}\n"))
+    );
+    let message = host.take(queue::TASKS).await?.context("the queue is empty")?;
+    let payload = message["payload"].as_str().context("no payload")?.to_owned();
+    let run = task(&github, &host, &["run"], &[("TASK_JSON", &payload)]);
+    assert_eq!(run.status, Some(0));
+    assert!(seen(&github).contains("      | **Checks do not end** on #2"), "{}", seen(&github));
     assert_eq!(sweep(&github, &host), said(""));
     assert_eq!(host.take(queue::TASKS).await?, None);
     github.finish();

@@ -151,7 +151,7 @@ impl Collector {
                 Some(Data::Histogram(histogram)) => {
                     points.extend(histogram.data_points.iter().map(|point| {
                         format!("{}{{{}}} {}", metric.name, text_of(&point.attributes), point.count)
-                    }))
+                    }));
                 }
                 _ => {}
             }

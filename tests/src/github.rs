@@ -49,8 +49,9 @@ pub use self::fault::{Fault, Refused};
 pub use self::journal::{Call, Effect, Journal, When};
 pub use self::scene::{File, Scene};
 pub use self::state::{
-    Account, Age, Availability, CheckKind, Checker, Comment, Feature, Home, Issue, Lock, Log, Opinion, Permission, Place,
-    Pull, Repo, Report, Resolution, Review, ReviewText, Stage, State, Thread, Verdict, Visibility,
+    Account, Age, Availability, CheckKind, Checker, Comment, Feature, Home, Issue, Lock, Log, Opinion,
+    Permission, Place, Pull, Repo, Report, Resolution, Review, ReviewText, Stage, State, Thread, Verdict,
+    Visibility,
 };
 pub use self::store::{Oid, Store, clean_git};
 pub use self::world::World;

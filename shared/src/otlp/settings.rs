@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn endpoints_are_those_of_the_specification() {
-        let table: &[(&[(&str, &str)], Option<(&str, &str)>)] = &[
+        type Case = (&'static [(&'static str, &'static str)], Option<(&'static str, &'static str)>);
+        let table: &[Case] = &[
             (&[], None),
             (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "")], None),
             (

@@ -211,11 +211,11 @@ impl Span {
         Self::begin(work, name, None, None)
     }
 
-    /// Work that goes on with a trace, or begins one; `since` is when it began, if that is not now.
+    /// Work that goes on with a trace; `since` is when it began, if that is not now.
     pub fn of_trace(
         work: &'static Work,
         name: impl fmt::Display,
-        trace: Option<&TraceContext>,
+        trace: &TraceContext,
         since: Option<SystemTime>,
     ) -> Self {
         Self::begin(work, name, Some(trace), since)
@@ -224,15 +224,14 @@ impl Span {
     fn begin(
         work: &'static Work,
         name: impl fmt::Display,
-        trace: Option<Option<&TraceContext>>,
+        trace: Option<&TraceContext>,
         since: Option<SystemTime>,
     ) -> Self {
         let tracer = TELEMETRY.get().and_then(|telemetry| telemetry.recorder.tracer.as_ref());
         let context = tracer.map(|tracer| {
             let parent = match trace {
                 None => Context::current(),
-                Some(None) => Context::new(),
-                Some(Some(trace)) => Context::new().with_remote_span_context(remote(trace)),
+                Some(trace) => Context::new().with_remote_span_context(remote(trace)),
             };
             let mut builder = tracer.span_builder(short(&name.to_string())).with_kind(kind(work.side));
             builder.start_time = since;

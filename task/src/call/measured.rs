@@ -35,4 +35,5 @@ pub(crate) fn ended(span: Span, came: Result<StatusCode, &str>) {
         }
         Err(kind) => span.fail(kind),
     }
+    drop(span);
 }

@@ -13,7 +13,7 @@ use crate::outcome::{Failure, Reason};
 const PROGRAM: &str = "ai-agent";
 
 /// Examples of a command, each with what it is for.
-const EXAMPLES: [(&str, &[(&str, &str)]); 7] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 8] = [
     (
         "solve",
         &[
@@ -63,6 +63,20 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 7] = [
             (
                 "Whether it leaves alone what is fixed already",
                 "ai-agent eval --cases cases.jsonl --model anthropic --budget 5.00 --already-fixed",
+            ),
+        ],
+    ),
+    (
+        "report",
+        &[
+            ("What became of the agent's work in the last three months", "ai-agent report --repo octo/hello"),
+            (
+                "All repositories of an organization since a day, as a page",
+                "ai-agent report --org octo --since 2026-09-01 --html report.html",
+            ),
+            (
+                "What a merged pull request cost",
+                "ai-agent report --repo octo/hello --json | jq .total.usd_per_merged",
             ),
         ],
     ),

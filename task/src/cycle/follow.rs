@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::acceptance::{Change, Measure, Try};
+use super::acceptance::{Change, Measure, Rule, Try};
 use super::complaint::{Complaint, Proposed};
 use super::{Account, Cycle, Times};
 use crate::check::CheckedPatch;
@@ -135,7 +135,7 @@ impl Cycle<'_> {
             }
             return Ok(Answered { words, change: None });
         }
-        let measure = Measure { bounds: None, turn };
+        let measure = Measure { bounds: None, rule: Rule::Any, turn };
         let kept = Proposed { words: words.clone(), ..kept };
         let Change { patch, proposed, .. } = self.check_edits(context, answer, kept, measure)?;
         Ok(Answered { words, change: Some((patch, proposed)) })

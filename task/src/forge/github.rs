@@ -10,6 +10,7 @@ pub mod checkup;
 mod discussion;
 mod graphql;
 mod limits;
+mod past;
 mod repository;
 mod runs;
 mod survey;
@@ -34,6 +35,8 @@ use crate::patience::Patience;
 
 pub(crate) use auth::is_app;
 pub use auth::{Credentials, Login, Session};
+pub use past::Past;
+pub(super) use past::of_organization;
 pub(crate) use repository::path_segment;
 pub(super) use survey::installed;
 

@@ -134,6 +134,34 @@ pub struct PullRequest {
     pub by: Option<User>,
 }
 
+/// A pull request of a time that is looked back at.
+#[derive(Clone, Debug)]
+pub struct PastPullRequest {
+    pub number: u64,
+    pub branch: String,
+    pub stage: Stage,
+    pub created_at: Timestamp,
+    pub body: Raw,
+}
+
+/// A comment of that time.
+#[derive(Clone, Debug)]
+pub struct PastComment {
+    /// The number of its issue or pull request.
+    pub issue: u64,
+    pub body: Raw,
+    /// When it was last written.
+    pub written_at: Timestamp,
+}
+
+/// Whether a list was read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    Yes,
+    /// It is longer than what is read.
+    No,
+}
+
 /// How far a pull request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -161,6 +189,8 @@ pub struct PullRequestChecks {
     pub head: String,
     pub checks: Checks,
     pub wish: StageWish,
+    /// Names of those that fail on the newest commit of the branch that it is for.
+    pub failing_on_base: Vec<String>,
     /// Names of those that have not ended, whatever the others say.
     pub running: Vec<String>,
     /// Names of those that are required and were skipped.

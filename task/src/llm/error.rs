@@ -153,6 +153,7 @@ impl LlmError {
             Self::Empty { .. } => "empty",
             Self::UnexpectedStop { .. } => "unexpected-stop",
             Self::Budget(_) => "budget",
+            Self::SharedBudget(_) => "shared-budget",
         };
         kind.to_owned()
     }

@@ -408,7 +408,8 @@ pub fn stale(moved: &[Moved]) -> Failure {
     )
 }
 
-fn sentence(text: &str) -> String {
+/// The text with a stop at its end, if it has none.
+pub(crate) fn sentence(text: &str) -> String {
     let text = text.trim();
     if text.is_empty() || text.ends_with(['.', '!', '?', '…', '`', ')']) {
         return text.to_owned();

@@ -51,6 +51,9 @@ pub(crate) struct Status {
     /// What the model was paid for a repair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) spent: Option<Spend>,
+    /// What the model cost, in all attempts together; missing where none was asked, and in comments of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bill: Option<Billed>,
     /// The login of who was told once and for all that he may not ask on this thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) barred: Option<String>,
@@ -82,6 +85,37 @@ impl From<&Bill> for Spend {
         Self {
             tokens: bill.input_tokens.saturating_add(bill.output_tokens),
             millionths: bill.cost_usd.map_or(0, Usd::millionths),
+        }
+    }
+}
+
+/// What a task cost so far, for who adds it up later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Billed {
+    /// `provider:model`, or `builtin`.
+    pub(crate) model: String,
+    pub(crate) calls: u32,
+    pub(crate) input_tokens: u64,
+    pub(crate) output_tokens: u64,
+    /// US dollars; missing where the price is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cost_usd: Option<f64>,
+}
+
+impl Billed {
+    /// What a run cost, with what earlier attempts did.
+    pub(crate) fn of(bill: &Bill, earlier: Option<&Self>) -> Self {
+        let cost = bill.cost_usd.map(Usd::dollars);
+        let before = earlier.map_or(Some(0.0), |earlier| earlier.cost_usd);
+        Self {
+            model: bill.model.clone(),
+            calls: bill.calls.saturating_add(earlier.map_or(0, |earlier| earlier.calls)),
+            input_tokens: bill.input_tokens.saturating_add(earlier.map_or(0, |earlier| earlier.input_tokens)),
+            output_tokens: bill
+                .output_tokens
+                .saturating_add(earlier.map_or(0, |earlier| earlier.output_tokens)),
+            // Of two amounts of which one is not known, the sum is not known.
+            cost_usd: cost.zip(before).map(|(cost, before)| cost + before),
         }
     }
 }
@@ -192,6 +226,7 @@ impl Status {
             again: false,
             issue: None,
             spent: None,
+            bill: None,
             barred: None,
             until: None,
         }

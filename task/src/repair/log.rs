@@ -16,6 +16,8 @@ const MAX_LINE: usize = 2_000;
 const MAX_KEPT: usize = 256 * 1024;
 /// A log is no text if more than one byte in so many is a control character that no program prints.
 const ODD_BYTES: u64 = 50;
+/// Bytes of a time.
+const MAX_TIME: usize = 40;
 /// Steps have whole seconds.
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
@@ -55,20 +57,27 @@ pub(crate) enum Tail {
     Binary,
 }
 
+/// The last lines, as they came: only what is left of a log is looked at character by character.
 #[derive(Default)]
 struct Kept {
-    lines: VecDeque<String>,
+    lines: VecDeque<Vec<u8>>,
     bytes: usize,
 }
 
 impl Kept {
-    fn push(&mut self, line: String) {
+    fn push(&mut self, line: &[u8]) {
         self.bytes += line.len() + 1;
-        self.lines.push_back(line);
+        self.lines.push_back(line.to_vec());
         while self.bytes > MAX_KEPT {
             let Some(first) = self.lines.pop_front() else { break };
             self.bytes -= first.len() + 1;
         }
+    }
+
+    /// The lines as a person sees them, without those that are empty then.
+    fn plain(self) -> Vec<String> {
+        let lines = self.lines.iter().map(|line| plain(&String::from_utf8_lossy(line)));
+        lines.filter(|line| !line.is_empty()).collect()
     }
 }
 
@@ -101,37 +110,35 @@ impl LogTail {
         if self.odd * ODD_BYTES > self.bytes {
             return Tail::Binary;
         }
-        let kept = if self.selected.lines.is_empty() { self.all } else { self.selected };
-        if kept.lines.is_empty() { Tail::Empty } else { Tail::Lines(kept.lines.into()) }
+        let selected = self.selected.plain();
+        let lines = if selected.is_empty() { self.all.plain() } else { selected };
+        if lines.is_empty() { Tail::Empty } else { Tail::Lines(lines) }
     }
 
     fn end_line(&mut self) {
-        let line = String::from_utf8_lossy(&self.line).into_owned();
-        self.line.clear();
-        let (at, text) = timed(line.trim_start_matches('\u{feff}'));
-        let text = plain(text);
-        if text.is_empty() {
-            return;
-        }
+        let line = self.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.line);
+        let (at, text) = timed(line);
         let ran = |span: &Span| at.is_some_and(|at| span.began <= at && at <= span.ended + SECOND);
         if self.steps.iter().any(ran) {
-            self.selected.push(text.clone());
+            self.selected.push(text);
         }
         self.all.push(text);
+        self.line.clear();
     }
 }
 
 /// Whether a byte is one that text does not have. The end of a line and what begins an escape are.
 fn is_odd(byte: u8) -> bool {
-    byte < 0x20 && !matches!(byte, b'\n' | b'\r' | b'\t' | 0x08 | 0x0c | 0x1b)
+    byte < 0x20 && !matches!(byte, b'\n' | b'\r' | b'\t' | 0x07 | 0x08 | 0x0c | 0x1b)
 }
 
 /// The time at the beginning of a line, and what is behind it.
-fn timed(line: &str) -> (Option<Timestamp>, &str) {
-    let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
-    match first.parse() {
-        Ok(at) => (Some(at), rest),
-        Err(_) => (None, line),
+fn timed(line: &[u8]) -> (Option<Timestamp>, &[u8]) {
+    let end = line.iter().take(MAX_TIME).position(|byte| *byte == b' ').unwrap_or(line.len().min(MAX_TIME));
+    let (first, rest) = line.split_at(end);
+    match std::str::from_utf8(first).ok().and_then(|first| first.parse().ok()) {
+        Some(at) => (Some(at), rest.strip_prefix(b" ").unwrap_or(rest)),
+        None => (None, line),
     }
 }
 
@@ -150,7 +157,26 @@ fn plain(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_a_log_holds_its_lines_are_bounded_and_can_be_seen(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..20),
+        ) {
+            let mut tail = LogTail::new(Vec::new());
+            pieces.iter().for_each(|piece| tail.feed(piece));
+            if let Tail::Lines(lines) = tail.finish() {
+                for line in lines {
+                    // What is not UTF-8 is three bytes for each of one.
+                    prop_assert!(!line.is_empty() && line.len() <= 3 * MAX_LINE, "{line:?}");
+                    prop_assert!(!line.chars().any(|c| c != '\t' && c.is_control()), "{line:?}");
+                }
+            }
+        }
+    }
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()

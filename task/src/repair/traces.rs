@@ -71,7 +71,20 @@ fn ending<'p>(known: &[&'p RepoPath], parts: &[&str]) -> Option<&'p RepoPath> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn only_what_the_tree_has_is_named(text in "[ -~\n]{0,200}", words in "([a-c./:\\\\]{1,8} ?){0,10}") {
+            let tree: Vec<RepoPath> =
+                ["a/b.c", "b.c", "c/a/b"].iter().map(|path| RepoPath::parse(path).unwrap()).collect();
+            for path in named(&format!("{text} {words}"), tree.iter()) {
+                prop_assert!(tree.contains(&path));
+            }
+        }
+    }
 
     #[test]
     fn traces_of_several_languages_name_files_of_the_tree_and_no_others() {

@@ -127,15 +127,13 @@ async fn look_at(
     if commit::is_outside_plan(&head.message) {
         return nothing("it changes files that the plan does not name, and a person decides");
     }
-    if branch::is_plan(desk, &head).await? {
-        return nothing("the pull request holds a plan");
-    }
     let now = desk.forge.pull_request_checks(pull.number).await?;
     if now.head != pull.head.commit {
         return nothing("the branch has moved on, and its checks will end as well");
     }
     let failed = match &now.checks {
         Checks::Passed if now.wish == StageWish::Draft => return nothing("a person made it a draft"),
+        Checks::Passed if branch::is_plan(desk, &head).await? => return nothing(HOLDS_PLAN),
         Checks::Passed => return show(desk, &pull, &head.message, &now.skipped).await,
         Checks::Absent | Checks::Running => Vec::new(),
         Checks::Failed(names) => names.clone(),
@@ -148,10 +146,17 @@ async fn look_at(
         return nothing("it is told already");
     }
     if failed.is_empty() {
+        if branch::is_plan(desk, &head).await? {
+            return nothing(HOLDS_PLAN);
+        }
         return stuck(desk, &pull, &now.running).await;
     }
-    Box::pin(repair::repair(config, lease, desk, repo_config, &Seen { pull, head, failed })).await
+    let seen = Seen { pull, head, failed, failing_on_base: now.failing_on_base };
+    Box::pin(repair::repair(config, lease, desk, repo_config, &seen)).await
 }
+
+/// Why nothing is done about the checks of an empty commit.
+pub(super) const HOLDS_PLAN: &str = "the pull request holds a plan";
 
 /// A pull request whose checks failed.
 pub(super) struct Seen {
@@ -159,6 +164,8 @@ pub(super) struct Seen {
     pub(super) head: Commit,
     /// The names of the checks, in any order.
     pub(super) failed: Vec<String>,
+    /// The names of checks that fail on its base by now.
+    pub(super) failing_on_base: Vec<String>,
 }
 
 /// Whether the checks of a commit should have ended by now.

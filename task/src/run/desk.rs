@@ -25,7 +25,7 @@ use crate::marker::{self, Marks};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason, capitalized};
 use crate::record::comment::{Turn, with_diff};
-use crate::record::status::{Holder, Spend, Status};
+use crate::record::status::{Billed, Holder, Spend, Status};
 use crate::record::{Record, Records, Subject};
 use crate::repo_config::PATH;
 use crate::thread::Comment;
@@ -64,6 +64,8 @@ pub(super) struct Desk<'a> {
     request: Mutex<Option<shared::mode::Comment>>,
     /// What the model cost, once it was asked.
     bill: Mutex<Option<Bill>>,
+    /// What earlier attempts at the task cost.
+    earlier: Option<Billed>,
     /// This run, as its status comment names it.
     holder: Holder,
 }
@@ -109,6 +111,7 @@ impl<'a> Desk<'a> {
             task,
             asker,
             pull_request: pull_request.or(thread.map(PullRequestNumber::from)),
+            earlier: record.status_of(&task.id.to_string()).and_then(|(_, status)| status.bill),
             record,
             gate: Gate::new(&secrets, &[], issue.id.number())
                 .with_mention(task.trigger_user.as_str())
@@ -174,7 +177,12 @@ impl<'a> Desk<'a> {
     pub(super) fn signed(&self, status: Status) -> Status {
         let kind = self.task.mode.kind();
         let request = *self.request.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = Status { by: Some(self.holder.clone()), request: request.or(status.request), ..status };
+        let bill = match self.bill() {
+            Some(bill) => Some(Billed::of(&bill, self.earlier.as_ref())),
+            None => self.earlier.clone(),
+        };
+        let by = Some(self.holder.clone());
+        let status = Status { by, bill, request: request.or(status.request), ..status };
         if !kind.is_asked_for() {
             return Status { spent: self.spent_so_far(), ..status };
         }

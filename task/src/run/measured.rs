@@ -30,7 +30,7 @@ impl Measured {
         // Without a message there is nobody who began the trace.
         let span = match otlp::current() {
             Some(_) => Span::named(&RUN, name),
-            None => Span::of_trace(&RUN, name, Some(&TraceContext::of_task(message.id())), None),
+            None => Span::of_trace(&RUN, name, &TraceContext::of_task(message.id()), None),
         };
         let span = span.with(&TASK_ID, message.id().to_string()).with(&MODE, mode);
         let span = match message {
@@ -73,6 +73,7 @@ fn told(ended: &Ended) -> (&'static str, Option<String>) {
         Ended::Explained(reason) => ("failed", Some(reason.name())),
         Ended::Passing(_) => ("retry", Some("transient".to_owned())),
         Ended::PutOff { .. } => ("postponed", Some("rate-limit".to_owned())),
+        Ended::NoBudget { .. } => ("postponed", Some("budget".to_owned())),
         Ended::Misconfigured(_) => ("misconfigured", Some("misconfigured".to_owned())),
         Ended::Lost(lost) => {
             let why = match lost {
@@ -116,7 +117,7 @@ pub(super) async fn part<T>(span: &Span, work: impl Future<Output = Result<T, St
 fn why(stop: &Stop) -> String {
     match stop {
         Stop::Call(error) => error.kind().to_owned(),
-        Stop::Failure(failure) => failure.reason.name(),
+        Stop::Failure(failure) | Stop::Moved(failure) => failure.reason.name(),
         Stop::Ended(ended) => told(ended).1.unwrap_or_else(|| "nothing".to_owned()),
         Stop::CalledOff(_) => "cancelled".to_owned(),
     }

@@ -28,7 +28,7 @@ use crate::forge::model::{Checks, Commit, Comparison, Permission, PullRequest, R
 use crate::lease::Lease;
 use crate::llm::Usd;
 use crate::outbound::markup::code_span;
-use crate::outcome::{Exit, Failure, Reason, sentence};
+use crate::outcome::{Exit, Failure, Reason};
 use crate::path::RepoPath;
 use crate::record::comment::{self, Red};
 use crate::record::status::{Phase, Proposal, Spend, Status};
@@ -103,7 +103,14 @@ pub(super) async fn repair(
         Some(InTheWay::Finished | InTheWay::Answered) | None => {}
     }
     let compared = desk.forge.compare(&seen.pull.base, &seen.head.id).await?;
-    let on_base = desk.forge.failing_on(&compared.merge_base, &seen.pull.base).await?;
+    if compared.paths.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Stop::Ended(Ended::Nothing(checks::HOLDS_PLAN)));
+    }
+    let mut on_base = seen.failing_on_base.clone();
+    // The base can have moved on since.
+    if compared.behind > 0 {
+        on_base.extend(desk.forge.failing_on(&compared.merge_base).await?);
+    }
     let mut failed = seen.failed.clone();
     failed.sort();
     failed.dedup();
@@ -337,7 +344,7 @@ fn not_made(failure: &Failure, which: &RepairTrailer) -> String {
     let RepairTrailer { number, most, .. } = which;
     // What to do about a branch is for who asked for a change.
     let next = if failure.reason == Reason::Branch { "" } else { failure.next.as_str() };
-    let what = format!("Repair {number} of {most} was not made. {}", sentence(&failure.what));
+    let what = format!("Repair {number} of {most} was not made. {}", comment::sentence(&failure.what));
     if next.is_empty() { what } else { format!("{what}\n\n{next}") }
 }
 

@@ -51,6 +51,14 @@ pub(super) enum Basis {
     },
     /// The change whose checks fail.
     Repair(Box<Repair>),
+    /// What reviewers say of a pull request with a change.
+    Reviews {
+        pull_request: PullRequestNumber,
+        /// Which change after theirs this is, from 1.
+        round: usize,
+        /// Whether what is there already changes files that the approved plan does not name.
+        is_outside_plan: bool,
+    },
 }
 
 /// What is repaired, and which repair it is.
@@ -80,14 +88,6 @@ pub(super) struct Repair {
     pub(super) title: String,
     /// Who the change was made for, as the commit says it.
     pub(super) co_author: Option<String>,
-    /// What reviewers say of a pull request with a change.
-    Reviews {
-        pull_request: PullRequestNumber,
-        /// Which change after theirs this is, from 1.
-        round: usize,
-        /// Whether what is there already changes files that the approved plan does not name.
-        is_outside_plan: bool,
-    },
 }
 
 impl Basis {

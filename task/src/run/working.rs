@@ -38,7 +38,7 @@ pub(super) async fn begin_repair(desk: &Desk<'_>, since: Timestamp) -> Result<u6
 }
 
 /// Shows the steps of the run in its status comment, one edit for each question to the model. What cannot be shown
-/// does not stop the run.
+/// does not stop the run. Nobody waits for what nobody asked for.
 pub(super) async fn show_progress(desk: &Desk<'_>, claim: &Claim, mut steps: UnboundedReceiver<Step>) {
     let mut done: Vec<String> = Vec::new();
     while let Some(step) = steps.recv().await {
@@ -46,7 +46,7 @@ pub(super) async fn show_progress(desk: &Desk<'_>, claim: &Claim, mut steps: Unb
             Step::Read { .. } | Step::Chosen { .. } | Step::ReadingMore { .. } | Step::Correcting { .. } => {
                 done.push(capitalized(&step.to_string()));
             }
-            Step::Asking { .. } => {
+            Step::Asking { .. } if desk.task.mode.kind().is_asked_for() => {
                 let now = capitalized(&step.to_string());
                 let status = Status { since: claim.since, ..Status::of(desk.task, Phase::Working, None) };
                 if let Err(error) = say(desk, Some(claim.status), &done, &now, status).await {

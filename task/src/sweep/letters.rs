@@ -18,7 +18,7 @@ use crate::forge::model::Permission;
 use crate::outcome::{Failure, Reason};
 use crate::record::Subject;
 use crate::record::comment::{self, Turn};
-use crate::record::status::Phase;
+use crate::record::status::{Phase, StatusComment};
 use crate::run::jira::{self, Lookup};
 
 /// Reads every dead letter once.
@@ -89,7 +89,10 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
         return settled(thread, "the repository was replaced by another one of the same name");
     }
     if !task.mode.kind().is_asked_for() {
-        return settled(thread, "nobody asked for it");
+        return match unasked(site, task, letter, hand).await? {
+            Some(why) => Ok(Finding::Told { task: task.id, issue: site.name(thread), why }),
+            None => settled(thread, "nobody asked for it"),
+        };
     }
     if site.forge.permission(task.trigger_user.as_str()).await? == Permission::Less {
         return settled(thread, "who asked may not ask");
@@ -128,6 +131,30 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
         }
     }
     Ok(Finding::Told { task: task.id, issue: site.name(&issue.id), why: failure.what })
+}
+
+/// Tells the end of what nobody asked for, if a run of it said that it works; what it says then.
+async fn unasked(
+    site: &Site<'_>,
+    task: &Task,
+    letter: &Letter,
+    hand: Hand,
+) -> Result<Option<String>, CallError> {
+    let Subject::Issue(issue) = site.records().subject(&site.forge, &task.issue).await? else {
+        return Ok(None);
+    };
+    let own = task.id.to_string();
+    let record = site.record(&issue).await?;
+    let is_open = |said: &&StatusComment| said.status.task == own && said.status.phase != Phase::Ended;
+    let Some(mine) = record.statuses().iter().find(is_open) else { return Ok(None) };
+    let failure = failure(task, &letter.death());
+    if hand == Hand::Writing {
+        match site.tell(&record, Some(mine), &own, &comment::failed(&failure, Turn::of(task.mode))).await {
+            Ok(()) | Err(CallError::Locked { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(failure.what))
 }
 
 fn failure(task: &Task, death: &Death) -> Failure {

@@ -160,6 +160,11 @@ fn what_one_mounts_the_other_does_not() {
                 list.push(("agent-jira", &[("credentials", "jira-credentials")]));
             }
         }
+        if way.has("telemetry-headers") {
+            for list in [&mut ingest, &mut task] {
+                list.push(("agent-telemetry", &[("headers", "otlp-headers")]));
+            }
+        }
         let objects = way.render();
         for (name, expected) in [("ingest", ingest), ("sweep", sweep), ("task", task)] {
             let pod = Workload::named(&objects, name);

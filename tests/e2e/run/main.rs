@@ -18,6 +18,7 @@ mod network;
 mod odd;
 mod plan;
 mod repair;
+mod report;
 mod repository;
 mod stop;
 mod telemetry;

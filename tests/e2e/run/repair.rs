@@ -109,11 +109,13 @@ fn is_draft(story: &Story) -> bool {
     seen(&story.github).contains("pull #2 open draft by ai-agent[bot]")
 }
 
-/// The last question to the model.
+/// The last question to the model, with what was said before it.
 fn question(story: &Story) -> String {
     let asked = story.asked();
-    let last = asked.last().unwrap();
-    last.messages.iter().map(|message| message.text.clone()).collect::<Vec<_>>().join("\n")
+    let messages = asked.last().unwrap().body["messages"].clone();
+    let texts =
+        messages.as_array().unwrap().iter().map(|message| message["content"].as_str().unwrap().to_owned());
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -124,11 +126,15 @@ fn a_change_whose_checks_fail_is_repaired_by_what_they_say() {
         ("tests/test_config.py".to_owned(), 2, "failure", "test_timeout: assert 90 < 80".to_owned());
     fails(&story, "build", Report { annotations: vec![annotation], ..log(words) });
     let before = story.github.journal().calls.len();
-    let run = ended(&story);
-    let calls = story.github.journal().calls.len() - before;
-    assert!(calls <= 25, "{calls} calls\n{}", story.told(&run));
-    // The log is not one of GitHub's answers: its address is of another host.
-    assert_eq!(story.github.journal().count("logs:read"), 1);
+    let mut task = event(&story);
+    // As a webhook has it.
+    task["installation_id"] = story.github.installation_id().into();
+    let run = story.run(&task);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    let calls = story.github.journal().calls.split_off(before);
+    // The log lies with another host.
+    let to_github = calls.iter().filter(|call| call.operation != "logs:read").count();
+    assert!(to_github <= 25 && calls.len() == to_github + 1, "{to_github} calls\n{}", story.told(&run));
 
     let question = question(&story);
     for part in [
@@ -635,8 +641,8 @@ fn what_changes_while_the_model_thinks_keeps_the_repair_back() {
         let story = drafted(checked(), &[EDIT, &repair(90, 60)]);
         fails(&story, "build", log("E   assert 90 < 80"));
         let happen = meanwhile.happen;
-        // The comment that says that the model is asked.
-        story.github.on_call(When::next("issues/update-comment"), move |state| happen(state));
+        // The repository is read once, before the model is asked.
+        story.github.on_call(When::next("git:info/upload-pack"), move |state| happen(state));
         let run = ended(&story);
         let answer = story.answer(1);
         if repairs(&story) != 0 || !answer.contains(meanwhile.told) {
@@ -652,7 +658,7 @@ fn what_changes_while_the_model_thinks_keeps_the_repair_back() {
 fn checks_that_ran_again_meanwhile_are_looked_at_again() {
     let story = drafted(checked(), &[EDIT, &repair(90, 60), &repair(90, 60)]);
     fails(&story, "build", log("E   assert 90 < 80"));
-    story.github.on_call(When::next("issues/update-comment"), |state| {
+    story.github.on_call(When::next("git:info/upload-pack"), |state| {
         state.at(REPO).check(BRANCH, "build", CheckKind::Run, Verdict::Running);
     });
     ended(&story);
@@ -709,10 +715,15 @@ fn a_repair_waits_for_a_person_where_changes_do() {
 fn a_repair_outside_of_the_approved_plan_leaves_a_draft() {
     let outside = "TITLE: Say so\nSUMMARY:\nx\n\nREADME.md\n<<<<<<< SEARCH\n# Hello\n=======\n# Hello you\n>>>>>>> REPLACE\n";
     let story = Story::new(checked(), &[PLAN, EDIT, outside, outside]);
-    for task in [story.wish("plan"), story.command("approve", "dev1", 2, "/approve")] {
-        let run = story.run(&task);
-        assert_eq!(run.status, Some(0), "{}", story.told(&run));
-    }
+    let run = story.run(&story.wish("plan"));
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    // Checks of a plan say nothing of a change.
+    fails(&story, "build", log("E   assert 90 < 80"));
+    let before = seen(&story.github);
+    ended(&story);
+    assert_eq!(seen(&story.github), before);
+    let run = story.run(&story.command("approve", "dev1", 2, "/approve"));
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
     fails(&story, "build", log("E   assert 90 < 80"));
     let run = ended(&story);
     assert_eq!(repairs(&story), 1, "{}", story.told(&run));
@@ -750,7 +761,7 @@ fn repairs_share_one_ceiling_of_money() {
     fails(&story, "build", log("error: alpha is wrong"));
     ended(&story);
     fails(&story, "build", log("error: beta is wrong"));
-    ended_with(&story, &[("AGENT_MAX_TOKENS", "2500")]);
+    ended_with(&story, &[("AGENT_MAX_TOKENS", "1000")]);
     let answer = story.answer(1);
     assert!(answer.contains("The repairs of this pull request have cost what they may"), "{answer}");
     assert_eq!(repairs(&story), 1);

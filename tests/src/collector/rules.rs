@@ -228,7 +228,7 @@ fn times(start: u64, end: u64) -> Vec<String> {
 fn of_resource(resource: Option<&Resource>) -> Vec<String> {
     let of = |name: &str| {
         let attributes = resource.iter().flat_map(|resource| &resource.attributes);
-        attributes.filter(|attribute| attribute.key == name).filter_map(text).next().unwrap_or_default()
+        attributes.filter(|attribute| attribute.key == name).find_map(text).unwrap_or_default()
     };
     let mut wrong = Vec::new();
     for name in ["service.name", "service.version"] {

@@ -198,6 +198,8 @@ impl State {
             "body": text.body,
             "state": match opinion {
                 Opinion::Commented => "COMMENTED",
+                Opinion::Approved => "APPROVED",
+                Opinion::Dismissed => "DISMISSED",
                 Opinion::ChangesRequested => "CHANGES_REQUESTED",
             },
             "html_url": page,

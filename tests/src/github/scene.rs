@@ -2,8 +2,9 @@
 //! same verbs.
 
 use super::state::{
-    Age, Availability, Check, CheckKind, Comment, Event, Feature, Home, Issue, Label, Lock, Opinion, Permission, Place,
-    Pull, Reaction, Repo, Report, Resolution, Review, ReviewText, Stage, State, Thread, Verdict, Visibility, What,
+    Age, Availability, Check, CheckKind, Comment, Event, Feature, Home, Issue, Label, Lock, Opinion,
+    Permission, Place, Pull, Reaction, Repo, Report, Resolution, Review, ReviewText, Stage, State, Thread,
+    Verdict, Visibility, What,
 };
 use super::store::{Change, Commit, Oid, Refused, Signature};
 

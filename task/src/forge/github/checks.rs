@@ -16,17 +16,17 @@ const BRANCHES: &str = "query($owner: String!, $name: String!, $head: String!, $
 
 const PULL_REQUEST: &str = "query($owner: String!, $name: String!, $pull: Int!) { \
     repository(owner: $owner, name: $name) { pullRequest(number: $pull) { \
+        baseRef { target { ... on Commit { statusCheckRollup { state contexts(first: 100) { nodes { \
+            ... on CheckRun { name conclusion } ... on StatusContext { context state } } } } } } } \
         timelineItems(last: 1, itemTypes: [CONVERT_TO_DRAFT_EVENT, READY_FOR_REVIEW_EVENT]) { nodes { __typename } } \
         commits(last: 1) { nodes { commit { oid statusCheckRollup { state contexts(first: 100) { nodes { \
             ... on CheckRun { name conclusion isRequired(pullRequestNumber: $pull) } \
             ... on StatusContext { context state isRequired(pullRequestNumber: $pull) } } } } } } } } } }";
 
-const FAILED: &str = "query($owner: String!, $name: String!, $base: String!, $commit: GitObjectID!) { \
+const COMMIT: &str = "query($owner: String!, $name: String!, $commit: GitObjectID!) { \
     repository(owner: $owner, name: $name) { \
-        head: object(oid: $commit) { ... on Commit { statusCheckRollup { state contexts(first: 100) { nodes { \
-            ... on CheckRun { name conclusion } ... on StatusContext { context state } } } } } } \
-        base: ref(qualifiedName: $base) { target { ... on Commit { statusCheckRollup { state contexts(first: 100) { nodes { \
-            ... on CheckRun { name conclusion } ... on StatusContext { context state } } } } } } } } }";
+        object(oid: $commit) { ... on Commit { statusCheckRollup { state contexts(first: 100) { nodes { \
+            ... on CheckRun { name conclusion } ... on StatusContext { context state } } } } } } } }";
 
 #[derive(Deserialize)]
 struct Data<R> {
@@ -44,11 +44,10 @@ struct Branch {
     target: Option<Checked>,
 }
 
-/// A commit, and the branch that it was on.
+/// A commit that is asked for by its id.
 #[derive(Deserialize)]
-struct Ancestors {
-    head: Option<Checked>,
-    base: Option<Branch>,
+struct OneCommit {
+    object: Option<Checked>,
 }
 
 /// A commit, or what a branch points to in its place; that has no checks.
@@ -140,6 +139,8 @@ struct Asked {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PullRequest {
+    /// Absent where the branch was deleted.
+    base_ref: Option<Branch>,
     timeline_items: Nodes<Item>,
     commits: Nodes<Newest>,
 }
@@ -189,6 +190,7 @@ impl GitHub {
         Ok(PullRequestChecks {
             head: commit.oid.ok_or_else(unseen)?,
             checks: Checks::from(rollup),
+            failing_on_base: failing(pull.base_ref.and_then(|branch| branch.target)),
             running: names(rollup, OneCheck::is_running),
             skipped: names(rollup, OneCheck::is_skipped),
             wish: if last.is_some_and(|item| item.kind == "ConvertToDraftEvent") {
@@ -199,21 +201,15 @@ impl GitHub {
         })
     }
 
-    /// The names of checks that fail on a commit, or on the newest commit of a branch.
-    pub async fn failing_on(&self, commit: &str, branch: &str) -> Result<Vec<String>, CallError> {
-        let variables = json!({
-            "owner": self.repo.owner(), "name": self.repo.name(), "commit": commit,
-            "base": format!("refs/heads/{branch}"),
-        });
-        let Some(found) = self.query::<Data<Ancestors>>(FAILED, variables).await?.repository else {
-            return Ok(Vec::new());
-        };
-        let commits = [found.head, found.base.and_then(|branch| branch.target)];
-        let rollups = commits.into_iter().flatten().filter_map(|commit| commit.status_check_rollup);
-        let mut failing: Vec<String> =
-            rollups.flat_map(|rollup| names(Some(&rollup), OneCheck::has_failed)).collect();
-        failing.sort();
-        failing.dedup();
-        Ok(failing)
+    /// The names of checks that fail on a commit.
+    pub async fn failing_on(&self, commit: &str) -> Result<Vec<String>, CallError> {
+        let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "commit": commit });
+        let found = self.query::<Data<OneCommit>>(COMMIT, variables).await?.repository;
+        Ok(failing(found.and_then(|found| found.object)))
     }
+}
+
+fn failing(commit: Option<Checked>) -> Vec<String> {
+    let rollup = commit.and_then(|commit| commit.status_check_rollup);
+    names(rollup.as_ref(), OneCheck::has_failed)
 }

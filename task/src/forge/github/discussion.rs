@@ -249,6 +249,7 @@ impl PullRequest {
                 kind: if self.is_draft { PullRequestKind::Draft } else { PullRequestKind::Ready },
                 body: self.body,
                 head: model::Branch { name: self.head_ref_name, commit: self.head_ref_oid },
+                base: self.base_ref_name.clone(),
                 by: self.author.map(Into::into),
             },
             home: if self.is_cross_repository { Home::Fork } else { Home::Here },

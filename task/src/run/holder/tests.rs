@@ -44,6 +44,7 @@ fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str
         again: false,
         issue: None,
         spent: None,
+        bill: None,
         barred: None,
         until: None,
     }

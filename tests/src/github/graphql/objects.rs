@@ -295,6 +295,7 @@ pub(super) fn show_pull(state: &State, at: usize, number: u64) -> Value {
         "headRefName": pull.head,
         "headRefOid": pull.head_oid.as_str(),
         "baseRefName": pull.base,
+        "baseRef": show_reference(repo, &format!("refs/heads/{}", pull.base)),
         "baseRefOid": pull.base_oid.as_str(),
         "url": format!("{}/pull/{number}", state.web(repo)),
         "author": show_actor(state, &issue.author),

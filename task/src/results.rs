@@ -1,0 +1,222 @@
+//! `ai-agent report`: what became of the agent's work in a time, from the tracker alone: its pull requests, and what its
+//! comments say of its tasks. Nothing is changed.
+//!
+//! The markers of comments tell which tasks there were, of which mode, and what they cost; their MAC tells that they are the
+//! agent's. One of an earlier release does not have all of that, and the words of its comment tell the cost.
+
+mod facts;
+mod page;
+mod table;
+mod told;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use shared::env::Environment;
+use shared::issue::IssueId;
+use shared::repo::Repo;
+
+pub use facts::Results;
+
+use crate::call::CallError;
+use crate::forge::model::Whole;
+use crate::forge::{Login, Past, of_organization};
+use crate::lease::Lease;
+use crate::marker::Marks;
+use crate::outcome::{Failure, Reason};
+use crate::progress::Step;
+use crate::repo_config;
+use crate::run::settings::RunSettings;
+use facts::{Of, PullFacts, TaskFacts};
+
+/// Pull requests of one repository whose reviews are read; each is a call.
+const MAX_REVIEWED: usize = 1_000;
+/// Repositories of an organization.
+const MAX_REPOSITORIES: usize = 500;
+
+/// Report what became of the agent's work: pull requests, merge rate, costs, review rounds, by week and by mode.
+///
+/// Everything is read from the tracker: no telemetry, no database, and nothing is changed. Costs come from what the agent's
+/// comments say. Issues of Jira are known by their pull requests.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// A repository, as OWNER/NAME or by its address; may be given several times.
+    #[arg(long, value_name = "REPOSITORY", required_unless_present = "org")]
+    repo: Vec<String>,
+    /// Every repository of an organization that the credentials reach, by its name or its address.
+    #[arg(long, value_name = "NAME", conflicts_with = "repo")]
+    org: Option<String>,
+    /// Where the time begins: a date such as 2026-09-01, or how long ago, such as 30d or 12weeks.
+    #[arg(long, value_name = "WHEN", default_value = "90d")]
+    since: String,
+    /// Print the report as JSON, see docs/report.schema.json.
+    #[arg(long)]
+    pub json: bool,
+    /// Also write it as a page for a browser.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+/// Reads everything, and puts it together.
+pub async fn report(
+    args: &ReportArgs,
+    env: &Environment,
+    progress: &mut (dyn FnMut(Step) + Send),
+) -> Result<Results, Failure> {
+    let usage = |error: String| Failure::new(Reason::Usage, error, "Correct it and run the command again.");
+    env.check_names(crate::run::settings::READS).map_err(|error| usage(error.to_string()))?;
+    let settings = RunSettings::from_env(env).map_err(|error| usage(error.to_string()))?;
+    let until = Timestamp::now();
+    let since = since(&args.since, until).ok_or_else(|| {
+        usage(format!(
+            "invalid time {:?} for --since: use a date such as 2026-09-01, or a time such as 30d",
+            args.since
+        ))
+    })?;
+    let (_keep, lease) = Lease::new();
+    let repositories = repositories(args, &settings, &lease).await?;
+    let mut results = Results::new(since, until);
+    for (number, repo) in (1..).zip(&repositories) {
+        progress(Step::Note(format!("repository {number} of {}: {repo}", repositories.len())));
+        let of =
+            of_repository(&settings, repo, &lease, since).await.map_err(|error| not_read(repo, &error))?;
+        results.add(of);
+    }
+    results.finish();
+    if let Some(file) = &args.html {
+        std::fs::write(file, page::page(&results)).map_err(|error| {
+            let what = format!("the page cannot be written to {}: {error}", file.display());
+            Failure::new(Reason::Storage, what, "Give a place that can be written to with `--html`.")
+        })?;
+    }
+    Ok(results)
+}
+
+fn not_read(repo: &Repo, error: &CallError) -> Failure {
+    let reason = if error.is_passing() { Reason::Unavailable } else { Reason::Repository };
+    Failure::new(
+        reason,
+        format!("{repo} cannot be read: {error}"),
+        "Check the name, and the credentials that are used.",
+    )
+}
+
+/// A date, or a time before now.
+fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let start = if let Ok(date) = text.parse::<Date>() {
+        date.to_zoned(TimeZone::UTC).ok()?.timestamp()
+    } else {
+        let ago: Duration = humantime::parse_duration(text).ok()?;
+        now.checked_sub(ago).ok()?
+    };
+    (start < now).then_some(start)
+}
+
+async fn repositories(
+    args: &ReportArgs,
+    settings: &RunSettings,
+    lease: &Lease,
+) -> Result<Vec<Repo>, Failure> {
+    let address = |text: &str| {
+        if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("https://{}/{text}", settings.hosts.host())
+        }
+    };
+    let parse = |text: &str| {
+        Repo::parse(text, &settings.hosts).map_err(|error| {
+            Failure::new(Reason::Usage, format!("`{text}`: {error}"), "Give OWNER/NAME, or an address.")
+        })
+    };
+    let Some(org) = &args.org else {
+        return args.repo.iter().map(|text| parse(&address(text))).collect();
+    };
+    // Only its owner counts.
+    let any = parse(&format!("{}/any", address(org).trim_end_matches('/')))?;
+    let mut found =
+        of_organization(&login(settings, &any, lease)).await.map_err(|error| not_read(&any, &error))?;
+    if found.is_empty() {
+        let what = format!("no repository of {org} can be seen");
+        return Err(Failure::new(
+            Reason::Repository,
+            what,
+            "Check the name, and where the App is installed.",
+        ));
+    }
+    found.truncate(MAX_REPOSITORIES);
+    Ok(found)
+}
+
+fn login<'a>(settings: &'a RunSettings, repo: &'a Repo, lease: &Lease) -> Login<'a> {
+    Login {
+        credentials: &settings.credentials,
+        repo,
+        hosts: &settings.hosts,
+        network: &settings.network,
+        repository: None,
+        installation: None,
+        config_file: repo_config::PATH,
+        lease: lease.clone(),
+        patience: settings.patience,
+        timeout: settings.timeout,
+    }
+}
+
+async fn of_repository(
+    settings: &RunSettings,
+    repo: &Repo,
+    lease: &Lease,
+    since: Timestamp,
+) -> Result<Of, CallError> {
+    let past = Past::open(&login(settings, repo, lease)).await?;
+    let of = read(settings, repo, &past, since).await;
+    if let Err(error) = past.close().await {
+        tracing::warn!(%error, "the installation token could not be revoked; it expires within the hour");
+    }
+    of
+}
+
+async fn read(settings: &RunSettings, repo: &Repo, past: &Past, since: Timestamp) -> Result<Of, CallError> {
+    let marks = Marks::new(settings.marker_key.clone(), past.number());
+    let mut tasks: Vec<TaskFacts> = Vec::new();
+    let comments = past.comments(since, |comment| tasks.extend(told::task(&marks, &comment))).await?;
+    let mut pulls: Vec<PullFacts> = Vec::new();
+    let of_pulls = past
+        .pull_requests(since, |pull| {
+            if let Some(issue) = IssueId::of_branch(&pull.branch) {
+                pulls.push(PullFacts::of(&pull, issue));
+            }
+        })
+        .await?;
+    for pull in pulls.iter_mut().take(MAX_REVIEWED) {
+        pull.review_rounds = Some(past.review_rounds(pull.number).await?);
+    }
+    let is_whole = comments == Whole::Yes && of_pulls == Whole::Yes && pulls.len() <= MAX_REVIEWED;
+    Ok(Of::new(repo.to_string(), tasks, pulls, is_whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_begins_at_a_date_or_so_long_ago() {
+        let now: Timestamp = "2026-11-29T12:00:00Z".parse().unwrap();
+        for (text, expected) in [
+            ("2026-09-01", Some("2026-09-01T00:00:00Z")),
+            ("30d", Some("2026-10-30T12:00:00Z")),
+            ("2weeks", Some("2026-11-15T12:00:00Z")),
+            ("2027-01-01", None),
+            ("soon", None),
+            ("", None),
+            ("99999999y", None),
+        ] {
+            assert_eq!(since(text, now).map(|time| time.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+}

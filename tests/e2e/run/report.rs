@@ -1,0 +1,194 @@
+//! `ai-agent report`: what became of runs, read from the tracker alone.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tests::bin::program;
+use tests::github::{GitHub, Permission, World};
+
+use crate::harness::{EDIT, MARKER_KEY, REPO, Story, hello, offline};
+
+const SCHEMA: &str = include_str!("../../../docs/report.schema.json");
+
+/// What the command printed and how it ended.
+struct Reported {
+    status: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs the command with a token of `dev1`.
+fn report(github: &GitHub, arguments: &[&str], variables: &[(&str, &str)]) -> Reported {
+    let token = github.personal_token("dev1");
+    let output = Command::new(program("ai-agent"))
+        .arg("report")
+        .args(arguments)
+        .env_clear()
+        .env("AGENT_GITHUB_TOKEN", token)
+        .env("AGENT_MARKER_KEY", MARKER_KEY)
+        .env("AGENT_ALLOW_LOOPBACK", "1")
+        .env("AGENT_GITHUB_TIMEOUT", "15s")
+        .env("AGENT_GITHUB_MAX_WAIT", "5s")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Reported { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+fn json(reported: &Reported) -> Value {
+    let value: Value = serde_json::from_str(&reported.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {} {}", reported.stdout, reported.stderr));
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let faults: Vec<String> = jsonschema::validator_for(&schema)
+        .unwrap()
+        .iter_errors(&value)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(faults, Vec::<String>::new(), "{value:#}");
+    value
+}
+
+/// The methods of the calls since `from`.
+fn methods(github: &GitHub, from: usize) -> Vec<String> {
+    let journal = github.journal();
+    journal.calls.iter().skip(from).map(|call| call.method.clone()).collect()
+}
+
+#[test]
+fn what_became_of_runs_is_told_and_nothing_is_changed() {
+    let world = offline(hello()).issue(2, "Unclear", "Make it nicer.", &["ai-help"]);
+    let story = Story::new(world, &[EDIT, "CANNOT: It is not clear."]);
+    let priced = [("AGENT_MODEL_PRICE", "1.00/2.00")];
+    let task = story.wish("quickfix");
+    let ended = story.run_with(&task, &priced);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    story.github.now(|state| {
+        let mut scene = state.first();
+        scene.ask_for_changes("dev1", 3, "Please mind the comment.");
+        scene.merge("dev1", 3);
+    });
+    // The second issue is declined.
+    let mut second = story.wish("quickfix");
+    second["issue_id"] = 2.into();
+    let ended = story.run_with(&second, &priced);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    // A stranger's copy of a marker is none, and neither is a branch of the same name in words only.
+    let copied = story.github.now(|state| state.first().issue(1).comments.last().unwrap().body.clone());
+    story.github.now(|state| state.first().comment("guest", 2, &copied));
+
+    let before = story.github.snapshot();
+    let from = story.github.journal().calls.len();
+    let page = tempfile::NamedTempFile::new().unwrap();
+    let address = story.github.repo_url(REPO);
+    let html = page.path().to_str().unwrap();
+    let reported =
+        report(&story.github, &["--repo", &address, "--json", "--html", html, "--since", "2000-01-01"], &[]);
+    assert_eq!(reported.status, Some(0), "{}", reported.stderr);
+    let methods = methods(&story.github, from);
+    assert!(!methods.is_empty() && methods.iter().all(|method| method == "GET"), "{methods:?}");
+    assert_eq!(story.github.snapshot(), before);
+
+    let value = json(&reported);
+    let total = &value["total"];
+    let figures =
+        ["issues", "tasks", "done", "failed", "pull_requests", "merged", "declined", "open", "review_rounds"];
+    let found: Vec<u64> = figures.iter().map(|name| total[*name].as_u64().unwrap()).collect();
+    assert_eq!(found, [2, 2, 1, 1, 1, 1, 0, 0, 1], "{value:#}");
+    assert_eq!(total["merge_rate"], 1.0);
+    assert_eq!(total["tasks_of_unknown_cost"], 0, "{value:#}");
+    let cost = total["cost_usd"].as_f64().unwrap();
+    assert!(cost > 0.0);
+    assert_eq!(total["usd_per_merged"], total["cost_usd"]);
+    assert_eq!(value["modes"][0]["name"], "quickfix");
+    assert_eq!(value["complete"], true);
+
+    // What the comments tell people is the same amount.
+    let told: f64 = story.github.now(|state| {
+        let scene = state.first();
+        let comments = [1, 2].into_iter().flat_map(|issue| &scene.issue(issue).comments);
+        let bot = comments.filter(|comment| comment.author != "guest");
+        let costs = bot.filter_map(|comment| {
+            let (_, rest) = comment.body.split_once(" out, $")?;
+            rest.split(|c: char| !(c.is_ascii_digit() || c == '.')).next()?.parse::<f64>().ok()
+        });
+        costs.sum()
+    });
+    assert!((told - cost).abs() < 0.000_2, "{told} {cost}");
+
+    let page = std::fs::read_to_string(page.path()).unwrap();
+    assert!(page.contains("<svg") && page.contains("octo/hello") && !page.contains("<script"), "{page}");
+    let text = report(&story.github, &["--repo", &address, "--since", "2000-01-01"], &[]);
+    assert!(text.stdout.contains("1 pull requests: 1 merged, 0 declined, 0 open"), "{}", text.stdout);
+    let org = address.rsplit_once('/').unwrap().0;
+    let all = report(&story.github, &["--org", org, "--json", "--since", "2000-01-01"], &[]);
+    assert_eq!(json(&all)["total"], value["total"], "{}", all.stderr);
+    story.finish();
+}
+
+#[test]
+fn a_repository_without_anything_is_reported_too() {
+    let github = GitHub::start(hello());
+    let address = github.repo_url(REPO);
+    let reported = report(&github, &["--repo", &address, "--json"], &[]);
+    let value = json(&reported);
+    assert_eq!(
+        (value["total"]["merge_rate"].clone(), value["total"]["issues"].clone()),
+        (Value::Null, 0.into())
+    );
+    assert!(value["weeks"].as_array().unwrap().len() > 12);
+    let text = report(&github, &["--repo", &address], &[]).stdout;
+    assert!(text.contains("No pull request is closed, so there is no merge rate"), "{text}");
+    github.finish();
+}
+
+/// Ten thousand issues, each with a comment of the agent's of an earlier release.
+#[test]
+fn ten_thousand_issues_are_read_in_bounds() {
+    const ISSUES: u64 = 10_000;
+    let story = Story::new(offline(hello()), &[EDIT]);
+    let ended = story.run(&story.wish("quickfix"));
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    let bot = story.github.app_login();
+    story.github.now(|state| {
+        let mut scene = state.first();
+        for _ in 0..ISSUES {
+            let number = scene.open("dev1", "x", None);
+            // The MAC is of another issue: what is not the agent's is passed over.
+            scene.comment(&bot, number, "x\n\n<!-- ai-agent:status {\"task\":\"t\"} 00 -->");
+        }
+    });
+    let from = story.github.journal().calls.len();
+    let address = story.github.repo_url(REPO);
+    let reported = report(&story.github, &["--repo", &address, "--json", "--since", "2000-01-01"], &[]);
+    let value = json(&reported);
+    assert_eq!(
+        (value["total"]["tasks"].clone(), value["complete"].clone()),
+        (1.into(), true.into()),
+        "{value:#}"
+    );
+    let calls = methods(&story.github, from).len();
+    assert!(calls < 120, "{calls} calls");
+    story.finish();
+}
+
+#[test]
+fn what_cannot_be_read_is_said() {
+    let github = GitHub::start(World::new().user("dev1", Permission::Write).repo(REPO));
+    let address = github.repo_url("octo/other");
+    let org = github.repo_url("nobody/x").rsplit_once('/').unwrap().0.to_owned();
+    for (arguments, words) in [
+        (vec!["--repo", address.as_str()], "octo/other cannot be read"),
+        (vec!["--org", org.as_str()], "cannot be read"),
+        (vec!["--repo", "hello"], "is not `OWNER/NAME`"),
+        (vec!["--repo", address.as_str(), "--since", "soon"], "invalid time \"soon\" for --since"),
+    ] {
+        let arguments = [arguments, vec!["--json"]].concat();
+        let reported = report(&github, &arguments, &[]);
+        assert_eq!(reported.status, Some(2), "{arguments:?}: {}", reported.stderr);
+        let value = json(&reported);
+        assert!(value["what"].as_str().unwrap().contains(words), "{arguments:?}: {value}");
+    }
+    github.finish();
+}
