@@ -8,7 +8,13 @@
 //! A failure of the connection is followed by one more attempt on a new one. That may publish a message twice; both
 //! have the same id, and the run recognises the second.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection,
@@ -34,6 +40,9 @@ const FIRST_ATTEMPT: Duration = Duration::from_secs(3);
 /// Time to tell whether the broker would take a message.
 const READY_WITHIN: Duration = Duration::from_secs(3);
 
+/// Time to tell whether somebody was refused.
+const REFUSED_WITHIN: Duration = Duration::from_millis(500);
+
 /// Time for the broker to take leave; everything it has confirmed is safe already.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -47,6 +56,8 @@ pub struct Publisher {
 struct Link {
     connection: Connection,
     channel: Channel,
+    /// The broker has the definitions of an earlier release, which know no refusals.
+    knows_none: AtomicBool,
 }
 
 /// Why a message is not known to be in the queue.
@@ -126,6 +137,13 @@ impl Publisher {
         second
     }
 
+    /// Whether a run has left a queue of that name a short while ago: it refused the person on that thread. A broker that
+    /// does not tell has none.
+    pub async fn is_refused(&self, name: &str) -> bool {
+        let asked = async { self.link().await.ok()?.leads_to(name).await };
+        timeout(REFUSED_WITHIN, asked).await.ok().flatten().unwrap_or(false)
+    }
+
     /// Whether a message would be taken: the broker answers, is not blocked, and has the queue.
     pub async fn ready(&self) -> Result<(), PublishError> {
         let check = async {
@@ -182,7 +200,7 @@ impl Link {
         let channel = connection.create_channel().await.map_err(PublishError::Lost)?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(PublishError::Lost)?;
         tracing::info!("connected to the broker");
-        Ok(Self { connection, channel })
+        Ok(Self { connection, channel, knows_none: AtomicBool::new(false) })
     }
 
     fn is_usable(&self) -> bool {
@@ -204,6 +222,36 @@ impl Link {
             // Confirmed, but only as returned: nobody keeps it.
             Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => Err(PublishError::NoQueue),
             Confirmation::Nack(None) | Confirmation::NotRequested => Err(PublishError::Refused),
+        }
+    }
+
+    /// Whether a queue is bound by that name to the exchange of what runs share. A question that closes no channel and
+    /// stands in no log: a message that nobody would keep comes back.
+    async fn leads_to(&self, name: &str) -> Option<bool> {
+        if self.connection.status().blocked() || self.knows_none.load(Ordering::Relaxed) {
+            return None;
+        }
+        let asked = async {
+            // Of its own: where the exchange is missing, it is closed.
+            let channel = self.connection.create_channel().await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+            let (exchange, key) = (queue::BUDGET.into(), name.into());
+            let properties = BasicProperties::default();
+            let confirmed = channel.basic_publish(exchange, key, options, b"", properties).await?.await?;
+            channel.close(200, "asked".into()).await?;
+            Ok::<_, lapin::Error>(matches!(confirmed, Confirmation::Ack(None)))
+        };
+        match asked.await {
+            Ok(leads) => Some(leads),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "refusals are not known to the broker"
+                );
+                self.knows_none.store(true, Ordering::Relaxed);
+                None
+            }
         }
     }
 

@@ -198,6 +198,11 @@ impl Webhooks {
         drop(body);
         match decision {
             Decision::Ignore(why) => Ok(Answer::Ignored(why.to_string())),
+            Decision::Publish(task)
+                if task.mode.kind().is_asked_for() && self.publisher.is_refused(&task.refusal()).await =>
+            {
+                Ok(Answer::Ignored("the sender was refused on this thread within the last hour".to_owned()))
+            }
             Decision::Publish(task) => {
                 let message = Message::Task(task);
                 let arrival = Arrival { route: PATH, event, at: arrived };

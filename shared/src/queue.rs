@@ -51,6 +51,10 @@ pub fn delay_for(wait: Duration) -> &'static Delay {
 /// ceiling and period, whose names begin with it. It is not the default one, which leads to every queue.
 pub const BUDGET: &str = "agent-budget";
 
+/// How long a person who was refused on a thread is not listened to there: `x-expires` of the queue that says so. Who is
+/// given write access meanwhile has to wait as long.
+pub const REFUSED_FOR: Duration = Duration::from_hours(1);
+
 /// The `content_type` of a message.
 pub const CONTENT_TYPE: &str = "application/json";
 

@@ -27,6 +27,7 @@ use crate::{
     hex,
     issue::{IssueId, PullRequestNumber},
     mode::{CommentKind, Fields, Mode, ModeKind, WrongFields},
+    queue,
     repo::{HostPolicy, Repo, RepoError},
     user::{Login, LoginError},
 };
@@ -56,6 +57,19 @@ pub struct Task {
     pub installation_id: Option<NonZeroU64>,
     /// Title and body of the issue when the webhook was sent.
     pub issue_digest: Option<IssueDigest>,
+}
+
+impl Task {
+    /// The queue that is there for a while after a run refused this person on this thread: its name. While it is there,
+    /// nothing of theirs is published for that thread.
+    pub fn refusal(&self) -> String {
+        let repository =
+            self.repository_id.map_or_else(|| self.repo.url().to_lowercase(), |id| id.to_string());
+        let (thread, person) = (self.issue.to_string(), self.trigger_user.as_str().to_lowercase());
+        let mut digest = hex::text(&digest_parts("refused", &[&repository, &thread, &person]));
+        digest.truncate(16);
+        format!("{}.refused.{digest}", queue::BUDGET)
+    }
 }
 
 /// The key of every external effect of a task, and the id of its message: 32 hexadecimal digits.

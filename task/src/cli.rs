@@ -398,6 +398,10 @@ fn tell_end(ended: &Ended) -> Exit {
             terminal::eprint_line(&format!("ended with an explanation on the issue ({reason:?})"));
             Exit::Done
         }
+        Ended::Refused => {
+            terminal::eprint_line("nothing to do: the user may not ask for this");
+            Exit::Done
+        }
         Ended::Nothing(why) => {
             terminal::eprint_line(&format!("nothing to do: {why}"));
             Exit::Done

@@ -44,7 +44,7 @@ use shared::otlp::catalog::{
     ATTEMPT, MESSAGE_ID, MESSAGING_OPERATION, MESSAGING_SYSTEM, MESSAGING_TYPE, PROCESS, QUEUE, RECEIVE, Work,
 };
 use shared::otlp::{self, Span};
-use shared::queue::{DELIVERY_LIMIT, TASKS};
+use shared::queue::{DELIVERY_LIMIT, REFUSED_FOR, TASKS};
 use shared::trace::TraceContext;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -186,6 +186,15 @@ async fn deliver(
         revoke_on_loss(revoker, &held, run.deadline);
         let lease = lease.with_channel(held.channel().clone()).with_bank(bank).with_door(door);
         let ended = run_until_lost(config, run, &message, &lease, follow).await;
+        if let (Ended::Refused, Message::Task(task)) = (&ended, &message)
+            && let Err(error) = line.remember(&task.refusal(), REFUSED_FOR).await
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                fix = error.fix(),
+                "a refusal is not remembered: each further command of that person costs a Job"
+            );
+        }
         line.close().await;
         let (settlement, exit) = verdict(&ended, follow);
         let end = describe(&ended);
@@ -395,7 +404,9 @@ fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
         Attempt::Last(_) | Attempt::ByHand => (Settlement::DeadLetter, Exit::CouldNotSolve),
     };
     match ended {
-        Ended::Done | Ended::Explained(_) | Ended::Nothing(_) => (Some(Settlement::Ack), Exit::Done),
+        Ended::Done | Ended::Explained(_) | Ended::Refused | Ended::Nothing(_) => {
+            (Some(Settlement::Ack), Exit::Done)
+        }
         // Where the broker does not keep it for later. It is no failure of the last attempt.
         Ended::PutOff { .. } if attempt.may_be_put_off() => (Some(Settlement::Requeue), Exit::Passing),
         // The same: it is nobody's failure.
@@ -415,6 +426,7 @@ fn describe(ended: &Ended) -> String {
     match ended {
         Ended::Done => "done".to_owned(),
         Ended::Explained(reason) => format!("explained on the issue: {reason:?}"),
+        Ended::Refused => "nothing to do: the user may not ask for this".to_owned(),
         Ended::Nothing(why) => format!("nothing to do: {why}"),
         Ended::Passing(why) => format!("passing failure: {why}"),
         Ended::PutOff { why, until } => format!("has to wait until {until}: {why}"),
@@ -511,6 +523,7 @@ mod tests {
             (Ended::Explained(Reason::Budget), first, Some(Ack), 0),
             (Ended::Explained(Reason::Budget), last, Some(Ack), 0),
             (Ended::Nothing("x"), last, Some(Ack), 0),
+            (Ended::Refused, first, Some(Ack), 0),
             (passing(), first, Some(Requeue), 75),
             (passing(), last, Some(DeadLetter), 1),
             // What becomes of it if the broker does not keep it.

@@ -44,6 +44,47 @@ fn unavailable(reason: &str) -> Answer {
     (503, json!({"status": "unavailable", "reason": reason}))
 }
 
+/// A run that refuses a person leaves a queue for a while: no further task of theirs on that thread is published.
+#[tokio::test]
+async fn who_was_refused_on_a_thread_starts_no_further_job_there() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let ingest = Ingest::start(&host.url("ingest"), &[])?;
+    assert_eq!(ask(&ingest, 1).await?.0, 202);
+    let message = host.take(queue::TASKS).await?.context("the queue is empty")?;
+    let payload = message["payload"].as_str().context("no payload")?;
+    let task = shared::task::Task::parse(payload.as_bytes(), &shared::repo::HostPolicy::github())?;
+    host.declare_queue(&task.refusal(), json!({"x-queue-type": "classic", "x-max-length": 1})).await?;
+    host.bind(queue::BUDGET, &task.refusal()).await?;
+    for _ in 0..3 {
+        let (status, told) = ask(&ingest, 1).await?;
+        assert_eq!((status, &told["status"]), (200, &json!("ignored")), "{told}");
+        assert_eq!(told["reason"], "the sender was refused on this thread within the last hour");
+    }
+    // Other threads are not concerned, and it is over when the queue is.
+    assert_eq!(ask(&ingest, 2).await?.0, 202);
+    host.delete_queue(&task.refusal()).await?;
+    assert_eq!(ask(&ingest, 1).await?.0, 202);
+    assert_eq!(host.ready(queue::TASKS).await?, 2);
+    Ok(())
+}
+
+/// The broker has the definitions of an earlier release.
+#[tokio::test]
+async fn a_broker_that_knows_no_refusals_is_published_to_as_before() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    host.delete_exchange(queue::BUDGET).await?;
+    let ingest = Ingest::start(&host.url("ingest"), &[])?;
+    for number in 1..=2 {
+        assert_eq!(ask(&ingest, number).await?.0, 202);
+    }
+    host.permit("ingest", ["^$", r"^(amq\.default|agent-tasks)$", "^$"]).await?;
+    assert_eq!(ask(&ingest, 3).await?.0, 202);
+    assert_eq!(host.ready(queue::TASKS).await?, 3);
+    Ok(())
+}
+
 #[tokio::test]
 async fn accepted_means_that_the_message_is_in_the_queue() -> anyhow::Result<()> {
     let broker = Broker::shared().await?;

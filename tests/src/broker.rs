@@ -409,6 +409,12 @@ impl VirtualHost<'_> {
         self.broker.api(Method::PUT, &format!("queues/{}/{queue}", self.name), Some(body)).await.map(drop)
     }
 
+    /// Binds a queue to an exchange by its name.
+    pub async fn bind(&self, exchange: &str, queue: &str) -> anyhow::Result<()> {
+        let path = format!("bindings/{}/e/{exchange}/q/{queue}", self.name);
+        self.broker.api(Method::POST, &path, Some(json!({"routing_key": queue}))).await.map(drop)
+    }
+
     /// Takes everything out of a queue.
     pub async fn purge(&self, queue: &str) -> anyhow::Result<()> {
         let path = format!("queues/{}/{queue}/contents", self.name);

@@ -94,7 +94,7 @@ fn each_mode_answers_every_question() {
                 "has a command"
             ],
             vec!["leaves the labels", "begins with held checks", "has a command"],
-            vec!["leaves the labels", "nobody asks", "begins with checks"],
+            vec!["makes a commit", "leaves the labels", "nobody asks", "begins with checks"],
             vec!["leaves the labels", "nobody asks", "begins with the end"],
         ]
     );

@@ -6,10 +6,14 @@
 use std::time::Duration;
 
 use lapin::Connection;
+use lapin::options::{QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
 use shared::broker::Broker;
+use shared::queue::BUDGET;
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
-use super::BrokerError;
+use super::{ANSWER_WITHIN, BrokerError, not_given};
 
 /// See the module's documentation.
 pub struct Line {
@@ -32,6 +36,26 @@ impl Line {
 
     pub async fn connection(&self) -> Result<&Connection, BrokerError> {
         self.connection.get_or_try_init(|| super::connect(&self.broker, &self.name, self.max_wait)).await
+    }
+
+    /// Leaves a queue of that name at the broker, bound by it to [`BUDGET`], for so long.
+    pub async fn remember(&self, name: &str, time: Duration) -> Result<(), BrokerError> {
+        let connection = self.connection().await?;
+        let leaving = async {
+            let channel = connection.create_channel().await?;
+            let number = |value: u128| AMQPValue::LongLongInt(i64::try_from(value).unwrap_or(i64::MAX));
+            let mut arguments = FieldTable::default();
+            arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
+            arguments.insert("x-expires".into(), number(time.as_millis()));
+            // Whoever looks whether it is there leaves a message in it.
+            arguments.insert("x-max-length".into(), number(1));
+            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            channel.queue_declare(name.into(), options, arguments).await?;
+            let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
+            channel.queue_bind(name.into(), BUDGET.into(), name.into(), options, arguments).await?;
+            channel.close(200, "remembered".into()).await
+        };
+        timeout(ANSWER_WITHIN, leaving).await.map_err(|_| BrokerError::TimedOut)?.map_err(not_given)
     }
 
     /// Says goodbye, and with that gives back every slot.

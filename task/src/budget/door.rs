@@ -20,7 +20,7 @@ use crate::broker::{ANSWER_WITHIN, BrokerError, Line, Slot, not_given};
 
 /// The first pause between two looks whether somebody has left. Each further one is twice as long, up to [`LONGEST`].
 const FIRST: Duration = Duration::from_millis(250);
-const LONGEST: Duration = Duration::from_secs(4);
+const LONGEST: Duration = Duration::from_secs(8);
 /// How long a run waits in place until a call may begin. Then its task waits in the queue.
 const PATIENCE: Duration = Duration::from_mins(5);
 /// How long a run waits because another one was told to.

@@ -229,10 +229,10 @@ mod tests {
     #[test]
     fn a_thousand_annotations_and_logs_of_any_length_stay_within_the_tokens() {
         let long: Vec<String> = (0..20_000).map(|number| format!("step {number}: error in module")).collect();
-        let log: Vec<&str> = long.iter().map(String::as_str).collect();
+        let lines: Vec<&str> = long.iter().map(String::as_str).collect();
         let many: Vec<(&str, &str)> =
             vec![("a/very/long/path/of/a/file.rs:1", "something is wrong here"); 1_000];
-        let all = [failed("one", &many, &log), failed("two", &[], &log), failed("three", &[], &log)];
+        let all = [failed("one", &many, &lines), failed("two", &[], &lines), failed("three", &[], &lines)];
         for most in [200, 1_000, MAX_TOKENS] {
             let text = compose(&all, most);
             assert!(tokens::estimate(&text) <= most + 20, "{most}: {}", tokens::estimate(&text));

@@ -167,7 +167,9 @@ mod tests {
             pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..20),
         ) {
             let mut tail = LogTail::new(Vec::new());
-            pieces.iter().for_each(|piece| tail.feed(piece));
+            for piece in &pieces {
+                tail.feed(piece);
+            }
             if let Tail::Lines(lines) = tail.finish() {
                 for line in lines {
                     // What is not UTF-8 is three bytes for each of one.
@@ -186,7 +188,9 @@ mod tests {
         let steps = steps.iter().map(|(began, ended)| Span { began: at(began), ended: at(ended) });
         let mut tail = LogTail::new(steps.collect());
         // In pieces of an odd length, which part lines and characters.
-        log.chunks(7).for_each(|piece| tail.feed(piece));
+        for piece in log.chunks(7) {
+            tail.feed(piece);
+        }
         tail.finish()
     }
 

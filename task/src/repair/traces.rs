@@ -124,7 +124,7 @@ mod tests {
             assert_eq!(found.iter().map(RepoPath::as_str).collect::<Vec<_>>(), *expect, "{text}");
         }
         let many: Vec<RepoPath> = (0..40).map(|n| RepoPath::parse(&format!("f{n}.rs")).unwrap()).collect();
-        let all: String = many.iter().map(|path| format!("{path}:1 ")).collect();
+        let all = many.iter().map(RepoPath::as_str).collect::<Vec<_>>().join(":1 ");
         assert_eq!(named(&all, many.iter()), many[..MAX_FILES]);
     }
 }

@@ -262,7 +262,7 @@ const PATTERNS: [[&str; 3]; 11] = [
         r"\bXCT(?:Assert|Unwrap|Fail)\w*\(?|#expect\b|#require\b",
     ],
     [
-        r#"(?m)^\s*(?:it|test|testWidgets|specify|scenario|describe|property)\b|^\s*@test\b|^\s*function\s+test\w*|^\s*test_\w+\s*\(\)"#,
+        r"(?m)^\s*(?:it|test|testWidgets|specify|scenario|describe|property)\b|^\s*@test\b|^\s*function\s+test\w*|^\s*test_\w+\s*\(\)",
         r"(?m)\bskip\w*\b|\bpending\b|\bignore\b|@(?:module)?tag\s+:skip",
         r"\b\w*assert\w*|\bexpect\w*|\brefute\w*|\bshould\b",
     ],
@@ -305,9 +305,7 @@ fn without_comments(text: &str, language: Option<Language>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let comment = if hash && c == '#' {
-            Some(rest.find('\n').unwrap_or(rest.len()))
-        } else if !hash && rest.starts_with("//") {
+        let comment = if (hash && c == '#') || (!hash && rest.starts_with("//")) {
             Some(rest.find('\n').unwrap_or(rest.len()))
         } else if !hash && rest.starts_with("/*") {
             Some(end_of(rest, 2, "*/"))

@@ -54,7 +54,7 @@ pub(super) async fn open_desk<'a>(
         if settings.strangers == Strangers::Answered {
             answer_stranger(task, place, &secrets).await?;
         }
-        return Err(Stop::Ended(Ended::Nothing("the user may not ask for this")));
+        return Err(Stop::Ended(Ended::Refused));
     }
     Desk::open(settings, task, place, asker, &secrets, attempt).await
 }

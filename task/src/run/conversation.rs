@@ -36,25 +36,27 @@ const MAX_TALK_CHARS: usize = MAX_BODY_CHARS / 2;
 /// The issue with its conversation. An issue that was changed since the wish is not worked on: nobody asked for it.
 pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig) -> Result<Material, Stop> {
     let issue = &desk.issue;
+    let asks_now = matches!(
+        claim.basis,
+        Basis::Nothing | Basis::Draft { .. } | Basis::Revision { .. } | Basis::Reviews { .. }
+    );
+    if asks_now && is_other_than_asked(desk).await? {
+        let next = "Read it once more.";
+        return Err(
+            Failure::new(Reason::Usage, "The issue was edited after the agent was asked.", next).into()
+        );
+    }
     let mut talk = talk(desk).await?;
     talk.push_str(&declined(desk, claim).await?);
-    let mut body = clean_body(issue, MAX_BODY_CHARS.saturating_sub(talk.chars().count()));
-    let mut title = issue.title.clone().clean_line(MAX_TITLE_CHARS);
-    match &claim.basis {
-        Basis::Approved { .. } => {}
+    let room = MAX_BODY_CHARS.saturating_sub(talk.chars().count());
+    let (title, mut body) = match &claim.basis {
         // Nobody asked for what it says by now. What the change is for shows in the change.
-        Basis::Repair(repair) if repair.digest.as_deref() != Some(digest(issue).as_str()) => {
-            title = Raw::new(repair.title.clone()).clean_line(MAX_TITLE_CHARS);
-            body = "(The issue was edited since the change was made, so its text is left out.)".to_owned();
-        }
-        Basis::Repair(_) => {}
-        Basis::Nothing | Basis::Draft { .. } | Basis::Revision { .. } | Basis::Reviews { .. } => {
-            if is_other_than_asked(desk).await? {
-                let what = "The issue was edited after the agent was asked.";
-                return Err(Failure::new(Reason::Usage, what, "Read it once more.").into());
-            }
-        }
-    }
+        Basis::Repair(repair) if repair.digest.as_deref() != Some(digest(issue).as_str()) => (
+            Raw::new(repair.title.clone()),
+            "(The issue was edited since the change was made, so its text is left out.)".to_owned(),
+        ),
+        _ => (issue.title.clone(), clean_body(issue, room)),
+    };
     if let Some(instructions) = &config.instructions {
         write!(body, "\n\nThe repository's instructions:\n\n{instructions}")
             .expect("a String takes any text");
@@ -67,7 +69,7 @@ pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig
     Ok(Material {
         issue: Issue {
             id: Some(issue.id.clone()),
-            title,
+            title: title.clean_line(MAX_TITLE_CHARS),
             // Each part has its own limit: what the repository says is not cut for what others wrote.
             body: Raw::new(body).clean(usize::MAX),
         },

@@ -17,6 +17,8 @@ pub enum Ended {
     Done,
     /// The task cannot be done, and whoever asked can read why.
     Explained(Reason),
+    /// Who asked may not ask.
+    Refused,
     /// Another run has the issue, or this task was finished before.
     Nothing(&'static str),
     /// The same task may succeed later.

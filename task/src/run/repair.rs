@@ -187,8 +187,7 @@ fn left(desk: &Desk<'_>, terms: &Terms<'_>, history: &History) -> crate::llm::Ce
     let maker = history.change.as_ref().and_then(|commit| branch::maker(desk, commit));
     let since = maker.and_then(|task| desk.record.status_of(task)).map_or(0, |(id, _)| id);
     let of_this = desk.record.statuses().iter().filter(|said| said.id > since);
-    let spent =
-        of_this.filter_map(|said| said.status.spent).fold(Spend::default(), |sum, spent| sum.plus(spent));
+    let spent = of_this.filter_map(|said| said.status.spent).fold(Spend::default(), Spend::plus);
     terms.ceiling.left_after(spent.tokens, Usd::of_millionths(spent.millionths))
 }
 

@@ -153,6 +153,33 @@ async fn a_person_has_so_many_runs_at_once_and_another_one_has_others() {
     drop(running);
 }
 
+/// Who may not ask is told once, and costs no further Job on that thread for an hour: `ingest` looks for what the run left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_left_at_the_broker() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![]).await;
+    let task = stage.wish(TASK, "guest");
+    stage.publish(&task).await;
+    let end = stage.consume(&[]).await;
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    assert_eq!(
+        stage.comments(),
+        ["@guest, only people with write access to this repository can ask for this."]
+    );
+    let left = stage.host.lengths("agent-budget.refused.").await.unwrap();
+    assert_eq!(left.len(), 1, "{left:?}");
+
+    // The definitions of an earlier release: the run ends as before, and the log says what is missing.
+    stage.host.permit("task", ["^$", r"^agent-tasks\.later(\.[0-9]+m)?$", "^agent-tasks$"]).await.unwrap();
+    stage.publish(&stage.wish(&task_id(7), "guest")).await;
+    let end = stage.consume(&[]).await;
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    let told = end.log.iter().find(|line| line["fix"].is_string()).unwrap();
+    assert!(told["message"].as_str().unwrap().starts_with("a refusal is not remembered"), "{told}");
+    assert_eq!(stage.comments().len(), 1);
+    stage.model.finish();
+}
+
 /// What people answer goes before new work where the broker knows priorities: quorum queues from 4.0 on.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_go_before_new_work_where_the_broker_can() {

@@ -252,6 +252,8 @@ async fn check(broker: &Running, definitions: &Definitions) {
         ("agent-budget.all.2026-11-29-1", false),
         ("agent-budget.pause.anthropic", true),
         ("agent-budget.pause.anthropic.1", false),
+        ("agent-budget.refused.0123456789abcdef", true),
+        ("agent-budget.refused.0123456789abcde", false),
         ("agent-tasks", false),
         ("agent-tasks.later.1m", false),
         ("other", false),
@@ -263,9 +265,13 @@ async fn check(broker: &Running, definitions: &Definitions) {
     assert_eq!(connect("sweep").await.count(&book).await.unwrap(), 1);
     connect("sweep").await.take(&book).await.unwrap_err();
     connect("ingest").await.take(&book).await.unwrap_err();
-    connect("ingest").await.publish_to(BUDGET, &book, "").await.unwrap_err();
     assert_eq!(connect("task").await.take(&book).await.unwrap().as_deref(), Some(""));
-    for name in [book.as_str(), "agent-budget.all.2026-11", "agent-budget.pause.anthropic"] {
+    for name in [
+        book.as_str(),
+        "agent-budget.all.2026-11",
+        "agent-budget.pause.anthropic",
+        "agent-budget.refused.0123456789abcdef",
+    ] {
         connect("task").await.delete(name).await.unwrap();
     }
 

@@ -5,7 +5,7 @@ use tests::github::{Fault, File, GitHub, Opinion, Permission, Scene, Stage, When
 use tests::model::KEY;
 
 use crate::harness::{
-    EDIT, PLAN, REPO, Run, Story, check_all, hello, mutations, offline, seen, without_commits, without_tokens,
+    EDIT, PLAN, REPO, Run, Story, check_all, hello, offline, seen, without_commits, without_tokens,
 };
 
 const BRANCH: &str = "ai-agent/issue-1";
@@ -488,7 +488,7 @@ fn a_stranger_starts_nothing_and_is_not_shown_to_the_model() {
     let words = "@guest, only people with write access to this repository can ask for this.";
     for _ in 0..2 {
         ended(&story, &asked(&story, "guest", review));
-        assert_eq!((story.answer(2).as_str(), mutations(&story.github).len()), (words, 3));
+        assert_eq!(story.answer(2), words);
     }
     // A second review of the same person costs nothing more.
     let (second, _) = story
@@ -625,7 +625,6 @@ fn the_gate_before_ci_holds_for_follow_ups() {
 fn a_retry_on_the_pull_request_tries_again_what_failed() {
     let story = opened(&["CANNOT: I do not know how.", FIX]);
     let run = story.run(&story.command("fix", "dev1", 2, "/fix make it 120"));
-    assert_eq!(run.status, Some(1), "{}", story.told(&run));
     assert!(says(&story, "declined: I do not know how."), "{}", story.told(&run));
     let retry = || story.command("fix", "dev1", 2, "/retry");
     let run = ended(&story, &retry());
@@ -684,7 +683,9 @@ fn a_declined_pull_request_teaches_the_next_one() {
         scene.comment("dev1", 2, "I close this.");
         scene.close("dev1", 2);
     });
-    let run = ended(&story, &story.command("quickfix", "dev1", 1, "/retry"));
+    let mut again = story.wish("quickfix");
+    again["delivery_id"] = "again".into();
+    let run = ended(&story, &again);
     let prompt = story.asked()[1].body.to_string();
     for part in [
         "dev1 of the declined pull request #2:\\n\\nNinety is too short.",

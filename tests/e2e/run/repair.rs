@@ -1,5 +1,7 @@
 //! Checks that fail are repaired, a bounded number of times, by what they say.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 use tests::github::{CheckKind, Checker, Level, Log, Report, Verdict, When, World};
 
@@ -34,7 +36,7 @@ pub(crate) fn checked() -> World {
 pub(crate) fn log(words: &str) -> Report {
     let mut text = "2026-11-21T10:00:00.0000000Z Set up the runner\n".to_owned();
     for line in words.lines() {
-        text.push_str(&format!("2026-11-21T10:00:06.5000000Z {line}\n"));
+        writeln!(text, "2026-11-21T10:00:06.5000000Z {line}").unwrap();
     }
     text.push_str("2026-11-21T10:00:09.0000000Z Post job cleanup\n");
     Report {
@@ -642,7 +644,7 @@ fn what_changes_while_the_model_thinks_keeps_the_repair_back() {
         fails(&story, "build", log("E   assert 90 < 80"));
         let happen = meanwhile.happen;
         // The repository is read once, before the model is asked.
-        story.github.on_call(When::next("git:info/upload-pack"), move |state| happen(state));
+        story.github.on_call(When::next("git:info/upload-pack"), happen);
         let run = ended(&story);
         let answer = story.answer(1);
         if repairs(&story) != 0 || !answer.contains(meanwhile.told) {

@@ -77,7 +77,7 @@ const SAMPLES: &[Sample] = &[
             "test.skip(\"holds\", () => {\n  expect(f()).toBe(3);\n});\n",
             "xtest(\"holds\", () => {\n  expect(f()).toBe(3);\n});\n",
             "test.todo(\"holds\", () => {\n  expect(f()).toBe(3);\n});\n",
-            "test(\"holds\", () => {\n  expect(f()).toBe(3);\n});\ntest.only(\"x\", () => {});\n",
+            "test.only(\"holds\", () => {\n  expect(f()).toBe(3);\n});\n",
         ],
         gutted: "test(\"holds\", () => {\n  f();\n});\n",
         removed: &["", "// test(\"holds\", () => {\n//  expect(f()).toBe(3);\n// });\n"],

@@ -33,13 +33,16 @@ pub(super) async fn of(desk: &Desk<'_>, talk: &Discussion, comment: Comment) -> 
         desk.is_about(comment);
         return Ok(request);
     }
-    let fix = |answered: &str| answered == desk.task.mode.kind().name();
+    let mut done = vec![comment];
     let failed = desk.record.statuses().iter().rev().find_map(|said| {
         let status = &said.status;
-        let is_failed = !status.done && !status.refused && status.answered.as_deref().is_some_and(fix);
-        status.request.filter(|_| is_failed)
+        let asked = status.request.filter(|asked| !done.contains(asked))?;
+        if status.done {
+            done.push(asked);
+        }
+        (!status.done && !status.refused && status.answered.is_some()).then_some(asked)
     });
-    let Some(failed) = failed.filter(|failed| *failed != comment) else { return Ok(request) };
+    let Some(failed) = failed else { return Ok(request) };
     match read(desk, talk, failed).await {
         Ok(earlier) if !earlier.is_retry => {
             desk.is_about(failed);
