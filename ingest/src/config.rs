@@ -123,7 +123,7 @@ impl fmt::Debug for Config {
             .field("broker", &format_args!("{}", self.broker))
             .field("rules", &self.rules)
             .field("limits", &self.limits)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -19,6 +19,9 @@ use tokio::sync::Mutex;
 
 use crate::publish::PublishError;
 
+/// The longest that a function reports before it answers.
+const FUNCTION_WITHIN: Duration = Duration::from_secs(1);
+
 /// Characters of the name of an event.
 const MAX_EVENT: usize = 50;
 
@@ -85,7 +88,12 @@ impl Reports {
         let interval = otlp::interval().unwrap_or(Duration::MAX);
         let mut last = self.0.lock().await;
         if otlp::is_on() && (made_a_task || last.elapsed() >= interval) {
-            otlp::flush().await;
+            // The broker may have had seven seconds, and GitHub waits for ten.
+            if tokio::time::timeout(FUNCTION_WITHIN, otlp::flush()).await.is_err() {
+                tracing::warn!(
+                    "the collector of telemetry did not answer in time, and what was for it is lost"
+                );
+            }
             *last = Instant::now();
         }
     }

@@ -16,8 +16,8 @@
 //! for each queue, because whole units alone are counted. Nothing is ever lost the other way: messages are confirmed
 //! when they are on the disk, and a removal that the broker forgets is one that counts too much.
 //!
-//! The period is the day, or the month, of UTC by this machine's clock. A call is counted in one period; at its edge a
-//! clock that is a minute off counts a minute's calls to the neighbor, within that one's ceiling.
+//! The period is the day, or the month, of UTC by [`clock`](crate::clock). A call is counted in one period; at its edge a
+//! clock that is some seconds off counts calls to the neighbor, within that one's ceiling.
 
 mod bank;
 mod book;

@@ -8,6 +8,7 @@ mod builtin;
 mod call;
 pub mod check;
 pub mod cli;
+mod clock;
 mod config;
 pub mod context;
 mod cycle;

@@ -776,3 +776,71 @@ async fn octocrab_reads_the_answers() {
     assert_eq!(github.journal().count("apps/create-installation-access-token"), 1);
     github.finish();
 }
+
+/// Threads come by the page, take replies to their first comment, follow their line, and can be resolved.
+#[tokio::test]
+async fn review_threads_are_read_answered_and_resolved() {
+    use tests::github::Opinion;
+    let github = GitHub::start(hello());
+    let app = Api::app(&github).await;
+    app.branch_with_change("topic").await;
+    let (number, review, firsts) = github.now(|state| {
+        let mut scene = state.at("octo/hello");
+        let number = scene.open_pull("dev1", "A change", "topic", "main");
+        let lines = [("README.md", 1, "One"), ("README.md", 1, "Two"), ("README.md", 1, "Three")];
+        let (review, firsts) = scene.give_review("dev1", number, Opinion::ChangesRequested, "Look.", &lines);
+        (number, review, firsts)
+    });
+    let query = "query($after: String, $number: Int!) { repository(owner: \"octo\", name: \"hello\") { pullRequest(number: $number) { \
+        isCrossRepository reviewThreads(first: 2, after: $after) { pageInfo { hasNextPage endCursor } nodes { \
+        id isResolved isOutdated path line subjectType comments(first: 10) { nodes { fullDatabaseId body diffHunk \
+        author { login } pullRequestReview { fullDatabaseId } } } } } } } }";
+    let page = async |after: &Value| {
+        let answer = app.graphql(query, json!({ "after": after, "number": number })).await;
+        answer["data"]["repository"]["pullRequest"]["reviewThreads"].clone()
+    };
+    let first = page(&Value::Null).await;
+    assert_eq!(
+        (first["nodes"].as_array().unwrap().len(), &first["pageInfo"]["hasNextPage"]),
+        (2, &json!(true))
+    );
+    let second = page(&first["pageInfo"]["endCursor"]).await;
+    assert_eq!(
+        (second["nodes"].as_array().unwrap().len(), &second["pageInfo"]["hasNextPage"]),
+        (1, &json!(false))
+    );
+    let comment = &first["nodes"][0]["comments"]["nodes"][0];
+    assert_eq!((comment["body"].as_str(), comment["author"]["login"].as_str()), (Some("One"), Some("dev1")));
+    assert_eq!(comment["pullRequestReview"]["fullDatabaseId"], review.to_string());
+    // A reply goes to the first comment, and not to a reply.
+    let reply = |to: u64| format!("POST /repos/octo/hello/pulls/{number}/comments/{to}/replies");
+    let (status, made) = app.json(&reply(firsts[0]), &json!({ "body": "Done." })).await;
+    assert_eq!((status, &made["in_reply_to_id"]), (201, &json!(firsts[0])), "{made}");
+    for (to, body, expect) in [(made["id"].as_u64().unwrap(), "x", 404), (99, "x", 404), (firsts[0], "", 422)]
+    {
+        assert_eq!(app.json(&reply(to), &json!({ "body": body })).await.0, expect, "{to} {body:?}");
+    }
+    let resolve = "mutation($input: ResolveReviewThreadInput!) { resolveReviewThread(input: $input) { thread { isResolved } } }";
+    let answer = app.graphql(resolve, json!({ "input": { "threadId": first["nodes"][0]["id"] } })).await;
+    assert_eq!(answer["data"]["resolveReviewThread"]["thread"]["isResolved"], true, "{answer}");
+    let answer = app.graphql(resolve, json!({ "input": { "threadId": "PRRT_none" } })).await;
+    assert_eq!(answer["errors"][0]["type"], "NOT_FOUND");
+    // The line changes.
+    github.now(|state| {
+        state.at("octo/hello").push_file("dev1", "topic", "README.md", "Something else\n");
+    });
+    let now = page(&Value::Null).await;
+    let thread = &now["nodes"][0];
+    assert_eq!(
+        (&thread["isResolved"], &thread["isOutdated"], &thread["line"]),
+        (&json!(true), &json!(true), &Value::Null)
+    );
+    let said: Vec<&str> = thread["comments"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|said| said["body"].as_str())
+        .collect();
+    assert_eq!(said, ["One", "Done."]);
+    github.finish();
+}

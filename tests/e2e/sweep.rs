@@ -644,6 +644,16 @@ async fn an_issue_at_work_is_put_right_when_its_run_is_gone() -> anyhow::Result<
         github.finish();
     }
 
+    // A task that waits for budget says until when; it may be on its way between the queues.
+    for (until, expected) in [(-121, told), (60, "")] {
+        let github = typo(&["ai-help"]);
+        github.now(|state| state.at("octo/hello").label("ai-agent[bot]", 1, "ai-working"));
+        let waits = json!({"task": TASK, "phase": "waiting", "since": ago(500), "until": ago(-until)});
+        comment(&github, &marked(&github, &waits));
+        assert_eq!(sweep(&github, &host), said(expected), "{until}");
+        github.finish();
+    }
+
     // The labels are called as the repository's configuration says.
     let github = typo(&["ai-help"]);
     github.now(|state| {

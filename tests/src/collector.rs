@@ -3,6 +3,8 @@
 
 mod rules;
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
@@ -222,6 +224,16 @@ fn take(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Vec<String> {
+    let unpacked = match headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"identity") => body.to_vec(),
+        // What the protocol allows, and a collector in front of this one does.
+        Some(b"gzip") => match unpacked(body) {
+            Ok(unpacked) => unpacked,
+            Err(error) => return vec![format!("it cannot be unpacked: {error}")],
+        },
+        Some(other) => return vec![format!("the encoding is {other:?}")],
+    };
+    let body = unpacked.as_slice();
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     if kind != Some(PROTOBUF) {
         return vec![format!("the content type is {kind:?}")];
@@ -245,6 +257,17 @@ fn take(
         },
         _ => vec!["there is nothing at this path".to_owned()],
     }
+}
+
+/// What gzip makes of the bytes.
+fn unpacked(packed: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut gzip = Command::new("gzip").arg("-dc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut input = gzip.stdin.take().expect("it was piped");
+    let packed = packed.to_vec();
+    let writing = std::thread::spawn(move || input.write_all(&packed));
+    let output = gzip.wait_with_output()?;
+    writing.join().expect("writing does not panic")?;
+    if output.status.success() { Ok(output.stdout) } else { Err(std::io::Error::other("gzip refuses it")) }
 }
 
 /// The message that the bytes are, if it is written as it should be and has no field that the protocol does not know: those

@@ -12,5 +12,6 @@ pub mod jira;
 pub mod lambda;
 pub mod model;
 pub mod proxy;
+pub mod rotel;
 pub mod scenario;
 pub mod webhook;

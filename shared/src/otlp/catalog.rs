@@ -130,7 +130,8 @@ attributes! {
         "how a webhook ended: `accepted`, a task is in the queue; `ignored`, nothing to do; `refused`, not believed or not \
          understood; `unavailable`, it could not be handed over";
     ERROR_TYPE: Text = "error.type",
-        "why something failed: a reason of a run such as `budget` or `syntax`, a status of HTTP, or `timeout`, `connection`, …";
+        "why something failed: a reason of a run such as `budget` or `syntax`, a status of HTTP, `timeout`, \
+         `connection`, …, or the exit code of the process as `exit 75`";
     PROVIDER: Text = "gen_ai.provider.name", "who answers: `anthropic`, `openai`, `ollama`";
     OPERATION: Text = "gen_ai.operation.name", "`chat`";
     REQUEST_MODEL: Text = "gen_ai.request.model", "model that was asked for";

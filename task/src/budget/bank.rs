@@ -3,12 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::book::Desk;
 use super::period::Period;
 use super::{BudgetError, Budgets, Limit, Purse, Scope, Shortage, Span, UNIT};
 use crate::broker::Line;
+use crate::clock;
 use crate::llm::Usd;
 
 /// See the module's documentation. Clones are the same one.
@@ -50,7 +49,7 @@ impl Bank {
         let mut shortage = None;
         for limit in self.limits(repository) {
             if self.counted(&limit).await?.saturating_add(units.into()) > limit.units() {
-                let until = Period::at(limit.span, Timestamp::now()).end();
+                let until = Period::at(limit.span, clock::now()).end();
                 let later = shortage.map_or(until, |found: Shortage| found.until.max(until));
                 shortage = Some(Shortage { units, until: later });
             }
@@ -64,7 +63,7 @@ impl Bank {
         for limit in self.limits(repository) {
             let counted = UNIT.times(self.counted(&limit).await?);
             let Limit { scope, span, ceiling } = limit;
-            let queue = limit.book(Timestamp::now()).name().to_owned();
+            let queue = limit.book(clock::now()).name().to_owned();
             all.push(Left { scope, span, setting: limit.setting(), queue, ceiling, counted });
         }
         Ok(all)
@@ -83,7 +82,7 @@ impl Bank {
     }
 
     async fn counted(&self, limit: &Limit) -> Result<u64, BudgetError> {
-        let book = limit.book(Timestamp::now());
+        let book = limit.book(clock::now());
         Ok(Desk::count(self.line.connection().await?, &book).await?.unwrap_or(0))
     }
 }

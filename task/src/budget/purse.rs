@@ -11,6 +11,7 @@ use super::book::{Book, Desk};
 use super::period::Period;
 use super::{BudgetError, Limit, Shortage, UNIT};
 use crate::broker::{BrokerError, Line};
+use crate::clock;
 use crate::llm::Usd;
 
 /// How often a reservation is tried again that only another run's, made at the same moment, was in the way of.
@@ -46,7 +47,7 @@ enum Drawn {
 
 impl Purse {
     pub(super) fn new(line: Arc<Line>, limits: Vec<Limit>) -> Self {
-        let now = Timestamp::now();
+        let now = clock::now();
         let pocket = |limit: Limit| Pocket { book: limit.book(now), limit, over: Usd::ZERO };
         Self { line, pockets: limits.into_iter().map(pocket).collect() }
     }
@@ -61,7 +62,7 @@ impl Purse {
         if needed == Usd::ZERO || self.pockets.is_empty() {
             return Ok(Draw { needed: Usd::ZERO, books: Vec::new() });
         }
-        let now = Timestamp::now();
+        let now = clock::now();
         for pocket in &mut self.pockets {
             pocket.turn_to(now);
             pocket.fits(needed)?;

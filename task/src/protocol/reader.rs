@@ -224,8 +224,13 @@ impl<'a, 'p> Reader<'a, 'p> {
             Directive::Delete => "DELETE",
             Directive::Rename => "RENAME",
             Directive::Write => "WRITE",
-            Directive::Title | Directive::Summary | Directive::Cannot | Directive::Solved => return,
-            Directive::Fix | Directive::Answer | Directive::Ask => return,
+            Directive::Title
+            | Directive::Summary
+            | Directive::Cannot
+            | Directive::Solved
+            | Directive::Fix
+            | Directive::Answer
+            | Directive::Ask => return,
             request => {
                 self.quoted.extend(self.requested(request, behind));
                 return;

@@ -326,7 +326,7 @@ mod tests {
             task("d", "3", "quickfix", Ended::NotYet, None),
         ];
         let pulls =
-            vec![pull(4, "1", Stage::Merged), pull(5, "2", Stage::Closed), pull(6, "P-1", Stage::Open)];
+            vec![pull(4, "1", Stage::Merged), pull(5, "2", Stage::Closed), pull(6, "PROJ-1", Stage::Open)];
         let mut results = Results::new(time("2026-10-30T00:00:00Z"), time("2026-11-09T00:00:00Z"));
         results.add(Of::new("octo/hello".to_owned(), tasks, pulls, true));
         results.finish();

@@ -16,7 +16,7 @@ use crate::forge::model::{Collaborator, Permission};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
 use crate::record::comment;
-use crate::record::status::{Phase, Status};
+use crate::record::status::{Phase, Status, StatusComment};
 use crate::tracker::model::{IssueKind, IssueState, Talk};
 
 /// How long a task waits at a time for another one of its issue.
@@ -93,7 +93,7 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
         return Err(Stop::Ended(Ended::Nothing(InTheWay::Finished.why())));
     }
     // Before anything that is told on the issue, whose labels are another run's.
-    if let Some(found) = holder::in_the_way(&desk.claimant(), desk.record.statuses()) {
+    if let Some(found) = holder::in_the_way(&desk.claimant(), &before_us(desk)) {
         if found == InTheWay::Other && desk.task.mode.kind().waits_its_turn() {
             return Err(wait_turn(desk).await?);
         }
@@ -123,6 +123,14 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
     }
     wanted::not_called_off_yet(desk).await?;
     Ok(acknowledge::acknowledge(desk).await?)
+}
+
+/// The status comments that can be in the way. Of tasks that wait for each other the one whose comment came first goes
+/// first, so that two of them never wait for ever.
+fn before_us(desk: &Desk<'_>) -> Vec<StatusComment> {
+    let own = desk.own_status().map(|(id, _)| id).filter(|_| desk.task.mode.kind().waits_its_turn());
+    let is_before = |said: &&StatusComment| own.is_none_or(|own| said.id <= own);
+    desk.record.statuses().iter().filter(is_before).cloned().collect()
 }
 
 /// The end of a run that comes again once the one before it is done; where it cannot, whoever asked is told.

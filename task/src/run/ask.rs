@@ -142,7 +142,12 @@ fn change(
 
 /// The title of a change. One for an issue of Jira begins with the key, by which Jira finds pull request and commit; and
 /// where the model gives none, the issue's own is not taken, because not everybody who sees the repository may see that.
-fn title_of(desk: &Desk<'_>, title: Option<&str>, summary: Option<&str>, of_issue: &str) -> Outbound {
+pub(super) fn title_of(
+    desk: &Desk<'_>,
+    title: Option<&str>,
+    summary: Option<&str>,
+    of_issue: &str,
+) -> Outbound {
     let IssueId::Key(key) = &desk.issue.id else { return desk.gate.title(title.unwrap_or(of_issue)) };
     let text = title.or(summary.map(first_line)).filter(|text| !text.trim().is_empty());
     let text = text.unwrap_or("Change as requested");

@@ -10,6 +10,8 @@ mod request;
 mod threads;
 mod words;
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use shared::issue::PullRequestNumber;
 use shared::mode::{CommandAt, Mode, Start};
@@ -28,14 +30,14 @@ use crate::bill::Bill;
 use crate::config::Config;
 use crate::cycle::Followed;
 use crate::engine::Engine;
-use crate::forge::model::{ChangedFile, Discussion, Home, Stage};
+use crate::forge::model::{ChangedFile, Discussion, Home, NewCommit, Stage};
 use crate::git::workspace::Workspace;
 use crate::lease::Lease;
 use crate::llm::Ledger;
 use crate::outcome::{Failure, Reason};
 use crate::protocol::ask::Follow;
 use crate::protocol::{Word, WordKind};
-use crate::record::status::{FollowUp, Proposal, Reply, ReplyKind, Status};
+use crate::record::status::{FollowUp, Phase, Proposal, Reply, ReplyKind, Status};
 
 pub(super) use publish::tell;
 
@@ -79,12 +81,11 @@ fn holds_plan(talk: &Discussion) -> bool {
     talk.commits.last().is_some_and(|head| head.is_empty)
 }
 
-/// What the task's own commit is, once it is on the branch.
+/// The task's own commit, once it is on the branch.
 fn own_commit(desk: &Desk<'_>, talk: &Discussion) -> Option<String> {
-    let task = desk.task.id.to_string();
-    let ours = talk.commits.iter().rev();
-    let mut ours = ours.filter(|commit| super::branch::trailer(&commit.message) == Some(task.as_str()));
-    ours.next().map(|commit| commit.id.clone())
+    let own = desk.task.id.to_string();
+    let is_own = |commit: &&NewCommit| super::branch::trailer(&commit.message) == Some(own.as_str());
+    talk.commits.iter().rev().find(is_own).map(|commit| commit.id.clone())
 }
 
 /// Does what a task of this mode asks for.
@@ -238,6 +239,10 @@ async fn claim(desk: &Desk<'_>, talk: &Discussion, earlier: Option<Status>) -> R
     let others = desk.record.statuses_now().await?;
     let others: Vec<_> = others.into_iter().filter(|said| said.id < status).collect();
     if holder::in_the_way(&desk.claimant(), &others) == Some(InTheWay::Other) {
+        if desk.attempt.may_be_put_off() {
+            let waiting = desk.signed(Status::of(desk.task, Phase::Waiting, None));
+            desk.record.say(&desk.gate, Some(status), words::WAITING, waiting).await?;
+        }
         return Err(admission::wait_turn(desk).await?);
     }
     Ok(Claim {
@@ -266,7 +271,7 @@ async fn once(
     let Wanted { request, chosen } = wanted;
     let mut follow_up = FollowUp {
         changes: false,
-        replies: chosen.gone.iter().map(|thread| threads::question(thread)).collect(),
+        replies: chosen.gone.iter().map(threads::question).collect(),
         text: words::left_out(chosen),
         bill: String::new(),
         held: None,
@@ -278,7 +283,7 @@ async fn once(
     }
     let folder = super::working_folder(desk)?;
     let workspace = super::clone_branch(desk, folder.path(), lease).await?;
-    if workspace.base().commit.to_string() != claim.head {
+    if gix::ObjectId::from_hex(claim.head.as_bytes()).ok() != Some(workspace.base().commit) {
         return Err(Stop::Moved(commit::moved(desk)));
     }
     let material = conversation::material(desk, claim, &terms.repo).await?;
@@ -328,7 +333,7 @@ async fn once(
     };
     let title = title.unwrap_or_else(|| format!("Answer the review of #{}", talk.pull.number));
     let proposal = Proposal {
-        title: desk.gate.title(&title).to_string(),
+        title: ask::title_of(desk, Some(&title), None, "").to_string(),
         body: String::new(),
         bill: follow_up.bill.clone(),
         plan: None,
@@ -397,19 +402,11 @@ async fn complete(
 
 fn diff(files: &[ChangedFile]) -> String {
     let mut text = String::new();
-    let mut omitted = 0;
     for ChangedFile { path, how, patch } in files {
         let patch = patch.as_deref().unwrap_or("(not shown)");
-        let part = format!("{path} ({how}):\n{patch}\n\n");
-        if text.chars().count() + part.chars().count() > MAX_DIFF {
-            omitted += 1;
-            text.push_str(&format!("{path} ({how}): too long to be shown here\n\n"));
-        } else {
-            text.push_str(&part);
-        }
-    }
-    if omitted == 0 && files.is_empty() {
-        text.push_str("(nothing)\n");
+        let room = MAX_DIFF.saturating_sub(text.chars().count() + path.chars().count());
+        let patch = if patch.chars().count() > room { "(too long to be shown here)" } else { patch };
+        write!(text, "{path} ({how}):\n{patch}\n\n").expect("a String takes any text");
     }
     text
 }

@@ -112,12 +112,13 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
         Some(mine) => said.id > mine.id,
         None => task.triggered_at.is_some_and(|at| said.status.since > at),
     });
-    if overtaken && mine.is_none() {
+    let is_labelled = task.mode.kind().shows_on_labels();
+    if overtaken && mine.is_none() && is_labelled {
         return settled(&issue.id, "a later task was done on the issue");
     }
     let failure = failure(task, &letter.death());
     if hand == Hand::Writing {
-        if !overtaken {
+        if !overtaken && is_labelled {
             record.relabel(Event::Failed).await?;
         }
         match site.tell(&record, mine, &own, &comment::failed(&failure, Turn::of(task.mode))).await {

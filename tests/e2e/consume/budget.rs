@@ -145,6 +145,36 @@ async fn a_task_without_budget_waits_says_so_once_and_goes_on() {
     stage.model.finish();
 }
 
+/// The clock of a pod may be wrong: which day it is, GitHub says. And with a day comes its budget.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_day_begins_by_the_clock_of_github() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage {
+        host: broker.virtual_host().await.unwrap(),
+        github: tests::github::GitHub::start(crate::soak::world(2)),
+        model: tests::model::ScriptedModel::start(vec![step(), step()]).await,
+    };
+    // Enough for one task a day: a call may need five units, and uses four.
+    let ceiling = with(&[("AGENT_BUDGET_DAY", "0.25")]);
+    let mut second = stage.wish("11112222333344445555666677778888", "dev1");
+    second["issue_id"] = 2.into();
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    assert_eq!(stage.consume(&ceiling).await.status, 0);
+    stage.publish(&second).await;
+    let end = stage.consume(&ceiling).await;
+    assert!(end.log.iter().any(|line| line["message"] == "task put off"), "{end:#?}");
+    let [(today, _)] = <[_; 1]>::try_from(counted(&stage).await).unwrap();
+
+    stage.github.now(|state| state.run_ahead_by(std::time::Duration::from_hours(24)));
+    // Without what it waits for, which would be asked for by the clock of the pod.
+    stage.host.take("agent-tasks.later.5m").await.unwrap().expect("the second task");
+    stage.publish(&second).await;
+    let end = stage.consume(&ceiling).await;
+    let days = counted(&stage).await;
+    assert_eq!(days.len(), 2, "{end:#?}");
+    assert_eq!((&days[0], days[1].1), (&(today, USED_UNITS), USED_UNITS), "{end:#?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_no_period_could_pay_for_ends_the_task_with_words() {
     let broker = Broker::shared().await.unwrap();

@@ -1,14 +1,15 @@
 //! A wait that was asked for is waited: the message is put off, and no attempt is spent.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::Value;
-use shared::queue::{HEADER_NOT_BEFORE, TASKS};
+use shared::queue::{HEADER_DELIVERIES, HEADER_NOT_BEFORE, TASKS};
 use tests::broker::Broker;
-use tests::github::{Fault, When};
+use tests::github::{Fault, File, Opinion, When};
 use tests::model::{Fault as ModelFault, Step};
 
-use crate::stage::{EDIT, Stage, TASK};
+use crate::stage::{EDIT, REPO, Stage, TASK, signal};
 
 const NOTHING: &[(&str, &str)] = &[];
 
@@ -143,5 +144,68 @@ async fn a_wait_of_days_ends_the_task_with_words() {
     let [comment] = stage.comments().try_into().unwrap();
     assert!(comment.contains("That is too long to wait for. Try again after 20"), "{comment}");
     assert_eq!(stage.labels(), "ai-failed ai-help quickfix");
+    stage.model.finish();
+}
+
+/// The answer to a review.
+const FIX: &str = "FIX: 1 It is `Good day` now.\nTITLE: Greet better\n\nREADME.md\n<<<<<<< SEARCH\n# Hello\n=======\n# Good day\n\
+    >>>>>>> REPLACE\n";
+
+/// Two reviews in one second: the second waits for the run of the first, and none is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_waits_for_the_run_that_answers_another_one() {
+    let broker = Broker::shared().await.unwrap();
+    let again = FIX.replace("Good day", "Good evening").replace("# Hello\n", "# Good day\n");
+    let stage = Stage::set(&broker, vec![Step::text(FIX), Step::text(FIX), Step::text(&again)]).await;
+    let reviews = stage.github.now(|state| {
+        let mut scene = state.at(REPO);
+        let file = File::text("README.md", "# Hello\n\nThis text receives readers.\n");
+        scene.push("ai-agent[bot]", "ai-agent/issue-1", "Correct a typo\n\nAgent-Task: 00\n", &[file]);
+        let number = scene.open_pull("ai-agent[bot]", "Correct a typo", "ai-agent/issue-1", "main");
+        scene.label("ai-agent[bot]", number, "ai-generated");
+        let mut review =
+            |text: &str| scene.give_review("dev1", number, Opinion::ChangesRequested, text, &[]).0;
+        [review("Greet better."), review("It is evening.")]
+    });
+    let message = |task: &str, review: u64| {
+        let mut message = stage.wish(task, "dev1");
+        message["mode"] = "fix".into();
+        message["issue_id"] = 2.into();
+        message["pull_request"] = 2.into();
+        message["comment_id"] = review.into();
+        message["comment_kind"] = "review".into();
+        message
+    };
+    let second_task = "fedcba9876543210fedcba9876543210";
+    stage.publish(&message(TASK, reviews[0])).await;
+    let commit = "graphql:createCommitOnBranch";
+    let process = Arc::new(OnceLock::new());
+    let victim = Arc::clone(&process);
+    stage.github.fault(When::next(commit), Fault::StallBefore);
+    stage.github.on_call(When::next(commit), move |_| signal(*victim.wait(), "-KILL"));
+    let first = stage.start(NOTHING);
+    process.set(first.id()).unwrap();
+    assert_eq!(first.end().await.status, 137);
+    // The broker has the message of the first one again. Before that is taken, the second one comes.
+    stage.host.until_ready(TASKS, 1).await.unwrap();
+    let mut first = stage.host.take(TASKS).await.unwrap().expect("the message of the first review");
+    // What the broker counts of a message that is not taken away in between.
+    first["properties"]["headers"][HEADER_DELIVERIES] = 1.into();
+    stage.publish(&message(second_task, reviews[1])).await;
+    let said = stage.github.snapshot();
+    let end = stage.consume(NOTHING).await;
+    assert_eq!((end.status, stage.queues().await), (75, (0, 0)), "{end:#?}");
+    assert_eq!(stage.github.snapshot(), said);
+    let second =
+        stage.host.take("agent-tasks.later.5m").await.unwrap().expect("the message of the second review");
+    assert_eq!((carried(&second), second["properties"]["message_id"].as_str()), ((0, 1), Some(second_task)));
+    for message in [first, second] {
+        stage.host.publish_again(&message, HEADER_NOT_BEFORE, "2026-01-01T00:00:00Z").await.unwrap();
+        let end = stage.consume(NOTHING).await;
+        assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    }
+    let page = stage.seen();
+    assert_eq!(page.matches("comment by ai-agent[bot]").count(), 4, "{page}");
+    assert_eq!(stage.model.requests().len(), 3);
     stage.model.finish();
 }

@@ -266,8 +266,9 @@ impl Consumer {
                 }
             }
         });
-        let status = waiting.await.expect("the process ends");
+        let status = waiting.await;
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
+        let status = status.unwrap_or_else(|_| panic!("the process does not end:\n{log}"));
         let line = |line: &str| serde_json::from_str(line).unwrap_or_else(|_| Value::String(line.to_owned()));
         let left = fs::read_dir(self.folder.path().join("work")).unwrap();
         End {

@@ -247,9 +247,20 @@ fn approve_survives_every_fault() {
     matrix(Mode::Approve, &Fault::ALL.map(Trouble::Fault));
 }
 
+/// One fault of each kind: what is told of them is the same in every mode.
+const KINDS: [Fault; 7] = [
+    Fault::DropBefore,
+    Fault::DropAfter,
+    Fault::BadGatewayAfter,
+    Fault::SecondaryLimit { retry_after: 1 },
+    Fault::Truncated,
+    Fault::StallBefore,
+    Fault::StallAfter,
+];
+
 #[test]
-fn fix_survives_every_fault() {
-    matrix(Mode::Fix, &Fault::ALL.map(Trouble::Fault));
+fn fix_survives_every_kind_of_fault() {
+    matrix(Mode::Fix, &KINDS.map(Trouble::Fault));
 }
 
 #[test]

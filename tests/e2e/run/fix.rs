@@ -14,7 +14,7 @@ const CONFIG: &str = "config.toml";
 const BOT: &str = "ai-agent[bot]";
 
 /// A change, an answer and a question, for the three threads of [`review`].
-const ANSWER: &str = "FIX: 1 It is 120 now.\nANSWER: 2 The port is not part of the issue.\nASK: 3 Which text do you mean?\n\
+pub(crate) const ANSWER: &str = "FIX: 1 It is 120 now.\nANSWER: 2 The port is not part of the issue.\nASK: 3 Which text do you mean?\n\
     TITLE: Wait for 120 seconds\n\nconfig.toml\n<<<<<<< SEARCH\ntimeout = 90\n=======\ntimeout = 120\n>>>>>>> REPLACE\n";
 /// A change for one comment.
 const FIX: &str = "FIX: 1 It is 120 now.\nTITLE: Wait for 120 seconds\n\nconfig.toml\n<<<<<<< SEARCH\ntimeout = 90\n\
@@ -37,7 +37,7 @@ fn opened(replies: &[&str]) -> Story {
 }
 
 /// A review that asks for changes in three threads; its id, and those of their first comments.
-fn review(story: &Story, by: &str) -> (u64, Vec<u64>) {
+pub(crate) fn review(story: &Story, by: &str) -> (u64, Vec<u64>) {
     let lines = [
         (CONFIG, 2, "Too short: make it 120."),
         (CONFIG, 1, "Should the port change as well?"),
@@ -577,8 +577,8 @@ fn a_reply_publishes_no_secret_and_calls_nobody() {
 
 #[test]
 fn of_many_threads_some_are_answered_and_the_rest_is_named() {
-    let replies: String = (1..=20).map(|number| format!("ANSWER: {number} It is meant so.\n")).collect();
-    let story = opened(&[&replies]);
+    let replies: Vec<String> = (1..=20).map(|number| format!("ANSWER: {number} It is meant so.\n")).collect();
+    let story = opened(&[&replies.concat()]);
     let lines: Vec<(&str, u64, &str)> = (0..200).map(|_| (CONFIG, 2, "Why?")).collect();
     let (review, threads) = story
         .github

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use tests::collector::{Collector, Mood};
 use tests::github::{GitHub, World};
 use tests::model::{KEY, ScriptedModel, Step, Wire};
 
@@ -149,4 +150,42 @@ fn calls_by_mode() {
     let task = story.command("approve", "dev1", 2, "/approve");
     let (before, writes) = with_installation(&story, task);
     count(&story, before, writes, "approve");
+    let story = Story::new(crate::fix::opened_in(hello()), &[crate::fix::ANSWER]);
+    let (review, _) = crate::fix::review(&story, "dev1");
+    let (before, writes) = with_installation(&story, crate::fix::asked(&story, "dev1", review));
+    count(&story, before, writes, "fix, with three threads");
+}
+
+/// What telemetry costs a run: the time of a run with a collector on this machine, and without one.
+#[test]
+#[ignore = "a measurement: cargo nextest run -p tests --test run --run-ignored only measure::of_telemetry --no-capture"]
+fn of_telemetry() {
+    let rounds: usize = std::env::var("ROUNDS").map_or(11, |rounds| rounds.parse().unwrap());
+    let collector = Collector::start(Mood::Good);
+    let with = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()), ("RUST_LOG", "shared=debug")];
+    let (mut times, mut flushes) = ([Vec::new(), Vec::new()], Vec::new());
+    for _ in 0..rounds {
+        for (at, variables) in [&[][..], &with[..]].into_iter().enumerate() {
+            let github = GitHub::start(typo(hello(), &["ai-help", "quickfix"]));
+            let started = Instant::now();
+            let ended = crate::harness::run(&github, &wish(&github, "quickfix", "dev1"), variables);
+            times[at].push(started.elapsed().as_secs_f64() * 1000.0);
+            assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+            let sent = ended.stderr.lines().find(|line| line.contains("telemetry was sent"));
+            let sent = sent.and_then(|line| serde_json::from_str::<Value>(line).ok());
+            flushes.extend(sent.and_then(|line| line["milliseconds"].as_f64()));
+        }
+    }
+    let median = |values: &mut Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let [mut without, mut with] = times;
+    let least = flushes.iter().copied().fold(f64::MAX, f64::min);
+    println!(
+        "run without a collector: {:.0} ms, with one: {:.0} ms (medians of {rounds})",
+        median(&mut without),
+        median(&mut with)
+    );
+    println!("sending: {:.0} ms in the median, {least:.0} ms at least", median(&mut flushes));
 }

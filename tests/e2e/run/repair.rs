@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use tests::github::{CheckKind, Checker, Level, Log, Report, Verdict, When, World};
+use tests::github::{CheckKind, Checker, File, Level, Log, Report, Verdict, When, World};
 
 use crate::harness::{
     EDIT, PLAN, REPO, Run, Story, check_all, hello, offline, seen, tells_its_cost, without_bill,
@@ -269,6 +269,20 @@ const CASES: &[Case] = &[
         ..PLAIN
     },
     Case {
+        name: "a person's commit is below the agent's",
+        happen: |story| {
+            story.github.now(|state| {
+                let mut scene = state.at(REPO);
+                scene.push_file("dev1", BRANCH, "a.txt", "a\n");
+                let message = "Set b\n\nProposed for #1.\n\nAgent-Task: 00112233445566778899aabbccddeeff\n";
+                scene.push("ai-agent[bot]", BRANCH, message, &[File::text("b.txt", "b\n")]);
+            });
+            fails(story, "build", log("E   assert 90 < 80"));
+        },
+        told: "A person has committed to the branch, so the agent leaves it alone.",
+        ..PLAIN
+    },
+    Case {
         name: "the label was taken away",
         happen: |story| story.github.now(|state| state.at(REPO).unlabel("dev1", 1, "ai-help")),
         told: "The label `ai-help` was removed from the issue, so nothing is repaired.",
@@ -381,6 +395,10 @@ fn strangers_end_nothing_and_what_was_red_before_is_left_alone() {
         let mut scene = state.at(REPO);
         scene.comment("guest", 2, "/stop");
         scene.comment("guest", 1, "/stop");
+    });
+    // The base has moved on since, and nothing has run on it yet: what counts is the commit that the change was made from.
+    story.github.now(|state| {
+        state.at(REPO).push_file("dev1", "main", "b.txt", "b\n");
     });
     fails(&story, "build", log("E   assert 90 < 80"));
     fails(&story, "old", log("E   this was always so"));
@@ -670,6 +688,24 @@ fn checks_that_ran_again_meanwhile_are_looked_at_again() {
     assert_eq!(repairs(&story), 1, "{}", story.told(&run));
     assert!(story.answer(1).starts_with("**Repair 1 of 3** of #2"), "{}", story.answer(1));
     story.finish();
+}
+
+/// The checks of a change can fail before the run that made it has told of it. What it says comes first.
+#[test]
+fn a_repair_gives_way_to_the_run_that_is_at_work() {
+    let story = Story::new(checked(), &[EDIT, &repair(90, 60)]);
+    let wish = story.wish("quickfix");
+    let killed = story.run_killed(&wish, "issues/remove-label", tests::github::Fault::StallBefore);
+    assert_eq!(killed.status, None, "{}", story.told(&killed));
+    fails(&story, "build", log("E   assert 90 < 80"));
+    let before = seen(&story.github);
+    ended(&story);
+    assert_eq!(seen(&story.github), before);
+    let run = story.run(&wish);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    ended(&story);
+    assert_eq!(repairs(&story), 1, "{}", story.told(&run));
+    story.github.take_violations();
 }
 
 /// A run that is killed leaves words that another one takes back, when there is nothing to repair any more.

@@ -118,7 +118,7 @@ fn what_became_of_runs_is_told_and_nothing_is_changed() {
     assert!((told - cost).abs() < 0.000_2, "{told} {cost}");
 
     let page = std::fs::read_to_string(page.path()).unwrap();
-    assert!(page.contains("<svg") && page.contains("octo/hello") && !page.contains("<script"), "{page}");
+    assert!(page.contains("<svg") && page.contains("octo&#x2f;hello") && !page.contains("<script"), "{page}");
     let text = report(&story.github, &["--repo", &address, "--since", "2000-01-01"], &[]);
     assert!(text.stdout.contains("1 pull requests: 1 merged, 0 declined, 0 open"), "{}", text.stdout);
     let org = address.rsplit_once('/').unwrap().0;
@@ -188,7 +188,7 @@ fn what_cannot_be_read_is_said() {
         let reported = report(&github, &arguments, &[]);
         assert_eq!(reported.status, Some(2), "{arguments:?}: {}", reported.stderr);
         let value = json(&reported);
-        assert!(value["what"].as_str().unwrap().contains(words), "{arguments:?}: {value}");
+        assert!(value["failure"]["what"].as_str().unwrap().contains(words), "{arguments:?}: {value}");
     }
     github.finish();
 }

@@ -1,9 +1,12 @@
 //! *Telemetry*: what a collector learns of a run, and that none of its moods changes the run.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tests::collector::{Collector, Mood, text_of};
+use tests::rotel::Rotel;
 
 use crate::harness::{EDIT, Run, Story, check_all, hello, offline, seen};
 
@@ -184,5 +187,27 @@ fn a_collector_that_is_not_there_changes_nothing() {
     let ended = run(&story, &collector, &nobody);
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
     assert_eq!(ended.stderr.matches("the collector cannot be reached").count(), 2, "{}", ended.stderr);
+    story.finish();
+}
+
+/// What somebody else's program, made for nothing but that, takes and sends on is what it was sent.
+#[test]
+fn a_real_collector_takes_it() {
+    let story = Story::new(offline(hello()), &[EDIT]);
+    let behind = Collector::start(Mood::Good);
+    let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rotel-0.0.1a15");
+    let rotel = Rotel::start(&tools, behind.url()).unwrap();
+    let url = rotel.url();
+    let ended = run(&story, &behind, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    assert!(!ended.stderr.contains("telemetry"), "{}", ended.stderr);
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while behind.spans().is_empty() || behind.metrics().is_empty() {
+        assert!(Instant::now() < deadline, "nothing is sent on: {:?}", behind.violations());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(behind.violations(), Vec::<String>::new());
+    assert!(tree(&behind.spans()).starts_with("run quickfix\n  clone\n"), "{}", tree(&behind.spans()));
+    assert!(behind.points().contains(&"agent.runs{agent.mode=quickfix,agent.outcome=done} 1".to_owned()));
     story.finish();
 }

@@ -56,7 +56,9 @@ impl Need {
             | "issues/create"
             | "reactions/create-for-issue"
             | "reactions/create-for-issue-comment" => (ISSUES, Write, Permission::Read),
-            "reactions/create-for-pull-request-review-comment" => (PULLS, Write, Permission::Read),
+            "reactions/create-for-pull-request-review-comment" | "pulls/create-reply-for-review-comment" => {
+                (PULLS, Write, Permission::Read)
+            }
             "issues/update"
             | "issues/add-labels"
             | "issues/set-labels"
@@ -64,7 +66,6 @@ impl Need {
             | "issues/add-assignees"
             | "issues/remove-assignees" => (ISSUES, Write, Permission::Triage),
             "issues/create-label" => (ISSUES, Write, Permission::Write),
-            "pulls/create-reply-for-review-comment" => (PULLS, Write, Permission::Read),
             "pulls/create" | "pulls/update" | "pulls/request-reviewers" => (PULLS, Write, Permission::Write),
             "git/create-ref" | "git/update-ref" | "git/delete-ref" | "git/create-blob"
             | "git/create-tree" | "git/create-commit" => (CONTENTS, Write, Permission::Write),

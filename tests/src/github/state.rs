@@ -320,9 +320,10 @@ impl Thread {
         let Some(text) = &self.text else { return };
         let file = store.entry_at(head.as_str(), &self.path).and_then(|entry| store.blob(&entry.oid));
         let file = file.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-        match file.lines().position(|line| line == text) {
-            Some(at) => self.line = Some(at as u64 + 1),
-            None => (self.line, self.age) = (None, Age::Outdated),
+        if let Some(at) = file.lines().position(|line| line == text) {
+            self.line = Some(at as u64 + 1);
+        } else {
+            (self.line, self.age) = (None, Age::Outdated);
         }
     }
 }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::Effect;
 use crate::call::{Call, CallError};
+use crate::clock;
 
 /// Waited for a secondary limit that names no time.
 const SECONDARY_PAUSE_SECONDS: u64 = 60;
@@ -170,12 +171,13 @@ pub(super) fn is_off(theirs: Timestamp) -> bool {
     Timestamp::now().duration_since(theirs).abs() > CLOCK_MARGIN
 }
 
-/// Says once for a process that its clock is off.
+/// Sets the clock of the run right where that of the machine is off, and says so once for a process.
 pub(super) fn tell_skew(headers: &HeaderMap) {
     static TOLD: Once = Once::new();
     let Some(theirs) = date(headers) else { return };
     if is_off(theirs) {
         let off = Timestamp::now().duration_since(theirs);
+        clock::is_behind_by(-off);
         TOLD.call_once(|| {
             tracing::warn!(
                 seconds = off.as_secs(),

@@ -7,6 +7,10 @@ use crate::record::status::{FollowUp, Reply, ReplyKind};
 /// Characters of a commit's id that are shown.
 const SHORT: usize = 10;
 
+/// While another run is at work on the issue.
+pub(super) const WAITING: &str =
+    "**Waiting** for another run on this issue. This one goes on by itself after that.";
+
 /// Texts below each other, without those that are empty.
 pub(super) fn joined(parts: &[String]) -> String {
     let parts = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty());
@@ -33,7 +37,7 @@ pub(super) fn left_out(chosen: &Chosen) -> String {
     if chosen.changed > 0 {
         let threads = threads(chosen.changed);
         parts.push(format!(
-            "{threads} changed since this was asked for and was left alone. Comment `/fix` to have it answered."
+            "{threads} changed since this was asked for. Comment `/fix` to have answered what is said there now."
         ));
     }
     joined(&parts)
