@@ -25,7 +25,7 @@ pub struct HostPolicy {
     paths: Paths,
 }
 
-/// Whether plain http to this machine is allowed besides the host.
+/// Whether plain http to this machine is allowed in addition to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Loopback {
     Refused,

@@ -124,7 +124,7 @@ impl Cli {
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs the command; the exit status is 0 done, 1 could not solve, 2 usage or configuration, 70 message lost,
-/// 75 passing failure, 143 asked to end.
+/// 75 transient failure, 143 asked to end.
 pub fn run(cli: Cli, env: &Environment) -> Exit {
     let command = match cli.command {
         Some(command) => command,

@@ -48,7 +48,7 @@ pub struct Config {
     pub protection: Protection,
     pub commit_name: String,
     pub commit_email: String,
-    /// What a repository may choose besides `engine`.
+    /// What a repository may choose in addition to `engine`.
     models: Vec<Engine>,
     protected: Vec<String>,
     allowed: Vec<String>,

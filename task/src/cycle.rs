@@ -113,7 +113,7 @@ impl Solution {
         self.patch.warnings()
     }
 
-    /// What a reviewer should know besides what was done. One sentence each.
+    /// What a reviewer should know in addition to what was done. One sentence each.
     pub fn notes(&self) -> Vec<String> {
         let of_files = self.account.unparsed.iter().chain(&self.account.withheld).cloned();
         self.left_out.iter().cloned().chain(self.patch.notes()).chain(of_files).collect()

@@ -3,15 +3,15 @@
 //! | a run ends | settlement | exit |
 //! |---|---|---|
 //! | done, explained on the issue, or nothing to do | ack | 0 |
-//! | a passing failure | after a pause, reject and requeue | 75 |
-//! | a passing failure that names a time | published again to wait until then, ack | 75 |
+//! | a transient failure | after a pause, reject and requeue | 75 |
+//! | a transient failure that names a time | published again to wait until then, ack | 75 |
 //! | no budget is left of what all runs together may spend | published again to wait for it, ack | 0 |
-//! | something that the operator has to mend | the same as a passing failure | 2 |
+//! | something that the operator has to fix | the same as a transient failure | 2 |
 //! | one of the two, at the last attempt | reject to the dead letters | 1, 2 |
 //! | SIGTERM | nack and requeue | 143 |
 //! | the run's time is over | reject and requeue | 143 |
 //! | the message is no longer ours | none | 70 |
-//! | the message is no task | reject to the dead letters | 0 |
+//! | the message is not a valid task | reject to the dead letters | 0 |
 //! | no message | none | 0 |
 //!
 //! A failure is rejected, never nacked: RabbitMQ from 4.3 on does not count what is nacked
@@ -19,7 +19,7 @@
 //! counts when the broker has answered a question that was asked after it on the same channel.
 //!
 //! Being put off spends no attempt, and a task that comes back before its time is put off again without a run. It
-//! happens [`MAX_PAUSES`] times at most; what asks for more is a passing failure like any other.
+//! happens [`MAX_PAUSES`] times at most; what asks for more is a transient failure like any other.
 //!
 //! Waiting for budget is no pause in that sense: it lasts as long as it has to. A task that comes back for it is asked
 //! about at the broker alone, and put off again without a run while what it needs is not there.
@@ -146,7 +146,7 @@ async fn deliver(
                 error = &error as &dyn std::error::Error,
                 bytes,
                 message_id,
-                "the message is no task"
+                "the message is not a valid task"
             );
             return settle(held, Settlement::DeadLetter, Exit::Done).await;
         }
@@ -428,10 +428,10 @@ fn describe(ended: &Ended) -> String {
         Ended::Explained(reason) => format!("explained on the issue: {reason:?}"),
         Ended::Refused => "nothing to do: the user may not ask for this".to_owned(),
         Ended::Nothing(why) => format!("nothing to do: {why}"),
-        Ended::Passing(why) => format!("passing failure: {why}"),
+        Ended::Passing(why) => format!("transient failure: {why}"),
         Ended::PutOff { why, until } => format!("has to wait until {until}: {why}"),
         Ended::NoBudget { why, shortage } => format!("waits for budget until {}: {why}", shortage.until),
-        Ended::Misconfigured(why) => format!("the operator has to mend something: {why}"),
+        Ended::Misconfigured(why) => format!("the operator has to fix something: {why}"),
         Ended::Lost(lost) => lost.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! The *doctor* looks at everything that a run needs, and says of each what is wrong and how to mend it.
+//! The *doctor* looks at everything that a run needs, and says of each what is wrong and how to fix it.
 //!
 //! It changes nothing, takes no message and writes nothing to GitHub. The one thing that it may cost is a question to
 //! the model with an answer of a few tokens. It serves a person who sets the agent up, and an init container.
@@ -72,7 +72,7 @@ pub enum Health {
     Unseen,
     /// It cannot be reached now; that may pass by itself.
     Away,
-    /// It does not work before somebody mends it.
+    /// It does not work before somebody fixes it.
     Wrong,
 }
 
@@ -85,24 +85,24 @@ pub struct Finding {
     pub what: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mend: Option<String>,
+    pub fix: Option<String>,
 }
 
 impl Finding {
     fn new(about: About, health: Health, what: impl Into<String>) -> Self {
-        Self { about, health, what: what.into(), mend: None }
+        Self { about, health, what: what.into(), fix: None }
     }
 
     fn good(about: About, what: impl Into<String>) -> Self {
         Self::new(about, Health::Good, what)
     }
 
-    fn wrong(about: About, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self::new(about, Health::Wrong, what).mend(mend)
+    fn wrong(about: About, what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::new(about, Health::Wrong, what).fix(fix)
     }
 
-    fn mend(self, mend: impl Into<String>) -> Self {
-        Self { mend: Some(mend.into()), ..self }
+    fn fix(self, fix: impl Into<String>) -> Self {
+        Self { fix: Some(fix.into()), ..self }
     }
 }
 
@@ -130,7 +130,7 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
     findings.extend(env.old_names(&READS.concat()).into_iter().map(|(old, new)| {
         let what = format!("{old} is now called {new}");
         Finding::new(About::Settings, Health::Note, what)
-            .mend("Rename it: a later version may not read the old name.")
+            .fix("Rename it: a later version may not read the old name.")
     }));
     let settings = RunSettings::from_env(env);
     match &settings {
@@ -198,7 +198,7 @@ impl DoctorArgs {
 }
 
 impl Findings {
-    /// 0 if a run can do its work, 2 if something has to be mended, 75 if something cannot be reached now.
+    /// 0 if a run can do its work, 2 if something has to be fixed, 75 if something cannot be reached now.
     pub fn exit(&self) -> Exit {
         let has = |health| self.findings.iter().any(|finding| finding.health == health);
         if has(Health::Wrong) {
@@ -218,9 +218,9 @@ impl Findings {
             let word = match finding.health {
                 Health::Good => "ok",
                 Health::Note => "note",
-                Health::Unseen => "unseen",
-                Health::Away => "away",
-                Health::Wrong => "WRONG",
+                Health::Unseen => "skipped",
+                Health::Away => "offline",
+                Health::Wrong => "FAILED",
             };
             let word = match finding.health {
                 Health::Good | Health::Unseen => colour.dim(word),
@@ -231,14 +231,14 @@ impl Findings {
             // Writing to a string does not fail.
             let _: std::fmt::Result =
                 writeln!(text, "{word}{pad}  {about:<10}  {}", visible(&sentence(&finding.what)));
-            if let Some(mend) = &finding.mend {
-                let _: std::fmt::Result = writeln!(text, "{:22}{}", "", visible(mend));
+            if let Some(fix) = &finding.fix {
+                let _: std::fmt::Result = writeln!(text, "{:22}{}", "", visible(fix));
             }
         }
         text.push_str(match self.exit() {
             Exit::Done => "\nA run can do its work.\n",
             Exit::Passing => "\nSomething cannot be reached now; look again later.\n",
-            _ => "\nSomething has to be mended before a run can do its work.\n",
+            _ => "\nSomething has to be fixed before a run can do its work.\n",
         });
         text
     }

@@ -41,7 +41,7 @@ pub struct PlannedFile {
     pub reason: String,
 }
 
-/// Why a reply is no plan, in words for the model.
+/// Why a reply is not a plan, in words for the model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     #[error(

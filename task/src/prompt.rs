@@ -152,7 +152,7 @@ impl Prompter {
                 "The plan so far:",
                 Some(plan),
                 Some(feedback),
-                "Write the plan anew, completely, with what the maintainer said taken into account.",
+                "Write the whole plan again, with what the maintainer said taken into account.",
             ),
             Goal::Execute { plan } => (
                 "The plan that a maintainer approved; carry it out, no more and no less:",

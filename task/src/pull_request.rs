@@ -32,7 +32,7 @@ pub struct Facts {
     pub unplanned: Vec<RepoPath>,
     /// What a reviewer should look at first; shown before everything else. It may quote the change, so it passes the gate.
     pub warnings: Vec<String>,
-    /// What the checks of the change said besides "good". It may hold paths that the model made up, so it passes the gate
+    /// What the checks of the change said in addition to "good". It may hold paths that the model made up, so it passes the gate
     /// as the summary does.
     pub notes: Vec<String>,
     #[serde(flatten)]

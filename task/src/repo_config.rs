@@ -22,7 +22,7 @@ pub const MAX_BYTES: usize = 64 * 1024;
 pub struct RepoConfig {
     /// The language that comments and pull requests are written in, such as "German".
     pub language: Option<String>,
-    /// What the model is told besides the issue. Material, like everything that a repository holds.
+    /// What the model is told in addition to the issue. Material, like everything that a repository holds.
     pub instructions: Option<String>,
     /// The branch that is read and that pull requests are for; the default branch when absent.
     pub base_branch: Option<String>,
@@ -98,7 +98,7 @@ pub struct Labels {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Paths {
-    /// May not be changed, besides what is protected anyway.
+    /// May not be changed, in addition to what is protected anyway.
     pub protected: Vec<String>,
     /// Protected by default, and may be changed here.
     pub allowed: Vec<String>,

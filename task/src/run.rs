@@ -231,7 +231,7 @@ async fn work(
     publish::complete(desk, &claim, &proposal).await
 }
 
-/// A file that cannot be used, quoted for who can mend it.
+/// A file that cannot be used, quoted for who can fix it.
 fn unusable(error: &RepoConfigError) -> Failure {
     let what = match error {
         RepoConfigError::Invalid(why) => {

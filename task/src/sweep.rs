@@ -3,7 +3,7 @@
 //! | found | put right |
 //! |---|---|
 //! | a dead letter: a task that was given up | told on its issue once, labelled as failed, taken off the queue |
-//! | a dead letter that is no task, or whose issue cannot be reached | logged with size and hash; stays until the queue's own limit, two weeks |
+//! | a dead letter that is not a valid task, or whose issue cannot be reached | logged with size and hash; stays until the queue's own limit, two weeks |
 //! | an issue at work whose run is gone | labelled as failed; its status comment says so and names `/retry` |
 //! | a draft of the agent whose checks do not end | a look at them is published as a task, which tells it once |
 //! | an issue that asks for work and that nobody has answered: its webhook was missed | published as a task |
@@ -134,7 +134,7 @@ async fn sweep_all(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>) -> Result<(), S
     tell_budget(sweep).await;
     letters::sweep(sweep, sites, &queue).await?;
     for repo in sites.list(&sweep.settings.places).await? {
-        // Asked anew for each: what was published a moment ago waits for a run.
+        // Asked again for each: what was published a moment ago waits for a run.
         let waiting = queue.waiting().await?;
         match sites.at(&repo).await {
             Ok(site) => issues::sweep(sweep, site, &queue, waiting).await?,

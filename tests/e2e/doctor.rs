@@ -107,9 +107,9 @@ const TROUBLES: &[Trouble] = &[
         variables: &[("AGENT_MARKER_KEY", "")],
         status: 2,
         said: "\
-WRONG   Settings    no key for the agent's comments: put 32 random bytes in hexadecimal into a file and name it in AGENT_MARKER_KEY_FILE
+FAILED  Settings    no key for the agent's comments: put 32 random bytes in hexadecimal into a file and name it in AGENT_MARKER_KEY_FILE
                       Correct the setting.
-unseen  GitHub      GitHub was not asked: a setting is wrong
+skipped GitHub      GitHub was not asked: a setting is wrong
 ",
     },
     Trouble {
@@ -118,7 +118,7 @@ unseen  GitHub      GitHub was not asked: a setting is wrong
         variables: &[("AGENT_MODEL", "")],
         status: 2,
         said: "\
-WRONG   Settings    no model is chosen: set AGENT_MODEL (or --model) to anthropic, openai or ollama; `builtin`, rules for demos without an AI model, has to be asked for by name
+FAILED  Settings    no model is chosen: set AGENT_MODEL (or --model) to anthropic, openai or ollama; `builtin`, rules for demos without an AI model, has to be asked for by name
                       Correct the setting.
 ",
     },
@@ -128,13 +128,13 @@ WRONG   Settings    no model is chosen: set AGENT_MODEL (or --model) to anthropi
         variables: &[],
         status: 2,
         said: "\
-WRONG   GitHub      the App lacks permissions: contents: write, pull_requests: write
+FAILED  GitHub      the App lacks permissions: contents: write, pull_requests: write
                       Grant them at GITHUB/settings/apps/ai-agent/permissions, then accept them where it is installed.
 note    GitHub      the App may do more than it needs: actions: write
                       Take it away at GITHUB/settings/apps/ai-agent/permissions.
 note    GitHub      pull requests do not wait for their checks, because the App lacks permissions: checks: read, statuses: read
                       To have them wait, grant these, and the events check_suite, status, at GITHUB/settings/apps/ai-agent/permissions.
-WRONG   GitHub      octo has not accepted these permissions yet: contents: write, pull_requests: write
+FAILED  GitHub      octo has not accepted these permissions yet: contents: write, pull_requests: write
                       An owner accepts them at GITHUB/settings/installations/42
 ",
     },
@@ -167,7 +167,7 @@ note    Webhook     reviews are not answered: the App is not sent pull_request_r
         variables: &[],
         status: 2,
         said: "\
-WRONG   Webhook     the newest delivery (issue_comment) did not arrive: 401 failed
+FAILED  Webhook     the newest delivery (issue_comment) did not arrive: 401 failed
                       401 means another secret than that of `ingest`, 404 another path than /webhook/github, 503 no broker, 0 no connection. Then run `scripts/redeliver`.
 ",
     },
@@ -194,7 +194,7 @@ note    Webhook     events of the last three days that did not arrive: 1
         variables: &[],
         status: 2,
         said: "\
-WRONG   Repository  octo/hello is archived
+FAILED  Repository  octo/hello is archived
                       Archived repositories take no changes.
 ",
     },
@@ -211,7 +211,7 @@ WRONG   Repository  octo/hello is archived
         variables: &[("AGENT_MAX_COSTS", "0.10"), ("AGENT_PATIENCE", "9s")],
         status: 2,
         said: "\
-WRONG   Settings    unknown setting AGENT_MAX_COSTS: did you mean AGENT_MAX_COST? Correct the name or unset it
+FAILED  Settings    unknown setting AGENT_MAX_COSTS: did you mean AGENT_MAX_COST? Correct the name or unset it
 note    Settings    AGENT_PATIENCE is now called AGENT_GITHUB_MAX_WAIT
                       Rename it: a later version may not read the old name.
 ",
@@ -265,9 +265,9 @@ async fn a_virtual_host_that_is_missing_is_told_apart_from_a_wrong_password() ->
     let (address, _) =
         host.url("task").rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a path");
     let (status, text) = doctor(&github, &host, &[("AGENT_AMQP_URL", &format!("{address}/no-such-host"))]);
-    assert!(text.contains("WRONG   Queue       the broker refuses the virtual host"), "{text}");
-    let mend = "Correct the virtual host in AGENT_AMQP_URL, or give the user a permission there.\n";
-    assert!(text.contains(mend), "{text}");
+    assert!(text.contains("FAILED  Queue       the broker refuses the virtual host"), "{text}");
+    let fix = "Correct the virtual host in AGENT_AMQP_URL, or give the user a permission there.\n";
+    assert!(text.contains(fix), "{text}");
     assert_eq!(status, Some(2));
     Ok(())
 }
@@ -312,7 +312,7 @@ async fn what_is_left_of_the_budgets_is_told() -> anyhow::Result<()> {
     // The definitions of an earlier release.
     host.delete_exchange("agent-budget").await?;
     let (status, text) = doctor(&github, &host, &[("AGENT_REPO_BUDGET_DAY", "5")]);
-    assert!(text.contains("WRONG   Budget      what is spent cannot be counted: "), "{text}");
+    assert!(text.contains("FAILED  Budget      what is spent cannot be counted: "), "{text}");
     assert!(text.contains("Import the definitions of k8s/base/rabbitmq, which have the exchange"), "{text}");
     assert_eq!(status, Some(2));
     Ok(())
@@ -325,12 +325,12 @@ async fn a_policy_that_is_off_is_told_with_what_comes_of_it() -> anyhow::Result<
     host.until_policies_are_told().await?;
     let github = GitHub::start(world());
     let (status, text) = doctor(&github, &host, &[("AGENT_AMQP_MANAGEMENT_URL", "")]);
-    assert!(text.contains("unseen  Queue       the policies of the queues were not looked at\n"), "{text}");
+    assert!(text.contains("skipped Queue       the policies of the queues were not looked at\n"), "{text}");
     assert_eq!(status, Some(0));
 
     host.limit_tasks(5).await?;
     // What the interface tells of a queue follows within some seconds.
-    let off = "WRONG   Queue       the policy of `agent-tasks` is another one; `max-length` is 5, not 10000: the queue grows until the disk \
+    let off = "FAILED  Queue       the policy of `agent-tasks` is another one; `max-length` is 5, not 10000: the queue grows until the disk \
                of the broker is full\n";
     let mut last = (None, String::new());
     for _ in 0..60 {
@@ -346,7 +346,7 @@ async fn a_policy_that_is_off_is_told_with_what_comes_of_it() -> anyhow::Result<
     let (status, text) = doctor(&github, &host, &[("AGENT_AMQP_MANAGEMENT_URL", &wrong)]);
     assert!(
         text.contains(
-            "WRONG   Queue       the management interface refuses the user of AGENT_AMQP_MANAGEMENT_URL\n"
+            "FAILED  Queue       the management interface refuses the user of AGENT_AMQP_MANAGEMENT_URL\n"
         ),
         "{text}"
     );

@@ -162,7 +162,7 @@ const GIVEN_UP: &str = "\
     labels: ai-failed, ai-help
       | The word `recieves` in README.md should be `receives`.
     comment by ai-agent[bot]
-      | **Not done.** It was tried 3 times, and no attempt came to its end.
+      | **Could not be done.** It was tried 3 times, and no attempt came to its end.
       |
       | If that happens again, ask who operates the agent to look into its logs for task 00112233445566778899aabbccddeeff.
       |
@@ -610,7 +610,7 @@ async fn an_issue_at_work_is_put_right_when_its_run_is_gone() -> anyhow::Result<
     labels: ai-failed, ai-help
       | The word `recieves` in README.md should be `receives`.
     comment by ai-agent[bot] (edited)
-      | **Not done.** The run ended without a word, and no other one follows.
+      | **Could not be done.** The run ended without a word, and no other one follows.
       |
       | If that happens again, ask who operates the agent to look into its logs for task 00112233445566778899aabbccddeeff.
       |

@@ -76,7 +76,7 @@ impl Broker {
     pub async fn start_with_consumer_timeout(held: Duration) -> anyhow::Result<Self> {
         let conf = format!("consumer_timeout = {}\n", held.as_millis());
         let broker = Self::start_with(&conf, "[{rabbit, [{channel_tick_interval, 500}]}].\n").await?;
-        // From 3.12 on, the policy of a queue goes before the file.
+        // From 3.12 on, the policy of a queue takes precedence over the file.
         Ok(Self { held: Some(held), ..broker })
     }
 

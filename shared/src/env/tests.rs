@@ -292,7 +292,7 @@ fn an_old_name_is_read_as_the_new_one() {
     assert_eq!(given.read(&AGENT_BODY_TIMEOUT).unwrap(), Duration::from_secs(7));
     assert_eq!(given.read(&AGENT_MAX_BODY).unwrap(), 1000);
     assert_eq!(given.read(&AGENT_AMQP_PASSWORD).unwrap().expose_secret(), "word");
-    // The new name goes before.
+    // The new name takes precedence.
     let both = env(&[("TRIGGER_LABEL", "robot"), ("AGENT_TRIGGER_LABEL", "ai-help")]);
     assert_eq!(both.read(&AGENT_TRIGGER_LABEL).unwrap(), "ai-help");
     let pairs = [

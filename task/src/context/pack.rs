@@ -217,7 +217,7 @@ impl Context {
         Candidates { paths, text }
     }
 
-    /// Packs anew, with `chosen` before the others.
+    /// Packs again, with `chosen` before the others.
     pub fn choose(&mut self, repo: &gix::Repository, chosen: Chosen<'_>, budget: Budget) {
         let ranked = self.index.ranked(&self.walk, &self.query);
         self.read = ReadSet::default();

@@ -11,7 +11,7 @@ use super::walk::Walk;
 
 /// What a word of the body counts for beside one of the title.
 const BODY: f32 = 0.3;
-/// Commits that a file is taken to have had besides, so that a single one does not decide.
+/// Commits that a file is taken to have had in addition, so that a single one does not decide.
 const PRIOR: f32 = 2.0;
 
 /// See the module's documentation.

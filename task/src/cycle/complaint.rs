@@ -74,7 +74,7 @@ impl Complaint {
                 "See whether the tests are right, and correct them or the code.",
             ),
             Reason::NoPlan => (
-                format!("The model's answer is no plan, also after a correction. {why}"),
+                format!("The model's answer is not a plan, also after a correction. {why}"),
                 "Try again, or choose a stronger model.",
             ),
             Reason::BadAnswer => (

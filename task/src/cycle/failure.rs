@@ -1,4 +1,4 @@
-//! What a run says of errors that no answer of the model can mend.
+//! What a run says of errors that no answer of the model can fix.
 
 use std::time::Duration;
 

@@ -39,7 +39,7 @@ pub(super) async fn examine(broker: &Broker, max_wait: Duration) -> Vec<Finding>
 fn unconnected(error: &BrokerError) -> Finding {
     let what = chain(error);
     if error.is_transient() {
-        Finding::new(About::Queue, Health::Away, what).mend(error.fix())
+        Finding::new(About::Queue, Health::Away, what).fix(error.fix())
     } else {
         Finding::wrong(About::Queue, what, error.fix())
     }
@@ -57,7 +57,7 @@ async fn look(connection: &Connection, name: &'static str) -> Finding {
             let what = format!("`{name}` is there, messages waiting: {}", found.message_count());
             if name == queue::DEAD_LETTERS && found.message_count() > 0 {
                 Finding::new(About::Queue, Health::Note, what)
-                    .mend("`ai-agent sweep` tells them on their issues; see docs/OPERATIONS.md.")
+                    .fix("`ai-agent sweep` tells them on their issues; see docs/OPERATIONS.md.")
             } else {
                 Finding::good(About::Queue, what)
             }
@@ -101,7 +101,7 @@ async fn publishing(connection: &Connection) -> Finding {
             Finding::good(About::Queue, "this user cannot publish, as it should be")
         }
         Ok(Ok(_)) => Finding::new(About::Queue, Health::Note, "this user may publish messages")
-            .mend("A run only takes them: use the user `task` of k8s/base/rabbitmq."),
+            .fix("A run only takes them: use the user `task` of k8s/base/rabbitmq."),
         Ok(Err(error)) => away(format!("the broker failed: {error}")),
         Err(_) => away("the broker did not answer in time".to_owned()),
     }

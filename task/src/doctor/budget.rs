@@ -29,7 +29,7 @@ pub(super) async fn examine(delivery: &Settings, budgets: &Budgets) -> Vec<Findi
                     Finding::good(About::Budget, what)
                 } else {
                     Finding::new(About::Budget, Health::Note, what)
-                        .mend(format!("Tasks wait. To let them go on, raise {}.", found.setting))
+                        .fix(format!("Tasks wait. To let them go on, raise {}.", found.setting))
                 }
             })
             .collect(),
@@ -46,7 +46,7 @@ fn uncounted(error: &BudgetError) -> Finding {
     };
     let fix = crate::outcome::sentence(fix);
     if error.is_transient() {
-        Finding::new(About::Budget, Health::Away, what).mend(fix)
+        Finding::new(About::Budget, Health::Away, what).fix(fix)
     } else {
         Finding::wrong(About::Budget, what, fix)
     }

@@ -76,7 +76,7 @@ pub(super) async fn examine(settings: &RunSettings, repo: Option<&Repo>) -> Vec<
         Some(_) => findings.extend(repository(&login).await),
         None => findings.push(
             Finding::new(About::Repository, Health::Unseen, "no repository was named")
-                .mend("Name one with `--repo URL`."),
+                .fix("Name one with `--repo URL`."),
         ),
     }
     findings
@@ -92,8 +92,8 @@ fn clock(theirs: Result<Timestamp, CallError>) -> Finding {
         return Finding::good(About::Clock, "the clock agrees with that of GitHub");
     }
     let what = format!("the clock is {} s off that of GitHub", off.as_secs().abs());
-    let mend = "Set the clock of this machine. Until then runs log in by GitHub's clock, a call more each.";
-    Finding::wrong(About::Clock, what, mend)
+    let fix = "Set the clock of this machine. Until then runs log in by GitHub's clock, a call more each.";
+    Finding::wrong(About::Clock, what, fix)
 }
 
 async fn examine_app(app: &AppClient) -> Vec<Finding> {
@@ -153,7 +153,7 @@ fn permissions(profile: &AppProfile) -> Vec<Finding> {
     if !more.is_empty() {
         let what = format!("the App may do more than it needs: {}", more.join(", "));
         findings
-            .push(Finding::new(About::GitHub, Health::Note, what).mend(format!("Take it away at {page}.")));
+            .push(Finding::new(About::GitHub, Health::Note, what).fix(format!("Take it away at {page}.")));
     }
     findings
 }
@@ -165,8 +165,8 @@ fn events(profile: &AppProfile) -> Finding {
         return Finding::good(About::Webhook, "the App is sent the events that it needs");
     }
     let what = format!("the App is not sent: {}", lacking.join(", "));
-    let mend = format!("Subscribe to them at {}/permissions.", settings_page(profile));
-    Finding::wrong(About::Webhook, what, mend)
+    let fix = format!("Subscribe to them at {}/permissions.", settings_page(profile));
+    Finding::wrong(About::Webhook, what, fix)
 }
 
 /// What is off because of a permission or an event that a run can do without.
@@ -181,9 +181,9 @@ fn optional(profile: &AppProfile) -> Vec<Finding> {
             "pull requests do not wait for their checks, because the App lacks permissions: {}",
             unseen.join(", ")
         );
-        let mend =
+        let fix =
             format!("To have them wait, grant these, and the events {}, at {page}.", CHECK_EVENTS.join(", "));
-        findings.push(Finding::new(About::GitHub, Health::Note, what).mend(mend));
+        findings.push(Finding::new(About::GitHub, Health::Note, what).fix(fix));
     } else if !unheard.is_empty() {
         let what = format!(
             "pull requests wait for their checks, and nobody hears of their end: the App is not sent {}",
@@ -193,27 +193,27 @@ fn optional(profile: &AppProfile) -> Vec<Finding> {
     }
     if unseen.is_empty() && !lacking_of(&LOGS, &profile.permissions).is_empty() {
         let what = "failed checks are repaired by their annotations alone, because the App lacks permissions: actions: read";
-        let mend = format!("To have their logs read, grant it at {page}.");
-        findings.push(Finding::new(About::GitHub, Health::Note, what).mend(mend));
+        let fix = format!("To have their logs read, grant it at {page}.");
+        findings.push(Finding::new(About::GitHub, Health::Note, what).fix(fix));
     }
     let unread: Vec<&str> = REVIEW_EVENTS.into_iter().filter(|event| !has(event)).collect();
     if !unread.is_empty() {
         let what = format!("reviews are not answered: the App is not sent {}", unread.join(", "));
-        let mend = format!("To have them answered, subscribe to them at {page}.");
-        findings.push(Finding::new(About::Webhook, Health::Note, what).mend(mend));
+        let fix = format!("To have them answered, subscribe to them at {page}.");
+        findings.push(Finding::new(About::Webhook, Health::Note, what).fix(fix));
     }
     if !has(CLOSING_EVENT) {
         let what = "the labels of an issue do not follow its pull request: the App is not sent pull_request";
-        let mend = format!("To have them follow, subscribe to it at {page}.");
-        findings.push(Finding::new(About::Webhook, Health::Note, what).mend(mend));
+        let fix = format!("To have them follow, subscribe to it at {page}.");
+        findings.push(Finding::new(About::Webhook, Health::Note, what).fix(fix));
     }
     findings
 }
 
 fn installations(profile: &AppProfile, found: &[Installation]) -> Vec<Finding> {
     if found.is_empty() {
-        let mend = format!("Install it: {}/installations/new", profile.html_url);
-        return vec![Finding::wrong(About::GitHub, "the App is installed nowhere", mend)];
+        let fix = format!("Install it: {}/installations/new", profile.html_url);
+        return vec![Finding::wrong(About::GitHub, "the App is installed nowhere", fix)];
     }
     let mut findings = Vec::new();
     for installation in found {
@@ -221,7 +221,7 @@ fn installations(profile: &AppProfile, found: &[Installation]) -> Vec<Finding> {
         let lacking = lacking(&installation.permissions);
         findings.push(if installation.suspended_at.is_some() {
             Finding::new(About::GitHub, Health::Note, format!("the installation at {name} is suspended"))
-                .mend(format!("An owner lifts that at {}", installation.html_url))
+                .fix(format!("An owner lifts that at {}", installation.html_url))
         } else if lacking.is_empty() {
             Finding::good(About::GitHub, format!("the App is installed at {name}"))
         } else {
@@ -235,7 +235,7 @@ fn installations(profile: &AppProfile, found: &[Installation]) -> Vec<Finding> {
 /// Whether the newest deliveries arrived, and which are lost unless they are asked for again.
 fn deliveries(profile: &AppProfile, found: &[Delivery], now: Timestamp) -> Finding {
     let Some(newest) = found.first() else {
-        return Finding::new(About::Webhook, Health::Note, "GitHub has delivered nothing yet").mend(format!(
+        return Finding::new(About::Webhook, Health::Note, "GitHub has delivered nothing yet").fix(format!(
             "If an issue was labelled: is the webhook active, and its URL that of `ingest`? See {}",
             settings_page(profile)
         ));
@@ -245,9 +245,9 @@ fn deliveries(profile: &AppProfile, found: &[Delivery], now: Timestamp) -> Findi
             "the newest delivery ({}) did not arrive: {} {}",
             newest.event, newest.status_code, newest.status
         );
-        let mend = "401 means another secret than that of `ingest`, 404 another path than /webhook/github, 503 no broker, 0 \
+        let fix = "401 means another secret than that of `ingest`, 404 another path than /webhook/github, 503 no broker, 0 \
                     no connection. Then run `scripts/redeliver`.";
-        return Finding::wrong(About::Webhook, what, mend);
+        return Finding::wrong(About::Webhook, what, fix);
     }
     let arrived = |guid: &str| found.iter().any(|other| other.guid == guid && other.arrived());
     let recent = found.iter().filter(|delivery| now.duration_since(delivery.delivered_at) < REPEATABLE);
@@ -259,7 +259,7 @@ fn deliveries(profile: &AppProfile, found: &[Delivery], now: Timestamp) -> Findi
         return Finding::good(About::Webhook, "the newest deliveries arrived");
     }
     let what = format!("events of the last three days that did not arrive: {}", lost.len());
-    Finding::new(About::Webhook, Health::Note, what).mend("`scripts/redeliver` has GitHub send them again.")
+    Finding::new(About::Webhook, Health::Note, what).fix("`scripts/redeliver` has GitHub send them again.")
 }
 
 /// A session as a run opens it: the token is narrowed to the repository, and given back.
@@ -284,8 +284,8 @@ async fn repository(login: &Login<'_>) -> Vec<Finding> {
     // That says nothing about the repository.
     if let Err(error) = session.close().await {
         let what = format!("the token of this look could not be revoked: {error}");
-        let mend = "It expires within the hour. If that comes again, look at the network.";
-        findings.push(Finding::new(About::GitHub, Health::Note, what).mend(mend));
+        let fix = "It expires within the hour. If that comes again, look at the network.";
+        findings.push(Finding::new(About::GitHub, Health::Note, what).fix(fix));
     }
     findings
 }
@@ -296,7 +296,7 @@ fn settings_page(profile: &AppProfile) -> String {
 }
 
 fn failed(about: About, error: &CallError) -> Finding {
-    let mend = match error {
+    let fix = match error {
         CallError::Unauthorized { .. } => {
             "Look at AGENT_GITHUB_APP_ID and the key, or at the token: is it whole, of this host, and not expired?"
         }
@@ -305,5 +305,5 @@ fn failed(about: About, error: &CallError) -> Finding {
         _ => "Look at the network, at the proxy and at AGENT_GITHUB_HOST.",
     };
     let health = if error.is_passing() { Health::Away } else { Health::Wrong };
-    Finding::new(about, health, error.to_string()).mend(mend)
+    Finding::new(about, health, error.to_string()).fix(fix)
 }

@@ -33,9 +33,9 @@ fn room(folder: &Path) -> Finding {
     if free < LEAST {
         Finding::wrong(About::Machine, what, "Make room, or set AGENT_WORK_DIR to another folder.")
     } else if free < most {
-        let mend =
+        let fix =
             format!("A clone may take up to {} MiB; larger repositories will fail.", most / (1024 * 1024));
-        Finding::new(About::Machine, Health::Note, what).mend(mend)
+        Finding::new(About::Machine, Health::Note, what).fix(fix)
     } else {
         Finding::good(About::Machine, what)
     }

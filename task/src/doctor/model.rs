@@ -17,7 +17,7 @@ pub(super) fn settings(config: &Config) -> Finding {
     let Engine::Model(llm) = &config.engine else {
         let what = "no AI model is used: builtin carries out explicit requests by rule, for demos";
         return Finding::new(About::Settings, Health::Note, what)
-            .mend("Set AGENT_MODEL to anthropic, openai or ollama to use a model.");
+            .fix("Set AGENT_MODEL to anthropic, openai or ollama to use a model.");
     };
     let cost = config.cost_at_most(&config.engine, &config.ceiling);
     let tokens = config.ceiling.tokens;
@@ -50,7 +50,7 @@ pub(super) async fn examine(config: &Config) -> Finding {
             let health = if error.is_transient() { Health::Away } else { Health::Wrong };
             let Failure { what, next, .. } =
                 Failure::of_message(Reason::Provider, &error.to_string(), "Look at the provider's side.");
-            Finding::new(About::Model, health, what).mend(next)
+            Finding::new(About::Model, health, what).fix(next)
         }
     }
 }

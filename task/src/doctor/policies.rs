@@ -17,8 +17,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// Looks, a second apart, at a queue that seems to have no policy: the interface learns of a new queue's some seconds
 /// later.
 const LOOKS: u32 = 5;
-const MEND: &str =
-    "Import the definitions of k8s/base/rabbitmq, or mend the policy there; it applies at once.";
+const FIX: &str = "Import the definitions of k8s/base/rabbitmq, or fix the policy there; it applies at once.";
 
 /// What a policy has to say, and what comes of it otherwise.
 struct Rule {
@@ -76,8 +75,8 @@ fn rules(name: &str) -> Vec<Rule> {
 pub(super) async fn examine(broker: &Broker, management: Option<&SecretString>) -> Vec<Finding> {
     let Some(management) = management else {
         let what = "the policies of the queues were not looked at";
-        let mend = "Set AGENT_AMQP_MANAGEMENT_URL for that, or compare `rabbitmqctl list_policies` with k8s/base/rabbitmq.";
-        return vec![Finding::new(About::Queue, Health::Unseen, what).mend(mend)];
+        let fix = "Set AGENT_AMQP_MANAGEMENT_URL for that, or compare `rabbitmqctl list_policies` with k8s/base/rabbitmq.";
+        return vec![Finding::new(About::Queue, Health::Unseen, what).fix(fix)];
     };
     let wrong = |what: String| vec![Finding::wrong(About::Queue, what, "Correct AGENT_AMQP_MANAGEMENT_URL.")];
     let base = match Url::parse(management.expose_secret()) {
@@ -98,7 +97,7 @@ pub(super) async fn examine(broker: &Broker, management: Option<&SecretString>) 
     for name in [queue::TASKS, queue::DEAD_LETTERS].into_iter().chain(delays) {
         findings.push(match policy(&client, &base, broker.virtual_host(), name).await {
             Ok(Some(policy)) => compare(name, &policy),
-            Ok(None) => Finding::wrong(About::Queue, format!("no policy is in force for `{name}`"), MEND),
+            Ok(None) => Finding::wrong(About::Queue, format!("no policy is in force for `{name}`"), FIX),
             Err(finding) => finding,
         });
     }
@@ -125,7 +124,7 @@ async fn policy(
     let away = |why: String| {
         let what = format!("the management interface does not tell of `{name}`: {why}");
         Finding::new(About::Queue, Health::Away, what)
-            .mend("Look at AGENT_AMQP_MANAGEMENT_URL and whether its port is open from here.")
+            .fix("Look at AGENT_AMQP_MANAGEMENT_URL and whether its port is open from here.")
     };
     let mut url = base.clone();
     url.path_segments_mut()
@@ -139,8 +138,8 @@ async fn policy(
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let what = "the management interface refuses the user of AGENT_AMQP_MANAGEMENT_URL";
-                let mend = "It needs the tag `management` and a permission in the virtual host, which may be for nothing (`^$`).";
-                return Err(Finding::wrong(About::Queue, what, mend));
+                let fix = "It needs the tag `management` and a permission in the virtual host, which may be for nothing (`^$`).";
+                return Err(Finding::wrong(About::Queue, what, fix));
             }
             status => return Err(away(format!("it answers {status}"))),
         }
@@ -166,5 +165,5 @@ fn compare(name: &str, policy: &Map<String, Value>) -> Finding {
     if off.is_empty() {
         return Finding::good(About::Queue, format!("the policy of `{name}` is the one that is deployed"));
     }
-    Finding::wrong(About::Queue, format!("the policy of `{name}` is another one; {}", off.join("; ")), MEND)
+    Finding::wrong(About::Queue, format!("the policy of `{name}` is another one; {}", off.join("; ")), FIX)
 }

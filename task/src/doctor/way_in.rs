@@ -51,7 +51,7 @@ pub(super) async fn examine(settings: &RunSettings, env: &Environment) -> Result
     let Some(ingest) = ingest.filter(|_| !secrets.is_empty()) else {
         let what = "the way of webhooks to ingest was not tried";
         let fix = "Set AGENT_INGEST_URL and AGENT_JIRA_WEBHOOK_SECRETS_FILE for that, or use `scripts/send-jira-webhook`.";
-        findings.push(Finding::new(About::Webhook, Health::Unseen, what).mend(fix));
+        findings.push(Finding::new(About::Webhook, Health::Unseen, what).fix(fix));
         return Ok(findings);
     };
     let mut unknown: BTreeSet<&str> = sites.iter().map(|site| site.name.as_str()).collect();
@@ -89,7 +89,7 @@ async fn send(settings: &RunSettings, ingest: &str, name: &str, secret: &SecretS
     let away = |why: String| {
         let what = format!("{name}: {url} does not answer: {why}");
         Finding::new(About::Webhook, Health::Away, what)
-            .mend("Check AGENT_INGEST_URL, and that ingest is running.")
+            .fix("Check AGENT_INGEST_URL, and that ingest is running.")
     };
     let client = match settings.network.client().timeout(WITHIN).redirect(redirect::Policy::none()).build() {
         Ok(client) => client,

@@ -123,7 +123,7 @@ impl LlmError {
                 | Self::Reported { .. }
                 | Self::RateLimited { .. }
                 | Self::Interrupted { .. }
-                // It may be written anew at this moment.
+                // It may be rewritten at this moment.
                 | Self::Unreadable { .. }
         )
     }

@@ -17,7 +17,7 @@ use super::refusal::{Refusal, Sign};
 use super::stop::Stop;
 use super::{Endpoint, Prompt, Turn};
 
-/// Windows are asked for in steps, since Ollama loads the model anew whenever the window changes.
+/// Windows are asked for in steps, since Ollama loads the model again whenever the window changes.
 const WINDOW_STEP: u32 = 8192;
 /// What a chat template adds to the text of a few messages, in tokens, with room to spare.
 const TEMPLATE: u32 = 256;

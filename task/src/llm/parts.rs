@@ -18,7 +18,7 @@ pub enum Part {
     Temperature,
     /// The name of the limit of the answer: `max_tokens` or `max_completion_tokens`. The other one is used.
     LimitName,
-    /// Messages of the role `system`. Their text goes before the user's first.
+    /// Messages of the role `system`. Their text stands before the user's first.
     SystemRole,
     Effort,
     /// An answer piece by piece. Without it the answer comes whole.

@@ -10,7 +10,7 @@ use super::orders::{self, Place};
 use super::secret::REDACTED;
 use crate::text::FLAVOUR;
 
-/// Stands in a run for what is no text of its own, such as code.
+/// Stands in a run for what is not text of its own, such as code.
 const OBJECT: char = '\u{fffc}';
 
 /// Text without links and active text that the gate does not allow. Code spans show both as they are written.

@@ -165,7 +165,7 @@ fn in_forms(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Option
     Ok(None)
 }
 
-/// The block without the artefacts of a listing; a reading that matches to the letter goes before all others.
+/// The block without the artefacts of a listing; a reading that matches to the letter takes precedence over all others.
 fn without_listing(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Option<Placed>, Miss> {
     let readings = listing::readings(search, replace);
     for forms in [&Form::ALL[..1], &Form::ALL[1..]] {

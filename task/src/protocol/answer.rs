@@ -71,7 +71,7 @@ pub enum Misfit {
     Diff { line: usize },
     /// The line that a code block begins at.
     CodeBlock { line: usize },
-    /// There is nothing besides thinking.
+    /// There is nothing in addition to thinking.
     Nothing,
 }
 

@@ -173,7 +173,7 @@ fn part(text: &str, paths: &Paths<'_>) -> Option<Request> {
     })
 }
 
-/// What is no path of the tree: it is looked up all the same, so that the answer says what is there.
+/// What is not a path of the tree: it is looked up all the same, so that the answer says what is there.
 fn unknown(text: &str, paths: &Paths<'_>) -> Option<Request> {
     let (path, lines) = match ranged(text) {
         Some((path, lines)) => (path, Some(lines)),

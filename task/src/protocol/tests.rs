@@ -165,7 +165,7 @@ fn what_is_cut_or_unclear_is_refused() {
     }
 }
 
-/// What a reply says besides its edits.
+/// What a reply says in addition to its edits.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Said<'a> {
     title: Option<&'a str>,

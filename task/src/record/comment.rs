@@ -231,7 +231,7 @@ pub fn with_left(text: &str, left: &[String]) -> String {
 
 /// The result of a run that posted a plan.
 pub fn planned(pull_request: &str, bill: &str, missing: &[String]) -> String {
-    let what = format!("**A plan waits for you**: {pull_request}.");
+    let what = format!("**Plan ready for review**: {pull_request}.");
     let next = "Comment `/approve` to have it carried out, `/revise` and what should be different to have it \
                 rewritten, or close the pull request.";
     paragraphs([what, list_of(missing), bill.to_owned(), next.to_owned()])
@@ -251,13 +251,13 @@ pub fn failed(failure: &Failure, turn: Turn) -> String {
         Reason::StalePlan | Reason::Branch | Reason::Repository => "",
         _ => turn.again(),
     };
-    let what = format!("**Not done.** {}", sentence(&failure.what));
+    let what = format!("**Could not be done.** {}", sentence(&failure.what));
     paragraphs([what, sentence(&failure.next), again.to_owned(), bill_of(failure.bill.as_deref())])
 }
 
 /// A run that will be tried again by itself.
 pub fn waiting(failure: &Failure) -> String {
-    let what = format!("**Interrupted, and tried again by itself.** {}", sentence(&failure.what));
+    let what = format!("**Interrupted. Retrying automatically.** {}", sentence(&failure.what));
     paragraphs([what, sentence(&failure.next), bill_of(failure.bill.as_deref())])
 }
 
@@ -288,7 +288,7 @@ pub fn minute(time: Timestamp) -> String {
     rounded.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// A run that was called off.
+/// A run that was cancelled.
 pub fn stopped(why: &str, bill: Option<&Bill>, turn: Turn) -> String {
     let what = format!("**Stopped**: {why}. Nothing more is written.");
     paragraphs([what, turn.again().to_owned(), bill_of(bill)])
@@ -325,7 +325,7 @@ pub const EDITED: &str = "The comment with the command was edited. Write the com
 /// An answer on an issue of Jira whose project has no repository.
 pub fn no_repository(project: &str) -> String {
     format!(
-        "**Not done.** No repository is configured for the project {project}.\n\nAsk the agent's operator to add it to \
+        "**Could not be done.** No repository is configured for the project {project}.\n\nAsk the agent's operator to add it to \
          `projects` in the Jira configuration, then comment `/retry`."
     )
 }
@@ -333,7 +333,7 @@ pub fn no_repository(project: &str) -> String {
 /// The same where only some of its components have one.
 pub fn no_component(project: &str) -> String {
     format!(
-        "**Not done.** In the project {project} the repository depends on the component, and none of this issue's \
+        "**Could not be done.** In the project {project} the repository depends on the component, and none of this issue's \
          components has one.\n\nSet a component, or ask the agent's operator to add it to `components` in the Jira \
          configuration, then comment `/retry`."
     )
@@ -341,14 +341,14 @@ pub fn no_component(project: &str) -> String {
 
 /// The same where two of them have two.
 pub fn two_repositories() -> String {
-    "**Not done.** The components of this issue belong to two repositories.\n\nLeave one of them, then comment `/retry`."
+    "**Could not be done.** The components of this issue belong to two repositories.\n\nLeave one of them, then comment `/retry`."
         .to_owned()
 }
 
 /// An answer to an account of Jira of which nobody knows the login.
 pub fn no_login(account: &str) -> String {
     format!(
-        "**Not done.** The Jira account `{account}` has no GitHub login in the agent's configuration, so its permission cannot \
+        "**Could not be done.** The Jira account `{account}` has no GitHub login in the agent's configuration, so its permission cannot \
          be checked.\n\nAsk the agent's operator to add the account to `people` in the Jira configuration, then comment \
          `/retry`."
     )
@@ -404,7 +404,7 @@ pub fn stale(moved: &[Moved]) -> Failure {
     Failure::new(
         Reason::StalePlan,
         format!("The plan is stale: {}.", what.join("; ")),
-        "Comment `/revise` to have the plan made anew from how things are now, then approve that.",
+        "Comment `/revise` to get a new plan for how things are now, then approve that one.",
     )
 }
 
@@ -433,12 +433,12 @@ mod tests {
             Failure::new(Reason::Declined, "The issue names no value", "Say which value it should be.");
         assert_eq!(
             failed(&failure, Turn::START),
-            "**Not done.** The issue names no value.\n\nSay which value it should be.\n\nComment `/retry` to start again."
+            "**Could not be done.** The issue names no value.\n\nSay which value it should be.\n\nComment `/retry` to start again."
         );
         assert_eq!(
             failed(&stale(&[Moved::Issue, Moved::Plan]), Turn::of(approve)),
-            "**Not done.** The plan is stale: the issue's title or text was changed; the text of the plan was changed.\n\n\
-             Comment `/revise` to have the plan made anew from how things are now, then approve that."
+            "**Could not be done.** The plan is stale: the issue's title or text was changed; the text of the plan was changed.\n\n\
+             Comment `/revise` to get a new plan for how things are now, then approve that one."
         );
         let bill = Bill {
             model: "openai:m".to_owned(),
@@ -452,19 +452,19 @@ mod tests {
         let cost = "openai:m, 2 calls, 1200 tokens in, 90 out, $0.0123";
         assert_eq!(
             failed(&billed, Turn::START),
-            format!("**Not done.** No.\n\nComment `/retry` to start again.\n\n{cost}")
+            format!("**Could not be done.** No.\n\nComment `/retry` to start again.\n\n{cost}")
         );
-        assert_eq!(waiting(&billed), format!("**Interrupted, and tried again by itself.** No.\n\n{cost}"));
+        assert_eq!(waiting(&billed), format!("**Interrupted. Retrying automatically.** No.\n\n{cost}"));
         assert!(stopped("x", Some(&bill), Turn::START).ends_with(cost));
         let open = Failure::new(Reason::Declined, "I cannot:\n```\nfn f", "");
         assert_eq!(
             failed(&open, Turn::START),
-            "**Not done.** I cannot:\n```\nfn f.\n```\n\nComment `/retry` to start again."
+            "**Could not be done.** I cannot:\n```\nfn f.\n```\n\nComment `/retry` to start again."
         );
         let passed = Failure::new(Reason::Unavailable, "No answer", "");
         assert_eq!(
             failed(&passed, Turn::of(revise)),
-            "**Not done.** No answer.\n\nComment `/revise` and what should be different to try again."
+            "**Could not be done.** No answer.\n\nComment `/revise` and what should be different to try again."
         );
     }
 

@@ -33,7 +33,7 @@ pub(crate) struct Status {
     /// Who wrote this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) by: Option<Holder>,
-    /// The mode of the wish that was answered, if it was: not one that was refused or called off.
+    /// The mode of the wish that was answered, if it was: not one that was refused or cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) answered: Option<String>,
     /// Whether it ended with what was asked for: a pull request, or a plan on one.
@@ -123,7 +123,7 @@ impl Billed {
 /// A run, as a status comment names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Holder {
-    /// The how many-th delivery of the message, from 1; none if it was started by hand.
+    /// The number of the delivery of the message, from 1; none if it was started by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) delivery: Option<u32>,
     /// When it began.

@@ -14,7 +14,7 @@ use crate::text::visible;
 const MAX_LINE: usize = 2_000;
 /// Bytes of lines that are kept, of the steps and of all.
 const MAX_KEPT: usize = 256 * 1024;
-/// A log is no text if more than one byte in so many is a control character that no program prints.
+/// A log is not text if more than one byte in so many is a control character that no program prints.
 const ODD_BYTES: u64 = 50;
 /// Bytes of a time.
 const MAX_TIME: usize = 40;

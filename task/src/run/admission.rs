@@ -81,8 +81,8 @@ pub(super) fn refused(stop: Stop) -> Ended {
             Ended::Explained(failure.reason)
         }
         Stop::CalledOff(why) => {
-            tracing::info!(why, "the task was called off");
-            Ended::Nothing("called off")
+            tracing::info!(why, "the task was cancelled");
+            Ended::Nothing("cancelled")
         }
     }
 }

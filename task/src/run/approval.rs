@@ -44,7 +44,7 @@ pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> 
             let posted = plan_of(desk, pull.number, head).await?;
             // In one second nobody reads a plan and answers it.
             if posted.written_at >= approval.at {
-                let what = "The plan was written anew after this approval of it.";
+                let what = "The plan was rewritten after this approval of it.";
                 let next = "Read the plan as it is now; if it is good, comment `/approve` again.";
                 return Err(Failure::new(Reason::StalePlan, what, next).into());
             }
@@ -150,7 +150,7 @@ pub(super) async fn command_of(
         return Err(refuse("The comment with the command was deleted."));
     };
     if !written.by.as_ref().is_some_and(|login| desk.task.trigger_user.is(login)) {
-        return Err(refuse("The comment with the command is not by who asked."));
+        return Err(refuse("The comment with the command was not written by the person who asked."));
     }
     if written.is_edited {
         return Err(refuse("The comment with the command was edited."));

@@ -33,7 +33,7 @@ pub enum Ended {
         why: String,
         shortage: Shortage,
     },
-    /// The operator has to mend something first.
+    /// The operator has to fix something first.
     Misconfigured(String),
     Lost(Lost),
 }

@@ -120,7 +120,7 @@ pub(crate) struct Lookup<'a> {
     pub(crate) site: &'a Site,
 }
 
-/// Why a request is no task.
+/// Why a request is not a task.
 pub(crate) struct Refusal {
     pub(crate) why: &'static str,
     told: Option<Told>,

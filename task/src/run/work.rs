@@ -26,7 +26,7 @@ pub(super) struct Claim {
     pub(super) plan: Option<Proposal>,
 }
 
-/// What a run works from besides the issue.
+/// What a run works from in addition to the issue.
 #[derive(Clone, Debug)]
 pub(super) enum Basis {
     Nothing,

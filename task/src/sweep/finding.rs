@@ -13,7 +13,7 @@ pub enum Finding {
     Settled { task: TaskId, issue: String, why: &'static str },
     /// A dead letter that stays, because its issue cannot be reached.
     Left { task: TaskId, issue: String, why: String },
-    /// A dead letter that stays, because it is no task. `hash` is SHA-256 of the body in hexadecimal.
+    /// A dead letter that stays, because it is not a valid task. `hash` is SHA-256 of the body in hexadecimal.
     Unreadable { bytes: usize, hash: String, why: String },
     /// An issue that asked in vain.
     Missed { issue: String, task: TaskId, mode: &'static str, user: String },

@@ -28,7 +28,7 @@ pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &
             Ok(message) => message,
             Err(error) => {
                 let hash = hex::text(&Sha256::digest(letter.body()));
-                tracing::warn!(bytes = letter.body().len(), hash, %error, "a dead letter is no task");
+                tracing::warn!(bytes = letter.body().len(), hash, %error, "a dead letter is not a valid task");
                 sweep.found(&Finding::Unreadable {
                     bytes: letter.body().len(),
                     hash,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::rendered;
 
-/// What a run of HTML holds besides text.
+/// What a run of HTML holds in addition to text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Piece<'a> {
     pub(super) range: Range<usize>,

@@ -1,4 +1,4 @@
-//! Shapes of answers and errors that servers send besides the documented ones, each with what becomes of it.
+//! Shapes of answers and errors that servers send in addition to the documented ones, each with what becomes of it.
 
 use task::llm::LlmError;
 use tests::model::{Reply, ScriptedModel, Step, Wire};

@@ -470,7 +470,7 @@ fn answers() {
                 run
             },
             COULD_NOT_SOLVE,
-            "error: The model's answer is no plan, also after a correction. It has no section \"## \
+            "error: The model's answer is not a plan, also after a correction. It has no section \"## \
              Summary\". The sections are Summary, Files, Steps, Tests, Risks and Questions, each a \
              heading of its own. |   Try again, or choose a stronger model. |   \
              Spent: openai:m, 2 calls, 1515 tokens in, 6 out, no cost.",

@@ -21,7 +21,7 @@ fn wants(world: &World, edit: (&str, &str, &str)) -> Run {
     Model::saying(&[&answer, &answer]).solve(world, "issue.md", &[], &[])
 }
 
-/// Makes the repository anew, as `git init` does with these options.
+/// Makes the repository again, as `git init` does with these options.
 fn init(world: &World, options: &[&str]) {
     fs::remove_dir_all(world.path("repo")).unwrap();
     world.git(".", &[&["init", "-q", "-b", "main"], options, &["repo"]].concat());

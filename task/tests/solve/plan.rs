@@ -121,7 +121,7 @@ fn a_plan_that_was_edited_is_carried_out_as_it_is_now() {
     assert!(said(&requests[0]).pop().unwrap().contains("`src/station.py`: 30 becomes 120"));
     assert_eq!(world.at(BRANCH, "src/station.py"), STATION.replace("30", "120"));
 
-    // What is no plan any more is not approved, and nobody is asked.
+    // What is not a plan any more is not approved, and nobody is asked.
     world.file("plan.md", std::fs::read_to_string(&plan).unwrap().replace("## Steps", "## Ideas"));
     let (run, requests) = approve(&world, &issue, &plan, &[]);
     assert!(run.failure().1.contains("its text is no longer a plan"), "{}", run.stderr);

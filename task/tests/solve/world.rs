@@ -91,7 +91,7 @@ impl World {
         self.git(repo, &["commit", "-q", "-m", "Files"]);
     }
 
-    /// Commits a tree with this entry besides the files of `HEAD`; the name is taken as it is.
+    /// Commits a tree with this entry in addition to the files of `HEAD`; the name is taken as it is.
     pub(crate) fn entry(&self, mode: &str, content: &str, name: &str) {
         let hash = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim_end().to_owned();
         let blob = hash(self.git_bytes("repo", &["hash-object", "-w", "--stdin"], content.as_bytes()));
@@ -283,7 +283,7 @@ impl Model {
         Self::new(Wire::OpenAi, answers.iter().map(|text| Step::text(text)))
     }
 
-    /// Runs `ai-agent solve` on the repository `repo` with this model, a key, and no second try for passing failures.
+    /// Runs `ai-agent solve` on the repository `repo` with this model, a key, and no second try for transient failures.
     pub(crate) fn solve(&self, world: &World, issue: &str, more: &[&str], variables: &[(&str, &str)]) -> Run {
         self.reached(variables, |all| world.solve_with(issue, more, all))
     }

@@ -60,7 +60,7 @@ async fn an_unusable_configuration_is_told_once() {
     for _ in 0..2 {
         let end = stage.consume(&[]).await;
         let [told] = stage.comments().try_into().unwrap();
-        assert!(told.starts_with("**Not done.** `.github/ai-agent.toml` cannot be used:"), "{told}");
+        assert!(told.starts_with("**Could not be done.** `.github/ai-agent.toml` cannot be used:"), "{told}");
         assert_eq!((end.status, stage.labels().as_str()), (0, "ai-failed ai-help quickfix"), "{end:#?}");
     }
     assert_eq!(stage.queues().await, (0, 0));
@@ -88,7 +88,7 @@ async fn a_command_given_meanwhile_is_to_be_repeated() {
         command["comment_id"] = stage.github.now(|state| state.at(REPO).comment("dev1", 1, text)).into();
         let mut expected = stage.comments();
         expected.push(format!(
-            "**Not done.** Another run is at work on this issue.\n\nWait until it has ended.\n\n{again}"
+            "**Could not be done.** Another run is at work on this issue.\n\nWait until it has ended.\n\n{again}"
         ));
         for _ in 0..2 {
             stage.publish(&command).await;

@@ -50,7 +50,7 @@ async fn a_failure_that_is_explained_is_acknowledged() {
             "dev1",
             vec![Step::text("CANNOT: The sentence is right as it is.")],
             "ai-failed ai-help quickfix",
-            "**Not done.** openai:scripted declined: The sentence is right as it is.",
+            "**Could not be done.** openai:scripted declined: The sentence is right as it is.",
         ),
         (
             "guest",
@@ -85,8 +85,8 @@ async fn a_passing_failure_comes_back_until_the_last_attempt_is_told() {
         ends.push((end.status, stage.queues().await, stage.labels(), first));
     }
     let waits =
-        "**Interrupted, and tried again by itself.** openai cannot answer now (HTTP 503): Try again later.";
-    let gives_up = "**Not done.** openai cannot answer now (HTTP 503): Try again later.";
+        "**Interrupted. Retrying automatically.** openai cannot answer now (HTTP 503): Try again later.";
+    let gives_up = "**Could not be done.** openai cannot answer now (HTTP 503): Try again later.";
     assert_eq!(
         ends,
         [
@@ -125,7 +125,7 @@ async fn a_refusal_in_the_middle_leaves_the_task_open() {
     let end = stage.consume(NOTHING).await;
     assert_eq!((end.status, stage.queues().await), (2, (1, 0)), "{end:#?}");
     let [comment] = stage.comments().try_into().unwrap();
-    let words = "**Interrupted, and tried again by itself.** GitHub does not allow POST /repos/octo/hello/git/refs: Resource \
+    let words = "**Interrupted. Retrying automatically.** GitHub does not allow POST /repos/octo/hello/git/refs: Resource \
                  not accessible by integration (needs issues=write)";
     assert_eq!(comment.lines().next(), Some(words), "{comment}");
     let end = stage.consume(NOTHING).await;

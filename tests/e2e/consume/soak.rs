@@ -137,7 +137,7 @@ fn judge(stage: &Stage<'_>, number: u64, tally: &mut Tally) -> Option<String> {
         let words = end.split([':', '.']).next().unwrap_or_default().to_owned();
         match (labels.join(" ").as_str(), issue.comments.len(), pulls, words.as_str()) {
             ("ai-done ai-help quickfix", 1, 1, "**Done**") => tally.done += 1,
-            ("ai-failed ai-help quickfix", 1, 0 | 1, "**Not done") => tally.given_up += 1,
+            ("ai-failed ai-help quickfix", 1, 0 | 1, "**Could not be done") => tally.given_up += 1,
             other => return Some(format!("#{number}: {other:?}")),
         }
         None

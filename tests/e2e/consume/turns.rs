@@ -180,7 +180,7 @@ async fn a_refusal_is_left_at_the_broker() {
     stage.model.finish();
 }
 
-/// What people answer goes before new work where the broker knows priorities: quorum queues from 4.0 on.
+/// What people answer takes precedence over new work where the broker knows priorities: quorum queues from 4.0 on.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_go_before_new_work_where_the_broker_can() {
     let broker = Broker::shared().await.unwrap();

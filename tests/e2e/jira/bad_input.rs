@@ -20,7 +20,10 @@ fn an_issue_without_a_home_is_told_what_to_do_once() {
     }
     let said = story.jira.now(|site| site.said("OPS-1"));
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].starts_with("Not done. No repository is configured for the project OPS."), "{said:?}");
+    assert!(
+        said[0].starts_with("Could not be done. No repository is configured for the project OPS."),
+        "{said:?}"
+    );
     assert!(is_untouched(&story));
     story.finish();
 }
@@ -75,7 +78,7 @@ fn an_issue_that_is_done_asks_for_nothing() {
     story.jira.now(|site| site.at(ISSUE).status = "Done");
     let run = story.run_by_rules(&message);
     assert_eq!(run.status, Some(0), "{}", story.told(&run));
-    assert!(story.said()[0].starts_with("Not done. The issue is closed."), "{}", story.told(&run));
+    assert!(story.said()[0].starts_with("Could not be done. The issue is closed."), "{}", story.told(&run));
     story.finish();
 }
 

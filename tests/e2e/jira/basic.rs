@@ -135,7 +135,7 @@ fn a_failed_task_is_told_and_started_again_by_a_command() {
     let run = story.run_by_rules(&story.label("dev1", &["ai-help", "quickfix"]));
     assert_eq!(run.status, Some(0), "{}", story.told(&run));
     assert_eq!(story.labels(), "ai-failed ai-help quickfix");
-    assert!(story.said()[0].starts_with("Not done."), "{}", story.told(&run));
+    assert!(story.said()[0].starts_with("Could not be done."), "{}", story.told(&run));
     assert_eq!(story.jira.now(|site| site.at(ISSUE).status), "Blocked");
 
     story

@@ -123,7 +123,7 @@ fn a_dead_letter_is_told_on_jira_once() {
     assert_eq!(status, Some(0), "{text}");
     assert!(text.starts_with("PROJ-7: told that task"), "{text}");
     assert_eq!(story.labels(), "ai-failed ai-help quickfix");
-    assert!(story.said()[0].starts_with("Not done. It was given up"), "{:?}", story.said());
+    assert!(story.said()[0].starts_with("Could not be done. It was given up"), "{:?}", story.said());
     assert_eq!(sweep(&story, &host, &[]), (Some(0), String::new()));
     assert_eq!(story.said().len(), 1);
     story.finish();

@@ -1,4 +1,4 @@
-//! Plans: made, approved on either side, revised, called off.
+//! Plans: made, approved on either side, revised, cancelled.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ fn on_pull_request(story: &Story, mode: &str, user: &str, text: &str) -> Value {
 #[test]
 fn a_plan_is_approved_on_jira() {
     let story = planned(&[PLAN, EDIT]);
-    assert!(story.said()[0].starts_with("A plan waits for you: #1"), "{:?}", story.said());
+    assert!(story.said()[0].starts_with("Plan ready for review: #1"), "{:?}", story.said());
     let run = story.run(&story.command("dev2", "approve", "/approve"));
     assert_eq!(run.status, Some(0), "{}", story.told(&run));
     assert_eq!(story.labels(), "ai-done ai-help", "{}", story.told(&run));

@@ -83,7 +83,7 @@ fn the_chart_starts_ingest_again_for_its_own_settings() {
 }
 
 fn seconds(value: &Value) -> Duration {
-    Duration::from_secs(value.as_u64().unwrap_or_else(|| panic!("{value} is no number")))
+    Duration::from_secs(value.as_u64().unwrap_or_else(|| panic!("{value} is not a number")))
 }
 
 #[test]

@@ -120,13 +120,13 @@ async fn single(release: &Release) {
         assert_eq!(task.take(TASKS).await.unwrap().as_deref(), Some("kept"));
         check_policies(&broker, &definitions);
 
-        // As `scripts/local-cluster up` does with a state folder that was made anew: the file that is mounted is that
+        // As `scripts/local-cluster up` does with a new state folder: the file that is mounted is that
         // of before for a minute more.
-        let anew = Definitions::make(release.definitions);
+        let fresh = Definitions::make(release.definitions);
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), &anew.text).unwrap();
+        std::fs::write(file.path(), &fresh.text).unwrap();
         broker.control(&["--quiet", "import_definitions", file.path().to_str().unwrap()]).unwrap();
-        check(&broker, &anew).await;
+        check(&broker, &fresh).await;
         assert!(Client::try_connect(&broker, "ingest", &definitions.passwords["ingest"]).await.is_err());
     }
 }

@@ -119,7 +119,12 @@ fn local_cluster_says_what_is_missing_and_what_to_do() {
         &["status"],
         "there is no agent in the cluster kind-ai-agent\n    scripts/local-cluster up --with kind",
     );
-    check(&["kubectl"], &[], &["task", "octo/hello", "one", "dev1"], "one is no number of an issue\n    ");
+    check(
+        &["kubectl"],
+        &[],
+        &["task", "octo/hello", "one", "dev1"],
+        "one is not the number of an issue\n    ",
+    );
 }
 
 /// The objects that `up` would apply.
@@ -175,7 +180,7 @@ fn local_cluster_applies_a_secret_for_every_one_that_is_mounted() {
         }
         let mode = std::fs::metadata(state.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "the secrets are readable to others");
-        // A second time, nothing that somebody may hold already is made anew.
+        // A second time, nothing that somebody may hold already is made fresh.
         let passwords = |objects: &[Value]| -> Vec<Value> {
             let secrets = objects.iter().filter(|object| object["kind"] == "Secret");
             let kept = secrets.filter(|secret| secret["metadata"]["name"] != "rabbitmq-definitions");

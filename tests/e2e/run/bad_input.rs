@@ -97,7 +97,7 @@ const CASES: &[Case] = &[
     Case {
         name: "issue closed",
         happen: |state| state.at(REPO).close("dev1", 1),
-        answer: "**Not done.** The issue is closed.\n\nOpen it again.\n\nComment `/retry` to start again.",
+        answer: "**Could not be done.** The issue is closed.\n\nOpen it again.\n\nComment `/retry` to start again.",
         ..PLAIN
     },
     // No App may write there, so the label and the log have to do.
@@ -133,35 +133,35 @@ const CASES: &[Case] = &[
     Case {
         name: "branch protected",
         world: |world| world.protected("ai-agent/issue-1"),
-        answer: "**Not done.** GitHub does not let the agent write to its branch `ai-agent/issue-1`: Cannot update this protected ref refs/heads/ai-agent/issue-1.\n\nLet it create and change branches below `ai-agent/` in the rules for branches, then comment `/retry`.",
+        answer: "**Could not be done.** GitHub does not let the agent write to its branch `ai-agent/issue-1`: Cannot update this protected ref refs/heads/ai-agent/issue-1.\n\nLet it create and change branches below `ai-agent/` in the rules for branches, then comment `/retry`.",
         ..PLAIN
     },
     Case {
         name: "branch protected meanwhile",
         at: Some("git:upload-pack"),
         happen: |state| state.at(REPO).protect("ai-agent/issue-1"),
-        answer: "**Not done.** GitHub does not let the agent commit to `ai-agent/issue-1`: Cannot update this protected ref.\n\nLet it write below `ai-agent/` in the rules for branches, then ask again.",
+        answer: "**Could not be done.** GitHub does not let the agent commit to `ai-agent/issue-1`: Cannot update this protected ref.\n\nLet it write below `ai-agent/` in the rules for branches, then ask again.",
         ..PLAIN
     },
     Case {
         name: "branch deleted meanwhile",
         at: Some("graphql:repository"),
         happen: |state| state.at(REPO).delete_branch("ai-agent/issue-1"),
-        answer: "**Not done.** The branch `ai-agent/issue-1` was deleted while the agent worked.\n\nComment `/retry` on the issue to start again.",
+        answer: "**Could not be done.** The branch `ai-agent/issue-1` was deleted while the agent worked.\n\nComment `/retry` on the issue to start again.",
         ..PLAIN
     },
     Case {
         name: "branch deleted before the clone",
         at: Some("git:info/upload-pack"),
         happen: |state| state.at(REPO).delete_branch("ai-agent/issue-1"),
-        answer: "**Not done.** The branch `ai-agent/issue-1` was deleted while the agent worked.\n\nComment `/retry` on the issue to start again.",
+        answer: "**Could not be done.** The branch `ai-agent/issue-1` was deleted while the agent worked.\n\nComment `/retry` on the issue to start again.",
         ..PLAIN
     },
     Case {
         name: "branch deleted after the commit",
         at: Some("pulls/create"),
         happen: |state| state.at(REPO).delete_branch("ai-agent/issue-1"),
-        answer: "**Not done.** The branch `ai-agent/issue-1` was deleted while the agent worked.\n\nComment `/retry` on the issue to start again.",
+        answer: "**Could not be done.** The branch `ai-agent/issue-1` was deleted while the agent worked.\n\nComment `/retry` on the issue to start again.",
         ..PLAIN
     },
     Case {
@@ -169,7 +169,7 @@ const CASES: &[Case] = &[
         happen: |state| {
             state.at(REPO).push_file("dev1", "ai-agent/issue-1", "other.txt", "mine\n");
         },
-        answer: "**Not done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.",
+        answer: "**Could not be done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.",
         ..PLAIN
     },
     Case {
@@ -178,7 +178,7 @@ const CASES: &[Case] = &[
         happen: |state| {
             state.at(REPO).push_file("dev1", "ai-agent/issue-1", "other.txt", "mine\n");
         },
-        answer: "**Not done.** The branch `ai-agent/issue-1` was changed while the agent worked.\n\nLook at the branch; delete or rename it, then comment `/retry`.",
+        answer: "**Could not be done.** The branch `ai-agent/issue-1` was changed while the agent worked.\n\nLook at the branch; delete or rename it, then comment `/retry`.",
         ..PLAIN
     },
     Case {
@@ -199,7 +199,7 @@ const CASES: &[Case] = &[
             scene.set_default_branch("trunk");
             scene.delete_branch("main");
         },
-        answer: "**Not done.** The branch `main` is gone; it was renamed or deleted meanwhile.\n\nComment `/retry` on the issue to start again.",
+        answer: "**Could not be done.** The branch `main` is gone; it was renamed or deleted meanwhile.\n\nComment `/retry` on the issue to start again.",
         ..PLAIN
     },
     Case {
@@ -238,7 +238,7 @@ const CASES: &[Case] = &[
         name: "drafts not to be had",
         mode: "plan",
         world: |world| world.before(|scene| scene.set_drafts(Feature::Off)),
-        answer: "**A plan waits for you**: #2.\n\nopenai:scripted, 1 call, BILL\n\nComment `/approve` to have it carried out, `/revise` and what should be different to have it rewritten, or close the pull request.",
+        answer: "**Plan ready for review**: #2.\n\nopenai:scripted, 1 call, BILL\n\nComment `/approve` to have it carried out, `/revise` and what should be different to have it rewritten, or close the pull request.",
         ..PLAIN
     },
     Case {
@@ -256,7 +256,7 @@ const CASES: &[Case] = &[
             state.at(REPO).label("dev1", 1, "ai-done");
             state.at(REPO).label("dev1", 1, "plan-pending");
         },
-        answer: "**Not done.** The labels ai-done and plan-pending contradict each other; remove all but the true one.\n\nRemove the labels that are wrong.\n\nComment `/retry` to start again.",
+        answer: "**Could not be done.** The labels ai-done and plan-pending contradict each other; remove all but the true one.\n\nRemove the labels that are wrong.\n\nComment `/retry` to start again.",
         ..PLAIN
     },
 ];
@@ -274,8 +274,7 @@ fn whatever_is_amiss_is_told_where_it_can_be() {
                 task["issue_id"] = 2.into();
                 let ended = story.run(&task);
                 let told = story.answer(2);
-                let expected =
-                    "**Not done.** #2 is a pull request, and none of the agent's.\n\nAsk on an issue.";
+                let expected = "**Could not be done.** #2 is a pull request, and none of the agent's.\n\nAsk on an issue.";
                 return if told == expected && ended.status == Some(0) {
                     Ok(())
                 } else {
@@ -342,7 +341,7 @@ fn with_ones_own_token_ones_own_words_count() {
     for request in story.asked() {
         let prompt = request.body.to_string();
         assert!(prompt.contains("Mind the rounding."), "{prompt}");
-        assert!(!prompt.contains("Working on it") && !prompt.contains("Not done"), "{prompt}");
+        assert!(!prompt.contains("Working on it") && !prompt.contains("Could not be done"), "{prompt}");
     }
     // And nobody is asked to review what is their own.
     assert_eq!(story.github.journal().count("pulls/request-reviewers"), 0);
@@ -385,7 +384,7 @@ fn an_empty_repository_is_told_to_commit_something() {
     let world = World::new().user("dev1", Permission::Write).repo(REPO);
     let story = Story::new(offline(world), &[]);
     let ended = story.run(&story.wish("quickfix"));
-    let expected = "**Not done.** The repository is empty.\n\nCommit something to the default branch, then comment `/retry`.";
+    let expected = "**Could not be done.** The repository is empty.\n\nCommit something to the default branch, then comment `/retry`.";
     assert_eq!((ended.status, story.answer(1).as_str()), (Some(0), expected), "{}", story.told(&ended));
     story.finish();
 }
@@ -465,7 +464,7 @@ fn a_failure_tells_its_cost() {
     let ended = story.run(&story.wish("quickfix"));
     let answer = story.answer(1);
     let last = answer.trim_end().rsplit_once("\n\n").map_or("", |(_, last)| last);
-    assert!(answer.starts_with("**Not done.**"), "{}", story.told(&ended));
+    assert!(answer.starts_with("**Could not be done.**"), "{}", story.told(&ended));
     assert!(crate::harness::tells_its_cost(last), "{answer}");
     story.finish();
 }

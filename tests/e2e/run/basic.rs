@@ -141,7 +141,7 @@ fn a_flood_of_commands_gets_one_answer() {
     github.finish();
 }
 
-/// What is no task is refused with the reason, before any call: the stand-in at whose address some of them point hears
+/// What is not a task is refused with the reason, before any call: the stand-in at whose address some of them point hears
 /// nothing.
 #[test]
 fn a_message_that_is_no_task_reaches_no_network() {

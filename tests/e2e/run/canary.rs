@@ -13,7 +13,7 @@ const WEBHOOK: &str = "webhook-canary-7d793037a0760186";
 const URL_PASSWORD: &str = "url-canary-1a79a4d60de6718e";
 const COLLECTOR: &str = "collector-canary-9bf31c7ff062936a";
 
-/// What the process is given besides what every run has.
+/// What the process is given in addition to what every run has.
 fn variables(collector: &Collector) -> [(&'static str, String); 5] {
     [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url().to_owned()),

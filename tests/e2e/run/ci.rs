@@ -195,7 +195,7 @@ const REFUSALS: &[Refusal] = &[
                 state.at(REPO).push_file("dev1", "ai-agent/issue-1", "a.txt", "a\n");
             });
         },
-        answer: "**Not done.** The newest commit on #2 is not the agent's, and it decided whether checks start.\n\nIf they \
+        answer: "**Could not be done.** The newest commit on #2 is not the agent's, and it decided whether checks start.\n\nIf they \
                  did not, push a commit of your own.",
     },
     Refusal {
@@ -205,18 +205,18 @@ const REFUSALS: &[Refusal] = &[
                 state.at(REPO).amend("dev1", "ai-agent/issue-1");
             });
         },
-        answer: "**Not done.** The newest commit on #2 is not the agent's, and it decided whether checks start.\n\nIf they \
+        answer: "**Could not be done.** The newest commit on #2 is not the agent's, and it decided whether checks start.\n\nIf they \
                  did not, push a commit of your own.",
     },
     Refusal {
         name: "the pull request was closed",
         happen: |story| story.github.now(|state| state.at(REPO).close("dev1", 2)),
-        answer: "**Not done.** #2 is closed.\n\nComment `/retry` on the issue to start again.",
+        answer: "**Could not be done.** #2 is closed.\n\nComment `/retry` on the issue to start again.",
     },
     Refusal {
         name: "the pull request was merged",
         happen: |story| story.github.now(|state| state.at(REPO).merge("dev1", 2)),
-        answer: "**Not done.** #2 is merged already.\n\nComment `/retry` on the issue to start again.",
+        answer: "**Could not be done.** #2 is merged already.\n\nComment `/retry` on the issue to start again.",
     },
 ];
 
@@ -244,7 +244,7 @@ fn a_plan_has_no_checks_to_start() {
     let ended = let_go(&story, "dev1");
     assert_eq!(
         story.answer(1),
-        "**Not done.** #2 holds a plan: there is no change yet that could be checked.\n\nComment `/approve` first.",
+        "**Could not be done.** #2 holds a plan: there is no change yet that could be checked.\n\nComment `/approve` first.",
         "{}",
         story.told(&ended)
     );
@@ -266,7 +266,7 @@ fn a_stranger_lets_nothing_start() {
     assert!(!is_started(&story.github), "{}", story.told(&ended));
     assert_eq!(
         story.answer(1),
-        "**Not done.** The comment with the command is not by who asked.\n\nWrite the command in a new comment.\n\nComment \
+        "**Could not be done.** The comment with the command was not written by the person who asked.\n\nWrite the command in a new comment.\n\nComment \
          `/ci` on the pull request to try again."
     );
     // Somebody whose access was taken away meanwhile.

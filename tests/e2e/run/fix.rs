@@ -153,7 +153,7 @@ fn a_review_gets_one_commit_and_a_reply_in_each_thread() {
     let task = story.command("fix", "dev1", 2, "/fix");
     let run = story.run(&task);
     assert!(
-        says(&story, "**Not done.** No thread waits for an answer, and nothing else is said."),
+        says(&story, "**Could not be done.** No thread waits for an answer, and nothing else is said."),
         "{}",
         story.told(&run)
     );
@@ -201,7 +201,10 @@ fn a_plan_that_was_carried_out_is_followed_up() {
     // Before that it is a change to the plan, and `/fix` says so.
     let run = story.run(&story.command("fix", "dev1", 2, "/fix make it 100"));
     assert!(
-        says(&story, "**Not done.** #2 holds a plan, and nothing is changed yet.\n\nComment `/revise`"),
+        says(
+            &story,
+            "**Could not be done.** #2 holds a plan, and nothing is changed yet.\n\nComment `/revise`"
+        ),
         "{}",
         story.told(&run)
     );
@@ -253,7 +256,7 @@ fn a_thread_whose_line_is_gone_is_asked_about_and_nobody_guesses() {
     let run = story.run(&asked(&story, "dev1", review));
     // Its text was edited; a command takes its place.
     assert!(
-        says(&story, "**Not done.** The review was edited after it was submitted."),
+        says(&story, "**Could not be done.** The review was edited after it was submitted."),
         "{}",
         story.told(&run)
     );
@@ -276,12 +279,12 @@ const CASES: &[Case] = &[
     Case {
         name: "dismissed",
         happen: |story, review| story.github.now(|state| state.at(REPO).dismiss(2, review)),
-        answer: "**Not done.** The review was dismissed.\n\nWrite `/fix` and what should be different in a new comment.",
+        answer: "**Could not be done.** The review was dismissed.\n\nWrite `/fix` and what should be different in a new comment.",
     },
     Case {
         name: "merged",
         happen: |story, _| story.github.now(|state| state.at(REPO).merge("dev1", 2)),
-        answer: "**Not done.** #2 is merged already.\n\nComment `/retry` on the issue to start again.",
+        answer: "**Could not be done.** #2 is merged already.\n\nComment `/retry` on the issue to start again.",
     },
     Case {
         name: "merged, and the issue closed with it",
@@ -291,17 +294,17 @@ const CASES: &[Case] = &[
                 state.at(REPO).close("dev1", 1);
             });
         },
-        answer: "**Not done.** #2 is merged already.\n\nComment `/retry` on the issue to start again.",
+        answer: "**Could not be done.** #2 is merged already.\n\nComment `/retry` on the issue to start again.",
     },
     Case {
         name: "closed",
         happen: |story, _| story.github.now(|state| state.at(REPO).close("dev1", 2)),
-        answer: "**Not done.** #2 is closed.\n\nComment `/retry` on the issue to start again.",
+        answer: "**Could not be done.** #2 is closed.\n\nComment `/retry` on the issue to start again.",
     },
     Case {
         name: "the branch was deleted",
         happen: |story, _| story.github.now(|state| state.at(REPO).delete_branch(BRANCH)),
-        answer: "**Not done.** #2 is closed.\n\nComment `/retry` on the issue to start again.",
+        answer: "**Could not be done.** #2 is closed.\n\nComment `/retry` on the issue to start again.",
     },
     Case {
         name: "the label was taken off",
@@ -320,7 +323,7 @@ const CASES: &[Case] = &[
                 }
             });
         },
-        answer: "**Not done.** #2 was changed 5 times after reviews, and that is the most.\n\nPush what is missing yourself; or close \
+        answer: "**Could not be done.** #2 was changed 5 times after reviews, and that is the most.\n\nPush what is missing yourself; or close \
                  the pull request, say more on the issue, and comment `/retry` there.",
     },
     Case {
@@ -409,7 +412,7 @@ const BETWEEN: &[Between] = &[
             let text = scene.repo().branch(BRANCH).unwrap().to_string();
             scene.push_file("dev1", BRANCH, "a.txt", &text);
         },
-        answer: "**Not done.** The branch or its reviews changed twice while the agent worked.\n\nComment `/retry`",
+        answer: "**Could not be done.** The branch or its reviews changed twice while the agent worked.\n\nComment `/retry`",
         asked: 2,
     },
     Between {
@@ -417,7 +420,7 @@ const BETWEEN: &[Between] = &[
         times: 1,
         call: "graphql:repository",
         happen: |scene, review, _| scene.dismiss(2, review),
-        answer: "**Not done.** The review was dismissed.",
+        answer: "**Could not be done.** The review was dismissed.",
         asked: 1,
     },
     Between {
@@ -636,7 +639,7 @@ fn a_retry_on_the_pull_request_tries_again_what_failed() {
     assert!(
         says(
             &story,
-            "**Not done.** Nothing failed on this pull request, and no thread waits for an answer.\n\nComment `/fix` and"
+            "**Could not be done.** Nothing failed on this pull request, and no thread waits for an answer.\n\nComment `/fix` and"
         ),
         "{}",
         story.told(&run)

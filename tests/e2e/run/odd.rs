@@ -297,7 +297,7 @@ fn a_retry_completes_what_is_there() {
         let (story, mut task) = stage(*mode);
         happen(&story);
         let failed = story.run_with(&task, UNHURRIED);
-        if failed.status != Some(2) || !story.answer(1).starts_with("**Not done.**") {
+        if failed.status != Some(2) || !story.answer(1).starts_with("**Could not be done.**") {
             return Err(format!("{mode:?} did not fail: {}", story.told(&failed)));
         }
         story.github.recover();
@@ -313,7 +313,8 @@ fn a_retry_completes_what_is_there() {
         // What got to its end stays as it is.
         task["delivery_id"] = "retry-2".into();
         let once_more = story.run_with(&task, UNHURRIED);
-        let refused = story.answer(1).starts_with("**Not done.** #2 is open for this issue already.");
+        let refused =
+            story.answer(1).starts_with("**Could not be done.** #2 is open for this issue already.");
         refused.then_some(()).ok_or_else(|| format!("{mode:?}: {}", story.told(&once_more)))
     });
 }
@@ -336,7 +337,7 @@ fn a_draft_without_a_plan_gets_one() {
     task["delivery_id"] = "retry-1".into();
     let again = story.run_with(&task, UNHURRIED);
     assert_eq!(again.status, Some(0), "{}", story.told(&again));
-    assert!(story.answer(1).starts_with("**A plan waits for you**: #2."), "{}", story.told(&again));
+    assert!(story.answer(1).starts_with("**Plan ready for review**: #2."), "{}", story.told(&again));
     assert!(story.answer(2).starts_with("## Summary"), "{}", story.told(&again));
     assert_eq!(story.labels(1), "ai-help plan-pending");
     // And it can be carried out.

@@ -97,11 +97,10 @@ fn command(story: &Story) -> Value {
     story.command("approve", "dev1", 2, "/approve")
 }
 
-const STALE: &str =
-    "Comment `/revise` to have the plan made anew from how things are now, then approve that.";
+const STALE: &str = "Comment `/revise` to get a new plan for how things are now, then approve that one.";
 const DONE: &str = "**Done**: #2 ([diff](/octo/hello/pull/2/files)) is ready for review.\n\nopenai:scripted, 1 call, BILL\n\nNot what you meant? Close the \
     pull request, say more on this issue, and comment `/retry`.";
-const PLANNED: &str = "**A plan waits for you**: #2.\n\nopenai:scripted, 1 call, BILL\n\nComment `/approve` to have it \
+const PLANNED: &str = "**Plan ready for review**: #2.\n\nopenai:scripted, 1 call, BILL\n\nComment `/approve` to have it \
     carried out, `/revise` and what should be different to have it rewritten, or close the pull request.";
 
 /// A review of the plan's pull request, and the task that a webhook makes of it or of its comment on a line.
@@ -141,7 +140,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** The plan is stale: the issue's title or text was changed.\n\nSTALE",
+        answer: "**Could not be done.** The plan is stale: the issue's title or text was changed.\n\nSTALE",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -151,7 +150,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** The plan is stale: the issue's title or text was changed.\n\nSTALE",
+        answer: "**Could not be done.** The plan is stale: the issue's title or text was changed.\n\nSTALE",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -165,7 +164,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** The plan is stale: the text of the plan was changed.\n\nSTALE",
+        answer: "**Could not be done.** The plan is stale: the text of the plan was changed.\n\nSTALE",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -179,7 +178,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** There is no plan of the agent on the pull request.\n\nComment `/retry` on the issue for a new plan.",
+        answer: "**Could not be done.** There is no plan of the agent on the pull request.\n\nComment `/retry` on the issue for a new plan.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -194,7 +193,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** There is no plan of the agent on the pull request.\n\nComment `/retry` on the issue for a new plan.",
+        answer: "**Could not be done.** There is no plan of the agent on the pull request.\n\nComment `/retry` on the issue for a new plan.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -207,7 +206,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** The plan is stale: newer commits changed `config.toml`.\n\nSTALE",
+        answer: "**Could not be done.** The plan is stale: newer commits changed `config.toml`.\n\nSTALE",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -219,7 +218,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** The plan is stale: the agent's model or configuration was changed.\n\nSTALE",
+        answer: "**Could not be done.** The plan is stale: the agent's model or configuration was changed.\n\nSTALE",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -231,7 +230,7 @@ const CASES: &[Case] = &[
             task
         },
         status: 0,
-        answer: "**Not done.** The comment with the command was edited.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        answer: "**Could not be done.** The comment with the command was edited.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -243,7 +242,7 @@ const CASES: &[Case] = &[
             task
         },
         status: 0,
-        answer: "**Not done.** The comment with the command was deleted.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        answer: "**Could not be done.** The comment with the command was deleted.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -254,7 +253,7 @@ const CASES: &[Case] = &[
             task
         },
         status: 0,
-        answer: "**Not done.** The comment with the command is not by who asked.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        answer: "**Could not be done.** The comment with the command was not written by the person who asked.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -270,7 +269,7 @@ const CASES: &[Case] = &[
             task
         },
         status: 0,
-        answer: "**Not done.** The comment with the command stands on another issue or pull request.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        answer: "**Could not be done.** The comment with the command stands on another issue or pull request.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -282,7 +281,7 @@ const CASES: &[Case] = &[
             task
         },
         status: 0,
-        answer: "**Not done.** The comment with the command stands on another issue or pull request.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        answer: "**Could not be done.** The comment with the command stands on another issue or pull request.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -321,7 +320,7 @@ const CASES: &[Case] = &[
             task
         },
         status: 0,
-        answer: "**Not done.** The comment with the command was edited.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        answer: "**Could not be done.** The comment with the command was edited.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -332,14 +331,14 @@ const CASES: &[Case] = &[
             task
         },
         status: 0,
-        answer: "**Not done.** The comment with the command was deleted.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        answer: "**Could not be done.** The comment with the command was deleted.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
         labels: "ai-failed ai-help",
     },
     Case {
         name: "the review says something else",
         happen: |story| reviewed(story, "review", "dev1", "please /approve", None),
         status: 0,
-        answer: "**Not done.** The comment no longer holds the command.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
+        answer: "**Could not be done.** The comment no longer holds the command.\n\nWrite the command in a new comment.\n\nComment `/approve` on the pull request to try again.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -356,7 +355,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** #2 is closed.\n\nComment `/retry` on the issue for a new plan.",
+        answer: "**Could not be done.** #2 is closed.\n\nComment `/retry` on the issue for a new plan.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -366,7 +365,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** #2 is merged already.\n\nComment `/retry` on the issue for a new plan.",
+        answer: "**Could not be done.** #2 is merged already.\n\nComment `/retry` on the issue for a new plan.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -381,7 +380,7 @@ const CASES: &[Case] = &[
             task
         },
         status: 0,
-        answer: "**Not done.** #3 is not the agent's pull request for this issue.\n\nComment `/retry` on the issue for a new plan.",
+        answer: "**Could not be done.** #3 is not the agent's pull request for this issue.\n\nComment `/retry` on the issue for a new plan.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -393,7 +392,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.",
+        answer: "**Could not be done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -403,7 +402,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.",
+        answer: "**Could not be done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -413,7 +412,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** The branch `ai-agent/issue-1` is gone, and the plan with it.\n\nComment `/retry` on the issue for a new plan.",
+        answer: "**Could not be done.** The branch `ai-agent/issue-1` is gone, and the plan with it.\n\nComment `/retry` on the issue for a new plan.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -423,7 +422,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** The issue is closed.\n\nOpen it again.\n\nComment `/approve` on the pull request to try again.",
+        answer: "**Could not be done.** The issue is closed.\n\nOpen it again.\n\nComment `/approve` on the pull request to try again.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -453,7 +452,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** The plan was carried out already.\n\nReview the pull request as it is; or close it, say more on the issue, and comment `/retry` there.",
+        answer: "**Could not be done.** The plan was carried out already.\n\nReview the pull request as it is; or close it, say more on the issue, and comment `/retry` there.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -465,7 +464,7 @@ const CASES: &[Case] = &[
             command(story)
         },
         status: 0,
-        answer: "**Not done.** The branch `ai-agent/issue-1` was changed while the agent worked.\n\nLook at the branch; delete or rename it, then comment `/retry`.",
+        answer: "**Could not be done.** The branch `ai-agent/issue-1` was changed while the agent worked.\n\nLook at the branch; delete or rename it, then comment `/retry`.",
         labels: "ai-failed ai-help",
     },
     Case {
@@ -527,7 +526,7 @@ fn an_approval_is_of_the_plan_that_was_there() {
     let refused = story.run(&early);
     assert_eq!(
         story.answer(1),
-        "**Not done.** The plan was written anew after this approval of it.\n\nRead the plan as it is now; if it is good, comment \
+        "**Could not be done.** The plan was rewritten after this approval of it.\n\nRead the plan as it is now; if it is good, comment \
          `/approve` again.",
         "{}",
         story.told(&refused)

@@ -63,7 +63,7 @@ const CASES: &[Case] = &[
         name: "base branch that is not there",
         file: "base-branch = \"develop\"\n",
         replies: &[],
-        answer: "**Not done.** The repository has no branch `develop`, which `.github/ai-agent.toml` names.\n\nCorrect the file on the default branch, then comment `/retry`.",
+        answer: "**Could not be done.** The repository has no branch `develop`, which `.github/ai-agent.toml` names.\n\nCorrect the file on the default branch, then comment `/retry`.",
         ..PLAIN
     },
     Case {
@@ -78,7 +78,7 @@ const CASES: &[Case] = &[
         name: "protected path",
         file: "[paths]\nprotected = [\"config.*\"]\n",
         replies: &[EDIT, EDIT],
-        answer: "**Not done.** The change touches a protected path.\n\nconfig.toml: the path is protected: the configuration protects it.\n\nMake that change by hand, or allow the path in the configuration.\n\nComment `/retry` to start again.",
+        answer: "**Could not be done.** The change touches a protected path.\n\nconfig.toml: the path is protected: the configuration protects it.\n\nMake that change by hand, or allow the path in the configuration.\n\nComment `/retry` to start again.",
         ..PLAIN
     },
     Case {
@@ -104,7 +104,7 @@ const CASES: &[Case] = &[
         file: "[paths]\nallowed = [\"config.toml\"]\n",
         replies: &[EDIT, EDIT],
         variables: &[("AGENT_PROTECT", "config.toml")],
-        answer: "**Not done.** The change touches a protected path.\n\nconfig.toml: the path is protected: the configuration protects it.\n\nMake that change by hand, or allow the path in the configuration.\n\nComment `/retry` to start again.",
+        answer: "**Could not be done.** The change touches a protected path.\n\nconfig.toml: the path is protected: the configuration protects it.\n\nMake that change by hand, or allow the path in the configuration.\n\nComment `/retry` to start again.",
         ..PLAIN
     },
     Case {
@@ -121,7 +121,7 @@ const CASES: &[Case] = &[
         file: "model = \"openai:dear\"\n",
         replies: &[],
         variables: &[("AGENT_MODELS", "openai:other")],
-        answer: "**Not done.** `.github/ai-agent.toml` asks for the model `openai:dear`. Allowed here: `openai:scripted`, `openai:other`.\n\nCorrect the file on the default branch.\n\nComment `/retry` to start again.",
+        answer: "**Could not be done.** `.github/ai-agent.toml` asks for the model `openai:dear`. Allowed here: `openai:scripted`, `openai:other`.\n\nCorrect the file on the default branch.\n\nComment `/retry` to start again.",
         ..PLAIN
     },
     Case {
@@ -129,7 +129,7 @@ const CASES: &[Case] = &[
         file: "[budget]\nmax-tokens = 100\n",
         replies: &[],
         also: |story, _| {
-            story.answer(1).starts_with("**Not done.**") && story.labels(1) == "ai-failed ai-help"
+            story.answer(1).starts_with("**Could not be done.**") && story.labels(1) == "ai-failed ai-help"
         },
         answer: "",
         ..PLAIN
@@ -140,7 +140,7 @@ const CASES: &[Case] = &[
         replies: &[],
         variables: &[("AGENT_MAX_TOKENS", "100")],
         also: |story, _| {
-            story.answer(1).starts_with("**Not done.**") && story.labels(1) == "ai-failed ai-help"
+            story.answer(1).starts_with("**Could not be done.**") && story.labels(1) == "ai-failed ai-help"
         },
         answer: "",
         ..PLAIN
@@ -149,7 +149,7 @@ const CASES: &[Case] = &[
         name: "an unknown key",
         file: "langauge = \"German\"\n",
         replies: &[],
-        answer: "**Not done.** `.github/ai-agent.toml` cannot be used:\n\n```text\nTOML parse error at line 1, column 1\n  |\n1 | langauge = \"German\"\n  | ^^^^^^^^\nunknown field `langauge`, expected one of `language`, `instructions`, `base-branch`, `model`, `approve-by`, `ci`, `resolve-threads`, `labels`, `paths`, `budget`\n```\n\nCorrect the file on the default branch.\n\nComment `/retry` to start again.",
+        answer: "**Could not be done.** `.github/ai-agent.toml` cannot be used:\n\n```text\nTOML parse error at line 1, column 1\n  |\n1 | langauge = \"German\"\n  | ^^^^^^^^\nunknown field `langauge`, expected one of `language`, `instructions`, `base-branch`, `model`, `approve-by`, `ci`, `resolve-threads`, `labels`, `paths`, `budget`\n```\n\nCorrect the file on the default branch.\n\nComment `/retry` to start again.",
         also: |story, _| story.labels(1) == "ai-failed ai-help",
         ..PLAIN
     },
@@ -157,7 +157,7 @@ const CASES: &[Case] = &[
         name: "a pattern that is none",
         file: "[paths]\nprotected = [\"!x\"]\n",
         replies: &[],
-        answer: "**Not done.** `.github/ai-agent.toml`: the pattern \"!x\" begins with `!`; name exceptions in the list of allowed paths.\n\nCorrect the file on the default branch.\n\nComment `/retry` to start again.",
+        answer: "**Could not be done.** `.github/ai-agent.toml`: the pattern \"!x\" begins with `!`; name exceptions in the list of allowed paths.\n\nCorrect the file on the default branch.\n\nComment `/retry` to start again.",
         ..PLAIN
     },
     Case {

@@ -186,7 +186,7 @@ fn a_running_task_stops_before_its_next_write() {
     });
 }
 
-/// An approval that is called off after its commit leaves the pull request a draft, and says what is on its branch.
+/// An approval that is cancelled after its commit leaves the pull request a draft, and says what is on its branch.
 #[test]
 fn an_approval_stops_before_it_is_published() {
     type Stop = fn(&mut State);
@@ -243,7 +243,7 @@ fn an_approval_stops_before_it_is_published() {
         }
         let again = story.run(&story.command("approve", "dev1", 2, "/approve"));
         let pointed =
-            story.answer(1).starts_with("**Not done.** The plan was carried out already.\n\nReview");
+            story.answer(1).starts_with("**Could not be done.** The plan was carried out already.\n\nReview");
         let violations = story.github.take_violations();
         (pointed && violations.is_empty()).then_some(()).ok_or_else(|| {
             format!(
@@ -275,12 +275,12 @@ fn a_task_that_waited_looks_whether_it_is_still_wanted() {
         (
             "closed",
             |state| state.at(REPO).close("dev1", 1),
-            "**Not done.** The issue is closed.\n\nOpen it again.\n\nComment `/retry` to start again.",
+            "**Could not be done.** The issue is closed.\n\nOpen it again.\n\nComment `/retry` to start again.",
         ),
         (
             "edited",
             |state| state.at(REPO).rewrite(1, "Send me the keys."),
-            "**Not done.** The issue was edited after the agent was asked.\n\nRead it once more.\n\nComment `/retry` to start again.",
+            "**Could not be done.** The issue was edited after the agent was asked.\n\nRead it once more.\n\nComment `/retry` to start again.",
         ),
     ];
     check_all(cases, |(name, happen, answer)| {
@@ -304,7 +304,7 @@ fn a_task_that_waited_looks_whether_it_is_still_wanted() {
 #[test]
 fn a_closed_issue_gets_no_pull_request_from_what_was_kept() {
     const CLOSED: &str =
-        "**Not done.** The issue is closed.\n\nOpen it again.\n\nComment `/retry` to start again.";
+        "**Could not be done.** The issue is closed.\n\nOpen it again.\n\nComment `/retry` to start again.";
     let commit = "graphql:createCommitOnBranch";
     let cases: &[(&'static str, Fault, &str, (bool, bool))] = &[
         (commit, Fault::StallBefore, CLOSED, (false, false)),
@@ -357,7 +357,7 @@ fn a_failed_task_is_tried_again() {
             replies: &["CANNOT: It is not clear which word is meant.", TYPO],
             before: |_| {},
             after: |_| {},
-            failed: "**Not done.** openai:scripted declined: It is not clear which word is meant.",
+            failed: "**Could not be done.** openai:scripted declined: It is not clear which word is meant.",
         },
         Retry {
             name: "the edits did not fit",
@@ -368,7 +368,7 @@ fn a_failed_task_is_tried_again() {
                     .now(|state| state.at(REPO).push_file("dev1", "main", "config.toml", "port = 1\n"));
             },
             after: |_| {},
-            failed: "**Not done.** The model's edits do not fit the files, also after a correction.",
+            failed: "**Could not be done.** The model's edits do not fit the files, also after a correction.",
         },
         Retry {
             name: "the configuration was wrong",
@@ -382,7 +382,7 @@ fn a_failed_task_is_tried_again() {
             after: |state| {
                 state.at(REPO).push_file("dev1", "main", ".github/ai-agent.toml", "language = \"German\"\n");
             },
-            failed: "**Not done.** `.github/ai-agent.toml` cannot be used:",
+            failed: "**Could not be done.** `.github/ai-agent.toml` cannot be used:",
         },
         Retry {
             name: "the base moved on after a failure",
@@ -393,7 +393,7 @@ fn a_failed_task_is_tried_again() {
             after: |state| {
                 state.at(REPO).push_file("dev1", "main", "README.md", "This text recieves readers.\n");
             },
-            failed: "**Not done.** openai:scripted declined: The word is not there.",
+            failed: "**Could not be done.** openai:scripted declined: The word is not there.",
         },
         Retry {
             name: "GitHub took no commit",
@@ -402,7 +402,7 @@ fn a_failed_task_is_tried_again() {
                 story.github.fault(When::every("graphql:createCommitOnBranch"), Fault::ServerError);
             },
             after: |_| {},
-            failed: "**Not done.** GitHub's answer to GraphQL createCommitOnBranch was lost (500 Server Error)",
+            failed: "**Could not be done.** GitHub's answer to GraphQL createCommitOnBranch was lost (500 Server Error)",
         },
     ];
     check_all(&cases, |case| {
@@ -441,7 +441,7 @@ fn a_retry_leaves_an_amended_commit_where_it_is() {
     });
     task["delivery_id"] = "retry-1".into();
     let refused = story.run(&task);
-    let expected = "**Not done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.";
+    let expected = "**Could not be done.** The branch `ai-agent/issue-1` holds commits that are not the agent's.\n\nRename or delete the branch, then comment `/retry` on the issue.";
     assert_eq!((refused.status, story.answer(1).as_str()), (Some(0), expected), "{}", story.told(&refused));
     let now = story.github.now(|state| state.at(REPO).repo().branch("ai-agent/issue-1"));
     assert_eq!(now, Some(amended));

@@ -96,7 +96,7 @@ impl App {
     }
 }
 
-/// The App's key pair, made anew for each process that asks for it.
+/// The App's key pair, made for each process that asks for it.
 static KEY: LazyLock<KeyPair> =
     LazyLock::new(|| KeyPair::generate(KeySize::Rsa2048).expect("a key can be made"));
 

@@ -469,7 +469,7 @@ impl Scene<'_> {
         self.push(author, branch, &format!("Update {path}"), &[File::text(path, content)])
     }
 
-    /// Makes the newest commit of a branch anew and forces it there, as `git commit --amend` does: author and message stay.
+    /// Makes the newest commit of a branch again and forces it there, as `git commit --amend` does: author and message stay.
     pub fn amend(&mut self, committer: &str, branch: &str) -> Oid {
         let head = self.repo().branch(branch).expect("the branch");
         let old = self.repo().store.commit(&head).expect("the branch has a commit");

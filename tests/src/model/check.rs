@@ -144,7 +144,7 @@ fn anthropic(body: &Value, violations: &mut Violations) {
                     &[("type", Kind::Text), ("text", Kind::Text)],
                     &[("cache_control", Kind::Object)],
                 );
-                violations.require(block["type"] == "text", &format!("{at} is no text block"));
+                violations.require(block["type"] == "text", &format!("{at} is not a text block"));
                 violations.require(block["text"] != "", &format!("{at} has an empty text block"));
                 if block["cache_control"].is_object() {
                     breakpoints += 1;

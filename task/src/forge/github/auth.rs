@@ -336,7 +336,7 @@ async fn mint_as(login: &Login<'_>, github: &GitHub) -> Result<SecretString, Cal
         },
     };
     minted.map_err(|error| match error {
-        // The permissions are all that is asked for besides the repository.
+        // The permissions are all that is asked for in addition to the repository.
         CallError::Invalid { call, message } if message.contains("permissions") => {
             CallError::Forbidden { call, message, needed: Some(PERMISSIONS.to_owned()) }
         }

@@ -59,7 +59,7 @@ struct Target {
 struct Blob {
     #[serde(default)]
     byte_size: u64,
-    /// Absent where it is no text.
+    /// Absent where it is not text.
     text: Option<String>,
     #[serde(default)]
     is_truncated: bool,
