@@ -633,16 +633,16 @@ mod tests {
                     env.asked()
                 })
                 .collect();
-            // Those of the logs are read when logging starts, once in a process.
-            let of_logs = names(&[&[&catalog::LOGS]]);
-            let listed: BTreeSet<&str> = names(reads).difference(&of_logs).copied().collect();
+            // These are read when logging and telemetry start, once in a process.
+            let later = names(&[&[&catalog::LOGS, &catalog::TELEMETRY]]);
+            let listed: BTreeSet<&str> = names(reads).difference(&later).copied().collect();
             assert_eq!(asked, listed);
         }
         // The doctor looks at what all the others read.
         let all: BTreeSet<&str> = [RUN, CONSUME, SWEEP]
             .iter()
             .flat_map(|reads| names(reads))
-            .chain(names(&[&[&catalog::DOCTOR]]))
+            .chain(names(&[&[&catalog::DOCTOR, &catalog::JIRA_WEBHOOKS]]))
             .collect();
         assert_eq!(names(DOCTOR), all);
     }

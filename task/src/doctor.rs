@@ -227,10 +227,10 @@ impl Findings {
                 Health::Note | Health::Away => colour.accent(word),
                 Health::Wrong => colour.bold(word),
             };
-            let pad = " ".repeat(6_usize.saturating_sub(finding.health.width()));
+            let pad = " ".repeat(8_usize.saturating_sub(finding.health.width()));
             // Writing to a string does not fail.
             let _: std::fmt::Result =
-                writeln!(text, "{word}{pad}  {about:<10}  {}", visible(&sentence(&finding.what)));
+                writeln!(text, "{word}{pad}{about:<10}  {}", visible(&sentence(&finding.what)));
             if let Some(fix) = &finding.fix {
                 let _: std::fmt::Result = writeln!(text, "{:22}{}", "", visible(fix));
             }
@@ -248,9 +248,9 @@ impl Health {
     fn width(self) -> usize {
         match self {
             Self::Good => 2,
-            Self::Note | Self::Away => 4,
-            Self::Wrong => 5,
-            Self::Unseen => 6,
+            Self::Note => 4,
+            Self::Wrong => 6,
+            Self::Away | Self::Unseen => 7,
         }
     }
 }

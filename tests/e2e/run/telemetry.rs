@@ -1,6 +1,7 @@
 //! *Telemetry*: what a collector learns of a run, and that none of its moods changes the run.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -26,18 +27,18 @@ fn tree(spans: &[Span]) -> String {
         below.entry(&span.parent_span_id).or_default().push(span);
     }
     let mut text = String::new();
-    write(&mut text, &below, &[], 0);
+    write_below(&mut text, &below, &[], 0);
     text
 }
 
-fn write(text: &mut String, below: &BTreeMap<&[u8], Vec<&Span>>, parent: &[u8], depth: usize) {
+fn write_below(text: &mut String, below: &BTreeMap<&[u8], Vec<&Span>>, parent: &[u8], depth: usize) {
     let mut children = below.get(parent).cloned().unwrap_or_default();
     children.sort_by_key(|span| span.start_time_unix_nano);
     for span in children {
         if !span.name.contains('/') {
-            text.push_str(&format!("{:1$}{2}\n", "", depth * 2, span.name));
+            writeln!(text, "{:1$}{2}", "", depth * 2, span.name).unwrap();
         }
-        write(text, below, &span.span_id, depth + 1);
+        write_below(text, below, &span.span_id, depth + 1);
     }
 }
 
