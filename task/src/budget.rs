@@ -84,7 +84,7 @@ struct Limit {
 /// What a task waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
-    /// What the next call needs, in units.
+    /// What the task needs to get as far and make the next call, in units.
     pub units: u32,
     /// When a period begins in which nothing is spent yet.
     pub until: Timestamp,
@@ -99,10 +99,10 @@ pub enum BudgetError {
     )]
     Reached { limit: String, counted: Usd, needed: Usd, ceiling: Usd, shortage: Shortage },
     #[error(
-        "one call to the model may cost {needed}, which is more than the {ceiling} of {limit}; raise it, or lower \
+        "{what} to the model may cost {needed}, which is more than the {ceiling} of {limit}; raise it, or lower \
          AGENT_MAX_OUTPUT_TOKENS or AGENT_CONTEXT_TOKENS"
     )]
-    TooLow { limit: String, needed: Usd, ceiling: Usd },
+    TooLow { what: &'static str, limit: String, needed: Usd, ceiling: Usd },
     #[error(
         "the price of {model} is unknown, so its cost cannot be kept under {limit}; set AGENT_MODEL_PRICE to it (`free` if \
          nobody charges for it)"

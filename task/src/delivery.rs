@@ -371,7 +371,9 @@ async fn put_off_for_budget(held: &Held, shortage: Shortage) -> Result<(), Broke
     let wait = usize::try_from(waits).ok().and_then(|waits| BUDGET_LOOKS.get(waits)).copied();
     let look = Timestamp::now().saturating_add(wait.unwrap_or(LONGEST_BUDGET_LOOK)).unwrap_or(Timestamp::MAX);
     let budget = BudgetWait { units: shortage.units, waits: waits.saturating_add(1) };
-    held.put_off_for_budget(look.min(shortage.until), budget).await
+    // By a clock that is ahead the period is over already.
+    let until = if shortage.until > Timestamp::now() { look.min(shortage.until) } else { look };
+    held.put_off_for_budget(until, budget).await
 }
 
 fn not_put_off(error: &BrokerError) {

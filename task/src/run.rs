@@ -58,7 +58,7 @@ use crate::marker::Marks;
 use crate::outcome::{Failure, Reason};
 use crate::progress::Step;
 use crate::record::Records;
-use crate::record::status::{Finding, Proposal};
+use crate::record::status::{Finding, Phase, Proposal};
 use crate::repo_config::{self, RepoConfig, RepoConfigError};
 use crate::tracker::Tracker;
 use crate::transcript::{Existing, Transcript};
@@ -171,8 +171,11 @@ async fn on_forge(
         Ok(desk) => desk,
         Err(stop) => return admission::refused(stop),
     };
-    let turned = match fix::in_place_of(&desk).await {
+    // A task that has ended stays what it was.
+    let is_over = desk.own_status().is_some_and(|(_, own)| own.phase == Phase::Ended);
+    let turned = match if is_over { Ok(None) } else { fix::in_place_of(&desk).await } {
         Ok(turned) => turned,
+        Err(stop @ Stop::Call(_)) => return admission::refused(stop),
         Err(stop) => return ending::stopped(&desk, stop).await,
     };
     let desk = match &turned {
@@ -242,6 +245,13 @@ fn unusable(error: &RepoConfigError) -> Failure {
     Failure::new(Reason::Usage, what, "Correct the file on the default branch.")
 }
 
+/// What a run may spend, by its own ceiling and by those of all runs together.
+fn ledger(lease: &Lease, desk: &Desk<'_>, terms: &Terms<'_>) -> Ledger {
+    let purse =
+        lease.bank().map(|bank| bank.purse(desk.forge.repository().id, &desk.forge.repo().to_string()));
+    Ledger::new(terms.ceiling).drawing_on(purse).entering_by(lease.door().cloned())
+}
+
 /// Clones, reads, asks the model, and makes the commit. From here on the model is not asked again.
 async fn propose(
     config: &Config,
@@ -253,9 +263,7 @@ async fn propose(
     let folder = working_folder(desk)?;
     let workspace = cloned(desk, folder.path(), lease).await?;
     let material = conversation::material(desk, claim, &terms.repo).await?;
-    let purse =
-        lease.bank().map(|bank| bank.purse(desk.forge.repository().id, &desk.forge.repo().to_string()));
-    let mut ledger = Ledger::new(terms.ceiling).drawing_on(purse).entering_by(lease.door().cloned());
+    let mut ledger = ledger(lease, desk, terms);
     record(config, desk, terms);
     let made = tokio::select! {
         made = ask_model(config, desk, claim, terms, &workspace, &material, &mut ledger) => made,

@@ -315,6 +315,10 @@ async fn what_is_left_of_the_budgets_is_told() -> anyhow::Result<()> {
     assert!(text.contains("FAILED  Budget      what is spent cannot be counted: "), "{text}");
     assert!(text.contains("Import the definitions of k8s/base/rabbitmq, which have the exchange"), "{text}");
     assert_eq!(status, Some(2));
+    host.permit("task", ["^$", r"^agent-tasks\.later(\.[0-9]+m)?$", "^agent-tasks$"]).await?;
+    let (status, text) = doctor(&github, &host, &[("AGENT_MODEL_CALLS_AT_ONCE", "5")]);
+    assert!(text.contains("FAILED  Budget      what is spent cannot be counted: "), "{text}");
+    assert_eq!(status, Some(2));
     Ok(())
 }
 

@@ -136,6 +136,13 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
         Form::Address => vec!["nowhere", "127.0.0.1", "localhost:http", "127.0.0.1:99999"],
         Form::List | Form::Path | Form::Text { .. } | Form::Secret(_) => match variable.name {
             "RUST_LOG" => vec!["info,lapin=loudest", "=="],
+            "AGENT_BUDGET_DAY"
+            | "AGENT_BUDGET_MONTH"
+            | "AGENT_REPO_BUDGET_DAY"
+            | "AGENT_REPO_BUDGET_MONTH" => {
+                vec!["a lot", "-1", "NaN", "1e99", "10001"]
+            }
+            "AGENT_REPO_BUDGETS" => vec!["octo/hello", "octo/hello=5", "octo=5/5", "octo/hello=five/5"],
             "AGENT_GITHUB_HOST" => vec!["not a host", "https://github.com/octo"],
             "AGENT_TRIGGER_LABEL" | "AGENT_QUICKFIX_LABEL" | "AGENT_GENERATED_LABEL" => {
                 vec!["a label of more than fifty characters is none that GitHub takes", "two\nlines"]

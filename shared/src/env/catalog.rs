@@ -279,7 +279,7 @@ group! {
         "who may approve a plan, among people with write access: `anyone`, or `others` than asked for it";
     AGENT_CI: &'static str = choice(&["ask", "trusted", "auto"]), is("trusted"),
         "when CI starts on a change, unless a repository is stricter: `ask`, when somebody with write access comments `/ci`; \
-         `trusted`, by itself if everybody whose text was read has write access and CI or build tools execute nothing of what \
+         `trusted`, by itself if a person with write access wrote the issue and CI or build tools execute nothing of what \
          changed, else as `ask`; `auto`, by itself";
     AGENT_HELP_URL: String = PAGE, NONE,
         "page that the agent's comments link, with what people can write to it: docs/COMMANDS.md, wherever people can read it";

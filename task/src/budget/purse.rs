@@ -21,6 +21,9 @@ const TRIES: u32 = 4;
 pub struct Purse {
     line: Arc<Line>,
     pockets: Vec<Pocket>,
+    /// What the calls of this run have cost. A run that finds no budget begins again from nothing, so that it needs room for
+    /// all of that once more.
+    spent: Usd,
 }
 
 /// What is reserved under one ceiling.
@@ -49,7 +52,7 @@ impl Purse {
     pub(super) fn new(line: Arc<Line>, limits: Vec<Limit>) -> Self {
         let now = clock::now();
         let pocket = |limit: Limit| Pocket { book: limit.book(now), limit, over: Usd::ZERO };
-        Self { line, pockets: limits.into_iter().map(pocket).collect() }
+        Self { line, pockets: limits.into_iter().map(pocket).collect(), spent: Usd::ZERO }
     }
 
     /// The setting of one of the ceilings, if there is any.
@@ -65,7 +68,7 @@ impl Purse {
         let now = clock::now();
         for pocket in &mut self.pockets {
             pocket.turn_to(now);
-            pocket.fits(needed)?;
+            pocket.fits(needed, self.spent)?;
         }
         let desk = Desk::open(&self.line).await?;
         let mut drawn: Vec<u64> = Vec::new();
@@ -74,7 +77,7 @@ impl Purse {
             match pocket.draw(&desk, needed).await {
                 Ok(Drawn::Units(units)) => drawn.push(units),
                 Ok(Drawn::Refused { counted }) => {
-                    refused = Some(pocket.reached(needed, counted, now));
+                    refused = Some(pocket.reached(needed, self.spent, counted, now));
                     break;
                 }
                 Err(error) => {
@@ -101,6 +104,7 @@ impl Purse {
     /// cannot be given back stays counted.
     pub async fn settle(&mut self, draw: Draw, cost: Usd) {
         let Draw { needed, books } = draw;
+        self.spent = self.spent.plus(cost);
         // A reservation that went down to the last unit leaves nothing to write.
         if books.is_empty() || cost == needed {
             return;
@@ -140,13 +144,16 @@ impl Pocket {
         }
     }
 
-    fn fits(&self, needed: Usd) -> Result<(), BudgetError> {
+    /// Whether the call could ever be made, after what its run has spent.
+    fn fits(&self, needed: Usd, spent: Usd) -> Result<(), BudgetError> {
         let Limit { ceiling, .. } = self.limit;
+        let needed = needed.plus(spent);
         // A ceiling of nothing pauses the agent: that is no mistake of whoever set it.
         if ceiling == Usd::ZERO || needed.in_units_up(UNIT) <= self.limit.units() {
             return Ok(());
         }
-        Err(BudgetError::TooLow { limit: self.limit.setting().to_owned(), needed, ceiling })
+        let what = if spent == Usd::ZERO { "one call" } else { "the calls of one run" };
+        Err(BudgetError::TooLow { what, limit: self.limit.setting().to_owned(), needed, ceiling })
     }
 
     async fn draw(&self, desk: &Desk, needed: Usd) -> Result<Drawn, BrokerError> {
@@ -220,8 +227,8 @@ impl Pocket {
         self.over = unused.left_after(UNIT.times(units));
     }
 
-    fn reached(&self, needed: Usd, counted: u64, now: Timestamp) -> BudgetError {
-        let units = u32::try_from(needed.in_units_up(UNIT)).unwrap_or(u32::MAX);
+    fn reached(&self, needed: Usd, spent: Usd, counted: u64, now: Timestamp) -> BudgetError {
+        let units = u32::try_from(needed.plus(spent).in_units_up(UNIT)).unwrap_or(u32::MAX);
         BudgetError::Reached {
             limit: self.limit.setting().to_owned(),
             counted: UNIT.times(counted),

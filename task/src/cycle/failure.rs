@@ -72,7 +72,8 @@ fn unaffordable(error: &BudgetError) -> Failure {
             Failure::new(Reason::Unavailable, what, "").not_before(Some(later))
         }
         BudgetError::TooLow { .. } => {
-            let what = "One question to the model may cost more than the agent may spend on models at all.";
+            let what =
+                "What this needs of the model may cost more than the agent may spend on models at all.";
             Failure::new(Reason::Budget, what, ask)
         }
         BudgetError::PriceUnknown { .. } => {

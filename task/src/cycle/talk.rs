@@ -15,7 +15,7 @@ use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::progress::Step;
 use crate::prompt::{MAX_REQUESTS, More, Offer, Prompter};
-use crate::protocol::ask::Goal;
+use crate::protocol::ask::{Follow, Goal};
 use crate::protocol::request::Request;
 use crate::protocol::{Answer, Paths};
 use crate::repair::Broken;
@@ -53,7 +53,10 @@ impl Cycle<'_> {
     pub(super) fn begin<'g>(&self, llm: &'g Llm, context: &Context, goal: Goal<'_>) -> Conversation<'g> {
         let more = match goal {
             Goal::Repair(Broken { evidence, diff, .. }) => vec![evidence, diff],
-            _ => Vec::new(),
+            Goal::Follow(Follow { said, change, .. }) => vec![said, change],
+            Goal::Revise { plan, feedback } => vec![plan, feedback],
+            Goal::Execute { plan } => vec![plan],
+            Goal::Edit | Goal::Plan => Vec::new(),
         };
         let prompter = Prompter::new(self.issue, context, &more, llm.guidance());
         let offer = match self.rounds {

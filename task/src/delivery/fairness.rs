@@ -57,6 +57,8 @@ fn needs(at_once: AtOnce, message: &Message) -> Vec<(&'static str, u32, String)>
     let (repository, person) = match message {
         // What asks no model is done in seconds.
         Message::Task(task) if task.mode.kind().makes() == Product::Nothing => return Vec::new(),
+        // What nobody asked for has the repository's owner in place of a person.
+        Message::Task(task) if !task.mode.kind().is_asked_for() => (Some(task.repo.url()), None),
         Message::Task(task) => {
             (Some(task.repo.url()), Some(format!("{}/{}", task.repo.host(), task.trigger_user)))
         }

@@ -45,6 +45,13 @@ pub struct AtOnce {
     pub person: Option<u32>,
 }
 
+impl AtOnce {
+    /// Whether anything is limited.
+    pub fn is_set(self) -> bool {
+        self.calls.or(self.repository).or(self.person).is_some()
+    }
+}
+
 impl Settings {
     pub fn from_env(env: &Environment) -> Result<Self, SettingError> {
         Ok(Self {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use shared::queue::BUDGET;
+
 use super::{About, Finding, Health};
 use crate::broker::Line;
 use crate::budget::{Bank, BudgetError, Budgets};
@@ -9,13 +11,32 @@ use crate::delivery::settings::Settings;
 
 pub(super) async fn examine(delivery: &Settings, budgets: &Budgets) -> Vec<Finding> {
     let line = Arc::new(Line::new(&delivery.broker, "doctor", delivery.max_wait));
-    let Some(bank) = Bank::new(&line, budgets) else { return Vec::new() };
-    let left = bank.left(None).await;
-    let left = match left {
+    let mut findings = counted(&line, budgets).await;
+    if delivery.at_once.is_set() {
+        findings.extend(places(&line).await);
+    }
+    line.close().await;
+    findings
+}
+
+/// Whether the broker gives out places for what goes on at once.
+async fn places(line: &Line) -> Option<Finding> {
+    match line.take_slot(&format!("{BUDGET}.calls.doctor"), 1).await {
+        Ok(Some(slot)) => {
+            slot.give_back().await;
+            None
+        }
+        Ok(None) => None,
+        Err(error) => Some(uncounted(&error.into())),
+    }
+}
+
+async fn counted(line: &Arc<Line>, budgets: &Budgets) -> Vec<Finding> {
+    let Some(bank) = Bank::new(line, budgets) else { return Vec::new() };
+    let left = match bank.left(None).await {
         Ok(left) => bank.can_count().await.map(|()| left),
         Err(error) => Err(error),
     };
-    line.close().await;
     match left {
         Ok(left) if left.is_empty() => vec![Finding::good(
             About::Budget,

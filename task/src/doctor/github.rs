@@ -228,6 +228,23 @@ fn installations(profile: &AppProfile, found: &[Installation]) -> Vec<Finding> {
             let what = format!("{name} has not accepted these permissions yet: {}", lacking.join(", "));
             Finding::wrong(About::GitHub, what, format!("An owner accepts them at {}", installation.html_url))
         });
+        // What the App itself lacks is told of the App.
+        let wanted: Vec<_> = CHECKS.into_iter().chain(LOGS).collect();
+        let of_app = lacking_of(&wanted, &profile.permissions);
+        let off: Vec<String> = lacking_of(&wanted, &installation.permissions)
+            .into_iter()
+            .filter(|name| !of_app.contains(name))
+            .collect();
+        if installation.suspended_at.is_none() && !off.is_empty() {
+            let what = format!(
+                "{name} has not accepted these permissions yet, so checks are not waited for, or their logs not read: {}",
+                off.join(", ")
+            );
+            findings.push(
+                Finding::new(About::GitHub, Health::Note, what)
+                    .fix(format!("An owner accepts them at {}", installation.html_url)),
+            );
+        }
     }
     findings
 }

@@ -23,6 +23,11 @@ struct Told {
     done: bool,
     #[serde(default)]
     refused: bool,
+    /// Only what checks said was told; the task goes on.
+    #[serde(default)]
+    again: bool,
+    #[serde(default)]
+    by: Option<IgnoredAny>,
     #[serde(default)]
     barred: Option<IgnoredAny>,
     #[serde(default)]
@@ -43,14 +48,15 @@ pub(super) fn task(marks: &Marks, comment: &PastComment) -> Option<TaskFacts> {
     }
     let issue = IssueId::from(std::num::NonZeroU64::new(comment.issue)?);
     let told: Told = marks.read(Kind::Status, On::Issue(&issue), body)?;
-    if told.refused || told.barred.is_some() {
+    if told.refused || told.again || told.barred.is_some() {
         // Nobody worked on it.
         return None;
     }
     let words = body.split("<!-- ai-agent:").next().unwrap_or_default();
     let cost_usd = match told.bill {
         Some(bill) => bill.cost_usd,
-        None => cost_in(words),
+        // A run that signs its comments tells its bill, if there is one.
+        None => cost_in(words).or_else(|| told.by.map(|_| 0.0)),
     };
     let ended = match told.phase.as_deref() {
         Some("working" | "waiting") => Ended::NotYet,

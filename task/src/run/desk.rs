@@ -21,6 +21,7 @@ use crate::call::CallError;
 use crate::forge::Forge;
 use crate::forge::model::{Collaborator, PullRequest};
 use crate::lease::Lost;
+use crate::llm::Usd;
 use crate::marker::{self, Marks};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason, capitalized};
@@ -182,7 +183,11 @@ impl<'a> Desk<'a> {
             None => self.earlier.clone(),
         };
         let by = Some(self.holder.clone());
-        let status = Status { by, bill, request: request.or(status.request), ..status };
+        // What the task began with holds for it until its end, whichever run ends it.
+        let own = self.own_status().map(|(_, own)| own);
+        let since = own.as_ref().map_or(status.since, |own| own.since.min(status.since));
+        let request = request.or(status.request).or_else(|| own.and_then(|own| own.request));
+        let status = Status { since, request, by, bill, ..status };
         if !kind.is_asked_for() {
             return Status { spent: self.spent_so_far(), ..status };
         }
@@ -228,8 +233,9 @@ impl<'a> Desk<'a> {
         if let Some(Bill { model, calls, input_tokens, output_tokens, cost, cost_usd: _ }) = &bill {
             tracing::info!(model, calls, input_tokens, output_tokens, cost, "the model was asked");
         }
+        let before = self.bill().and_then(|bill| bill.cost_usd).unwrap_or(Usd::ZERO);
         if let Some(bill) = &bill {
-            measured::cost(self.task, bill);
+            measured::cost(self.task, bill, before);
         }
         *self.bill.lock().unwrap_or_else(PoisonError::into_inner) = bill;
     }

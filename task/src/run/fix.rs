@@ -120,11 +120,10 @@ pub(super) async fn answer(
     // Before the claim: whoever cannot be answered leaves no trace but the answer.
     let mut wanted = find(desk, &talk, at).await?;
     let claim = claim(desk, &talk, earlier).await?;
-    let mut ledger = Ledger::new(terms.ceiling);
+    let mut ledger = super::ledger(lease, desk, terms);
     for is_last in [false, true] {
         let claim = Claim { head: talk.pull.head.commit.clone(), basis: basis(&talk), ..claim.clone() };
-        let made = once(config, lease, desk, terms, &claim, &talk, &wanted, &mut ledger).await;
-        desk.spent(Bill::if_asked(terms.engine, ledger.spent()));
+        let made = Box::pin(once(config, lease, desk, terms, &claim, &talk, &wanted, &mut ledger)).await;
         match made {
             Err(Stop::Moved(_)) if !is_last => {
                 tracing::info!(pull_request = %number, "the branch or the threads have moved; starting over");
@@ -282,7 +281,7 @@ async fn once(
         return Ok((follow_up, None));
     }
     let folder = super::working_folder(desk)?;
-    let workspace = super::clone_branch(desk, folder.path(), lease).await?;
+    let workspace = super::cloned(desk, folder.path(), lease).await?;
     if gix::ObjectId::from_hex(claim.head.as_bytes()).ok() != Some(workspace.base().commit) {
         return Err(Stop::Moved(commit::moved(desk)));
     }

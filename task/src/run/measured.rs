@@ -15,6 +15,7 @@ use shared::trace::TraceContext;
 use super::ended::{Ended, Stop};
 use crate::bill::Bill;
 use crate::lease::Lost;
+use crate::llm::Usd;
 
 /// A run that is under way.
 pub(super) struct Measured {
@@ -86,9 +87,9 @@ fn told(ended: &Ended) -> (&'static str, Option<String>) {
     }
 }
 
-/// What a run paid for its model.
-pub(super) fn cost(task: &Task, bill: &Bill) {
-    let Some(cost) = bill.cost_usd else { return };
+/// What a run paid for its model, in addition to what was measured of it before.
+pub(super) fn cost(task: &Task, bill: &Bill, before: Usd) {
+    let Some(cost) = bill.cost_usd.map(|cost| cost.left_after(before)) else { return };
     let (provider, model) = bill.model.split_once(':').unwrap_or((bill.model.as_str(), ""));
     let values = [(&MODE, task.mode.kind().name()), (&PROVIDER, provider), (&REQUEST_MODEL, model)];
     otlp::measure(&RUN_COST, cost.dollars(), &values);

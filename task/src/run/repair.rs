@@ -39,7 +39,7 @@ use crate::thread::Since;
 use crate::tracker::model::IssueState;
 
 /// When a run looks again that another one is in the way of.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 /// Tokens of the change so far.
 const MAX_DIFF_TOKENS: u32 = 8_000;
 /// Characters of the diff of one file.
@@ -326,16 +326,20 @@ async fn make(
     match Box::pin(super::propose(config, lease, desk, &claim, terms)).await {
         Ok(End::Made(proposal)) => finish(desk, &case.seen.pull, &proposal, &trailer).await,
         Ok(End::Already(found)) => tell(desk, case, &found.text).await,
-        Err(Stop::Ended(Ended::Nothing(why))) => {
-            let text = comment::not_needed(&desk.linked(case.seen.pull.number), why);
-            let status = desk.signed(Status::open_again(desk.task));
-            Ok(desk.record.say_at_last(&desk.gate, Some(claim.status), &text, status).await?)
-        }
+        Err(Stop::Ended(Ended::Nothing(why))) => not_needed(desk, case, claim.status, why).await,
         Err(Stop::Failure(failure)) if failure.reason.exit() != Exit::Passing => {
             tell(desk, case, &not_made(&failure, &trailer)).await
         }
+        // What to do about a branch that has moved is for who asked for a change.
+        Err(Stop::Moved(_)) => not_needed(desk, case, claim.status, "the branch was changed").await,
         Err(other) => Err(other),
     }
+}
+
+async fn not_needed(desk: &Desk<'_>, case: &Case<'_>, status: u64, why: &str) -> Result<(), Stop> {
+    let text = comment::not_needed(&desk.linked(case.seen.pull.number), why);
+    let signed = desk.signed(Status::open_again(desk.task));
+    Ok(desk.record.say_at_last(&desk.gate, Some(status), &text, signed).await?)
 }
 
 /// Why a repair was not made.

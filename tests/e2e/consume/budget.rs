@@ -5,6 +5,7 @@ use shared::queue::{BUDGET, HEADER_NOT_BEFORE, TASKS};
 use tests::broker::Broker;
 use tests::model::{Answer, Counts, Fault as ModelFault, Step};
 
+use crate::pauses::{fix, reviewed};
 use crate::stage::{EDIT, Stage, TASK, wish};
 
 /// Dollars for a million tokens, and what an answer may have.
@@ -184,11 +185,44 @@ async fn a_call_that_no_period_could_pay_for_ends_the_task_with_words() {
     assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
     assert_eq!(stage.labels(), "ai-failed ai-help quickfix");
     let [comment] = stage.comments().try_into().unwrap();
-    assert!(comment.contains("One question to the model may cost more"), "{comment}");
+    assert!(comment.contains("What this needs of the model may cost more"), "{comment}");
     let told = end.log.iter().find(|line| line["message"] == "the model is not asked").unwrap();
     assert!(told["error"].as_str().unwrap().contains("the $0.0500 of AGENT_REPO_BUDGET_MONTH"), "{told}");
     // The ceilings that would have had room were not touched.
     assert!(units(&stage).await.iter().all(|units| *units == 0));
+    stage.model.finish();
+}
+
+/// Each of its calls would fit alone. A run that began again whenever the second one does not would pay for the first for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_calls_no_period_could_pay_for_together_ends_with_words() {
+    let broker = Broker::shared().await.unwrap();
+    let look = Step::Answer(Answer { counts: USED, ..Answer::new("LIST: /") });
+    let stage = Stage::set(&broker, vec![look]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "0.40")])).await;
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    assert_eq!(stage.labels(), "ai-failed ai-help quickfix");
+    let told = end.log.iter().find(|line| line["message"] == "the model is not asked").unwrap();
+    assert!(
+        told["error"].as_str().unwrap().starts_with("the calls of one run to the model may cost $0."),
+        "{told}"
+    );
+    assert_eq!(units(&stage).await, [USED_UNITS]);
+    stage.model.finish();
+}
+
+/// What follows a pull request asks the model like everything else.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_a_review_needs_budget_too() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![]).await;
+    let [review] = reviewed(&stage, ["Greet better."]);
+    stage.publish(&fix(&stage, TASK, review)).await;
+    let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "0")])).await;
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    assert!(end.log.iter().any(|line| line["message"] == "the model is not asked"), "{end:#?}");
+    assert_eq!(stage.host.ready("agent-tasks.later.5m").await.unwrap(), 1);
     stage.model.finish();
 }
 

@@ -151,31 +151,37 @@ async fn a_wait_of_days_ends_the_task_with_words() {
 const FIX: &str = "FIX: 1 It is `Good day` now.\nTITLE: Greet better\n\nREADME.md\n<<<<<<< SEARCH\n# Hello\n=======\n# Good day\n\
     >>>>>>> REPLACE\n";
 
+/// A pull request of the agent's, with reviews that ask for changes; gives their ids.
+pub(crate) fn reviewed<const N: usize>(stage: &Stage<'_>, texts: [&str; N]) -> [u64; N] {
+    stage.github.now(|state| {
+        let mut scene = state.at(REPO);
+        let file = File::text("README.md", "# Hello\n\nThis text receives readers.\n");
+        scene.push("ai-agent[bot]", "ai-agent/issue-1", "Correct a typo\n\nAgent-Task: 00\n", &[file]);
+        let number = scene.open_pull("ai-agent[bot]", "Correct a typo", "ai-agent/issue-1", "main");
+        scene.label("ai-agent[bot]", number, "ai-generated");
+        texts.map(|text| scene.give_review("dev1", number, Opinion::ChangesRequested, text, &[]).0)
+    })
+}
+
+/// The task that a review makes.
+pub(crate) fn fix(stage: &Stage<'_>, task: &str, review: u64) -> Value {
+    let mut message = stage.wish(task, "dev1");
+    message["mode"] = "fix".into();
+    message["issue_id"] = 2.into();
+    message["pull_request"] = 2.into();
+    message["comment_id"] = review.into();
+    message["comment_kind"] = "review".into();
+    message
+}
+
 /// Two reviews in one second: the second waits for the run of the first, and none is lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_review_waits_for_the_run_that_answers_another_one() {
     let broker = Broker::shared().await.unwrap();
     let again = FIX.replace("Good day", "Good evening").replace("# Hello\n", "# Good day\n");
     let stage = Stage::set(&broker, vec![Step::text(FIX), Step::text(FIX), Step::text(&again)]).await;
-    let reviews = stage.github.now(|state| {
-        let mut scene = state.at(REPO);
-        let file = File::text("README.md", "# Hello\n\nThis text receives readers.\n");
-        scene.push("ai-agent[bot]", "ai-agent/issue-1", "Correct a typo\n\nAgent-Task: 00\n", &[file]);
-        let number = scene.open_pull("ai-agent[bot]", "Correct a typo", "ai-agent/issue-1", "main");
-        scene.label("ai-agent[bot]", number, "ai-generated");
-        let mut review =
-            |text: &str| scene.give_review("dev1", number, Opinion::ChangesRequested, text, &[]).0;
-        [review("Greet better."), review("It is evening.")]
-    });
-    let message = |task: &str, review: u64| {
-        let mut message = stage.wish(task, "dev1");
-        message["mode"] = "fix".into();
-        message["issue_id"] = 2.into();
-        message["pull_request"] = 2.into();
-        message["comment_id"] = review.into();
-        message["comment_kind"] = "review".into();
-        message
-    };
+    let reviews = reviewed(&stage, ["Greet better.", "It is evening."]);
+    let message = |task: &str, review: u64| fix(&stage, task, review);
     let second_task = "fedcba9876543210fedcba9876543210";
     stage.publish(&message(TASK, reviews[0])).await;
     let commit = "graphql:createCommitOnBranch";

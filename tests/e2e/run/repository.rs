@@ -149,7 +149,7 @@ const CASES: &[Case] = &[
         name: "an unknown key",
         file: "langauge = \"German\"\n",
         replies: &[],
-        answer: "**Could not be done.** `.github/ai-agent.toml` cannot be used:\n\n```text\nTOML parse error at line 1, column 1\n  |\n1 | langauge = \"German\"\n  | ^^^^^^^^\nunknown field `langauge`, expected one of `language`, `instructions`, `base-branch`, `model`, `approve-by`, `ci`, `resolve-threads`, `labels`, `paths`, `budget`\n```\n\nCorrect the file on the default branch.\n\nComment `/retry` to start again.",
+        answer: "**Could not be done.** `.github/ai-agent.toml` cannot be used:\n\n```text\nTOML parse error at line 1, column 1\n  |\n1 | langauge = \"German\"\n  | ^^^^^^^^\nunknown field `langauge`, expected one of `language`, `instructions`, `base-branch`, `model`, `approve-by`, `ci`, `repair`, `resolve-threads`, `labels`, `paths`, `budget`\n```\n\nCorrect the file on the default branch.\n\nComment `/retry` to start again.",
         also: |story, _| story.labels(1) == "ai-failed ai-help",
         ..PLAIN
     },
