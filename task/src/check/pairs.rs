@@ -214,13 +214,17 @@ impl<'t> Scanner<'t> {
             self.block_comment(block.open, block.close, block.nests);
             return true;
         }
+        // zsh counts elements in arithmetic: `(( #words ))`.
+        let counts = self.lexis.words == Some(Words::Shell)
+            && rest.strip_prefix('#').is_some_and(|after| after.starts_with(is_word))
+            && self.text[..self.at].trim_end_matches(' ').ends_with("((");
         let opens = |sign: &&&str| {
             rest.starts_with(**sign)
                 // Elsewhere it is part of a word, or of an attribute.
                 && (**sign != "#" || (!(self.lexis.is_embedded() && rest.starts_with("#["))
                         && self.previous().is_none_or(char::is_whitespace)))
         };
-        if self.lexis.line_comments.iter().find(opens).is_none() {
+        if counts || self.lexis.line_comments.iter().find(opens).is_none() {
             return false;
         }
         let line = rest.split('\n').next().unwrap_or_default();
@@ -279,7 +283,11 @@ impl<'t> Scanner<'t> {
         }
     }
 
+    /// Whether this `?` begins a character, as in `?(`. Behind a word it ends the name of a method: `has?("x")`.
     fn is_character(&self) -> bool {
+        if self.previous().is_some_and(is_word) {
+            return false;
+        }
         let mut next = self.rest()[1..].chars();
         next.next().is_some_and(|c| "()[]{}\"'`/#".contains(c)) && next.next().is_none_or(|c| !is_word(c))
     }

@@ -54,7 +54,7 @@ fn what_looks_like_a_bracket_and_is_none_pairs_with_nothing() {
         ),
         (
             Ruby,
-            "class A\n  def b(c) = c\n  def d?\n    return if e\n    f.each do |g|\n      puts \"#{g}\" unless h\n    end\n    while i do j end\n    k = if l then m else n end\n    o.class\n    p(end: 1, if: ?()\n    q = <<~R\n      end { (\n    R\n  end\nend\n=begin\nit's (\n=end\n__END__\n(\n",
+            "class A\n  def b(c) = c\n  def d?\n    return if e\n    f.each do |g|\n      puts \"#{g}\" unless h\n    end\n    while i do j end\n    k = if l then m else n end\n    o.class\n    p(end: 1, if: ?()\n    r if s.t?(\"u\") && v?(:w)\n    q = <<~R\n      end { (\n    R\n  end\nend\n=begin\nit's (\n=end\n__END__\n(\n",
         ),
         (
             Rust,
@@ -65,7 +65,7 @@ fn what_looks_like_a_bracket_and_is_none_pairs_with_nothing() {
         (Swift, "let a = \"\"\"\n { \" (\n\"\"\"; let b = #\"\\( \"{\"#; let c = \"\\(d)\"\n"),
         (
             Bash,
-            "if a; then b; fi # (\ncase $a in b) c ;; (d) e ;; esac\nfor f in g; do h; done\necho if done '{' \"$(i)\"\ncat <<J\nit's (\nJ\nk=$((1 << 2)) l=${#m} n=${o#p}\n",
+            "if a; then b; fi # (\ncase $a in b) c ;; (d) e ;; esac\nfor f in g; do h; done\necho if done '{' \"$(i)\"\ncat <<J\nit's (\nJ\nk=$((1 << 2)) l=${#m} n=${o#p}\nif (( #q )); then r; fi\n",
         ),
         (Yaml, "a: it's\nb: c \"d\ne: 'f'' ('\ng: [h, {i: \"j]\"}] # (\n"),
     ] {
