@@ -6,6 +6,8 @@
 /// Words of the two interfaces.
 const WORDS: &[&str] = &[
     "access_tokens",
+    "actions",
+    "annotations",
     "api",
     "app",
     "branches",
@@ -22,6 +24,7 @@ const WORDS: &[&str] = &[
     "deliveries",
     "events",
     "ex",
+    "files",
     "git",
     "graphql",
     "heads",
@@ -31,8 +34,10 @@ const WORDS: &[&str] = &[
     "issue",
     "issues",
     "jira",
+    "jobs",
     "jql",
     "labels",
+    "logs",
     "meta",
     "mypermissions",
     "myself",

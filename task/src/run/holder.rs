@@ -56,8 +56,22 @@ impl InTheWay {
 
 /// Why this run has nothing to do, if so.
 pub(super) fn in_the_way(claimant: &Claimant<'_>, statuses: &[StatusComment]) -> Option<InTheWay> {
+    first_in_the_way(claimant, statuses.iter())
+}
+
+/// The same for a task that may come again after it has ended, whose own end is in nobody's way.
+pub(super) fn at_work(claimant: &Claimant<'_>, statuses: &[StatusComment]) -> Option<InTheWay> {
     let own = claimant.task.id.to_string();
-    statuses.iter().find_map(|StatusComment { written_at, status, .. }| {
+    let is_over = |said: &&StatusComment| said.status.task == own && said.status.phase == Phase::Ended;
+    first_in_the_way(claimant, statuses.iter().filter(|said| !is_over(said)))
+}
+
+fn first_in_the_way<'s>(
+    claimant: &Claimant<'_>,
+    mut statuses: impl Iterator<Item = &'s StatusComment>,
+) -> Option<InTheWay> {
+    let own = claimant.task.id.to_string();
+    statuses.find_map(|StatusComment { written_at, status, .. }| {
         let alive = is_alive(status, claimant);
         match status.phase {
             Phase::Ended if status.task == own => Some(InTheWay::Finished),

@@ -96,7 +96,7 @@ pub(super) async fn repair(
     repo_config: Result<RepoConfig, RepoConfigError>,
     seen: &Seen,
 ) -> Result<(), Stop> {
-    match holder::in_the_way(&desk.claimant(), desk.record.statuses()) {
+    match holder::at_work(&desk.claimant(), desk.record.statuses()) {
         Some(InTheWay::Double) => return Err(Stop::Ended(Ended::Nothing(InTheWay::Double.why()))),
         Some(InTheWay::Other) => return Err(Stop::Ended(after_other(desk))),
         // Of an end that is final, whoever called this knows.

@@ -94,6 +94,23 @@ fn a_run_of_another_task_is_in_the_way_until_its_time_is_over() {
     }
 }
 
+/// What checks say is told more than once, so that an earlier word of the same task hides nobody who works.
+#[test]
+fn behind_its_own_end_a_task_sees_who_works() {
+    let task = task("quickfix", "10:00:04");
+    let run = Holder { delivery: Some(1), since: at("10:00:05") };
+    let claimant = Claimant { task: &task, run: &run, deadline: Duration::from_mins(45) };
+    let said = |id, of, phase| StatusComment {
+        id,
+        written_at: at("10:00:20"),
+        status: status(of, phase, Some(1), None),
+    };
+    let statuses = [said(7, OURS, Phase::Ended), said(8, THEIRS, Phase::Working)];
+    assert_eq!(in_the_way(&claimant, &statuses), FINISHED);
+    assert_eq!(at_work(&claimant, &statuses), OTHER);
+    assert_eq!(at_work(&claimant, &statuses[..1]), None);
+}
+
 #[test]
 fn a_wish_from_before_an_answer_has_that_answer() {
     for (mode, asked, answered, expected) in [
