@@ -28,6 +28,18 @@ fn init(world: &World, options: &[&str]) {
     world.commit("repo", &[("README.md", README)]);
 }
 
+/// Makes of the repository what `git init --ref-format=reftable` does from 2.45 on, but for the tables
+/// (<https://git-scm.com/docs/reftable>): Debian 12 has an older git.
+fn convert_to_reftable(world: &World) {
+    configure(world, "repositoryformatversion = 1\n[extensions]\n\trefstorage = reftable\n[core]");
+    fs::write(world.path("repo/.git/HEAD"), "ref: refs/heads/.invalid\n").unwrap();
+    fs::remove_dir_all(world.path("repo/.git/refs")).unwrap();
+    fs::create_dir(world.path("repo/.git/refs")).unwrap();
+    fs::write(world.path("repo/.git/refs/heads"), "this repository uses the reftable format\n").unwrap();
+    fs::create_dir(world.path("repo/.git/reftable")).unwrap();
+    fs::write(world.path("repo/.git/reftable/tables.list"), "").unwrap();
+}
+
 fn configure(world: &World, lines: &str) {
     let config = world.path("repo/.git/config");
     let known = fs::read_to_string(&config).unwrap();
@@ -70,7 +82,7 @@ fn what_cannot_work_is_told_before_the_model_is_asked() {
         (
             "reftable",
             |world| {
-                init(world, &["--ref-format=reftable"]);
+                convert_to_reftable(world);
                 unpaid(world)
             },
             USAGE,
