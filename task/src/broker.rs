@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 pub use later::BudgetWait;
 use later::Earlier;
 pub use line::Line;
+pub(crate) use line::{classic_for, declare_bound};
 pub use slot::Slot;
 
 /// The first pause between two tries. Each further one is twice as long, up to [`LONGEST_PAUSE`].
@@ -156,8 +157,7 @@ async fn take_once(broker: &Broker, name: &str, wait: Duration) -> Result<Option
     let until = Instant::now() + wait;
     loop {
         let look = channel.basic_get(queue::TASKS.into(), BasicGetOptions::default());
-        let found = timeout(ANSWER_WITHIN, look).await.map_err(|_| BrokerError::TimedOut)?;
-        if let Some(message) = found.map_err(not_given)? {
+        if let Some(message) = within(look).await? {
             return Ok(Some(Held { connection, channel, message }));
         }
         if Instant::now() >= until {
@@ -166,6 +166,13 @@ async fn take_once(broker: &Broker, name: &str, wait: Duration) -> Result<Option
         }
         sleep(LOOK_AGAIN.min(until.saturating_duration_since(Instant::now()))).await;
     }
+}
+
+/// The answer of the broker, if it comes in time.
+pub(crate) async fn within<T>(
+    exchange: impl Future<Output = Result<T, lapin::Error>>,
+) -> Result<T, BrokerError> {
+    timeout(ANSWER_WITHIN, exchange).await.map_err(|_| BrokerError::TimedOut)?.map_err(not_given)
 }
 
 /// Connects. A broker that cannot be reached is tried again for `max_wait`.

@@ -25,6 +25,7 @@ mod fix;
 mod holder;
 pub(crate) mod jira;
 mod measured;
+mod missing;
 mod publish;
 mod repair;
 pub mod settings;

@@ -5,15 +5,14 @@
 
 use std::time::Duration;
 
-use lapin::Connection;
 use lapin::options::{QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection};
 use shared::broker::Broker;
 use shared::queue::BUDGET;
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
 
-use super::{ANSWER_WITHIN, BrokerError, not_given};
+use super::{BrokerError, within};
 
 /// See the module's documentation.
 pub struct Line {
@@ -41,21 +40,13 @@ impl Line {
     /// Leaves a queue of that name at the broker, bound by it to [`BUDGET`], for so long.
     pub async fn remember(&self, name: &str, time: Duration) -> Result<(), BrokerError> {
         let connection = self.connection().await?;
-        let leaving = async {
+        within(async {
             let channel = connection.create_channel().await?;
-            let number = |value: u128| AMQPValue::LongLongInt(i64::try_from(value).unwrap_or(i64::MAX));
-            let mut arguments = FieldTable::default();
-            arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
-            arguments.insert("x-expires".into(), number(time.as_millis()));
             // Whoever looks whether it is there leaves a message in it.
-            arguments.insert("x-max-length".into(), number(1));
-            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-            channel.queue_declare(name.into(), options, arguments).await?;
-            let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
-            channel.queue_bind(name.into(), BUDGET.into(), name.into(), options, arguments).await?;
+            declare_bound(&channel, name, classic_for(time, 1)).await?;
             channel.close(200, "remembered".into()).await
-        };
-        timeout(ANSWER_WITHIN, leaving).await.map_err(|_| BrokerError::TimedOut)?.map_err(not_given)
+        })
+        .await
     }
 
     /// Says goodbye, and with that gives back every slot.
@@ -64,4 +55,34 @@ impl Line {
             super::close(connection).await;
         }
     }
+}
+
+/// The arguments of a queue of the type `classic`, whatever the default of the virtual host is.
+pub(super) fn classic() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
+    arguments
+}
+
+/// The same for a queue that deletes itself when nobody has asked for it for `stays`, and that holds as many messages.
+pub(crate) fn classic_for(stays: Duration, messages: u64) -> FieldTable {
+    let mut arguments = classic();
+    let stays = i64::try_from(stays.as_millis()).unwrap_or(i64::MAX);
+    arguments.insert("x-expires".into(), AMQPValue::LongLongInt(stays));
+    let messages = i64::try_from(messages).unwrap_or(i64::MAX);
+    arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(messages));
+    arguments
+}
+
+/// Declares a queue that outlives the broker, and binds it by its own name to [`BUDGET`]. How many messages are in it.
+pub(crate) async fn declare_bound(
+    channel: &Channel,
+    name: &str,
+    arguments: FieldTable,
+) -> Result<u64, lapin::Error> {
+    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    let declared = channel.queue_declare(name.into(), options, arguments).await?;
+    let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
+    channel.queue_bind(name.into(), BUDGET.into(), name.into(), options, arguments).await?;
+    Ok(declared.message_count().into())
 }

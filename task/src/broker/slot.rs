@@ -7,9 +7,9 @@
 use lapin::Channel;
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
-use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::timeout;
 
+use super::line::classic;
 use super::{ANSWER_WITHIN, BrokerError, Line, not_given};
 
 /// See the module's documentation. It ends with its connection, if it is not given back before.
@@ -32,10 +32,7 @@ impl Line {
                 // A slot that is taken closes the channel that asked.
                 let channel = connection.create_channel().await?;
                 let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-                // A virtual host may have another default.
-                let mut arguments = FieldTable::default();
-                arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
-                channel.queue_declare(name.as_str().into(), options, arguments).await?;
+                channel.queue_declare(name.as_str().into(), options, classic()).await?;
                 Ok(channel)
             };
             match timeout(ANSWER_WITHIN, taking).await.map_err(|_| BrokerError::TimedOut)? {

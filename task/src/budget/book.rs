@@ -3,23 +3,22 @@
 //! Its type is `classic`, on purpose: see [`super`]. Its arguments never depend on a setting, so that a ceiling may be
 //! changed at any time: a queue cannot be declared again with others. It deletes itself once its period is long over.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
-use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
-};
+use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use shared::queue::{self, BUDGET};
-use tokio::time::timeout;
 
 use super::period::{Period, Span};
 use super::{HIGHEST, Scope, UNIT};
-use crate::broker::{ANSWER_WITHIN, BrokerError, Line, not_given};
+use crate::broker::{BrokerError, Line, classic_for, declare_bound, within};
 
-/// How long a queue stays that nobody asks for, in milliseconds: longer than its period, so that it is never one that
+/// How long a queue stays that nobody asks for: longer than its period, so that it is never one that
 /// still counts. RabbitMQ allows no more than 2³² milliseconds, which are 49 days.
-const DAY_STAYS: u64 = 3 * 24 * 3_600_000;
-const MONTH_STAYS: u64 = 40 * 24 * 3_600_000;
+const DAY_STAYS: Duration = Duration::from_hours(3 * 24);
+const MONTH_STAYS: Duration = Duration::from_hours(40 * 24);
 
 /// A routing key by which no queue is bound.
 const NOWHERE: &str = "doctor";
@@ -55,12 +54,8 @@ impl Book {
             Span::Day => DAY_STAYS,
             Span::Month => MONTH_STAYS,
         };
-        let number = |value: u64| AMQPValue::LongLongInt(i64::try_from(value).unwrap_or(i64::MAX));
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
-        arguments.insert("x-expires".into(), number(stays));
         // No ceiling, but the broker's protection against a flood: twice what can ever be reserved.
-        arguments.insert("x-max-length".into(), number(2 * HIGHEST.in_units_down(UNIT)));
+        let mut arguments = classic_for(stays, 2 * HIGHEST.in_units_down(UNIT));
         arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
         arguments
     }
@@ -79,15 +74,7 @@ impl Desk {
 
     /// How many units are in the book, which is made if it is not there.
     pub(super) async fn open_book(&self, book: &Book) -> Result<u64, BrokerError> {
-        within(async {
-            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-            let declared = self.channel.queue_declare(book.name().into(), options, book.arguments()).await?;
-            let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
-            let name = book.name();
-            self.channel.queue_bind(name.into(), BUDGET.into(), name.into(), options, arguments).await?;
-            Ok(declared.message_count().into())
-        })
-        .await
+        within(declare_bound(&self.channel, book.name(), book.arguments())).await
     }
 
     /// How many units are in the book; none if it is not there. It is not made.
@@ -163,10 +150,6 @@ impl Desk {
             tracing::debug!(error = &error as &dyn std::error::Error, "closing a channel of the budget");
         }
     }
-}
-
-async fn within<T>(exchange: impl Future<Output = Result<T, lapin::Error>>) -> Result<T, BrokerError> {
-    timeout(ANSWER_WITHIN, exchange).await.map_err(|_| BrokerError::TimedOut)?.map_err(not_given)
 }
 
 fn is_missing(error: &lapin::Error) -> bool {

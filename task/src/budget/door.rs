@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel, Connection};
 use shared::queue::BUDGET;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::BudgetError;
-use crate::broker::{ANSWER_WITHIN, BrokerError, Line, Slot, not_given};
+use crate::broker::{BrokerError, Line, Slot, classic_for, declare_bound, within};
 
 /// The first pause between two looks whether somebody has left. Each further one is twice as long, up to [`LONGEST`].
 const FIRST: Duration = Duration::from_millis(250);
@@ -27,8 +26,8 @@ const PATIENCE: Duration = Duration::from_mins(5);
 const FOR_OTHERS: Duration = Duration::from_mins(1);
 /// The longest that others are told to wait.
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
-/// How long the queue of a provider's pauses stays that nobody asks for, in milliseconds.
-const STAYS: i64 = 3_600_000;
+/// How long the queue of a provider's pauses stays that nobody asks for.
+const STAYS: Duration = Duration::from_hours(1);
 
 /// See the module's documentation. Clones are the same one.
 #[derive(Clone)]
@@ -85,8 +84,9 @@ impl Door {
     }
 
     async fn tell(&self, provider: &str, time: Duration) -> Result<(), BrokerError> {
-        let channel = self.channel(provider).await?;
+        let connection = self.line.connection().await?;
         within(async {
+            let (channel, _) = pauses(connection, provider).await?;
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             let properties = BasicProperties::default().with_expiration(time.as_millis().to_string().into());
             let (exchange, key) = (BUDGET.into(), name_of(provider).into());
@@ -98,45 +98,26 @@ impl Door {
     }
 
     async fn is_left_alone(&self, provider: &str) -> Result<bool, BrokerError> {
-        let channel = self.channel(provider).await?;
-        within(async {
-            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            let name = name_of(provider);
-            let found = channel.queue_declare(name.as_str().into(), options, FieldTable::default()).await?;
-            channel.close(200, "asked".into()).await?;
-            Ok(found.message_count() > 0)
-        })
-        .await
-    }
-
-    /// A channel, with the queue of the provider's pauses declared.
-    async fn channel(&self, provider: &str) -> Result<Channel, BrokerError> {
         let connection = self.line.connection().await?;
         within(async {
-            let channel = connection.create_channel().await?;
-            let mut arguments = FieldTable::default();
-            arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
-            arguments.insert("x-expires".into(), AMQPValue::LongLongInt(STAYS));
-            // The newest word counts.
-            arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(1));
-            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-            let name = name_of(provider);
-            channel.queue_declare(name.as_str().into(), options, arguments).await?;
-            let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
-            let name = name.as_str();
-            channel.queue_bind(name.into(), BUDGET.into(), name.into(), options, arguments).await?;
-            Ok(channel)
+            let (channel, words) = pauses(connection, provider).await?;
+            channel.close(200, "asked".into()).await?;
+            Ok(words > 0)
         })
         .await
     }
+}
+
+/// A channel, with the queue of the provider's pauses declared; how many words are in that.
+async fn pauses(connection: &Connection, provider: &str) -> Result<(Channel, u64), lapin::Error> {
+    let channel = connection.create_channel().await?;
+    // The newest word counts.
+    let words = declare_bound(&channel, &name_of(provider), classic_for(STAYS, 1)).await?;
+    Ok((channel, words))
 }
 
 fn name_of(provider: &str) -> String {
     format!("{BUDGET}.pause.{provider}")
-}
-
-async fn within<T>(exchange: impl Future<Output = Result<T, lapin::Error>>) -> Result<T, BrokerError> {
-    timeout(ANSWER_WITHIN, exchange).await.map_err(|_| BrokerError::TimedOut)?.map_err(not_given)
 }
 
 impl fmt::Debug for Door {

@@ -102,7 +102,7 @@ pub(super) async fn answer(
     let kept = earlier.as_ref().and_then(|status| status.follow_up.clone());
     let commit = own_commit(desk, &talk);
     if let Some(kept) = kept.filter(|kept| !kept.changes || commit.is_some()) {
-        return complete(desk, terms, talk, &kept, commit).await;
+        return publish::complete(desk, terms, &talk, &kept, commit.as_deref()).await;
     }
     if let Some(commit) = commit {
         // The comment that kept the rest is gone.
@@ -114,7 +114,7 @@ pub(super) async fn answer(
             bill: String::new(),
             held: None,
         };
-        return complete(desk, terms, talk, &kept, Some(commit)).await;
+        return publish::complete(desk, terms, &talk, &kept, Some(&commit)).await;
     }
     may_follow(desk, &talk)?;
     // Before the claim: whoever cannot be answered leaves no trace but the answer.
@@ -137,7 +137,9 @@ pub(super) async fn answer(
                 return Err(Failure::new(Reason::Branch, what, next).into());
             }
             Err(stop) => return Err(stop),
-            Ok((kept, commit)) => return complete(desk, terms, talk, &kept, commit).await,
+            Ok((kept, commit)) => {
+                return publish::complete(desk, terms, &talk, &kept, commit.as_deref()).await;
+            }
         }
     }
     Ok(())
@@ -386,17 +388,6 @@ async fn still_the_same(desk: &Desk<'_>, before: &Discussion, wanted: &Wanted) -
         return Err(Stop::Moved(commit::moved(desk)));
     }
     Ok(())
-}
-
-/// Says and does the rest of what was kept.
-async fn complete(
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    talk: Discussion,
-    kept: &FollowUp,
-    commit: Option<String>,
-) -> Result<(), Stop> {
-    publish::complete(desk, terms, &talk, kept, commit.as_deref()).await
 }
 
 fn diff(files: &[ChangedFile]) -> String {

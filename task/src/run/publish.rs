@@ -9,6 +9,7 @@ use shared::state::{Event, same_label};
 use super::checks::{self, Stance};
 use super::desk::Desk;
 use super::ended::Stop;
+use super::missing::Missing;
 use super::work::Claim;
 use super::{approval, commit, ending, measured, wanted};
 use crate::call::CallError;
@@ -36,7 +37,7 @@ async fn publish(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal, span: &Spa
     let (pull, standing) = pull_request(desk, claim, proposal, &stance).await?;
     span.set(&VCS_CHANGE, pull.number.to_string());
     let stance = checks::stance_now(desk, &pull, stance).await?;
-    let mut missing = Missing { desk, lines: Vec::new() };
+    let mut missing = Missing::of(desk);
     // First of all: commands on a pull request without our label are not listened to.
     let names = labels(desk);
     let set = desk.forge.add_labels(pull.number, &names).await;
@@ -79,23 +80,6 @@ async fn publish(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal, span: &Spa
         }
     };
     ending::done(desk, claim, pull.number, &text).await
-}
-
-/// What could not be done around a pull request that is there.
-struct Missing<'a> {
-    desk: &'a Desk<'a>,
-    lines: Vec<String>,
-}
-
-impl Missing<'_> {
-    /// Notes what a person has to do, unless it was done.
-    fn unless(&mut self, result: Result<(), CallError>, what: &str) -> Result<(), Stop> {
-        let Err(error) = result else { return Ok(()) };
-        let error = ending::tolerated(self.desk, error)?;
-        tracing::warn!(%error, what, "something around the pull request is left to a person");
-        self.lines.push(format!("{what}: {error}"));
-        Ok(())
-    }
 }
 
 /// By the operator's label ingest knows the pull request as ours: it does not see the repository's configuration.

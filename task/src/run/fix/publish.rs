@@ -15,6 +15,7 @@ use crate::record::status::{FollowUp, Reply, ReplyKind, Status};
 use crate::run::desk::Desk;
 use crate::run::ended::Stop;
 use crate::run::ending;
+use crate::run::missing::Missing;
 use crate::run::settings::Terms;
 use crate::text::Raw;
 use crate::thread::User;
@@ -40,7 +41,7 @@ pub(super) async fn complete(
 ) -> Result<(), Stop> {
     desk.turns_to(Turn::after_commit(desk.task.mode));
     let number = talk.pull.number;
-    let mut missing = Missing { desk, lines: Vec::new() };
+    let mut missing = Missing::of(desk);
     for reply in &kept.replies {
         let said = say(desk, talk, reply, commit).await;
         missing.unless(said, "reply in a thread")?;
@@ -63,22 +64,6 @@ pub(super) async fn complete(
     let error = ending::tolerated(desk, error)?;
     tracing::warn!(%error, "the end could not be told on the issue");
     Ok(())
-}
-
-/// What could not be done around the change.
-struct Missing<'a> {
-    desk: &'a Desk<'a>,
-    lines: Vec<String>,
-}
-
-impl Missing<'_> {
-    fn unless(&mut self, result: Result<(), CallError>, what: &str) -> Result<(), Stop> {
-        let Err(error) = result else { return Ok(()) };
-        let error = ending::tolerated(self.desk, error)?;
-        tracing::warn!(%error, what, "something around the pull request is left to a person");
-        self.lines.push(format!("{what}: {error}"));
-        Ok(())
-    }
 }
 
 fn is_open(talk: &Discussion, reply: &Reply) -> bool {
