@@ -142,25 +142,16 @@ pub fn run(cli: Cli, env: &Environment) -> Exit {
     match command {
         Command::Solve(args) => solve(&args, env),
         Command::Explain(args) => explain(&args, env),
-        Command::Eval(args) => eval(&args, env),
-        Command::Report(args) => report(&args, env),
+        Command::Eval(args) => eval(&args, env).unwrap_or_else(|failure| tell_failed(&failure)),
+        Command::Report(args) => report(&args, env).unwrap_or_else(|failure| tell_failed(&failure)),
         Command::Run(args) => match run_task(&args, env) {
             Ok(ended) => tell_end(&ended),
-            Err(failure) => {
-                tell(&failure);
-                failure.reason.exit()
-            }
+            Err(failure) => tell_failed(&failure),
         },
-        Command::Doctor(args) => doctor(&args, env).unwrap_or_else(|failure| {
-            tell(&failure);
-            failure.reason.exit()
-        }),
+        Command::Doctor(args) => doctor(&args, env).unwrap_or_else(|failure| tell_failed(&failure)),
         Command::Sweep(args) => match sweep(args, env) {
             Ok(swept) => tell_swept(&swept),
-            Err(failure) => {
-                tell(&failure);
-                failure.reason.exit()
-            }
+            Err(failure) => tell_failed(&failure),
         },
         Command::Consume(args) => consume(&args, env),
         Command::Probe => match probe::path(env) {
@@ -174,10 +165,7 @@ pub fn run(cli: Cli, env: &Environment) -> Exit {
         Command::Completions(args) => written(terminal::print(&args.script(&Cli::command()))),
         Command::Man(args) => match args.page(Cli::documented()) {
             Ok(page) => written(terminal::print(&page)),
-            Err(failure) => {
-                tell(&failure);
-                failure.reason.exit()
-            }
+            Err(failure) => tell_failed(&failure),
         },
         Command::ParseWorker if parser::worker::serve().is_ok() => Exit::Done,
         Command::ParseWorker => Exit::CouldNotSolve,
@@ -466,49 +454,40 @@ fn explain(args: &ExplainArgs, env: &Environment) -> Exit {
             return Exit::Passing;
         }
     };
+    let explain = async |show: &mut (dyn FnMut(Step) + Send), known: &mut Known| {
+        explain::explain(args, env, show, known).await
+    };
+    watched(&runtime, args.json, explain, |explanation| explanation.text(Colour::of_stdout()))
+}
+
+fn eval(args: &EvalArgs, env: &Environment) -> Result<Exit, Failure> {
+    let eval = async |show: &mut (dyn FnMut(Step) + Send), known: &mut Known| {
+        eval::eval(args, env, show, known).await
+    };
+    Ok(watched(&runtime()?, args.json, eval, |evaluation| evaluation.text(Colour::of_stdout())))
+}
+
+fn report(args: &ReportArgs, env: &Environment) -> Result<Exit, Failure> {
+    let report =
+        async |show: &mut (dyn FnMut(Step) + Send), _: &mut Known| results::report(args, env, show).await;
+    Ok(watched(&runtime()?, args.json, report, |results| results.text(Colour::of_stdout())))
+}
+
+/// Carries a command out with its progress on standard error, and prints what came of it.
+fn watched<T: serde::Serialize>(
+    runtime: &Runtime,
+    json: bool,
+    command: impl AsyncFnOnce(&mut (dyn FnMut(Step) + Send), &mut Known) -> Result<T, Failure>,
+    words: impl Fn(&T) -> String,
+) -> Exit {
     let progress = Progress::on_stderr();
     let started = Instant::now();
     let mut known = Known::default();
     let mut show = |step| progress.show(&step);
-    let explained = runtime.block_on(explain::explain(args, env, &mut show, &mut known));
+    let made = runtime.block_on(command(&mut show, &mut known));
     progress.finish();
     known.total_ms = millis(started.elapsed());
-    give(explained, &known, args.json, |explanation| explanation.text(Colour::of_stdout()))
-}
-
-fn eval(args: &EvalArgs, env: &Environment) -> Exit {
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(failure) => {
-            tell(&failure);
-            return failure.reason.exit();
-        }
-    };
-    let progress = Progress::on_stderr();
-    let started = Instant::now();
-    let mut known = Known::default();
-    let mut show = |step| progress.show(&step);
-    let evaluated = runtime.block_on(eval::eval(args, env, &mut show, &mut known));
-    progress.finish();
-    known.total_ms = millis(started.elapsed());
-    give(evaluated, &known, args.json, |evaluation| evaluation.text(Colour::of_stdout()))
-}
-
-fn report(args: &ReportArgs, env: &Environment) -> Exit {
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(failure) => {
-            tell(&failure);
-            return failure.reason.exit();
-        }
-    };
-    let progress = Progress::on_stderr();
-    let started = Instant::now();
-    let mut show = |step| progress.show(&step);
-    let reported = runtime.block_on(results::report(args, env, &mut show));
-    progress.finish();
-    let known = Known { total_ms: millis(started.elapsed()), ..Known::default() };
-    give(reported, &known, args.json, |results| results.text(Colour::of_stdout()))
+    give(made, &known, json, words)
 }
 
 /// Prints what came of a command, in words or as JSON; a failure is told on standard error as well.
@@ -565,6 +544,12 @@ fn as_json(value: &impl serde::Serialize) -> String {
     text.push('\n');
     // Runners of CI obey such a mark wherever it stands in a line; in JSON it can be written otherwise.
     text.replace("##", "#\\u0023")
+}
+
+/// Tells a failure, and answers how the command ends by it.
+fn tell_failed(failure: &Failure) -> Exit {
+    tell(failure);
+    failure.reason.exit()
 }
 
 fn tell(failure: &Failure) {

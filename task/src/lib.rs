@@ -28,6 +28,7 @@ mod marker;
 use shared::network;
 mod outbound;
 mod outcome;
+mod page;
 pub mod parser;
 pub mod patch;
 pub mod path;

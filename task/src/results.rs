@@ -24,12 +24,11 @@ pub use facts::Results;
 
 use crate::call::CallError;
 use crate::forge::model::Whole;
-use crate::forge::{Login, Past, of_organization};
+use crate::forge::{Past, of_organization};
 use crate::lease::Lease;
 use crate::marker::Marks;
 use crate::outcome::{Failure, Reason};
 use crate::progress::Step;
-use crate::repo_config;
 use crate::run::settings::RunSettings;
 use facts::{Of, PullFacts, TaskFacts};
 
@@ -139,7 +138,7 @@ async fn repositories(
     // Only its owner counts.
     let any = parse(&format!("{}/any", address(org).trim_end_matches('/')))?;
     let mut found =
-        of_organization(&login(settings, &any, lease)).await.map_err(|error| not_read(&any, &error))?;
+        of_organization(&settings.login(&any, lease)).await.map_err(|error| not_read(&any, &error))?;
     if found.is_empty() {
         let what = format!("no repository of {org} can be seen");
         return Err(Failure::new(
@@ -152,28 +151,13 @@ async fn repositories(
     Ok(found)
 }
 
-fn login<'a>(settings: &'a RunSettings, repo: &'a Repo, lease: &Lease) -> Login<'a> {
-    Login {
-        credentials: &settings.credentials,
-        repo,
-        hosts: &settings.hosts,
-        network: &settings.network,
-        repository: None,
-        installation: None,
-        config_file: repo_config::PATH,
-        lease: lease.clone(),
-        patience: settings.patience,
-        timeout: settings.timeout,
-    }
-}
-
 async fn of_repository(
     settings: &RunSettings,
     repo: &Repo,
     lease: &Lease,
     since: Timestamp,
 ) -> Result<Of, CallError> {
-    let past = Past::open(&login(settings, repo, lease)).await?;
+    let past = Past::open(&settings.login(repo, lease)).await?;
     let of = read(settings, repo, &past, since).await;
     if let Err(error) = past.close().await {
         tracing::warn!(%error, "the installation token could not be revoked; it expires within the hour");

@@ -122,16 +122,9 @@ async fn run_task(
     attempt: Attempt,
 ) -> Ended {
     let login = Login {
-        credentials: &settings.credentials,
-        repo: &task.repo,
-        hosts: &settings.hosts,
-        network: &settings.network,
         repository: task.repository_id.map(u64::from),
         installation: task.installation_id.map(u64::from),
-        config_file: repo_config::PATH,
-        lease: lease.clone(),
-        patience: settings.patience,
-        timeout: settings.timeout,
+        ..settings.login(&task.repo, lease)
     };
     let forge = match Forge::open(&login).await {
         Ok(forge) => forge,
@@ -373,16 +366,10 @@ fn cycle<'a>(
     progress: &'a mut (dyn FnMut(Step) + Send),
 ) -> Cycle<'a> {
     Cycle {
-        workspace,
-        issue,
         engine: terms.engine,
         protection: &terms.protection,
         context_tokens: config.context_tokens(terms.engine, &terms.ceiling),
-        rounds: config.rounds,
-        choose: config.choose,
-        chooser: config.chooser(),
-        ledger,
-        progress,
+        ..config.cycle(workspace, issue, ledger, progress)
     }
 }
 

@@ -10,7 +10,6 @@ use crate::call::CallError;
 use crate::forge::github::checkup::{self, AppClient, AppProfile, Delivery, Installation, Permissions};
 use crate::forge::github::{Credentials, Login, Session};
 use crate::lease::Lease;
-use crate::repo_config;
 use crate::run::settings::RunSettings;
 
 /// What an App needs, and nothing that it does not.
@@ -47,18 +46,7 @@ pub(super) async fn examine(settings: &RunSettings, repo: Option<&Repo>) -> Vec<
         }
     };
     let (_keep, lease) = Lease::new();
-    let login = Login {
-        credentials: &settings.credentials,
-        repo: &place,
-        hosts: &settings.hosts,
-        network: &settings.network,
-        repository: None,
-        installation: None,
-        config_file: repo_config::PATH,
-        lease,
-        patience: settings.patience.min(PATIENCE),
-        timeout: settings.timeout,
-    };
+    let login = Login { patience: settings.patience.min(PATIENCE), ..settings.login(&place, &lease) };
     let theirs = checkup::clock(&login).await;
     let now = theirs.as_ref().map_or_else(|_| Timestamp::now(), |theirs| *theirs);
     let mut findings = vec![clock(theirs)];
@@ -215,6 +203,9 @@ fn installations(profile: &AppProfile, found: &[Installation]) -> Vec<Finding> {
         let fix = format!("Install it: {}/installations/new", profile.html_url);
         return vec![Finding::wrong(About::GitHub, "the App is installed nowhere", fix)];
     }
+    // What the App itself lacks is told of the App.
+    let wanted: Vec<_> = CHECKS.into_iter().chain(LOGS).collect();
+    let of_app = lacking_of(&wanted, &profile.permissions);
     let mut findings = Vec::new();
     for installation in found {
         let name = installation.account.as_ref().map_or("an account that is gone", |account| &account.login);
@@ -228,9 +219,6 @@ fn installations(profile: &AppProfile, found: &[Installation]) -> Vec<Finding> {
             let what = format!("{name} has not accepted these permissions yet: {}", lacking.join(", "));
             Finding::wrong(About::GitHub, what, format!("An owner accepts them at {}", installation.html_url))
         });
-        // What the App itself lacks is told of the App.
-        let wanted: Vec<_> = CHECKS.into_iter().chain(LOGS).collect();
-        let of_app = lacking_of(&wanted, &profile.permissions);
         let off: Vec<String> = lacking_of(&wanted, &installation.permissions)
             .into_iter()
             .filter(|name| !of_app.contains(name))

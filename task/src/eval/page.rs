@@ -1,16 +1,14 @@
 //! The evaluation as one page for a browser. Like the page of an explanation it loads nothing and runs nothing: its policy
 //! allows one style sheet, named by its hash. Titles and paths are a stranger's; the template escapes every value.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
-use sha2::{Digest as _, Sha256};
+use minijinja::{Value, context};
 use shared::issue::IssueId;
 
 use super::facts::{CaseFacts, Evaluation, Measure, ResultKind};
 use super::fix::How;
 use super::table::{money, rank, words};
 use crate::explain::Given;
+use crate::page;
 use crate::terminal::visible;
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -19,17 +17,11 @@ const STYLE: &str = concat!(include_str!("../page.css"), include_str!("page.css"
 
 /// The page.
 pub(super) fn page(evaluation: &Evaluation) -> String {
-    let mut templates = Environment::new();
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    // The ending of the name makes it escape every value.
-    templates.add_template("page.html", TEMPLATE).expect("the template is part of the program");
     let sums = &evaluation.summary;
     let left_out = evaluation.left_out.iter();
     let left_out: Vec<Value> =
         left_out.map(|left| context! { what => visible(&left.what), why => visible(&left.why) }).collect();
     let values = context! {
-        style => Value::from_safe_string(STYLE.to_owned()),
-        style_hash => STANDARD.encode(Sha256::digest(STYLE.as_bytes())),
         model => evaluation.model.as_str(),
         asked => evaluation.measure != Measure::Reading,
         already_fixed => evaluation.measure == Measure::AlreadyFixed,
@@ -40,10 +32,7 @@ pub(super) fn page(evaluation: &Evaluation) -> String {
         all_whole => sums.all_whole,
         left_out,
     };
-    templates
-        .get_template("page.html")
-        .and_then(|template| template.render(values))
-        .expect("the template is part of the program and is given every value")
+    page::render(TEMPLATE, STYLE, &values)
 }
 
 fn row(case: &CaseFacts) -> Value {

@@ -5,10 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
-use sha2::{Digest as _, Sha256};
+use minijinja::{Value, context};
 use shared::issue::IssueId;
 
 use super::explanation::{Explanation, FileFacts, Given, Tokens};
@@ -16,6 +13,7 @@ use super::treemap::{self, Keep, Leaf, Rect, Tile};
 use crate::context::pack::Context;
 use crate::context::role::Role;
 use crate::context::weights::{Family, Feature};
+use crate::page;
 use crate::path::RepoPath;
 use crate::terminal::visible;
 
@@ -46,10 +44,6 @@ const FAMILIES: [(Family, &str, &str); 6] = [
 
 /// The page.
 pub(super) fn page(explanation: &Explanation, issue: &str, context: &Context) -> String {
-    let mut templates = Environment::new();
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    // The ending of the name makes it escape every value.
-    templates.add_template("page.html", TEMPLATE).expect("the template is part of the program");
     let issue = visible(issue);
     let shown: String = issue.chars().take(ISSUE_CHARS).collect();
     let read =
@@ -60,8 +54,6 @@ pub(super) fn page(explanation: &Explanation, issue: &str, context: &Context) ->
         .map(|(reason, count)| context! { reason => reason.to_string(), count })
         .collect();
     let values = context! {
-        style => Value::from_safe_string(STYLE.to_owned()),
-        style_hash => STANDARD.encode(Sha256::digest(STYLE.as_bytes())),
         title => visible(&explanation.issue.title),
         reference => explanation.issue.number.as_ref().map(IssueId::reference),
         issue => shown.trim(),
@@ -82,10 +74,7 @@ pub(super) fn page(explanation: &Explanation, issue: &str, context: &Context) ->
         width => MAP.width,
         height => MAP.height,
     };
-    templates
-        .get_template("page.html")
-        .and_then(|template| template.render(values))
-        .expect("the template is part of the program and is given every value")
+    page::render(TEMPLATE, STYLE, &values)
 }
 
 fn tokens(explanation: &Explanation) -> Value {

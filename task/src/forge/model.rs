@@ -317,8 +317,6 @@ pub struct ReviewText {
 pub struct Discussion {
     pub pull: PullRequest,
     pub home: Home,
-    /// The branch that it is for.
-    pub base: String,
     pub labels: Vec<String>,
     /// The newest ones, oldest first.
     pub commits: Vec<NewCommit>,

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::context::role;
+use crate::context::role::is_test;
 use crate::language::Language;
 use crate::patch::{Change, ChangeKind};
 use crate::path::RepoPath;
@@ -119,10 +119,6 @@ fn is_of_tests(file: &File<'_>) -> bool {
         && file.path == file.from
         && Language::of(file.path) == Some(Language::Rust)
         && product(&file.before) == product(&file.after)
-}
-
-fn is_test(path: &RepoPath) -> bool {
-    role::is_test(path)
 }
 
 /// Whether a file says which tests run, or how CI goes.

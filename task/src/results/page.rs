@@ -1,13 +1,11 @@
 //! The report as one page for a browser. Like the page of an explanation it loads nothing and runs nothing: its policy
 //! allows one style sheet, named by its hash; the template escapes every value.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
-use sha2::{Digest as _, Sha256};
+use minijinja::{Value, context};
 
 use super::facts::{Figures, Results, Row};
 use super::table::{money, rate};
+use crate::page;
 use crate::terminal::visible;
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -25,10 +23,6 @@ fn length(count: u64) -> f64 {
 
 /// The page.
 pub(super) fn page(results: &Results) -> String {
-    let mut templates = Environment::new();
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    // The ending of the name makes it escape every value.
-    templates.add_template("page.html", TEMPLATE).expect("the template is part of the program");
     let mut sentences = results.sentences().into_iter();
     let title = sentences.next().unwrap_or_default();
     let sentences: Vec<String> = sentences.collect();
@@ -38,8 +32,6 @@ pub(super) fn page(results: &Results) -> String {
         .map(|(name, rows)| context! { name, rows => rows.iter().map(row).collect::<Vec<_>>() })
         .collect();
     let values = context! {
-        style => Value::from_safe_string(STYLE.to_owned()),
-        style_hash => STANDARD.encode(Sha256::digest(STYLE.as_bytes())),
         title => visible(&title),
         sentences,
         parts,
@@ -54,10 +46,7 @@ pub(super) fn page(results: &Results) -> String {
         from => results.weeks.first().map(|row| row.name.as_str()),
         to => results.weeks.last().map(|row| row.name.as_str()),
     };
-    templates
-        .get_template("page.html")
-        .and_then(|template| template.render(values))
-        .expect("the template is part of the program and is given every value")
+    page::render(TEMPLATE, STYLE, &values)
 }
 
 fn most(rows: &[Row], of: impl Fn(&Figures) -> f64) -> f64 {

@@ -1,8 +1,6 @@
 //! The *admission* of a task: whether who asked may ask, and whether there is anything to do.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use secrecy::SecretString;
 use shared::task::Task;
 
@@ -20,7 +18,7 @@ use crate::record::status::{Phase, Status, StatusComment};
 use crate::tracker::model::{IssueKind, IssueState, Talk};
 
 /// How long a task waits at a time for another one of its issue.
-const TURN: Duration = Duration::from_secs(90);
+const TURN: SignedDuration = SignedDuration::from_secs(90);
 
 /// Finds out what the task is about and whether its author may ask for it.
 pub(super) async fn open_desk<'a>(
@@ -137,10 +135,8 @@ fn before_us(desk: &Desk<'_>) -> Vec<StatusComment> {
 pub(super) async fn wait_turn(desk: &Desk<'_>) -> Result<Stop, Stop> {
     if !desk.attempt.may_be_put_off() {
         give_way(desk).await?;
-        return Ok(Stop::Ended(Ended::Nothing(InTheWay::Other.why())));
     }
-    let until = Timestamp::now().saturating_add(TURN).unwrap_or(Timestamp::MAX);
-    Ok(Stop::Ended(Ended::PutOff { why: InTheWay::Other.why().to_owned(), until }))
+    Ok(Stop::Ended(Ended::after_other(desk.attempt, InTheWay::Other.why(), TURN)))
 }
 
 /// Tells whoever gave a command that another run is at work. The labels stay that run's.

@@ -3,26 +3,18 @@
 //! The event says only that something was closed. What became of the pull request is asked, so a late or repeated event does
 //! nothing that is not true by now.
 
-use jiff::{SignedDuration, Timestamp};
 use shared::state::Event;
 
 use super::desk::Desk;
-use super::ended::{Ended, Stop};
+use super::ended::{Ended, LOOK_AGAIN, Stop};
 use super::holder;
 use crate::forge::model::Stage;
-
-/// When a run looks again that another one is in the way of.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) async fn follow(desk: &Desk<'_>) -> Result<(), Stop> {
     let nothing = |why| Err(Stop::Ended(Ended::Nothing(why)));
     if holder::in_the_way(&desk.claimant(), desk.record.statuses()).is_some() {
         let why = "another run works on the issue, and its labels are that run's";
-        if desk.attempt.may_be_put_off() {
-            let until = Timestamp::now().saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX);
-            return Err(Stop::Ended(Ended::PutOff { why: why.to_owned(), until }));
-        }
-        return nothing(why);
+        return Err(Stop::Ended(Ended::after_other(desk.attempt, why, LOOK_AGAIN)));
     }
     let pulls = desk.forge.pull_requests_of(&desk.branch).await?;
     let ours = |by| desk.forge.identity().is(by);

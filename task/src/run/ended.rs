@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::budget::Shortage;
 use crate::call::CallError;
 use crate::lease::Lost;
 use crate::outcome::{Failure, Reason};
 use crate::record::RecordError;
+
+/// When a run that nobody waits for looks again, where another one is in its way.
+pub(super) const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// How a run ended, for whoever settles the message.
 #[derive(Debug)]
@@ -52,6 +55,15 @@ impl Ended {
             error if error.is_passing() => Self::Passing(error.to_string()),
             error => Self::Misconfigured(error.to_string()),
         }
+    }
+
+    /// What becomes of a task that another run is in the way of: it comes again then, if it may.
+    pub(super) fn after_other(attempt: Attempt, why: &'static str, time: SignedDuration) -> Self {
+        if !attempt.may_be_put_off() {
+            return Self::Nothing(why);
+        }
+        let until = Timestamp::now().saturating_add(time).unwrap_or(Timestamp::MAX);
+        Self::PutOff { why: why.to_owned(), until }
     }
 }
 

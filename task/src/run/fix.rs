@@ -250,7 +250,7 @@ async fn claim(desk: &Desk<'_>, talk: &Discussion, earlier: Option<Status>) -> R
         head: talk.pull.head.commit.clone(),
         status,
         since,
-        base: talk.base.clone(),
+        base: talk.pull.base.clone(),
         basis: basis(talk),
         proposal: None,
         plan: None,

@@ -9,14 +9,14 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use shared::command::Command;
 use shared::mode::ModeKind;
 
 use super::checks::{self, Seen};
 use super::commit::{self, RepairTrailer};
 use super::desk::Desk;
-use super::ended::{Ended, Stop};
+use super::ended::{Ended, LOOK_AGAIN, Stop};
 use super::failures::{self, Failures};
 use super::holder::{self, InTheWay};
 use super::settings::{self, Terms};
@@ -38,8 +38,6 @@ use crate::text::Raw;
 use crate::thread::Since;
 use crate::tracker::model::IssueState;
 
-/// When a run looks again that another one is in the way of.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 /// Tokens of the change so far.
 const MAX_DIFF_TOKENS: u32 = 8_000;
 /// Characters of the diff of one file.
@@ -98,7 +96,9 @@ pub(super) async fn repair(
 ) -> Result<(), Stop> {
     match holder::at_work(&desk.claimant(), desk.record.statuses()) {
         Some(InTheWay::Double) => return Err(Stop::Ended(Ended::Nothing(InTheWay::Double.why()))),
-        Some(InTheWay::Other) => return Err(Stop::Ended(after_other(desk))),
+        Some(InTheWay::Other) => {
+            return Err(Stop::Ended(Ended::after_other(desk.attempt, InTheWay::Other.why(), LOOK_AGAIN)));
+        }
         // Of an end that is final, whoever called this knows.
         Some(InTheWay::Finished | InTheWay::Answered) | None => {}
     }
@@ -138,16 +138,6 @@ pub(super) async fn repair(
         Err(why) => return tell(desk, &case, &why).await,
     };
     make(config, lease, desk, &terms, &case, repair).await
-}
-
-/// What becomes of a task that another run is in the way of.
-fn after_other(desk: &Desk<'_>) -> Ended {
-    let why = InTheWay::Other.why();
-    if desk.attempt.may_be_put_off() {
-        let until = Timestamp::now().saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX);
-        return Ended::PutOff { why: why.to_owned(), until };
-    }
-    Ended::Nothing(why)
 }
 
 /// Why there is no repair, in sentences for the maintainer, as far as the failure need not be looked at; empty where there is

@@ -13,13 +13,14 @@ use shared::env::catalog::{
 use shared::env::setting::Setting;
 use shared::env::{Environment, SettingError};
 use shared::hex;
-use shared::repo::HostPolicy;
+use shared::repo::{HostPolicy, Repo};
 use shared::state::LabelNames;
 
 use crate::budget::Budgets;
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::forge::Credentials;
+use crate::forge::{Credentials, Login};
+use crate::lease::Lease;
 use crate::llm::{Ceiling, MoneyCeiling, Usd};
 use crate::network::Network;
 use crate::outcome::{Failure, Reason};
@@ -97,6 +98,22 @@ pub enum SettingsError {
 const MIN_MARKER_KEY: usize = 16;
 
 impl RunSettings {
+    /// How one logs in at a repository of which nothing but its address is known: what a task says may be out of date.
+    pub(crate) fn login<'a>(&'a self, repo: &'a Repo, lease: &Lease) -> Login<'a> {
+        Login {
+            credentials: &self.credentials,
+            repo,
+            hosts: &self.hosts,
+            network: &self.network,
+            repository: None,
+            installation: None,
+            config_file: PATH,
+            lease: lease.clone(),
+            patience: self.patience,
+            timeout: self.timeout,
+        }
+    }
+
     pub fn from_env(env: &Environment) -> Result<Self, SettingsError> {
         let token = env.find(&AGENT_GITHUB_TOKEN)?;
         let credentials = match (env.find(&AGENT_GITHUB_APP_ID)?, env.find(&AGENT_GITHUB_APP_KEY)?, token) {

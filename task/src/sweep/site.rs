@@ -8,13 +8,13 @@ use shared::state::LabelNames;
 
 use super::settings::Place;
 use crate::call::CallError;
-use crate::forge::{Forge, Login};
+use crate::forge::Forge;
 use crate::lease::Lease;
 use crate::marker::Marks;
 use crate::outbound::Gate;
 use crate::record::status::{Status, StatusComment};
 use crate::record::{Record, Records};
-use crate::repo_config::{self, RepoConfig};
+use crate::repo_config::RepoConfig;
 use crate::run::settings::RunSettings;
 use crate::tracker::Tracker;
 use crate::tracker::jira;
@@ -71,7 +71,7 @@ impl<'a> Sites<'a> {
         for place in places {
             match place {
                 Place::One(repo) => found.push(repo.clone()),
-                Place::AllOn(host) => found.extend(Forge::given(&login(self.run, host, self.lease)).await?),
+                Place::AllOn(host) => found.extend(Forge::given(&self.run.login(host, self.lease)).await?),
             }
         }
         Ok(found)
@@ -87,22 +87,6 @@ impl<'a> Sites<'a> {
     }
 }
 
-fn login<'a>(run: &'a RunSettings, repo: &'a Repo, lease: &Lease) -> Login<'a> {
-    Login {
-        credentials: &run.credentials,
-        repo,
-        hosts: &run.hosts,
-        network: &run.network,
-        // What a task says may be out of date.
-        repository: None,
-        installation: None,
-        config_file: repo_config::PATH,
-        lease: lease.clone(),
-        patience: run.patience,
-        timeout: run.timeout,
-    }
-}
-
 impl<'a> Site<'a> {
     async fn open(
         run: &'a RunSettings,
@@ -110,7 +94,7 @@ impl<'a> Site<'a> {
         jira: Option<&jira::Site>,
         lease: &Lease,
     ) -> Result<Self, CallError> {
-        let forge = Forge::open(&login(run, repo, lease)).await?;
+        let forge = Forge::open(&run.login(repo, lease)).await?;
         let tracker = match jira {
             None => Tracker::beside(&forge),
             Some(site) => {

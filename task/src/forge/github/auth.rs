@@ -231,6 +231,15 @@ impl GitHub {
         }
     }
 
+    /// A client that sends `token` with every call to the REST API.
+    pub(super) fn with_token(login: &Login<'_>, token: impl Into<SecretString>) -> Result<Self, CallError> {
+        let client = builder(&login.api().rest)?
+            .personal_token(token)
+            .build_with_reqwest(login.client()?)
+            .map_err(|error| unusable(&error))?;
+        Ok(Self::new(login, client.clone(), client))
+    }
+
     /// A client that only reads, at a person's request: with a token, or as anybody can.
     pub(crate) fn reader(
         repo: &Repo,
@@ -307,9 +316,7 @@ pub(super) fn app_client(
     let claims = Claims { iat: now - 60, exp: now + 9 * 60, iss: app.to_string() };
     let token = jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, key)
         .map_err(|error| unusable(&error))?;
-    let rest = builder(&login.api().rest)?.personal_token(token).build_with_reqwest(login.client()?);
-    let rest = rest.map_err(|error| unusable(&error))?;
-    Ok(GitHub::new(login, rest.clone(), rest))
+    GitHub::with_token(login, token)
 }
 
 async fn mint(login: &Login<'_>, app: u64, key: &SecretString) -> Result<SecretString, CallError> {
@@ -346,31 +353,29 @@ async fn mint_as(login: &Login<'_>, github: &GitHub) -> Result<SecretString, Cal
 
 /// What a run can do without, in the order in which it is given up: the logs of checks, which a repair reads; then checks
 /// altogether, and nothing waits for them.
-const OPTIONAL: [&[&str]; 3] = [&["checks", "statuses", "actions"], &["checks", "statuses"], &[]];
+const OPTIONAL: [&[&str]; 2] = [&["checks", "statuses", "actions"], &["checks", "statuses"]];
 
 /// What a run needs, in the words of GitHub's header.
 const PERMISSIONS: &str = "contents=write, issues=write, pull_requests=write";
 
 async fn mint_for(github: &GitHub, installation: u64, scope: &Scope<'_>) -> Result<SecretString, CallError> {
-    let mut refused = None;
     for optional in OPTIONAL {
-        let mut asked =
-            json!({ "contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read" });
-        for name in optional {
-            asked[*name] = json!("read");
-        }
-        match mint_with(github, installation, scope, &asked).await {
+        match mint_with(github, installation, scope, &permissions_with(optional)).await {
             // It was not granted all of it, and does without.
-            Err(error @ CallError::Invalid { .. }) if error.to_string().contains("permissions") => {
-                refused = Some(error);
-            }
+            Err(CallError::Invalid { message, .. }) if message.contains("permissions") => {}
             minted => return minted,
         }
     }
-    Err(refused.unwrap_or_else(|| CallError::Unexpected {
-        call: call("log in"),
-        why: "nothing was asked for".to_owned(),
-    }))
+    mint_with(github, installation, scope, &permissions_with(&[])).await
+}
+
+fn permissions_with(optional: &[&str]) -> Value {
+    let mut asked =
+        json!({ "contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read" });
+    for name in optional {
+        asked[*name] = json!("read");
+    }
+    asked
 }
 
 async fn mint_with(
@@ -393,11 +398,7 @@ async fn mint_with(
 
 /// The number of a repository that has another name by now. The token is given back.
 async fn number_of(login: &Login<'_>, token: SecretString) -> Result<Option<u64>, CallError> {
-    let client = builder(&login.api().rest)?
-        .personal_token(token)
-        .build_with_reqwest(login.client()?)
-        .map_err(|error| unusable(&error))?;
-    let github = GitHub::new(login, client.clone(), client);
+    let github = GitHub::with_token(login, token)?;
     let found = match github.get::<Numbered>(&github.root()).await {
         Ok(found) => Some(found.id),
         Err(CallError::NotFound { .. }) => None,

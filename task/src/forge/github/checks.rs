@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::issue::PullRequestNumber;
 
-use super::wire::Nodes;
+use super::wire::{Nodes, OfRepository};
 use super::{GitHub, call};
 use crate::call::CallError;
 use crate::forge::model::{Checks, PullRequestChecks, StageWish};
@@ -27,11 +27,6 @@ const COMMIT: &str = "query($owner: String!, $name: String!, $commit: GitObjectI
     repository(owner: $owner, name: $name) { \
         object(oid: $commit) { ... on Commit { statusCheckRollup { state contexts(first: 100) { nodes { \
             ... on CheckRun { name conclusion } ... on StatusContext { context state } } } } } } } }";
-
-#[derive(Deserialize)]
-struct Data<R> {
-    repository: Option<R>,
-}
 
 #[derive(Deserialize)]
 struct Branches {
@@ -132,12 +127,6 @@ impl From<Option<&Rollup>> for Checks {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked {
-    pull_request: Option<PullRequest>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct PullRequest {
     /// Absent where the branch was deleted.
     base_ref: Option<Branch>,
@@ -163,7 +152,7 @@ impl GitHub {
         let variables = json!({
             "owner": self.repo.owner(), "name": self.repo.name(), "head": full(branch), "base": full(base),
         });
-        let found = self.query::<Data<Branches>>(BRANCHES, variables).await?.repository;
+        let found = self.query::<OfRepository<Branches>>(BRANCHES, variables).await?.repository;
         let checks = |branch: Option<Branch>| {
             let rollup =
                 branch.and_then(|branch| branch.target).and_then(|target| target.status_check_rollup);
@@ -178,12 +167,12 @@ impl GitHub {
         number: PullRequestNumber,
     ) -> Result<PullRequestChecks, CallError> {
         let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "pull": number });
-        let found = self.query::<Data<Asked>>(PULL_REQUEST, variables).await?.repository;
+        let found = self.query_pull_request(PULL_REQUEST, variables).await?;
         let unseen = || CallError::Unexpected {
             call: call("GraphQL checks of a pull request"),
             why: "the answer names no commit".to_owned(),
         };
-        let pull = found.and_then(|asked| asked.pull_request).ok_or_else(unseen)?;
+        let pull: PullRequest = found.ok_or_else(unseen)?;
         let commit = pull.commits.nodes.into_iter().next_back().ok_or_else(unseen)?.commit;
         let last = pull.timeline_items.nodes.last();
         let rollup = commit.status_check_rollup.as_ref();
@@ -204,7 +193,7 @@ impl GitHub {
     /// The names of checks that fail on a commit.
     pub async fn failing_on(&self, commit: &str) -> Result<Vec<String>, CallError> {
         let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "commit": commit });
-        let found = self.query::<Data<OneCommit>>(COMMIT, variables).await?.repository;
+        let found = self.query::<OfRepository<OneCommit>>(COMMIT, variables).await?.repository;
         Ok(failing(found.and_then(|found| found.object)))
     }
 }

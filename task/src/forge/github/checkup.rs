@@ -98,7 +98,5 @@ pub async fn clock(login: &Login<'_>) -> Result<Timestamp, CallError> {
 
 /// The account that a personal token belongs to.
 pub async fn account(login: &Login<'_>, token: &SecretString) -> Result<Account, CallError> {
-    let rest = builder(&login.api().rest)?.personal_token(token.clone()).build_with_reqwest(login.client()?);
-    let rest = rest.map_err(|error| unusable(&error))?;
-    GitHub::new(login, rest.clone(), rest).get("/user").await
+    GitHub::with_token(login, token.clone())?.get("/user").await
 }

@@ -41,17 +41,6 @@ const DISCUSSION: &str = "query($owner: String!, $name: String!, $pull: Int!, $t
 pub(super) const RESOLVE: &str = "mutation($input: ResolveReviewThreadInput!) { resolveReviewThread(input: $input) { thread { isResolved } } }";
 
 #[derive(Deserialize)]
-struct Data {
-    repository: Option<Asked>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Asked {
-    pull_request: Option<PullRequest>,
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PullRequest {
     id: String,
@@ -249,11 +238,10 @@ impl PullRequest {
                 kind: if self.is_draft { PullRequestKind::Draft } else { PullRequestKind::Ready },
                 body: self.body,
                 head: model::Branch { name: self.head_ref_name, commit: self.head_ref_oid },
-                base: self.base_ref_name.clone(),
+                base: self.base_ref_name,
                 by: self.author.map(Into::into),
             },
             home: if self.is_cross_repository { Home::Fork } else { Home::Here },
-            base: self.base_ref_name,
             labels: self.labels.nodes.into_iter().map(|label| label.name).collect(),
             commits: self.commits.nodes.into_iter().map(Into::into).collect(),
             reviews: self.reviews.nodes.into_iter().map(Into::into).collect(),
@@ -279,11 +267,11 @@ impl GitHub {
             let variables = json!({
                 "owner": self.repo.owner(), "name": self.repo.name(), "pull": number, "threads": after,
             });
-            let page = match self.query::<Data>(DISCUSSION, variables).await {
+            let page = match self.query_pull_request(DISCUSSION, variables).await {
                 Err(CallError::NotFound { .. }) => return Ok(None),
-                page => page?.repository.and_then(|asked| asked.pull_request),
+                page => page?,
             };
-            let Some(page) = page else { return Ok(None) };
+            let Some(page): Option<PullRequest> = page else { return Ok(None) };
             after = page.review_threads.behind();
             let page = page.discussion(number);
             match &mut found {

@@ -9,7 +9,7 @@ use shared::issue::PullRequestNumber;
 
 use super::discussion::RESOLVE;
 use super::limits::{Refused, is_not_yet};
-use super::wire::{Nodes, PullRequestSnapshot, Repository, Review};
+use super::wire::{Nodes, OfPullRequest, OfRepository, PullRequestSnapshot, Repository, Review};
 use super::{Effect, GitHub, Request, call};
 use crate::call::CallError;
 use crate::forge::model::{self, CommitRequest};
@@ -137,15 +137,6 @@ impl GitHub {
         pull_request: PullRequestNumber,
         since: Since,
     ) -> Result<Option<model::PullRequestSnapshot>, CallError> {
-        #[derive(Deserialize)]
-        struct Data {
-            repository: Option<Asked>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Asked {
-            pull_request: Option<PullRequestSnapshot>,
-        }
         let (mut comments, mut reviews) = (None, None);
         let mut snapshot: Option<model::PullRequestSnapshot> = None;
         loop {
@@ -153,11 +144,11 @@ impl GitHub {
                 "owner": self.repo.owner(), "name": self.repo.name(), "pull": pull_request, "comments": comments,
                 "reviews": reviews,
             });
-            let found = match self.query::<Data>(PULL_REQUEST, variables).await {
+            let found = match self.query_pull_request(PULL_REQUEST, variables).await {
                 Err(CallError::NotFound { .. }) => return Ok(None),
-                found => found?.repository.and_then(|asked| asked.pull_request),
+                found => found?,
             };
-            let Some(page) = found else { return Ok(None) };
+            let Some(page): Option<PullRequestSnapshot> = found else { return Ok(None) };
             let before = page.before(since);
             let page = model::PullRequestSnapshot::from(page);
             let snapshot = match &mut snapshot {
@@ -186,23 +177,13 @@ impl GitHub {
         pull_request: PullRequestNumber,
     ) -> Result<Vec<model::Review>, CallError> {
         #[derive(Deserialize)]
-        struct Data {
-            repository: Option<Reviewed>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Reviewed {
-            pull_request: Option<Reviews>,
-        }
-        #[derive(Deserialize)]
         struct Reviews {
             reviews: Option<Nodes<Review>>,
         }
         let variables = json!({
             "owner": self.repo.owner(), "name": self.repo.name(), "pull": pull_request, "author": author,
         });
-        let reviewed =
-            self.query::<Data>(REVIEWS, variables).await?.repository.and_then(|asked| asked.pull_request);
+        let reviewed: Option<Reviews> = self.query_pull_request(REVIEWS, variables).await?;
         let reviews = reviewed.and_then(|pull| pull.reviews).unwrap_or_default();
         Ok(reviews.nodes.into_iter().map(Into::into).collect())
     }
@@ -214,6 +195,16 @@ impl GitHub {
         variables: Value,
     ) -> Result<T, CallError> {
         self.graphql(document, variables, Effect::Reads).await
+    }
+
+    /// A query of one pull request; `None` if there is none.
+    pub(super) async fn query_pull_request<P: DeserializeOwned>(
+        &self,
+        document: &str,
+        variables: Value,
+    ) -> Result<Option<P>, CallError> {
+        let found: OfRepository<OfPullRequest<P>> = self.query(document, variables).await?;
+        Ok(found.repository.and_then(|asked| asked.pull_request))
     }
 
     pub(super) async fn graphql<T: DeserializeOwned>(

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::repo::Repo;
 
-use super::auth::{builder, unusable};
 use super::{Credentials, GitHub, Login, Session, decode, path_segment};
 use crate::call::CallError;
 use crate::forge::model::{PastComment, PastPullRequest, Stage, Whole};
@@ -73,13 +72,7 @@ struct Listed {
 impl Past {
     pub async fn open(login: &Login<'_>) -> Result<Self, CallError> {
         let (github, session) = match login.credentials {
-            Credentials::Token(token) => {
-                let client = builder(&login.api().rest)?
-                    .personal_token(token.clone())
-                    .build_with_reqwest(login.client()?)
-                    .map_err(|error| unusable(&error))?;
-                (GitHub::new(login, client.clone(), client), None)
-            }
+            Credentials::Token(token) => (GitHub::with_token(login, token.clone())?, None),
             Credentials::App { .. } => {
                 let session = Session::open(login).await?;
                 (session.github.clone(), Some(session))
@@ -198,11 +191,7 @@ pub(in crate::forge) async fn of_organization(login: &Login<'_>) -> Result<Vec<R
         let given = super::installed(login).await?;
         return Ok(given.into_iter().filter(|repo| repo.owner().eq_ignore_ascii_case(owner)).collect());
     };
-    let client = builder(&login.api().rest)?
-        .personal_token(token.clone())
-        .build_with_reqwest(login.client()?)
-        .map_err(|error| unusable(&error))?;
-    let github = GitHub::new(login, client.clone(), client);
+    let github = GitHub::with_token(login, token.clone())?;
     let mut addresses = Vec::new();
     let each = |listed: Listed| {
         if !listed.archived {

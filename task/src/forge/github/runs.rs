@@ -53,8 +53,12 @@ struct Output {
 impl CheckRun {
     /// Whether it ran and found something. What a person cancelled, or has to allow first, did not.
     fn has_failed(&self) -> bool {
-        matches!(self.conclusion.as_deref(), Some("failure" | "timed_out"))
+        is_failure(self.conclusion.as_deref())
     }
+}
+
+fn is_failure(conclusion: Option<&str>) -> bool {
+    matches!(conclusion, Some("failure" | "timed_out"))
 }
 
 impl From<CheckRun> for FailedRun {
@@ -132,10 +136,7 @@ impl GitHub {
     /// The steps of a job that failed.
     pub async fn failed_steps(&self, job: u64) -> Result<Vec<FailedStep>, CallError> {
         let found: Job = self.get(&self.under(&format!("actions/jobs/{job}"))).await?;
-        let failed = found
-            .steps
-            .into_iter()
-            .filter(|step| matches!(step.conclusion.as_deref(), Some("failure" | "timed_out")));
+        let failed = found.steps.into_iter().filter(|step| is_failure(step.conclusion.as_deref()));
         Ok(failed
             .map(|step| FailedStep { name: step.name, began: step.started_at, ended: step.completed_at })
             .collect())

@@ -2,12 +2,11 @@
 
 use http::Method;
 use jiff::Timestamp;
-use octocrab::Octocrab;
 use serde::Deserialize;
 use serde_json::json;
 use shared::repo::Repo;
 
-use super::auth::{as_app, builder, unusable};
+use super::auth::as_app;
 use super::wire::InstallationToken;
 use super::{Credentials, Effect, GitHub, Login, call, decode};
 use crate::call::CallError;
@@ -71,9 +70,7 @@ async fn addresses(login: &Login<'_>, as_app: &GitHub) -> Result<Vec<String>, Ca
         let route = format!("/app/installations/{}/access_tokens", installation.id);
         let narrowed = json!({ "permissions": { "metadata": "read" } });
         let minted: InstallationToken = as_app.write(Method::POST, &route, &narrowed, Effect::Sets).await?;
-        let installed =
-            builder(&login.api().rest)?.personal_token(minted.token).build_with_reqwest(login.client()?);
-        let installed = client(login, installed)?;
+        let installed = GitHub::with_token(login, minted.token)?;
         let reached = installed.reached().await;
         if let Err(error) = installed.revoke_token().await {
             tracing::warn!(%error, "an installation token could not be revoked; it expires within the hour");
@@ -81,9 +78,4 @@ async fn addresses(login: &Login<'_>, as_app: &GitHub) -> Result<Vec<String>, Ca
         addresses.extend(reached?);
     }
     Ok(addresses)
-}
-
-fn client(login: &Login<'_>, built: octocrab::Result<Octocrab>) -> Result<GitHub, CallError> {
-    let rest = built.map_err(|error| unusable(&error))?;
-    Ok(GitHub::new(login, rest.clone(), rest))
 }

@@ -92,6 +92,19 @@ impl Repository {
     }
 }
 
+/// What GraphQL answers of one repository.
+#[derive(Deserialize)]
+pub(super) struct OfRepository<R> {
+    pub(super) repository: Option<R>,
+}
+
+/// Of one of its pull requests.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OfPullRequest<P> {
+    pub(super) pull_request: Option<P>,
+}
+
 /// A page of a GraphQL connection. By GitHub's schema the page, its list, and each element of it may be null; what is
 /// null is not there.
 pub(crate) struct Nodes<T> {
