@@ -289,12 +289,17 @@ impl ModeKind {
 
     /// Whether it is about the pull request alone, so that a closed issue is no obstacle.
     pub fn outlives_issue(self) -> bool {
-        self.facts().needs == Needs::Change && self.makes() == Product::Change
+        self.changes_a_change()
     }
 
     /// Whether a task waits until another run of its issue has ended, where that is possible. What others command they
     /// command once more, by then perhaps otherwise; a review is not written twice.
     pub fn waits_its_turn(self) -> bool {
+        self.changes_a_change()
+    }
+
+    /// Whether it goes on from a change that is there, and may change it.
+    fn changes_a_change(self) -> bool {
         self.facts().needs == Needs::Change && self.makes() == Product::Change
     }
 

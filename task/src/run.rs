@@ -309,7 +309,6 @@ fn record(config: &Config, desk: &Desk<'_>, terms: &Terms<'_>) {
     }
 }
 
-/// Asks, and meanwhile shows in the status comment how far it is.
 async fn ask_model(
     config: &Config,
     desk: &Desk<'_>,
@@ -319,13 +318,26 @@ async fn ask_model(
     material: &Material,
     ledger: &mut Ledger,
 ) -> Result<End<Made, Finding>, Stop> {
+    watched(desk, claim, terms, async |progress| {
+        let cycle = cycle(config, terms, workspace, &material.issue, ledger, progress);
+        ask::ask(cycle, desk, config, terms, material, claim).await
+    })
+    .await
+}
+
+/// Asks the model by `ask`, and meanwhile shows in the status comment how far it is.
+async fn watched<T>(
+    desk: &Desk<'_>,
+    claim: &Claim,
+    terms: &Terms<'_>,
+    ask: impl AsyncFnOnce(&mut (dyn FnMut(Step) + Send)) -> Result<T, Stop>,
+) -> Result<T, Stop> {
     let (steps, seen) = tokio::sync::mpsc::unbounded_channel();
     let asking = async move {
         // Rules are done at once: there is nothing to watch.
         let watched = matches!(terms.engine, Engine::Model(_));
         let mut progress = progress(desk, watched, steps);
-        let cycle = cycle(config, terms, workspace, &material.issue, ledger, &mut progress);
-        ask::ask(cycle, desk, config, terms, material, claim).await
+        ask(&mut progress).await
     };
     // Both are awaited: an edit on its way must not overtake what is kept later.
     let (made, ()) = tokio::join!(asking, working::show_progress(desk, claim, seen));

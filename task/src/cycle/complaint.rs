@@ -117,8 +117,7 @@ impl Proposed {
             (may_stay_out(error) || edits.len() < failed) && edits.iter().all(|edit| edit.path != error.path)
         };
         let left_out = self.refused.iter().filter(is_left_out).map(left_out).collect();
-        let is_new = |word: &Word| answer.words.iter().all(|new| new.number != word.number);
-        let words = self.words.into_iter().filter(is_new).chain(answer.words.iter().cloned()).collect();
+        let words = self.words_with(answer);
         let kept = self.edits.into_iter().filter(|kept| !edits.iter().any(|edit| supersedes(edit, kept)));
         Ok(Self {
             title: answer.title.clone().or(self.title),
@@ -128,6 +127,12 @@ impl Proposed {
             left_out,
             edits: kept.chain(edits.iter().cloned()).collect(),
         })
+    }
+
+    /// What is said to each comment by now: the newest word counts.
+    pub(super) fn words_with(&self, answer: &Answer) -> Vec<Word> {
+        let is_kept = |word: &&Word| answer.words.iter().all(|new| new.number != word.number);
+        self.words.iter().filter(is_kept).chain(&answer.words).cloned().collect()
     }
 }
 

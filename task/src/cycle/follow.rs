@@ -99,8 +99,7 @@ impl Cycle<'_> {
         count: usize,
         turn: Try,
     ) -> Result<Answered, Complaint> {
-        let is_new = |word: &&Word| answer.words.iter().all(|new| new.number != word.number);
-        let mut words: Vec<Word> = kept.words.iter().filter(is_new).chain(&answer.words).cloned().collect();
+        let mut words = kept.words_with(answer);
         words.sort_by_key(|word| word.number);
         let has_edits =
             !kept.edits.is_empty() || answer.edits.as_ref().map_or(true, |edits| !edits.is_empty());

@@ -29,7 +29,6 @@ use super::{admission, approval, ask, ci, commit, conversation, wanted, working}
 use crate::bill::Bill;
 use crate::config::Config;
 use crate::cycle::Followed;
-use crate::engine::Engine;
 use crate::forge::model::{ChangedFile, Discussion, Home, NewCommit, Stage};
 use crate::git::workspace::Workspace;
 use crate::lease::Lease;
@@ -367,17 +366,13 @@ async fn ask_model(
     said: &threads::Said,
     ledger: &mut Ledger,
 ) -> Result<Followed, Stop> {
-    let (steps, seen) = tokio::sync::mpsc::unbounded_channel();
-    let asking = async move {
-        let watched = matches!(terms.engine, Engine::Model(_));
-        let mut progress = super::progress(desk, watched, steps);
-        let cycle = super::cycle(config, terms, workspace, &material.issue, ledger, &mut progress);
+    super::watched(desk, claim, terms, async |progress| {
+        let cycle = super::cycle(config, terms, workspace, &material.issue, ledger, progress);
         let (change, paths) = (diff(files), paths(files));
         let follow = Follow { change: &change, paths: &paths, said: &said.text, count: said.count };
         cycle.follow(follow).await.map_err(Stop::from)
-    };
-    let (followed, ()) = tokio::join!(asking, working::show_progress(desk, claim, seen));
-    followed
+    })
+    .await
 }
 
 /// Whether what is answered is still what reviewers say.
