@@ -28,6 +28,8 @@ use crate::{
     webhook::{Answer, WebhookError, Webhooks, header_text, media_type},
 };
 
+pub use decide::{Decided, Ignored, decide};
+pub use payload::PayloadError;
 pub use sites::Sites;
 
 /// The path, without the name of the site.

@@ -4,6 +4,8 @@ use std::{fs, path::Path};
 
 #[path = "../../fuzz/targets/command.rs"]
 mod command;
+#[path = "../../fuzz/targets/jira.rs"]
+mod jira;
 #[path = "../../fuzz/targets/payload.rs"]
 mod payload;
 #[path = "../../fuzz/targets/repo.rs"]
@@ -58,6 +60,36 @@ fn payloads() {
         "[bot]",
     ];
     short::run(&seeds, &words, payload::run);
+}
+
+#[test]
+fn payloads_of_jira() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/jira/webhooks");
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let files = files.filter(|file| file.extension().is_some_and(|kind| kind == "json"));
+    let mut seeds: Vec<Vec<u8>> = files.map(|file| fs::read(file).unwrap()).collect();
+    seeds.sort();
+    let words = [
+        "\"",
+        "{",
+        "}",
+        ",",
+        ":",
+        "null",
+        "0",
+        "-1",
+        "1e999",
+        "\\u0000",
+        "ai-help",
+        "\"labels\"",
+        "\"assignee\"",
+        "557058:agent",
+        "/approve",
+        "/revise x",
+        "PROJ-1",
+        "2026-11-21T09:00:00.000+0000",
+    ];
+    short::run(&seeds, &words, jira::run);
 }
 
 #[test]

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `site` | see [`SiteName`]: what the operator calls the site |
 //! | `issue`, `number` | the key of the issue, and Jira's own number for it, which stays when the issue moves to another project |
-//! | `asks` | `begin` (a label or an assignee), or the command `retry`, `revise` or `approve` |
+//! | `asks` | `begin` (a label or an assignee), or the command `retry`, `revise`, `approve`, `fix` or `ci` |
 //! | `comment` | the comment with the command |
 //! | `change` | of `begin`: the change in the history of the issue that set the label or the assignee; none for what was set with the issue |
 //! | `account` | who asked, by the webhook; a run does not rely on it and asks Jira |
@@ -61,6 +61,8 @@ pub enum Asks {
     Retry(NonZeroU64),
     Revise(NonZeroU64),
     Approve(NonZeroU64),
+    Fix(NonZeroU64),
+    Ci(NonZeroU64),
 }
 
 /// What the operator calls a site of Jira: the last part of the address of its webhook.
@@ -136,6 +138,8 @@ enum Word {
     Retry,
     Revise,
     Approve,
+    Fix,
+    Ci,
 }
 
 impl SiteName {
@@ -189,14 +193,15 @@ impl fmt::Debug for AccountId {
 }
 
 impl Asks {
-    /// What a command in this comment asks for; `None` for `/stop`, for which whatever runs or waits looks by itself, and
-    /// for `/fix` and `/ci`, which are given on the pull request.
+    /// What a command in this comment asks for; `None` for `/stop`, for which whatever runs or waits looks by itself.
     pub fn of_command(command: &Command<'_>, comment: NonZeroU64) -> Option<Self> {
         match command {
             Command::Approve => Some(Self::Approve(comment)),
             Command::Retry => Some(Self::Retry(comment)),
             Command::Revise { .. } => Some(Self::Revise(comment)),
-            Command::Fix { .. } | Command::Ci | Command::Stop => None,
+            Command::Fix { .. } => Some(Self::Fix(comment)),
+            Command::Ci => Some(Self::Ci(comment)),
+            Command::Stop => None,
         }
     }
 
@@ -207,6 +212,8 @@ impl Asks {
             Self::Retry(_) => "retry",
             Self::Revise(_) => "revise",
             Self::Approve(_) => "approve",
+            Self::Fix(_) => "fix",
+            Self::Ci(_) => "ci",
         }
     }
 
@@ -214,7 +221,11 @@ impl Asks {
     pub fn comment(self) -> Option<NonZeroU64> {
         match self {
             Self::Begin => None,
-            Self::Retry(comment) | Self::Revise(comment) | Self::Approve(comment) => Some(comment),
+            Self::Retry(comment)
+            | Self::Revise(comment)
+            | Self::Approve(comment)
+            | Self::Fix(comment)
+            | Self::Ci(comment) => Some(comment),
         }
     }
 
@@ -225,6 +236,8 @@ impl Asks {
             Self::Retry(_) => matches!(command, Command::Retry),
             Self::Revise(_) => matches!(command, Command::Revise { .. }),
             Self::Approve(_) => matches!(command, Command::Approve),
+            Self::Fix(_) => matches!(command, Command::Fix { .. }),
+            Self::Ci(_) => matches!(command, Command::Ci),
         }
     }
 }
@@ -281,6 +294,8 @@ impl JiraRequest {
             Word::Retry => Asks::Retry(needs("retry")?),
             Word::Revise => Asks::Revise(needs("revise")?),
             Word::Approve => Asks::Approve(needs("approve")?),
+            Word::Fix => Asks::Fix(needs("fix")?),
+            Word::Ci => Asks::Ci(needs("ci")?),
         };
         let account =
             jira.account.map(|id| AccountId::parse(&id).ok_or(JiraRequestError::Account)).transpose()?;
@@ -312,6 +327,8 @@ impl JiraRequest {
             Asks::Retry(_) => Word::Retry,
             Asks::Revise(_) => Word::Revise,
             Asks::Approve(_) => Word::Approve,
+            Asks::Fix(_) => Word::Fix,
+            Asks::Ci(_) => Word::Ci,
         };
         serde_json::to_vec(&Wire {
             jira: Inner {

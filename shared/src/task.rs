@@ -63,12 +63,21 @@ impl Task {
     /// The queue that is there for a while after a run refused this person on this thread: its name. While it is there,
     /// nothing of theirs is published for that thread.
     pub fn refusal(&self) -> String {
+        format!("{}.refused.{}", queue::BUDGET, self.refusal_digest())
+    }
+
+    /// The slot of which there is one: who has it says on this thread that this person is refused.
+    pub fn refusal_slot(&self) -> String {
+        format!("{}.runs.{}", queue::BUDGET, self.refusal_digest())
+    }
+
+    fn refusal_digest(&self) -> String {
         let repository =
             self.repository_id.map_or_else(|| self.repo.url().to_lowercase(), |id| id.to_string());
         let (thread, person) = (self.issue.to_string(), self.trigger_user.as_str().to_lowercase());
         let mut digest = hex::text(&digest_parts("refused", &[&repository, &thread, &person]));
         digest.truncate(16);
-        format!("{}.refused.{digest}", queue::BUDGET)
+        digest
     }
 }
 

@@ -185,6 +185,7 @@ async fn deliver(
             if attempt > DELIVERY_LIMIT { Attempt::Last(delivery) } else { Attempt::MoreFollow(delivery) };
         revoke_on_loss(revoker, &held, run.deadline);
         let lease = lease.with_channel(held.channel().clone()).with_bank(bank).with_door(door);
+        let lease = lease.with_line(Arc::clone(&line));
         let ended = run_until_lost(config, run, &message, &lease, follow).await;
         if let (Ended::Refused, Message::Task(task)) = (&ended, &message)
             && let Err(error) = line.remember(&task.refusal(), REFUSED_FOR).await

@@ -2,8 +2,11 @@
 //!
 //! Every write to the outside asks the lease first, so that two runs of one task overlap by at most one write.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
+use crate::broker::Line;
 use crate::budget::{Bank, Door};
 
 /// See the module's documentation. Clones share their fate.
@@ -13,6 +16,7 @@ pub struct Lease {
     channel: Option<lapin::Channel>,
     bank: Option<Bank>,
     door: Option<Door>,
+    line: Option<Arc<Line>>,
 }
 
 /// Ends a lease. Clones end the same one.
@@ -34,7 +38,7 @@ impl Lease {
     /// A lease that only its [`Revoker`] ends.
     pub fn new() -> (Revoker, Self) {
         let (sender, lost) = watch::channel(None);
-        (Revoker(sender), Self { lost, channel: None, bank: None, door: None })
+        (Revoker(sender), Self { lost, channel: None, bank: None, door: None, line: None })
     }
 
     /// Ties the lease to the channel that holds the message.
@@ -53,6 +57,25 @@ impl Lease {
     #[must_use]
     pub fn with_door(self, door: Option<Door>) -> Self {
         Self { door, ..self }
+    }
+
+    /// Ties the run to the second connection to the broker, by which runs share what only one may have.
+    #[must_use]
+    pub fn with_line(self, line: Arc<Line>) -> Self {
+        Self { line: Some(line), ..self }
+    }
+
+    /// Whether this run is the one that does what has that name, until its connection ends. Where nobody can tell, every run
+    /// does it.
+    pub async fn is_the_one(&self, name: &str) -> bool {
+        let Some(line) = &self.line else { return true };
+        match line.take_slot(name, 1).await {
+            Ok(slot) => slot.is_some(),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, name, "a slot cannot be asked for");
+                true
+            }
+        }
     }
 
     /// By which each call to a model goes, if their number is limited and a message stands behind the run.

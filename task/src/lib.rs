@@ -55,3 +55,6 @@ mod text;
 mod thread;
 mod tracker;
 mod transcript;
+
+// Strangers write what these read, so they are fuzzed from outside.
+pub use tracker::jira::{adf, document};

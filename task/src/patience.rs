@@ -26,13 +26,22 @@ pub struct Patience {
     long: u32,
     waited: Duration,
     tries: u32,
-    /// Whether an answer was doubted that may be given [once](Retry::Once).
-    doubted: bool,
+    /// The kinds of answers that may be given [once](Retry::Once) and were doubted: what is odd in another way says nothing
+    /// of what was doubted before.
+    doubted: Vec<&'static str>,
 }
 
 impl Patience {
     pub fn new(most: Duration, lease: Lease) -> Self {
-        Self { lease, most, asked: Duration::ZERO, long: 0, waited: Duration::ZERO, tries: 0, doubted: false }
+        Self {
+            lease,
+            most,
+            asked: Duration::ZERO,
+            long: 0,
+            waited: Duration::ZERO,
+            tries: 0,
+            doubted: Vec::new(),
+        }
     }
 
     /// The same, for longer where a service names the time to wait.
@@ -58,7 +67,7 @@ impl Patience {
     fn pause_after(&mut self, error: CallError) -> Result<Duration, CallError> {
         match error.retry() {
             Retry::WhilePatient => {}
-            Retry::Once if !self.doubted => self.doubted = true,
+            Retry::Once if !self.doubted.contains(&error.kind()) => self.doubted.push(error.kind()),
             Retry::Once | Retry::Never => return Err(error),
         }
         let pause = match &error {
@@ -144,6 +153,19 @@ mod tests {
             assert_eq!(tries(&error, Duration::from_mins(3)), (expected, error.clone()), "{error}");
             assert_eq!(tries(&error, Duration::ZERO), (0, error));
         }
+    }
+
+    /// A label that is gone is 404; an odd answer to the second look at it is no verdict on that.
+    #[test]
+    fn each_kind_of_doubtful_answer_is_doubted_by_itself() {
+        let (_keep, lease) = Lease::new();
+        let mut patience = Patience::new(Duration::from_mins(3), lease);
+        let gone = CallError::NotFound { call: call(), message: text() };
+        let odd = CallError::Conflict { call: call(), message: text() };
+        assert!(patience.pause_after(gone.clone()).is_ok());
+        assert!(patience.pause_after(odd.clone()).is_ok());
+        assert_eq!(patience.pause_after(gone.clone()), Err(gone));
+        assert_eq!(patience.pause_after(odd.clone()), Err(odd));
     }
 
     #[test]

@@ -48,6 +48,8 @@ struct Written {
     /// The status comment that it wrote last.
     status: Option<(u64, Status)>,
     labels: Vec<String>,
+    /// Labels that it took off.
+    removed: Vec<String>,
 }
 
 /// Why a status comment was not written.
@@ -271,9 +273,8 @@ impl Record<'_> {
         let mut removed = Ok(());
         let others = [State::Working, State::PlanPending, State::Done, State::Failed];
         for label in others.into_iter().filter_map(|other| other.label(self.names())) {
-            let is_there = self.has_label(label) || has_label(&self.written().labels, label);
-            if Some(label) != wanted && is_there {
-                let done = self.records.tracker.remove_label(&self.issue, label).await;
+            if Some(label) != wanted && self.is_there(label) {
+                let done = self.remove_label(label).await;
                 if let Err(error @ CallError::Lost(_)) = done {
                     return Err(error);
                 }
@@ -302,7 +303,24 @@ impl Record<'_> {
 
     async fn add_label(&self, label: &str) -> Result<(), CallError> {
         self.records.tracker.add_labels(&self.issue, &[label]).await?;
-        self.written().labels.push(label.to_owned());
+        let mut written = self.written();
+        written.removed.retain(|removed| removed != label);
+        written.labels.push(label.to_owned());
         Ok(())
+    }
+
+    async fn remove_label(&self, label: &str) -> Result<(), CallError> {
+        self.records.tracker.remove_label(&self.issue, label).await?;
+        let mut written = self.written();
+        written.labels.retain(|added| added != label);
+        written.removed.push(label.to_owned());
+        Ok(())
+    }
+
+    /// Whether the issue has a label, as far as this process knows. One that it took off is not asked for again: the answer
+    /// that it is not there could be any other one's as well.
+    fn is_there(&self, label: &str) -> bool {
+        let written = self.written();
+        has_label(&written.labels, label) || self.has_label(label) && !has_label(&written.removed, label)
     }
 }

@@ -161,7 +161,7 @@ async fn on_forge(
     let names = own.map_or_else(|| settings.labels.clone(), |own| own.labels(&settings.labels));
     let records = Records { tracker, marks: &marks, names: &names, help: settings.help.as_deref() };
     let place = Place { forge, records };
-    let desk = match admission::open_desk(config, settings, task, place, attempt).await {
+    let desk = match admission::open_desk(config, settings, task, place, attempt, lease).await {
         Ok(desk) => desk,
         Err(stop) => return admission::refused(stop),
     };

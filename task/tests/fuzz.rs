@@ -6,6 +6,10 @@ use std::fs;
 
 use task::language::Language;
 
+#[path = "../../fuzz/targets/adf.rs"]
+mod adf;
+#[path = "../../fuzz/targets/document.rs"]
+mod document;
 #[path = "../../fuzz/targets/plan.rs"]
 mod plan;
 #[path = "../../fuzz/targets/reply.rs"]
@@ -74,6 +78,51 @@ fn replies() {
 #[test]
 fn plans() {
     short::run(&seeds(), WORDS, plan::run);
+}
+
+/// What Markdown, a tree of JSON and Jira's own forms are made of.
+const MARKUP: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "\"type\":\"paragraph\",",
+    "\"content\":[",
+    "\"text\":\"x\"",
+    "\"marks\":[{\"type\":\"code\"}],",
+    "{\"type\":\"hardBreak\"},",
+    "{\"type\":\"codeBlock\",\"content\":[]},",
+    "<!--",
+    "-->",
+    "<details>",
+    "```",
+    "\n",
+    "\n\n",
+    "- ",
+    "> ",
+    "| a | b |\n|---|---|\n",
+    "[x](https://x.example)",
+    "\\n",
+    "\\u0000",
+    "#12 ",
+    "**",
+];
+
+#[test]
+fn documents_of_jira() {
+    let seeds = [
+        r#"{"version":1,"type":"doc","content":[{"type":"heading","attrs":{"level":2},"content":[{"type":"text","text":"Steps"}]},{"type":"orderedList","attrs":{"order":3},"content":[{"type":"listItem","content":[{"type":"paragraph","content":[{"type":"text","text":"One","marks":[{"type":"strong"},{"type":"link","attrs":{"href":"https://x.example/a"}}]},{"type":"hardBreak"},{"type":"mention","attrs":{"id":"1","text":"@dev1"}}]}]}]}]}"#,
+        r#"{"version":1,"type":"doc","content":[{"type":"panel","attrs":{"panelType":"warning"},"content":[{"type":"paragraph","content":[{"type":"text","text":"a `b` <i>"}]}]},{"type":"codeBlock","attrs":{"language":"rust"},"content":[{"type":"text","text":"fn a() {}\n```"}]},{"type":"rule"},{"type":"mediaSingle","content":[{"type":"media","attrs":{"id":"1","alt":"x"}}]}]}"#,
+        r#"{"version":1,"type":"doc","content":[{"type":"table","content":[{"type":"tableRow","content":[{"type":"tableHeader","content":[{"type":"paragraph","content":[{"type":"text","text":"a|b"}]}]},{"type":"tableCell","content":[{"type":"taskList","content":[{"type":"taskItem","attrs":{"state":"DONE"},"content":[{"type":"text","text":"c"}]}]}]}]}]},{"type":"expand","attrs":{"title":"More"},"content":[{"type":"blockquote","content":[{"type":"paragraph","content":[{"type":"emoji","attrs":{"shortName":":x:"}},{"type":"date","attrs":{"timestamp":"1795255200000"}},{"type":"status","attrs":{"text":"OK"}},{"type":"inlineCard","attrs":{"url":"https://x.example"}}]}]}]}]}"#,
+    ];
+    let seeds: Vec<Vec<u8>> = seeds.iter().map(|seed| seed.as_bytes().to_vec()).collect();
+    short::run(&seeds, MARKUP, adf::run);
+}
+
+#[test]
+fn words_for_jira() {
+    short::run(&seeds(), &[WORDS, MARKUP].concat(), document::run);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod bin;
 pub mod broker;
+pub mod cases;
 pub mod collector;
 mod connection;
 mod description;

@@ -3,7 +3,7 @@
 //! | event | asks for |
 //! |---|---|
 //! | issue created with the trigger label or the agent as its assignee; one of the two set later | `begin` |
-//! | `/retry`, `/revise`, `/approve` as the first line of a new comment | the same |
+//! | `/retry`, `/revise`, `/approve`, `/fix`, `/ci` as the first line of a new comment | the same |
 //!
 //! `/stop` and a label that is taken away publish nothing, as with GitHub: a run looks for both. A comment's webhook does
 //! not tell the labels of its issue, so that a command on an issue that nobody asked about is published, and declined by
@@ -24,7 +24,7 @@ use crate::trigger::Rules;
 
 /// Why an event asks for nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Ignored {
+pub enum Ignored {
     #[error("`{0}` asks for nothing")]
     Event(String),
     #[error("neither the label `{0}` nor the agent as assignee is new")]
@@ -45,10 +45,10 @@ pub(super) enum Ignored {
     Done,
 }
 
-type Decided = Result<Box<JiraRequest>, Ignored>;
+pub type Decided = Result<Box<JiraRequest>, Ignored>;
 
 /// Decides by the payload alone: the same payload, the same answer.
-pub(super) fn decide(
+pub fn decide(
     payload: &[u8],
     site: &SiteName,
     agent: Option<&AccountId>,

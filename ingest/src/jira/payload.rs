@@ -90,7 +90,7 @@ pub(super) struct Account<'a> {
 
 /// The payload is not what Jira documents.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PayloadError {
+pub enum PayloadError {
     #[error("the payload is not JSON of the documented form: {0}")]
     Json(serde_json::Error),
     #[error("the payload of `{event}` has no {field}")]

@@ -3,6 +3,7 @@
 //! It is made when it is needed. It is not the one that holds the message, on which a refusal would look like the loss of
 //! the message.
 
+use std::fmt;
 use std::time::Duration;
 
 use lapin::options::{QueueBindOptions, QueueDeclareOptions};
@@ -20,6 +21,12 @@ pub struct Line {
     name: String,
     max_wait: Duration,
     connection: OnceCell<Connection>,
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Line {

@@ -11,6 +11,7 @@ use super::settings::{RunSettings, Strangers};
 use super::{acknowledge, branch, ending, wanted};
 use crate::config::Config;
 use crate::forge::model::{Collaborator, Permission};
+use crate::lease::Lease;
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
 use crate::record::comment;
@@ -27,6 +28,7 @@ pub(super) async fn open_desk<'a>(
     task: &'a Task,
     place: Place<'a>,
     attempt: Attempt,
+    lease: &Lease,
 ) -> Result<Desk<'a>, Stop> {
     let repository = place.forge.repository();
     let refuse = |what: &str| Failure::new(Reason::Repository, what, "");
@@ -50,7 +52,7 @@ pub(super) async fn open_desk<'a>(
     let asker = place.forge.collaborator(task.trigger_user.as_str()).await?;
     if asker.permission == Permission::Less {
         if settings.strangers == Strangers::Answered {
-            answer_stranger(task, place, &secrets).await?;
+            answer_stranger(task, place, &secrets, lease).await?;
         }
         return Err(Stop::Ended(Ended::Refused));
     }
@@ -58,7 +60,16 @@ pub(super) async fn open_desk<'a>(
 }
 
 /// One short comment for each person and thread, however many commands there are, and however often they are delivered.
-async fn answer_stranger(task: &Task, place: Place<'_>, secrets: &[SecretString]) -> Result<(), Stop> {
+async fn answer_stranger(
+    task: &Task,
+    place: Place<'_>,
+    secrets: &[SecretString],
+    lease: &Lease,
+) -> Result<(), Stop> {
+    // Of two runs at the same instant one answers for both.
+    if !lease.is_the_one(&task.refusal_slot()).await {
+        return Ok(());
+    }
     let record = place.records.read_own(&task.issue, Vec::new()).await?;
     let is_told = record.statuses().iter().any(|said| said.status.bars(&task.trigger_user));
     if !is_told && record.status_of(&task.id.to_string()).is_none() {

@@ -1,4 +1,5 @@
-//! A pull request that was *closed*: merged, or declined. The labels of its issue follow.
+//! A pull request that was *closed*: merged, or declined. The labels of its issue follow, and its status where the tracker
+//! has one for that.
 //!
 //! The event says only that something was closed. What became of the pull request is asked, so a late or repeated event does
 //! nothing that is not true by now.
@@ -7,8 +8,9 @@ use shared::state::Event;
 
 use super::desk::Desk;
 use super::ended::{Ended, LOOK_AGAIN, Stop};
-use super::holder;
+use super::{ending, holder};
 use crate::forge::model::Stage;
+use crate::tracker::model::Milestone;
 
 pub(super) async fn follow(desk: &Desk<'_>) -> Result<(), Stop> {
     let nothing = |why| Err(Stop::Ended(Ended::Nothing(why)));
@@ -30,5 +32,14 @@ pub(super) async fn follow(desk: &Desk<'_>) -> Result<(), Stop> {
     };
     // By this line an operator counts what became of them.
     tracing::info!(outcome, pull_request = %newest.number, "the pull request is closed");
-    Ok(desk.record.move_on(event).await?)
+    desk.record.move_on(event).await?;
+    if newest.stage != Stage::Merged {
+        return Ok(());
+    }
+    // Labels say the same; the next sweep tries it again.
+    if let Err(error) = desk.tracker.reached(&desk.issue.id, Milestone::Merged).await {
+        let error = ending::tolerated(desk, error)?;
+        tracing::warn!(%error, issue = %desk.issue.id, "the issue could not be moved on");
+    }
+    Ok(())
 }

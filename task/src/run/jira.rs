@@ -86,31 +86,49 @@ pub(crate) async fn open(settings: &RunSettings, site: &Site, lease: &Lease) -> 
     Issues::open(site, access).await
 }
 
-/// The tracker of a task that began on the forge: that of the issue behind the pull request that it is about.
+/// The tracker of a task that began on the forge: that of the issue that its branch is named after, or of the one behind the
+/// pull request that it is about.
 pub(super) async fn tracker_of(
     settings: &RunSettings,
     task: &Task,
     forge: &Forge,
     lease: &Lease,
 ) -> Result<Tracker, CallError> {
+    let Some(site) = site_behind(settings, task, forge).await? else { return Ok(Tracker::beside(forge)) };
+    let issues = open(settings, site, lease).await?;
+    Ok(Tracker::Jira(Box::new(issues.for_repo(forge.repo().clone()))))
+}
+
+/// The site of Jira with the issue of such a task, if it is one of Jira.
+pub(crate) async fn site_behind<'s>(
+    settings: &'s RunSettings,
+    task: &Task,
+    forge: &Forge,
+) -> Result<Option<&'s Site>, CallError> {
+    let Some(jira) = &settings.jira else { return Ok(None) };
+    let key = match &task.issue {
+        IssueId::Key(key) => Some(key.clone()),
+        IssueId::Number(_) => key_behind(task, forge).await?,
+    };
+    Ok(key.and_then(|key| jira.site_of(&key, forge.repo())))
+}
+
+/// The key of the issue that a pull request of ours is for, if a task is about one.
+async fn key_behind(task: &Task, forge: &Forge) -> Result<Option<IssueKey>, CallError> {
     let thread = || (!task.mode.kind().begins_work()).then(|| task.issue.number()).flatten();
     let number = task.mode.command().and_then(|at| at.pull_request).or_else(|| thread().map(Into::into));
-    let (Some(jira), Some(number)) = (&settings.jira, number) else { return Ok(Tracker::beside(forge)) };
+    let Some(number) = number else { return Ok(None) };
     let pull = match forge.pull_request(number).await {
-        Err(error) if error.is_absence() => return Ok(Tracker::beside(forge)),
+        Err(error) if error.is_absence() => return Ok(None),
         other => other?,
     };
-    let ours = forge.identity().is(pull.by.as_ref());
-    match IssueId::of_branch(&pull.head.name).filter(|_| ours) {
-        Some(IssueId::Key(key)) => match jira.site_of(&key, forge.repo()) {
-            Some(site) => {
-                let issues = open(settings, site, lease).await?;
-                Ok(Tracker::Jira(Box::new(issues.for_repo(forge.repo().clone()))))
-            }
-            None => Ok(Tracker::beside(forge)),
-        },
-        _ => Ok(Tracker::beside(forge)),
+    if !forge.identity().is(pull.by.as_ref()) {
+        return Ok(None);
     }
+    Ok(IssueId::of_branch(&pull.head.name).and_then(|issue| match issue {
+        IssueId::Key(key) => Some(key),
+        IssueId::Number(_) => None,
+    }))
 }
 
 /// What a request is looked up with.
@@ -202,7 +220,9 @@ impl Lookup<'_> {
         let trigger = &self.settings.labels.trigger;
         let asked = match self.request.asks {
             Asks::Begin => issues.asked_by(details, trigger, self.request.change).await?,
-            Asks::Retry(_) | Asks::Revise(_) | Asks::Approve(_) => issues.asked(details, trigger).await?,
+            Asks::Retry(_) | Asks::Revise(_) | Asks::Approve(_) | Asks::Fix(_) | Asks::Ci(_) => {
+                issues.asked(details, trigger).await?
+            }
         };
         let Some(Asked { by, at, .. }) = asked else {
             let why = "the label or the assignment that asked for work was taken back";
@@ -234,6 +254,8 @@ impl Lookup<'_> {
             Asks::Begin | Asks::Retry(_) => Mode::of_issue(labels, &self.settings.labels.quick),
             Asks::Revise(id) => Mode::Revise(command(id)),
             Asks::Approve(id) => Mode::Approve(command(id)),
+            Asks::Fix(id) => Mode::Fix(command(id)),
+            Asks::Ci(id) => Mode::Ci(command(id)),
         };
         Task {
             id: self.request.id,

@@ -91,13 +91,13 @@ async fn look_through(sweep: &mut Sweep<'_>, site: &Site<'_>, queue: &Queue) -> 
 
 /// Moves issues of Jira on whose pull request was merged, where the operator says where to.
 async fn merged(sweep: &mut Sweep<'_>, site: &Site<'_>, bad: &mut BadIssues) -> Result<(), Stop> {
-    match &site.tracker {
-        Tracker::Jira(issues) if issues.site().moves_merged() => {}
+    let issues = match &site.tracker {
+        Tracker::Jira(issues) if issues.site().moves_merged() => issues,
         _ => return Ok(()),
-    }
+    };
     let done = site.tracker.labelled(&site.labels().done, Listed::Open).await?;
     for ListedIssue { issue, .. } in &done.issues {
-        let looked = move_merged(site, issue, sweep.hand).await;
+        let looked = move_merged(site, issues, issue, sweep.hand).await;
         if bad.past(sweep, site, &issue.id, looked)? == Some(true) {
             sweep.found(&Finding::Merged { issue: site.name(&issue.id) });
         }
@@ -105,10 +105,12 @@ async fn merged(sweep: &mut Sweep<'_>, site: &Site<'_>, bad: &mut BadIssues) -> 
     Ok(())
 }
 
-/// Whether the newest pull request for the issue is merged.
-async fn move_merged(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<bool, CallError> {
+/// Whether the newest pull request for the issue is merged, and the issue does not show it yet.
+async fn move_merged(site: &Site<'_>, issues: &Issues, issue: &Issue, hand: Hand) -> Result<bool, CallError> {
     let newest = site.forge.pull_requests_of(&issue.id.branch()).await?.into_iter().next();
-    if newest.is_none_or(|pull| pull.stage != Stage::Merged) {
+    if newest.is_none_or(|pull| pull.stage != Stage::Merged)
+        || !issues.is_due(&issue.id, Milestone::Merged).await?
+    {
         return Ok(false);
     }
     if hand == Hand::Writing {
@@ -124,12 +126,9 @@ async fn overdue(
     queue: &Queue,
     bad: &mut BadIssues,
 ) -> Result<(), Stop> {
-    // Another tracker does not list pull requests.
-    if !site.tracker.counts_pull_requests() {
-        return Ok(());
-    }
     let within = sweep.run.checks_within;
-    let pulls = site.tracker.labelled(&site.labels().generated, Listed::Open).await?;
+    // Pull requests are listed where the code is, whichever tracker has their issues.
+    let pulls = Tracker::beside(&site.forge).labelled(&site.labels().generated, Listed::Open).await?;
     for ListedIssue { issue: pull, .. } in &pulls.issues {
         if pull.kind != IssueKind::PullRequest || is_younger(pull.updated_at, within) {
             continue;
@@ -151,7 +150,7 @@ async fn overdue_checks(site: &Site<'_>, pull: &Issue, within: Duration) -> Resu
     let Some(number) = pull.id.number() else { return Ok(None) };
     let pull = site.forge.pull_request(number.into()).await?;
     let is_ours = site.forge.identity().is(pull.by.as_ref());
-    let Some(issue) = IssueId::of_branch(&pull.head.name).filter(|issue| issue.number().is_some()) else {
+    let Some(issue) = IssueId::of_branch(&pull.head.name).filter(|issue| site.has(issue)) else {
         return Ok(None);
     };
     if !is_ours || pull.kind == PullRequestKind::Ready || pull.stage != Stage::Open {

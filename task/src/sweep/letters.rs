@@ -42,10 +42,7 @@ pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &
             Message::Jira(request) => request.issue.to_string(),
         };
         let handled = match &message {
-            Message::Task(task) => match sites.at(&task.repo).await {
-                Ok(site) => handle(site, task, &letter, sweep.hand).await,
-                Err(error) => Err(error),
-            },
+            Message::Task(task) => of_task(sweep, sites, task, &letter).await,
             Message::Jira(request) => of_jira(sweep, sites, request, &letter).await,
         };
         let finding = match handled {
@@ -60,6 +57,20 @@ pub(super) async fn sweep(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, queue: &
         sweep.found(&finding);
     }
     Ok(())
+}
+
+/// A task that began on the forge is told on its issue, wherever that is.
+async fn of_task(
+    sweep: &Sweep<'_>,
+    sites: &mut Sites<'_>,
+    task: &Task,
+    letter: &Letter,
+) -> Result<Finding, CallError> {
+    let site = sites.at(&task.repo).await?;
+    match jira::site_behind(sweep.run, task, &site.forge).await? {
+        Some(jira) => handle(sites.at_jira(&task.repo, jira).await?, task, letter, sweep.hand).await,
+        None => handle(site, task, letter, sweep.hand).await,
+    }
 }
 
 /// A request of Jira is told where a run would have worked on it.

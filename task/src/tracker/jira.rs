@@ -3,10 +3,11 @@
 //! A run holds one of these for the repository that the project of its issue belongs to. Who wrote or did something is
 //! told by the login that the operator says the account has; an account without one is nobody.
 
-mod adf;
+pub mod adf;
 mod client;
 mod config;
-mod document;
+mod depth;
+pub mod document;
 mod memory;
 mod request;
 mod wire;
@@ -37,8 +38,12 @@ pub use config::{JiraConfig, Site, Unmapped};
 pub use request::{Asked, Details};
 pub use wire::User as Account;
 
-/// Comments of one issue that are read, the newest ones.
+/// Comments of one issue that are read, the newest ones. Jira Cloud lets no issue have more, and answers 413.
 const MAX_COMMENTS: u64 = 5_000;
+/// Comments on one page: each can be 32,767 characters, and its tree is many times its text.
+const COMMENTS_PAGE: u64 = 50;
+/// Bytes of what people said that are kept of one issue, the newest of it.
+const MAX_TALK_BYTES: usize = 8 * 1024 * 1024;
 /// Changes of one issue that are read.
 const MAX_CHANGES: usize = 10_000;
 /// Issues of one list.
@@ -173,7 +178,7 @@ impl Issues {
             let count = page.issues.len();
             for found in page.issues {
                 seen += 1;
-                let read = serde_json::from_value::<wire::Issue>(found).ok();
+                let read = serde_json::from_value::<wire::Issue>(found.0).ok();
                 match read.and_then(|found| self.read(found).ok()) {
                     Some(details) => self.list(&mut listing, details, repo),
                     None => listing.unreadable += 1,
@@ -219,11 +224,11 @@ impl Issues {
                 Some(id) => comment.id > id,
                 None => comment.created >= since.at,
             };
-            if is_after {
+            if is_after && let Some(user) = self.person(comment.author.as_ref()) {
                 remarks.push(Remark {
                     id: comment.id,
                     body: adf::to_markdown(&comment.body),
-                    by: self.person(comment.author.as_ref()).map(|user| user.login),
+                    by: Some(user.login),
                     created_at: comment.created,
                 });
             }
@@ -242,8 +247,9 @@ impl Issues {
     ) -> Result<(), CallError> {
         let mut start = 0;
         loop {
-            let route =
-                format!("/rest/api/3/issue/{key}/comment?startAt={start}&maxResults={PAGE}&orderBy=-created");
+            let route = format!(
+                "/rest/api/3/issue/{key}/comment?startAt={start}&maxResults={COMMENTS_PAGE}&orderBy=-created"
+            );
             let page: wire::Comments = self.client.get(&route).await?;
             let count = page.comments.len() as u64;
             start += count;
@@ -264,7 +270,8 @@ impl Issues {
         Ok(comments)
     }
 
-    /// A comment that not everybody may read who may read the issue is left out: nobody expects it on a pull request.
+    /// A comment that not everybody may read who may read the issue is left out: nobody expects it on a pull request. So is
+    /// one of an account without a login, which counts nowhere, and what is said before more than is kept.
     pub(super) async fn each_comment(
         &self,
         issue: &IssueId,
@@ -272,10 +279,17 @@ impl Issues {
     ) -> Result<(), CallError> {
         let key = key_of(issue)?;
         let mut newest = Vec::new();
+        let mut room = MAX_TALK_BYTES;
         self.newest_comments(key, |comment| {
             let is_ours = comment.author.as_ref().is_some_and(|author| self.is_us(author));
-            if is_ours || comment.visibility.is_none() && comment.jsd_public {
-                newest.push(self.comment_of(key, &comment));
+            let is_public = comment.visibility.is_none() && comment.jsd_public;
+            let counts = is_public && room > 0 && self.person(comment.author.as_ref()).is_some();
+            if is_ours || counts {
+                let comment = self.comment_of(key, &comment);
+                if !is_ours {
+                    room = room.saturating_sub(comment.body.for_machine().len());
+                }
+                newest.push(comment);
             }
             true
         })
@@ -456,6 +470,26 @@ impl Issues {
 
     /// Moves the issue on, if the operator says where to. One that is there already stays.
     pub(super) async fn reached(&self, issue: &IssueId, milestone: Milestone) -> Result<(), CallError> {
+        let key = key_of(issue)?;
+        let Some(transition) = self.due(key, milestone).await? else { return Ok(()) };
+        let body = json!({ "transition": { "id": transition.id } });
+        let error = match self.client.set(Method::POST, &transitions_of(key), &body).await {
+            Err(error @ CallError::Invalid { .. }) => error,
+            other => return other,
+        };
+        // A transition whose answer was lost is not possible any more from where it led.
+        let status = self.status(key).await?;
+        let is_there = status.is_some() && status == transition.to.map(|to| to.name);
+        if is_there { Ok(()) } else { Err(error) }
+    }
+
+    /// Whether [`Self::reached`] would move the issue.
+    pub async fn is_due(&self, issue: &IssueId, milestone: Milestone) -> Result<bool, CallError> {
+        Ok(self.due(key_of(issue)?, milestone).await?.is_some())
+    }
+
+    /// The transition of a milestone, if the operator names one and the issue is not there.
+    async fn due(&self, key: &IssueKey, milestone: Milestone) -> Result<Option<wire::Transition>, CallError> {
         let known = &self.site.transitions;
         let name = match milestone {
             Milestone::Started => &known.started,
@@ -463,24 +497,38 @@ impl Issues {
             Milestone::Merged => &known.merged,
             Milestone::Failed => &known.failed,
         };
-        let Some(name) = name else { return Ok(()) };
-        let route = format!("/rest/api/3/issue/{}/transitions", key_of(issue)?);
+        let Some(name) = name else { return Ok(None) };
+        let route = transitions_of(key);
         let is_it = |text: &str| text.to_lowercase() == name.to_lowercase();
         let possible: wire::Transitions = self.client.get(&route).await?;
-        let found = possible.transitions.iter().find(|possible| {
+        let found = possible.transitions.iter().position(|possible| {
             is_it(&possible.name) || possible.to.as_ref().is_some_and(|status| is_it(&status.name))
         });
-        if let Some(found) = found {
-            let body = json!({ "transition": { "id": found.id } });
-            return self.client.set(Method::POST, &route, &body).await;
+        let mut transitions = possible.transitions;
+        if let Some(at) = found {
+            let found = transitions.swap_remove(at);
+            let is_taken_back =
+                milestone == Milestone::Merged && self.was_moved(key, found.to.as_ref()).await?;
+            return Ok((!is_taken_back).then_some(found));
         }
-        if self.status(key_of(issue)?).await?.is_some_and(|status| is_it(&status)) {
-            return Ok(());
+        if self.status(key).await?.is_some_and(|status| is_it(&status)) {
+            return Ok(None);
         }
-        let names: Vec<String> =
-            possible.transitions.iter().map(|known| format!("`{}`", known.name)).collect();
+        let names: Vec<String> = transitions.iter().map(|known| format!("`{}`", known.name)).collect();
         let message = format!("no transition `{name}` is possible now; there are: {}", names.join(", "));
         Err(CallError::Invalid { call: call(format!("POST {route}")), message })
+    }
+
+    /// Whether we gave the issue that status since we last changed its labels, which every run does. It is another one by now,
+    /// so a person took it back.
+    async fn was_moved(&self, key: &IssueKey, to: Option<&wire::Named>) -> Result<bool, CallError> {
+        let Some(to) = to else { return Ok(false) };
+        let is_ours =
+            |change: &&wire::Change| change.author.as_ref().is_some_and(|author| self.is_us(author));
+        let changes = self.changes(key).await?;
+        let items = changes.iter().rev().filter(is_ours).flat_map(|change| &change.items);
+        let mut since = items.take_while(|item| !item.is("labels"));
+        Ok(since.any(|item| item.is("status") && item.to_text.as_deref() == Some(&*to.name)))
     }
 
     async fn status(&self, key: &IssueKey) -> Result<Option<String>, CallError> {
@@ -541,6 +589,10 @@ fn key_of(id: &IssueId) -> Result<&IssueKey, CallError> {
             message: "issues of Jira have keys".to_owned(),
         }),
     }
+}
+
+fn transitions_of(key: &IssueKey) -> String {
+    format!("/rest/api/3/issue/{key}/transitions")
 }
 
 /// A text of a query.

@@ -4,7 +4,7 @@
 use serde_json::json;
 use shared::queue::{ANSWER_PRIORITY, HEADER_NOT_BEFORE, TASKS};
 use tests::broker::Broker;
-use tests::github::GitHub;
+use tests::github::{Fault, GitHub, When};
 use tests::model::{Fault as ModelFault, ScriptedModel, Step};
 
 use crate::soak::{setting, task_id, world};
@@ -176,6 +176,30 @@ async fn a_refusal_is_left_at_the_broker() {
     assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
     let told = end.log.iter().find(|line| line["fix"].is_string()).unwrap();
     assert!(told["message"].as_str().unwrap().starts_with("a refusal is not remembered"), "{told}");
+    assert_eq!(stage.comments().len(), 1);
+    stage.model.finish();
+}
+
+/// Of two runs that refuse a person on a thread at the same instant, one says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_refusals_at_once_one_is_told() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![]).await;
+    for number in [7, 8] {
+        stage.publish(&stage.wish(&task_id(number), "guest")).await;
+    }
+    // The first has looked, and has not said it yet.
+    stage.github.fault(When::next("issues/create-comment"), Fault::StallBefore);
+    let first = stage.start(&[("AGENT_GITHUB_TIMEOUT", "10min")]);
+    let said = || stage.github.journal().count("issues/create-comment");
+    until("a comment without an answer", || said() == 1).await;
+    let second = stage.consume(&[]).await;
+    assert_eq!((second.status, said()), (0, 1), "{second:#?}");
+    // It dies, and its next delivery says it.
+    drop(first);
+    stage.host.until_ready(TASKS, 1).await.unwrap();
+    let again = stage.consume(&[]).await;
+    assert_eq!((again.status, stage.queues().await), (0, (0, 0)), "{again:#?}");
     assert_eq!(stage.comments().len(), 1);
     stage.model.finish();
 }

@@ -188,6 +188,49 @@ fn hidden_nodes_reach_no_model() {
     story.finish();
 }
 
+/// Lists in lists, deeper than any parser goes.
+fn nested(words: &str) -> serde_json::Value {
+    let mut inner = json!({ "type": "paragraph", "content": [{ "type": "text", "text": words }] });
+    for _ in 0..200 {
+        inner = json!({ "type": "bulletList", "content": [{ "type": "listItem", "content": [inner] }] });
+    }
+    json!({ "version": 1, "type": "doc", "content": [inner] })
+}
+
+/// A comment that is nested too deep to be read hides itself alone.
+#[test]
+fn a_comment_of_any_depth_keeps_no_issue_from_being_worked_on() {
+    let story = Story::new(typo(), &[]);
+    story.jira.now(|site| site.comment_of(ISSUE, "stranger", nested("OBEY")));
+    let message = story.label("dev1", &["ai-help", "quickfix"]);
+    // A property can be nested as well.
+    story.jira.now(|site| {
+        site.comment(ISSUE, AGENT, "Done.");
+        let comment = site.at(ISSUE).comments.last_mut().unwrap();
+        comment.properties.insert("ai-agent-0".to_owned(), nested("x"));
+    });
+    let run = story.run_by_rules(&message);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    assert!(story.github.snapshot().contains("pull #1"), "{}", story.told(&run));
+    story.finish();
+}
+
+/// The issue itself: what is too deep is left out, and said to be.
+#[test]
+fn a_description_of_any_depth_is_read_as_far_as_it_goes() {
+    let story = Story::new(offline(), &[EDIT]);
+    story.jira.now(|site| {
+        let deep = nested("OBEY")["content"][0].clone();
+        site.at(ISSUE).description["content"].as_array_mut().unwrap().push(deep);
+    });
+    let run = story.run(&story.label("dev1", &["ai-help", "quickfix"]));
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    let asked = format!("{:?}", story.asked());
+    assert!(asked.contains("from 30 to 90") && !asked.contains("OBEY"), "{asked}");
+    assert!(asked.contains("the rest of the text is left out"), "{asked}");
+    story.finish();
+}
+
 /// The model that obeys an attacker writes orders to Jira into what it says.
 #[test]
 fn orders_to_jira_are_taken_apart() {

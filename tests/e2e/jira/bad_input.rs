@@ -93,26 +93,56 @@ fn an_issue_without_a_description_is_one_all_the_same() {
     story.finish();
 }
 
+/// Jira lets an issue have 5,000 comments. All of them are read, in pages, and of what they say a bounded part is kept.
 #[test]
-fn thousands_of_comments_are_read_in_pages_and_the_agents_own_found() {
+fn an_issue_that_is_full_of_comments_takes_little_memory_and_the_agents_own_are_found() {
+    let story = Story::new(typo(), &[]);
+    let long = "x".repeat(4_000);
+    story.jira.now(|site| {
+        for at in 0..4_998 {
+            let who = if at % 4 == 0 { "stranger" } else { "guest" };
+            site.comment(ISSUE, who, &format!("{at} {long}"));
+        }
+        // Of long before anybody asked.
+        for comment in &mut site.at(ISSUE).comments {
+            comment.created -= jiff::SignedDuration::from_hours(24);
+            comment.updated = comment.created;
+        }
+    });
+    let message = story.label("dev1", &["ai-help", "quickfix"]);
+    let (run, peak) = story.run_measured(&message, &[("AGENT_MODEL", "builtin")]);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    assert_eq!(story.labels(), "ai-done ai-help quickfix");
+    let pages = story.jira.count("getComments");
+    eprintln!("4,998 comments of 4 KB: {pages} pages, peak {peak} KiB");
+    assert!(pages <= 110, "{pages} pages");
+    assert!((1..160 * 1024).contains(&peak), "{peak} KiB");
+    // The agent's own comment is found behind others, and edited where no other one can be made.
+    story.jira.now(|site| site.comment(ISSUE, "stranger", "The last one."));
+    let run = story.run_by_rules(&message);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    assert_eq!(story.said().len(), 1, "{}", story.told(&run));
+    story.finish();
+}
+
+/// Nothing is begun on an issue where nothing can be said.
+#[test]
+fn an_issue_that_takes_no_further_comment_is_the_operators_to_correct() {
     let story = Story::new(typo(), &[]);
     story.jira.now(|site| {
-        for at in 0..1_000 {
-            site.comment(ISSUE, "stranger", &format!("Comment {at}"));
+        for at in 0..5_000 {
+            site.comment(ISSUE, "stranger", &at.to_string());
         }
     });
     let message = story.label("dev1", &["ai-help", "quickfix"]);
     let run = story.run_by_rules(&message);
-    assert_eq!(run.status, Some(0), "{}", story.told(&run));
-    assert_eq!(story.labels(), "ai-done ai-help quickfix");
-    story.jira.now(|site| {
-        for at in 0..500 {
-            site.comment(ISSUE, "stranger", &format!("Later {at}"));
-        }
-    });
+    let words = "too much for one issue: The number of comments has reached the limit of 5000.";
+    assert!(run.status == Some(2) && run.stderr.contains(words), "{}", story.told(&run));
+    assert!(!story.github.snapshot().contains("pull #"), "{}", story.told(&run));
+    story.jira.now(|site| site.at(ISSUE).comments.truncate(4_000));
     let run = story.run_by_rules(&message);
     assert_eq!(run.status, Some(0), "{}", story.told(&run));
-    assert_eq!(story.said().len(), 1, "{}", story.told(&run));
+    assert_eq!(story.labels(), "ai-done ai-help quickfix");
     story.finish();
 }
 

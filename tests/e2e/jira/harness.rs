@@ -119,6 +119,8 @@ impl Story {
             ("AGENT_GITHUB_TIMEOUT", "15s".to_owned()),
             ("AGENT_GITHUB_MAX_WAIT", "5s".to_owned()),
             ("AGENT_WORK_DIR", path(folder)),
+            // The clock of the stand-in for GitHub is not that of this machine.
+            ("AGENT_CHECKS_WITHIN", "3000days".to_owned()),
             ("AGENT_MODEL", "openai:scripted".to_owned()),
             ("AGENT_MODEL_PRICE", "free".to_owned()),
             ("OPENAI_BASE_URL", self.model.base_url(Wire::OpenAi)),
@@ -142,10 +144,28 @@ impl Story {
         Run { status: output.status.code(), stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
     }
 
-    /// A run of the rules that is killed once Jira leaves it without an answer.
+    /// The same, and the most memory that it took, in KiB.
+    pub(crate) fn run_measured(&self, message: &Value, more: &[(&str, &str)]) -> (Run, u64) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = self.start(folder.path(), message, more);
+        let status = format!("/proc/{}/status", child.id());
+        let mut peak = 0;
+        while child.try_wait().unwrap().is_none() {
+            let status = std::fs::read_to_string(&status).unwrap_or_default();
+            let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let high = high.and_then(|high| high.trim().trim_end_matches("kB").trim().parse().ok());
+            peak = peak.max(high.unwrap_or_default());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        (Run { status: output.status.code(), stderr }, peak)
+    }
+
+    /// A run that is killed once Jira leaves it without an answer, if that happens.
     pub(crate) fn run_killed(&self, message: &Value) -> Run {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = self.start(folder.path(), message, &[("AGENT_MODEL", "builtin")]);
+        let mut child = self.start(folder.path(), message, &[]);
         let deadline = Instant::now() + Duration::from_mins(1);
         while !self.jira.is_stalling() && child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "{}", self.jira.summary());

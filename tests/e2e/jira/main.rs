@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
+mod after;
 mod attack;
 mod bad_input;
 mod basic;

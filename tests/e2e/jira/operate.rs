@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use shared::queue;
 use tests::bin::program;
 use tests::broker::{Broker, Cause, VirtualHost};
+use tests::github::{CheckKind, Verdict};
 use tests::ingest::{Ingest, answer};
 use tests::jira::Fault;
 use tests::webhook::sign;
 
-use crate::harness::{ISSUE, REPO, Story, typo};
+use crate::harness::{BRANCH, ISSUE, REPO, Story, typo};
 
 const SECRET: &str = "a secret of the site acme";
 
@@ -238,5 +239,105 @@ fn an_issue_whose_pull_request_is_merged_is_moved_on() {
     assert_eq!(sweep(&story, &host, &[]), (Some(0), line.to_owned()));
     assert_eq!(story.jira.now(|site| site.at(ISSUE).status), "Done");
     assert_eq!(sweep(&story, &host, &[]), (Some(0), String::new()));
+    story.finish();
+}
+
+/// Whoever takes it back has the last word: it is moved on once.
+#[test]
+fn an_issue_that_was_taken_back_is_left_alone() {
+    let mut story = Story::new(typo(), &[]);
+    story.more.push_str("[sites.acme.transitions]\nmerged = \"Finish\"\n");
+    let run = story.run_by_rules(&story.label("dev1", &["ai-help", "quickfix"]));
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    let broker = story.runtime.block_on(Broker::shared()).unwrap();
+    let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+    story.github.now(|state| state.at(REPO).merge("dev1", 1));
+    assert_eq!(
+        sweep(&story, &host, &[]),
+        (Some(0), "PROJ-7: its pull request is merged; moved on\n".to_owned())
+    );
+    story.jira.now(|site| site.transition(ISSUE, "dev1", "In Progress"));
+    assert_eq!(sweep(&story, &host, &[]), (Some(0), String::new()));
+    assert_eq!(story.jira.now(|site| site.at(ISSUE).status), "In Progress");
+    story.finish();
+}
+
+/// What was given up on the pull request of an issue of Jira is told there, and not lost for want of an issue on GitHub.
+#[test]
+fn a_dead_letter_of_a_command_on_the_pull_request_is_told_on_jira() {
+    let story = Story::new(typo(), &[]);
+    let run = story.run_by_rules(&story.label("dev1", &["ai-help", "quickfix"]));
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    let broker = story.runtime.block_on(Broker::shared()).unwrap();
+    let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+    let comment = story.github.now(|state| state.at(REPO).comment("dev1", 1, "/fix make it shorter"));
+    let command = json!({
+        "repo_url": story.github.repo_url(REPO), "issue_id": 1, "mode": "fix", "trigger_user": "dev1",
+        "comment_id": comment, "pull_request": 1, "task_id": "a123456789abcdef0123456789abcdef",
+    });
+    story.runtime.block_on(host.bury(&command.to_string(), Cause::Rejected)).unwrap();
+    let (status, text) = sweep(&story, &host, &[]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.starts_with("PROJ-7: told that task a123456789abcdef0123456789abcdef"), "{text}");
+    assert!(story.said()[1].starts_with("Could not be done. It was given up"), "{:?}", story.said());
+    // The labels tell of the change.
+    assert_eq!(story.labels(), "ai-done ai-help quickfix");
+    // What happened to the branch names the issue itself; nobody asked for that.
+    let happened = json!({
+        "repo_url": story.github.repo_url(REPO), "issue_id": ISSUE, "mode": "checks", "trigger_user": "octo",
+        "task_id": "b123456789abcdef0123456789abcdef",
+    });
+    story.runtime.block_on(host.bury(&happened.to_string(), Cause::Rejected)).unwrap();
+    let line = "PROJ-7: dead letter of task b123456789abcdef0123456789abcdef removed: nobody asked for it\n";
+    assert_eq!(sweep(&story, &host, &[]), (Some(0), line.to_owned()));
+    story.finish();
+}
+
+/// No event tells that the checks of a draft do not end, whichever tracker has its issue.
+#[test]
+fn checks_of_an_issue_of_jira_that_do_not_end_are_looked_at_once() {
+    let story = Story::of(crate::after::checked(), typo(), &[]);
+    let run = story.run_by_rules(&story.label("dev1", &["ai-help", "quickfix"]));
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    story.github.now(|state| state.at(REPO).check(BRANCH, "build", CheckKind::Run, Verdict::Running));
+    let broker = story.runtime.block_on(Broker::shared()).unwrap();
+    let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+    let within = [("AGENT_CHECKS_WITHIN", "1s")];
+    let sweep = || command_with(&story, &host, &["sweep"], "sweep", &within);
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let (status, text) = sweep();
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.starts_with("octo/hello#1: its checks do not end; published a look at them"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let message = story.runtime.block_on(host.take(queue::TASKS)).unwrap().unwrap();
+    let message: Value = serde_json::from_str(message["payload"].as_str().unwrap()).unwrap();
+    assert_eq!(message["issue_id"], json!(ISSUE));
+    let run = story.run_with(&message, &[("AGENT_MODEL", "builtin"), within[0]]);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    assert!(story.said()[1].starts_with("Checks do not end on #1"), "{:?}", story.said());
+    assert_eq!(sweep(), (Some(0), String::new()));
+    story.finish();
+}
+
+/// One issue that nobody can read hides no other one.
+#[test]
+fn an_issue_of_any_depth_hides_no_other_one_from_a_sweep() {
+    let site = typo().issue("PROJ-8", "dev1", "Deep", "x", &["ai-help"]);
+    let story = Story::new(site, &[]);
+    story.jira.now(|site| {
+        let mut inner = json!({ "type": "paragraph", "content": [{ "type": "text", "text": "x" }] });
+        for _ in 0..100 {
+            inner = json!({ "type": "bulletList", "content": [{ "type": "listItem", "content": [inner] }] });
+        }
+        site.at("PROJ-8").description = json!({ "version": 1, "type": "doc", "content": [inner] });
+    });
+    story.label("dev1", &["ai-help", "quickfix"]);
+    let broker = story.runtime.block_on(Broker::shared()).unwrap();
+    let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+    let (status, text) = sweep(&story, &host, &[]);
+    assert_eq!(status, Some(0), "{text}");
+    for key in ["PROJ-7: published the quickfix", "PROJ-8: published the plan"] {
+        assert!(text.contains(key), "{key}: {text}");
+    }
     story.finish();
 }

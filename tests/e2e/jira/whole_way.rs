@@ -1,20 +1,22 @@
-//! The whole way: a webhook of Jira, `ingest`, a real queue, `ai-agent consume`, a pull request on GitHub.
+//! The whole way: a webhook of Jira, `ingest`, a real queue, `ai-agent consume`, a pull request on GitHub, and back once that is
+//! merged.
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::bin::program;
 use tests::broker::Broker;
 use tests::ingest::{Ingest, answer};
 use tests::webhook::sign;
 
-use crate::harness::{ISSUE, Story, typo};
+use crate::harness::{BRANCH, ISSUE, REPO, Story, typo};
 
 const SECRET: &str = "a secret of the site acme";
 
 #[test]
 fn a_webhook_of_jira_becomes_a_pull_request() {
-    let story = Story::new(typo(), &[]);
+    let mut story = Story::new(typo(), &[]);
+    story.more = "[sites.acme.transitions]\nmerged = \"Done\"\n".to_owned();
     let body = story.jira.now(|site| {
         site.catch_up();
         site.relabel(ISSUE, "dev1", &["ai-help", "quickfix"]);
@@ -23,7 +25,8 @@ fn a_webhook_of_jira_becomes_a_pull_request() {
     let broker = story.runtime.block_on(Broker::shared()).unwrap();
     let host = story.runtime.block_on(broker.virtual_host()).unwrap();
     let secrets = format!("acme={SECRET}");
-    let ingest = Ingest::start(&host.url("ingest"), &[("AGENT_JIRA_WEBHOOK_SECRETS", &secrets)]).unwrap();
+    let settings = [("AGENT_JIRA_WEBHOOK_SECRETS", &*secrets), ("AGENT_ALLOW_LOOPBACK", "1")];
+    let ingest = Ingest::start(&host.url("ingest"), &settings).unwrap();
     let send = || {
         let request = reqwest::Client::builder()
             .no_proxy()
@@ -72,5 +75,29 @@ fn a_webhook_of_jira_becomes_a_pull_request() {
     let (status, log) = consume();
     assert_eq!(status, Some(0), "{log}");
     assert_eq!(story.jira.count("updateComment"), comments, "{}", story.jira.summary());
+
+    // The pull request is merged on GitHub, which tells it by a webhook of its own.
+    let repository = story.github.now(|state| {
+        state.at(REPO).merge("dev2", 1);
+        state.at(REPO).repo().id
+    });
+    let merged = json!({
+        "action": "closed", "number": 1,
+        "pull_request": {
+            "number": 1, "merged": true, "updated_at": "2026-11-21T10:00:00Z",
+            "head": { "ref": BRANCH, "sha": "0".repeat(40), "repo": { "id": repository } },
+        },
+        "repository": { "id": repository, "html_url": story.github.repo_url(REPO), "archived": false },
+        "installation": { "id": story.github.installation_id() },
+        "sender": { "login": "dev2", "id": 5, "type": "User" },
+    });
+    let body = merged.to_string();
+    let (status, told) =
+        story.runtime.block_on(ingest.send("pull_request", "delivery-2", body.as_bytes())).unwrap();
+    assert_eq!(status, 202, "{told}");
+    let (status, log) = consume();
+    assert_eq!(status, Some(0), "{log}");
+    assert_eq!(story.jira.now(|site| site.at(ISSUE).status), "Done", "{log}\n{}", story.jira.summary());
+    assert_eq!(story.labels(), "ai-done ai-help quickfix");
     story.finish();
 }

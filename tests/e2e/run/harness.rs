@@ -3,10 +3,11 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use tests::bin::program;
+pub(crate) use tests::cases::check_all;
 use tests::github::{Fault, GitHub, Permission, When, World, without_log_id};
 use tests::model::{KEY, Request, ScriptedModel, Step, Wire};
 
@@ -262,28 +263,4 @@ pub(crate) fn tells_its_cost(line: &str) -> bool {
     line.starts_with("openai:")
         && [" call", " tokens in, ", " out, "].iter().all(|part| line.contains(part))
         && !line.contains('\n')
-}
-
-/// Checks every case of a table, a few at a time, and panics with all that failed.
-///
-/// `CASE=N` in the environment checks the N-th alone.
-pub(crate) fn check_all<C: Sync>(cases: &[C], check: impl Fn(&C) -> Result<(), String> + Sync) {
-    const AT_A_TIME: usize = 8;
-    let only = std::env::var("CASE").ok().map(|number| number.parse().expect("CASE is a number"));
-    let numbered = (1..).zip(cases).filter(|(number, _)| only.is_none_or(|only: usize| only == *number));
-    let numbered: Vec<(usize, &C)> = numbered.collect();
-    assert!(!numbered.is_empty(), "none of {} cases is checked", cases.len());
-    let next = AtomicUsize::new(0);
-    let mut failures: Vec<(usize, String)> = std::thread::scope(|scope| {
-        let work = || {
-            let mine = std::iter::from_fn(|| numbered.get(next.fetch_add(1, Ordering::Relaxed)));
-            mine.filter_map(|(number, case)| Some((*number, check(case).err()?))).collect::<Vec<_>>()
-        };
-        let workers: Vec<_> = (0..AT_A_TIME).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
-    });
-    failures.sort();
-    let told = failures.iter().map(|(number, failure)| format!("\n\nCASE={number} {failure}"));
-    let told: String = told.collect();
-    assert!(failures.is_empty(), "{} of {} cases:{told}", failures.len(), numbered.len());
 }

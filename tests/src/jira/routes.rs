@@ -17,6 +17,8 @@ use super::{AGENT, CLIENT, EMAIL, TOKEN};
 const ACCESS: &str = "access-token-of-the-service-account-0123456789";
 /// Bytes of the value of a property.
 const MAX_PROPERTY: usize = 32_768;
+/// Comments that an issue can have.
+const MAX_COMMENTS: usize = 5_000;
 /// The most that one page holds, whatever is asked for.
 const MAX_PAGE: usize = 100;
 
@@ -97,12 +99,17 @@ fn of_issue<'q>(
 ) -> Reply {
     let name = parameters.get("issueIdOrKey").map(String::as_str).unwrap_or_default();
     let may_see = site.permissions.contains("BROWSE_PROJECTS");
-    let Some(issue) = site.find(name).filter(|issue| may_see && !issue.is_restricted).cloned() else {
+    let Some(issue) = site.find(name).filter(|issue| may_see && !issue.is_restricted) else {
         return gone();
     };
     let number =
         |name: &str, default: usize| asked(name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let (start, most) = (number("startAt", 0), number("maxResults", MAX_PAGE).min(MAX_PAGE));
+    // The only answer that can be long.
+    if operation == "getComments" {
+        return comments(site, issue, asked("orderBy") == Some("-created"), start, most);
+    }
+    let issue = issue.clone();
     match operation {
         "getIssue" => Reply::json(200, present::issue(site, &issue, asked("fields"))),
         "editIssue" => edit(site, &issue, body),
@@ -121,19 +128,6 @@ fn of_issue<'q>(
                 json!({ "startAt": start, "maxResults": most, "total": total, "isLast": is_last, "values": page }),
             )
         }
-        "getComments" => {
-            let mut all: Vec<&Comment> = issue.comments.iter().collect();
-            if asked("orderBy") == Some("-created") {
-                all.reverse();
-            }
-            let page: Vec<Value> =
-                all.iter().skip(start).take(most).map(|comment| present::comment(site, comment)).collect();
-            let total = issue.comments.len();
-            Reply::json(
-                200,
-                json!({ "startAt": start, "maxResults": most, "total": total, "comments": page }),
-            )
-        }
         "getComment" => match find_comment(&issue, parameters.get("id")) {
             Some(comment) => Reply::json(200, present::comment(site, comment)),
             None => Reply::refused(404, "Can not find a comment for the id."),
@@ -150,6 +144,17 @@ fn of_issue<'q>(
         "createOrUpdateRemoteIssueLink" => link(site, &issue, body),
         _ => Reply::nothing(501),
     }
+}
+
+fn comments(site: &Site, issue: &Issue, is_newest_first: bool, start: usize, most: usize) -> Reply {
+    let mut all: Vec<&Comment> = issue.comments.iter().collect();
+    if is_newest_first {
+        all.reverse();
+    }
+    let page: Vec<Value> =
+        all.iter().skip(start).take(most).map(|comment| present::comment(site, comment)).collect();
+    let total = issue.comments.len();
+    Reply::json(200, json!({ "startAt": start, "maxResults": most, "total": total, "comments": page }))
 }
 
 fn find_comment<'i>(issue: &'i Issue, id: Option<&String>) -> Option<&'i Comment> {
@@ -214,6 +219,9 @@ fn add_comment(site: &mut Site, issue: &Issue, body: &Value) -> Reply {
     if !site.permissions.contains("ADD_COMMENTS") {
         return Reply::refused(400, "You do not have the permission to comment on this issue.");
     }
+    if issue.comments.len() >= MAX_COMMENTS {
+        return Reply::refused(413, "The number of comments has reached the limit of 5000.");
+    }
     if let Some(refused) = refuse_comment(body) {
         return refused;
     }
@@ -273,7 +281,7 @@ fn transition(site: &mut Site, issue: &Issue, body: &Value) -> Reply {
             json!({ "errorMessages": [], "errors": { "resolution": "Resolution is required." } }),
         );
     }
-    site.at(&issue.key).status = to;
+    site.transition(&issue.key, AGENT, to);
     Reply::nothing(204)
 }
 

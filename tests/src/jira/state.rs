@@ -240,6 +240,16 @@ impl Site {
         self.change(key, who, vec![("assignee".to_owned(), String::new(), to.to_owned(), Some(to_account))])
     }
 
+    /// Moves an issue to another status.
+    pub fn transition(&mut self, key: &str, who: &str, to: &'static str) -> u64 {
+        let from = std::mem::replace(&mut self.at(key).status, to);
+        self.change(
+            key,
+            who,
+            vec![("status".to_owned(), from.to_owned(), to.to_owned(), Some("1".to_owned()))],
+        )
+    }
+
     pub fn describe(&mut self, key: &str, who: &str, text: &str) -> u64 {
         self.at(key).description = doc(text);
         self.change(key, who, vec![("description".to_owned(), String::new(), text.to_owned(), None)])

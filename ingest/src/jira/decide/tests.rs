@@ -123,6 +123,8 @@ fn a_comment_asks_by_the_command_on_its_first_line() {
         ("/approve", "approve PROJ-7 10040"),
         ("/retry\r\nthanks", "retry PROJ-7 10040"),
         ("/revise use tokio", "revise PROJ-7 10040"),
+        ("/fix use tokio", "fix PROJ-7 10040"),
+        ("/ci", "ci PROJ-7 10040"),
         ("/stop", "what runs or waits stops by itself"),
         ("Please /approve", "the comment holds no command"),
         ("{quote}\n/approve\n{quote}", "the comment holds no command"),

@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 40;
 const MAX_CHARS: usize = 200_000;
 
 /// The text of a document, as Markdown. A document that is no tree is empty.
-pub(super) fn to_markdown(document: &Value) -> Raw {
+pub fn to_markdown(document: &Value) -> Raw {
     let mut reader = Reader { nodes: 0, chars: 0 };
     let mut text = match document {
         // The interface before this version had plain texts.

@@ -24,8 +24,8 @@ use crate::network::Network;
 use crate::outcome::chain;
 use crate::patience::Patience;
 
-/// Bytes of one answer. A page of 100 comments of 32,767 characters can be 13 MB in UTF-8, and ADF is wordy.
-const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of one answer. A page of 50 comments of 32,767 characters can be 7 MB in UTF-8, and ADF is wordy.
+const MAX_ANSWER_BYTES: usize = 24 * 1024 * 1024;
 /// The pause for a limit that names none.
 const UNNAMED_PAUSE_SECONDS: u64 = 30;
 /// Characters of what Jira says about a failure.

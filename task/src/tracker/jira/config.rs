@@ -209,7 +209,7 @@ impl JiraConfig {
 
     /// The site whose project has issues that are worked on in this repository.
     pub fn site_of(&self, key: &IssueKey, repo: &Repo) -> Option<&Site> {
-        self.sites.values().find(|site| site.repos(key.project()).any(|known| is_same(known, repo)))
+        self.sites.values().find(|site| site.has(key, repo))
     }
 }
 
@@ -306,6 +306,11 @@ impl Site {
             found = Some(repo);
         }
         found.or(project.repo.as_ref()).ok_or(Unmapped::Component)
+    }
+
+    /// Whether the issues of the project of this one can be worked on in that repository.
+    pub fn has(&self, key: &IssueKey, repo: &Repo) -> bool {
+        self.repos(key.project()).any(|known| is_same(known, repo))
     }
 
     fn repos(&self, project: &str) -> impl Iterator<Item = &Repo> {

@@ -21,7 +21,7 @@ static NUMBER: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"#([1-9][0-9]{0,9})\b").expect("the pattern is right"));
 
 /// The Markdown as a document; `repo` is where its references lead.
-pub(super) fn of_markdown(markdown: &str, repo: Option<&Repo>) -> Value {
+pub fn of_markdown(markdown: &str, repo: Option<&Repo>) -> Value {
     let mut text: String = markdown.chars().take(MAX_CHARS).collect();
     if text.len() < markdown.len() {
         text.push_str("\n\n…");

@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use shared::jira::parse_time;
 
+use super::depth::{Bounded, bounded};
+
 /// An issue, with the fields that [`FIELDS`] names.
 #[derive(Deserialize)]
 pub(super) struct Issue {
@@ -24,7 +26,7 @@ pub(super) const FIELDS: &str =
 pub(super) struct Fields {
     #[serde(default)]
     pub(super) summary: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded")]
     pub(super) description: Value,
     #[serde(default)]
     pub(super) labels: Vec<String>,
@@ -97,7 +99,7 @@ pub(super) struct Comment {
     pub(super) id: u64,
     #[serde(default)]
     pub(super) author: Option<User>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded")]
     pub(super) body: Value,
     #[serde(deserialize_with = "time")]
     pub(super) created: Timestamp,
@@ -167,6 +169,7 @@ pub(super) struct Transition {
 
 #[derive(Deserialize)]
 pub(super) struct Property {
+    #[serde(deserialize_with = "bounded")]
     pub(super) value: Value,
 }
 
@@ -174,7 +177,7 @@ pub(super) struct Property {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Search {
     #[serde(default)]
-    pub(super) issues: Vec<Value>,
+    pub(super) issues: Vec<Bounded>,
     #[serde(default)]
     pub(super) next_page_token: Option<String>,
 }
