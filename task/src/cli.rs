@@ -90,7 +90,8 @@ const SOLVE: &[&[&Group]] = &[config::READS];
 const RUN: &[&[&Group]] = &[config::READS, run::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const CONSUME: &[&[&Group]] =
     &[config::READS, run::settings::READS, delivery::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
-const SWEEP: &[&[&Group]] = &[run::settings::READS, sweep::settings::READS, &[&catalog::LOGS]];
+const SWEEP: &[&[&Group]] =
+    &[run::settings::READS, sweep::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const REPORT: &[&[&Group]] = &[run::settings::READS, &[&catalog::LOGS]];
 const DOCTOR: &[&[&Group]] = doctor::READS;
 const PROBE: &[&[&Group]] = &[&[&catalog::PROBE]];
@@ -296,9 +297,11 @@ fn sweep(args: SweepArgs, env: &Environment) -> Result<Swept, Failure> {
     start_logging(env, SWEEP)?;
     let run = RunSettings::from_env(env).map_err(|error| wrong_setting(&error))?;
     let settings = SweepSettings::from_env(&run.hosts, env).map_err(|error| wrong_setting(&error))?;
+    start_telemetry(env, &run)?;
     let mut lines = std::io::stdout().lock();
     let mut unwritten = None;
-    let swept = runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let swept = runtime.block_on(async {
         let (revoker, lease) = Lease::new();
         let mut show = |finding: &Finding| {
             let line = terminal::visible(&finding.to_string()).into_owned();
@@ -313,6 +316,7 @@ fn sweep(args: SweepArgs, env: &Environment) -> Result<Swept, Failure> {
         }
         swept.await
     });
+    leave(runtime);
     match unwritten {
         Some(error) => {
             Err(Failure::new(Reason::Storage, format!("what was found cannot be written: {error}"), ""))

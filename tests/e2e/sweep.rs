@@ -21,6 +21,7 @@ use shared::{
 use tests::{
     bin::program,
     broker::{Broker, Cause, VirtualHost},
+    collector::{Collector, Mood},
     github::{CheckKind, Fault, File, GitHub, Permission, Stage, Verdict, When, World},
     ingest::{Ingest, answer},
 };
@@ -692,6 +693,61 @@ async fn without_a_broker_nothing_is_touched() -> anyhow::Result<()> {
     host.delete_queue(queue::TASKS).await?;
     assert_eq!(sweep(&github, &host), Said { status: Some(75), stdout: String::new() });
     assert_eq!(writes(&github), Vec::<String>::new());
+    github.finish();
+    Ok(())
+}
+
+/// What a collector learns of a sweep: one trace, and what is left of the budgets.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_the_budgets_is_measured() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let github = typo(&[]);
+    let repository = github.now(|state| state.at("octo/hello").repo().id);
+    // The day may end while the test runs.
+    let today = jiff::Timestamp::now();
+    for day in [today, today + jiff::Span::new().hours(24)] {
+        let day = day.strftime("%Y-%m-%d");
+        for (book, units) in
+            [(format!("agent-budget.all.{day}"), 3), (format!("agent-budget.r{repository}.{day}"), 1)]
+        {
+            host.declare_queue(&book, json!({})).await?;
+            for _ in 0..units {
+                host.put(&book, "").await?;
+            }
+        }
+    }
+    let collector = Collector::start(Mood::Good);
+    let budgets = [
+        ("AGENT_BUDGET_DAY", "5"),
+        ("AGENT_BUDGET_MONTH", "100"),
+        ("AGENT_REPO_BUDGET_DAY", "0.50"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()),
+    ];
+    assert_eq!(task(&github, &host, &["sweep"], &budgets), said(""));
+    assert_eq!(collector.violations(), Vec::<String>::new());
+    let (installation, hello) = (
+        "agent.budget.scope=installation",
+        format!("agent.budget.scope=repository,vcs.repository.url.full={}", github.repo_url("octo/hello")),
+    );
+    assert_eq!(
+        collector.points(),
+        [
+            format!("agent.budget.ceiling{{agent.budget.period=day,{installation}}} 5"),
+            format!("agent.budget.ceiling{{agent.budget.period=day,{hello}}} 0.5"),
+            format!("agent.budget.ceiling{{agent.budget.period=month,{installation}}} 100"),
+            format!("agent.budget.left{{agent.budget.period=day,{installation}}} 4.85"),
+            format!("agent.budget.left{{agent.budget.period=day,{hello}}} 0.45"),
+            format!("agent.budget.left{{agent.budget.period=month,{installation}}} 100"),
+        ]
+    );
+    let spans = collector.spans();
+    let sweep = spans.iter().find(|span| span.name == "sweep").context("no span of the sweep")?;
+    assert!(spans.len() > 1 && spans.iter().all(|span| span.trace_id == sweep.trace_id), "{spans:?}");
+
+    // A collector that hangs holds it up for a moment, and changes nothing.
+    let hangs = Collector::start(Mood::Hangs);
+    assert_eq!(task(&github, &host, &["sweep"], &[("OTEL_EXPORTER_OTLP_ENDPOINT", hangs.url())]), said(""));
     github.finish();
     Ok(())
 }

@@ -14,7 +14,6 @@ use shared::trace::TraceContext;
 
 use super::ended::{Ended, Stop};
 use crate::bill::Bill;
-use crate::lease::Lost;
 use crate::llm::Usd;
 
 /// A run that is under way.
@@ -76,14 +75,7 @@ fn told(ended: &Ended) -> (&'static str, Option<String>) {
         Ended::PutOff { .. } => ("postponed", Some("rate-limit".to_owned())),
         Ended::NoBudget { .. } => ("postponed", Some("budget".to_owned())),
         Ended::Misconfigured(_) => ("misconfigured", Some("misconfigured".to_owned())),
-        Ended::Lost(lost) => {
-            let why = match lost {
-                Lost::Terminated => "terminated",
-                Lost::Deadline => "deadline",
-                Lost::Connection => "connection",
-            };
-            ("interrupted", Some(why.to_owned()))
-        }
+        Ended::Lost(lost) => ("interrupted", Some(lost.kind().to_owned())),
     }
 }
 

@@ -26,15 +26,16 @@ fn names(attributes: &[&Attribute]) -> String {
 fn by(program: Program) -> &'static str {
     match program {
         Program::Ingest => "ingest",
-        Program::Task => "a run",
+        Program::Task => "ai-agent",
     }
 }
 
 fn metrics() -> String {
-    let mut table = "| metric | in Prometheus | unit | kind | of | meaning | attributes |\n|---|---|---|---|---|---|---|\n".to_owned();
+    let mut table = "| metric | in Prometheus | unit | kind | program | meaning | attributes |\n|---|---|---|---|---|---|---|\n".to_owned();
     for metric in METRICS {
         let kind = match metric.instrument {
             Instrument::Counter => "counter",
+            Instrument::Gauge => "gauge",
             Instrument::Histogram(_) => "histogram",
         };
         writeln!(
@@ -53,7 +54,7 @@ fn metrics() -> String {
 }
 
 fn spans() -> String {
-    let mut table = "| span | kind | of | meaning | attributes |\n|---|---|---|---|---|\n".to_owned();
+    let mut table = "| span | kind | program | meaning | attributes |\n|---|---|---|---|---|\n".to_owned();
     for work in WORK {
         let kind = match work.side {
             Side::Internal => "internal",
@@ -214,7 +215,7 @@ fn dashboard_and_alerts_ask_for_what_there_is() {
     for metric in METRICS {
         let name = metric.prometheus();
         match metric.instrument {
-            Instrument::Counter => {
+            Instrument::Counter | Instrument::Gauge => {
                 known.insert(name);
             }
             Instrument::Histogram(_) => {
@@ -247,6 +248,7 @@ fn dashboard_and_alerts_ask_for_what_there_is() {
         "Queue",
         "Dead letters",
         "Failures by reason",
+        "Budget left",
     ] {
         assert!(dashboard.contains(&format!("\"title\": \"{title}")), "{title}");
     }
@@ -348,10 +350,11 @@ fn telemetry_of_the_chart_is_that_of_the_components() {
             settings["data"]["OTEL_EXPORTER_OTLP_ENDPOINT"],
             "http://otel-collector.observability.svc:4318"
         );
-        for (program, folder) in [("ingest", "/run/secrets/ingest"), ("task", "/run/secrets/task")] {
+        for program in ["ingest", "task", "sweep"] {
             let pod = crate::workload::Workload::named(objects, program);
             let env = pod.env();
-            assert_eq!(*env["OTEL_EXPORTER_OTLP_HEADERS_FILE"], format!("{folder}/otlp-headers"));
+            let file = format!("/run/secrets/{program}/otlp-headers");
+            assert_eq!(*env["OTEL_EXPORTER_OTLP_HEADERS_FILE"], file);
             assert!(pod.secrets().iter().any(|(name, _)| *name == "agent-telemetry"), "{program}");
         }
     }
