@@ -125,7 +125,7 @@ impl Cli {
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs the command; the exit status is 0 done, 1 could not solve, 2 usage or configuration, 70 message lost,
-/// 75 transient failure, 143 asked to end.
+/// 75 transient error, 143 asked to end.
 pub fn run(cli: Cli, env: &Environment) -> Exit {
     let command = match cli.command {
         Some(command) => command,
@@ -391,7 +391,7 @@ fn tell_end(ended: &Ended) -> Exit {
             Exit::Done
         }
         Ended::Refused => {
-            terminal::eprint_line("nothing to do: the user may not ask for this");
+            terminal::eprint_line("nothing to do: the requester has no write access");
             Exit::Done
         }
         Ended::Nothing(why) => {

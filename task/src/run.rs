@@ -1,7 +1,7 @@
 //! A *run* is one attempt at a task on GitHub, from asking who may ask to the last label.
 //!
 //! The order of effects is branch, commit, pull request, comment, labels, status comment. Every prefix of it is a
-//! state that the next run of the same task recognises and completes. What the model proposed is kept in the status
+//! state that the next run of the same task recognizes and completes. What the model proposed is kept in the status
 //! comment before the commit is made, so that it is not asked again once the commit is there, nor for a plan that was kept,
 //! whose commit is empty.
 
@@ -430,7 +430,7 @@ async fn clone_once(
             interrupt.store(true, Ordering::Relaxed);
             // What it still writes would outlive the folder.
             if tokio::time::timeout(CLONE_ENDS_WITHIN, cloning).await.is_err() {
-                tracing::warn!("a clone that was interrupted goes on");
+                tracing::warn!("resuming a clone that was interrupted");
             }
             Err(lost.into())
         }

@@ -2,9 +2,9 @@
 //!
 //! | found | put right |
 //! |---|---|
-//! | a dead letter: a task that was given up | told on its issue once, labelled as failed, taken off the queue |
+//! | a dead letter: a task that was given up | told on its issue once, labeled as failed, taken off the queue |
 //! | a dead letter that is not a valid task, or whose issue cannot be reached | logged with size and hash; stays until the queue's own limit, two weeks |
-//! | an issue at work whose run is gone | labelled as failed; its status comment says so and names `/retry` |
+//! | an issue at work whose run is gone | labeled as failed; its status comment says so and names `/retry` |
 //! | a draft of the agent whose checks do not end | a look at them is published as a task, which tells it once |
 //! | an issue that asks for work and that nobody has answered: its webhook was missed | published as a task |
 //!

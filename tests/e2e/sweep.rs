@@ -165,7 +165,7 @@ const GIVEN_UP: &str = "\
     comment by ai-agent[bot]
       | **Could not be done.** It was tried 3 times, and no attempt came to its end.
       |
-      | If that happens again, ask who operates the agent to look into its logs for task 00112233445566778899aabbccddeeff.
+      | If that happens again, ask the agent's operator to check its log for task 00112233445566778899aabbccddeeff.
       |
       | Comment `/retry` to start again.
       |
@@ -178,7 +178,7 @@ async fn a_dead_letter_is_told_once_and_removed() -> anyhow::Result<()> {
     let github = typo(&["ai-help"]);
     host.bury(&message(&github, &json!({})), Cause::DeliveryLimit).await?;
     let line = format!(
-        "octo/hello#1: told that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
+        "octo/hello#1: reported that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
     );
     // Looking changes nothing.
     assert_eq!(task(&github, &host, &["sweep", "--dry-run"], &[]).stdout.lines().next(), line.lines().next());
@@ -240,7 +240,7 @@ async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
             Cause::Rejected,
             nothing,
             said(&format!(
-                "octo/hello#1: told that task {TASK} was given up: It was given up, and what happened could not be told here.\n"
+                "octo/hello#1: reported that task {TASK} was given up: It was given up, and what happened could not be reported here.\n"
             )),
             &["issues/add-labels", "issues/create-comment"],
         ),
@@ -249,7 +249,7 @@ async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
             json!({}),
             Cause::Rejected,
             |github, now| comment(github, &status(github, TASK, "ended", now)),
-            said(&format!("octo/hello#1: dead letter of task {TASK} removed: it is told already\n")),
+            said(&format!("octo/hello#1: dead letter of task {TASK} removed: it was reported already\n")),
             &[],
         ),
         (
@@ -261,7 +261,7 @@ async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
                 comment(github, &status(github, TASK, "waiting", now));
             },
             said(&format!(
-                "octo/hello#1: told that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
+                "octo/hello#1: reported that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
             )),
             &["issues/add-labels", "issues/remove-label", "issues/update-comment"],
         ),
@@ -274,7 +274,7 @@ async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
                 comment(github, &status(github, OTHER, "working", now));
             },
             said(&format!(
-                "octo/hello#1: told that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
+                "octo/hello#1: reported that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
             )),
             &["issues/update-comment"],
         ),
@@ -283,7 +283,9 @@ async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
             json!({"trigger_user": "guest"}),
             Cause::DeliveryLimit,
             nothing,
-            said(&format!("octo/hello#1: dead letter of task {TASK} removed: who asked may not ask\n")),
+            said(&format!(
+                "octo/hello#1: dead letter of task {TASK} removed: the requester has no write access\n"
+            )),
             &[],
         ),
         (
@@ -511,14 +513,14 @@ async fn only_what_was_asked_for_in_vain_is_published() -> anyhow::Result<()> {
             "",
         ),
         (
-            "labelled by a stranger",
+            "labeled by a stranger",
             &[],
             |github| github.now(|state| state.at("octo/hello").label("guest", 1, "ai-help")),
             &[],
-            "octo/hello#1: not published: who asked may not ask\n",
+            "octo/hello#1: not published: the requester has no write access\n",
         ),
         (
-            "labelled by a stranger, who was told and may ask by now",
+            "labeled by a stranger, who was told and may ask by now",
             &[],
             |github| {
                 github.now(|state| state.at("octo/hello").label("guest", 1, "ai-help"));
@@ -532,7 +534,7 @@ async fn only_what_was_asked_for_in_vain_is_published() -> anyhow::Result<()> {
             "",
         ),
         (
-            "labelled by a bot",
+            "labeled by a bot",
             &[],
             |github| github.now(|state| state.at("octo/hello").label("ai-agent[bot]", 1, "ai-help")),
             &[],
@@ -543,14 +545,14 @@ async fn only_what_was_asked_for_in_vain_is_published() -> anyhow::Result<()> {
             &["ai-help"],
             |github| github.now(|state| state.at("octo/hello").rewrite(1, "Something else.")),
             &[],
-            "octo/hello#1: not published: it was edited after it was asked for; take the label off and put it on again\n",
+            "octo/hello#1: not published: it was edited after the request; remove the label and add it again\n",
         ),
         (
             "renamed since",
             &["ai-help"],
             |github| github.now(|state| state.at("octo/hello").retitle("dev1", 1, "Something else")),
             &[],
-            "octo/hello#1: not published: it was edited after it was asked for; take the label off and put it on again\n",
+            "octo/hello#1: not published: it was edited after the request; remove the label and add it again\n",
         ),
     ];
     let broker = Broker::shared().await?;
@@ -598,7 +600,7 @@ async fn a_strangers_refusal_answers_nobody_else() -> anyhow::Result<()> {
 
     host.bury(&message(&github, &json!({})), Cause::Rejected).await?;
     let buried = task(&github, &host, &["sweep", "--dry-run"], &[]).stdout;
-    assert!(buried.starts_with(&format!("octo/hello#1: told that task {TASK} was given up")), "{buried}");
+    assert!(buried.starts_with(&format!("octo/hello#1: reported that task {TASK} was given up")), "{buried}");
     github.finish();
     Ok(())
 }
@@ -611,14 +613,14 @@ async fn an_issue_at_work_is_put_right_when_its_run_is_gone() -> anyhow::Result<
     labels: ai-failed, ai-help
       | The word `recieves` in README.md should be `receives`.
     comment by ai-agent[bot] (edited)
-      | **Could not be done.** The run ended without a word, and no other one follows.
+      | **Could not be done.** The run died, and no other attempt follows.
       |
-      | If that happens again, ask who operates the agent to look into its logs for task 00112233445566778899aabbccddeeff.
+      | If that happens again, ask the agent's operator to check its log for task 00112233445566778899aabbccddeeff.
       |
       | Comment `/retry` to start again.
       |
 ";
-    let told = "octo/hello#1: its run is gone; told, and labelled as failed\n";
+    let told = "octo/hello#1: its run has died; reported, and labeled as failed\n";
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
     for (phase, minutes, expected) in [

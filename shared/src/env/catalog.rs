@@ -110,7 +110,7 @@ group! {
         "headers for the collector, such as a token: `NAME=VALUE`, separated by commas or line ends, never logged; as a \
          rule a file, `OTEL_EXPORTER_OTLP_HEADERS_FILE`";
     OTEL_EXPORTER_OTLP_PROTOCOL: &'static str = choice(&["http/protobuf", "http/json", "grpc"]), is("http/protobuf"),
-        "the protocol; with any but `http/protobuf`, which is the one that is spoken, nothing is sent, and the log says so";
+        "the protocol; with any but `http/protobuf`, the only one that is supported, nothing is sent, and the log says so";
     OTEL_EXPORTER_OTLP_TIMEOUT: u64 = number(1, u32::MAX as u64), is("2000"),
         "milliseconds for all that is sent at the end of a run together; at most 2000";
     OTEL_SERVICE_NAME: String = ANY, of("`ai-agent`, and `ai-agent-ingest` for ingest"), "name of the service";
@@ -223,7 +223,7 @@ group! {
     AGENT_MODEL_IDLE_TIMEOUT: Duration = timeout(), of("`3min`, `10min` for a private address"),
         "longest silence of the model";
     AGENT_MODEL_RETRIES: usize = number(0, 20), is("4"),
-        "retries after a transient failure of the model's server; `0` for none";
+        "retries after a transient error of the model's server; `0` for none";
 }
 
 group! {
@@ -333,7 +333,7 @@ group! {
     POD_NAME: String = ANY, is("task"), "name of the connection, as the broker lists it";
     AGENT_QUEUE_WAIT: Duration = pause(), is("5s"), "time to wait for a task before the process ends";
     AGENT_RETRY_PAUSE: Duration = pause(), is("30s"),
-        "time that a task is held after a transient failure before it is requeued";
+        "time that a task is held after a transient error before it is requeued";
     AGENT_FAILED_START_WAIT: Duration = pause(), is("0s"),
         "how long after its start a process that fails before it holds a task ends: a little less than the startup \
          probe allows, so that KEDA counts its Job as pending and starts no other";

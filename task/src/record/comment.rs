@@ -50,7 +50,7 @@ pub fn working(user: &str, done: &[String], now: &str) -> String {
     for step in done {
         writeln!(text, "- [x] {step}").expect("a String takes any text");
     }
-    write!(text, "- [ ] {now}\n\nComment `/stop` to call it off.").expect("a String takes any text");
+    write!(text, "- [ ] {now}\n\nComment `/stop` to cancel.").expect("a String takes any text");
     text
 }
 
@@ -148,7 +148,7 @@ pub fn repaired(pull_request: &str, which: &str, title: &str, body: &str, then: 
 }
 
 /// What comes next after a repair whose checks are not held back.
-pub const CHECKED_AGAIN: &str = "Its checks run now, and what comes of them is told here.";
+pub const CHECKED_AGAIN: &str = "Its checks run now. Their result will follow here.";
 
 /// A repair that was given up because something else happened meanwhile.
 pub fn not_needed(pull_request: &str, why: &str) -> String {
@@ -288,7 +288,7 @@ pub fn minute(time: Timestamp) -> String {
     rounded.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// A run that was cancelled.
+/// A run that was canceled.
 pub fn stopped(why: &str, bill: Option<&Bill>, turn: Turn) -> String {
     let what = format!("**Stopped**: {why}. Nothing more is written.");
     paragraphs([what, turn.again().to_owned(), bill_of(bill)])

@@ -112,6 +112,6 @@ fn why(stop: &Stop) -> String {
         Stop::Call(error) => error.kind().to_owned(),
         Stop::Failure(failure) | Stop::Moved(failure) => failure.reason.name(),
         Stop::Ended(ended) => told(ended).1.unwrap_or_else(|| "nothing".to_owned()),
-        Stop::CalledOff(_) => "cancelled".to_owned(),
+        Stop::CalledOff(_) => "canceled".to_owned(),
     }
 }

@@ -375,7 +375,7 @@ pub(super) async fn complete(desk: &Desk<'_>, pull: &PullRequest, head: &Commit)
     let kept = status.and_then(|status| status.proposal);
     let proposal = kept.unwrap_or_else(|| Proposal {
         title: title_of(head),
-        body: "The account of the repair was lost.".to_owned(),
+        body: "The report of the repair was lost.".to_owned(),
         bill: String::new(),
         plan: None,
         held: super::ci::is_held(&head.message).then(|| "why is not known any more".to_owned()),

@@ -23,7 +23,7 @@ pub(super) async fn tell(bank: Option<&Bank>, site: Option<&Site<'_>>) {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 repository = name,
-                "what is left of the budget is not told"
+                "what is left of the budget is not known"
             );
         }
     }

@@ -206,12 +206,10 @@ fn words(expression: &str) -> BTreeSet<String> {
     words.filter(|word| word.contains('_')).map(str::to_owned).collect()
 }
 
-#[test]
-fn dashboard_and_alerts_ask_for_what_there_is() {
+/// Names of metrics and labels in Prometheus.
+fn names_in_prometheus() -> BTreeSet<String> {
     let mut known: BTreeSet<String> =
-        ["__name__", "__range", "__interval", "histogram_quantile", "min_over_time"]
-            .map(str::to_owned)
-            .into();
+        ATTRIBUTES.iter().map(|attribute| prometheus_label(attribute.name)).collect();
     for metric in METRICS {
         let name = metric.prometheus();
         match metric.instrument {
@@ -223,7 +221,15 @@ fn dashboard_and_alerts_ask_for_what_there_is() {
             }
         }
     }
-    known.extend(ATTRIBUTES.iter().map(|attribute| prometheus_label(attribute.name)));
+    known
+}
+
+#[test]
+fn dashboard_and_alerts_ask_for_what_there_is() {
+    let mut known = names_in_prometheus();
+    known.extend(
+        ["__name__", "__range", "__interval", "histogram_quantile", "min_over_time"].map(str::to_owned),
+    );
     let alerts = rules();
     let of_alerts =
         alerts.iter().map(|(name, rule)| (name.clone(), rule["expr"].as_str().unwrap().to_owned()));
@@ -252,6 +258,24 @@ fn dashboard_and_alerts_ask_for_what_there_is() {
     ] {
         assert!(dashboard.contains(&format!("\"title\": \"{title}")), "{title}");
     }
+}
+
+#[test]
+fn the_picture_of_the_dashboard_shows_what_there_is() {
+    let (known, week) = (names_in_prometheus(), read("scripts/lib/dashboard/week.py"));
+    // What is in quotes, and names of arguments.
+    let words = week.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let ours = words.filter(|word| {
+        ["agent_", "gen_ai_", "ingest_"]
+            .iter()
+            .any(|start| word.starts_with(start) && word.len() > start.len())
+    });
+    let (unknown, known): (BTreeSet<&str>, BTreeSet<&str>) = ours.partition(|word| {
+        // A histogram is named without the end of its series.
+        !known.contains(*word) && !known.contains(&format!("{word}_bucket"))
+    });
+    assert_eq!(unknown, BTreeSet::new());
+    assert!(known.len() > 15, "{known:?}");
 }
 
 #[test]

@@ -160,8 +160,7 @@ fn a_change_whose_checks_fail_is_repaired_by_what_they_say() {
     assert_eq!(
         without_bill(&answer),
         "**Repair 1 of 3** of #2 ([diff](/octo/hello/pull/2/files)): Lower the time-out to 60.\n\nThese checks failed:\n\n- \
-         `build`\n\nThe test allows 60 at most.\n\nChanged: `config.toml`.\n\nIts checks run now, and what comes of them is \
-         told here."
+         `build`\n\nThe test allows 60 at most.\n\nChanged: `config.toml`.\n\nIts checks run now. Their result will follow here."
     );
     assert!(tells_its_cost(answer.lines().last().unwrap()), "{answer}");
     assert_eq!(story.labels(1), "ai-done ai-help");
