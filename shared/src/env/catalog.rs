@@ -112,7 +112,7 @@ group! {
     OTEL_EXPORTER_OTLP_PROTOCOL: &'static str = choice(&["http/protobuf", "http/json", "grpc"]), is("http/protobuf"),
         "the protocol; with any but `http/protobuf`, the only one that is supported, nothing is sent, and the log says so";
     OTEL_EXPORTER_OTLP_TIMEOUT: u64 = number(1, u32::MAX as u64), is("2000"),
-        "milliseconds for all that is sent at the end of a run together; at most 2000";
+        "milliseconds for all that is sent at the end of a run or a sweep together; at most 2000";
     OTEL_SERVICE_NAME: String = ANY, of("`ai-agent`, and `ai-agent-ingest` for ingest"), "name of the service";
     OTEL_RESOURCE_ATTRIBUTES: String = text("attributes", "write NAME=VALUE, the value percent-encoded, separated by commas"), NONE,
         "more attributes of everything that is sent, as `NAME=VALUE`, separated by commas";

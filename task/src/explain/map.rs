@@ -27,8 +27,8 @@ pub(super) struct Map<'a> {
 
 /// Files that are neither in the list nor mapped, of one folder.
 #[derive(Default)]
-struct Others<'a> {
-    names: Vec<&'a str>,
+struct Others {
+    names: Vec<String>,
     /// How many are too small to be drawn one by one.
     more: usize,
 }
@@ -84,16 +84,16 @@ impl<'a> Map<'a> {
     }
 
     /// What is mapped and not in the list.
-    pub(super) fn only_mapped(&self) -> Vec<&'a str> {
+    pub(super) fn only_mapped(&self) -> Vec<String> {
         let others = self.mapped.iter().filter(|path| !self.listed.contains_key(*path));
-        let mut others: Vec<&str> = others.copied().collect();
+        let mut others: Vec<String> = others.map(|path| (*path).to_owned()).collect();
         others.sort_unstable();
         others
     }
 
     /// The other files that are drawn, by folder.
     pub(super) fn others(&self) -> Vec<Value> {
-        let mut folders: BTreeMap<&str, Others<'_>> = BTreeMap::new();
+        let mut folders: BTreeMap<&str, Others> = BTreeMap::new();
         for tile in &self.tiles {
             match tile {
                 Tile::Folder { .. } => {}
@@ -102,14 +102,14 @@ impl<'a> Map<'a> {
                     let path = self.leaves[*leaf].path;
                     if !self.listed.contains_key(path) && !self.mapped.contains(path) {
                         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-                        folders.entry(folder).or_default().names.push(name);
+                        folders.entry(folder).or_default().names.push(name.to_owned());
                     }
                 }
             }
         }
-        let value = |(folder, Others { mut names, more })| {
+        let value = |(folder, Others { mut names, more }): (&str, Others)| {
             names.sort_unstable();
-            context! { folder, names, more }
+            context! { folder => folder.to_owned(), names, more }
         };
         folders.into_iter().map(value).collect()
     }

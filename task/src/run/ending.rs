@@ -130,7 +130,15 @@ async fn relabel(desk: &Desk<'_>, event: Event) -> Result<(), Lost> {
     if desk.task.mode.kind().shows_on_labels() { desk.record.relabel(event).await } else { Ok(()) }
 }
 
+/// What names a setting is for the operator, so it is in the log; the issue says that it is there.
+fn tell_operator(failure: &Failure) {
+    if comment::is_for_operator(failure) {
+        tracing::warn!(error = failure.what, fix = failure.next, "the operator has to fix something");
+    }
+}
+
 async fn failed(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError> {
+    tell_operator(failure);
     relabel(desk, Event::Failed).await?;
     if desk.task.mode.kind().shows_on_labels() {
         desk.shows(Milestone::Failed).await?;
@@ -179,6 +187,7 @@ async fn wait(
     until: Option<Timestamp>,
     text: impl FnOnce(&Failure) -> String,
 ) -> Result<(), CallError> {
+    tell_operator(failure);
     let own = desk.own_status().map(|(_, own)| (own.proposal, own.already, own.follow_up));
     let (kept, already, follow_up) = own.unwrap_or_default();
     let status = Status { already, follow_up, until, ..Status::of(desk.task, Phase::Waiting, kept) };

@@ -800,7 +800,10 @@ fn repairs_share_one_ceiling_of_money() {
     fails(&story, "build", log("error: beta is wrong"));
     ended_with(&story, &[("AGENT_MAX_TOKENS", "1000")]);
     let answer = story.answer(1);
-    assert!(answer.contains("The repairs of this pull request have cost what they may"), "{answer}");
+    assert!(
+        answer.contains("The repairs of this pull request have cost as much as one run may."),
+        "{answer}"
+    );
     assert_eq!(repairs(&story), 1);
     story.finish();
 }
