@@ -88,7 +88,7 @@ group! {
     /// The way out, for everything but the broker.
     NETWORK;
     AGENT_CA: String = text("certificates", "use certificates in PEM, or name their file in AGENT_CA_FILE"), NONE,
-        "authorities in PEM that are trusted in addition to the system's, for GitHub, git, models and telemetry alike; as a rule \
+        "certificate authorities in PEM that are trusted in addition to the system's, for GitHub, git, models and telemetry alike; as a rule \
          a file, `AGENT_CA_FILE`";
     HTTPS_PROXY: SecretString = secret_url("use http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"), NONE,
         "proxy for GitHub, git, models and telemetry; a model at a private address is asked without it";
@@ -139,7 +139,7 @@ group! {
         "user of the broker";
     AGENT_AMQP_PASSWORD: SecretString = secret(), of("that of AGENT_AMQP_URL"), "password of that user";
     AGENT_AMQP_CA: String = text("certificates", "use certificates in PEM, or name their file in AGENT_AMQP_CA_FILE"),
-        of("the system's"), "authorities in PEM that the broker's certificate is checked against";
+        of("the system's"), "certificate authorities in PEM that the broker's certificate is checked against";
 }
 
 group! {

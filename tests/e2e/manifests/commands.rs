@@ -5,6 +5,7 @@
 //! before it.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -13,7 +14,7 @@ use tests::bin::program;
 
 use crate::render::{helm, kubectl, path, read};
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/DEPLOYMENT.md",
@@ -22,11 +23,10 @@ const DOCUMENTS: [&str; 9] = [
     "docs/OPERATIONS.md",
     "docs/PERFORMANCE.md",
     "docs/REPORT.md",
-    "benches/README.md",
 ];
 
 /// What else the documents call: it is not here, or has nothing to be wrong.
-const OTHERS: &str = "base64 cargo cat cosign curl docker gh git grep jq kubeseal man mkdir npx openssl python3 rabbitmqctl rm";
+const OTHERS: &str = "base64 cargo cat cosign curl docker gh git grep id jq kubeseal man mkdir npx openssl python3 rabbitmqctl rm tr";
 
 /// Writes its name and its arguments down, in one write.
 const STUB: &str = "#!/bin/sh
@@ -50,7 +50,7 @@ fn calls(block: &str) -> Vec<Vec<String>> {
     }
     let stub = folder.path().join("stub");
     std::fs::write(&stub, STUB).unwrap();
-    std::fs::set_permissions(&stub, PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&stub, Permissions::from_mode(0o755)).unwrap();
     let names = OTHERS.split(' ').chain(["ai-agent", "ctl", "helm", "k", "kubectl"]);
     names.for_each(|name| symlink(&stub, bin.join(name)).unwrap());
     for script in std::fs::read_dir(path("scripts")).unwrap() {
@@ -58,7 +58,7 @@ fn calls(block: &str) -> Vec<Vec<String>> {
     }
     let recorded = folder.path().join("calls");
     std::fs::write(&recorded, "").unwrap();
-    let output = Command::new("bash")
+    let output = Command::new("/bin/bash")
         .args(["-c", &format!("{block}\nwait")])
         .current_dir(folder.path())
         .env_clear()
@@ -68,7 +68,7 @@ fn calls(block: &str) -> Vec<Vec<String>> {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!said.contains("not found") && !said.contains("No such file"), "{said}{block}");
+    assert!(!said.contains("command not found"), "{said}{block}");
     let recorded = std::fs::read_to_string(&recorded).unwrap();
     let calls = recorded.split_terminator('\u{1e}');
     calls.map(|call| call.split('\u{1f}').map(str::to_owned).collect()).collect()
@@ -95,9 +95,16 @@ fn fault(call: &[String]) -> Option<String> {
     if !output.status.success() {
         return Some(said);
     }
-    // The help of a group of commands: the word that would choose one of them is none.
-    let is_group = said.contains("Available Commands:") && !arguments.is_empty();
-    is_group.then(|| "there is no such subcommand".to_owned())
+    (said.contains("Available Commands:") && is_chosen_in_vain(&said, arguments))
+        .then(|| "there is no such subcommand".to_owned())
+}
+
+/// Whether a word follows the name of a group of commands, whose help says how the group is used.
+fn is_chosen_in_vain(help: &str, arguments: &[String]) -> bool {
+    let usage = help.split_once("Usage:").map_or("", |(_, usage)| usage.trim_start());
+    let path = usage.split_whitespace().skip(1).take_while(|word| !word.starts_with(['-', '[']));
+    let at = path.last().and_then(|group| arguments.iter().position(|argument| argument == group));
+    at.is_some_and(|at| arguments.get(at + 1).is_some_and(|next| !next.starts_with('-')))
 }
 
 /// A script tells its subcommands and options in the comment at its beginning.
