@@ -30,7 +30,7 @@ const OTHERS: &str = "base64 cargo cat cosign curl docker gh git grep id jq kube
 
 /// Writes its name and its arguments down, in one write.
 const STUB: &str = "#!/bin/sh
-case $0 in */scripts/*) call=scripts/${0##*/} ;; *) call=${0##*/} ;; esac
+case $0 in scripts/*|*/scripts/*) call=scripts/${0##*/} ;; *) call=${0##*/} ;; esac
 for argument in \"$@\"; do call=\"$call\u{1f}$argument\"; done
 printf '%s\u{1e}' \"$call\" >>\"$CALLS\"
 ";
