@@ -102,7 +102,8 @@ fn fault(call: &[String]) -> Option<String> {
 /// Whether a word follows the name of a group of commands, whose help says how the group is used.
 fn is_chosen_in_vain(help: &str, arguments: &[String]) -> bool {
     let usage = help.split_once("Usage:").map_or("", |(_, usage)| usage.trim_start());
-    let path = usage.split_whitespace().skip(1).take_while(|word| !word.starts_with(['-', '[']));
+    let is_name = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
+    let path = usage.split_whitespace().skip(1).take_while(is_name);
     let at = path.last().and_then(|group| arguments.iter().position(|argument| argument == group));
     at.is_some_and(|at| arguments.get(at + 1).is_some_and(|next| !next.starts_with('-')))
 }
