@@ -430,7 +430,7 @@ async fn clone_once(
             interrupt.store(true, Ordering::Relaxed);
             // What it still writes would outlive the folder.
             if tokio::time::timeout(CLONE_ENDS_WITHIN, cloning).await.is_err() {
-                tracing::warn!("resuming a clone that was interrupted");
+                tracing::warn!("a clone that was interrupted goes on");
             }
             Err(lost.into())
         }
