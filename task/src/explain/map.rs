@@ -71,8 +71,8 @@ impl<'a> Map<'a> {
                 match self.listed.get(path) {
                     Some(file) => {
                         let label = label(file, *rect);
-                        let title = format!("{}. {path}: {}, {}", file.rank, file.given.name(), amount(file));
-                        tile_values(file.given.name(), *rect, label.as_deref(), &title, Some(file.rank))
+                        let words = format!("{}. {path}: {}, {}", file.rank, file.given.name(), amount(file));
+                        tile_values(file.given.name(), *rect, label.as_deref(), &words, Some(file.rank))
                     }
                     None if self.mapped.contains(path) => {
                         tile_values(Given::Map.name(), *rect, None, path, None)
