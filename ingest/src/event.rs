@@ -13,7 +13,7 @@ use shared::mode::Comment;
 /// The event of what is done to an issue.
 pub(crate) const ISSUES: &str = "issues";
 
-/// An issue that somebody opened, labelled or assigned.
+/// An issue that somebody opened, labeled or assigned.
 #[derive(Debug)]
 pub struct Wish<'a> {
     pub issue: Thread<'a>,

@@ -6,7 +6,7 @@
 //! function has slept through.
 //!
 //! A failure of the connection is followed by one more attempt on a new one. That may publish a message twice; both
-//! have the same id, and the run recognises the second.
+//! have the same id, and the run recognizes the second.
 
 use std::{
     sync::{

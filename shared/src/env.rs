@@ -4,7 +4,7 @@
 //! - `NAME_FILE` is the path of a file that holds the value, and takes precedence over `NAME`.
 //! - An empty value is an unset one. White space around a value is not part of it.
 //! - Booleans, durations, sizes and lists have one grammar each ([`setting::Form`]).
-//! - A variable that starts with `AGENT_` and that no program reads is an error ([`Environment::check_names`]): a misspelt
+//! - A variable that starts with `AGENT_` and that no program reads is an error ([`Environment::check_names`]): a misspelled
 //!   limit must not be a missing one.
 //! - A name of before is read where the new one is not set ([`Environment::old_names`]); a value that contradicts the new
 //!   one's is an error.

@@ -96,7 +96,7 @@ pub enum Event {
     Finished,
     /// A run gave up and said why.
     Failed,
-    /// A person called it off.
+    /// A person canceled it.
     Stopped,
 }
 

@@ -43,7 +43,7 @@ impl fmt::Debug for Login {
     }
 }
 
-/// Owners of repositories, people and organisations alike, follow the same rule.
+/// Owners of repositories, people and organizations alike, follow the same rule.
 pub(crate) fn is_login(text: &str) -> bool {
     text.len() <= 39
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())

@@ -90,7 +90,8 @@ const SOLVE: &[&[&Group]] = &[config::READS];
 const RUN: &[&[&Group]] = &[config::READS, run::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const CONSUME: &[&[&Group]] =
     &[config::READS, run::settings::READS, delivery::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
-const SWEEP: &[&[&Group]] = &[run::settings::READS, sweep::settings::READS, &[&catalog::LOGS]];
+const SWEEP: &[&[&Group]] =
+    &[run::settings::READS, sweep::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const REPORT: &[&[&Group]] = &[run::settings::READS, &[&catalog::LOGS]];
 const DOCTOR: &[&[&Group]] = doctor::READS;
 const PROBE: &[&[&Group]] = &[&[&catalog::PROBE]];
@@ -124,7 +125,7 @@ impl Cli {
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs the command; the exit status is 0 done, 1 could not solve, 2 usage or configuration, 70 message lost,
-/// 75 transient failure, 143 asked to end.
+/// 75 transient error, 143 asked to end.
 pub fn run(cli: Cli, env: &Environment) -> Exit {
     let command = match cli.command {
         Some(command) => command,
@@ -296,9 +297,11 @@ fn sweep(args: SweepArgs, env: &Environment) -> Result<Swept, Failure> {
     start_logging(env, SWEEP)?;
     let run = RunSettings::from_env(env).map_err(|error| wrong_setting(&error))?;
     let settings = SweepSettings::from_env(&run.hosts, env).map_err(|error| wrong_setting(&error))?;
+    start_telemetry(env, &run)?;
     let mut lines = std::io::stdout().lock();
     let mut unwritten = None;
-    let swept = runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let swept = runtime.block_on(async {
         let (revoker, lease) = Lease::new();
         let mut show = |finding: &Finding| {
             let line = terminal::visible(&finding.to_string()).into_owned();
@@ -313,6 +316,7 @@ fn sweep(args: SweepArgs, env: &Environment) -> Result<Swept, Failure> {
         }
         swept.await
     });
+    leave(runtime);
     match unwritten {
         Some(error) => {
             Err(Failure::new(Reason::Storage, format!("what was found cannot be written: {error}"), ""))
@@ -387,7 +391,7 @@ fn tell_end(ended: &Ended) -> Exit {
             Exit::Done
         }
         Ended::Refused => {
-            terminal::eprint_line("nothing to do: the user may not ask for this");
+            terminal::eprint_line("nothing to do: the requester has no write access");
             Exit::Done
         }
         Ended::Nothing(why) => {

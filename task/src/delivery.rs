@@ -3,10 +3,10 @@
 //! | a run ends | settlement | exit |
 //! |---|---|---|
 //! | done, explained on the issue, or nothing to do | ack | 0 |
-//! | a transient failure | after a pause, reject and requeue | 75 |
-//! | a transient failure that names a time | published again to wait until then, ack | 75 |
+//! | a transient error | after a pause, reject and requeue | 75 |
+//! | a transient error that names a time | published again to wait until then, ack | 75 |
 //! | no budget is left of what all runs together may spend | published again to wait for it, ack | 0 |
-//! | something that the operator has to fix | the same as a transient failure | 2 |
+//! | something that the operator has to fix | the same as a transient error | 2 |
 //! | one of the two, at the last attempt | reject to the dead letters | 1, 2 |
 //! | SIGTERM | nack and requeue | 143 |
 //! | the run's time is over | reject and requeue | 143 |
@@ -19,7 +19,7 @@
 //! counts when the broker has answered a question that was asked after it on the same channel.
 //!
 //! Being put off spends no attempt, and a task that comes back before its time is put off again without a run. It
-//! happens [`MAX_PAUSES`] times at most; what asks for more is a transient failure like any other.
+//! happens [`MAX_PAUSES`] times at most; what asks for more is a transient error like any other.
 //!
 //! Waiting for budget is no pause in that sense: it lasts as long as it has to. A task that comes back for it is asked
 //! about at the broker alone, and put off again without a run while what it needs is not there.
@@ -101,7 +101,7 @@ enum Taken {
 
 async fn take(settings: &Settings, lease: &Lease) -> Taken {
     if let Err(error) = probe::unready(&settings.ready_file) {
-        tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "an old ready file stays");
+        tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "an old readiness file cannot be removed");
         return Taken::Failed(Exit::Usage);
     }
     let taken = tokio::select! {
@@ -165,7 +165,7 @@ async fn deliver(
     );
     let work = async {
         if let Err(error) = probe::ready(&settings.ready_file) {
-            tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "readiness cannot be told");
+            tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "the readiness file cannot be written");
         }
         tracing::info!("task taken");
         let line = Arc::new(Line::new(&settings.broker, &settings.name, settings.max_wait));
@@ -225,7 +225,7 @@ async fn deliver(
     }
     drop(process);
     if let Err(error) = probe::unready(&settings.ready_file) {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the ready file stays");
+        tracing::warn!(error = &error as &dyn std::error::Error, "the readiness file cannot be removed");
     }
     exit
 }
@@ -317,7 +317,7 @@ async fn put_off_after(held: &Held, ended: &Ended, follow: Attempt) -> bool {
     };
     match kept {
         Ok(until) => {
-            tracing::info!(%until, "task put off");
+            tracing::info!(%until, "task postponed");
             true
         }
         Err(error) => {
@@ -362,7 +362,7 @@ async fn still_short(bank: Option<&Bank>, message: &Message, units: u32) -> Opti
     };
     let repository = repository.as_ref().map(|(id, name)| (*id, name.as_str()));
     bank?.shortage(repository, units).await.unwrap_or_else(|error| {
-        tracing::warn!(error = &error as &dyn std::error::Error, "what is left of the budget is not told");
+        tracing::warn!(error = &error as &dyn std::error::Error, "what is left of the budget is not known");
         None
     })
 }
@@ -378,7 +378,11 @@ async fn put_off_for_budget(held: &Held, shortage: Shortage) -> Result<(), Broke
 }
 
 fn not_put_off(error: &BrokerError) {
-    tracing::error!(error = error as &dyn std::error::Error, fix = error.fix(), "the task cannot be put off");
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        fix = error.fix(),
+        "the task cannot be postponed"
+    );
 }
 
 /// A run looks at its lease before each write; one that does not get there is left behind.
@@ -429,9 +433,9 @@ fn describe(ended: &Ended) -> String {
     match ended {
         Ended::Done => "done".to_owned(),
         Ended::Explained(reason) => format!("explained on the issue: {reason:?}"),
-        Ended::Refused => "nothing to do: the user may not ask for this".to_owned(),
+        Ended::Refused => "nothing to do: the requester has no write access".to_owned(),
         Ended::Nothing(why) => format!("nothing to do: {why}"),
-        Ended::Passing(why) => format!("transient failure: {why}"),
+        Ended::Passing(why) => format!("transient error: {why}"),
         Ended::PutOff { why, until } => format!("has to wait until {until}: {why}"),
         Ended::NoBudget { why, shortage } => format!("waits for budget until {}: {why}", shortage.until),
         Ended::Misconfigured(why) => format!("the operator has to fix something: {why}"),
@@ -458,7 +462,7 @@ async fn settle(held: Held, settlement: Settlement, exit: Exit) -> Exit {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 ?settlement,
-                "the message is not known to be settled"
+                "the broker did not confirm what became of the message"
             );
             if exit == Exit::Terminated { exit } else { Exit::LostLease }
         }
@@ -488,7 +492,10 @@ fn revoke_on_loss(revoker: &Revoker, held: &Held, deadline: Duration) {
     tokio::spawn(async move {
         while let Some(event) = events.next().await {
             if let Event::Error(error) = event {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the broker is lost");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the connection to the broker was lost"
+                );
                 of_connection.revoke(Lost::Connection);
                 return;
             }

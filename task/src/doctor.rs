@@ -237,8 +237,8 @@ impl Findings {
         }
         text.push_str(match self.exit() {
             Exit::Done => "\nA run can do its work.\n",
-            Exit::Passing => "\nSomething cannot be reached now; look again later.\n",
-            _ => "\nSomething has to be fixed before a run can do its work.\n",
+            Exit::Passing => "\nSome services cannot be reached. Try again later.\n",
+            _ => "\nSome checks failed. Fix them before you run the agent.\n",
         });
         text
     }

@@ -3,6 +3,7 @@
 //! An *explanation* is that, as facts; a table, JSON and a page show them.
 
 mod explanation;
+mod map;
 mod page;
 mod table;
 mod treemap;

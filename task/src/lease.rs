@@ -34,6 +34,17 @@ pub enum Lost {
     Deadline,
 }
 
+impl Lost {
+    /// In a word, for telemetry.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Terminated => "terminated",
+            Self::Connection => "connection",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
 impl Lease {
     /// A lease that only its [`Revoker`] ends.
     pub fn new() -> (Revoker, Self) {

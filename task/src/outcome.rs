@@ -87,7 +87,7 @@ pub enum Exit {
     Usage = 2,
     /// `EX_SOFTWARE`: the message is held by another process, or by none.
     LostLease = 70,
-    /// `EX_TEMPFAIL`: a transient failure, the same command may succeed later.
+    /// `EX_TEMPFAIL`: a transient error, the same command may succeed later.
     Passing = 75,
     /// As a shell reports a process that SIGTERM ended.
     Terminated = 143,

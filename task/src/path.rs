@@ -135,7 +135,7 @@ pub(crate) fn fold(text: &str) -> String {
     upper.chars().flat_map(char::to_lowercase).nfc().collect()
 }
 
-/// Whether a character cannot be seen, or changes how its neighbours are shown.
+/// Whether a character cannot be seen, or changes how its neighbors are shown.
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::llm::Usd;
 use crate::path::RepoPath;
 
-/// One thing that a run has begun or learnt.
+/// One thing that a run has begun or learned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The run begins, without a model.

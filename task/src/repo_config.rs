@@ -1,7 +1,7 @@
 //! The *repository's configuration*: `.github/ai-agent.toml` as the default branch has it.
 //!
 //! It is read from the base commit only, never from a branch that a pull request brings, and it may narrow what the
-//! operator allows, not widen it. A key that is not known is an error, so that a misspelt limit is noticed.
+//! operator allows, not widen it. A key that is not known is an error, so that a misspelled limit is noticed.
 
 use std::num::NonZeroU32;
 

@@ -136,7 +136,7 @@ pub struct Change {
 pub struct ChangedFile {
     #[serde(flatten)]
     pub fact: ChangeFact,
-    /// Unified diff, without colour.
+    /// Unified diff, without color.
     pub diff: String,
     #[serde(skip)]
     pub coloured: String,
@@ -281,7 +281,7 @@ impl Report {
     }
 }
 
-/// Takes out what could steer a terminal, but for the colours that this module puts in.
+/// Takes out what could steer a terminal, but for the colors that this module puts in.
 fn visible_but_colour(text: &str) -> String {
     let mut parts = text.split('\u{1b}');
     let mut clean = visible(parts.next().unwrap_or_default()).into_owned();
@@ -298,7 +298,7 @@ fn visible_but_colour(text: &str) -> String {
     clean
 }
 
-/// `[` and digits: a colour or weight.
+/// `[` and digits: a color or weight.
 fn is_colour(sequence: &str) -> bool {
     sequence.strip_prefix('[').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -1,7 +1,7 @@
 //! A *run* is one attempt at a task on GitHub, from asking who may ask to the last label.
 //!
 //! The order of effects is branch, commit, pull request, comment, labels, status comment. Every prefix of it is a
-//! state that the next run of the same task recognises and completes. What the model proposed is kept in the status
+//! state that the next run of the same task recognizes and completes. What the model proposed is kept in the status
 //! comment before the commit is made, so that it is not asked again once the commit is there, nor for a plan that was kept,
 //! whose commit is empty.
 

@@ -2,9 +2,9 @@
 //!
 //! | found | put right |
 //! |---|---|
-//! | a dead letter: a task that was given up | told on its issue once, labelled as failed, taken off the queue |
+//! | a dead letter: a task that was given up | told on its issue once, labeled as failed, taken off the queue |
 //! | a dead letter that is not a valid task, or whose issue cannot be reached | logged with size and hash; stays until the queue's own limit, two weeks |
-//! | an issue at work whose run is gone | labelled as failed; its status comment says so and names `/retry` |
+//! | an issue at work whose run is gone | labeled as failed; its status comment says so and names `/retry` |
 //! | a draft of the agent whose checks do not end | a look at them is published as a task, which tells it once |
 //! | an issue that asks for work and that nobody has answered: its webhook was missed | published as a task |
 //!
@@ -17,6 +17,7 @@
 //! broker's consumer timeout. So an attempt whose comment is older than that, by [`MARGIN`], holds nothing. Its task
 //! may wait in the queue for the next attempt: nothing is called gone, or missed, while any task waits there.
 
+mod budget;
 mod finding;
 mod issues;
 mod letters;
@@ -28,6 +29,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use shared::otlp;
+use shared::otlp::catalog::SWEEP;
 
 use crate::broker::Line;
 use crate::budget::Bank;
@@ -114,8 +117,19 @@ pub async fn sweep(
     lease: &Lease,
     tell: &mut dyn FnMut(&Finding),
 ) -> Swept {
-    let mut sites = Sites::new(run, lease);
-    let mut sweep = Sweep { run, settings, hand, tell, left: None };
+    let span = otlp::Span::start(&SWEEP);
+    let sweep = Sweep { run, settings, hand, tell, left: None };
+    let swept = span.run(sweep_once(sweep, lease)).await;
+    match &swept {
+        Swept::Whole => {}
+        Swept::InPart(_) => span.fail("in-part"),
+        Swept::Lost(lost) => span.fail(lost.kind()),
+    }
+    swept
+}
+
+async fn sweep_once(mut sweep: Sweep<'_>, lease: &Lease) -> Swept {
+    let mut sites = Sites::new(sweep.run, lease);
     let swept = tokio::select! {
         swept = sweep_all(&mut sweep, &mut sites) => swept,
         lost = lease.lost() => Err(CallError::Lost(lost).into()),
@@ -130,14 +144,25 @@ pub async fn sweep(
 }
 
 async fn sweep_all(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>) -> Result<(), Stop> {
+    let line = Arc::new(Line::new(&sweep.settings.broker, "sweep", sweep.settings.max_wait));
+    let bank = Bank::new(&line, &sweep.run.budgets);
+    let swept = sweep_places(sweep, sites, bank.as_ref()).await;
+    line.close().await;
+    swept
+}
+
+async fn sweep_places(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, bank: Option<&Bank>) -> Result<(), Stop> {
     let queue = Queue::connect(&sweep.settings.broker, sweep.settings.max_wait).await?;
-    tell_budget(sweep).await;
+    budget::tell(bank, None).await;
     letters::sweep(sweep, sites, &queue).await?;
     for repo in sites.list(&sweep.settings.places).await? {
         // Asked again for each: what was published a moment ago waits for a run.
         let waiting = queue.waiting().await?;
         match sites.at(&repo).await {
-            Ok(site) => issues::sweep(sweep, site, &queue, waiting).await?,
+            Ok(site) => {
+                budget::tell(bank, Some(site)).await;
+                issues::sweep(sweep, site, &queue, waiting).await?;
+            }
             Err(error @ CallError::Lost(_)) => return Err(error.into()),
             Err(error) => {
                 sweep.found(&Finding::Unreachable { repo: repo.to_string(), why: error.to_string() });
@@ -158,26 +183,4 @@ async fn sweep_all(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>) -> Result<(), S
         }
     }
     Ok(queue.close().await?)
-}
-
-/// Logs what is left of what all runs together may spend. It decides nothing.
-async fn tell_budget(sweep: &Sweep<'_>) {
-    let SweepSettings { broker, max_wait, .. } = sweep.settings;
-    let line = Arc::new(Line::new(broker, "sweep", *max_wait));
-    let Some(bank) = Bank::new(&line, &sweep.run.budgets) else { return };
-    match bank.left(None).await {
-        Ok(left) => {
-            for found in left {
-                let (left, ceiling, counted) = (found.left(), found.ceiling, found.counted);
-                tracing::info!(setting = found.setting, %left, %ceiling, %counted, queue = found.queue, "budget");
-            }
-        }
-        Err(error) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "what is left of the budget is not told"
-            );
-        }
-    }
-    line.close().await;
 }

@@ -131,7 +131,7 @@ fn cut(text: &str, cap: usize) -> Clean {
     }
 }
 
-/// The text without characters that cannot be seen, lines ended by `\n`. An emoji keeps the selector of its colours
+/// The text without characters that cannot be seen, lines ended by `\n`. An emoji keeps the selector of its colors
 /// and the joiner to the next one, one of each at most.
 pub(crate) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

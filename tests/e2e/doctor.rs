@@ -62,14 +62,14 @@ async fn all_is_well() -> anyhow::Result<()> {
 ok      Settings    the settings of runs are complete
 note    Settings    no AI model is used: builtin carries out explicit requests by rule, for demos
                       Set AGENT_MODEL to anthropic, openai or ollama to use a model.
-ok      Clock       the clock agrees with that of GitHub
+ok      Clock       the clock is in sync with GitHub's
 ok      GitHub      logged in as the App ai-agent
 ok      GitHub      the App has the permissions that it needs
 ok      Webhook     the App is sent the events that it needs
 ok      GitHub      the App is installed at octo
 ok      Webhook     the newest deliveries arrived
-ok      Repository  octo/hello can be worked on
-ok      Queue       the broker lets us in
+ok      Repository  octo/hello takes changes
+ok      Queue       connected to the broker
 ok      Queue       `agent-tasks` is there, messages waiting: 0
 ok      Queue       `agent-tasks.dlq` is there, messages waiting: 0
 ok      Queue       the queues of `agent-tasks.later` are there, for tasks that have to wait
@@ -282,7 +282,7 @@ async fn dead_letters_and_too_much_power_are_noted() -> anyhow::Result<()> {
     let (status, text) = doctor(&github, &host, &[("AGENT_AMQP_URL", &host.url("sweep"))]);
     let said = "\
 note    Queue       `agent-tasks.dlq` is there, messages waiting: 1
-                      `ai-agent sweep` tells them on their issues; see docs/OPERATIONS.md.
+                      `ai-agent sweep` reports them on their issues; see docs/OPERATIONS.md.
 ok      Queue       the queues of `agent-tasks.later` are there, for tasks that have to wait
 note    Queue       this user may publish messages
                       A run only takes them: use the user `task` of k8s/base/rabbitmq.
@@ -329,7 +329,7 @@ async fn a_policy_that_is_off_is_told_with_what_comes_of_it() -> anyhow::Result<
     host.until_policies_are_told().await?;
     let github = GitHub::start(world());
     let (status, text) = doctor(&github, &host, &[("AGENT_AMQP_MANAGEMENT_URL", "")]);
-    assert!(text.contains("skipped Queue       the policies of the queues were not looked at\n"), "{text}");
+    assert!(text.contains("skipped Queue       the policies of the queues were not checked\n"), "{text}");
     assert_eq!(status, Some(0));
 
     host.limit_tasks(5).await?;

@@ -18,7 +18,7 @@ use tests::{
 /// Any answer has to be there after eight seconds.
 const LIMIT: Duration = Duration::from_secs(8);
 
-/// An issue that was labelled just now.
+/// An issue that was labeled just now.
 fn labeled(issue: u64) -> Vec<u8> {
     json!({
         "action": "labeled",

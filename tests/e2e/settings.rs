@@ -1,4 +1,4 @@
-//! Every *setting* of every command with an empty, a misspelt and an absurd value, through both programs: an empty one
+//! Every *setting* of every command with an empty, a misspelled and an absurd value, through both programs: an empty one
 //! changes nothing, the others are errors that name the variable, before anything is done.
 
 use std::collections::BTreeSet;

@@ -21,6 +21,7 @@ use shared::{
 use tests::{
     bin::program,
     broker::{Broker, Cause, VirtualHost},
+    collector::{Collector, Mood},
     github::{CheckKind, Fault, File, GitHub, Permission, Stage, Verdict, When, World},
     ingest::{Ingest, answer},
 };
@@ -164,7 +165,7 @@ const GIVEN_UP: &str = "\
     comment by ai-agent[bot]
       | **Could not be done.** It was tried 3 times, and no attempt came to its end.
       |
-      | If that happens again, ask who operates the agent to look into its logs for task 00112233445566778899aabbccddeeff.
+      | If that happens again, ask the agent's operator to check its log for task 00112233445566778899aabbccddeeff.
       |
       | Comment `/retry` to start again.
       |
@@ -177,7 +178,7 @@ async fn a_dead_letter_is_told_once_and_removed() -> anyhow::Result<()> {
     let github = typo(&["ai-help"]);
     host.bury(&message(&github, &json!({})), Cause::DeliveryLimit).await?;
     let line = format!(
-        "octo/hello#1: told that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
+        "octo/hello#1: reported that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
     );
     // Looking changes nothing.
     assert_eq!(task(&github, &host, &["sweep", "--dry-run"], &[]).stdout.lines().next(), line.lines().next());
@@ -239,7 +240,7 @@ async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
             Cause::Rejected,
             nothing,
             said(&format!(
-                "octo/hello#1: told that task {TASK} was given up: It was given up, and what happened could not be told here.\n"
+                "octo/hello#1: reported that task {TASK} was given up: It was given up, and what happened could not be reported here.\n"
             )),
             &["issues/add-labels", "issues/create-comment"],
         ),
@@ -248,7 +249,7 @@ async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
             json!({}),
             Cause::Rejected,
             |github, now| comment(github, &status(github, TASK, "ended", now)),
-            said(&format!("octo/hello#1: dead letter of task {TASK} removed: it is told already\n")),
+            said(&format!("octo/hello#1: dead letter of task {TASK} removed: it was reported already\n")),
             &[],
         ),
         (
@@ -260,7 +261,7 @@ async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
                 comment(github, &status(github, TASK, "waiting", now));
             },
             said(&format!(
-                "octo/hello#1: told that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
+                "octo/hello#1: reported that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
             )),
             &["issues/add-labels", "issues/remove-label", "issues/update-comment"],
         ),
@@ -273,7 +274,7 @@ async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
                 comment(github, &status(github, OTHER, "working", now));
             },
             said(&format!(
-                "octo/hello#1: told that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
+                "octo/hello#1: reported that task {TASK} was given up: It was tried 3 times, and no attempt came to its end.\n"
             )),
             &["issues/update-comment"],
         ),
@@ -282,7 +283,9 @@ async fn each_dead_letter_has_its_end() -> anyhow::Result<()> {
             json!({"trigger_user": "guest"}),
             Cause::DeliveryLimit,
             nothing,
-            said(&format!("octo/hello#1: dead letter of task {TASK} removed: who asked may not ask\n")),
+            said(&format!(
+                "octo/hello#1: dead letter of task {TASK} removed: the requester has no write access\n"
+            )),
             &[],
         ),
         (
@@ -510,14 +513,14 @@ async fn only_what_was_asked_for_in_vain_is_published() -> anyhow::Result<()> {
             "",
         ),
         (
-            "labelled by a stranger",
+            "labeled by a stranger",
             &[],
             |github| github.now(|state| state.at("octo/hello").label("guest", 1, "ai-help")),
             &[],
-            "octo/hello#1: not published: who asked may not ask\n",
+            "octo/hello#1: not published: the requester has no write access\n",
         ),
         (
-            "labelled by a stranger, who was told and may ask by now",
+            "labeled by a stranger, who was told and may ask by now",
             &[],
             |github| {
                 github.now(|state| state.at("octo/hello").label("guest", 1, "ai-help"));
@@ -531,7 +534,7 @@ async fn only_what_was_asked_for_in_vain_is_published() -> anyhow::Result<()> {
             "",
         ),
         (
-            "labelled by a bot",
+            "labeled by a bot",
             &[],
             |github| github.now(|state| state.at("octo/hello").label("ai-agent[bot]", 1, "ai-help")),
             &[],
@@ -542,14 +545,14 @@ async fn only_what_was_asked_for_in_vain_is_published() -> anyhow::Result<()> {
             &["ai-help"],
             |github| github.now(|state| state.at("octo/hello").rewrite(1, "Something else.")),
             &[],
-            "octo/hello#1: not published: it was edited after it was asked for; take the label off and put it on again\n",
+            "octo/hello#1: not published: it was edited after the request; remove the label and add it again\n",
         ),
         (
             "renamed since",
             &["ai-help"],
             |github| github.now(|state| state.at("octo/hello").retitle("dev1", 1, "Something else")),
             &[],
-            "octo/hello#1: not published: it was edited after it was asked for; take the label off and put it on again\n",
+            "octo/hello#1: not published: it was edited after the request; remove the label and add it again\n",
         ),
     ];
     let broker = Broker::shared().await?;
@@ -597,7 +600,7 @@ async fn a_strangers_refusal_answers_nobody_else() -> anyhow::Result<()> {
 
     host.bury(&message(&github, &json!({})), Cause::Rejected).await?;
     let buried = task(&github, &host, &["sweep", "--dry-run"], &[]).stdout;
-    assert!(buried.starts_with(&format!("octo/hello#1: told that task {TASK} was given up")), "{buried}");
+    assert!(buried.starts_with(&format!("octo/hello#1: reported that task {TASK} was given up")), "{buried}");
     github.finish();
     Ok(())
 }
@@ -610,14 +613,14 @@ async fn an_issue_at_work_is_put_right_when_its_run_is_gone() -> anyhow::Result<
     labels: ai-failed, ai-help
       | The word `recieves` in README.md should be `receives`.
     comment by ai-agent[bot] (edited)
-      | **Could not be done.** The run ended without a word, and no other one follows.
+      | **Could not be done.** The run died, and no other attempt follows.
       |
-      | If that happens again, ask who operates the agent to look into its logs for task 00112233445566778899aabbccddeeff.
+      | If that happens again, ask the agent's operator to check its log for task 00112233445566778899aabbccddeeff.
       |
       | Comment `/retry` to start again.
       |
 ";
-    let told = "octo/hello#1: its run is gone; told, and labelled as failed\n";
+    let told = "octo/hello#1: its run has died; reported, and labeled as failed\n";
     let broker = Broker::shared().await?;
     let host = broker.virtual_host().await?;
     for (phase, minutes, expected) in [
@@ -692,6 +695,61 @@ async fn without_a_broker_nothing_is_touched() -> anyhow::Result<()> {
     host.delete_queue(queue::TASKS).await?;
     assert_eq!(sweep(&github, &host), Said { status: Some(75), stdout: String::new() });
     assert_eq!(writes(&github), Vec::<String>::new());
+    github.finish();
+    Ok(())
+}
+
+/// What a collector learns of a sweep: one trace, and what is left of the budgets.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_the_budgets_is_measured() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let github = typo(&[]);
+    let repository = github.now(|state| state.at("octo/hello").repo().id);
+    // The day may end while the test runs.
+    let today = jiff::Timestamp::now();
+    for day in [today, today + jiff::Span::new().hours(24)] {
+        let day = day.strftime("%Y-%m-%d");
+        for (book, units) in
+            [(format!("agent-budget.all.{day}"), 3), (format!("agent-budget.r{repository}.{day}"), 1)]
+        {
+            host.declare_queue(&book, json!({})).await?;
+            for _ in 0..units {
+                host.put(&book, "").await?;
+            }
+        }
+    }
+    let collector = Collector::start(Mood::Good);
+    let budgets = [
+        ("AGENT_BUDGET_DAY", "5"),
+        ("AGENT_BUDGET_MONTH", "100"),
+        ("AGENT_REPO_BUDGET_DAY", "0.50"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()),
+    ];
+    assert_eq!(task(&github, &host, &["sweep"], &budgets), said(""));
+    assert_eq!(collector.violations(), Vec::<String>::new());
+    let (installation, hello) = (
+        "agent.budget.scope=installation",
+        format!("agent.budget.scope=repository,vcs.repository.url.full={}", github.repo_url("octo/hello")),
+    );
+    assert_eq!(
+        collector.points(),
+        [
+            format!("agent.budget.ceiling{{agent.budget.period=day,{installation}}} 5"),
+            format!("agent.budget.ceiling{{agent.budget.period=day,{hello}}} 0.5"),
+            format!("agent.budget.ceiling{{agent.budget.period=month,{installation}}} 100"),
+            format!("agent.budget.left{{agent.budget.period=day,{installation}}} 4.85"),
+            format!("agent.budget.left{{agent.budget.period=day,{hello}}} 0.45"),
+            format!("agent.budget.left{{agent.budget.period=month,{installation}}} 100"),
+        ]
+    );
+    let spans = collector.spans();
+    let sweep = spans.iter().find(|span| span.name == "sweep").context("no span of the sweep")?;
+    assert!(spans.len() > 1 && spans.iter().all(|span| span.trace_id == sweep.trace_id), "{spans:?}");
+
+    // A collector that hangs holds it up for a moment, and changes nothing.
+    let hangs = Collector::start(Mood::Hangs);
+    assert_eq!(task(&github, &host, &["sweep"], &[("OTEL_EXPORTER_OTLP_ENDPOINT", hangs.url())]), said(""));
     github.finish();
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! With the file of an ISSUE there is a stand-in for Jira as well, with that issue as `WEATHER-7`, which `dev1` has just
-//! labelled: the webhook of it is `OUT/jira-webhook.json`, the operator's configuration `OUT/jira.toml`.
+//! labeled: the webhook of it is `OUT/jira-webhook.json`, the operator's configuration `OUT/jira.toml`.
 //!
 //! It writes shell variables into `OUT/playground.env`, and the App's key beside them; prints `ready`; and ends with its
 //! standard input. It fails in the end if the stand-in was called in a way that GitHub does not allow.

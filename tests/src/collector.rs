@@ -138,7 +138,7 @@ impl Collector {
             .collect()
     }
 
-    /// The points of a counter as `NAME{key=value,…} count`, and those of a histogram with their count and without what
+    /// The points of a counter or a gauge as `NAME{key=value,…} value`, and those of a histogram with their count and without what
     /// was measured, in order.
     pub fn points(&self) -> Vec<String> {
         let mut points = Vec::new();
@@ -148,6 +148,12 @@ impl Collector {
                     let count = |point: &NumberDataPoint| rules::number_of(point);
                     points.extend(sum.data_points.iter().map(|point| {
                         format!("{}{{{}}} {}", metric.name, text_of(&point.attributes), count(point))
+                    }));
+                }
+                Some(Data::Gauge(gauge)) => {
+                    points.extend(gauge.data_points.iter().map(|point| {
+                        let value = rules::amount_of(point);
+                        format!("{}{{{}}} {value}", metric.name, text_of(&point.attributes))
                     }));
                 }
                 Some(Data::Histogram(histogram)) => {

@@ -441,7 +441,7 @@ fn one_wish_in_several_events_is_one_task() {
     let opened = id("opened", "2026-11-01T08:00:00Z");
     assert_eq!(id("labeled", "2026-11-01T08:00:01Z"), opened);
     assert_eq!(id("assigned", "2026-11-01T08:00:10Z"), opened);
-    // Labelled later: another wish, the same again when it is delivered again.
+    // Labeled later: another wish, the same again when it is delivered again.
     let later = id("labeled", "2026-11-01T08:00:11Z");
     assert_ne!(later, opened);
     assert_eq!(id("labeled", "2026-11-01T08:00:11Z"), later);

@@ -88,7 +88,7 @@ group! {
     /// The way out, for everything but the broker.
     NETWORK;
     AGENT_CA: String = text("certificates", "use certificates in PEM, or name their file in AGENT_CA_FILE"), NONE,
-        "authorities in PEM that are trusted in addition to the system's, for GitHub, git, models and telemetry alike; as a rule \
+        "certificate authorities in PEM that are trusted in addition to the system's, for GitHub, git, models and telemetry alike; as a rule \
          a file, `AGENT_CA_FILE`";
     HTTPS_PROXY: SecretString = secret_url("use http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"), NONE,
         "proxy for GitHub, git, models and telemetry; a model at a private address is asked without it";
@@ -110,9 +110,9 @@ group! {
         "headers for the collector, such as a token: `NAME=VALUE`, separated by commas or line ends, never logged; as a \
          rule a file, `OTEL_EXPORTER_OTLP_HEADERS_FILE`";
     OTEL_EXPORTER_OTLP_PROTOCOL: &'static str = choice(&["http/protobuf", "http/json", "grpc"]), is("http/protobuf"),
-        "the protocol; with any but `http/protobuf`, which is the one that is spoken, nothing is sent, and the log says so";
+        "the protocol; with any but `http/protobuf`, the only one that is supported, nothing is sent, and the log says so";
     OTEL_EXPORTER_OTLP_TIMEOUT: u64 = number(1, u32::MAX as u64), is("2000"),
-        "milliseconds for all that is sent at the end of a run together; at most 2000";
+        "milliseconds for all that is sent at the end of a run or a sweep together; at most 2000";
     OTEL_SERVICE_NAME: String = ANY, of("`ai-agent`, and `ai-agent-ingest` for ingest"), "name of the service";
     OTEL_RESOURCE_ATTRIBUTES: String = text("attributes", "write NAME=VALUE, the value percent-encoded, separated by commas"), NONE,
         "more attributes of everything that is sent, as `NAME=VALUE`, separated by commas";
@@ -139,7 +139,7 @@ group! {
         "user of the broker";
     AGENT_AMQP_PASSWORD: SecretString = secret(), of("that of AGENT_AMQP_URL"), "password of that user";
     AGENT_AMQP_CA: String = text("certificates", "use certificates in PEM, or name their file in AGENT_AMQP_CA_FILE"),
-        of("the system's"), "authorities in PEM that the broker's certificate is checked against";
+        of("the system's"), "certificate authorities in PEM that the broker's certificate is checked against";
 }
 
 group! {
@@ -223,7 +223,7 @@ group! {
     AGENT_MODEL_IDLE_TIMEOUT: Duration = timeout(), of("`3min`, `10min` for a private address"),
         "longest silence of the model";
     AGENT_MODEL_RETRIES: usize = number(0, 20), is("4"),
-        "retries after a transient failure of the model's server; `0` for none";
+        "retries after a transient error of the model's server; `0` for none";
 }
 
 group! {
@@ -333,7 +333,7 @@ group! {
     POD_NAME: String = ANY, is("task"), "name of the connection, as the broker lists it";
     AGENT_QUEUE_WAIT: Duration = pause(), is("5s"), "time to wait for a task before the process ends";
     AGENT_RETRY_PAUSE: Duration = pause(), is("30s"),
-        "time that a task is held after a transient failure before it is requeued";
+        "time that a task is held after a transient error before it is requeued";
     AGENT_FAILED_START_WAIT: Duration = pause(), is("0s"),
         "how long after its start a process that fails before it holds a task ends: a little less than the startup \
          probe allows, so that KEDA counts its Job as pending and starts no other";

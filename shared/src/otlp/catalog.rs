@@ -64,6 +64,8 @@ pub struct Work {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Instrument {
     Counter,
+    /// What was found last takes the place of what was found before.
+    Gauge,
     /// With these upper bounds of its buckets.
     Histogram(&'static [f64]),
 }
@@ -119,6 +121,8 @@ attributes! {
     OUTCOME: Text = "agent.outcome",
         "how the run ended: `done`; `failed`, explained on the issue; `nothing`, nobody had to do anything; `retry`, it is tried \
          again; `postponed`, it is tried again at a time; `misconfigured`; `interrupted`";
+    BUDGET_SCOPE: Text = "agent.budget.scope", "whose budget it is: `installation`, or `repository`";
+    BUDGET_PERIOD: Text = "agent.budget.period", "what it is for, in UTC: `day` or `month`";
     RESULT: Text = "agent.result", "what became of a pull request: `merged` or `declined`";
     PATHS: Number = "agent.tree.paths", "paths of the commit's tree that were looked at";
     FILES: Number = "agent.context.files", "files that the model is given to read, whole or in part";
@@ -200,6 +204,7 @@ work! {
     COMMIT: "commit", Task, Internal, "the change is committed, or the plan kept", [VCS_BRANCH, ERROR_TYPE];
     PUBLISH: "publish", Task, Internal, "the pull request is opened or brought up to date, with comments and labels",
         [VCS_BRANCH, VCS_CHANGE, ERROR_TYPE];
+    SWEEP: "sweep", Task, Internal, "one sweep", [ERROR_TYPE];
     CALL: "{http.request.method} {url.template}", Task, Client, "one call to GitHub or Jira, each retry a call of its own",
         [HTTP_METHOD, URL_TEMPLATE, HTTP_STATUS, GRAPHQL_OPERATION, SERVER, ERROR_TYPE];
 }
@@ -264,6 +269,12 @@ metrics! {
         "billable tokens of a call to a model", [OPERATION, PROVIDER, TOKEN_TYPE, REQUEST_MODEL, RESPONSE_MODEL];
     OPERATION_DURATION: "gen_ai.client.operation.duration", "s", Task, Instrument::Histogram(CALL_SECONDS),
         "time that a call to a model took", [OPERATION, PROVIDER, REQUEST_MODEL, RESPONSE_MODEL, ERROR_TYPE];
+    BUDGET_LEFT: "agent.budget.left", "{USD}", Task, Instrument::Gauge,
+        "US dollars that all runs together may still spend on models, as the last sweep found it",
+        [BUDGET_SCOPE, BUDGET_PERIOD, VCS_URL];
+    BUDGET_CEILING: "agent.budget.ceiling", "{USD}", Task, Instrument::Gauge,
+        "US dollars that all runs together may spend on models in the day or the month",
+        [BUDGET_SCOPE, BUDGET_PERIOD, VCS_URL];
     PULL_REQUESTS_CLOSED: "agent.pull_requests.closed", "{pull_request}", Ingest, Instrument::Counter,
         "pull requests of the agent that were closed, by what became of them", [RESULT];
     WEBHOOKS: "ingest.webhooks", "{webhook}", Ingest, Instrument::Counter, "webhooks by how they ended", [INGEST_OUTCOME];
@@ -294,6 +305,7 @@ mod tests {
             "agent_runs_total",
             "agent_run_duration_seconds",
             "agent_run_cost",
+            "agent_budget_left",
             "agent_pull_requests_closed_total",
             "gen_ai_client_token_usage",
             "gen_ai_client_operation_duration_seconds",

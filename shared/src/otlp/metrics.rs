@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _};
+use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, MeterProvider as _};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_sdk::Resource;
@@ -48,6 +48,7 @@ pub(super) struct Instruments {
     _provider: SdkMeterProvider,
     reader: Reader,
     counters: HashMap<&'static str, Counter<u64>>,
+    gauges: HashMap<&'static str, Gauge<f64>>,
     histograms: HashMap<&'static str, Histogram<f64>>,
 }
 
@@ -136,6 +137,12 @@ impl Meters {
                             .iter_mut()
                             .for_each(|point| scrubber.attributes(&mut point.attributes));
                     }
+                    Data::Gauge(gauge) => {
+                        gauge
+                            .data_points
+                            .iter_mut()
+                            .for_each(|point| scrubber.attributes(&mut point.attributes));
+                    }
                     Data::Histogram(histogram) => {
                         let points = histogram.data_points.iter_mut();
                         points.for_each(|point| scrubber.attributes(&mut point.attributes));
@@ -154,18 +161,21 @@ impl Instruments {
         let provider =
             SdkMeterProvider::builder().with_resource(resource).with_reader(reader.clone()).build();
         let meter = provider.meter_with_scope(scope());
-        let (mut counters, mut histograms) = (HashMap::new(), HashMap::new());
+        let (mut counters, mut gauges, mut histograms) = (HashMap::new(), HashMap::new(), HashMap::new());
         for metric in METRICS.iter().filter(|metric| metric.by == program) {
             match metric.instrument {
                 Instrument::Counter => {
                     counters.insert(metric.name, counter(&meter, metric));
+                }
+                Instrument::Gauge => {
+                    gauges.insert(metric.name, gauge(&meter, metric));
                 }
                 Instrument::Histogram(bounds) => {
                     histograms.insert(metric.name, histogram(&meter, metric, bounds));
                 }
             }
         }
-        Self { _provider: provider, reader, counters, histograms }
+        Self { _provider: provider, reader, counters, gauges, histograms }
     }
 
     fn record(&self, metric: &Metric, value: f64, attributes: &[KeyValue]) {
@@ -176,6 +186,11 @@ impl Instruments {
                 let value = value as u64;
                 if let Some(counter) = self.counters.get(metric.name) {
                     counter.add(value, attributes);
+                }
+            }
+            Instrument::Gauge => {
+                if let Some(gauge) = self.gauges.get(metric.name) {
+                    gauge.record(value, attributes);
                 }
             }
             Instrument::Histogram(_) => {
@@ -199,6 +214,10 @@ impl Instruments {
 
 fn counter(meter: &Meter, metric: &Metric) -> Counter<u64> {
     meter.u64_counter(metric.name).with_unit(metric.unit).with_description(metric.meaning).build()
+}
+
+fn gauge(meter: &Meter, metric: &Metric) -> Gauge<f64> {
+    meter.f64_gauge(metric.name).with_unit(metric.unit).with_description(metric.meaning).build()
 }
 
 fn histogram(meter: &Meter, metric: &Metric, bounds: &[f64]) -> Histogram<f64> {

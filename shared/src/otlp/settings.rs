@@ -72,7 +72,7 @@ impl Settings {
             tracing::warn!(
                 protocol,
                 fix = "Set OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf, and the endpoint to the collector's port for it, mostly 4318.",
-                "no telemetry is sent: this protocol is not spoken"
+                "no telemetry is sent: this protocol is not supported"
             );
             return Ok(None);
         }

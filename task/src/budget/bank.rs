@@ -57,10 +57,11 @@ impl Bank {
         Ok(shortage)
     }
 
-    /// How it stands with the ceilings of the installation, and with those of a repository.
+    /// How it stands with the ceilings of the installation, or with those of one repository.
     pub async fn left(&self, repository: Option<(u64, &str)>) -> Result<Vec<Left>, BudgetError> {
         let mut all = Vec::new();
-        for limit in self.limits(repository) {
+        let is_asked_for = |limit: &Limit| (limit.scope == Scope::Installation) == repository.is_none();
+        for limit in self.limits(repository).into_iter().filter(is_asked_for) {
             let counted = UNIT.times(self.counted(&limit).await?);
             let Limit { scope, span, ceiling } = limit;
             let queue = limit.book(clock::now()).name().to_owned();

@@ -26,7 +26,7 @@ const MAX_FILES: usize = 40;
 const MESSAGE_BYTES: usize = 600;
 /// Bytes of trees that are compared in all: a bound on the time that does not depend on the clock.
 const TREE_BYTES: usize = 48 << 20;
-/// For trees that neighbouring commits share.
+/// For trees that neighboring commits share.
 const TREE_CACHE_BYTES: usize = 16 << 20;
 
 /// A commit of the past.

@@ -257,7 +257,7 @@ pub(crate) fn near(walk: &Walk, wanted: &RepoPath) -> Vec<RepoPath> {
     scored.into_iter().take(NEAR).map(|(_, path)| path.clone()).collect()
 }
 
-/// Neighbouring bytes, lower-case, sorted.
+/// Neighboring bytes, lower-case, sorted.
 fn pairs(text: &str) -> Vec<[u8; 2]> {
     let lower = text.to_ascii_lowercase();
     let mut pairs: Vec<[u8; 2]> = lower.as_bytes().windows(2).map(|pair| [pair[0], pair[1]]).collect();

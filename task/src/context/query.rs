@@ -11,7 +11,7 @@ use crate::path::RepoPath;
 /// Longest part of an issue that is looked at, in bytes. Of a longer one the first three quarters and the last
 /// quarter of the budget are: a log begins with what was done and ends with what failed.
 const MAX_BYTES: usize = 64 << 10;
-/// Most pairs of neighbouring terms, in the order of the issue.
+/// Most pairs of neighboring terms, in the order of the issue.
 const MAX_PAIRS: usize = 512;
 /// Most terms, by frequency in the issue. More are a log or a listing.
 const MAX_TERMS: usize = 1024;
@@ -128,7 +128,7 @@ impl Query {
     }
 }
 
-/// The pairs of neighbouring terms in title and prose; those of the title count twice.
+/// The pairs of neighboring terms in title and prose; those of the title count twice.
 fn pairs(title: &str, body: &str, table: &TermTable) -> Pairs {
     let mut pairs = Pairs::default();
     let prose = lines(body).filter(|line| line.of != Part::Code).map(|line| (line.text, 1.0));

@@ -58,7 +58,7 @@ impl Kind {
     }
 }
 
-/// Neighbouring characters of one kind.
+/// Neighboring characters of one kind.
 struct Run {
     kind: Kind,
     length: u64,

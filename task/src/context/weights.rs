@@ -57,7 +57,7 @@ pub enum Feature {
     Siblings,
     /// How likely the files are whose definitions it uses.
     User,
-    /// BM25 of pairs of neighbouring words.
+    /// BM25 of pairs of neighboring words.
     Pairs,
     /// BM25 of the issue over the best definition.
     BestDefinition,
@@ -165,7 +165,7 @@ impl Feature {
             Self::Area => "share of the sources that its top-level folder has",
             Self::Siblings => "likely files are in its folder",
             Self::User => "it uses what likely files define",
-            Self::Pairs => "neighbouring words of the issue side by side, in the text",
+            Self::Pairs => "neighboring words of the issue side by side, in the text",
             Self::BestDefinition => "words of the issue, in the best definition",
             Self::Imported => "likely files import it",
             Self::Importer => "it imports likely files",

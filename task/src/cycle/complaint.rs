@@ -48,7 +48,7 @@ impl Complaint {
             ),
             Reason::NoEdits => (
                 "The model answered without a change, also after a correction.".to_owned(),
-                "Say in the issue which behaviour or text should change, or choose a stronger model.",
+                "Say in the issue which behavior or text should change, or choose a stronger model.",
             ),
             Reason::Unfounded => (
                 "The model says that nothing has to change, and does not show it, also after a correction."

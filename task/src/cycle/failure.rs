@@ -60,7 +60,7 @@ pub(super) fn unanswered(error: &LlmError) -> Failure {
 /// What all runs together may spend is the operator's business: the issue is told what it means for it, the log the rest.
 fn unaffordable(error: &BudgetError) -> Failure {
     tracing::warn!(error = error as &dyn std::error::Error, "the model is not asked");
-    let ask = "Ask who operates the agent to look at its log.";
+    let ask = "Ask the agent's operator to check its log.";
     match error {
         BudgetError::Reached { shortage, .. } => {
             let what = "What the agent may spend on models for now is used up or reserved by other tasks.";

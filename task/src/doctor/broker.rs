@@ -1,4 +1,4 @@
-//! The *broker*: whether it lets us in, has the queues, and gives this user no more than it needs.
+//! The *broker*: whether it accepts the login, has the queues, and gives this user no more than it needs.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) async fn examine(broker: &Broker, max_wait: Duration) -> Vec<Finding>
         Ok(connection) => connection,
         Err(error) => return vec![unconnected(&error)],
     };
-    let mut findings = vec![Finding::good(About::Queue, "the broker lets us in")];
+    let mut findings = vec![Finding::good(About::Queue, "connected to the broker")];
     for name in [queue::TASKS, queue::DEAD_LETTERS] {
         findings.push(look(&connection, name).await);
     }
@@ -57,7 +57,7 @@ async fn look(connection: &Connection, name: &'static str) -> Finding {
             let what = format!("`{name}` is there, messages waiting: {}", found.message_count());
             if name == queue::DEAD_LETTERS && found.message_count() > 0 {
                 Finding::new(About::Queue, Health::Note, what)
-                    .fix("`ai-agent sweep` tells them on their issues; see docs/OPERATIONS.md.")
+                    .fix("`ai-agent sweep` reports them on their issues; see docs/OPERATIONS.md.")
             } else {
                 Finding::good(About::Queue, what)
             }
@@ -69,7 +69,7 @@ async fn look(connection: &Connection, name: &'static str) -> Finding {
         Ok(Err(error)) => {
             Finding::wrong(About::Queue, format!("`{name}` cannot be used: {error}"), NO_QUEUE_FIX)
         }
-        Err(_) => away(format!("the broker did not tell of `{name}` in time")),
+        Err(_) => away(format!("the broker did not answer about `{name}` in time")),
     }
 }
 

@@ -77,9 +77,9 @@ fn clock(theirs: Result<Timestamp, CallError>) -> Finding {
     };
     let off = Timestamp::now().duration_since(theirs);
     if off.abs() <= CLOCK_MARGIN {
-        return Finding::good(About::Clock, "the clock agrees with that of GitHub");
+        return Finding::good(About::Clock, "the clock is in sync with GitHub's");
     }
-    let what = format!("the clock is {} s off that of GitHub", off.as_secs().abs());
+    let what = format!("the clock is {} s off from GitHub's", off.as_secs().abs());
     let fix = "Set the clock of this machine. Until then runs log in by GitHub's clock, a call more each.";
     Finding::wrong(About::Clock, what, fix)
 }
@@ -241,7 +241,7 @@ fn installations(profile: &AppProfile, found: &[Installation]) -> Vec<Finding> {
 fn deliveries(profile: &AppProfile, found: &[Delivery], now: Timestamp) -> Finding {
     let Some(newest) = found.first() else {
         return Finding::new(About::Webhook, Health::Note, "GitHub has delivered nothing yet").fix(format!(
-            "If an issue was labelled: is the webhook active, and its URL that of `ingest`? See {}",
+            "If an issue was labeled: is the webhook active, and its URL that of `ingest`? See {}",
             settings_page(profile)
         ));
     };
@@ -281,14 +281,14 @@ async fn repository(login: &Login<'_>) -> Vec<Finding> {
             "Archived repositories take no changes.",
         )
     } else if session.repository.has_issues {
-        Finding::good(About::Repository, format!("{name} can be worked on"))
+        Finding::good(About::Repository, format!("{name} takes changes"))
     } else {
         Finding::wrong(About::Repository, format!("{name} has no issues"), "Turn issues on in its settings.")
     };
     let mut findings = vec![finding];
     // That says nothing about the repository.
     if let Err(error) = session.close().await {
-        let what = format!("the token of this look could not be revoked: {error}");
+        let what = format!("the token of this check could not be revoked: {error}");
         let fix = "It expires within the hour. If that comes again, look at the network.";
         findings.push(Finding::new(About::GitHub, Health::Note, what).fix(fix));
     }

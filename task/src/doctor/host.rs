@@ -24,7 +24,7 @@ fn room(folder: &Path) -> Finding {
     let free = match rustix::fs::statvfs(folder) {
         Ok(system) => system.f_bavail.saturating_mul(system.f_frsize),
         Err(error) => {
-            let what = format!("how much room {} has is not told: {error}", folder.display());
+            let what = format!("the free space of {} is not known: {error}", folder.display());
             return Finding::new(About::Machine, Health::Note, what);
         }
     };

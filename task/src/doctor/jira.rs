@@ -1,4 +1,4 @@
-//! The *sites of Jira*: whether each lets us in, as whom, what we may do in its projects, and what the configuration lacks.
+//! The *sites of Jira*: whether each accepts the login, as whom, what we may do in its projects, and what the configuration lacks.
 
 use std::collections::BTreeSet;
 
@@ -31,8 +31,10 @@ async fn look(settings: &RunSettings, site: &Site, lease: &Lease) -> Result<Vec<
     let myself = issues.myself().await?;
     let mut findings = Vec::new();
     if myself.account_id == site.account.as_str() {
-        findings
-            .push(Finding::good(About::Jira, format!("{}: we are the account {}", site.name, site.account)));
+        findings.push(Finding::good(
+            About::Jira,
+            format!("{}: logged in as the account {}", site.name, site.account),
+        ));
     } else {
         let what = format!(
             "{}: the credentials are of the account {}, and `account` is {}",
@@ -69,9 +71,9 @@ async fn permissions(issues: &Issues, site: &Site, project: &str) -> Result<Find
         other => other?,
     };
     if lacking.is_empty() {
-        return Ok(Finding::good(About::Jira, format!("{place} lets us read, comment and label")));
+        return Ok(Finding::good(About::Jira, format!("{place}: the agent may read, comment and label")));
     }
-    let what = format!("{place} does not let us do everything: {} missing", lacking.join(", "));
+    let what = format!("{place}: the agent lacks permissions: {} missing", lacking.join(", "));
     Ok(Finding::wrong(About::Jira, what, "Give the agent's account these permissions in the project."))
 }
 

@@ -48,8 +48,11 @@ pub(super) async fn examine(config: &Config) -> Finding {
         }
         Err(error) => {
             let health = if error.is_transient() { Health::Away } else { Health::Wrong };
-            let Failure { what, next, .. } =
-                Failure::of_message(Reason::Provider, &error.to_string(), "Look at the provider's side.");
+            let Failure { what, next, .. } = Failure::of_message(
+                Reason::Provider,
+                &error.to_string(),
+                "Check the provider's status page.",
+            );
             Finding::new(About::Model, health, what).fix(next)
         }
     }

@@ -74,7 +74,7 @@ fn rules(name: &str) -> Vec<Rule> {
 
 pub(super) async fn examine(broker: &Broker, management: Option<&SecretString>) -> Vec<Finding> {
     let Some(management) = management else {
-        let what = "the policies of the queues were not looked at";
+        let what = "the policies of the queues were not checked";
         let fix = "Set AGENT_AMQP_MANAGEMENT_URL for that, or compare `rabbitmqctl list_policies` with k8s/base/rabbitmq.";
         return vec![Finding::new(About::Queue, Health::Unseen, what).fix(fix)];
     };
@@ -90,7 +90,7 @@ pub(super) async fn examine(broker: &Broker, management: Option<&SecretString>) 
     };
     let client = match client(broker) {
         Ok(client) => client,
-        Err(error) => return wrong(format!("the management interface cannot be asked: {error}")),
+        Err(error) => return wrong(format!("the management interface cannot be reached: {error}")),
     };
     let mut findings = Vec::new();
     let delays = queue::DELAYS.iter().map(|delay| delay.queue);
@@ -122,7 +122,7 @@ async fn policy(
     name: &str,
 ) -> Result<Option<Map<String, Value>>, Finding> {
     let away = |why: String| {
-        let what = format!("the management interface does not tell of `{name}`: {why}");
+        let what = format!("the management interface says nothing about `{name}`: {why}");
         Finding::new(About::Queue, Health::Away, what)
             .fix("Look at AGENT_AMQP_MANAGEMENT_URL and whether its port is open from here.")
     };

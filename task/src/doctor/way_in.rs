@@ -49,7 +49,7 @@ pub(super) async fn examine(settings: &RunSettings, env: &Environment) -> Result
         return Ok(findings);
     }
     let Some(ingest) = ingest.filter(|_| !secrets.is_empty()) else {
-        let what = "the way of webhooks to ingest was not tried";
+        let what = "the way of webhooks to ingest was not checked";
         let fix = "Set AGENT_INGEST_URL and AGENT_JIRA_WEBHOOK_SECRETS_FILE for that, or use `scripts/send-jira-webhook`.";
         findings.push(Finding::new(About::Webhook, Health::Unseen, what).fix(fix));
         return Ok(findings);

@@ -3,18 +3,15 @@
 //! The page loads nothing and runs nothing: its policy allows one style sheet, named by its hash. Paths and the issue
 //! are a stranger's; the template escapes every value.
 
-use std::collections::{HashMap, HashSet};
-
 use minijinja::{Value, context};
 use shared::issue::IssueId;
 
 use super::explanation::{Explanation, FileFacts, Given, Tokens};
-use super::treemap::{self, Keep, Leaf, Rect, Tile};
+use super::map::Map;
+use super::treemap::Rect;
 use crate::context::pack::Context;
-use crate::context::role::Role;
 use crate::context::weights::{Family, Feature};
 use crate::page;
-use crate::path::RepoPath;
 use crate::terminal::visible;
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -24,8 +21,6 @@ const STYLE: &str = concat!(include_str!("../page.css"), include_str!("page.css"
 const MAP: Rect = Rect { x: 0.0, y: 0.0, width: 1200.0, height: 640.0 };
 /// The longest bar of a file, in units of its picture.
 const BAR: f32 = 300.0;
-/// A character of the map's labels takes about this much.
-const LABEL_CHARACTER: f64 = 6.2;
 /// Characters of the issue that are shown.
 const ISSUE_CHARS: usize = 4_000;
 
@@ -44,6 +39,7 @@ const FAMILIES: [(Family, &str, &str); 6] = [
 
 /// The page.
 pub(super) fn page(explanation: &Explanation, issue: &str, context: &Context) -> String {
+    let map = Map::new(explanation, context, MAP);
     let issue = visible(issue);
     let shown: String = issue.chars().take(ISSUE_CHARS).collect();
     let read =
@@ -69,8 +65,9 @@ pub(super) fn page(explanation: &Explanation, issue: &str, context: &Context) ->
         left_out,
         families => FAMILIES.map(|(_, class, meaning)| context! { class, meaning }).to_vec(),
         files => rows(&explanation.files),
-        map => map(explanation, context),
-        mapped => mapped(explanation, context),
+        map => map.tiles(),
+        mapped => map.only_mapped(),
+        others => map.others(),
         width => MAP.width,
         height => MAP.height,
     };
@@ -118,7 +115,7 @@ fn range((first, last): &(usize, usize)) -> String {
 }
 
 /// How much of a file is given, for its row: its size tells nothing of that.
-fn amount(file: &FileFacts) -> String {
+pub(super) fn amount(file: &FileFacts) -> String {
     match file.given {
         Given::Whole => format!("about {} tokens", file.tokens),
         Given::Part => {
@@ -132,15 +129,6 @@ fn amount(file: &FileFacts) -> String {
         Given::Map => "name and definitions".to_owned(),
         Given::No => "nothing".to_owned(),
     }
-}
-
-/// What is on the map and not in the list: a rectangle tells its name to a mouse only.
-fn mapped(explanation: &Explanation, context: &Context) -> Vec<String> {
-    let listed: HashSet<&RepoPath> = explanation.files.iter().map(|file| &file.path).collect();
-    let others = context.mapped.iter().filter(|path| !listed.contains(path));
-    let mut others: Vec<String> = others.map(|path| path.as_str().to_owned()).collect();
-    others.sort_unstable();
-    others
 }
 
 /// One bar for all features, family by family.
@@ -189,114 +177,11 @@ fn class_of(family: Family) -> &'static str {
     FAMILIES.iter().find(|(known, _, _)| *known == family).map_or("", |(_, class, _)| class)
 }
 
-/// The tiles of the map: every ranked file, those that would be read at any size.
-fn map(explanation: &Explanation, context: &Context) -> Vec<Value> {
-    let known: HashMap<&str, &FileFacts> =
-        explanation.files.iter().map(|file| (file.path.as_str(), file)).collect();
-    let mapped: HashSet<&str> = context.mapped.iter().map(RepoPath::as_str).collect();
-    let leaves: Vec<Leaf<'_>> = context
-        .sizes()
-        .map(|(path, role, bytes)| {
-            let keep = match known.get(path.as_str()).map(|file| file.given) {
-                Some(Given::Whole | Given::Part) => Keep::Always,
-                _ => Keep::WhereItFits,
-            };
-            Leaf { path: path.as_str(), size: area(role, bytes), keep }
-        })
-        .collect();
-    let tiles = treemap::layout(&leaves, MAP).into_iter().map(|tile| match tile {
-        Tile::Folder { path, rect, labelled } => {
-            let label = labelled.then(|| shortened(&path, rect.width - 6.0));
-            tile_values("folder", rect, label.as_deref(), &path, None)
-        }
-        Tile::Rest { folder, files, rect } => {
-            let place = if folder.is_empty() { "." } else { &folder };
-            tile_values("rest", rect, None, &format!("{files} more in {place}"), None)
-        }
-        Tile::File { leaf, rect } => {
-            let path = leaves[leaf].path;
-            match known.get(path) {
-                Some(file) => {
-                    let label = label(file, rect);
-                    let title = format!("{}. {path}: {}, {}", file.rank, file.given.name(), amount(file));
-                    tile_values(file.given.name(), rect, label.as_deref(), &title, Some(file.rank))
-                }
-                None if mapped.contains(path) => tile_values(Given::Map.name(), rect, None, path, None),
-                None => tile_values("file", rect, None, path, None),
-            }
-        }
-    });
-    tiles.collect()
-}
-
-/// The root keeps small files visible beside large ones; what a fix seldom touches takes less room.
-fn area(role: Role, bytes: usize) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "files are far below 2^52 bytes")]
-    let side = (bytes as f64).sqrt().max(8.0);
-    match role {
-        Role::Source | Role::Markup => side,
-        Role::Config | Role::Document | Role::Example | Role::Test => side / 4.0,
-    }
-}
-
-/// A tile; `rank` is that of the row that it leads to.
-fn tile_values(class: &str, rect: Rect, label: Option<&str>, title: &str, rank: Option<usize>) -> Value {
-    context! {
-        rank,
-        class,
-        x => format!("{:.1}", rect.x),
-        y => format!("{:.1}", rect.y),
-        // A tile of no size at all would hide a file that is read.
-        width => format!("{:.1}", rect.width.max(3.0)),
-        height => format!("{:.1}", rect.height.max(3.0)),
-        label,
-        label_x => format!("{:.1}", rect.x + 3.0),
-        label_y => format!("{:.1}", rect.y + 10.5),
-        title,
-    }
-}
-
-/// The rank, and the name where there is room.
-fn label(file: &FileFacts, rect: Rect) -> Option<String> {
-    let rank = file.rank.to_string();
-    let whole = format!("{rank} {}", file.path.file_name());
-    let fits = |text: &str| width(text) <= rect.width - 4.0;
-    if rect.height < 12.0 {
-        return None;
-    }
-    [whole, rank].into_iter().find(|text| fits(text))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a label has few characters")]
-fn width(text: &str) -> f64 {
-    text.chars().count() as f64 * LABEL_CHARACTER
-}
-
-/// The end of a path, as much as fits.
-fn shortened(path: &str, room: f64) -> String {
-    if width(path) <= room {
-        return path.to_owned();
-    }
-    let mut rest = path;
-    while let Some((_, inner)) = rest.split_once('/') {
-        rest = inner;
-        if width(rest) + LABEL_CHARACTER * 2.0 <= room {
-            return format!("…/{rest}");
-        }
-    }
-    let mut kept = String::new();
-    for c in rest.chars() {
-        if width(&kept) + 2.0 * LABEL_CHARACTER > room {
-            return format!("{kept}…");
-        }
-        kept.push(c);
-    }
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::role::Role;
+    use crate::path::RepoPath;
 
     /// The contrast of two colors by <https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio>.
     fn contrast(a: &str, b: &str) -> f64 {

@@ -397,7 +397,7 @@ impl Drop for Folder<'_> {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                tracing::warn!(path = %self.path.display(), %error, "what a failed clone left could not be removed");
+                tracing::warn!(path = %self.path.display(), %error, "the rest of a failed clone could not be removed");
             }
         }
     }

@@ -47,7 +47,7 @@ pub struct Remote {
 pub enum AddressError {
     #[error("the repository's address is not a URL: {0}")]
     NotAUrl(url::ParseError),
-    #[error("the repository's address begins with {0}://; only https:// is spoken")]
+    #[error("the repository's address begins with {0}://; only https:// is supported")]
     Scheme(String),
     #[error("the repository's address holds a user name or password; give the token on its own")]
     Credentials,

@@ -40,9 +40,9 @@ pub struct Base {
 /// Why a folder cannot be worked on.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("{path} is no folder; give --repo a git repository, or a folder inside one")]
+    #[error("{path} is not a folder; give --repo a path inside a git repository")]
     NotAFolder { path: String },
-    #[error("{path} is not a git repository ({reason}); give --repo a folder that is, or lies inside, one")]
+    #[error("{path} is not a git repository ({reason}); give --repo a path inside a git repository")]
     NotARepository { path: String, reason: String },
     #[error("{path} is a git repository, but {format}")]
     Unsupported { path: String, format: Unsupported },
@@ -60,7 +60,7 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     #[error(
-        "the branch {branch} is at {found} with commits that are not ours to replace; \
+        "the branch {branch} is at {found} with commits that ai-agent did not make; \
          rename it (`git branch -m {branch} {branch}-kept`) or delete it, then try again"
     )]
     HeldByOthers { branch: String, found: ObjectId },

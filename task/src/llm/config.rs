@@ -168,7 +168,7 @@ pub struct Timeouts {
     pub total: Duration,
 }
 
-/// How often a transient failure is tried again, and after which pauses.
+/// How often a transient error is tried again, and after which pauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
     pub times: usize,

@@ -15,7 +15,7 @@ pub(super) struct Active<'a> {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind<'a> {
-    /// `@login` or `@organisation/team`
+    /// `@login` or `@organization/team`
     Mention { login: &'a str },
     /// The reference behind a closing keyword; the number where it is one of the repository at hand.
     Closing { issue: Option<NonZeroU64> },

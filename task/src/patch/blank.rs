@@ -151,7 +151,7 @@ fn around_inserted(
         (head, tail) if seen > 0 && head == seen && tail == there => Some((there, there)),
         (head, tail) if seen > 0 && tail == seen && head == there => Some((there, there)),
         // REPLACE has the file's distance on one side. On the other it has none: new lines that go with their
-        // neighbour, or another oversight. Only the second can be told for sure.
+        // neighbor, or another oversight. Only the second can be told for sure.
         (0, tail) if tail == there => match nearer((lines.0, above), (lines.0, below)) {
             Some(Side::Below) => Some((there, there)),
             None if above.is_some_and(|above| closes_block_of(above, lines.0)) => Some((there, there)),
@@ -220,7 +220,7 @@ enum Side {
     Below,
 }
 
-/// The neighbour that a new line is clearly more like.
+/// The neighbor that a new line is clearly more like.
 fn nearer(to_above: (&str, Option<&str>), to_below: (&str, Option<&str>)) -> Option<Side> {
     let above = to_above.1.map_or(0, |line| likeness(to_above.0, line));
     let below = to_below.1.map_or(0, |line| likeness(to_below.0, line));

@@ -22,7 +22,7 @@ use super::text::{Splice, Text};
 const MAX_HITS: usize = 20;
 /// Places of the whole lines of a SEARCH that begins and ends within lines, beyond which it is not looked for.
 const MAX_CANDIDATES: usize = 1_000;
-/// Letters that new text must have to be recognised as already there.
+/// Letters that new text must have to be recognized as already there.
 const TELLING: usize = 16;
 
 /// How a block was found to apply.
@@ -388,7 +388,7 @@ fn in_chunks(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Optio
     Ok(Some(Placed { rung: Rung::Elision, change: Change::Lines(splices) }))
 }
 
-/// Takes away the places of each chunk that cannot lie between those of its neighbours.
+/// Takes away the places of each chunk that cannot lie between those of its neighbors.
 fn narrow(chunks: &[Chunk<'_>], hits: &mut [(Form, Vec<usize>)]) {
     for at in 1..hits.len() {
         let least = hits[at - 1].1.first().map_or(usize::MAX, |start| start + chunks[at - 1].search.len());

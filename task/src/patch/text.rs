@@ -127,7 +127,7 @@ impl<'a> Text<'a> {
 
     /// The bytes of the file with the splices applied, which are in order and do not overlap.
     ///
-    /// A new line ends as its neighbours do.
+    /// A new line ends as its neighbors do.
     pub(super) fn splice(&self, splices: &[Splice], edges: Edges) -> Vec<u8> {
         let mut out: Vec<(&str, Ending)> = Vec::with_capacity(self.lines.len());
         let mut at = 0;

@@ -401,7 +401,7 @@ fn is_pathlike(text: &str) -> bool {
         && !text.ends_with('/')
 }
 
-/// Whether a path could be spelt so at all.
+/// Whether a path could be spelled so at all.
 fn is_possible(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 512

@@ -17,6 +17,8 @@ use crate::record::status::{Phase, Status};
 /// What stands before each earlier plan that is folded below the newest.
 const FOLD: &str = "\n\n<details><summary>The plan before</summary>\n\n";
 const FOLD_END: &str = "\n\n</details>";
+/// How options of the command line and the agent's settings begin.
+const SETTINGS: [&str; 5] = ["`--", "AGENT_", "ANTHROPIC_", "OPENAI_", "OLLAMA_"];
 /// What stands between a plan and the words about it.
 const RULE: &str = "\n\n---\nCarrying it out costs ";
 /// Characters of a comment with a plan, so that its marker fits behind it.
@@ -50,7 +52,7 @@ pub fn working(user: &str, done: &[String], now: &str) -> String {
     for step in done {
         writeln!(text, "- [x] {step}").expect("a String takes any text");
     }
-    write!(text, "- [ ] {now}\n\nComment `/stop` to call it off.").expect("a String takes any text");
+    write!(text, "- [ ] {now}\n\nComment `/stop` to cancel.").expect("a String takes any text");
     text
 }
 
@@ -148,7 +150,7 @@ pub fn repaired(pull_request: &str, which: &str, title: &str, body: &str, then: 
 }
 
 /// What comes next after a repair whose checks are not held back.
-pub const CHECKED_AGAIN: &str = "Its checks run now, and what comes of them is told here.";
+pub const CHECKED_AGAIN: &str = "Its checks run now. Their result will follow here.";
 
 /// A repair that was given up because something else happened meanwhile.
 pub fn not_needed(pull_request: &str, why: &str) -> String {
@@ -252,13 +254,32 @@ pub fn failed(failure: &Failure, turn: Turn) -> String {
         _ => turn.again(),
     };
     let what = format!("**Could not be done.** {}", sentence(&failure.what));
-    paragraphs([what, sentence(&failure.next), again.to_owned(), bill_of(failure.bill.as_deref())])
+    paragraphs([what, next_of(failure), again.to_owned(), bill_of(failure.bill.as_deref())])
+}
+
+/// What to do next, for people on an issue: they have neither a command line nor the agent's settings.
+pub fn next_of(failure: &Failure) -> String {
+    if !is_for_operator(failure) {
+        return sentence(&failure.next);
+    }
+    let next = match failure.reason {
+        Reason::Budget | Reason::ContextWindow | Reason::Truncated => {
+            "Make the issue smaller, or ask the agent's operator to raise the limit."
+        }
+        _ => "Ask the agent's operator to check its log.",
+    };
+    next.to_owned()
+}
+
+/// Whether what to do next names an option or a setting. The rule-based engine quotes the issue, whatever that names.
+pub fn is_for_operator(failure: &Failure) -> bool {
+    failure.reason != Reason::Declined && SETTINGS.iter().any(|start| failure.next.contains(start))
 }
 
 /// A run that will be tried again by itself.
 pub fn waiting(failure: &Failure) -> String {
     let what = format!("**Interrupted. Retrying automatically.** {}", sentence(&failure.what));
-    paragraphs([what, sentence(&failure.next), bill_of(failure.bill.as_deref())])
+    paragraphs([what, next_of(failure), bill_of(failure.bill.as_deref())])
 }
 
 /// A run that goes on by itself once a time has come that somebody named.
@@ -288,7 +309,7 @@ pub fn minute(time: Timestamp) -> String {
     rounded.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// A run that was cancelled.
+/// A run that was canceled.
 pub fn stopped(why: &str, bill: Option<&Bill>, turn: Turn) -> String {
     let what = format!("**Stopped**: {why}. Nothing more is written.");
     paragraphs([what, turn.again().to_owned(), bill_of(bill)])
@@ -424,6 +445,36 @@ mod tests {
     use shared::mode::{CommandAt, Comment};
 
     use super::*;
+
+    #[test]
+    fn an_issue_names_no_setting_and_no_option() {
+        let operator = "Ask the agent's operator to check its log.";
+        let smaller = "Make the issue smaller, or ask the agent's operator to raise the limit.";
+        for (reason, next, shown) in [
+            (
+                Reason::Provider,
+                "Set ANTHROPIC_API_KEY or ANTHROPIC_API_KEY_FILE to a key that is valid there.",
+                operator,
+            ),
+            (Reason::Provider, "Choose another with `--model anthropic:NAME` or AGENT_MODEL.", operator),
+            (Reason::Unavailable, "Check the network and OPENAI_BASE_URL", operator),
+            (Reason::Budget, "Raise AGENT_MAX_COST, or make the issue smaller.", smaller),
+            (Reason::Truncated, "Raise AGENT_MAX_OUTPUT_TOKENS, or make the issue smaller.", smaller),
+            (
+                Reason::Declined,
+                "Say more in the issue, or choose a stronger model.",
+                "Say more in the issue, or choose a stronger model.",
+            ),
+            (
+                Reason::Declined,
+                "Write: replace `AGENT_NAME` by `NAME`.",
+                "Write: replace `AGENT_NAME` by `NAME`.",
+            ),
+            (Reason::Branch, "", ""),
+        ] {
+            assert_eq!(next_of(&Failure::new(reason, "x", next)), shown, "{next}");
+        }
+    }
 
     #[test]
     fn a_failure_says_what_happened_and_what_to_do() {

@@ -33,7 +33,7 @@ pub(crate) struct Status {
     /// Who wrote this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) by: Option<Holder>,
-    /// The mode of the wish that was answered, if it was: not one that was refused or cancelled.
+    /// The mode of the wish that was answered, if it was: not one that was refused or canceled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) answered: Option<String>,
     /// Whether it ended with what was asked for: a pull request, or a plan on one.

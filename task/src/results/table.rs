@@ -58,7 +58,7 @@ impl Results {
         let mut sentences = vec![
             format!("{of}, {} to {} (UTC)", days(self.since), days(self.until)),
             format!(
-                "{issues} issues, {tasks} tasks: {done} done, {failed} failed, {} cancelled",
+                "{issues} issues, {tasks} tasks: {done} done, {failed} failed, {} canceled",
                 self.total.cancelled
             ),
             format!("{pull_requests} pull requests: {merged} merged, {declined} declined, {open} open"),

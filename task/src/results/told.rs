@@ -61,7 +61,7 @@ pub(super) fn task(marks: &Marks, comment: &PastComment) -> Option<TaskFacts> {
     let ended = match told.phase.as_deref() {
         Some("working" | "waiting") => Ended::NotYet,
         _ if told.done => Ended::Done,
-        // A task that was cancelled was not answered.
+        // A task that was canceled was not answered.
         _ if told.answered.is_some() => Ended::Failed,
         _ => Ended::Cancelled,
     };

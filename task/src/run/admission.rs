@@ -86,12 +86,12 @@ pub(super) fn refused(stop: Stop) -> Ended {
         Stop::Ended(ended) => ended,
         Stop::Call(error) => Ended::of(&error),
         Stop::Failure(failure) | Stop::Moved(failure) => {
-            tracing::warn!(what = failure.what, "the task is refused, and nothing is told on the issue");
+            tracing::warn!(what = failure.what, "the task is refused, and nothing is written to the issue");
             Ended::Explained(failure.reason)
         }
         Stop::CalledOff(why) => {
-            tracing::info!(why, "the task was cancelled");
-            Ended::Nothing("cancelled")
+            tracing::info!(why, "the task was canceled");
+            Ended::Nothing("canceled")
         }
     }
 }
@@ -115,7 +115,7 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
         return Err(ending::locked().into());
     }
     if desk.issue.kind == IssueKind::PullRequest {
-        let what = format!("{} is a pull request, and none of the agent's.", desk.issue.id.reference());
+        let what = format!("{} is a pull request that the agent did not open.", desk.issue.id.reference());
         return Err(Failure::new(Reason::Repository, what, "Ask on an issue.").into());
     }
     // An issue that our own pull request closed is one that has to be finished.

@@ -68,7 +68,8 @@ fn line(desk: &Desk<'_>, commit: &str, quote: &Found) -> String {
 /// Keeps what was found.
 pub(super) async fn keep(desk: &Desk<'_>, claim: &Claim, finding: &Finding) -> Result<(), Stop> {
     let done = ["Read the repository and asked the model".to_owned()];
-    let text = comment::working(desk.task.trigger_user.as_str(), &done, "Telling that nothing has to change");
+    let text =
+        comment::working(desk.task.trigger_user.as_str(), &done, "Reporting that nothing has to change");
     let status = Status {
         since: claim.since,
         already: Some(finding.clone()),
@@ -105,7 +106,7 @@ pub(super) async fn complete(desk: &Desk<'_>, finding: &Finding) -> Result<(), S
     let known = desk.own_status().map(|(id, _)| id);
     if let Err(error) = desk.record.say_at_last(&desk.gate, known, &text, status).await {
         let error = ending::tolerated(desk, error)?;
-        tracing::error!(%error, text, "the end could be told nowhere but here");
+        tracing::error!(%error, text, "the outcome could not be reported on the issue");
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> 
             let posted = plan_of(desk, pull.number, head).await?;
             // In one second nobody reads a plan and answers it.
             if posted.written_at >= approval.at {
-                let what = "The plan was rewritten after this approval of it.";
+                let what = "The plan was rewritten after it was approved.";
                 let next = "Read the plan as it is now; if it is good, comment `/approve` again.";
                 return Err(Failure::new(Reason::StalePlan, what, next).into());
             }
@@ -134,7 +134,12 @@ async fn feedback(desk: &Desk<'_>, comment: CommentId) -> Result<String, Stop> {
     let body = written.body.clean(MAX_BODY_CHARS);
     match Command::parse(body.as_str()) {
         Some(Command::Revise { feedback }) if !feedback.is_empty() => Ok(feedback.to_owned()),
-        _ => Err(Failure::new(Reason::Usage, "`/revise` says nothing.", "").into()),
+        _ => Err(Failure::new(
+            Reason::Usage,
+            "`/revise` needs feedback.",
+            "Write `/revise` and what should be different.",
+        )
+        .into()),
     }
 }
 

@@ -92,7 +92,7 @@ async fn judge(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop
             if compared.ahead > 0 {
                 return Err(held_by_person(desk).into());
             }
-            // What the base has learnt since, the run has to read.
+            // What the base has learned since, the run has to read.
             if compared.behind > 0 {
                 return move_to_base(desk, base, head).await;
             }

@@ -111,7 +111,7 @@ async fn look_at(
         return nothing("there is no open pull request");
     };
     if !desk.forge.identity().is(pull.by.as_ref()) {
-        return nothing("the pull request is none of the agent's");
+        return nothing("the agent did not open the pull request");
     }
     if pull.kind == PullRequestKind::Ready {
         return nothing("the pull request is ready for review already");
@@ -143,7 +143,7 @@ async fn look_at(
         return nothing("checks are still running");
     }
     if is_told(desk) {
-        return nothing("it is told already");
+        return nothing("it was reported already");
     }
     if failed.is_empty() {
         if branch::is_plan(desk, &head).await? {
@@ -182,7 +182,7 @@ fn is_told(desk: &Desk<'_>) -> bool {
 /// Tells once that checks do not end. What comes of them later counts all the same.
 async fn stuck(desk: &Desk<'_>, pull: &PullRequest, running: &[String]) -> Result<(), Stop> {
     if desk.own_status().is_some() {
-        return Err(Stop::Ended(Ended::Nothing("it is told already that checks do not end")));
+        return Err(Stop::Ended(Ended::Nothing("it was reported already that checks do not end")));
     }
     if running.is_empty() {
         return Err(Stop::Ended(Ended::Nothing("no check has begun")));

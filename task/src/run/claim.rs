@@ -104,6 +104,6 @@ fn of_commit(desk: &Desk<'_>, commit: &Commit) -> Proposal {
         desk.issue.id.reference()
     );
     let held = ci::is_held(&commit.message).then(|| "why is not known any more".to_owned());
-    let bill = "The account of the run was lost.".to_owned();
+    let bill = "The report of the run was lost.".to_owned();
     ci::noted(Proposal { title, body, bill, plan: None, held: None, unplanned: Vec::new() }, held)
 }

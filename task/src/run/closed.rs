@@ -24,7 +24,7 @@ pub(super) async fn follow(desk: &Desk<'_>) -> Result<(), Stop> {
         return nothing("the issue has a pull request that is open");
     }
     let Some(newest) = pulls.iter().find(|pull| ours(pull.by.as_ref())) else {
-        return nothing("the pull request is none of the agent's");
+        return nothing("the agent did not open the pull request");
     };
     let (outcome, event) = match newest.stage {
         Stage::Merged => ("merged", Event::Finished),

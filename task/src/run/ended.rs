@@ -75,7 +75,7 @@ pub(super) enum Stop {
     /// The branch is not where it was when the run read it.
     Moved(Failure),
     Ended(Ended),
-    /// A person called it off.
+    /// A person canceled it.
     CalledOff(String),
 }
 

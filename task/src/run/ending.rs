@@ -30,7 +30,7 @@ pub(super) async fn done(
         return Ok(());
     };
     let error = tolerated(desk, error)?;
-    tracing::warn!(%error, "the end could not be told on the issue");
+    tracing::warn!(%error, "the outcome could not be written to the issue");
     tell_on_pull_request(desk, pull_request, text).await
 }
 
@@ -50,7 +50,7 @@ async fn tell_on_pull_request(desk: &Desk<'_>, number: PullRequestNumber, text: 
         Ok(_) => Ok(()),
         Err(error) => {
             let error = tolerated(desk, error)?;
-            tracing::error!(%error, text, "the end could be told nowhere");
+            tracing::error!(%error, text, "the outcome could not be reported");
             Ok(())
         }
     }
@@ -73,7 +73,7 @@ pub(super) async fn stopped(desk: &Desk<'_>, stop: Stop) -> Ended {
         Stop::Call(error) => return refused(desk, &error).await,
         Stop::CalledOff(why) => called_off(desk, &why).await.map(|()| Ended::Explained(Reason::Declined)),
         Stop::Failure(failure) if failure.reason.exit() == Exit::Passing => {
-            let last = "It was tried several times. Wait until that has passed.";
+            let last = "It was tried several times. Try again later.";
             interrupted(desk, &failure, last).await
         }
         Stop::Failure(failure) => failed(desk, &failure).await.map(|()| Ended::Explained(failure.reason)),
@@ -98,17 +98,15 @@ pub(super) fn locked() -> Failure {
 async fn refused(desk: &Desk<'_>, error: &CallError) -> Ended {
     let ended = Ended::of(error);
     let next = match error {
-        CallError::Forbidden { .. } => "Ask who operates the agent to grant that permission.",
-        CallError::Unauthorized { .. } => "Ask who operates the agent to renew its credentials.",
-        _ => "Ask who operates the agent to look at its log.",
+        CallError::Forbidden { .. } => "Ask the agent's operator to grant that permission.",
+        CallError::Unauthorized { .. } => "Ask the agent's operator to renew its credentials.",
+        _ => "Ask the agent's operator to check its log.",
     };
     let told = match &ended {
         Ended::Lost(_) => return ended,
         Ended::Passing(_) => {
             let failure = Failure::new(Reason::Unavailable, error.to_string(), "");
-            interrupted(desk, &failure, "It was tried several times. Wait until that has passed.")
-                .await
-                .map(drop)
+            interrupted(desk, &failure, "It was tried several times. Try again later.").await.map(drop)
         }
         Ended::PutOff { until, .. } => {
             let failure = Failure::new(Reason::Unavailable, error.to_string(), "").not_before(Some(*until));
@@ -122,7 +120,7 @@ async fn refused(desk: &Desk<'_>, error: &CallError) -> Ended {
         }
     };
     if let Err(error) = told {
-        tracing::warn!(%error, "the failure could not be told on the issue");
+        tracing::warn!(%error, "the failure could not be written to the issue");
     }
     ended
 }
@@ -132,7 +130,15 @@ async fn relabel(desk: &Desk<'_>, event: Event) -> Result<(), Lost> {
     if desk.task.mode.kind().shows_on_labels() { desk.record.relabel(event).await } else { Ok(()) }
 }
 
+/// What names a setting is for the operator, so it is in the log; the issue says that it is there.
+fn tell_operator(failure: &Failure) {
+    if comment::is_for_operator(failure) {
+        tracing::warn!(error = failure.what, fix = failure.next, "the operator has to fix something");
+    }
+}
+
 async fn failed(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError> {
+    tell_operator(failure);
     relabel(desk, Event::Failed).await?;
     if desk.task.mode.kind().shows_on_labels() {
         desk.shows(Milestone::Failed).await?;
@@ -181,6 +187,7 @@ async fn wait(
     until: Option<Timestamp>,
     text: impl FnOnce(&Failure) -> String,
 ) -> Result<(), CallError> {
+    tell_operator(failure);
     let own = desk.own_status().map(|(_, own)| (own.proposal, own.already, own.follow_up));
     let (kept, already, follow_up) = own.unwrap_or_default();
     let status = Status { already, follow_up, until, ..Status::of(desk.task, Phase::Waiting, kept) };
@@ -203,7 +210,7 @@ async fn tell_reviewers(desk: &Desk<'_>, text: &str) -> Result<(), Lost> {
         Ok(()) => Ok(()),
         Err(CallError::Lost(lost)) => Err(lost),
         Err(error) => {
-            tracing::warn!(%error, "the end could not be told on the pull request");
+            tracing::warn!(%error, "the outcome could not be written to the pull request");
             Ok(())
         }
     }
@@ -219,7 +226,7 @@ async fn last_word(desk: &Desk<'_>, text: &str, status: Status) -> Result<(), Ca
     {
         return Ok(());
     }
-    tracing::error!(text, "the end could be told nowhere but here");
+    tracing::error!(text, "the outcome could not be reported on the issue");
     match told {
         // Nobody but a person can change that, and three attempts say no more than one.
         Err(CallError::Locked { .. }) => Ok(()),

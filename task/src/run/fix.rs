@@ -132,7 +132,7 @@ pub(super) async fn answer(
             }
             Err(Stop::Moved(_)) => {
                 let what = "The branch or its reviews changed twice while the agent worked.";
-                let next = "Comment `/retry` on the pull request once it is at rest.";
+                let next = "Comment `/retry` on the pull request once nobody changes it any more.";
                 return Err(Failure::new(Reason::Branch, what, next).into());
             }
             Err(stop) => return Err(stop),

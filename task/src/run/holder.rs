@@ -49,7 +49,7 @@ impl InTheWay {
             Self::Finished => "this task was finished before",
             Self::Double => "another process works on this task",
             Self::Other => "another run works on the issue",
-            Self::Answered => "another run answered this wish",
+            Self::Answered => "another run answered this request",
         }
     }
 }

@@ -14,7 +14,6 @@ use shared::trace::TraceContext;
 
 use super::ended::{Ended, Stop};
 use crate::bill::Bill;
-use crate::lease::Lost;
 use crate::llm::Usd;
 
 /// A run that is under way.
@@ -76,14 +75,7 @@ fn told(ended: &Ended) -> (&'static str, Option<String>) {
         Ended::PutOff { .. } => ("postponed", Some("rate-limit".to_owned())),
         Ended::NoBudget { .. } => ("postponed", Some("budget".to_owned())),
         Ended::Misconfigured(_) => ("misconfigured", Some("misconfigured".to_owned())),
-        Ended::Lost(lost) => {
-            let why = match lost {
-                Lost::Terminated => "terminated",
-                Lost::Deadline => "deadline",
-                Lost::Connection => "connection",
-            };
-            ("interrupted", Some(why.to_owned()))
-        }
+        Ended::Lost(lost) => ("interrupted", Some(lost.kind().to_owned())),
     }
 }
 
@@ -120,6 +112,6 @@ fn why(stop: &Stop) -> String {
         Stop::Call(error) => error.kind().to_owned(),
         Stop::Failure(failure) | Stop::Moved(failure) => failure.reason.name(),
         Stop::Ended(ended) => told(ended).1.unwrap_or_else(|| "nothing".to_owned()),
-        Stop::CalledOff(_) => "cancelled".to_owned(),
+        Stop::CalledOff(_) => "canceled".to_owned(),
     }
 }

@@ -162,8 +162,7 @@ async fn not_to(
             if terms.repairs == 1 { "1 repair".to_owned() } else { format!("{} repairs", terms.repairs) };
         format!("That is all: a pull request gets {repairs} at most.")
     } else if left(desk, terms, history).is_spent() {
-        "The repairs of this pull request have cost what they may (AGENT_MAX_COST, AGENT_MAX_TOKENS)."
-            .to_owned()
+        "The repairs of this pull request have cost as much as one run may.".to_owned()
     } else if let Some(login) = stopped_by(desk, case, history).await? {
         format!("`{login}` asked to stop, so nothing is repaired.")
     } else {
@@ -336,7 +335,7 @@ async fn not_needed(desk: &Desk<'_>, case: &Case<'_>, status: u64, why: &str) ->
 fn not_made(failure: &Failure, which: &RepairTrailer) -> String {
     let RepairTrailer { number, most, .. } = which;
     // What to do about a branch is for who asked for a change.
-    let next = if failure.reason == Reason::Branch { "" } else { failure.next.as_str() };
+    let next = if failure.reason == Reason::Branch { String::new() } else { comment::next_of(failure) };
     let what = format!("Repair {number} of {most} was not made. {}", comment::sentence(&failure.what));
     if next.is_empty() { what } else { format!("{what}\n\n{next}") }
 }
@@ -375,7 +374,7 @@ pub(super) async fn complete(desk: &Desk<'_>, pull: &PullRequest, head: &Commit)
     let kept = status.and_then(|status| status.proposal);
     let proposal = kept.unwrap_or_else(|| Proposal {
         title: title_of(head),
-        body: "The account of the repair was lost.".to_owned(),
+        body: "The report of the repair was lost.".to_owned(),
         bill: String::new(),
         plan: None,
         held: super::ci::is_held(&head.message).then(|| "why is not known any more".to_owned()),

@@ -18,9 +18,7 @@ use crate::tracker::model::Milestone;
 pub(super) async fn begin(desk: &Desk<'_>, earlier: Option<Status>) -> Result<u64, Stop> {
     let (now, status) = match earlier {
         None => ("Reading the repository", Status::of(desk.task, Phase::Working, None)),
-        Some(status) => {
-            ("Going on where an earlier run of this task ended", Status { phase: Phase::Working, ..status })
-        }
+        Some(status) => ("Resuming an earlier run of this task", Status { phase: Phase::Working, ..status }),
     };
     let comment = say(desk, None, &[], now, status).await?;
     // Labels decide nothing: the claim is the branch and this comment.

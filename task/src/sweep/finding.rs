@@ -51,7 +51,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Told { task, issue, why } => {
-                write!(f, "{issue}: told that task {task} was given up: {why}")
+                write!(f, "{issue}: reported that task {task} was given up: {why}")
             }
             Self::Settled { task, issue, why } => {
                 write!(f, "{issue}: dead letter of task {task} removed: {why}")
@@ -64,7 +64,7 @@ impl fmt::Display for Finding {
                 write!(f, "{issue}: published the {mode} that {user} asked for, as task {task}")
             }
             Self::Unanswered { issue, why } => write!(f, "{issue}: not published: {why}"),
-            Self::Gone { issue } => write!(f, "{issue}: its run is gone; told, and labelled as failed"),
+            Self::Gone { issue } => write!(f, "{issue}: its run has died; reported, and labeled as failed"),
             Self::Unlabelled { issue } => write!(f, "{issue}: nobody works on it; label removed"),
             Self::Merged { issue } => write!(f, "{issue}: its pull request is merged; moved on"),
             Self::Overdue { pull_request, task } => {

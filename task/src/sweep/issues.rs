@@ -249,9 +249,9 @@ async fn at_work(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<Option<Fi
     if hand == Hand::Writing {
         record.relabel(Event::Failed).await?;
         for said in open {
-            let what = "The run ended without a word, and no other one follows.";
+            let what = "The run died, and no other attempt follows.";
             let next = format!(
-                "If that happens again, ask who operates the agent to look into its logs for task {}.",
+                "If that happens again, ask the agent's operator to check its log for task {}.",
                 said.status.task
             );
             let failure = Failure::new(Reason::Unavailable, what, next);
@@ -303,7 +303,7 @@ async fn asking(site: &Site<'_>, listed: &ListedIssue, grace: Duration) -> Resul
         _ => None,
     });
     let Some((Some(actor), Some(at))) = labelled else {
-        return Ok(Asking::InVain("nobody is known to have asked"));
+        return Ok(Asking::InVain("the requester is not known"));
     };
     let person = (actor.kind == UserKind::Person).then(|| user::Login::parse(&actor.login).ok()).flatten();
     let Some(person) = person else { return Ok(Asking::InVain("it was not a person who asked")) };
@@ -318,15 +318,13 @@ async fn asking(site: &Site<'_>, listed: &ListedIssue, grace: Duration) -> Resul
         return Ok(Asking::No);
     }
     if site.forge.permission(person.as_str()).await? == Permission::Less {
-        return Ok(Asking::InVain("who asked may not ask"));
+        return Ok(Asking::InVain("the requester has no write access"));
     }
     let is_renaming = |event: &&model::Event| matches!(event.what, Happening::Renamed);
     let renamed = history.iter().filter(is_renaming).filter_map(|event| event.at).max();
     let edited = site.tracker.edited_at(&issue.id).await?;
     if renamed.max(edited).is_some_and(|changed| changed > at) {
-        return Ok(Asking::InVain(
-            "it was edited after it was asked for; take the label off and put it on again",
-        ));
+        return Ok(Asking::InVain("it was edited after the request; remove the label and add it again"));
     }
     let task = Task {
         id,
@@ -354,7 +352,7 @@ async fn asking_on_jira(
     let details = issues.details(key).await?;
     let Some(asked) = issues.asked(&details, &site.labels().trigger).await? else { return Ok(Asking::No) };
     let (Some(actor), Some(number)) = (&asked.by, NonZeroU64::new(details.number)) else {
-        return Ok(Asking::InVain("nobody is known to have asked"));
+        return Ok(Asking::InVain("the requester is not known"));
     };
     let Some(person) = issues.site().login(actor).cloned() else {
         return Ok(Asking::InVain("no login is configured for who asked"));
@@ -366,12 +364,10 @@ async fn asking_on_jira(
         return Ok(Asking::No);
     }
     if site.forge.permission(person.as_str()).await? == Permission::Less {
-        return Ok(Asking::InVain("who asked may not ask"));
+        return Ok(Asking::InVain("the requester has no write access"));
     }
     if site.tracker.is_edited_since(&issue.id, asked.at).await? {
-        return Ok(Asking::InVain(
-            "it was edited after it was asked for; take the label off and put it on again",
-        ));
+        return Ok(Asking::InVain("it was edited after the request; remove the label and add it again"));
     }
     let request = JiraRequest {
         id,

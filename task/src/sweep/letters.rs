@@ -106,7 +106,7 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
         };
     }
     if site.forge.permission(task.trigger_user.as_str()).await? == Permission::Less {
-        return settled(thread, "who asked may not ask");
+        return settled(thread, "the requester has no write access");
     }
     let Subject::Issue(issue) = site.records().subject(&site.forge, thread).await? else {
         return settled(thread, "there is no such issue any more");
@@ -115,7 +115,7 @@ async fn handle(site: &Site<'_>, task: &Task, letter: &Letter, hand: Hand) -> Re
     let record = site.record(&issue).await?;
     let mine = record.statuses().iter().find(|said| said.status.task == own);
     if mine.is_some_and(|said| said.status.phase == Phase::Ended) {
-        return settled(&issue.id, "it is told already");
+        return settled(&issue.id, "it was reported already");
     }
     // A wish that came later decides over the labels, unless it was a stranger's.
     let mut others = record.statuses().iter().filter(|said| said.status.task != own && !said.status.refused);
@@ -174,13 +174,11 @@ fn failure(task: &Task, death: &Death) -> Failure {
         Death::DeliveryLimit => {
             format!("It was tried {} times, and no attempt came to its end.", DELIVERY_LIMIT + 1)
         }
-        Death::Rejected => "It was given up, and what happened could not be told here.".to_owned(),
+        Death::Rejected => "It was given up, and what happened could not be reported here.".to_owned(),
         Death::Other(reason) => format!("The queue gave it up ({}).", plain(reason)),
     };
-    let next = format!(
-        "If that happens again, ask who operates the agent to look into its logs for task {}.",
-        task.id
-    );
+    let next =
+        format!("If that happens again, ask the agent's operator to check its log for task {}.", task.id);
     Failure::new(Reason::Unavailable, what, next)
 }
 

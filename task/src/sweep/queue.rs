@@ -173,7 +173,7 @@ impl Letter {
 impl Death {
     fn of(headers: Option<&FieldTable>) -> Self {
         let Some(reason) = headers.and_then(reason) else {
-            return Self::Other("no reason is told".to_owned());
+            return Self::Other("no reason is given".to_owned());
         };
         match reason.as_str() {
             "delivery_limit" => Self::DeliveryLimit,

@@ -49,7 +49,7 @@ fn repositories() {
             "no such folder",
             |world| on(world, "nowhere"),
             USAGE,
-            "error: nowhere is no folder |   Give --repo a git repository, or a folder inside one.",
+            "error: nowhere is not a folder |   Give --repo a path inside a git repository.",
         ),
         (
             "not a repository",
@@ -59,20 +59,19 @@ fn repositories() {
             },
             USAGE,
             "error: plain is not a git repository (Could not find a git repository in \"plain\" or \
-             in any of its parents) |   Give --repo a folder that is, or lies inside, one.",
+             in any of its parents) |   Give --repo a path inside a git repository.",
         ),
         (
             "a file",
             |world| on(world, "issue.md"),
             USAGE,
-            "error: issue.md is no folder |   Give --repo a git repository, or a folder inside one.",
+            "error: issue.md is not a folder |   Give --repo a path inside a git repository.",
         ),
         (
             "a name with escape characters",
             |world| on(world, "\u{1b}]0;owned\u{7}\u{202e}repo"),
             USAGE,
-            "error: ]0;ownedrepo is no folder |   Give --repo a git repository, or a folder inside \
-             one.",
+            "error: ]0;ownedrepo is not a folder |   Give --repo a path inside a git repository.",
         ),
         (
             "empty repository",
@@ -155,8 +154,7 @@ fn repositories() {
                 solve(world)
             },
             COULD_NOT_SOLVE,
-            "error: the branch ai-agent/issue-7 is at 604686d54b65594094b790740815ed3588e8a104 with \
-             commits that are not ours to replace |   Rename it (`git branch -m ai-agent/issue-7 \
+            "error: the branch ai-agent/issue-7 is at 604686d54b65594094b790740815ed3588e8a104 with commits that ai-agent did not make |   Rename it (`git branch -m ai-agent/issue-7 \
              ai-agent/issue-7-kept`) or delete it, then try again.",
         ),
     ]);

@@ -311,7 +311,7 @@ fn answers() {
             |world| stubborn(world, "I would correct the word."),
             COULD_NOT_SOLVE,
             "error: The model answered without a change, also after a correction. |   Say in the \
-             issue which behaviour or text should change, or choose a stronger model. |   \
+             issue which behavior or text should change, or choose a stronger model. |   \
              Spent: openai:m, 2 calls, 2242 tokens in, 14 out, no cost.",
         ),
         (
@@ -332,7 +332,7 @@ fn answers() {
             },
             COULD_NOT_SOLVE,
             "error: The model answered without a change, also after a correction. |   Say in the \
-             issue which behaviour or text should change, or choose a stronger model. |   \
+             issue which behavior or text should change, or choose a stronger model. |   \
              Spent: openai:m, 10 calls, 12222 tokens in, 20 out, no cost.",
         ),
         (

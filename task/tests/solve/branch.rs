@@ -81,7 +81,7 @@ fn a_branch_with_commits_of_a_person_is_left_alone() {
         assert_eq!(
             refused(&world, &issue),
             format!(
-                "error: the branch {BRANCH} is at {found} with commits that are not ours to replace\n  Rename it \
+                "error: the branch {BRANCH} is at {found} with commits that ai-agent did not make\n  Rename it \
                  (`git branch -m {BRANCH} {BRANCH}-kept`) or delete it, then try again.\n"
             ),
             "{name}"
@@ -155,7 +155,7 @@ fn the_branch_stays_if_it_moves_while_the_model_thinks() {
         (
             Some(1),
             format!(
-                "error: the branch {BRANCH} is at {main} with commits that are not ours to replace |   Rename it \
+                "error: the branch {BRANCH} is at {main} with commits that ai-agent did not make |   Rename it \
                  (`git branch -m {BRANCH} {BRANCH}-kept`) or delete it, then try again. |   Spent: openai:m, 1 call, 1398 \
                  tokens in, 54 out, no cost."
             )

@@ -1,4 +1,4 @@
-//! What a change must not change: the bytes around it, the mode, the neighbours.
+//! What a change must not change: the bytes around it, the mode, the neighbors.
 
 use crate::world::{Model, World, blocks};
 

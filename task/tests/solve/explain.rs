@@ -166,6 +166,31 @@ fn a_page_allows_its_own_style_and_nothing_else() {
     assert!(!style.contains("url(") && !style.contains("@import"), "the style loads something");
 }
 
+/// What a rectangle of the map tells to a mouse is text as well, for a keyboard, a finger and a screen reader.
+#[test]
+fn no_name_on_the_map_needs_a_mouse() {
+    let world = World::sample();
+    let names: Vec<String> = (0..120).map(|n| format!("src/a{}/part{n}.py", n % 7)).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "word = 'other'\n")).collect();
+    world.commit("repo", &files);
+    explain(&world, &["--html", "page.html"]).done();
+    let page = std::fs::read_to_string(world.path("page.html")).unwrap();
+    let (map, text) = page.split_once("<svg class=\"tree\"").unwrap().1.split_once("</svg>").unwrap();
+    let words: BTreeSet<&str> = text.split(['<', '>', ',', ' ']).collect();
+    let mut seen = 0;
+    for tile in map.split("<g class=\"").skip(1) {
+        let (class, rest) = tile.split_once('"').unwrap();
+        if ["folder", "rest"].contains(&class) {
+            continue;
+        }
+        let path = rest.split_once("<title>").unwrap().1.split_once("</title>").unwrap().0;
+        let name = path.rsplit("&#x2f;").next().unwrap();
+        assert!(words.contains(path) || words.contains(name), "{path}");
+        seen += 1;
+    }
+    assert!(seen > 50, "{seen}");
+}
+
 /// Bad input ends as it does for `ai-agent solve`.
 #[test]
 fn bad_input_is_told_as_by_solve() {

@@ -283,7 +283,7 @@ impl Model {
         Self::new(Wire::OpenAi, answers.iter().map(|text| Step::text(text)))
     }
 
-    /// Runs `ai-agent solve` on the repository `repo` with this model, a key, and no second try for transient failures.
+    /// Runs `ai-agent solve` on the repository `repo` with this model, a key, and no second try for transient errors.
     pub(crate) fn solve(&self, world: &World, issue: &str, more: &[&str], variables: &[(&str, &str)]) -> Run {
         self.reached(variables, |all| world.solve_with(issue, more, all))
     }

@@ -163,7 +163,7 @@ async fn a_new_day_begins_by_the_clock_of_github() {
     assert_eq!(stage.consume(&ceiling).await.status, 0);
     stage.publish(&second).await;
     let end = stage.consume(&ceiling).await;
-    assert!(end.log.iter().any(|line| line["message"] == "task put off"), "{end:#?}");
+    assert!(end.log.iter().any(|line| line["message"] == "task postponed"), "{end:#?}");
     let [(today, _)] = <[_; 1]>::try_from(counted(&stage).await).unwrap();
 
     stage.github.now(|state| state.run_ahead_by(std::time::Duration::from_hours(24)));

@@ -129,7 +129,7 @@ async fn a_broker_without_the_queues_spends_an_attempt_and_says_what_is_missing(
     stage.publish(&stage.wish(TASK, "dev1")).await;
     let end = stage.consume(NOTHING).await;
     assert_eq!((end.status, stage.queues().await), (75, (1, 0)), "{end:#?}");
-    let told = end.log.iter().find(|line| line["message"] == "the task cannot be put off").unwrap();
+    let told = end.log.iter().find(|line| line["message"] == "the task cannot be postponed").unwrap();
     assert!(told["fix"].as_str().unwrap().contains("k8s/base/rabbitmq"), "{told}");
     stage.model.finish();
 }

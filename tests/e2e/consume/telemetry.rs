@@ -8,7 +8,7 @@ use tests::model::Step;
 
 use crate::stage::{EDIT, REPO, Stage, until};
 
-/// The issue of the stage, labelled just now.
+/// The issue of the stage, labeled just now.
 fn labeled(stage: &Stage<'_>) -> Value {
     let (issue, repository) = stage.github.now(|state| {
         let scene = state.at(REPO);

@@ -94,11 +94,11 @@ fn a_missed_label_is_published_with_the_id_of_its_webhook() {
 fn only_who_may_ask_has_missed_something() {
     for (who, edit, expected) in [
         ("stranger", false, "PROJ-7: not published: no login is configured for who asked\n"),
-        ("guest", false, "PROJ-7: not published: who asked may not ask\n"),
+        ("guest", false, "PROJ-7: not published: the requester has no write access\n"),
         (
             "dev1",
             true,
-            "PROJ-7: not published: it was edited after it was asked for; take the label off and put it on again\n",
+            "PROJ-7: not published: it was edited after the request; remove the label and add it again\n",
         ),
     ] {
         let story = Story::new(typo(), &[]);
@@ -122,7 +122,7 @@ fn a_dead_letter_is_told_on_jira_once() {
     story.runtime.block_on(host.bury(&message.to_string(), Cause::Rejected)).unwrap();
     let (status, text) = sweep(&story, &host, &[]);
     assert_eq!(status, Some(0), "{text}");
-    assert!(text.starts_with("PROJ-7: told that task"), "{text}");
+    assert!(text.starts_with("PROJ-7: reported that task"), "{text}");
     assert_eq!(story.labels(), "ai-failed ai-help quickfix");
     assert!(story.said()[0].starts_with("Could not be done. It was given up"), "{:?}", story.said());
     assert_eq!(sweep(&story, &host, &[]), (Some(0), String::new()));
@@ -198,18 +198,18 @@ fn the_doctor_says_who_we_are_and_what_we_may_do() {
     assert_eq!(
         of_jira(&text),
         [
-            "ok      Jira        acme: we are the account 557058:agent",
-            "ok      Jira        acme: project PROJ lets us read, comment and label",
+            "ok      Jira        acme: logged in as the account 557058:agent",
+            "ok      Jira        acme: project PROJ: the agent may read, comment and label",
             "ok      Jira        acme: projects with a repository: 1, accounts with a login: 3",
         ],
         "{text}"
     );
-    assert!(text.contains("the way of webhooks to ingest was not tried"), "{text}");
+    assert!(text.contains("the way of webhooks to ingest was not checked"), "{text}");
     story.jira.now(|site| {
         site.permissions.remove("EDIT_ISSUES");
     });
     let (status, text) = command(&story, &host, &["doctor", "--no-model-call"], "task");
-    assert!(text.contains("acme: project PROJ does not let us do everything: EDIT_ISSUES missing"), "{text}");
+    assert!(text.contains("acme: project PROJ: the agent lacks permissions: EDIT_ISSUES missing"), "{text}");
     assert_eq!(status, Some(2), "{text}");
 
     for nth in 1..=4 {

@@ -1,4 +1,4 @@
-//! Plans: made, approved on either side, revised, cancelled.
+//! Plans: made, approved on either side, revised, canceled.
 
 use serde_json::{Value, json};
 

@@ -6,6 +6,7 @@
 
 mod agreement;
 mod brokers;
+mod commands;
 mod configuration;
 mod demonstration;
 mod documentation;

@@ -161,7 +161,7 @@ fn what_one_mounts_the_other_does_not() {
             }
         }
         if way.has("telemetry-headers") {
-            for list in [&mut ingest, &mut task] {
+            for list in [&mut ingest, &mut sweep, &mut task] {
                 list.push(("agent-telemetry", &[("headers", "otlp-headers")]));
             }
         }

@@ -85,9 +85,13 @@ impl Way {
 }
 
 pub(crate) fn template() -> Command {
-    let mut helm = tool("HELM", "helm");
+    let mut helm = helm();
     helm.args(["template", "ai-agent"]).arg(path("k8s/chart")).args(["--namespace", "ai-agent"]);
     helm
+}
+
+pub(crate) fn helm() -> Command {
+    tool("HELM", "helm")
 }
 
 pub(crate) fn kubectl() -> Command {

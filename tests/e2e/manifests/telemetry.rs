@@ -26,15 +26,16 @@ fn names(attributes: &[&Attribute]) -> String {
 fn by(program: Program) -> &'static str {
     match program {
         Program::Ingest => "ingest",
-        Program::Task => "a run",
+        Program::Task => "ai-agent",
     }
 }
 
 fn metrics() -> String {
-    let mut table = "| metric | in Prometheus | unit | kind | of | meaning | attributes |\n|---|---|---|---|---|---|---|\n".to_owned();
+    let mut table = "| metric | in Prometheus | unit | kind | program | meaning | attributes |\n|---|---|---|---|---|---|---|\n".to_owned();
     for metric in METRICS {
         let kind = match metric.instrument {
             Instrument::Counter => "counter",
+            Instrument::Gauge => "gauge",
             Instrument::Histogram(_) => "histogram",
         };
         writeln!(
@@ -53,7 +54,7 @@ fn metrics() -> String {
 }
 
 fn spans() -> String {
-    let mut table = "| span | kind | of | meaning | attributes |\n|---|---|---|---|---|\n".to_owned();
+    let mut table = "| span | kind | program | meaning | attributes |\n|---|---|---|---|---|\n".to_owned();
     for work in WORK {
         let kind = match work.side {
             Side::Internal => "internal",
@@ -205,16 +206,14 @@ fn words(expression: &str) -> BTreeSet<String> {
     words.filter(|word| word.contains('_')).map(str::to_owned).collect()
 }
 
-#[test]
-fn dashboard_and_alerts_ask_for_what_there_is() {
+/// Names of metrics and labels in Prometheus.
+fn names_in_prometheus() -> BTreeSet<String> {
     let mut known: BTreeSet<String> =
-        ["__name__", "__range", "__interval", "histogram_quantile", "min_over_time"]
-            .map(str::to_owned)
-            .into();
+        ATTRIBUTES.iter().map(|attribute| prometheus_label(attribute.name)).collect();
     for metric in METRICS {
         let name = metric.prometheus();
         match metric.instrument {
-            Instrument::Counter => {
+            Instrument::Counter | Instrument::Gauge => {
                 known.insert(name);
             }
             Instrument::Histogram(_) => {
@@ -222,7 +221,15 @@ fn dashboard_and_alerts_ask_for_what_there_is() {
             }
         }
     }
-    known.extend(ATTRIBUTES.iter().map(|attribute| prometheus_label(attribute.name)));
+    known
+}
+
+#[test]
+fn dashboard_and_alerts_ask_for_what_there_is() {
+    let mut known = names_in_prometheus();
+    known.extend(
+        ["__name__", "__range", "__interval", "histogram_quantile", "min_over_time"].map(str::to_owned),
+    );
     let alerts = rules();
     let of_alerts =
         alerts.iter().map(|(name, rule)| (name.clone(), rule["expr"].as_str().unwrap().to_owned()));
@@ -247,9 +254,28 @@ fn dashboard_and_alerts_ask_for_what_there_is() {
         "Queue",
         "Dead letters",
         "Failures by reason",
+        "Budget left",
     ] {
         assert!(dashboard.contains(&format!("\"title\": \"{title}")), "{title}");
     }
+}
+
+#[test]
+fn the_picture_of_the_dashboard_shows_what_there_is() {
+    let (known, week) = (names_in_prometheus(), read("scripts/lib/dashboard/week.py"));
+    // What is in quotes, and names of arguments.
+    let words = week.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let ours = words.filter(|word| {
+        ["agent_", "gen_ai_", "ingest_"]
+            .iter()
+            .any(|start| word.starts_with(start) && word.len() > start.len())
+    });
+    let (unknown, known): (BTreeSet<&str>, BTreeSet<&str>) = ours.partition(|word| {
+        // A histogram is named without the end of its series.
+        !known.contains(*word) && !known.contains(&format!("{word}_bucket"))
+    });
+    assert_eq!(unknown, BTreeSet::new());
+    assert!(known.len() > 15, "{known:?}");
 }
 
 #[test]
@@ -348,10 +374,11 @@ fn telemetry_of_the_chart_is_that_of_the_components() {
             settings["data"]["OTEL_EXPORTER_OTLP_ENDPOINT"],
             "http://otel-collector.observability.svc:4318"
         );
-        for (program, folder) in [("ingest", "/run/secrets/ingest"), ("task", "/run/secrets/task")] {
+        for program in ["ingest", "task", "sweep"] {
             let pod = crate::workload::Workload::named(objects, program);
             let env = pod.env();
-            assert_eq!(*env["OTEL_EXPORTER_OTLP_HEADERS_FILE"], format!("{folder}/otlp-headers"));
+            let file = format!("/run/secrets/{program}/otlp-headers");
+            assert_eq!(*env["OTEL_EXPORTER_OTLP_HEADERS_FILE"], file);
             assert!(pod.secrets().iter().any(|(name, _)| *name == "agent-telemetry"), "{program}");
         }
     }

@@ -90,7 +90,7 @@ const CASES: &[Case] = &[
         at: Some("git:upload-pack"),
         happen: |state| state.at(REPO).set_availability(Availability::Archived),
         status: 2,
-        answer: "**Working on it**, as @dev1 asked.\n\n- [ ] Reading the repository\n\nComment `/stop` to call it off.",
+        answer: "**Working on it**, as @dev1 asked.\n\n- [ ] Reading the repository\n\nComment `/stop` to cancel.",
         stderr: "error: GitHub does not allow PATCH /repos/octo/hello/issues/comments/1006: Repository was archived so is read-only.",
         ..PLAIN
     },
@@ -117,7 +117,7 @@ const CASES: &[Case] = &[
         name: "issue deleted meanwhile",
         at: Some("git:upload-pack"),
         happen: |state| state.at(REPO).delete(1),
-        answer: "**Working on it**, as @dev1 asked.\n\n- [ ] Reading the repository\n\nComment `/stop` to call it off.",
+        answer: "**Working on it**, as @dev1 asked.\n\n- [ ] Reading the repository\n\nComment `/stop` to cancel.",
         stderr: "ended with an explanation on the issue (Usage)",
         ..PLAIN
     },
@@ -214,7 +214,7 @@ const CASES: &[Case] = &[
         at: Some("graphql:createCommitOnBranch"),
         happen: State::suspend_installation,
         status: 2,
-        answer: "**Working on it**, as @dev1 asked.\n\n- [x] Read the repository and asked the model\n- [ ] Publishing the result\n\nComment `/stop` to call it off.",
+        answer: "**Working on it**, as @dev1 asked.\n\n- [x] Read the repository and asked the model\n- [ ] Publishing the result\n\nComment `/stop` to cancel.",
         stderr: "error: GitHub does not allow GraphQL createCommitOnBranch: This installation has been suspended",
         ..PLAIN
     },
@@ -223,7 +223,7 @@ const CASES: &[Case] = &[
         at: Some("graphql:createCommitOnBranch"),
         happen: State::expire_tokens,
         status: 2,
-        answer: "**Working on it**, as @dev1 asked.\n\n- [x] Read the repository and asked the model\n- [ ] Publishing the result\n\nComment `/stop` to call it off.",
+        answer: "**Working on it**, as @dev1 asked.\n\n- [x] Read the repository and asked the model\n- [ ] Publishing the result\n\nComment `/stop` to cancel.",
         stderr: "error: GitHub does not accept the credentials for GET /repos/octo/hello/git/ref/heads/ai-agent/issue-1: Bad credentials",
         ..PLAIN
     },
@@ -274,7 +274,7 @@ fn whatever_is_amiss_is_told_where_it_can_be() {
                 task["issue_id"] = 2.into();
                 let ended = story.run(&task);
                 let told = story.answer(2);
-                let expected = "**Could not be done.** #2 is a pull request, and none of the agent's.\n\nAsk on an issue.";
+                let expected = "**Could not be done.** #2 is a pull request that the agent did not open.\n\nAsk on an issue.";
                 return if told == expected && ended.status == Some(0) {
                     Ok(())
                 } else {
@@ -356,7 +356,7 @@ fn a_clock_that_is_off_is_told_and_corrected() {
     story.github.now(|state| state.run_ahead_by(Duration::from_hours(2)));
     let ended = story.run(&story.wish("quickfix"));
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
-    let told = ended.stderr.matches("the clock of this machine is off that of GitHub").count();
+    let told = ended.stderr.matches("the clock of this machine is off from GitHub's").count();
     assert_eq!(told, 1, "{}", story.told(&ended));
     story.finish();
 }

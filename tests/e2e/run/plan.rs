@@ -526,7 +526,7 @@ fn an_approval_is_of_the_plan_that_was_there() {
     let refused = story.run(&early);
     assert_eq!(
         story.answer(1),
-        "**Could not be done.** The plan was rewritten after this approval of it.\n\nRead the plan as it is now; if it is good, comment \
+        "**Could not be done.** The plan was rewritten after it was approved.\n\nRead the plan as it is now; if it is good, comment \
          `/approve` again.",
         "{}",
         story.told(&refused)

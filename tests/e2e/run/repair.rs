@@ -160,8 +160,7 @@ fn a_change_whose_checks_fail_is_repaired_by_what_they_say() {
     assert_eq!(
         without_bill(&answer),
         "**Repair 1 of 3** of #2 ([diff](/octo/hello/pull/2/files)): Lower the time-out to 60.\n\nThese checks failed:\n\n- \
-         `build`\n\nThe test allows 60 at most.\n\nChanged: `config.toml`.\n\nIts checks run now, and what comes of them is \
-         told here."
+         `build`\n\nThe test allows 60 at most.\n\nChanged: `config.toml`.\n\nIts checks run now. Their result will follow here."
     );
     assert!(tells_its_cost(answer.lines().last().unwrap()), "{answer}");
     assert_eq!(story.labels(1), "ai-done ai-help");
@@ -801,7 +800,10 @@ fn repairs_share_one_ceiling_of_money() {
     fails(&story, "build", log("error: beta is wrong"));
     ended_with(&story, &[("AGENT_MAX_TOKENS", "1000")]);
     let answer = story.answer(1);
-    assert!(answer.contains("The repairs of this pull request have cost what they may"), "{answer}");
+    assert!(
+        answer.contains("The repairs of this pull request have cost as much as one run may."),
+        "{answer}"
+    );
     assert_eq!(repairs(&story), 1);
     story.finish();
 }

@@ -186,7 +186,7 @@ fn a_running_task_stops_before_its_next_write() {
     });
 }
 
-/// An approval that is cancelled after its commit leaves the pull request a draft, and says what is on its branch.
+/// An approval that is canceled after its commit leaves the pull request a draft, and says what is on its branch.
 #[test]
 fn an_approval_stops_before_it_is_published() {
     type Stop = fn(&mut State);

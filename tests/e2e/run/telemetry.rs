@@ -140,7 +140,7 @@ fn nothing_is_sent_where_it_is_switched_off() {
     let other = Story::new(offline(hello()), &[EDIT]);
     let told = run(&other, &collector, &[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]);
     assert_eq!(told.status, Some(0), "{}", other.told(&told));
-    assert!(told.stderr.contains("no telemetry is sent: this protocol is not spoken"), "{}", told.stderr);
+    assert!(told.stderr.contains("no telemetry is sent: this protocol is not supported"), "{}", told.stderr);
     assert_eq!(collector.requests().len(), 0);
     story.finish();
     other.finish();

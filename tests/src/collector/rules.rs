@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Histogram, Metric, NumberDataPoint, Sum, number_data_point,
+    AggregationTemporality, Gauge, Histogram, Metric, NumberDataPoint, Sum, number_data_point,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -167,6 +167,7 @@ fn of_metric(metric: &Metric, temporality: Temporality) -> Vec<String> {
     }
     match (&metric.data, known.instrument) {
         (Some(Data::Sum(sum)), Instrument::Counter) => wrong.extend(of_sum(sum, known, temporality)),
+        (Some(Data::Gauge(gauge)), Instrument::Gauge) => wrong.extend(of_gauge(gauge, known)),
         (Some(Data::Histogram(histogram)), Instrument::Histogram(bounds)) => {
             wrong.extend(of_histogram(histogram, known, bounds, temporality));
         }
@@ -184,6 +185,20 @@ fn of_sum(sum: &Sum, known: &catalog::Metric, temporality: Temporality) -> Vec<S
         wrong.extend(times(point.start_time_unix_nano, point.time_unix_nano));
         wrong.extend(attributes(&point.attributes, known.attributes));
         if number_of(point) < 1 {
+            wrong.push(format!("{:?}", point.value));
+        }
+    }
+    wrong
+}
+
+fn of_gauge(gauge: &Gauge, known: &catalog::Metric) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for point in &gauge.data_points {
+        if point.time_unix_nano <= LONG_AGO {
+            wrong.push(format!("of {}", point.time_unix_nano));
+        }
+        wrong.extend(attributes(&point.attributes, known.attributes));
+        if !matches!(point.value, Some(number_data_point::Value::AsDouble(value)) if value >= 0.0) {
             wrong.push(format!("{:?}", point.value));
         }
     }
@@ -306,5 +321,12 @@ pub(super) fn number_of(point: &NumberDataPoint) -> i64 {
     match point.value {
         Some(number_data_point::Value::AsInt(number)) => number,
         _ => -1,
+    }
+}
+
+pub(super) fn amount_of(point: &NumberDataPoint) -> f64 {
+    match point.value {
+        Some(number_data_point::Value::AsDouble(amount)) => amount,
+        _ => f64::NAN,
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn node_id(kind: &str, id: u64) -> String {
 /// What a name in an address has as it is (RFC 3986, "unreserved").
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Anchors and colours that GitHub adds to a reaction summary in the order of its description.
+/// Anchors and colors that GitHub adds to a reaction summary in the order of its description.
 const REACTIONS: [&str; 8] = ["+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket"];
 
 impl State {

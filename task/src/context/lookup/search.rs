@@ -255,7 +255,7 @@ fn end_of_piece(text: &str, start: usize) -> usize {
     end
 }
 
-/// The lines of these hits, but for hits in what has the look of a secret: nothing is to be learnt of one.
+/// The lines of these hits, but for hits in what has the look of a secret: nothing is to be learned of one.
 fn kept(entry: usize, text: &str, mut hits: Vec<(usize, usize)>) -> Option<InFile> {
     if hits.is_empty() {
         return None;

@@ -126,7 +126,7 @@ impl GitHub {
         let Data { viewer, repository } = self.query(REPOSITORY, variables).await?;
         let repository = repository.ok_or_else(|| CallError::NotFound {
             call: call("GraphQL repository"),
-            message: format!("there is no repository {}, or none for us", self.repo),
+            message: format!("there is no repository {}, or the credentials do not reach it", self.repo),
         })?;
         Ok(Opening { viewer, repository })
     }

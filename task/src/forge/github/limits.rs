@@ -179,10 +179,7 @@ pub(super) fn tell_skew(headers: &HeaderMap) {
         let off = Timestamp::now().duration_since(theirs);
         clock::is_behind_by(-off);
         TOLD.call_once(|| {
-            tracing::warn!(
-                seconds = off.as_secs(),
-                "the clock of this machine is off that of GitHub: set it"
-            );
+            tracing::warn!(seconds = off.as_secs(), "the clock of this machine is off from GitHub's: set it");
         });
     }
 }

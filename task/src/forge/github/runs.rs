@@ -51,7 +51,7 @@ struct Output {
 }
 
 impl CheckRun {
-    /// Whether it ran and found something. What a person cancelled, or has to allow first, did not.
+    /// Whether it ran and found something. What a person canceled, or has to allow first, did not.
     fn has_failed(&self) -> bool {
         is_failure(self.conclusion.as_deref())
     }

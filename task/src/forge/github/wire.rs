@@ -8,7 +8,7 @@ use crate::forge::model;
 use crate::text::Raw;
 use crate::thread::{self, AccountId, Since, UserKind};
 
-/// A user, an organisation or a bot.
+/// A user, an organization or a bot.
 #[derive(Deserialize)]
 pub(crate) struct User {
     id: u64,

@@ -62,7 +62,7 @@ pub(super) async fn complete(
     let status = desk.signed(Status::done(desk.task));
     let Err(error) = desk.record.say_at_last(&desk.gate, None, &text, status).await else { return Ok(()) };
     let error = ending::tolerated(desk, error)?;
-    tracing::warn!(%error, "the end could not be told on the issue");
+    tracing::warn!(%error, "the outcome could not be written to the issue");
     Ok(())
 }
 

@@ -118,7 +118,7 @@ fn a_wish_from_before_an_answer_has_that_answer() {
         ("plan", "10:00:02", Some("quickfix"), ANSWERED),
         ("quickfix", "10:00:20", Some("plan"), ANSWERED),
         ("quickfix", "10:00:21", Some("quickfix"), None),
-        // Refused or cancelled.
+        // Refused or canceled.
         ("quickfix", "10:00:02", None, None),
         // An approval is asked for by a comment of its own, and answers no label.
         ("approve", "10:00:02", Some("plan"), None),
