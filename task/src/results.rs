@@ -70,12 +70,7 @@ pub async fn report(
     env.check_names(crate::run::settings::READS).map_err(|error| usage(error.to_string()))?;
     let settings = RunSettings::from_env(env).map_err(|error| usage(error.to_string()))?;
     let until = Timestamp::now();
-    let since = since(&args.since, until).ok_or_else(|| {
-        usage(format!(
-            "invalid time {:?} for --since: use a date such as 2026-09-01, or a time such as 30d",
-            args.since
-        ))
-    })?;
+    let since = since(&args.since, until).ok_or_else(|| usage(not_a_time(&args.since)))?;
     let (_keep, lease) = Lease::new();
     let repositories = repositories(args, &settings, &lease).await?;
     let mut results = Results::new(since, until);
@@ -104,8 +99,13 @@ fn not_read(repo: &Repo, error: &CallError) -> Failure {
     )
 }
 
+/// Says so of a time that cannot be read.
+pub(crate) fn not_a_time(text: &str) -> String {
+    format!("invalid time {text:?} for --since: use a date such as 2026-09-01, or a time such as 30d")
+}
+
 /// A date, or a time before now.
-fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
     let start = if let Ok(date) = text.parse::<Date>() {
         date.to_zoned(TimeZone::UTC).ok()?.timestamp()
     } else {
@@ -115,28 +115,28 @@ fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
     (start < now).then_some(start)
 }
 
+/// A repository by its address, or by OWNER/NAME on the host of the settings.
+pub(crate) fn repository(text: &str, settings: &RunSettings) -> Result<Repo, Failure> {
+    let address = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("https://{}/{text}", settings.hosts.host())
+    };
+    Repo::parse(&address, &settings.hosts).map_err(|error| {
+        Failure::new(Reason::Usage, format!("`{address}`: {error}"), "Give OWNER/NAME, or an address.")
+    })
+}
+
 async fn repositories(
     args: &ReportArgs,
     settings: &RunSettings,
     lease: &Lease,
 ) -> Result<Vec<Repo>, Failure> {
-    let address = |text: &str| {
-        if text.contains("://") {
-            text.to_owned()
-        } else {
-            format!("https://{}/{text}", settings.hosts.host())
-        }
-    };
-    let parse = |text: &str| {
-        Repo::parse(text, &settings.hosts).map_err(|error| {
-            Failure::new(Reason::Usage, format!("`{text}`: {error}"), "Give OWNER/NAME, or an address.")
-        })
-    };
     let Some(org) = &args.org else {
-        return args.repo.iter().map(|text| parse(&address(text))).collect();
+        return args.repo.iter().map(|text| repository(text, settings)).collect();
     };
     // Only its owner counts.
-    let any = parse(&format!("{}/any", address(org).trim_end_matches('/')))?;
+    let any = repository(&format!("{}/any", org.trim_end_matches('/')), settings)?;
     let mut found =
         of_organization(&settings.login(&any, lease)).await.map_err(|error| not_read(&any, &error))?;
     if found.is_empty() {
