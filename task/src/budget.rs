@@ -37,7 +37,7 @@ use shared::env::{Environment, SettingError};
 use crate::broker::BrokerError;
 use crate::llm::{Usd, UsdError};
 
-pub use bank::Bank;
+pub use bank::{Bank, Left};
 pub use door::Door;
 pub use period::Span;
 pub use purse::{Draw, Purse};

@@ -93,7 +93,7 @@ const RUN: &[&[&Group]] = &[config::READS, run::settings::READS, &[&catalog::TEL
 const CONSUME: &[&[&Group]] =
     &[config::READS, run::settings::READS, delivery::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const SWEEP: &[&[&Group]] = &[run::settings::READS, sweep::settings::READS, &[&catalog::LOGS]];
-const REPORT: &[&[&Group]] = &[run::settings::READS, &[&catalog::LOGS]];
+const REPORT: &[&[&Group]] = &[run::settings::READS, results::READS, &[&catalog::LOGS]];
 const LEARN: &[&[&Group]] =
     &[config::READS, run::settings::READS, learn::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const DOCTOR: &[&[&Group]] = doctor::READS;

@@ -12,6 +12,7 @@ mod documentation;
 mod github_app;
 mod installation;
 mod keda;
+mod learn;
 mod policy;
 mod render;
 mod schema;
