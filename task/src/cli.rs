@@ -258,8 +258,8 @@ fn usage(what: String, next: &str) -> Failure {
 fn tell_uncounted(env: &Environment) {
     if Budgets::from_env(env).is_ok_and(|budgets| budgets.is_set()) {
         terminal::eprint_line(
-            "note: the budgets of a day and a month are counted by `ai-agent consume` alone; this run is not counted, and is \
-             limited by AGENT_MAX_COST",
+            "note: the budgets of a day and a month are counted by `ai-agent consume`, and by `ai-agent learn` with AGENT_AMQP_URL; \
+             this run is not counted, and is limited by AGENT_MAX_COST",
         );
     }
 }

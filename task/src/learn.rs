@@ -38,11 +38,12 @@ use crate::progress::Step;
 use crate::repo_config::{PATH, RepoConfig};
 use crate::results;
 use crate::run::settings::{RunSettings, Terms, terms};
-use ask::{Asked, Question, Stop};
+use ask::{Asked, Question, Refused, Stop};
+use file::FileError;
 use material::Material;
 use proposal::Proposal;
 use publish::{Place, Standing};
-use rules::Known;
+use rules::{Known, Lesson};
 
 /// What [`learn`] reads in addition to what a run does.
 pub const READS: &[&Group] = &[&catalog::BROKER, &catalog::BROKER_WAIT, &catalog::LEARN];
@@ -216,6 +217,7 @@ impl Learner<'_> {
         }
         let asked = self.ask(&scene, llm, &material, &past, of).await?;
         (of.rules, of.refused) = (asked.lessons, asked.refused);
+        scene.leave_out_what_has_no_room(of);
         if of.rules.is_empty() {
             let why = asked.why.unwrap_or_else(|| "the model proposed no rule that can be used".to_owned());
             of.why = Some(gate.title(&why).as_str().to_owned());
@@ -309,7 +311,7 @@ impl Learner<'_> {
                 }
                 // The file that it changes has changed, and somebody may have put a rule there by hand.
                 let instructions = scene.instructions();
-                let is_new = |lesson: &rules::Lesson| {
+                let is_new = |lesson: &Lesson| {
                     !instructions.lines().any(|line| rules::is_same(line, &lesson.rule))
                 };
                 let lessons: Vec<_> =
@@ -391,6 +393,19 @@ struct Scene<'a> {
 impl Scene<'_> {
     fn instructions(&self) -> &str {
         self.terms.repo.instructions.as_deref().unwrap_or_default()
+    }
+
+    /// The last rules go first.
+    fn leave_out_what_has_no_room(&self, of: &mut Of) {
+        let has_room = |rules: &[Lesson]| {
+            let rules: Vec<&str> = rules.iter().map(|lesson| lesson.rule.as_str()).collect();
+            !matches!(file::with_rules(&self.place.config.text, &rules), Err(FileError::Full(_)))
+        };
+        while !has_room(&of.rules)
+            && let Some(Lesson { rule, .. }) = of.rules.pop()
+        {
+            of.refused.push(Refused { rule, why: "the instructions have no room for it".to_owned() });
+        }
     }
 
     fn page(&self, pull: &PullRequest) -> String {

@@ -101,7 +101,9 @@ fn named(cited: &str) -> (&str, &str) {
     let ends = |c: char| !(c.is_ascii_alphanumeric() || c == '/');
     let end = cited.find(ends).unwrap_or(cited.len());
     let (id, rest) = cited.split_at(end);
-    (id, rest.trim_start_matches([']', ')', '`', ':', '-', '–', '—', ' ', '\t']))
+    // A back tick behind a space begins the quotation.
+    let rest = rest.trim_start_matches([']', ')', '`']);
+    (id, rest.trim_start_matches([':', '-', '–', '—', ' ', '\t']))
 }
 
 /// The text without one pair of quotation marks around all of it.

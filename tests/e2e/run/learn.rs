@@ -462,6 +462,18 @@ fn instructions_that_are_full_are_left_alone() {
     let of = ends(&story, "nothing");
     assert!(of["why"].as_str().unwrap().contains("have 7950 of 8000 characters: shorten them"), "{of:#}");
     story.finish();
+
+    // With room for one rule the other one is left out.
+    let nearly = format!("instructions = \"{}\"\n", "x".repeat(7_880));
+    let (story, _) = self::story(world().file(FILE, &nearly), |said| {
+        let other = rule("Keep every line of a file below one hundred characters, in every file.", &said[2..4], QUOTE);
+        vec![good(said).concat() + &other]
+    });
+    let of = ends(&story, "proposed");
+    assert_eq!(of["rules"].as_array().unwrap().len(), 1, "{of:#}");
+    assert_eq!(of["refused"][0]["why"], "the instructions have no room for it");
+    assert!(file(&story, BRANCH).contains(RULE));
+    story.finish();
 }
 
 #[test]
