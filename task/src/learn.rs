@@ -311,9 +311,8 @@ impl Learner<'_> {
                 }
                 // The file that it changes has changed, and somebody may have put a rule there by hand.
                 let instructions = scene.instructions();
-                let is_new = |lesson: &Lesson| {
-                    !instructions.lines().any(|line| rules::is_same(line, &lesson.rule))
-                };
+                let is_new =
+                    |lesson: &Lesson| !instructions.lines().any(|line| rules::is_same(line, &lesson.rule));
                 let lessons: Vec<_> =
                     proposal.lessons.iter().filter(|lesson| is_new(lesson)).cloned().collect();
                 if lessons.is_empty() {

@@ -42,7 +42,8 @@ fn main() -> anyhow::Result<()> {
     for name in REPOSITORIES {
         report.args(["--repo", &github.repo_url(name)]);
     }
-    let done = report.stdout(std::process::Stdio::null()).status().context("the program cannot be started")?;
+    let done =
+        report.stdout(std::process::Stdio::null()).status().context("the program cannot be started")?;
     anyhow::ensure!(done.success(), "the report failed: {done}");
     github.finish();
     Ok(())

@@ -1,6 +1,8 @@
 //! A *proposal* is rules on their way to a person: the commit whose message has all of it, and the description of the pull
 //! request, which is made from that message alone. So a run that dies after its commit is completed without the model.
 
+use std::fmt::Write as _;
+
 use super::material::Name;
 use super::rules::{Citation, Lesson, Spot};
 use crate::forge::Forge;
@@ -17,6 +19,9 @@ const COST: &str = "Agent-Cost";
 const SOURCE: &str = "Agent-Lessons-From";
 /// The title of commit and pull request.
 pub(super) const TITLE: &str = "Propose rules for the agent's instructions";
+
+/// Why writing to a text cannot fail.
+const ANY: &str = "a String takes any text";
 
 /// See the module's documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +43,12 @@ impl Proposal {
     pub(super) fn message(&self, gate: &Gate) -> Outbound {
         let mut text = format!("{TITLE}\n");
         for Lesson { rule, citations, places } in &self.lessons {
-            text.push_str(&format!("\n- {rule}\n"));
+            write!(text, "\n- {rule}\n").expect(ANY);
             for Citation { of, quotation } in citations {
-                text.push_str(&format!("  [{of}] {quotation}\n"));
+                writeln!(text, "  [{of}] {quotation}").expect(ANY);
             }
             for place in places {
-                text.push_str(&format!("  at {place}\n"));
+                writeln!(text, "  at {place}").expect(ANY);
             }
         }
         gate.commit_message(&text, &[(SOURCE, &self.source), (COST, &self.bill), (MATERIAL, &self.digest)])
@@ -103,14 +108,11 @@ impl Proposal {
             });
             let cells =
                 [rule.as_str().to_owned(), joined(said), joined(holds)].map(|cell| cell.replace('|', "\\|"));
-            text.push_str(&format!("| {} |\n", cells.join(" | ")));
+            writeln!(text, "| {} |", cells.join(" | ")).expect(ANY);
         }
         let (source, bill) = (gate.title(&self.source), gate.title(&self.bill));
-        text.push_str(&format!(
-            "\nMade from {}. {}.\n",
-            source.as_str(),
-            bill.as_str().trim_end_matches('.')
-        ));
+        writeln!(text, "\nMade from {}. {}.", source.as_str(), bill.as_str().trim_end_matches('.'))
+            .expect(ANY);
         gate.composed(&text)
     }
 }

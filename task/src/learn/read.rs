@@ -1,6 +1,7 @@
 //! *Reading* what became of the agent's pull requests. Words count of people with write access alone, as GitHub tells it now.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use shared::command::Command;
@@ -213,7 +214,7 @@ impl Reader<'_> {
         let mut said = String::new();
         let mut paths = Vec::new();
         for (path, diff) in diffs {
-            said.push_str(&format!("{path}\n{diff}\n"));
+            write!(said, "{path}\n{diff}\n").expect("a String takes any text");
             paths.push(path);
         }
         let said = self.clean(Raw::new(said).clean_text(MAX_DIFF).as_str());

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::policy::check_pod;
-use crate::schema::Schemas;
 use crate::render::{WAYS, Way, documents, path, run, template};
+use crate::schema::Schemas;
 use crate::workload::Workload;
 
 const REPOSITORY: &str = "https://github.com/octo/hello";
@@ -70,9 +70,17 @@ fn component_and_chart_make_the_same_pod_as_a_runs() {
         let run = *pods.iter().find(|pod| !is_learn(pod)).unwrap();
         check_pod(learn);
         // The same secrets, settings and labels, by which policies let it out.
-        assert_eq!((learn.secrets(), learn.settings(), learn.env()), (run.secrets(), run.settings(), run.env()), "{way:?}");
+        assert_eq!(
+            (learn.secrets(), learn.settings(), learn.env()),
+            (run.secrets(), run.settings(), run.env()),
+            "{way:?}"
+        );
         let container = learn.containers()[0];
-        assert_eq!((&container["args"], &container["startupProbe"]), (&json!(["learn"]), &Value::Null), "{way:?}");
+        assert_eq!(
+            (&container["args"], &container["startupProbe"]),
+            (&json!(["learn"]), &Value::Null),
+            "{way:?}"
+        );
         // One that did not get anywhere ends, and the next week is the retry.
         assert_eq!(learn.job.unwrap()["backoffLimit"], 0, "{way:?}");
         assert!(learn.spec()["activeDeadlineSeconds"].is_u64(), "{way:?}");
@@ -81,7 +89,8 @@ fn component_and_chart_make_the_same_pod_as_a_runs() {
 
 #[test]
 fn the_component_keeps_what_the_others_did_to_a_run() {
-    let way = Way::Overlay("managed", &["github-token", "private-ca", "broker-ca", "telemetry-headers", "learn"]);
+    let way =
+        Way::Overlay("managed", &["github-token", "private-ca", "broker-ca", "telemetry-headers", "learn"]);
     let objects = way.render();
     let learn = cron_job(&objects);
     let text = learn.to_string();

@@ -39,7 +39,11 @@ fn closed(github: &GitHub, count: usize) -> Vec<Said> {
                 scene.push(BOT, &branch, &message, &[file]);
                 let pull = scene.open_pull(BOT, "Change it", &branch, "main");
                 let id = scene.comment("dev1", pull, words);
-                if number % 2 == 0 { scene.merge("dev1", pull) } else { scene.close("dev1", pull) }
+                if number % 2 == 0 {
+                    scene.merge("dev1", pull)
+                } else {
+                    scene.close("dev1", pull)
+                }
                 (pull, id)
             })
         })
@@ -76,12 +80,19 @@ fn learn(story: &Story, arguments: &[&str], variables: &[(&str, &str)]) -> Learn
     learn_watched(story, arguments, variables, &AtomicU32::new(0))
 }
 
-fn learn_watched(story: &Story, arguments: &[&str], variables: &[(&str, &str)], process: &AtomicU32) -> Learnt {
+fn learn_watched(
+    story: &Story,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    process: &AtomicU32,
+) -> Learnt {
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("key.pem");
     std::fs::write(&key, story.github.app_private_key()).unwrap();
+    let since: &[&str] = if arguments.contains(&"--since") { &[] } else { &["--since", "2000-01-01"] };
     let child = Command::new(program("ai-agent"))
-        .args(["learn", "--repo", &story.github.repo_url(REPO), "--since", "2000-01-01", "--json"])
+        .args(["learn", "--repo", &story.github.repo_url(REPO), "--json"])
+        .args(since)
         .args(arguments)
         .env_clear()
         .env("HOME", folder.path())
@@ -122,7 +133,12 @@ fn of(learnt: &Learnt) -> Value {
 fn ends(story: &Story, result: &str) -> Value {
     let learnt = learn(story, &[], &[]);
     let of = of(&learnt);
-    assert_eq!((learnt.status, &of["result"]), (Some(0), &result.into()), "{learnt:?}\n{}", story.github.journal().summary());
+    assert_eq!(
+        (learnt.status, &of["result"]),
+        (Some(0), &result.into()),
+        "{learnt:?}\n{}",
+        story.github.journal().summary()
+    );
     of
 }
 
@@ -132,7 +148,9 @@ fn file(story: &Story, branch: &str) -> String {
         let scene = state.at(REPO);
         let head = scene.repo().branch(branch).unwrap();
         let entry = scene.repo().store.entry_at(head.as_str(), FILE);
-        entry.map(|entry| String::from_utf8(scene.repo().store.blob(&entry.oid).unwrap()).unwrap()).unwrap_or_default()
+        entry
+            .map(|entry| String::from_utf8(scene.repo().store.blob(&entry.oid).unwrap()).unwrap())
+            .unwrap_or_default()
     })
 }
 
@@ -182,7 +200,10 @@ fn rules_become_one_draft_that_changes_one_file() {
         assert_eq!(scene.repo().branch("main").unwrap(), before);
         let issue = scene.issue(11);
         let pull = issue.pull.as_ref().unwrap();
-        assert_eq!((pull.base.as_str(), pull.stage, issue.labels.len()), ("main", tests::github::Stage::Draft, 0));
+        assert_eq!(
+            (pull.base.as_str(), pull.stage, issue.labels.len()),
+            ("main", tests::github::Stage::Draft, 0)
+        );
         let store = &scene.repo().store;
         let (base, head) = (&before, scene.repo().branch(BRANCH).unwrap());
         assert_eq!(store.commit(&head).unwrap().parents, [base.clone()]);
@@ -203,13 +224,17 @@ fn rules_become_one_draft_that_changes_one_file() {
     assert_eq!(ends(&story, "unchanged")["pull_request"], of["pull_request"]);
     assert_eq!((story.github.snapshot(), story.asked().len()), (page, asked));
     let text = sent(&story);
-    assert!(text.contains("Please add a line to CHANGELOG.md") && text.contains("which was merged"), "{text}");
+    assert!(
+        text.contains("Please add a line to CHANGELOG.md") && text.contains("which was merged"),
+        "{text}"
+    );
     story.finish();
 }
 
 #[test]
 fn a_rule_is_in_force_when_it_is_merged_and_not_before() {
-    let (story, _) = story(offline(world()), |said| [good(said), vec![EDIT.to_owned(), EDIT.to_owned()]].concat());
+    let (story, _) =
+        story(offline(world()), |said| [good(said), vec![EDIT.to_owned(), EDIT.to_owned()]].concat());
     ends(&story, "proposed");
     let ended = story.run(&story.wish("quickfix"));
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
@@ -327,7 +352,8 @@ fn what_was_said_since_changes_the_draft_by_one_commit_in_place_of_the_other() {
     assert_eq!(of["why"], "I was not shown enough.");
     assert_eq!((proposals(&story), messages(&story).len()), (page, 1));
 
-    let id = story.github.now(|state| state.at(REPO).comment("dev1", said[4].0, "Another line that is too long."));
+    let id =
+        story.github.now(|state| state.at(REPO).comment("dev1", said[4].0, "Another line that is too long."));
     let newest = story.github.now(|state| state.at(REPO).issue(said[3].0).comments.last().unwrap().id);
     let answer = rule(other, &[(said[3].0, newest), (said[4].0, id)], "too long");
     let story = Story::of(story.finish_model(), &[answer.as_str()]);
@@ -379,7 +405,12 @@ fn a_branch_of_that_name_that_is_not_ours_is_left_alone() {
         let mut scene = state.at(REPO);
         scene.push_file("dev1", BRANCH, "x.txt", "x\n");
     });
-    assert!(ends(&story, "left-alone")["why"].as_str().unwrap().contains("the branch `ai-agent/lessons` has commits"));
+    assert!(
+        ends(&story, "left-alone")["why"]
+            .as_str()
+            .unwrap()
+            .contains("the branch `ai-agent/lessons` has commits")
+    );
     story.github.now(|state| state.at(REPO).open_pull("dev1", "Lessons", BRANCH, "main"));
     assert!(ends(&story, "left-alone")["why"].as_str().unwrap().contains("is not the agent's"));
     story.finish();
@@ -427,7 +458,9 @@ fn after_a_decline_other_rules_are_proposed_on_the_branch_that_is_left() {
 
 #[test]
 fn without_material_no_model_is_asked() {
-    for (count, why) in [(0, "0 of the agent's pull requests are closed, and 5 have to be"), (4, "4 of the agent's")] {
+    for (count, why) in
+        [(0, "0 of the agent's pull requests are closed, and 5 have to be"), (4, "4 of the agent's")]
+    {
         let github = GitHub::start(world());
         closed(&github, count);
         let story = Story::of(github, &[]);
@@ -466,7 +499,11 @@ fn instructions_that_are_full_are_left_alone() {
     // With room for one rule the other one is left out.
     let nearly = format!("instructions = \"{}\"\n", "x".repeat(7_880));
     let (story, _) = self::story(world().file(FILE, &nearly), |said| {
-        let other = rule("Keep every line of a file below one hundred characters, in every file.", &said[2..4], QUOTE);
+        let other = rule(
+            "Keep every line of a file below one hundred characters, in every file.",
+            &said[2..4],
+            QUOTE,
+        );
         vec![good(said).concat() + &other]
     });
     let of = ends(&story, "proposed");
@@ -488,7 +525,12 @@ fn what_people_changed_and_why_runs_failed_can_be_cited() {
         let branch = "ai-agent/issue-90";
         scene.push(BOT, branch, "Add b\n\nAgent-Task: 00\n", &[File::text("src/b.txt", "let b;\n")]);
         let pull = scene.open_pull(BOT, "Add b", branch, "main");
-        scene.push("dev1", branch, "Name it", &[File::text("src/b.txt", "let better;\n"), File::text(".env", "K=v\n")]);
+        scene.push(
+            "dev1",
+            branch,
+            "Name it",
+            &[File::text("src/b.txt", "let better;\n"), File::text(".env", "K=v\n")],
+        );
         scene.merge("dev1", pull);
         let failed = scene.issue(1).comments.iter().rfind(|comment| comment.author == BOT).unwrap().id;
         (pull, failed)
@@ -561,8 +603,10 @@ fn a_run_that_is_killed_is_completed_by_the_next() {
     let cases: Vec<(&'static str, Fault)> =
         calls.into_iter().flat_map(|call| [(call, Fault::StallBefore), (call, Fault::StallAfter)]).collect();
     check_all(&cases, |&(call, stall)| {
-        let is_kept = call == "pulls/create" || (call == "git/create-ref" && matches!(stall, Fault::StallAfter));
-        let (story, _) = story(world(), |said| if is_kept { good(said) } else { [good(said), good(said)].concat() });
+        let is_kept =
+            call == "pulls/create" || (call == "git/create-ref" && matches!(stall, Fault::StallAfter));
+        let (story, _) =
+            story(world(), |said| if is_kept { good(said) } else { [good(said), good(said)].concat() });
         let process = Arc::new(AtomicU32::new(0));
         let victim = Arc::clone(&process);
         story.github.fault(When::nth(call, 1), stall);
@@ -576,7 +620,12 @@ fn a_run_that_is_killed_is_completed_by_the_next() {
         }
         let learnt = learn(&story, &[], &[]);
         let of = of(&learnt);
-        let state = (learnt.status, proposals(&story).len(), messages(&story).len(), file(&story, BRANCH).matches(RULE).count());
+        let state = (
+            learnt.status,
+            proposals(&story).len(),
+            messages(&story).len(),
+            file(&story, BRANCH).matches(RULE).count(),
+        );
         if state != (Some(0), 1, 1, 1) {
             return Err(format!("{call} {stall:?}: {state:?} {of:#}\n{}", story.github.journal().summary()));
         }
@@ -589,7 +638,8 @@ fn a_run_that_is_killed_is_completed_by_the_next() {
 #[test]
 fn one_fault_at_a_writing_call_changes_nothing_in_the_end() {
     let calls = ["git/create-tree", "git/create-commit", "git/create-ref", "pulls/create"];
-    let faults = [Fault::DropBefore, Fault::DropAfter, Fault::ServerError, Fault::BadGatewayAfter, Fault::Truncated];
+    let faults =
+        [Fault::DropBefore, Fault::DropAfter, Fault::ServerError, Fault::BadGatewayAfter, Fault::Truncated];
     let cases: Vec<(&'static str, Fault)> =
         calls.into_iter().flat_map(|call| faults.map(|fault| (call, fault))).collect();
     check_all(&cases, |&(call, fault)| {
@@ -598,7 +648,10 @@ fn one_fault_at_a_writing_call_changes_nothing_in_the_end() {
         let learnt = learn(&story, &[], &[]);
         let state = (learnt.status, proposals(&story).len(), messages(&story).len());
         if state != (Some(0), 1, 1) {
-            return Err(format!("{call} {fault:?}: {state:?} {learnt:?}\n{}", story.github.journal().summary()));
+            return Err(format!(
+                "{call} {fault:?}: {state:?} {learnt:?}\n{}",
+                story.github.journal().summary()
+            ));
         }
         story.finish();
         Ok(())
