@@ -581,7 +581,7 @@ fn what_cannot_be_done_is_said() {
     let (poor, _) = self::story(world(), |_| Vec::new());
     let learnt = learn(&poor, &[], &[("AGENT_MAX_COST", "0.000001")]);
     assert_eq!(learnt.status, Some(1), "{learnt:?}");
-    assert!(learnt.stderr.contains("raise AGENT_MAX_COST"), "{learnt:?}");
+    assert!(learnt.stderr.contains("Raise AGENT_MAX_COST"), "{learnt:?}");
     poor.finish();
 }
 
