@@ -15,6 +15,12 @@ pub(crate) fn run(data: &[u8]) {
     requests.dedup();
     assert_eq!(requests.len(), answer.requests.iter().len(), "nothing is asked for twice");
 
+    for rule in &answer.rules {
+        let lines = std::iter::once(&rule.text).chain(rule.cites.iter().map(|cite| &cite.quote));
+        assert!(lines.into_iter().all(|text| text.chars().count() <= 1_000 && !text.contains('\n')));
+        assert!(rule.places.iter().all(|place| place.line != Some(0)), "lines are counted from 1");
+    }
+
     let Ok(edits) = &answer.edits else { return };
     let lines = reply.split('\n').count();
     let mut last = 0;

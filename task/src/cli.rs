@@ -14,12 +14,13 @@ use shared::otlp::{self, Lifetime, catalog::Program};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
-use crate::budget::Budgets;
+use crate::budget::{Bank, Budgets};
 use crate::config::{self, Config};
 use crate::delivery::{self, failed_start, settings::Settings as DeliverySettings};
 use crate::doctor::{self, DoctorArgs};
 use crate::eval::{self, EvalArgs};
 use crate::explain::{self, ExplainArgs};
+use crate::learn::{self, LearnArgs};
 use crate::lease::{Lease, Lost};
 use crate::outcome::{Exit, Failure, Reason};
 use crate::parser;
@@ -53,6 +54,7 @@ enum Command {
     Explain(ExplainArgs),
     Eval(EvalArgs),
     Report(ReportArgs),
+    Learn(LearnArgs),
     Run(RunArgs),
     Sweep(SweepArgs),
     Doctor(DoctorArgs),
@@ -92,7 +94,9 @@ const CONSUME: &[&[&Group]] =
     &[config::READS, run::settings::READS, delivery::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const SWEEP: &[&[&Group]] =
     &[run::settings::READS, sweep::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
-const REPORT: &[&[&Group]] = &[run::settings::READS, &[&catalog::LOGS]];
+const REPORT: &[&[&Group]] = &[run::settings::READS, results::READS, &[&catalog::LOGS]];
+const LEARN: &[&[&Group]] =
+    &[config::READS, run::settings::READS, learn::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const DOCTOR: &[&[&Group]] = doctor::READS;
 const PROBE: &[&[&Group]] = &[&[&catalog::PROBE]];
 
@@ -109,6 +113,7 @@ impl Cli {
             ("explain", SOLVE),
             ("eval", SOLVE),
             ("report", REPORT),
+            ("learn", LEARN),
             ("run", RUN),
             ("consume", CONSUME),
             ("sweep", SWEEP),
@@ -145,6 +150,7 @@ pub fn run(cli: Cli, env: &Environment) -> Exit {
         Command::Explain(args) => explain(&args, env),
         Command::Eval(args) => eval(&args, env).unwrap_or_else(|failure| tell_failed(&failure)),
         Command::Report(args) => report(&args, env).unwrap_or_else(|failure| tell_failed(&failure)),
+        Command::Learn(args) => learn(&args, env).unwrap_or_else(|failure| tell_failed(&failure)),
         Command::Run(args) => match run_task(&args, env) {
             Ok(ended) => tell_end(&ended),
             Err(failure) => tell_failed(&failure),
@@ -253,8 +259,8 @@ fn usage(what: String, next: &str) -> Failure {
 fn tell_uncounted(env: &Environment) {
     if Budgets::from_env(env).is_ok_and(|budgets| budgets.is_set()) {
         terminal::eprint_line(
-            "note: the budgets of a day and a month are counted by `ai-agent consume` alone; this run is not counted, and is \
-             limited by AGENT_MAX_COST",
+            "note: the budgets of a day and a month are counted by `ai-agent consume`, and by `ai-agent learn` with AGENT_AMQP_URL; \
+             this run is not counted, and is limited by AGENT_MAX_COST",
         );
     }
 }
@@ -475,6 +481,44 @@ fn report(args: &ReportArgs, env: &Environment) -> Result<Exit, Failure> {
     let report =
         async |show: &mut (dyn FnMut(Step) + Send), _: &mut Known| results::report(args, env, show).await;
     Ok(watched(&runtime()?, args.json, report, |results| results.text(Colour::of_stdout())))
+}
+
+fn learn(args: &LearnArgs, env: &Environment) -> Result<Exit, Failure> {
+    start_logging(env, LEARN)?;
+    let (settings, config) = settings(args.model.as_deref(), env)?;
+    start_telemetry(env, &settings)?;
+    let bank = Bank::beside(env, &settings.budgets, "learn").map_err(|error| wrong_setting(&error))?;
+    if bank.is_none() {
+        tell_uncounted(env);
+    }
+    let (line, bank) = bank.unzip();
+    let runtime = runtime()?;
+    let (mut is_lost, mut failed) = (None, None);
+    let learn = async |show: &mut (dyn FnMut(Step) + Send), _: &mut Known| {
+        let (revoker, lease) = Lease::new();
+        let lease = lease.with_bank(bank);
+        let learned = learn::learn(&config, &settings, args, env, &lease, show);
+        tokio::pin!(learned);
+        let lost = tokio::select! {
+            learned = &mut learned => return learned.inspect(|learned| failed = learned.failure().cloned()),
+            () = terminated() => Lost::Terminated,
+            () = tokio::time::sleep(settings.deadline) => Lost::Deadline,
+        };
+        revoker.revoke(lost);
+        is_lost = Some(lost);
+        learned.await
+    };
+    let exit = watched(&runtime, args.json, learn, |learned| learned.text(Colour::of_stdout()));
+    if let Some(line) = line {
+        runtime.block_on(line.close());
+    }
+    leave(runtime);
+    Ok(match (is_lost, failed) {
+        (Some(Lost::Terminated), _) => Exit::Terminated,
+        // The others are told, and this one ends the command.
+        (_, Some(failure)) => tell_failed(&failure),
+        (_, None) => exit,
+    })
 }
 
 /// Carries a command out with its progress on standard error, and prints what came of it.

@@ -8,7 +8,7 @@ mod already;
 mod base;
 pub mod choice;
 mod complaint;
-mod failure;
+pub(crate) mod failure;
 mod follow;
 mod repair;
 mod rules;

@@ -21,8 +21,8 @@ use crate::thread::{Comment, Identity, Since};
 use github::Session;
 use model::{
     Annotation, ChangedFile, Checks, Collaborator, Commit, CommitRequest, Comparison, Discussion, FailedRun,
-    FailedStep, LogEnd, NewPullRequest, Permission, PullRequest, PullRequestChecks, PullRequestSnapshot,
-    Repository, Review,
+    FailedStep, ListedFile, Listing, LogEnd, NewPullRequest, Permission, PullRequest, PullRequestChecks,
+    PullRequestSnapshot, Repository, Review,
 };
 
 pub use github::{Credentials, Login, Past};
@@ -162,6 +162,40 @@ impl Forge {
     pub async fn reset_branch(&self, branch: &str, from: &str, to: &str) -> Result<(), CallError> {
         match self {
             Self::GitHub(session) => session.reset_branch(branch, from, to).await,
+        }
+    }
+
+    /// The files of a commit, as far as the forge lists them.
+    pub async fn files_of(&self, commit: &str) -> Result<Listing, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.files_of(commit).await,
+        }
+    }
+
+    /// The content of one of these files.
+    pub async fn content_of(&self, file: &ListedFile) -> Result<Vec<u8>, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.content_of(file).await,
+        }
+    }
+
+    /// Makes a tree that no commit has yet: that of a commit, with one file in place of what is at its path.
+    pub async fn tree_with(
+        &self,
+        commit: &str,
+        path: &RepoPath,
+        mode: &str,
+        content: &str,
+    ) -> Result<String, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.tree_with(commit, path.as_str(), mode, content).await,
+        }
+    }
+
+    /// What was said and opened in this repository before.
+    pub fn past(&self) -> Past {
+        match self {
+            Self::GitHub(session) => Past::of(session),
         }
     }
 

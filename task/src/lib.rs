@@ -21,6 +21,7 @@ mod forge;
 pub mod git;
 mod issue;
 pub mod language;
+mod learn;
 mod lease;
 mod line_diff;
 pub mod llm;

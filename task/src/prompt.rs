@@ -56,16 +56,45 @@ pub struct More<'a> {
     pub has_edits: bool,
 }
 
+/// The fences of one run's prompts. Their word is a hash of everything that they will hold, so no author can know it
+/// beforehand.
+pub(crate) struct Fences {
+    nonce: String,
+}
+
+impl Fences {
+    /// `hash` has gone over everything that they will hold.
+    pub(crate) fn of(hash: Sha256) -> Self {
+        let mut nonce = hex::text(&hash.finalize());
+        nonce.truncate(NONCE_DIGITS);
+        Self { nonce }
+    }
+
+    /// Their word.
+    pub(crate) fn word(&self) -> &str {
+        &self.nonce
+    }
+
+    /// A text between fences.
+    pub(crate) fn around(&self, text: &str) -> String {
+        // Only a text that quotes this very run could hold the word: the word is a hash over the text.
+        let text = text.replace(&self.nonce, "(removed)");
+        // What a provider was sent cannot be taken back.
+        let text = without_tokens(&text);
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        format!("[{nonce}\n{text}{end}{nonce}]", nonce = self.nonce)
+    }
+}
+
 /// Puts asks into words. One for a run, so that all its fences carry the same word.
 pub struct Prompter {
     templates: Environment<'static>,
-    nonce: String,
+    fences: Fences,
     guidance: Guidance,
 }
 
 impl Prompter {
-    /// The fences' word is a hash of everything that they will hold, so no author can know it beforehand.
-    /// `more` is what they hold beside issue and files.
+    /// `more` is what its fences hold beside issue and files.
     pub fn new(issue: &Issue, context: &Context, more: &[&str], guidance: Guidance) -> Self {
         let mut hash = Sha256::new();
         hash.update(issue.digest());
@@ -76,8 +105,6 @@ impl Prompter {
         for text in more {
             hash.update(text);
         }
-        let mut nonce = hex::text(&hash.finalize());
-        nonce.truncate(NONCE_DIGITS);
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         for (name, text) in [
@@ -94,7 +121,7 @@ impl Prompter {
         ] {
             templates.add_template(name, text).expect("the templates are part of the program");
         }
-        Self { templates, nonce, guidance }
+        Self { templates, fences: Fences::of(hash), guidance }
     }
 
     fn render(&self, name: &str, values: minijinja::Value) -> String {
@@ -118,7 +145,7 @@ impl Prompter {
         };
         let requests = self.render("requests", context! { offer, max_requests => MAX_REQUESTS });
         let repair = matches!(goal, Goal::Repair(_));
-        self.render(name, context! { nonce => self.nonce.as_str(), requests, repair })
+        self.render(name, context! { nonce => self.fences.word(), requests, repair })
     }
 
     /// A question and its answer, to go before the first message, where the model needs to see the form in use.
@@ -128,7 +155,7 @@ impl Prompter {
     pub fn example(&self, goal: Goal<'_>) -> Option<(String, &'static str)> {
         match (self.guidance, goal) {
             (Guidance::Shown, Goal::Edit | Goal::Execute { .. } | Goal::Repair(_)) => {
-                let question = self.render("example", context! { nonce => self.nonce.as_str() });
+                let question = self.render("example", context! { nonce => self.fences.word() });
                 Some((question, include_str!("../prompts/example_answer.md")))
             }
             _ => None,
@@ -210,7 +237,7 @@ impl Prompter {
 
     /// The question which of `candidates`, at most `most`, to read: standing instructions, and the first message.
     pub fn choose(&self, issue: &Issue, candidates: &str, most: usize) -> (String, String) {
-        let system = self.render("choose", context! { nonce => self.nonce.as_str(), most });
+        let system = self.render("choose", context! { nonce => self.fences.word(), most });
         let values = context! {
             files => self.fence(candidates),
             reference => issue.id.as_ref().map(IssueId::reference),
@@ -260,12 +287,7 @@ impl Prompter {
     }
 
     fn fence(&self, text: &str) -> String {
-        // Only a text that quotes this very run could hold the word: the word is a hash over the text.
-        let text = text.replace(&self.nonce, "(removed)");
-        // What a provider was sent cannot be taken back.
-        let text = without_tokens(&text);
-        let end = if text.ends_with('\n') { "" } else { "\n" };
-        format!("[{nonce}\n{text}{end}{nonce}]", nonce = self.nonce)
+        self.fences.around(text)
     }
 }
 

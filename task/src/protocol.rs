@@ -4,7 +4,7 @@
 //! prose and ignored:
 //!
 //! ```text
-//! reply     = { title | summary | request | cannot | solved | word | block | delete | rename | write | heading | prose }
+//! reply     = { title | summary | request | cannot | solved | word | rule | block | delete | rename | write | heading | prose }
 //! title     = "TITLE:" text
 //! summary   = "SUMMARY:" text, { line }                         up to the next directive or edit
 //! request   = [ "- " ] ( read | find | define | uses | list )
@@ -17,6 +17,9 @@
 //! solved    = "SOLVED:" text, { quote | line }                  up to the next directive or edit
 //! quote     = path ":" number ":" text, or path ":" number and the text below it, fenced or not
 //! word      = ( "FIX:" | "ANSWER:" | "ASK:" ) number [ text ], { line }   up to the next directive or edit
+//! rule      = "RULE:" text, { cite | place | line }             up to the next directive or edit
+//! cite      = [ "- " ] "CITE:" id quotation                     the quotation may stand on the line below
+//! place     = [ "- " ] "PLACE:" path [ ":" line ]
 //! block     = [ name ] head { line } divider { line } end       lines to find, lines in their place
 //! head      = 5 to 9 "<", "SEARCH"
 //! divider   = 5 to 9 "="
@@ -61,6 +64,7 @@ mod marker;
 mod name;
 mod reader;
 pub mod request;
+mod rule;
 mod solved;
 mod thinking;
 mod word;
@@ -69,6 +73,7 @@ mod wrapping;
 pub use answer::{Action, Answer, Edit, Halves, Misfit, ReadError};
 pub(crate) use marker::{Fence, Side, edit_marker, has_markers, other_markers};
 pub use name::Paths;
+pub use rule::{Cite, Place, Rule};
 pub(crate) use solved::FORM as SOLVED_FORM;
 pub use solved::{Quote, Solved};
 pub use word::{Word, WordKind};

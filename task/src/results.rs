@@ -4,6 +4,7 @@
 //! The markers of comments tell which tasks there were, of which mode, and what they cost; their MAC tells that they are the
 //! agent's. One of an earlier release does not have all of that, and the words of its comment tell the cost.
 
+mod budgets;
 mod facts;
 mod page;
 mod table;
@@ -17,11 +18,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use shared::env::Environment;
+use shared::env::catalog::{self, Group};
 use shared::issue::IssueId;
 use shared::repo::Repo;
 
 pub use facts::Results;
 
+use crate::budget::Bank;
 use crate::call::CallError;
 use crate::forge::model::Whole;
 use crate::forge::{Past, of_organization};
@@ -31,6 +34,9 @@ use crate::outcome::{Failure, Reason};
 use crate::progress::Step;
 use crate::run::settings::RunSettings;
 use facts::{Of, PullFacts, TaskFacts};
+
+/// What [`report`] reads in addition to what a run does: it asks the broker what is left of the budgets.
+pub const READS: &[&Group] = &[&catalog::BROKER, &catalog::BROKER_WAIT];
 
 /// Pull requests of one repository whose reviews are read; each is a call.
 const MAX_REVIEWED: usize = 1_000;
@@ -67,23 +73,29 @@ pub async fn report(
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Results, Failure> {
     let usage = |error: String| Failure::new(Reason::Usage, error, "Correct it and run the command again.");
-    env.check_names(crate::run::settings::READS).map_err(|error| usage(error.to_string()))?;
+    env.check_names(&[crate::run::settings::READS, READS].concat())
+        .map_err(|error| usage(error.to_string()))?;
     let settings = RunSettings::from_env(env).map_err(|error| usage(error.to_string()))?;
     let until = Timestamp::now();
-    let since = since(&args.since, until).ok_or_else(|| {
-        usage(format!(
-            "invalid time {:?} for --since: use a date such as 2026-09-01, or a time such as 30d",
-            args.since
-        ))
-    })?;
+    let since = since(&args.since, until).ok_or_else(|| usage(not_a_time(&args.since)))?;
+    let bank = Bank::beside(env, &settings.budgets, "report").map_err(|error| usage(error.to_string()))?;
     let (_keep, lease) = Lease::new();
     let repositories = repositories(args, &settings, &lease).await?;
     let mut results = Results::new(since, until);
+    let mut numbers = Vec::new();
     for (number, repo) in (1..).zip(&repositories) {
         progress(Step::Note(format!("repository {number} of {}: {repo}", repositories.len())));
-        let of =
+        let (number, of) =
             of_repository(&settings, repo, &lease, since).await.map_err(|error| not_read(repo, &error))?;
+        numbers.push((number, repo.to_string()));
         results.add(of);
+    }
+    if let Some((line, bank)) = bank {
+        match budgets::left(&bank, &numbers).await {
+            Ok(left) => results.budgets = Some(left),
+            Err(error) => results.budgets_unknown = Some(crate::outcome::chain(&error)),
+        }
+        line.close().await;
     }
     results.finish();
     if let Some(file) = &args.html {
@@ -104,8 +116,13 @@ fn not_read(repo: &Repo, error: &CallError) -> Failure {
     )
 }
 
+/// Says so of a time that cannot be read.
+pub(crate) fn not_a_time(text: &str) -> String {
+    format!("invalid time {text:?} for --since: use a date such as 2026-09-01, or a time such as 30d")
+}
+
 /// A date, or a time before now.
-fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
     let start = if let Ok(date) = text.parse::<Date>() {
         date.to_zoned(TimeZone::UTC).ok()?.timestamp()
     } else {
@@ -115,28 +132,28 @@ fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
     (start < now).then_some(start)
 }
 
+/// A repository by its address, or by OWNER/NAME on the host of the settings.
+pub(crate) fn repository(text: &str, settings: &RunSettings) -> Result<Repo, Failure> {
+    let address = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("https://{}/{text}", settings.hosts.host())
+    };
+    Repo::parse(&address, &settings.hosts).map_err(|error| {
+        Failure::new(Reason::Usage, format!("`{address}`: {error}"), "Give OWNER/NAME, or an address.")
+    })
+}
+
 async fn repositories(
     args: &ReportArgs,
     settings: &RunSettings,
     lease: &Lease,
 ) -> Result<Vec<Repo>, Failure> {
-    let address = |text: &str| {
-        if text.contains("://") {
-            text.to_owned()
-        } else {
-            format!("https://{}/{text}", settings.hosts.host())
-        }
-    };
-    let parse = |text: &str| {
-        Repo::parse(text, &settings.hosts).map_err(|error| {
-            Failure::new(Reason::Usage, format!("`{text}`: {error}"), "Give OWNER/NAME, or an address.")
-        })
-    };
     let Some(org) = &args.org else {
-        return args.repo.iter().map(|text| parse(&address(text))).collect();
+        return args.repo.iter().map(|text| repository(text, settings)).collect();
     };
     // Only its owner counts.
-    let any = parse(&format!("{}/any", address(org).trim_end_matches('/')))?;
+    let any = repository(&format!("{}/any", org.trim_end_matches('/')), settings)?;
     let mut found =
         of_organization(&settings.login(&any, lease)).await.map_err(|error| not_read(&any, &error))?;
     if found.is_empty() {
@@ -156,9 +173,9 @@ async fn of_repository(
     repo: &Repo,
     lease: &Lease,
     since: Timestamp,
-) -> Result<Of, CallError> {
+) -> Result<(u64, Of), CallError> {
     let past = Past::open(&settings.login(repo, lease)).await?;
-    let of = read(settings, repo, &past, since).await;
+    let of = read(settings, repo, &past, since).await.map(|of| (past.number(), of));
     if let Err(error) = past.close().await {
         tracing::warn!(%error, "the installation token could not be revoked; it expires within the hour");
     }

@@ -358,6 +358,13 @@ group! {
 }
 
 group! {
+    /// Lessons from pull requests.
+    LEARN;
+    AGENT_LEARN_REPOSITORIES: Vec<String> = list(), NONE,
+        "addresses of repositories that `ai-agent learn` reads where it is given no `--repo`";
+}
+
+group! {
     /// What is asked for beside settings.
     INPUT;
     TASK_JSON: String = text("task", "use a task as JSON"), NONE, "the task, for `ai-agent run` without a file";
@@ -395,6 +402,7 @@ pub const GROUPS: &[&Group] = &[
     &CONSUME,
     &DOCTOR,
     &SWEEP,
+    &LEARN,
     &INPUT,
     &SCRIPTS,
 ];

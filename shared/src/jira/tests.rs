@@ -86,6 +86,8 @@ fn commands_ask_for_what_they_say() {
         ("/approve", Some(Asks::Approve(comment))),
         ("/retry", Some(Asks::Retry(comment))),
         ("/revise use tokio", Some(Asks::Revise(comment))),
+        ("/fix use tokio", Some(Asks::Fix(comment))),
+        ("/ci", Some(Asks::Ci(comment))),
         ("/stop", None),
     ] {
         let command = Command::parse(text).unwrap();

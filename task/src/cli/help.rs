@@ -13,7 +13,7 @@ use crate::outcome::{Failure, Reason};
 const PROGRAM: &str = "ai-agent";
 
 /// Examples of a command, each with what it is for.
-const EXAMPLES: [(&str, &[(&str, &str)]); 8] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 9] = [
     (
         "solve",
         &[
@@ -78,6 +78,16 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 8] = [
                 "What a merged pull request cost",
                 "ai-agent report --repo octo/hello --json | jq .total.usd_per_merged",
             ),
+        ],
+    ),
+    (
+        "learn",
+        &[
+            (
+                "Show the rules that reviewers' words come to, and write nothing",
+                "ai-agent learn --repo octo/hello --dry-run",
+            ),
+            ("Propose them in a draft pull request", "ai-agent learn --repo octo/hello"),
         ],
     ),
     ("run", &[("A task from standard input", "ai-agent run - <task.json")]),

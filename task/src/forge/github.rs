@@ -14,6 +14,7 @@ mod past;
 mod repository;
 mod runs;
 mod survey;
+mod tree;
 pub(crate) mod wire;
 
 use std::sync::Arc;

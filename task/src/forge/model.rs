@@ -94,6 +94,24 @@ pub struct CommitRequest<'a> {
     pub deletions: Vec<&'a str>,
 }
 
+/// The files of a commit.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    pub files: Vec<ListedFile>,
+    /// Whether the forge lists all of them.
+    pub is_whole: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedFile {
+    pub path: String,
+    /// As git writes it, such as `100644`.
+    pub mode: String,
+    /// The id of its content.
+    pub content: String,
+    pub bytes: u64,
+}
+
 /// What one commit has that another one has not.
 #[derive(Clone, Debug)]
 pub struct Comparison {
@@ -147,9 +165,12 @@ pub struct PastPullRequest {
 /// A comment of that time.
 #[derive(Clone, Debug)]
 pub struct PastComment {
+    pub id: u64,
     /// The number of its issue or pull request.
     pub issue: u64,
     pub body: Raw,
+    /// `None` for an account that is gone.
+    pub by: Option<User>,
     /// When it was last written.
     pub written_at: Timestamp,
 }
@@ -360,6 +381,8 @@ pub struct GivenReview {
 pub enum Verdict {
     ChangesRequested,
     Dismissed,
+    /// Not submitted yet: nobody but its author sees it.
+    Pending,
     /// An approval, or a comment.
     Other,
 }

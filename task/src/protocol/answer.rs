@@ -3,6 +3,7 @@
 use super::name::Paths;
 use super::reader::{Reader, Reading};
 use super::request::Requests;
+use super::rule::Rule;
 use super::solved::Solved;
 use super::word::Word;
 use super::{thinking, wrapping};
@@ -20,6 +21,8 @@ pub struct Answer {
     pub solved: Option<Solved>,
     /// What it says to numbered comments, each number once.
     pub words: Vec<Word>,
+    /// What it proposes for the repository's instructions.
+    pub rules: Vec<Rule>,
     /// The changes that it proposes, in their order, or why none of them can be read.
     pub edits: Result<Vec<Edit>, ReadError>,
     /// What was meant as a change, it seems, and is none.
@@ -210,6 +213,7 @@ impl Answer {
             || self.cannot.is_some()
             || self.solved.is_some()
             || !self.words.is_empty()
+            || !self.rules.is_empty()
             || !self.headings.is_empty();
         let proposes = |answer: &Self| answer.edits.as_ref().map_or(0, Vec::len);
         says_something && proposes(self) >= proposes(other)
@@ -221,6 +225,7 @@ impl Answer {
             && self.cannot.is_none()
             && self.title.is_none()
             && self.words.is_empty()
+            && self.rules.is_empty()
             && self.headings.is_empty()
     }
 
@@ -232,6 +237,7 @@ impl Answer {
             cannot: None,
             solved: None,
             words: Vec::new(),
+            rules: Vec::new(),
             edits: Ok(Vec::new()),
             misfit: None,
             text: text.to_owned(),

@@ -160,6 +160,7 @@ pub(super) enum Directive {
     List,
     Cannot,
     Solved,
+    Rule,
     /// These three say something to a comment with a number, and are none without one.
     Fix,
     Answer,
@@ -185,6 +186,7 @@ impl Directive {
             "LIST" => Self::List,
             "CANNOT" => Self::Cannot,
             "SOLVED" => Self::Solved,
+            "RULE" => Self::Rule,
             "FIX" => Self::Fix,
             "ANSWER" => Self::Answer,
             "ASK" => Self::Ask,
@@ -195,7 +197,7 @@ impl Directive {
         };
         let is_whole = match directive.word() {
             Some(_) => word::numbered(self::argument(argument)).is_some(),
-            None => listed.is_none() || directive.is_request(),
+            None => listed.is_none() || directive.is_request() || directive == Self::Rule,
         };
         is_whole.then_some((directive, argument))
     }

@@ -7,6 +7,7 @@ use super::answer::{Action, Answer, Edit, Heading, Misfit, ReadError};
 use super::marker::{self, Directive, Fence, Marker};
 use super::name::{self, Paths};
 use super::request::{self, Request, Requests};
+use super::rule::{MAX_RULES, Rule};
 use super::solved::Solved;
 use super::thinking;
 use super::word::{self, Word, WordKind};
@@ -81,6 +82,7 @@ enum PassageOf {
     Summary,
     Reason,
     Solved,
+    Rule,
     /// What is said to the comment of this number.
     Word(WordKind, usize),
 }
@@ -228,6 +230,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             | Directive::Summary
             | Directive::Cannot
             | Directive::Solved
+            | Directive::Rule
             | Directive::Fix
             | Directive::Answer
             | Directive::Ask => return,
@@ -294,6 +297,10 @@ impl<'a, 'p> Reader<'a, 'p> {
                 self.begin_passage(PassageOf::Solved, argument);
                 Ok(())
             }
+            Directive::Rule => {
+                self.begin_passage(PassageOf::Rule, argument);
+                Ok(())
+            }
             Directive::Delete | Directive::Rename | Directive::Write => {
                 self.whole_file(directive, behind, at)
             }
@@ -358,6 +365,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             PassageOf::Summary => self.answer.summary.is_some(),
             PassageOf::Reason => self.answer.cannot.is_some(),
             PassageOf::Solved => self.answer.solved.is_some(),
+            PassageOf::Rule => self.answer.rules.len() >= MAX_RULES,
             PassageOf::Word(_, number) => self.answer.words.iter().any(|word| word.number == number),
         };
         if !is_known {
@@ -373,6 +381,10 @@ impl<'a, 'p> Reader<'a, 'p> {
             self.answer.solved = Some(Solved::of(&first, below, self.paths));
             return;
         }
+        if of == PassageOf::Rule {
+            self.answer.rules.push(Rule::of(&first, below, self.paths));
+            return;
+        }
         let text =
             std::iter::once(first.as_str()).chain(below.iter().copied()).collect::<Vec<_>>().join("\n");
         if let PassageOf::Word(kind, number) = of {
@@ -383,7 +395,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         match of {
             PassageOf::Summary => self.answer.summary = text,
             PassageOf::Reason => self.answer.cannot = text,
-            PassageOf::Solved | PassageOf::Word(..) => {}
+            PassageOf::Solved | PassageOf::Rule | PassageOf::Word(..) => {}
         }
     }
 

@@ -7,6 +7,7 @@ use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 use shared::issue::IssueId;
 
+use super::budgets::Budget;
 use super::told::cost_in;
 use crate::forge::model::{PastPullRequest, Stage};
 
@@ -192,6 +193,10 @@ pub struct Results {
     pub repositories: Vec<Row>,
     pub weeks: Vec<Row>,
     pub modes: Vec<Row>,
+    /// What is left of the budgets; none where no broker is named, or nothing is limited.
+    pub budgets: Option<Vec<Budget>>,
+    /// Why that is not known, where a broker is named.
+    pub budgets_unknown: Option<String>,
     #[serde(skip)]
     by_week: BTreeMap<String, Figures>,
     #[serde(skip)]
@@ -209,6 +214,8 @@ impl Results {
             repositories: Vec::new(),
             weeks: Vec::new(),
             modes: Vec::new(),
+            budgets: None,
+            budgets_unknown: None,
             by_week: BTreeMap::new(),
             by_mode: BTreeMap::new(),
         };

@@ -25,7 +25,8 @@ fn length(count: u64) -> f64 {
 pub(super) fn page(results: &Results) -> String {
     let mut sentences = results.sentences().into_iter();
     let title = sentences.next().unwrap_or_default();
-    let sentences: Vec<String> = sentences.collect();
+    // What a broker says is not ours.
+    let sentences: Vec<String> = sentences.map(|sentence| visible(&sentence).into_owned()).collect();
     let parts: Vec<Value> = results
         .parts()
         .into_iter()

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 
+use super::budgets::Budget;
 use super::facts::{Figures, Results, Row};
 use crate::terminal::{Colour, visible};
 
@@ -13,7 +14,7 @@ impl Results {
         let mut text = String::new();
         for sentence in self.sentences() {
             // Writing to a string does not fail.
-            let _: std::fmt::Result = writeln!(text, "{sentence}");
+            let _: std::fmt::Result = writeln!(text, "{}", visible(&sentence));
         }
         for (title, rows) in self.parts() {
             let width =
@@ -78,6 +79,10 @@ impl Results {
         sentences.push(cost);
         if let Some(seconds) = self.total.wait_seconds {
             sentences.push(format!("From the request to the pull request: {} in the median", wait(seconds)));
+        }
+        sentences.extend(self.budgets.iter().flatten().map(Budget::sentence));
+        if let Some(why) = &self.budgets_unknown {
+            sentences.push(format!("What is left of the budgets is not known: {why}"));
         }
         if !self.complete {
             sentences.push(

@@ -105,7 +105,7 @@ mod tests {
         let marker = marks.write(Kind::Status, On::Issue(&place), content);
         let written_at = "2026-11-02T10:00:00Z".parse().unwrap();
         let body = Raw::new(format!("{words}\n\n{marker}"));
-        task(&marks, &PastComment { issue, body, written_at })
+        task(&marks, &PastComment { id: 1, issue, body, by: None, written_at })
     }
 
     #[test]

@@ -88,6 +88,31 @@ async fn what_a_call_does_not_use_goes_back_under_every_ceiling() {
     let swept = stage.start_command(&["sweep"], &variables).end().await;
     let told = swept.log.iter().find(|line| line["message"] == "budget").expect("a line about the budget");
     assert_eq!((&told["setting"], &told["left"]), (&json!("AGENT_BUDGET_DAY"), &json!("$4.80")), "{told}");
+
+    // And so does a report, with the same user of the broker, for all together and for its repository.
+    let page = tempfile::NamedTempFile::new().unwrap();
+    let report = ["report", "--repo", repository.as_str(), "--html", page.path().to_str().unwrap()];
+    let limited = [
+        ("AGENT_AMQP_URL", host.as_str()),
+        ("AGENT_BUDGET_DAY", "5"),
+        ("AGENT_REPO_BUDGETS", "octo/hello=-/20"),
+    ];
+    assert_eq!(stage.start_command(&report, &limited).end().await.status, 0);
+    let told = std::fs::read_to_string(page.path()).unwrap();
+    for line in [
+        "Left of the budget of all repositories for this day (UTC): $4.80 of $5.00",
+        "Left of the budget of octo&#x2f;hello for this month (UTC): $19.80 of $20.00",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    // A broker that is away is a sentence, and no failure; without a ceiling it is not asked.
+    let away = [("AGENT_AMQP_URL", "amqp://127.0.0.1:9/agents"), ("AGENT_BROKER_MAX_WAIT", "0s")];
+    for (more, is_told) in [(&[("AGENT_BUDGET_DAY", "5")][..], true), (&[], false)] {
+        let end = stage.start_command(&report, &[&away, more].concat()).end().await;
+        let told = std::fs::read_to_string(page.path()).unwrap();
+        let found = told.contains("What is left of the budgets is not known: ");
+        assert_eq!((end.status, found), (0, is_told), "{told}");
+    }
     stage.model.finish();
 }
 

@@ -82,6 +82,7 @@ fn no_document_and_no_script_speaks_of_a_variable_that_is_not_there() {
         "docs/CONFIGURATION.md",
         "docs/DEPLOYMENT.md",
         "docs/JIRA.md",
+        "docs/LEARN.md",
         "docs/OPERATIONS.md",
         "docs/PERFORMANCE.md",
         "docs/REPOSITORY.md",

@@ -338,6 +338,7 @@ fn links_lead_somewhere() {
         "docs/DEPLOYMENT.md",
         "docs/EVAL.md",
         "docs/OPERATIONS.md",
+        "docs/LEARN.md",
         "docs/REPORT.md",
         "docs/SECURITY.md",
         "docs/TELEMETRY.md",

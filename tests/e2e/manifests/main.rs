@@ -13,6 +13,7 @@ mod documentation;
 mod github_app;
 mod installation;
 mod keda;
+mod learn;
 mod policy;
 mod render;
 mod schema;

@@ -133,10 +133,15 @@ pub(crate) struct Story {
 impl Story {
     /// The model gives these answers one after the other.
     pub(crate) fn new(world: World, replies: &[&str]) -> Self {
+        Self::of(GitHub::start(world), replies)
+    }
+
+    /// The same at a GitHub that was started before: where answers name what is there.
+    pub(crate) fn of(github: GitHub, replies: &[&str]) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let model = runtime.block_on(ScriptedModel::start(replies.iter().map(|text| Step::text(text))));
-        Self { github: GitHub::start(world), runtime, model }
+        Self { github, runtime, model }
     }
 
     /// Where the model is.
@@ -231,12 +236,17 @@ impl Story {
         format!("{run:?}\n{}\n{}", self.github.journal().summary(), seen(&self.github))
     }
 
-    /// Ends the story: nothing may be amiss on either side, nothing left over.
-    pub(crate) fn finish(self) {
+    /// Ends the model's part: the same GitHub is for another script.
+    pub(crate) fn finish_model(self) -> GitHub {
         let Self { github, runtime, model } = self;
         model.finish();
         runtime.shutdown_background();
-        github.finish();
+        github
+    }
+
+    /// Ends the story: nothing may be amiss on either side, nothing left over.
+    pub(crate) fn finish(self) {
+        self.finish_model().finish();
     }
 }
 

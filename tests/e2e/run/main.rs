@@ -13,6 +13,7 @@ mod ci;
 mod faults;
 mod fix;
 mod harness;
+mod learn;
 mod measure;
 mod network;
 mod odd;

@@ -139,6 +139,7 @@ impl From<Review> for GivenReview {
             verdict: match review.state.as_str() {
                 "CHANGES_REQUESTED" => Verdict::ChangesRequested,
                 "DISMISSED" => Verdict::Dismissed,
+                "PENDING" => Verdict::Pending,
                 _ => Verdict::Other,
             },
             body: review.body,

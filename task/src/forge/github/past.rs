@@ -12,6 +12,7 @@ use super::{Credentials, GitHub, Login, Session, decode, path_segment};
 use crate::call::CallError;
 use crate::forge::model::{PastComment, PastPullRequest, Stage, Whole};
 use crate::text::Raw;
+use crate::thread::User;
 
 /// Pages of 100 that are read of one list: a repository with ten thousand issues has a few hundred of comments.
 const MAX_PAGES: u32 = 1_000;
@@ -50,7 +51,9 @@ struct Side {
 
 #[derive(Deserialize)]
 struct Comment {
+    id: u64,
     body: Option<Raw>,
+    user: Option<super::wire::User>,
     /// Ends in the number of the issue or pull request.
     issue_url: String,
     created_at: Timestamp,
@@ -83,6 +86,11 @@ impl Past {
             None => github.get::<Numbered>(&github.root()).await?.id,
         };
         Ok(Self { github, session, number })
+    }
+
+    /// The past of the repository that a session is at.
+    pub(in crate::forge) fn of(session: &Session) -> Self {
+        Self { github: session.github.clone(), session: None, number: session.repository.id }
     }
 
     /// GitHub's number of the repository.
@@ -126,7 +134,8 @@ impl Past {
             }
             let number = comment.issue_url.rsplit('/').next().and_then(|number| number.parse().ok());
             if let (Some(issue), Some(body)) = (number, comment.body) {
-                take(PastComment { issue, body, written_at: comment.updated_at });
+                let by = comment.user.map(User::from);
+                take(PastComment { id: comment.id, issue, body, by, written_at: comment.updated_at });
             }
             ControlFlow::Continue(())
         };
