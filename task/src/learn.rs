@@ -42,7 +42,7 @@ use ask::{Asked, Question, Refused, Stop};
 use file::FileError;
 use material::Material;
 use proposal::Proposal;
-use publish::{Place, Standing};
+use publish::{Own, Place, Standing};
 use rules::{Known, Lesson};
 
 /// What [`learn`] reads in addition to what a run does.
@@ -277,7 +277,7 @@ impl Learner<'_> {
     /// Whether the newest proposal was made from this material.
     fn is_known(material: &Material, past: &[Proposal], standing: &Standing) -> bool {
         let newest = match standing {
-            Standing::Ours { proposal, .. } => Some(proposal),
+            Standing::Ours(own) => Some(&own.proposal),
             Standing::Free { .. } | Standing::Others(_) => past.first(),
         };
         newest.is_some_and(|proposal| proposal.digest == material.digest())
@@ -287,7 +287,8 @@ impl Learner<'_> {
     async fn unchanged(&mut self, scene: &Scene<'_>, standing: Standing, of: &mut Of) -> Result<(), Stop> {
         (of.result, of.why) =
             (Outcome::Unchanged, Some("nothing was said or done since the last proposal".to_owned()));
-        let Standing::Ours { head, proposal, open, is_published } = standing else { return Ok(()) };
+        let Standing::Ours(own) = standing else { return Ok(()) };
+        let Own { head, proposal, open, is_published } = *own;
         of.rules.clone_from(&proposal.lessons);
         let forge = scene.place.forge;
         if let Some(open) = &open {
@@ -319,7 +320,8 @@ impl Learner<'_> {
                     return Ok(());
                 }
                 let renewed = Proposal { lessons, ..proposal.clone() };
-                let standing = Standing::Ours { head, proposal, open: Some(open), is_published };
+                let own = Own { head, proposal, open: Some(open), is_published };
+                let standing = Standing::Ours(Box::new(own));
                 let pull = scene.place.propose(&renewed, standing).await?;
                 (of.result, of.why, of.pull_request) = (Outcome::Updated, None, Some(scene.page(&pull)));
             }
@@ -374,7 +376,7 @@ impl Learner<'_> {
             return Ok(());
         }
         (self.progress)(Step::Committing);
-        let is_update = matches!(&standing, Standing::Ours { open: Some(_), .. });
+        let is_update = matches!(&standing, Standing::Ours(own) if own.open.is_some());
         let pull = scene.place.propose(proposal, standing).await?;
         of.result = if is_update { Outcome::Updated } else { Outcome::Proposed };
         of.pull_request = Some(scene.page(&pull));

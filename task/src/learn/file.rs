@@ -122,7 +122,7 @@ fn escaped(line: &str) -> String {
                 '\\' => out.push_str("\\\\"),
                 '\t' => out.push('\t'),
                 c if c.is_control() => {
-                    write!(out, "\\u{:04X}", u32::from(c)).expect("a String takes any text")
+                    write!(out, "\\u{:04X}", u32::from(c)).expect("a String takes any text");
                 }
                 c => out.push(c),
             }

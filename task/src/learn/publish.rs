@@ -26,16 +26,25 @@ pub(super) enum Standing {
     /// There is none, or nothing that anybody put there.
     Free { head: Option<String> },
     /// Everything on it is ours.
-    Ours { head: Commit, proposal: Proposal, open: Option<PullRequest>, is_published: bool },
+    Ours(Box<Own>),
     /// A person's work is on it; why it is left alone.
     Others(String),
+}
+
+/// A branch of ours.
+pub(super) struct Own {
+    pub(super) head: Commit,
+    pub(super) proposal: Proposal,
+    pub(super) open: Option<PullRequest>,
+    /// Whether there is or was a pull request with this commit.
+    pub(super) is_published: bool,
 }
 
 impl Standing {
     fn head(&self) -> Option<&str> {
         match self {
             Self::Free { head } => head.as_deref(),
-            Self::Ours { head, .. } => Some(&head.id),
+            Self::Ours(own) => Some(&own.head.id),
             Self::Others(_) => None,
         }
     }
@@ -72,7 +81,7 @@ pub(super) async fn standing(
         return Ok(Standing::Others(why));
     };
     let is_published = pulls.iter().any(|pull| pull.head.commit == at);
-    Ok(Standing::Ours { head, proposal, open: open.cloned(), is_published })
+    Ok(Standing::Ours(Box::new(Own { head, proposal, open: open.cloned(), is_published })))
 }
 
 /// What was proposed before in pull requests that are closed, the newest first.
@@ -137,7 +146,7 @@ impl Place<'_> {
         let commit = self.commit(proposal, &new).await?;
         self.move_to(standing.head(), &commit).await?;
         let open = match standing {
-            Standing::Ours { open, .. } => open,
+            Standing::Ours(own) => own.open,
             Standing::Free { .. } | Standing::Others(_) => None,
         };
         let Some(open) = open else { return self.open(proposal, &commit).await };

@@ -204,9 +204,9 @@ fn rules_become_one_draft_that_changes_one_file() {
             (pull.base.as_str(), pull.stage, issue.labels.len()),
             ("main", tests::github::Stage::Draft, 0)
         );
-        let store = &scene.repo().store;
+        let objects = &scene.repo().store;
         let (base, head) = (&before, scene.repo().branch(BRANCH).unwrap());
-        assert_eq!(store.commit(&head).unwrap().parents, [base.clone()]);
+        assert_eq!(objects.commit(&head).unwrap().parents, [base.clone()]);
     });
     let (_, is_open, body) = proposals(&story).remove(0);
     let (pull, id) = said[0];
@@ -323,8 +323,8 @@ fn what_acts_or_is_nowhere_is_refused() {
         ];
         let odd: String = texts.iter().map(|text| rule(text, &said[..2], QUOTE)).collect();
         let places = ["../../etc/passwd", ".git/config", "CHANGELOG.md:4000", "/CHANGELOG.md"];
-        let placed = |place: &&str| rule(RULE, &said[..2], QUOTE).replace("CHANGELOG.md:3", place);
-        vec![odd, places.iter().map(placed).collect()]
+        let elsewhere = |place: &&str| rule(RULE, &said[..2], QUOTE).replace("CHANGELOG.md:3", place);
+        vec![odd, places.iter().map(elsewhere).collect()]
     });
     let of = ends(&story, "nothing");
     assert_eq!(of["refused"].as_array().unwrap().len(), 4, "{of:#}");

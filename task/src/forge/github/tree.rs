@@ -73,7 +73,7 @@ impl GitHub {
     ) -> Result<String, CallError> {
         let entry = json!({ "path": path, "mode": mode, "type": "blob", "content": content });
         let body = json!({ "base_tree": commit, "tree": [entry] });
-        let made: Made = self.write(Method::POST, &self.under("git/trees"), &body, Effect::Sets).await?;
-        Ok(made.sha)
+        let tree: Made = self.write(Method::POST, &self.under("git/trees"), &body, Effect::Sets).await?;
+        Ok(tree.sha)
     }
 }
