@@ -10,6 +10,7 @@ of ours. Nothing leaves this machine.
 """
 
 import http.server
+import importlib
 import json
 import os
 import pathlib
@@ -242,6 +243,7 @@ def compare(program, protocol):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_port}/{protocol}"
+    importlib.import_module(protocol)
     print(f"\n| the first request meets | {protocol}-python | ai-agent |\n|---|---|---|")
     for at, (name, *_) in enumerate(FAULTS[protocol]):
         row = []
@@ -264,7 +266,7 @@ LLMOCK = [
     ("connection dropped in the stream", {"type": "stream_fault", "kind": "disconnect", "after_chunks": 2}),
     ("stream ends early", {"type": "stream_fault", "kind": "truncate", "after_chunks": 2}),
     ("stream ends early, always", {"type": "stream_fault", "kind": "truncate", "after_chunks": 2, "times": None}),
-    ("damaged event", {"type": "stream_fault", "kind": "malformed", "after_chunks": 2}),
+    ("damaged event", {"type": "stream_fault", "kind": "malformed", "after_chunks": 5}),
     ("first token after 3 s", {"type": "slow_first_token", "seconds": 3}),
 ]
 
@@ -284,7 +286,7 @@ def judged(program):
     llmock = pathlib.Path(sys.executable).with_name("llmock")
     server = subprocess.Popen([llmock, "serve", "--host", "127.0.0.1", "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(200):
+        for _ in range(1_200):
             try:
                 call(f"{url}/_llmock/requests")
                 break

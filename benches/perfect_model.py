@@ -12,7 +12,7 @@ as they are, or made up. The first has to be accepted each time, the others refu
 Usage:
 
     perfect_model.py TASK DATASET OUTPUT --mirrors DIR [--form read] [--ids FILE] [--repos NAME,...] [--jobs N]
-    perfect_model.py TASK DATASET OUTPUT --mirrors DIR --already-fixed honest|line|text|file|one [...]
+    perfect_model.py TASK DATASET OUTPUT --mirrors DIR --already-fixed honest|made-up [...]
     perfect_model.py --table OUTPUT [OUTPUT ...]
 
 TASK       the program `ai-agent`
@@ -21,9 +21,9 @@ OUTPUT     JSON lines, one for each run, appended as runs end, so that an interr
 --mirrors  bare git repositories with the commits, each in owner+name or owner+name/repo
 --form     `all` requests, or only `read`: paths that were shown, as an agent that cannot search
 --already-fixed
-           what is quoted: lines of the change (`honest`), a line behind the end of the file (`line`), a line of the change
-           with one word spoilt (`text`), a true line of a file that was not read (`file`), or `honest` and `text` together
-           (`one`)
+           what is quoted: lines that the change left (`honest`), or what is made up: in every other issue a line behind the
+           end of the file, and when that is refused, a line of the change with one word spoilt; in the others a true line of
+           a file that was not read, then true lines with a spoilt one among them
 
 The environment is handed to the program (AGENT_CONTEXT_TOKENS, AGENT_READ_ROUNDS, AGENT_FILE_SELECTION), but for the
 model, which is taken to hold a million tokens at 2 dollars for a million in and 10 out unless AGENT_MODEL_PRICE and
@@ -50,8 +50,10 @@ BYTES_PER_TOKEN = 3.6
 # Dollars for a million tokens: of a prompt, of an answer. Of a prompt, what the call before had is read from a cache for a
 # tenth, and the rest written to it for a quarter more.
 PRICES = {"small": (0.10, 0.40), "middle": (2.00, 10.00), "large": (5.00, 25.00)}
-PERSON = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "A"), ("EMAIL", "a@example.org"))}
-ENDS = {"accepted": "already", "refused": "failed: unfounded", "not visible": "not visible", "nothing to quote": "nothing to quote"}
+PERSON = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "A"), ("EMAIL", "a@example.org"), ("DATE", "2026-01-01T00:00:00Z"))}
+ENDS = {"accepted": "already", "refused": "unfounded", "not visible": "not visible", "nothing to quote": "nothing to quote"}
+# What is made up first, and what after that was refused.
+MADE_UP = [("line", "text"), ("file", "one")]
 # Words that a search for is tried, the rarest is made.
 TRIED = 14
 RUN_LIMIT = 900
@@ -351,11 +353,11 @@ class Fixed(Model):
         # Of what the fix deleted nothing can be quoted, and of what is no text.
         super().__init__(folder, commit, [change for change in changes if change.status != "A" and change.is_expressible], form)
         self.claim, self.quoted = claim, []
+        self.to_come = [claim] if claim == "honest" else MADE_UP[int(commit[:8], 16) % len(MADE_UP)]
 
     def answer(self, messages):
-        # It insists on what it quoted.
         if self.quoted:
-            return self.said()
+            return self.propose(self.parts)
         return super().answer(messages) if self.changes else self.give_up("nothing to quote")
 
     def part(self, change):
@@ -378,22 +380,21 @@ class Fixed(Model):
         return self.propose(parts) if any(parts) else super().end(parts)
 
     def propose(self, parts):
-        self.verdict = "answered"
-        honest = [part for part in parts if part]
-        made_up = [self.made_up(*part) for part in honest]
-        self.quoted = {"honest": honest, "one": honest + made_up[:1]}.get(self.claim, made_up)
-        return self.said()
+        self.verdict, self.parts = "answered", [part for part in parts if part]
+        kind = self.to_come[min(len(self.quoted), len(self.to_come) - 1)]
+        quoted = self.parts if kind == "honest" else [self.made_up(kind, *part) for part in self.parts]
+        if kind == "one":
+            quoted = self.parts + quoted[:1]
+        self.quoted.append((kind, quoted))
+        return "SOLVED: the change is there already.\n" + "".join(f"{path}:{line}: {text}\n" for path, line, text in quoted)
 
-    def said(self):
-        return "SOLVED: the change is there already.\n" + "\n".join(f"{path}:{line}: {text}" for path, line, text in self.quoted) + "\n"
-
-    def made_up(self, path, line, text):
+    def made_up(self, kind, path, line, text):
         content = git(self.folder, "cat-file", "blob", f"{self.commit}:{path}").decode()
         word = max(WORD.findall(text), key=len)
         spoilt = text.replace(word, word[::-1] + "zq", 1)
-        if self.claim == "line":
+        if kind == "line":
             return path, content.count("\n") + 50, spoilt
-        if self.claim == "file":
+        if kind == "file":
             for other in git(self.folder, "ls-tree", "-r", "--name-only", "-z", self.commit).decode("utf-8", "replace").split("\0"):
                 if other and other not in self.whole and other not in self.seen:
                     lines = git(self.folder, "cat-file", "blob", f"{self.commit}:{other}", check=False).decode("utf-8", "replace").splitlines()
@@ -492,8 +493,8 @@ def run(task, mirrors, form, claim, case):
                       answer_tokens=sum(tokens([text]) for _, text in model.calls), cost=costs(model.calls),
                       times=report.get("times"), failure=report.get("failure"))
         if claim:
-            reason = (report.get("failure") or {}).get("reason", done.stderr[-300:])
-            record["ended"] = model.verdict if model.verdict != "answered" else report.get("outcome", "?") + f": {reason}" * bool(reason)
+            ended = (report.get("failure") or {}).get("reason") or report.get("result") or done.stderr[-300:]
+            record["ended"] = ended if model.verdict == "answered" else model.verdict
             record["quoted"], record["failure"] = model.quoted, report.get("failure")
         elif report.get("commit"):
             tree = git(repo, "rev-parse", report["commit"] + "^{tree}").decode().strip()
@@ -559,7 +560,7 @@ def main():
     parser.add_argument("arguments", nargs="*", metavar="TASK DATASET OUTPUT")
     parser.add_argument("--mirrors")
     parser.add_argument("--form", choices=["all", "read"], default="all")
-    parser.add_argument("--already-fixed", choices=["honest", "line", "text", "file", "one"], dest="claim")
+    parser.add_argument("--already-fixed", choices=["honest", "made-up"], dest="claim")
     parser.add_argument("--ids")
     parser.add_argument("--repos")
     parser.add_argument("--jobs", type=int, default=2)
