@@ -6,9 +6,13 @@ then answers with that change in the form that it was asked for. It asks for not
 when it was shown that path, and a search only for a word that stands in the issue or in what it was shown. So what is
 not solved is not the model's fault: it could not see what it needed, or what it answered was refused or misapplied.
 
+With --already-fixed the repository has the merged change, and the model answers `SOLVED:` with lines that the change left:
+as they are, or made up. The first has to be accepted each time, the others refused.
+
 Usage:
 
     perfect_model.py TASK DATASET OUTPUT --mirrors DIR [--form read] [--ids FILE] [--repos NAME,...] [--jobs N]
+    perfect_model.py TASK DATASET OUTPUT --mirrors DIR --already-fixed honest|made-up [...]
     perfect_model.py --table OUTPUT [OUTPUT ...]
 
 TASK       the program `ai-agent`
@@ -16,6 +20,10 @@ DATASET    JSON lines: instance_id, repo, base_commit, language, problem_stateme
 OUTPUT     JSON lines, one for each run, appended as runs end, so that an interrupted measurement goes on where it stopped
 --mirrors  bare git repositories with the commits, each in owner+name or owner+name/repo
 --form     `all` requests, or only `read`: paths that were shown, as an agent that cannot search
+--already-fixed
+           what is quoted: lines that the change left (`honest`), or what is made up: in every other issue a line behind the
+           end of the file, and when that is refused, a line of the change with one word spoilt; in the others a true line of
+           a file that was not read, then true lines with a spoilt one among them
 
 The environment is handed to the program (AGENT_CONTEXT_TOKENS, AGENT_READ_ROUNDS, AGENT_FILE_SELECTION), but for the
 model, which is taken to hold a million tokens at 2 dollars for a million in and 10 out unless AGENT_MODEL_PRICE and
@@ -42,6 +50,10 @@ BYTES_PER_TOKEN = 3.6
 # Dollars for a million tokens: of a prompt, of an answer. Of a prompt, what the call before had is read from a cache for a
 # tenth, and the rest written to it for a quarter more.
 PRICES = {"small": (0.10, 0.40), "middle": (2.00, 10.00), "large": (5.00, 25.00)}
+PERSON = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "A"), ("EMAIL", "a@example.org"), ("DATE", "2026-01-01T00:00:00Z"))}
+ENDS = {"accepted": "already", "refused": "unfounded", "not visible": "not visible", "nothing to quote": "nothing to quote"}
+# What is made up first, and what after that was refused.
+MADE_UP = [("line", "text"), ("file", "one")]
 # Words that a search for is tried, the rarest is made.
 TRIED = 14
 RUN_LIMIT = 900
@@ -75,6 +87,18 @@ def lay_out(mirrors, case, folder):
     git(folder, "read-tree", case["base_commit"], env=index)
     git(folder, "apply", "--cached", "--whitespace=nowarn", "-", given=case["gold_patch"].encode(), env=index)
     return git(folder, "write-tree", env=index).decode().strip()
+
+
+def changes_between(folder, old, new):
+    """What makes one tree of another, by file."""
+    listing = git(folder, "diff-tree", "-r", "-M", "-z", old, new).decode("utf-8", "surrogateescape")
+    parts, changes, at = listing.split("\0"), [], 0
+    while at + 1 < len(parts):
+        old_mode, new_mode, before, after, status = parts[at].lstrip(":").split(" ")
+        to = parts[at + 2] if status[0] == "R" else None
+        changes.append(Change(folder, old_mode, new_mode, before, after, status[0], parts[at + 1], to))
+        at += 3 if to else 2
+    return changes
 
 
 class Change:
@@ -210,17 +234,24 @@ class Model:
             parts.append(part)
             requests += wanted
         if all(parts):
-            self.verdict = "answered"
-            return "TITLE: The change\nSUMMARY:\nAs it was merged.\n\n" + "\n\n".join(parts) + "\n"
+            return self.propose(parts)
         is_over = "Nothing more can be shown." in said[-1] or "No more files can be read." in said[-1]
         requests = list(dict.fromkeys(requests))
         requests = [line for line in requests if self.asked[line] < (4 if line.startswith("READ") else 1)]
         if is_over or not requests:
-            return self.give_up("not visible")
+            return self.end(parts)
         requests = requests[:8 if self.form == "read" else 10]
         self.asked.update(requests)
         self.rounds += 1
         return "\n".join(requests)
+
+    def propose(self, parts):
+        self.verdict = "answered"
+        return "TITLE: The change\nSUMMARY:\nAs it was merged.\n\n" + "\n\n".join(parts) + "\n"
+
+    def end(self, parts):
+        """What it says when it has not seen everything, and nothing more is to be seen."""
+        return self.give_up("not visible")
 
     def give_up(self, why):
         self.verdict = why
@@ -315,6 +346,68 @@ class Model:
         return ["LIST: /"]
 
 
+class Fixed(Model):
+    """The conversation where the fix is there already. `changes` would undo it."""
+
+    def __init__(self, folder, commit, changes, form, claim):
+        # Of what the fix deleted nothing can be quoted, and of what is no text.
+        super().__init__(folder, commit, [change for change in changes if change.status != "A" and change.is_expressible], form)
+        self.claim, self.quoted = claim, []
+        self.to_come = [claim] if claim == "honest" else MADE_UP[int(commit[:8], 16) % len(MADE_UP)]
+
+    def answer(self, messages):
+        if self.quoted:
+            return self.propose(self.parts)
+        return super().answer(messages) if self.changes else self.give_up("nothing to quote")
+
+    def part(self, change):
+        path = change.path
+        if path not in self.whole and path not in self.seen:
+            return super().part(change)
+        hunks = getattr(change, "hunks", None) or [[1, len(change.old) + 1]]
+        count = len(change.old)
+        seen = set(range(1, count + 1)) if path in self.whole else self.seen[path]
+        # Where the fix only took lines away, the ones around are what it left.
+        for around in (0, 3):
+            lines = [line for first, behind, *_ in hunks for line in range(first - around, behind + around) if 1 <= line <= count]
+            lines = [line for line in lines if is_telling(change.old[line - 1])]
+            quoted = [line for line in lines if line in seen]
+            if quoted:
+                return (path, quoted[0], change.old[quoted[0] - 1].strip()), []
+        return None, [f"READ: {path}:{max(1, first - 20)}-{behind + 20}" for first, behind, *_ in hunks]
+
+    def end(self, parts):
+        return self.propose(parts) if any(parts) else super().end(parts)
+
+    def propose(self, parts):
+        self.verdict, self.parts = "answered", [part for part in parts if part]
+        kind = self.to_come[min(len(self.quoted), len(self.to_come) - 1)]
+        quoted = self.parts if kind == "honest" else [self.made_up(kind, *part) for part in self.parts]
+        if kind == "one":
+            quoted = self.parts + quoted[:1]
+        self.quoted.append((kind, quoted))
+        return "SOLVED: the change is there already.\n" + "".join(f"{path}:{line}: {text}\n" for path, line, text in quoted)
+
+    def made_up(self, kind, path, line, text):
+        content = git(self.folder, "cat-file", "blob", f"{self.commit}:{path}").decode()
+        word = max(WORD.findall(text), key=len)
+        spoilt = text.replace(word, word[::-1] + "zq", 1)
+        if kind == "line":
+            return path, content.count("\n") + 50, spoilt
+        if kind == "file":
+            for other in git(self.folder, "ls-tree", "-r", "--name-only", "-z", self.commit).decode("utf-8", "replace").split("\0"):
+                if other and other not in self.whole and other not in self.seen:
+                    lines = git(self.folder, "cat-file", "blob", f"{self.commit}:{other}", check=False).decode("utf-8", "replace").splitlines()
+                    telling = [at for at, line in enumerate(lines) if is_telling(line)]
+                    if telling:
+                        return other, telling[0] + 1, lines[telling[0]].strip()
+        return path, line, spoilt
+
+
+def is_telling(line):
+    return len(line.strip()) >= 8 and WORD.search(line) and not line.startswith("\\ No newline")
+
+
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     model = None
@@ -365,23 +458,22 @@ def costs(calls):
     return {name: round(value, 5) for name, value in sums.items()}
 
 
-def run(task, mirrors, form, case):
-    record = {"instance_id": case["instance_id"], "repo": case["repo"], "language": case.get("language")}
+def run(task, mirrors, form, claim, case):
+    record = {"instance_id": case["instance_id"], "repo": case["repo"], "language": case.get("language"), "claim": claim}
     folder = tempfile.mkdtemp(prefix="perfect-")
     server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         repo = os.path.join(folder, "repo.git")
         gold = lay_out(mirrors, case, repo)
-        listing = git(repo, "diff-tree", "-r", "-M", "-z", case["base_commit"] + "^{tree}", gold).decode("utf-8", "surrogateescape")
-        parts, changes = listing.split("\0"), []
-        at = 0
-        while at + 1 < len(parts):
-            old_mode, new_mode, old, new, status = parts[at].lstrip(":").split(" ")
-            is_move = status[0] == "R"
-            changes.append(Change(repo, old_mode, new_mode, old, new, status[0], parts[at + 1], parts[at + 2] if is_move else None))
-            at += 3 if is_move else 2
-        server.model = Model(repo, case["base_commit"], changes, form)
+        base = case["base_commit"]
+        if claim:
+            base = git(repo, "commit-tree", gold, "-p", base, "-m", "Fix", env=PERSON).decode().strip()
+            git(repo, "update-ref", "refs/heads/main", base)
+            # What would undo the fix is what the fix left.
+            server.model = Fixed(repo, base, changes_between(repo, gold, base + "~^{tree}"), form, claim)
+        else:
+            server.model = Model(repo, base, changes_between(repo, base + "^{tree}", gold), form)
         issue = os.path.join(folder, "issue.md")
         title, _, body = case["problem_statement"].partition("\n")
         with open(issue, "w", encoding="utf-8") as file:
@@ -400,7 +492,11 @@ def run(task, mirrors, form, case):
                       conversation_tokens=max((tokens(prompt) + tokens([text]) for prompt, text in model.calls), default=0),
                       answer_tokens=sum(tokens([text]) for _, text in model.calls), cost=costs(model.calls),
                       times=report.get("times"), failure=report.get("failure"))
-        if report.get("commit"):
+        if claim:
+            ended = (report.get("failure") or {}).get("reason") or report.get("result") or done.stderr[-300:]
+            record["ended"] = ended if model.verdict == "answered" else model.verdict
+            record["quoted"], record["failure"] = model.quoted, report.get("failure")
+        elif report.get("commit"):
             tree = git(repo, "rev-parse", report["commit"] + "^{tree}").decode().strip()
             record["ended"] = "equal" if tree == gold else "wrong"
             if tree != gold:
@@ -411,7 +507,7 @@ def run(task, mirrors, form, case):
         else:
             record["ended"] = model.verdict or "failed: " + (report.get("failure") or {}).get("reason", done.stderr[-300:])
         if model.verdict == "not visible":
-            record["needed"] = [change.path for change in changes if model.part(change)[0] is None]
+            record["needed"] = [change.path for change in model.changes if model.part(change)[0] is None]
             record["last"] = [text for _, text in model.calls][-4:]
     except (ValueError, subprocess.TimeoutExpired) as error:
         record["ended"] = f"no run: {error}"[:300]
@@ -423,6 +519,8 @@ def run(task, mirrors, form, case):
 
 
 def table(paths):
+    if any(json.loads(line).get("claim") for path in paths for line in open(path, encoding="utf-8")):
+        return table_of_claims(paths)
     print("| | issues | equal | wrong | refused | not visible | not expressible | rounds | conversation | "
           + " | ".join(f"$ {name}" for name in PRICES) + " |")
     print("|" + "---|" * (9 + len(PRICES)))
@@ -445,12 +543,24 @@ def table(paths):
               + " | ".join(f"{mean(name):.4f}" for name in PRICES) + " |")
 
 
+def table_of_claims(paths):
+    print("| quoted | issues | " + " | ".join(ENDS) + " | other |")
+    print("|" + "---|" * (3 + len(ENDS)))
+    for path in paths:
+        records = [json.loads(line) for line in open(path, encoding="utf-8")]
+        for claim in dict.fromkeys(record["claim"] for record in records):
+            ends = collections.Counter(record["ended"] for record in records if record["claim"] == claim)
+            known = [ends.pop(end, 0) for end in ENDS.values()]
+            print(f"| {claim} | {sum(known) + ends.total()} | " + " | ".join(map(str, known)) + f" | {dict(ends) or 0} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description="What a perfect model can solve.")
     parser.add_argument("--table", nargs="+")
     parser.add_argument("arguments", nargs="*", metavar="TASK DATASET OUTPUT")
     parser.add_argument("--mirrors")
     parser.add_argument("--form", choices=["all", "read"], default="all")
+    parser.add_argument("--already-fixed", choices=["honest", "made-up"], dest="claim")
     parser.add_argument("--ids")
     parser.add_argument("--repos")
     parser.add_argument("--jobs", type=int, default=2)
@@ -466,10 +576,11 @@ def main():
         cases = [case for case in cases if case["repo"] in options.repos.split(",")]
     known = set()
     if os.path.exists(output):
-        known = {json.loads(line)["instance_id"] for line in open(output, encoding="utf-8")}
+        records = [json.loads(line) for line in open(output, encoding="utf-8")]
+        known = {record["instance_id"] for record in records if record.get("claim") == options.claim}
     cases = [case for case in cases if case["instance_id"] not in known]
     with open(output, "a", encoding="utf-8") as file, concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        jobs = [pool.submit(run, task, options.mirrors, options.form, case) for case in cases]
+        jobs = [pool.submit(run, task, options.mirrors, options.form, options.claim, case) for case in cases]
         for number, job in enumerate(concurrent.futures.as_completed(jobs), 1):
             record = job.result()
             file.write(json.dumps(record) + "\n")

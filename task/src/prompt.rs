@@ -13,9 +13,8 @@ use crate::issue::Issue;
 use crate::llm::Guidance;
 use crate::outbound::{masked, without_tokens};
 use crate::path::RepoPath;
-use crate::protocol::ask::Goal;
+use crate::protocol::ask::{Broken, Goal};
 use crate::protocol::{has_markers, other_markers};
-use crate::repair::Broken;
 
 /// Requests of one answer that are looked at.
 pub const MAX_REQUESTS: usize = 10;

@@ -8,14 +8,3 @@ pub(crate) mod evidence;
 pub(crate) mod log;
 pub(crate) mod traces;
 pub(crate) mod weakening;
-
-/// What a model is asked to repair. All of it is text of others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Broken<'a> {
-    /// What the checks say.
-    pub evidence: &'a str,
-    /// The change so far.
-    pub diff: &'a str,
-    /// The plan that the change carries out, if there is one.
-    pub plan: Option<&'a str>,
-}

@@ -9,8 +9,8 @@ use crate::context::pack::{Budget, Chosen};
 use crate::engine::Engine;
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
-use crate::protocol::ask::Goal;
-use crate::repair::{Broken, traces};
+use crate::protocol::ask::{Broken, Goal};
+use crate::repair::traces;
 
 impl Cycle<'_> {
     /// Edits by which the checks of a change pass that fail now. `changed` are the files of the change.

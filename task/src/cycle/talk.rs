@@ -15,10 +15,9 @@ use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::progress::Step;
 use crate::prompt::{MAX_REQUESTS, More, Offer, Prompter};
-use crate::protocol::ask::{Follow, Goal};
+use crate::protocol::ask::{Broken, Follow, Goal};
 use crate::protocol::request::Request;
 use crate::protocol::{Answer, Paths};
-use crate::repair::Broken;
 
 /// Part of the first message's tokens that the answers of one round may take.
 const ROUND_SHARE: u32 = 2;

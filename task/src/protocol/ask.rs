@@ -1,7 +1,5 @@
 //! The *goal* of a question: what a run wants of the model or of the rules.
 
-use crate::repair::Broken;
-
 /// What the answer has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goal<'a> {
@@ -17,6 +15,17 @@ pub enum Goal<'a> {
     Repair(Broken<'a>),
     /// Edits and words that answer what reviewers say of a pull request.
     Follow(Follow<'a>),
+}
+
+/// What a model is asked to repair. All of it is text of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken<'a> {
+    /// What the checks say.
+    pub evidence: &'a str,
+    /// The change so far.
+    pub diff: &'a str,
+    /// The plan that the change carries out, if there is one.
+    pub plan: Option<&'a str>,
 }
 
 /// A pull request, and what is said of it.

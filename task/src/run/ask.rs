@@ -17,10 +17,10 @@ use crate::outbound::{Gate, Outbound, REDACTED};
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
 use crate::plan::{Binding, Plan};
+use crate::protocol::ask::Broken;
 use crate::pull_request::{self, ChangeFact, Facts, ReadFact};
 use crate::record::comment;
 use crate::record::status::{Finding, PlanComment, Proposal};
-use crate::repair::Broken;
 
 /// Characters of a summary, so that the whole description can be kept in a comment, every line end escaped.
 const MAX_SUMMARY: usize = 8_000;

@@ -104,6 +104,30 @@ fn links_and_submodules_are_not_followed() {
     }
 }
 
+#[test]
+fn what_is_no_text_or_too_large_is_neither_shown_nor_searched() {
+    let line = format!("let needle = \"{}\";\n", "x".repeat(10 << 20));
+    let fixture = Fixture::new([
+        ("src/a.rs", b"fn a() {}\n".as_slice()),
+        ("src/wide.rs", line.as_bytes()),
+        ("src/binary.rs", b"needle \0 needle\n"),
+        ("src/latin.rs", b"// caf\xe9 needle\n"),
+        ("logo.png", b"needle"),
+    ]);
+    let mut context = one_read(&fixture);
+    for (asked, answer) in [
+        ("READ: src/wide.rs", "`src/wide.rs`: cannot be shown: it is too large"),
+        ("READ: src/wide.rs:1-1", "`src/wide.rs`: cannot be shown: it is too large"),
+        ("READ: src/binary.rs:1-2", "`src/binary.rs`: cannot be shown: it is binary"),
+        ("FIND: needle", "FIND: needle: no hits"),
+        ("FIND: /needle/ in src/", "FIND: /needle/ in src/: no hits"),
+        ("USES: needle", "USES: needle: no hits"),
+        ("DEFINE: needle", "DEFINE: needle: the name is nowhere in the repository"),
+    ] {
+        assert_eq!(look(&fixture, &mut context, asked, 4000).answers, [answer], "{asked}");
+    }
+}
+
 /// A file of so many functions.
 fn large(count: usize) -> String {
     (0..count).map(|n| format!("fn f{n}() {{\n    let a = {n};\n}}\n\n")).collect::<Vec<_>>().concat()
