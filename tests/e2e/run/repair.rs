@@ -673,11 +673,6 @@ const MEANWHILE: &[Meanwhile] = &[
         told: "**Stopped**: #2 was merged. Nothing more is written.",
     },
     Meanwhile {
-        name: "the branch is deleted",
-        happen: |state| state.at(REPO).delete_branch(BRANCH),
-        told: "Repair 1 of 3 was not made. The branch `ai-agent/issue-1` was deleted while the agent worked.",
-    },
-    Meanwhile {
         name: "the pull request is closed",
         happen: |state| state.at(REPO).close("dev1", 2),
         told: "**Stopped**: #2 was closed. Nothing more is written.",
@@ -700,6 +695,20 @@ fn what_changes_while_the_model_thinks_keeps_the_repair_back() {
         story.finish();
         Ok(())
     });
+}
+
+/// What is to be read is gone, so the model is not asked.
+#[test]
+fn a_branch_that_is_deleted_meanwhile_is_told() {
+    let story = drafted(checked(), &[EDIT]);
+    fails(&story, "build", log("E   assert 90 < 80"));
+    story.github.on_call(When::next("git:info/upload-pack"), |state| state.at(REPO).delete_branch(BRANCH));
+    let run = ended(&story);
+    let words =
+        "Repair 1 of 3 was not made. The branch `ai-agent/issue-1` was deleted while the agent worked.";
+    assert!(story.answer(1).contains(words), "{}", story.told(&run));
+    assert_eq!(repairs(&story), 0);
+    story.finish();
 }
 
 /// Whether a pull request is a draft, and which branch it is for, is for people: it is repaired as it is.
