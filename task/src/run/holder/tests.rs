@@ -119,7 +119,7 @@ fn a_run_of_another_task_is_in_the_way_until_its_time_is_over() {
 #[test]
 fn behind_its_own_end_a_task_sees_who_works() {
     let task = task("quickfix", "10:00:04");
-    let run = Holder { delivery: Some(1), since: at("10:00:05") };
+    let run = Holder { delivery: Some(1), publication: None, since: at("10:00:05") };
     let claimant = Claimant { task: &task, run: &run, deadline: Duration::from_mins(45) };
     let said = |id, of, phase| StatusComment {
         id,
