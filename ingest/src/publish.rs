@@ -112,13 +112,18 @@ impl Publisher {
     /// Returns when the broker has confirmed that it keeps the message.
     pub async fn publish(&self, message: &Message, trace: TraceContext) -> Result<(), PublishError> {
         let body = message.to_bytes()?;
-        let properties = properties(message, trace);
-        timeout(WITHIN, self.publish_message(&body, &properties)).await.unwrap_or(Err(PublishError::TimedOut))
+        let properties = || properties(message, &trace);
+        timeout(WITHIN, self.publish_message(&body, properties)).await.unwrap_or(Err(PublishError::TimedOut))
     }
 
-    async fn publish_message(&self, body: &[u8], properties: &BasicProperties) -> Result<(), PublishError> {
+    /// What is published again is another message: the broker may have kept the first one.
+    async fn publish_message(
+        &self,
+        body: &[u8],
+        properties: impl Fn() -> BasicProperties,
+    ) -> Result<(), PublishError> {
         let link = self.link().await?;
-        let first = timeout(FIRST_ATTEMPT, link.publish(body, properties)).await;
+        let first = timeout(FIRST_ATTEMPT, link.publish(body, properties())).await;
         let error = match first.unwrap_or(Err(PublishError::TimedOut)) {
             // The broker says so only when it is sent a message. The connection is kept: a new one would be blocked as
             // well, and this one tells when that is over.
@@ -130,7 +135,7 @@ impl Publisher {
         self.forget(&link).await;
         drop(link);
         let link = self.link().await?;
-        let second = link.publish(body, properties).await;
+        let second = link.publish(body, properties()).await;
         if matches!(&second, Err(error) if error.is_of_the_connection()) {
             self.forget(&link).await;
         }
@@ -207,14 +212,14 @@ impl Link {
         self.connection.status().connected() && self.channel.status().connected()
     }
 
-    async fn publish(&self, body: &[u8], properties: &BasicProperties) -> Result<(), PublishError> {
+    async fn publish(&self, body: &[u8], properties: BasicProperties) -> Result<(), PublishError> {
         if self.connection.status().blocked() {
             return Err(PublishError::Blocked);
         }
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let confirm = self
             .channel
-            .basic_publish(queue::EXCHANGE.into(), queue::TASKS.into(), options, body, properties.clone())
+            .basic_publish(queue::EXCHANGE.into(), queue::TASKS.into(), options, body, properties)
             .await
             .map_err(PublishError::Lost)?;
         match confirm.await.map_err(PublishError::Lost)? {
@@ -270,7 +275,7 @@ impl Link {
     }
 }
 
-fn properties(message: &Message, trace: TraceContext) -> BasicProperties {
+fn properties(message: &Message, trace: &TraceContext) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert(queue::HEADER_TRACEPARENT.into(), long(trace.to_string()));
     if let Some(delivery) = message.delivery_id() {

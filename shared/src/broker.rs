@@ -1,10 +1,11 @@
 //! The *broker* as both programs are told of it: its address, a user, and the authorities that vouch for it.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::tcp::OwnedTLSConfig;
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{BasicProperties, Connection, ConnectionBuilder, ConnectionProperties, ErrorKind};
 use secrecy::ExposeSecret as _;
@@ -147,8 +148,11 @@ fn parse(text: &str) -> Result<AMQPUri, String> {
     Ok(uri)
 }
 
-/// The properties of a task's message; `sender` is the program that publishes it.
-pub fn message_properties(sender: &str, headers: FieldTable) -> BasicProperties {
+/// The properties of a task's message, which no other message has; `sender` is the program that publishes it.
+pub fn message_properties(sender: &str, mut headers: FieldTable) -> BasicProperties {
+    // The keys of each state are new, and so is what comes of nothing under them.
+    let publication = format!("{:016x}", RandomState::new().hash_one(()));
+    headers.insert(queue::HEADER_PUBLICATION.into(), AMQPValue::LongString(publication.into()));
     BasicProperties::default()
         .with_content_type(queue::CONTENT_TYPE.into())
         .with_delivery_mode(queue::PERSISTENT)

@@ -67,6 +67,10 @@ pub const PERSISTENT: u8 = 2;
 /// Header: GitHub's id of the webhook delivery that asked, the same again when it is redelivered.
 pub const HEADER_DELIVERY_ID: &str = "x-github-delivery";
 
+/// Header: which message this is, of several that may have been published for one task. The deliveries that the broker counts are
+/// those of one message.
+pub const HEADER_PUBLICATION: &str = "x-publication";
+
 /// Header: the trace that the webhook belongs to (<https://www.w3.org/TR/trace-context/>).
 pub const HEADER_TRACEPARENT: &str = "traceparent";
 

@@ -17,7 +17,10 @@ use lapin::options::{
 use lapin::types::AMQPValue;
 use lapin::{Channel, Connection, Event};
 use shared::broker::{Broker, ConnectError};
-use shared::queue::{self, DELIVERY_LIMIT, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY_COUNT, HEADER_TRACEPARENT};
+use shared::queue::{
+    self, DELIVERY_LIMIT, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY_COUNT, HEADER_PUBLICATION,
+    HEADER_TRACEPARENT,
+};
 use shared::trace::TraceContext;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -230,9 +233,18 @@ impl Held {
     }
 
     pub fn trace(&self) -> Option<TraceContext> {
+        TraceContext::parse(self.text(HEADER_TRACEPARENT)?)
+    }
+
+    /// Which message of the task this is; `None` for one that an earlier release published.
+    pub fn publication(&self) -> Option<u64> {
+        u64::from_str_radix(self.text(HEADER_PUBLICATION)?, 16).ok()
+    }
+
+    fn text(&self, header: &str) -> Option<&str> {
         let headers = self.message.properties.headers().as_ref()?;
-        let AMQPValue::LongString(text) = headers.inner().get(HEADER_TRACEPARENT)? else { return None };
-        TraceContext::parse(std::str::from_utf8(text.as_bytes()).ok()?)
+        let AMQPValue::LongString(text) = headers.inner().get(header)? else { return None };
+        std::str::from_utf8(text.as_bytes()).ok()
     }
 
     /// Settles the message and takes leave. `Ok` when the broker has said, after the settlement, that it still has the

@@ -179,8 +179,11 @@ async fn deliver(
             }
         };
         let door = settings.at_once.calls.map(|most| Door::new(&line, most));
-        let delivery =
-            Delivery { number: held.delivery(), pauses_left: MAX_PAUSES.saturating_sub(held.pauses()) };
+        let delivery = Delivery {
+            number: held.delivery(),
+            publication: held.publication(),
+            pauses_left: MAX_PAUSES.saturating_sub(held.pauses()),
+        };
         let follow =
             if attempt > DELIVERY_LIMIT { Attempt::Last(delivery) } else { Attempt::MoreFollow(delivery) };
         revoke_on_loss(revoker, &held, run.deadline);
@@ -524,7 +527,7 @@ mod tests {
         };
         let misconfigured = || Ended::Misconfigured("x".to_owned());
         let put_off = || Ended::PutOff { why: "x".to_owned(), until: Timestamp::UNIX_EPOCH };
-        let of = |number, pauses_left| Delivery { number, pauses_left };
+        let of = |number, pauses_left| Delivery { number, publication: None, pauses_left };
         let (first, last) = (Attempt::MoreFollow(of(1, 10)), Attempt::Last(of(3, 10)));
         let (first_tired, last_tired) = (Attempt::MoreFollow(of(11, 0)), Attempt::Last(of(13, 0)));
         let table = [

@@ -5,6 +5,7 @@
 pub mod comment;
 pub(crate) mod status;
 
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shared::issue::IssueId;
@@ -38,7 +39,10 @@ pub(crate) struct Record<'a> {
     /// As they were read.
     labels: Vec<String>,
     comments: Vec<Comment>,
+    /// The oldest of each task, which alone counts.
     statuses: Vec<StatusComment>,
+    /// What runs that had to give way left behind.
+    doubles: Vec<StatusComment>,
     written: Mutex<Written>,
 }
 
@@ -77,9 +81,10 @@ impl<'a> Records<'a> {
     /// Reads what is said on an issue that has these labels.
     pub(crate) async fn read(self, issue: &IssueId, labels: Vec<String>) -> Result<Record<'a>, CallError> {
         let comments = self.tracker.comments(issue).await?;
-        let statuses = find_status(self.marks, self.tracker.identity(), issue, &comments);
+        let found = find_status(self.marks, self.tracker.identity(), issue, &comments);
+        let (statuses, doubles) = one_a_task(found);
         let issue = issue.clone();
-        Ok(Record { records: self, issue, labels, comments, statuses, written: Mutex::default() })
+        Ok(Record { records: self, issue, labels, comments, statuses, doubles, written: Mutex::default() })
     }
 
     /// Reads only what we said of tasks on an issue that has these labels: however much others wrote there, it is not kept.
@@ -89,8 +94,8 @@ impl<'a> Records<'a> {
         labels: Vec<String>,
     ) -> Result<Record<'a>, CallError> {
         let statuses = self.statuses(issue).await?;
-        let (issue, comments) = (issue.clone(), Vec::new());
-        Ok(Record { records: self, issue, labels, comments, statuses, written: Mutex::default() })
+        let (issue, comments, doubles) = (issue.clone(), Vec::new(), Vec::new());
+        Ok(Record { records: self, issue, labels, comments, statuses, doubles, written: Mutex::default() })
     }
 
     async fn statuses(self, issue: &IssueId) -> Result<Vec<StatusComment>, CallError> {
@@ -98,7 +103,7 @@ impl<'a> Records<'a> {
         let Records { tracker, marks, .. } = self;
         let take = |comment| statuses.extend(find_status(marks, tracker.identity(), issue, &[comment]));
         tracker.each_comment(issue, take).await?;
-        Ok(statuses)
+        Ok(one_a_task(statuses).0)
     }
 
     /// What a thread is about: a command can stand on a pull request of ours, and is for the issue that its branch is
@@ -129,6 +134,12 @@ impl<'a> Records<'a> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The oldest status comment of each task, and the others: of two runs that began at once the one with the older comment works.
+fn one_a_task(statuses: Vec<StatusComment>) -> (Vec<StatusComment>, Vec<StatusComment>) {
+    let mut known = HashSet::new();
+    statuses.into_iter().partition(|said| known.insert(said.status.task.clone()))
 }
 
 impl Record<'_> {
@@ -253,6 +264,32 @@ impl Record<'_> {
             Err(error @ RecordError::TooLong(_)) => {
                 let call = self.records.tracker.call("write a comment");
                 Err(CallError::Unexpected { call, why: error.to_string() })
+            }
+        }
+    }
+
+    /// Keeps a status comment that was read later than the record.
+    pub(crate) fn keep(&self, said: &StatusComment) {
+        self.written().status = Some((said.id, said.status.clone()));
+    }
+
+    /// Takes away what doubles of a task left behind that died before they did it themselves.
+    pub(crate) async fn clear_doubles(&self, gate: &Gate, task: &str) -> Result<(), Lost> {
+        for said in self.doubles.iter().filter(|said| said.status.task == task) {
+            self.withdraw(gate, said.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a status comment away. One that stays decides nothing.
+    pub(crate) async fn withdraw(&self, gate: &Gate, id: u64) -> Result<(), Lost> {
+        let words = gate.composed(comment::WITHDRAWN);
+        match self.records.tracker.withdraw_comment(&self.issue, id, &words).await {
+            Ok(()) => Ok(()),
+            Err(CallError::Lost(lost)) => Err(lost),
+            Err(error) => {
+                tracing::warn!(%error, issue = %self.issue, "a second status comment of a task is left");
+                Ok(())
             }
         }
     }

@@ -165,6 +165,9 @@ async fn on_forge(
         Ok(desk) => desk,
         Err(stop) => return admission::refused(stop),
     };
+    if let Err(lost) = desk.record.clear_doubles(&desk.gate, &task.id.to_string()).await {
+        return Ended::Lost(lost);
+    }
     // A task that has ended stays what it was.
     let is_over = desk.own_status().is_some_and(|(_, own)| own.phase == Phase::Ended);
     let turned = match if is_over { Ok(None) } else { fix::in_place_of(&desk).await } {

@@ -167,6 +167,19 @@ impl Tracker {
         }
     }
 
+    /// Takes a comment of ours away that says nothing. Where that is a permission of its own, these words take its place.
+    pub async fn withdraw_comment(
+        &self,
+        issue: &IssueId,
+        id: u64,
+        words: &Outbound,
+    ) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(issues) => issues.delete_comment(id).await,
+            Self::Jira(issues) => issues.edit_comment(issue, id, words).await,
+        }
+    }
+
     /// Adds labels; those that are there stay. A label that is not known yet is made.
     pub async fn add_labels(&self, issue: &IssueId, labels: &[&str]) -> Result<(), CallError> {
         match self {

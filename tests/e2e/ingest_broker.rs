@@ -103,11 +103,14 @@ async fn accepted_means_that_the_message_is_in_the_queue() -> anyhow::Result<()>
         .as_object_mut()
         .context("no headers")?
         .remove(queue::HEADER_DELIVERY_COUNT);
+    let publication = message["properties"]["headers"][queue::HEADER_PUBLICATION].clone();
+    assert_eq!(publication.as_str().map(str::len), Some(16));
     assert_eq!(
         message["properties"],
         json!({
             "app_id": "ingest", "content_type": "application/json", "delivery_mode": 2, "message_id": id,
-            "type": "task", "headers": {"traceparent": trace, "x-github-delivery": "delivery-1"},
+            "type": "task",
+            "headers": {"traceparent": trace, "x-github-delivery": "delivery-1", "x-publication": publication},
         })
     );
     let payload: Value = serde_json::from_str(message["payload"].as_str().context("no payload")?)?;
@@ -125,6 +128,7 @@ async fn accepted_means_that_the_message_is_in_the_queue() -> anyhow::Result<()>
     assert_eq!(answer(ingest.webhook("issues", "delivery-1", &labeled(1))).await?, (202, told.clone()));
     let again = host.take(queue::TASKS).await?.context("the queue is empty")?;
     assert_eq!(again["payload"], message["payload"]);
+    assert_ne!(again["properties"]["headers"][queue::HEADER_PUBLICATION], publication);
     assert_eq!(again["properties"]["message_id"], id);
     assert_eq!(again["properties"]["headers"]["traceparent"], format!("00-{id}-{}-01", &id[..16]));
     Ok(())

@@ -1,6 +1,9 @@
 //! Every example of GitHub's webhooks, signed and sent to the program, against what is expected of each.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -62,5 +65,39 @@ async fn no_example_asks_for_work_under_the_default_labels() -> anyhow::Result<(
         }
     }
     assert_eq!(wrong, []);
+    Ok(())
+}
+
+/// Checks make the most webhooks of all. Those of other branches are not even parsed to their end; of those of a branch of the
+/// agent's only the last words of a suite or a workflow are tasks, and all of one commit are one.
+#[tokio::test]
+async fn of_a_thousand_webhooks_of_checks_few_reach_the_queue() -> anyhow::Result<()> {
+    const EVENTS: [&str; 3] = ["check_run", "check_suite", "workflow_run"];
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let ingest = Ingest::start(&host.url("ingest"), &[])?;
+    let kinds: Vec<_> =
+        examples()?.into_iter().filter(|example| EVENTS.contains(&example.event.as_str())).collect();
+    let mut reached = Vec::new();
+    for branch in [None, Some("ai-agent/issue-1")] {
+        let (mut accepted, mut tasks) = (0, BTreeSet::new());
+        for example in kinds.iter().cycle().take(1_000) {
+            let mut body: Value = serde_json::from_slice(&example.body)?;
+            if let Some(branch) = branch {
+                let of = &mut body[&example.event];
+                let suite = if example.event == "check_run" { &mut of["check_suite"] } else { of };
+                suite["head_branch"] = branch.into();
+            }
+            let (status, told) = ingest.send(&example.event, "d", body.to_string().as_bytes()).await?;
+            if status == 202 {
+                accepted += 1;
+                tasks.insert(told["task_id"].to_string());
+            }
+        }
+        reached.push((accepted, tasks.len()));
+    }
+    println!("of 1,000 webhooks of checks {reached:?} reach the queue, and are so many tasks");
+    assert_eq!(reached[0], (0, 0));
+    assert!(reached[1].0 <= 1_000 / 3 && reached[1].1 <= kinds.len(), "{reached:?}");
     Ok(())
 }

@@ -174,9 +174,13 @@ pub struct Request {
     pub body: Value,
 }
 
+/// What is done with a request once the script is over.
+type Rule = Box<dyn Fn(&Request) -> Step + Send>;
+
 #[derive(Default)]
 struct Journal {
     script: VecDeque<Step>,
+    rule: Option<Rule>,
     requests: Vec<Request>,
     violations: Vec<String>,
     /// Prefixes that an earlier request had cached.
@@ -209,6 +213,13 @@ impl ScriptedModel {
             axum::serve(listener, app).await.expect("serving ends only with the test");
         });
         Self { url, journal, server }
+    }
+
+    /// The same with a rule in place of a script, for a story that asks again at any moment.
+    pub async fn answering(rule: impl Fn(&Request) -> Step + Send + 'static) -> Self {
+        let model = Self::start([]).await;
+        lock(&model.journal).rule = Some(Box::new(rule));
+        model
     }
 
     /// The base address to configure for an interface.
@@ -252,7 +263,8 @@ async fn handle(State(journal): State<Shared>, uri: Uri, headers: HeaderMap, bod
         let request = Request { wire, headers, body: value };
         journal.violations.extend(check::violations(&request));
         journal.requests.push(request.clone());
-        let Some(step) = journal.script.pop_front() else {
+        let next = journal.script.pop_front();
+        let Some(step) = next.or_else(|| journal.rule.as_ref().map(|rule| rule(&request))) else {
             journal.violations.push(format!("{wire:?}: a request after the end of the script"));
             return status(500, "the script is over");
         };

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::{ANSWER_WITHIN, BrokerError, Held, not_given, number};
 
 /// Headers that a message keeps when it is put off. Those of the broker are about its earlier way.
-const KEPT: [&str; 2] = [queue::HEADER_DELIVERY_ID, queue::HEADER_TRACEPARENT];
+const KEPT: [&str; 3] = [queue::HEADER_DELIVERY_ID, queue::HEADER_TRACEPARENT, queue::HEADER_PUBLICATION];
 
 /// What a task waits for that found no budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn what_is_carried_comes_back_and_what_was_the_brokers_does_not() {
         let mut before = FieldTable::default();
-        for name in [queue::HEADER_DELIVERY_ID, queue::HEADER_TRACEPARENT, "x-death", "x-delivery-count"] {
+        for name in KEPT.into_iter().chain(["x-death", "x-delivery-count"]) {
             before.insert(name.into(), AMQPValue::LongString("x".into()));
         }
         let earlier = Earlier {
@@ -188,7 +188,6 @@ mod tests {
         let headers = earlier.headers(Some(&before));
         assert_eq!(Earlier::of(Some(&headers)), earlier);
         let names: BTreeSet<&str> = headers.inner().keys().map(lapin::types::ShortString::as_str).collect();
-        let kept = [queue::HEADER_DELIVERY_ID, queue::HEADER_TRACEPARENT];
         let ours = [
             HEADER_ATTEMPTS,
             HEADER_BUDGET_UNITS,
@@ -198,7 +197,7 @@ mod tests {
             HEADER_PAUSES,
             HEADER_TURNS,
         ];
-        assert_eq!(names, kept.into_iter().chain(ours).collect());
+        assert_eq!(names, KEPT.into_iter().chain(ours).collect());
     }
 
     #[test]

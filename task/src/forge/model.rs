@@ -216,6 +216,16 @@ pub struct PullRequestChecks {
     pub running: Vec<String>,
     /// Names of those that are required and were skipped.
     pub skipped: Vec<String>,
+    pub decision: Option<Decision>,
+}
+
+/// What a person decided about a pull request as it is: what comes on top of it unasked, that person has not seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Somebody with write access approved it. With the login.
+    Approved(String),
+    /// It is merged by itself as soon as it may be.
+    MergesItself,
 }
 
 /// A check run of a commit that failed, and can be asked about.

@@ -8,6 +8,7 @@ use shared::issue::{IssueKey, PullRequestNumber};
 use shared::mode::{Mode, RETRY};
 
 use crate::bill::Bill;
+use crate::forge::model::PullRequestKind;
 use crate::outbound::{Outbound, markup};
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
@@ -65,6 +66,9 @@ pub fn repairing(done: &[String], now: &str) -> String {
     write!(text, "- [ ] {now}\n\nComment `/stop` to cancel.").expect("a String takes any text");
     text
 }
+
+/// What is left of a comment that a second run of the same task made.
+pub const WITHDRAWN: &str = "Another run of the same task had begun before this one, and tells how it goes.";
 
 /// A pull request and what it changes. The path is of the host that shows the comment.
 pub fn with_diff(repository: &str, pull_request: PullRequestNumber) -> String {
@@ -124,11 +128,12 @@ pub struct Red<'a> {
     /// Why there is no further repair, in sentences.
     pub why: &'a str,
     pub bill: &'a str,
+    pub kind: PullRequestKind,
 }
 
 /// What is red for the maintainer to look at.
 pub fn checks_failed(pull_request: &str, red: &Red<'_>) -> String {
-    let Red { ours, on_base, tried, why, bill } = red;
+    let Red { ours, on_base, tried, why, bill, kind } = red;
     let labelled =
         |label: &str, list: &str| if list.is_empty() { String::new() } else { format!("{label}\n{list}") };
     let what = if ours.is_empty() {
@@ -139,7 +144,14 @@ pub fn checks_failed(pull_request: &str, red: &Red<'_>) -> String {
     let left_alone = if ours.is_empty() { "" } else { on_base };
     let left_alone = labelled("These fail on the base as well and were left alone:", left_alone);
     let tried = labelled("The agent has tried:", tried);
-    let next = "The pull request stays a draft. Push a commit that fixes it, or mark it as ready for review as it is.";
+    let next = match kind {
+        PullRequestKind::Draft => {
+            "The pull request stays a draft. Push a commit that fixes it, or mark it as ready for review as it is."
+        }
+        PullRequestKind::Ready => {
+            "Push a commit that fixes it, or comment `/fix` on the pull request and what should be different."
+        }
+    };
     paragraphs([what, left_alone, tried, (*why).to_owned(), next.to_owned(), (*bill).to_owned()])
 }
 
@@ -151,6 +163,10 @@ pub fn repaired(pull_request: &str, which: &str, title: &str, body: &str, then: 
 
 /// What comes next after a repair whose checks are not held back.
 pub const CHECKED_AGAIN: &str = "Its checks run now. Their result will follow here.";
+
+/// The same for a repair of what reviewers see already, and whose checks may be through.
+pub const REPAIRED_OUTSIDE_PLAN: &str =
+    "It changes files that the approved plan does not name: look at these first.";
 
 /// A repair that was given up because something else happened meanwhile.
 pub fn not_needed(pull_request: &str, why: &str) -> String {

@@ -45,6 +45,9 @@ pub(crate) struct Status {
     /// That it ended is no word on what comes of the same task later: checks that ended can run again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) again: bool,
+    /// Whether it tells that the checks passed, in the end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) passed: bool,
     /// Of the issue as the run read it that made a change; see `run/conversation.rs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) issue: Option<String>,
@@ -126,6 +129,9 @@ pub(crate) struct Holder {
     /// The number of the delivery of the message, from 1; none if it was started by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) delivery: Option<u32>,
+    /// Which message of the task that is; none if it was started by hand, or the message does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) publication: Option<u64>,
     /// When it began.
     pub(crate) since: Timestamp,
 }
@@ -224,6 +230,7 @@ impl Status {
             done: false,
             refused: false,
             again: false,
+            passed: false,
             issue: None,
             spent: None,
             bill: None,

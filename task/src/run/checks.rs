@@ -1,4 +1,4 @@
-//! The *checks* of a pull request: it stays a draft until they are green.
+//! The *checks* of a pull request: it stays a draft until they are green, and one that is shown already is repaired as well.
 //!
 //! Nothing waits for them. A run ends with a draft; when checks end, a run of its own asks how all of them stand together and
 //! either shows the pull request to its reviewers or goes on to [`repair`] what failed. So it does not matter in which order
@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::desk::Desk;
 use super::ended::{Ended, Stop};
-use super::{branch, ci, commit, ending, holder, repair};
+use super::{branch, ci, commit, ending, holder, repair, working};
 use crate::config::Config;
-use crate::forge::model::{Checks, Commit, PullRequest, PullRequestKind, StageWish};
+use crate::forge::model::{Checks, Commit, Decision, PullRequest, PullRequestKind, StageWish};
 use crate::lease::Lease;
 use crate::outbound::markup::code_span;
 use crate::record::comment;
@@ -113,9 +113,7 @@ async fn look_at(
     if !desk.forge.identity().is(pull.by.as_ref()) {
         return nothing("the agent did not open the pull request");
     }
-    if pull.kind == PullRequestKind::Ready {
-        return nothing("the pull request is ready for review already");
-    }
+    let is_draft = pull.kind == PullRequestKind::Draft;
     let head = desk.forge.commit(&pull.head.commit).await?;
     let Some(maker) = branch::maker(desk, &head) else { return nothing("the newest commit is a person's") };
     if maker == desk.task.id.to_string() {
@@ -124,7 +122,7 @@ async fn look_at(
     if ci::is_held(&head.message) {
         return nothing("its checks are held back");
     }
-    if commit::is_outside_plan(&head.message) {
+    if is_draft && commit::is_outside_plan(&head.message) {
         return nothing("it changes files that the plan does not name, and a person decides");
     }
     let now = desk.forge.pull_request_checks(pull.number).await?;
@@ -132,7 +130,9 @@ async fn look_at(
         return nothing("the branch has moved on, and its checks will end as well");
     }
     let failed = match &now.checks {
-        Checks::Passed if now.wish == StageWish::Draft => return nothing("a person made it a draft"),
+        Checks::Passed if is_draft && now.wish == StageWish::Draft => {
+            return nothing("a person made it a draft");
+        }
         Checks::Passed if branch::is_plan(desk, &head).await? => return nothing(HOLDS_PLAN),
         Checks::Passed => return show(desk, &pull, &head.message, &now.skipped).await,
         Checks::Absent | Checks::Running => Vec::new(),
@@ -149,14 +149,20 @@ async fn look_at(
         if branch::is_plan(desk, &head).await? {
             return nothing(HOLDS_PLAN);
         }
+        if !is_draft {
+            return nothing(SHOWN);
+        }
         return stuck(desk, &pull, &now.running).await;
     }
-    let seen = Seen { pull, head, failed, failing_on_base: now.failing_on_base };
+    let seen = Seen { pull, head, failed, failing_on_base: now.failing_on_base, decision: now.decision };
     Box::pin(repair::repair(config, lease, desk, repo_config, &seen)).await
 }
 
 /// Why nothing is done about the checks of an empty commit.
 pub(super) const HOLDS_PLAN: &str = "the pull request holds a plan";
+
+/// Why nothing is done about a pull request that its reviewers see.
+const SHOWN: &str = "the pull request is ready for review already";
 
 /// A pull request whose checks failed.
 pub(super) struct Seen {
@@ -166,6 +172,8 @@ pub(super) struct Seen {
     pub(super) failed: Vec<String>,
     /// The names of checks that fail on its base by now.
     pub(super) failing_on_base: Vec<String>,
+    /// What a person decided about it.
+    pub(super) decision: Option<Decision>,
 }
 
 /// Whether the checks of a commit should have ended by now.
@@ -174,9 +182,10 @@ fn is_overdue(desk: &Desk<'_>, head: &Commit) -> bool {
     head.at.duration_until(Timestamp::now()) > within
 }
 
-/// Whether what there was to tell of this commit is told for good.
+/// Whether what there was to tell of this commit is told for good. That its checks passed is not: one more can begin, and fail.
 fn is_told(desk: &Desk<'_>) -> bool {
-    desk.own_status().is_some_and(|(_, status)| status.phase == Phase::Ended && !status.again)
+    let is_final = |status: &Status| status.phase == Phase::Ended && !status.again && !status.passed;
+    desk.own_status().is_some_and(|(_, status)| is_final(&status))
 }
 
 /// Tells once that checks do not end. What comes of them later counts all the same.
@@ -189,25 +198,37 @@ async fn stuck(desk: &Desk<'_>, pull: &PullRequest, running: &[String]) -> Resul
     }
     let text = comment::stuck(&desk.linked(pull.number), &listed(running));
     let status = desk.signed(Status::open_again(desk.task));
-    Ok(desk.record.say_at_last(&desk.gate, None, &text, status).await?)
+    desk.record.say_at_last(&desk.gate, None, &text, status).await?;
+    working::said_alone(desk, true).await
 }
 
-/// Shows the pull request to who asked for the change.
+/// Shows the pull request to who asked for the change. What makes it ready comes behind the request for review, so that a run
+/// that dies between the two is completed.
 async fn show(desk: &Desk<'_>, pull: &PullRequest, message: &str, skipped: &[String]) -> Result<(), Stop> {
-    desk.forge.mark_ready(pull).await?;
+    // Only who was told that they failed is told that they did not; or that one was skipped which has to run.
+    let told = desk.own_status();
+    let tells = told.is_some() || !skipped.is_empty() || commit::repair_of(message).is_some();
+    let is_over = !tells || told.as_ref().is_some_and(|(_, status)| status.passed);
+    if pull.kind == PullRequestKind::Ready && is_over {
+        return Err(Stop::Ended(Ended::Nothing(SHOWN)));
+    }
     if let Some(asker) = commit::made_for(message)
         && let Err(error) = desk.ask_for_review(pull, &asker).await
     {
         let error = ending::tolerated(desk, error)?;
         tracing::warn!(%error, "the review was not asked for");
     }
-    // Only who was told that they failed is told that they did not; or that one was skipped which has to run.
-    let told = desk.own_status().map(|(id, _)| id);
-    if told.is_none() && skipped.is_empty() && commit::repair_of(message).is_none() {
+    if pull.kind == PullRequestKind::Draft {
+        desk.forge.mark_ready(pull).await?;
+    }
+    if !tells {
         return Ok(());
     }
     let text = comment::passed(&desk.linked(pull.number), &listed(skipped));
-    Ok(desk.record.say_at_last(&desk.gate, told, &text, desk.signed(Status::done(desk.task))).await?)
+    let status = desk.signed(Status { passed: true, ..Status::done(desk.task) });
+    let (is_first, known) = (told.is_none(), told.map(|(id, _)| id));
+    desk.record.say_at_last(&desk.gate, known, &text, status).await?;
+    working::said_alone(desk, is_first).await
 }
 
 /// Names as a list, each on a line of its own.

@@ -11,7 +11,7 @@ use super::checks::{self, Stance};
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
-use super::{approval, branch, commit, ending};
+use super::{approval, branch, commit, ending, working};
 use crate::call::CallError;
 use crate::check::CheckedPatch;
 use crate::forge::model::{Commit, Permission, PullRequest, PullRequestKind};
@@ -106,7 +106,9 @@ pub(super) async fn release(desk: &Desk<'_>, terms: &Terms<'_>, at: CommandAt) -
         Stance::OutsidePlan => comment::released(&link, user, comment::OUTSIDE_PLAN, None),
         Stance::Held(_) | Stance::Unchecked => comment::released(&link, user, comment::UNCHECKED, None),
     };
-    Ok(desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?)
+    let is_first = desk.own_status().is_none();
+    desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?;
+    working::said_alone(desk, is_first).await
 }
 
 /// The newest commit of a pull request with a change of ours.

@@ -64,7 +64,12 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
         }
     };
     let since = earlier.as_ref().map_or_else(Timestamp::now, |status| status.since);
+    let is_first = earlier.is_none();
     let status = working::begin(desk, earlier).await?;
+    // Of those that make the branch one has made it.
+    if is_first && !desk.task.mode.kind().begins_work() {
+        working::alone(desk, status, &desk.record.statuses_now().await?).await?;
+    }
     Ok(Claimed::Ours(Box::new(Claim { head, status, since, base, basis, proposal, plan })))
 }
 

@@ -123,7 +123,11 @@ impl<'a> Desk<'a> {
             turn: Mutex::new(Turn::of(task.mode)),
             request: Mutex::default(),
             bill: Mutex::new(None),
-            holder: Holder { delivery: attempt.delivery(), since: Timestamp::now() },
+            holder: Holder {
+                delivery: attempt.delivery().map(|delivery| delivery.number),
+                publication: attempt.delivery().and_then(|delivery| delivery.publication),
+                since: Timestamp::now(),
+            },
         })
     }
 

@@ -123,15 +123,17 @@ pub enum Attempt {
 pub struct Delivery {
     /// From 1. It grows with each, also where the task was only put off, so that a later run is told from an earlier one.
     pub number: u32,
+    /// Which message of the task it is a delivery of.
+    pub publication: Option<u64>,
     /// How often the task may still be put off.
     pub pauses_left: u32,
 }
 
 impl Attempt {
-    /// Which delivery this is, from 1.
-    pub fn delivery(self) -> Option<u32> {
+    /// Which delivery this is.
+    pub fn delivery(self) -> Option<Delivery> {
         match self {
-            Self::MoreFollow(delivery) | Self::Last(delivery) => Some(delivery.number),
+            Self::MoreFollow(delivery) | Self::Last(delivery) => Some(delivery),
             Self::ByHand => None,
         }
     }

@@ -21,7 +21,7 @@ use shared::task::Task;
 use self::request::Request;
 use self::threads::Chosen;
 use super::desk::Desk;
-use super::ended::Stop;
+use super::ended::{Ended, Stop};
 use super::holder::{self, InTheWay};
 use super::settings::Terms;
 use super::work::{Basis, Claim, Material};
@@ -29,7 +29,7 @@ use super::{admission, approval, ask, ci, commit, conversation, wanted, working}
 use crate::bill::Bill;
 use crate::config::Config;
 use crate::cycle::Followed;
-use crate::forge::model::{ChangedFile, Discussion, Home, NewCommit, Stage};
+use crate::forge::model::{ChangedFile, Discussion, Home, NewCommit, PullRequestKind, Stage};
 use crate::git::workspace::Workspace;
 use crate::lease::Lease;
 use crate::llm::Ledger;
@@ -104,15 +104,25 @@ pub(super) async fn answer(
         return publish::complete(desk, terms, &talk, &kept, commit.as_deref()).await;
     }
     if let Some(commit) = commit {
-        // The comment that kept the rest is gone.
-        let lost = "What was said to each thread was lost with the comment that kept it.";
-        let kept = FollowUp {
+        // A double can have made its comment and the commit since the comments were read.
+        let now = desk.record.statuses_now().await?;
+        if let Some(found @ (InTheWay::Finished | InTheWay::Double)) =
+            holder::in_the_way(&desk.claimant(), &now)
+        {
+            return Err(Stop::Ended(Ended::Nothing(found.why())));
+        }
+        let own = now.into_iter().find(|said| said.status.task == desk.task.id.to_string());
+        if let Some(said) = &own {
+            desk.record.keep(said);
+        }
+        // Or the comment that kept the rest is gone.
+        let kept = own.and_then(|said| said.status.follow_up).unwrap_or_else(|| FollowUp {
             changes: true,
             replies: Vec::new(),
-            text: lost.to_owned(),
+            text: "What was said to each thread was lost with the comment that kept it.".to_owned(),
             bill: String::new(),
             held: None,
-        };
+        });
         return publish::complete(desk, terms, &talk, &kept, Some(&commit)).await;
     }
     may_follow(desk, &talk)?;
@@ -136,7 +146,8 @@ pub(super) async fn answer(
                 return Err(Failure::new(Reason::Branch, what, next).into());
             }
             Err(stop) => return Err(stop),
-            Ok((kept, commit)) => {
+            Ok(Made { kept, commit, kind }) => {
+                talk.pull.kind = kind;
                 return publish::complete(desk, terms, &talk, &kept, commit.as_deref()).await;
             }
         }
@@ -237,6 +248,7 @@ async fn claim(desk: &Desk<'_>, talk: &Discussion, earlier: Option<Status>) -> R
     let since = earlier.as_ref().map_or_else(Timestamp::now, |status| status.since);
     let status = working::begin(desk, earlier).await?;
     let others = desk.record.statuses_now().await?;
+    working::alone(desk, status, &others).await?;
     let others: Vec<_> = others.into_iter().filter(|said| said.id < status).collect();
     if holder::in_the_way(&desk.claimant(), &others) == Some(InTheWay::Other) {
         if desk.attempt.may_be_put_off() {
@@ -256,6 +268,14 @@ async fn claim(desk: &Desk<'_>, talk: &Discussion, earlier: Option<Status>) -> R
     })
 }
 
+/// What came of asking the model.
+struct Made {
+    kept: FollowUp,
+    commit: Option<String>,
+    /// What the pull request is by now.
+    kind: PullRequestKind,
+}
+
 /// Reads, asks, keeps the answer, and makes the commit if there is a change.
 #[expect(clippy::too_many_arguments, reason = "each is of another kind")]
 async fn once(
@@ -267,7 +287,7 @@ async fn once(
     talk: &Discussion,
     wanted: &Wanted,
     ledger: &mut Ledger,
-) -> Result<(FollowUp, Option<String>), Stop> {
+) -> Result<Made, Stop> {
     let Wanted { request, chosen } = wanted;
     let mut follow_up = FollowUp {
         changes: false,
@@ -279,7 +299,7 @@ async fn once(
     let said = threads::material(request, chosen);
     if said.count == 0 {
         working::keep_follow_up(desk, claim, &follow_up).await?;
-        return Ok((follow_up, None));
+        return Ok(Made { kept: follow_up, commit: None, kind: talk.pull.kind });
     }
     let folder = super::working_folder(desk)?;
     let workspace = super::cloned(desk, folder.path(), lease).await?;
@@ -298,7 +318,7 @@ async fn once(
     let followed = followed?;
     desk.forge.be_patient(desk.time_left());
     wanted::still_wanted(desk, claim).await?;
-    still_the_same(desk, talk, wanted).await?;
+    let kind = still_the_same(desk, talk, wanted).await?;
     let Followed { words, patch, title, notes, account } = followed;
     follow_up.bill = Bill::of(terms.engine, account.spent).to_string();
     let mut general = String::new();
@@ -321,7 +341,7 @@ async fn once(
     follow_up.text = desk.gate.body_within(&follow_up.text, MAX_TEXT).to_string();
     let Some(patch) = patch else {
         working::keep_follow_up(desk, claim, &follow_up).await?;
-        return Ok((follow_up, None));
+        return Ok(Made { kept: follow_up, commit: None, kind });
     };
     ask::scan(&desk.gate, &patch)?;
     follow_up.changes = true;
@@ -342,7 +362,7 @@ async fn once(
     };
     working::keep_follow_up(desk, claim, &follow_up).await?;
     let commit = commit::land(desk, &workspace, claim, &patch, &proposal).await?;
-    Ok((follow_up, Some(commit)))
+    Ok(Made { kept: follow_up, commit: Some(commit), kind })
 }
 
 fn reply(thread: &threads::Waiting, word: &Word, text: String) -> Reply {
@@ -375,14 +395,18 @@ async fn ask_model(
     .await
 }
 
-/// Whether what is answered is still what reviewers say.
-async fn still_the_same(desk: &Desk<'_>, before: &Discussion, wanted: &Wanted) -> Result<(), Stop> {
+/// Looks whether what is answered is still what reviewers say, and what the pull request is by now.
+async fn still_the_same(
+    desk: &Desk<'_>,
+    before: &Discussion,
+    wanted: &Wanted,
+) -> Result<PullRequestKind, Stop> {
     let now = discussion(desk, before.pull.number).await?;
     request::still_stands(&now, &wanted.request)?;
     if now.pull.head.commit != before.pull.head.commit || !wanted.chosen.still_holds(&now) {
         return Err(Stop::Moved(commit::moved(desk)));
     }
-    Ok(())
+    Ok(now.pull.kind)
 }
 
 fn diff(files: &[ChangedFile]) -> String {

@@ -5,7 +5,8 @@
 //!
 //! - The broker gives a message to one process at a time, and counts. A run of a *later delivery of the same task* knows
 //!   that the earlier one has lost its message, and with it the right to write: it takes over at once.
-//! - A run of the *same or an earlier* delivery is a double: the message was published twice. The other one works.
+//! - A run of the *same or an earlier* delivery is a double: the message was published twice. The other one works. So is a
+//!   run of *another message* of the task, however often that was delivered.
 //! - Whoever runs a task *by hand* has looked, and takes over.
 //! - A run of *another task* is gone when the time for one run is over, and not before: if its process died, its own
 //!   message comes back.
@@ -93,8 +94,11 @@ fn is_alive(status: &Status, claimant: &Claimant<'_>) -> bool {
 
 /// Whether this run may take the place of the one that wrote the status.
 fn supersedes(run: &Holder, status: &Status) -> bool {
+    let theirs = status.by.as_ref().and_then(|by| by.publication);
+    let is_other = run.publication.zip(theirs).is_some_and(|(ours, theirs)| ours != theirs);
     match (run.delivery, status.by.as_ref().and_then(|by| by.delivery)) {
         (None, _) => true,
+        (Some(_), Some(_)) if is_other => false,
         (Some(ours), Some(theirs)) => ours > theirs,
         (Some(_), None) => false,
     }

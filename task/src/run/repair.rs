@@ -24,14 +24,16 @@ use super::work::{Basis, Claim, Repair};
 use super::{approval, branch, working};
 use crate::config::Config;
 use crate::cycle::End;
-use crate::forge::model::{Checks, Commit, Comparison, Permission, PullRequest, Review};
+use crate::forge::model::{
+    Checks, Commit, Comparison, Decision, Permission, PullRequest, PullRequestKind, Review,
+};
 use crate::lease::Lease;
 use crate::llm::Usd;
 use crate::outbound::markup::code_span;
 use crate::outcome::{Exit, Failure, Reason};
 use crate::path::RepoPath;
 use crate::record::comment::{self, Red};
-use crate::record::status::{Phase, Proposal, Spend, Status};
+use crate::record::status::{Proposal, Spend, Status};
 use crate::repair::evidence::{self, Failed};
 use crate::repo_config::{RepoConfig, RepoConfigError};
 use crate::text::Raw;
@@ -163,12 +165,22 @@ async fn not_to(
         format!("That is all: a pull request gets {repairs} at most.")
     } else if left(desk, terms, history).is_spent() {
         "The repairs of this pull request have cost as much as one run may.".to_owned()
+    } else if let Some(decision) = &case.seen.decision {
+        format!("{}, so nothing is repaired unasked.", decided(decision))
     } else if let Some(login) = stopped_by(desk, case, history).await? {
         format!("`{login}` asked to stop, so nothing is repaired.")
     } else {
         return Ok(None);
     };
     Ok(Some(why))
+}
+
+/// What somebody decided, as a sentence without its end. Whoever approved a change has not seen what a repair makes of it.
+fn decided(decision: &Decision) -> String {
+    match decision {
+        Decision::Approved(login) => format!("{} has approved the pull request", code_span(login)),
+        Decision::MergesItself => "The pull request is to be merged by itself once it may be".to_owned(),
+    }
 }
 
 /// What the repairs of this pull request may still cost, all of them together.
@@ -300,7 +312,7 @@ async fn make(
     repair: Repair,
 ) -> Result<(), Stop> {
     let since = desk.own_status().map_or_else(Timestamp::now, |(_, status)| status.since);
-    let status = working::begin_repair(desk, since).await?;
+    let status = begin(desk, since).await?;
     let trailer =
         RepairTrailer { number: repair.number, most: repair.most, fingerprints: repair.fingerprints.clone() };
     let claim = Claim {
@@ -325,6 +337,22 @@ async fn make(
     }
 }
 
+/// The first words of a repair. Whoever said meanwhile that they work goes first: which comment is older decides nothing here,
+/// because this task can have had one long before it had anything to repair.
+async fn begin(desk: &Desk<'_>, since: Timestamp) -> Result<u64, Stop> {
+    let status = working::begin_repair(desk, since).await?;
+    let mut others = desk.record.statuses_now().await?;
+    working::alone(desk, status, &others).await?;
+    others.retain(|said| said.id != status);
+    if holder::at_work(&desk.claimant(), &others) != Some(InTheWay::Other) {
+        return Ok(status);
+    }
+    let text = comment::left_off("another run works on the issue");
+    let signed = desk.signed(Status::open_again(desk.task));
+    desk.record.say_at_last(&desk.gate, Some(status), &text, signed).await?;
+    Err(Stop::Ended(Ended::after_other(desk.attempt, InTheWay::Other.why(), LOOK_AGAIN)))
+}
+
 async fn not_needed(desk: &Desk<'_>, case: &Case<'_>, status: u64, why: &str) -> Result<(), Stop> {
     let text = comment::not_needed(&desk.linked(case.seen.pull.number), why);
     let signed = desk.signed(Status::open_again(desk.task));
@@ -347,6 +375,11 @@ pub(super) async fn still_red(desk: &Desk<'_>, claim: &Claim, repair: &Repair) -
     if now.head != claim.head {
         return nothing("the branch was changed");
     }
+    match now.decision {
+        Some(Decision::Approved(_)) => return nothing("somebody approved it"),
+        Some(Decision::MergesItself) => return nothing("somebody let it be merged by itself"),
+        None => {}
+    }
     match now.checks {
         Checks::Failed(mut names) => {
             names.sort();
@@ -360,18 +393,20 @@ pub(super) async fn still_red(desk: &Desk<'_>, claim: &Claim, repair: &Repair) -
 
 /// Tells of a repair that is on the branch, where the run that made it did not get to that.
 pub(super) async fn complete(desk: &Desk<'_>, pull: &PullRequest, head: &Commit) -> Result<(), Stop> {
-    let status = desk.own_status().map(|(_, status)| status);
-    if status.as_ref().is_some_and(|status| status.phase == Phase::Ended) {
-        return Err(Stop::Ended(Ended::Nothing(InTheWay::Finished.why())));
+    // A double can have made its comment and the commit since the comments were read.
+    let now = desk.record.statuses_now().await?;
+    if let Some(found @ (InTheWay::Finished | InTheWay::Double)) = holder::in_the_way(&desk.claimant(), &now)
+    {
+        return Err(Stop::Ended(Ended::Nothing(found.why())));
     }
-    let in_the_way = holder::in_the_way(&desk.claimant(), desk.record.statuses());
-    if in_the_way == Some(InTheWay::Double) {
-        return Err(Stop::Ended(Ended::Nothing(InTheWay::Double.why())));
+    let own = now.into_iter().find(|said| said.status.task == desk.task.id.to_string());
+    if let Some(said) = &own {
+        desk.record.keep(said);
     }
     let Some(trailer) = commit::repair_of(&head.message) else {
         return Err(Stop::Ended(Ended::Nothing("the newest commit is no repair")));
     };
-    let kept = status.and_then(|status| status.proposal);
+    let kept = own.and_then(|said| said.status.proposal);
     let proposal = kept.unwrap_or_else(|| Proposal {
         title: title_of(head),
         body: "The report of the repair was lost.".to_owned(),
@@ -391,7 +426,10 @@ async fn finish(
 ) -> Result<(), Stop> {
     let then = match &proposal.held {
         Some(why) => comment::held(why),
-        None if !proposal.unplanned.is_empty() => comment::OUTSIDE_PLAN.to_owned(),
+        None if !proposal.unplanned.is_empty() => match pull.kind {
+            PullRequestKind::Draft => comment::OUTSIDE_PLAN.to_owned(),
+            PullRequestKind::Ready => comment::REPAIRED_OUTSIDE_PLAN.to_owned(),
+        },
         None => comment::CHECKED_AGAIN.to_owned(),
     };
     let RepairTrailer { number, most, .. } = which;
@@ -403,11 +441,14 @@ async fn finish(
 
 /// Tells once for each commit what is red, what was tried, and why there is no more of it.
 async fn tell(desk: &Desk<'_>, case: &Case<'_>, why: &str) -> Result<(), Stop> {
+    let is_first = desk.own_status().is_none();
     let bill = desk.bill().map_or_else(String::new, |bill| bill.to_string());
     let (ours, on_base) = (checks::listed(&case.ours), checks::listed(&case.on_base));
-    let red = Red { ours: &ours, on_base: &on_base, tried: &case.tried, why, bill: &bill };
+    let kind = case.seen.pull.kind;
+    let red = Red { ours: &ours, on_base: &on_base, tried: &case.tried, why, bill: &bill, kind };
     let text = comment::checks_failed(&desk.linked(case.seen.pull.number), &red);
-    Ok(desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?)
+    desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?;
+    working::said_alone(desk, is_first).await
 }
 
 fn listed(repairs: &[(RepairTrailer, String)]) -> String {

@@ -5,12 +5,13 @@ use shared::state::Event;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::desk::Desk;
-use super::ended::Stop;
+use super::ended::{Ended, Stop};
+use super::holder::InTheWay;
 use super::work::Claim;
 use crate::outcome::capitalized;
 use crate::progress::Step;
 use crate::record::comment;
-use crate::record::status::{FollowUp, Phase, Proposal, Status};
+use crate::record::status::{FollowUp, Phase, Proposal, Status, StatusComment};
 use crate::tracker::model::Milestone;
 
 /// The first words of a run that claims an issue, or that takes the place of an earlier one of the same task. Returns the
@@ -33,6 +34,25 @@ pub(super) async fn begin(desk: &Desk<'_>, earlier: Option<Status>) -> Result<u6
 pub(super) async fn begin_repair(desk: &Desk<'_>, since: Timestamp) -> Result<u64, Stop> {
     let status = Status { since, ..Status::of(desk.task, Phase::Working, None) };
     say(desk, None, &[], "Reading the repository and what the checks say", status).await
+}
+
+/// Gives way where a double of this task wrote its status comment before us: which of the two works, their order decides.
+pub(super) async fn alone(desk: &Desk<'_>, status: u64, now: &[StatusComment]) -> Result<(), Stop> {
+    let own = desk.task.id.to_string();
+    let oldest = now.iter().find(|said| said.status.task == own);
+    if oldest.is_none_or(|said| said.id >= status) {
+        return Ok(());
+    }
+    desk.record.withdraw(&desk.gate, status).await?;
+    Err(Stop::Ended(Ended::Nothing(InTheWay::Double.why())))
+}
+
+/// The same for a task whose first comment is its last one.
+pub(super) async fn said_alone(desk: &Desk<'_>, is_first: bool) -> Result<(), Stop> {
+    match desk.own_status() {
+        Some((id, _)) if is_first => alone(desk, id, &desk.record.statuses_now().await?).await,
+        _ => Ok(()),
+    }
 }
 
 /// Shows the steps of the run in its status comment, one edit for each question to the model. What cannot be shown

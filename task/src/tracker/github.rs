@@ -315,6 +315,10 @@ impl Issues {
         self.github.edit_comment(id, body).await
     }
 
+    pub(super) async fn delete_comment(&self, id: u64) -> Result<(), CallError> {
+        self.github.delete_comment(id).await
+    }
+
     pub(super) async fn add_labels(&self, issue: &IssueId, labels: &[&str]) -> Result<(), CallError> {
         self.github.add_labels(number_of(issue)?.get(), labels).await
     }

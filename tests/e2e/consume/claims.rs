@@ -1,6 +1,6 @@
 //! Two tasks for one issue at once: one works, the other one ends without a trace, unless it was a command.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::queue;
 use tests::broker::Broker;
 use tests::model::Step;
@@ -32,6 +32,32 @@ async fn check_second_gives_way(second: impl Fn(&Stage<'_>) -> Value, why: &str)
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_task_published_twice_is_done_once() {
     check_second_gives_way(|stage| stage.wish(TASK, "dev1"), "another process works on this task").await;
+}
+
+/// The broker counts the deliveries of each message. That one of them came back is no proof that the run of the other is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_message_that_comes_back_takes_nothing_over() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![Step::Hang]).await;
+    let wish = stage.wish(TASK, "dev1").to_string();
+    let publish = |publication: &str, deliveries: u32| {
+        let headers = json!({ queue::HEADER_PUBLICATION: publication, queue::HEADER_DELIVERIES: deliveries });
+        let (host, wish) = (&stage.host, &wish);
+        async move { host.publish_with(TASK, wish, json!({ "headers": headers })).await.unwrap() }
+    };
+    publish("01", 0).await;
+    let first = stage.start(&[]);
+    stage.asked(1).await;
+    let before = stage.seen();
+    publish("02", 4).await;
+    let end = stage.consume(&[]).await;
+    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+    let told = end.log.iter().find(|line| line["message"] == "run ended").unwrap();
+    assert_eq!(told["end"], "nothing to do: another process works on this task");
+    assert_eq!(stage.seen(), before);
+    first.signal("-TERM");
+    assert_eq!(first.end().await.status, 143);
+    stage.model.finish();
 }
 
 #[tokio::test(flavor = "multi_thread")]

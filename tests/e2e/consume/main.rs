@@ -13,5 +13,6 @@ mod settlements;
 mod soak;
 mod stage;
 mod storm;
+mod story;
 mod telemetry;
 mod turns;

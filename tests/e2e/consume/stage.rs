@@ -254,6 +254,26 @@ impl Consumer {
         self.end().await
     }
 
+    /// Waits for the end, or kills the process a while after it took a task, unless nobody would try that again.
+    pub(crate) async fn end_or_kill_at_work(mut self, after: Duration) -> End {
+        let log = self.folder.path().join("log");
+        let mut pause = interval(Duration::from_millis(5));
+        while self.child.try_wait().unwrap().is_none() {
+            let text = fs::read_to_string(&log).unwrap();
+            let whole = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let taken = whole.into_iter().find(|line| line["message"] == "task taken");
+            match taken.map(|line| line["attempt"].as_u64()) {
+                None => {}
+                Some(Some(attempt)) if attempt <= u64::from(queue::DELIVERY_LIMIT) => {
+                    return self.end_or_kill(after).await;
+                }
+                Some(_) => break,
+            }
+            pause.tick().await;
+        }
+        self.end().await
+    }
+
     /// Waits for the end.
     pub(crate) async fn end(mut self) -> End {
         let child = &mut self.child;

@@ -131,6 +131,17 @@ const CASES: &[Case] = &[
             });
         },
     },
+    Case { name: "it was merged", happen: |story| story.github.now(|state| state.at(REPO).merge("dev1", 2)) },
+    Case {
+        name: "a fork has a branch of this name",
+        happen: |story| {
+            story.github.now(|state| {
+                state.at(REPO).close("dev1", 2);
+                let number = state.at(REPO).open_fork_pull("guest", "Mine", BRANCH, "main");
+                state.at(REPO).stage("guest", number, Stage::Draft);
+            });
+        },
+    },
     Case { name: "it was closed", happen: |story| story.github.now(|state| state.at(REPO).close("dev1", 2)) },
     Case {
         name: "the branch was deleted",

@@ -214,6 +214,11 @@ const REFUSALS: &[Refusal] = &[
         answer: "**Could not be done.** #2 is closed.\n\nComment `/retry` on the issue to start again.",
     },
     Refusal {
+        name: "the branch was deleted",
+        happen: |story| story.github.now(|state| state.at(REPO).delete_branch("ai-agent/issue-1")),
+        answer: "**Could not be done.** #2 is closed.\n\nComment `/retry` on the issue to start again.",
+    },
+    Refusal {
         name: "the pull request was merged",
         happen: |story| story.github.now(|state| state.at(REPO).merge("dev1", 2)),
         answer: "**Could not be done.** #2 is merged already.\n\nComment `/retry` on the issue to start again.",

@@ -1,5 +1,9 @@
-//! Every fault at every writing call of every mode, and a kill before and after each; then the same task again: in the
-//! end all is as if nothing had happened.
+//! Every fault at every writing call of every mode, and a kill before and after each; then the same task again, until it has
+//! ended, and once more after that: in the end all is as if nothing had happened.
+//!
+//! The gate tries each call with a part of the faults that goes round, so that each fault meets each kind of call. All of
+//! them, which takes some minutes more, are tried with `FAULTS=all`:
+//! `FAULTS=all cargo nextest run -p tests --test run faults stale`
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -10,7 +14,7 @@ use tests::github::{Fault, When};
 
 use crate::already::SOLVED;
 use crate::fix::{self, BOTH};
-use crate::harness::{EDIT, PLAN, Story, check_all, hello, mutations, offline, seen};
+use crate::harness::{EDIT, PLAN, REPO, Story, check_all, hello, mutations, offline, seen};
 use crate::repair::{self, checked};
 
 /// The repair of a change.
@@ -33,6 +37,12 @@ pub(crate) enum Mode {
     Ci,
     /// Of a change whose checks fail.
     Repair,
+    /// The same where nothing is repaired.
+    Red,
+    /// Of a change whose checks failed and then passed.
+    Green,
+    /// Of a change whose pull request is declined.
+    Closed,
     /// A change at once, of which nothing is left to do.
     Already,
     /// The same for a plan that was approved, whose draft is closed.
@@ -60,7 +70,7 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         Mode::Approve => [&[PLAN], &edits[..]].concat(),
         Mode::Revise => [&[PLAN], &plans[..]].concat(),
         Mode::Fix => vec![BOTH; RUNS + 1],
-        Mode::Ci => vec![EDIT],
+        Mode::Ci | Mode::Red | Mode::Green | Mode::Closed => vec![EDIT],
         Mode::Repair => [&[EDIT], &[REPAIR; RUNS][..]].concat(),
         Mode::Already => vec![SOLVED; RUNS],
         Mode::ApproveAlready => [&[PLAN], &[SOLVED; RUNS][..]].concat(),
@@ -70,7 +80,7 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         _ => hello(),
     };
     let world = match mode {
-        Mode::Repair => checked(),
+        Mode::Repair | Mode::Red | Mode::Green => checked(),
         Mode::Fix => fix::opened_in(world),
         _ => offline(world),
     };
@@ -95,18 +105,43 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
             fix::asked(&story, "dev1", review)
         }
         Mode::Ci => {
-            let held = story.run_with(&story.wish("quickfix"), HURRIED);
-            assert_eq!(held.status, Some(0), "{}", story.told(&held));
+            quick_fix(&story);
             story.command("ci", "dev1", 2, "/ci")
         }
-        Mode::Repair => {
-            let drafted = story.run_with(&story.wish("quickfix"), HURRIED);
-            assert_eq!(drafted.status, Some(0), "{}", story.told(&drafted));
+        Mode::Repair | Mode::Red => {
+            quick_fix(&story);
             repair::fails(&story, "build", repair::log("E   assert 90 < 80"));
             repair::event(&story)
         }
+        Mode::Green => {
+            quick_fix(&story);
+            repair::fails(&story, "build", repair::log("E   assert 90 < 80"));
+            let told = story.run_with(&repair::event(&story), settings(mode));
+            assert_eq!(told.status, Some(0), "{}", story.told(&told));
+            repair::passes(&story, "build");
+            repair::event(&story)
+        }
+        Mode::Closed => {
+            quick_fix(&story);
+            story.github.now(|state| state.at(REPO).close("dev1", 2));
+            story.wish_of("closed", "octo")
+        }
     };
     (story, task)
+}
+
+fn quick_fix(story: &Story) {
+    let made = story.run_with(&story.wish("quickfix"), HURRIED);
+    assert_eq!(made.status, Some(0), "{}", story.told(&made));
+}
+
+/// The settings of the runs of a mode.
+pub(crate) fn settings(mode: Mode) -> &'static [(&'static str, &'static str)] {
+    const TOLD_ONLY: &[(&str, &str)] = &[HURRIED[0], HURRIED[1], ("AGENT_REPAIRS", "0")];
+    match mode {
+        Mode::Red | Mode::Green => TOLD_ONLY,
+        _ => HURRIED,
+    }
 }
 
 /// What a run without trouble does and leaves behind.
@@ -120,7 +155,7 @@ pub(crate) struct Usual {
 pub(crate) fn usual(mode: Mode) -> Usual {
     let (story, task) = stage(mode);
     let before = mutations(&story.github).len();
-    let ended = story.run_with(&task, HURRIED);
+    let ended = story.run_with(&task, settings(mode));
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
     let writes = mutations(&story.github).split_off(before);
     Usual { mode, writes, page: seen(&story.github), asked: story.asked().len() }
@@ -129,8 +164,8 @@ pub(crate) fn usual(mode: Mode) -> Usual {
 /// Whether the n-th write of a run is the one after which the model is not asked again, or a later one.
 fn is_settled(usual: &Usual, n: usize, trouble: Trouble) -> bool {
     let last = match usual.mode {
-        // It asks no model.
-        Mode::Ci => return true,
+        // These ask no model.
+        Mode::Ci | Mode::Red | Mode::Green | Mode::Closed => return true,
         // A revision has no commit: its plan is kept by the last edit before the pull request's comment.
         Mode::Revise => {
             usual.writes.iter().rposition(|write| write == "issues/update-comment").map(|at| at - 4)
@@ -172,7 +207,7 @@ fn survives(usual: &Usual, n: usize, trouble: Trouble) -> Result<(), String> {
     }
     let mut ends = Vec::new();
     for _ in 0..RUNS {
-        let ended = story.run_watched(&task, HURRIED, &process);
+        let ended = story.run_watched(&task, settings(usual.mode), &process);
         ends.push(ended.status);
         if ended.status == Some(0) {
             break;
@@ -183,22 +218,42 @@ fn survives(usual: &Usual, n: usize, trouble: Trouble) -> Result<(), String> {
         if is_settled(usual, n, trouble) { asked == usual.asked } else { asked <= usual.asked + 2 };
     let violations = story.github.take_violations();
     let page = seen(&story.github);
-    if page == usual.page && ends.last() == Some(&Some(0)) && asked_well && violations.is_empty() {
+    let again = story.run_with(&task, settings(usual.mode));
+    let is_final = again.status == Some(0) && seen(&story.github) == page && story.asked().len() == asked;
+    let is_right = page == usual.page && ends.last() == Some(&Some(0)) && asked_well;
+    if is_right && is_final && violations.is_empty() {
         return Ok(());
     }
     Err(format!(
-        "{:?}, write {n} ({}), {trouble:?}: {ends:?}, asked {asked} times, {violations:?}\n{}\n{page}",
+        "{:?}, write {n} ({}), {trouble:?}: {ends:?}, asked {asked} times, once more: {again:?}, {violations:?}\n{}\n{page}",
         usual.mode,
         usual.writes[n - 1],
         story.github.journal().summary()
     ))
 }
 
-/// Each trouble at each writing call of a mode.
-fn matrix(mode: Mode, troubles: &[Trouble]) {
+/// Whether a case belongs to the part of a matrix that is tried: all of it, or one of so many, by turns.
+pub(crate) fn is_tried(case: usize, one_of: usize) -> bool {
+    case.is_multiple_of(one_of) || std::env::var("FAULTS").is_ok_and(|value| value == "all")
+}
+
+/// Each fault at each writing call of a mode, as far as they are tried.
+fn faults(mode: Mode) {
+    matrix(mode, &Fault::ALL.map(Trouble::Fault), 3);
+}
+
+/// A kill before and after each writing call of a mode.
+fn kills(mode: Mode) {
+    matrix(mode, &[Trouble::KilledBefore, Trouble::KilledAfter], 1);
+}
+
+fn matrix(mode: Mode, troubles: &[Trouble], one_of: usize) {
     let usual = usual(mode);
-    let cases: Vec<(usize, Trouble)> =
-        (1..=usual.writes.len()).flat_map(|n| troubles.iter().map(move |trouble| (n, *trouble))).collect();
+    let of_write = |n: usize| {
+        let tried = troubles.iter().enumerate().filter(move |(at, _)| is_tried(n + at, one_of));
+        tried.map(move |(_, trouble)| (n, *trouble))
+    };
+    let cases: Vec<(usize, Trouble)> = (1..=usual.writes.len()).flat_map(of_write).collect();
     check_all(&cases, |(n, trouble)| survives(&usual, *n, *trouble));
 }
 
@@ -222,108 +277,36 @@ fn an_unexplained_error_is_no_verdict() {
     });
 }
 
-/// Those that leave something undone or untold; the others are the same to a repair as to any change.
-const SOME: [Fault; 4] = [Fault::DropBefore, Fault::DropAfter, Fault::BadGatewayAfter, Fault::ServerError];
+/// The tests of a mode.
+macro_rules! survives {
+    ($($name:ident: $mode:ident,)*) => {
+        $(mod $name {
+            use super::{Mode, faults, kills};
 
-const KILLS: [Trouble; 2] = [Trouble::KilledBefore, Trouble::KilledAfter];
+            #[test]
+            fn survives_every_fault() {
+                faults(Mode::$mode);
+            }
 
-#[test]
-fn quickfix_survives_every_fault() {
-    matrix(Mode::QuickFix, &Fault::ALL.map(Trouble::Fault));
+            #[test]
+            fn survives_a_kill_anywhere() {
+                kills(Mode::$mode);
+            }
+        })*
+    };
 }
 
-#[test]
-fn plan_survives_every_fault() {
-    matrix(Mode::Plan, &Fault::ALL.map(Trouble::Fault));
-}
-
-#[test]
-fn revise_survives_every_fault() {
-    matrix(Mode::Revise, &Fault::ALL.map(Trouble::Fault));
-}
-
-#[test]
-fn approve_survives_every_fault() {
-    matrix(Mode::Approve, &Fault::ALL.map(Trouble::Fault));
-}
-
-/// One fault of each kind: what is told of them is the same in every mode.
-const KINDS: [Fault; 7] = [
-    Fault::DropBefore,
-    Fault::DropAfter,
-    Fault::BadGatewayAfter,
-    Fault::SecondaryLimit { retry_after: 1 },
-    Fault::Truncated,
-    Fault::StallBefore,
-    Fault::StallAfter,
-];
-
-#[test]
-fn fix_survives_every_kind_of_fault() {
-    matrix(Mode::Fix, &KINDS.map(Trouble::Fault));
-}
-
-#[test]
-fn fix_survives_a_kill_anywhere() {
-    matrix(Mode::Fix, &KILLS);
-}
-
-#[test]
-fn ci_survives_every_fault() {
-    matrix(Mode::Ci, &Fault::ALL.map(Trouble::Fault));
-}
-
-#[test]
-fn ci_survives_a_kill_anywhere() {
-    matrix(Mode::Ci, &KILLS);
-}
-
-#[test]
-fn a_repair_survives_faults() {
-    matrix(Mode::Repair, &SOME.map(Trouble::Fault));
-}
-
-#[test]
-fn a_repair_survives_a_kill_anywhere() {
-    matrix(Mode::Repair, &KILLS);
-}
-
-#[test]
-fn an_issue_that_is_solved_already_survives_every_fault() {
-    matrix(Mode::Already, &Fault::ALL.map(Trouble::Fault));
-}
-
-#[test]
-fn a_plan_that_is_solved_already_survives_every_fault() {
-    matrix(Mode::ApproveAlready, &Fault::ALL.map(Trouble::Fault));
-}
-
-#[test]
-fn an_issue_that_is_solved_already_survives_a_kill_anywhere() {
-    matrix(Mode::Already, &KILLS);
-}
-
-#[test]
-fn a_plan_that_is_solved_already_survives_a_kill_anywhere() {
-    matrix(Mode::ApproveAlready, &KILLS);
-}
-
-#[test]
-fn quickfix_survives_a_kill_anywhere() {
-    matrix(Mode::QuickFix, &KILLS);
-}
-
-#[test]
-fn plan_survives_a_kill_anywhere() {
-    matrix(Mode::Plan, &KILLS);
-}
-
-#[test]
-fn revise_survives_a_kill_anywhere() {
-    matrix(Mode::Revise, &KILLS);
-}
-
-#[test]
-fn approve_survives_a_kill_anywhere() {
-    matrix(Mode::Approve, &KILLS);
+survives! {
+    quick_fix_of_an_issue: QuickFix,
+    plan: Plan,
+    revise: Revise,
+    approve: Approve,
+    follow_up: Fix,
+    release_of_checks: Ci,
+    repair_of_a_change: Repair,
+    checks_that_failed: Red,
+    checks_that_passed: Green,
+    closed: Closed,
+    an_issue_that_is_solved_already: Already,
+    a_plan_that_is_solved_already: ApproveAlready,
 }

@@ -17,7 +17,7 @@ const BOT: &str = "ai-agent[bot]";
 pub(crate) const ANSWER: &str = "FIX: 1 It is 120 now.\nANSWER: 2 The port is not part of the issue.\nASK: 3 Which text do you mean?\n\
     TITLE: Wait for 120 seconds\n\nconfig.toml\n<<<<<<< SEARCH\ntimeout = 90\n=======\ntimeout = 120\n>>>>>>> REPLACE\n";
 /// A change for one comment.
-const FIX: &str = "FIX: 1 It is 120 now.\nTITLE: Wait for 120 seconds\n\nconfig.toml\n<<<<<<< SEARCH\ntimeout = 90\n\
+pub(crate) const FIX: &str = "FIX: 1 It is 120 now.\nTITLE: Wait for 120 seconds\n\nconfig.toml\n<<<<<<< SEARCH\ntimeout = 90\n\
     =======\ntimeout = 120\n>>>>>>> REPLACE\n";
 
 /// The issue, and the pull request that a run made of it: open for review.
@@ -424,6 +424,14 @@ const BETWEEN: &[Between] = &[
         asked: 1,
     },
     Between {
+        name: "the review is edited",
+        times: 1,
+        call: "graphql:repository",
+        happen: |scene, review, _| scene.edit_review(2, review, "Make it 150."),
+        answer: "**Could not be done.** The review was edited after it was submitted.",
+        asked: 1,
+    },
+    Between {
         name: "the thread is edited",
         times: 1,
         call: "graphql:repository",
@@ -437,6 +445,33 @@ const BETWEEN: &[Between] = &[
         call: "graphql:repository",
         happen: |scene, _, _| scene.close("dev1", 2),
         answer: "**Stopped**: #2 was closed. Nothing more is written.",
+        asked: 1,
+    },
+    Between {
+        name: "the pull request is merged",
+        times: 1,
+        call: "graphql:repository",
+        happen: |scene, _, _| scene.merge("dev1", 2),
+        answer: "**Stopped**: #2 was merged. Nothing more is written.",
+        asked: 1,
+    },
+    Between {
+        name: "the branch is deleted",
+        times: 1,
+        call: "graphql:repository",
+        happen: |scene, _, _| scene.delete_branch(BRANCH),
+        answer: "**Stopped**: #2 was closed. Nothing more is written.",
+        asked: 1,
+    },
+    Between {
+        name: "it is for another branch by now",
+        times: 1,
+        call: "graphql:repository",
+        happen: |scene, _, _| {
+            scene.create_branch("next", "main");
+            scene.retarget(2, "next");
+        },
+        answer: "**Changed** in COMMIT: 1 thread changed.",
         asked: 1,
     },
     Between {
@@ -478,6 +513,53 @@ fn what_moves_meanwhile_is_started_over_once_and_never_overwritten() {
         drop(story);
         right.then_some(()).ok_or_else(|| format!("{}: {answer}\n{told}", between.name))
     });
+}
+
+/// Nobody is asked to look at what a person made a draft while the agent worked.
+#[test]
+fn a_pull_request_that_becomes_a_draft_meanwhile_is_not_shown_to_anybody() {
+    let story = opened(&[BOTH]);
+    let (review, first) = short_review(&story, "dev1");
+    story.github.on_call(When::nth("graphql:repository", 2), |state| {
+        state.at(REPO).stage("dev1", 2, Stage::Draft);
+    });
+    let run = ended(&story, &asked(&story, "dev1", review));
+    let page = seen(&story.github);
+    assert!(page.contains("pull #2 open draft by") && !page.contains("reviewers"), "{}", story.told(&run));
+    assert_eq!(thread(&story, first).len(), 2, "{page}");
+    story.finish();
+}
+
+/// A command in a thread of another pull request says nothing about this one, whatever a task says.
+#[test]
+fn a_thread_on_another_pull_request_is_not_followed() {
+    let story = opened(&[]);
+    let (other, first) = story.github.now(|state| {
+        let mut scene = state.at(REPO);
+        scene.push_file("guest", "feature", CONFIG, "port = 9000\ntimeout = 30\n");
+        let other = scene.open_pull("guest", "Mine", "feature", "main");
+        let (_, threads) = scene.give_review(
+            "dev1",
+            other,
+            Opinion::ChangesRequested,
+            "/fix make it 120",
+            &[(CONFIG, 1, "/fix make it 9001")],
+        );
+        (other, threads[0])
+    });
+    let mut task = asked(&story, "dev1", first);
+    task["comment_kind"] = "review_line".into();
+    let before = story.github.now(|state| state.at(REPO).repo().branch(BRANCH));
+    let run = story.run(&task);
+    assert!(
+        says(&story, "**Could not be done.** The comment with the command was deleted."),
+        "{}",
+        story.told(&run)
+    );
+    assert_eq!(story.github.now(|state| state.at(REPO).repo().branch(BRANCH)), before);
+    let said = story.github.now(|state| state.at(REPO).thread_texts(other, first));
+    assert_eq!(said.len(), 1, "{said:?}");
+    story.finish();
 }
 
 /// Whoever may not write neither asks for anything nor hides what others ask for.
@@ -699,4 +781,26 @@ fn a_declined_pull_request_teaches_the_next_one() {
     }
     assert!(!prompt.contains("IGNORE"), "{prompt}");
     story.finish();
+}
+
+/// A double looked for comments before the run that works had written one, and finds its commit after that.
+#[test]
+fn a_double_that_sees_the_commit_first_answers_in_the_threads() {
+    let story = opened(&[BOTH]);
+    let (review, first) = short_review(&story, "dev1");
+    let task = asked(&story, "dev1", review);
+    let killed = story.run_killed(&task, "graphql:createCommitOnBranch", Fault::StallAfter);
+    assert_eq!(killed.status, None, "{}", story.told(&killed));
+    let said = story.github.now(|state| {
+        let said = state.at(REPO).issue(1).comments.last().unwrap().clone();
+        state.at(REPO).delete_comment(said.id);
+        said.body
+    });
+    story.github.on_call(When::next("graphql:repository"), move |state| {
+        state.at(REPO).comment(BOT, 1, &said);
+    });
+    let run = ended(&story, &task);
+    assert_eq!(thread(&story, first).pop().unwrap(), "ai-agent[bot]: **Changed** in COMMIT: It is 120 now.");
+    assert_eq!(story.github.now(|state| state.at(REPO).issue(1).comments.len()), 1, "{}", story.told(&run));
+    story.github.take_violations();
 }

@@ -21,6 +21,7 @@ mod plan;
 mod repair;
 mod report;
 mod repository;
+mod stale;
 mod stop;
 mod telemetry;
 mod transcript;

@@ -103,6 +103,7 @@ impl Scene<'_> {
             reviews: Vec::new(),
             threads: Vec::new(),
             home: Home::Here,
+            auto_merge: false,
             merged_at: None,
         });
         number
@@ -309,6 +310,11 @@ impl Scene<'_> {
         let reviews = &mut self.issue_mut(number).pull.as_mut().expect("a pull request").reviews;
         let review = reviews.iter_mut().find(|found| found.text.id == review).expect("the review");
         review.opinion = Opinion::Dismissed;
+    }
+
+    /// Lets a pull request be merged by itself as soon as it may be.
+    pub fn merge_by_itself(&mut self, number: u64) {
+        self.issue_mut(number).pull.as_mut().expect("a pull request").auto_merge = true;
     }
 
     /// Lets a pull request be for another branch.

@@ -289,6 +289,8 @@ pub struct Pull {
     pub reviews: Vec<Review>,
     pub threads: Vec<Thread>,
     pub home: Home,
+    /// Whether it is merged by itself as soon as it may be.
+    pub auto_merge: bool,
     pub merged_at: Option<Timestamp>,
 }
 

@@ -1,13 +1,14 @@
 //! What GitHub says of *checks*: the rollup of a commit, which is all of its check runs and statuses together.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 use shared::issue::PullRequestNumber;
 
 use super::wire::{Nodes, OfRepository};
 use super::{GitHub, call};
 use crate::call::CallError;
-use crate::forge::model::{Checks, PullRequestChecks, StageWish};
+use crate::forge::model::{Checks, Decision, PullRequestChecks, StageWish};
 
 const BRANCHES: &str = "query($owner: String!, $name: String!, $head: String!, $base: String!) { \
     repository(owner: $owner, name: $name) { \
@@ -19,6 +20,8 @@ const PULL_REQUEST: &str = "query($owner: String!, $name: String!, $pull: Int!) 
         baseRef { target { ... on Commit { statusCheckRollup { state contexts(first: 100) { nodes { \
             ... on CheckRun { name conclusion } ... on StatusContext { context state } } } } } } } \
         timelineItems(last: 1, itemTypes: [CONVERT_TO_DRAFT_EVENT, READY_FOR_REVIEW_EVENT]) { nodes { __typename } } \
+        autoMergeRequest { enabledAt } \
+        latestOpinionatedReviews(first: 20, writersOnly: true) { nodes { state author { login } } } \
         commits(last: 1) { nodes { commit { oid statusCheckRollup { state contexts(first: 100) { nodes { \
             ... on CheckRun { name conclusion isRequired(pullRequestNumber: $pull) } \
             ... on StatusContext { context state isRequired(pullRequestNumber: $pull) } } } } } } } } } }";
@@ -131,6 +134,10 @@ struct PullRequest {
     /// Absent where the branch was deleted.
     base_ref: Option<Branch>,
     timeline_items: Nodes<Item>,
+    /// Absent where nobody asked for it.
+    auto_merge_request: Option<IgnoredAny>,
+    /// The last word of each person with write access.
+    latest_opinionated_reviews: Nodes<Opinion>,
     commits: Nodes<Newest>,
 }
 
@@ -138,6 +145,29 @@ struct PullRequest {
 struct Item {
     #[serde(rename = "__typename")]
     kind: String,
+}
+
+#[derive(Deserialize)]
+struct Opinion {
+    state: String,
+    /// Absent where the account was deleted.
+    author: Option<Author>,
+}
+
+#[derive(Deserialize)]
+struct Author {
+    login: String,
+}
+
+impl PullRequest {
+    fn decision(&self) -> Option<Decision> {
+        let mut said = self.latest_opinionated_reviews.nodes.iter();
+        let approved = said.find(|said| said.state == "APPROVED").map(|approval| {
+            let author = approval.author.as_ref();
+            Decision::Approved(author.map_or_else(|| "ghost".to_owned(), |author| author.login.clone()))
+        });
+        approved.or_else(|| self.auto_merge_request.is_some().then_some(Decision::MergesItself))
+    }
 }
 
 #[derive(Deserialize)]
@@ -173,6 +203,7 @@ impl GitHub {
             why: "the answer names no commit".to_owned(),
         };
         let pull: PullRequest = found.ok_or_else(unseen)?;
+        let decision = pull.decision();
         let commit = pull.commits.nodes.into_iter().next_back().ok_or_else(unseen)?.commit;
         let last = pull.timeline_items.nodes.last();
         let rollup = commit.status_check_rollup.as_ref();
@@ -182,6 +213,7 @@ impl GitHub {
             failing_on_base: failing(pull.base_ref.and_then(|branch| branch.target)),
             running: names(rollup, OneCheck::is_running),
             skipped: names(rollup, OneCheck::is_skipped),
+            decision,
             wish: if last.is_some_and(|item| item.kind == "ConvertToDraftEvent") {
                 StageWish::Draft
             } else {

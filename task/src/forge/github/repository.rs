@@ -85,6 +85,16 @@ impl GitHub {
             .map(drop)
     }
 
+    /// Removes a comment; one that is not there is no error.
+    pub async fn delete_comment(&self, id: u64) -> Result<(), CallError> {
+        let route = self.under(&format!("issues/comments/{id}"));
+        match self.send(&self.request(Method::DELETE, &route, Effect::Sets), None::<&Value>).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_absence() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Adds labels; those that are there stay. A label that the repository does not have is made by GitHub.
     pub async fn add_labels(&self, number: u64, labels: &[&str]) -> Result<(), CallError> {
         let route = self.under(&format!("issues/{number}/labels"));

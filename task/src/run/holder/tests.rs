@@ -37,11 +37,12 @@ fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str
         already: None,
         follow_up: None,
         request: None,
-        by: Some(Holder { delivery, since: at("10:00:00") }),
+        by: Some(Holder { delivery, publication: None, since: at("10:00:00") }),
         answered: answered.map(str::to_owned),
         done: false,
         refused: false,
         again: false,
+        passed: false,
         issue: None,
         spent: None,
         bill: None,
@@ -51,9 +52,29 @@ fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str
 }
 
 fn check(task: &Task, delivery: Option<u32>, now: &str, status: Status) -> Option<InTheWay> {
-    let run = Holder { delivery, since: at(now) };
+    let run = Holder { delivery, publication: None, since: at(now) };
     let claimant = Claimant { task, run: &run, deadline: Duration::from_mins(45) };
     in_the_way(&claimant, &[StatusComment { id: 7, written_at: at("10:00:20"), status }])
+}
+
+/// Deliveries are counted for each message: a second one of the same task that came back says nothing about the first.
+#[test]
+fn another_message_of_the_same_task_takes_nothing_over() {
+    let first = task("quickfix", "09:59:00");
+    for (ours, theirs, now, expected) in [
+        (Some(1), Some(1), "10:00:05", None),
+        (Some(2), Some(1), "10:00:05", DOUBLE),
+        (Some(2), Some(1), "10:45:00", None),
+        (None, Some(1), "10:00:05", None),
+        (Some(2), None, "10:00:05", None),
+    ] {
+        let run = Holder { delivery: Some(2), publication: ours, since: at(now) };
+        let claimant = Claimant { task: &first, run: &run, deadline: Duration::from_mins(45) };
+        let by = Holder { delivery: Some(1), publication: theirs, since: at("10:00:00") };
+        let status = Status { by: Some(by), ..status(OURS, Phase::Working, None, None) };
+        let said = StatusComment { id: 7, written_at: at("10:00:20"), status };
+        assert_eq!(in_the_way(&claimant, &[said]), expected, "{ours:?} {theirs:?} {now}");
+    }
 }
 
 #[test]
@@ -98,7 +119,7 @@ fn a_run_of_another_task_is_in_the_way_until_its_time_is_over() {
 #[test]
 fn behind_its_own_end_a_task_sees_who_works() {
     let task = task("quickfix", "10:00:04");
-    let run = Holder { delivery: Some(1), since: at("10:00:05") };
+    let run = Holder { delivery: Some(1), publication: None, since: at("10:00:05") };
     let claimant = Claimant { task: &task, run: &run, deadline: Duration::from_mins(45) };
     let said = |id, of, phase| StatusComment {
         id,

@@ -10,8 +10,8 @@ use super::mutations::mutate;
 use crate::github::auth::{Actor, Level};
 use crate::github::present::node_id;
 use crate::github::state::{
-    Account, Age, CheckKind, Home, Issue, Opinion, Place, Pull, Repo, Resolution, ReviewText,
-    Stage as PullStage, State, Thread, Verdict, What as Happening,
+    Account, Age, CheckKind, Home, Issue, Opinion, Permission, Place, Pull, Repo, Resolution, Review,
+    ReviewText, Stage as PullStage, State, Thread, Verdict, What as Happening,
 };
 use crate::github::store::Oid;
 
@@ -301,7 +301,9 @@ pub(super) fn show_pull(state: &State, at: usize, number: u64) -> Value {
         "author": show_actor(state, &issue.author),
         "labels": show_labels(issue),
         "comments": show_comments(state, issue),
-        "reviews": show_reviews(state, pull),
+        "reviews": show_reviews(state, pull.reviews.iter()),
+        "latestOpinionatedReviews": show_reviews(state, opinions(state, repo, pull)),
+        "autoMergeRequest": pull.auto_merge.then(|| json!({ "__typename": "AutoMergeRequest", "enabledAt": issue.updated_at })),
         "reviewThreads": show_threads(state, pull),
         "isCrossRepository": pull.home == Home::Fork,
         "timelineItems": {
@@ -375,8 +377,24 @@ fn show_rollup(repo: &Repo, oid: &Oid) -> Value {
     })
 }
 
-/// All reviews in one page.
-fn show_reviews(state: &State, pull: &Pull) -> Value {
+/// The last word of each reviewer with write access that is more than a comment.
+fn opinions<'p>(state: &'p State, repo: &'p Repo, pull: &'p Pull) -> impl Iterator<Item = &'p Review> {
+    let says = |review: &&Review| review.opinion != Opinion::Commented;
+    pull.reviews
+        .iter()
+        .enumerate()
+        .filter(move |(at, review)| {
+            let author = &review.text.author;
+            let mut later = pull.reviews[at + 1..].iter().filter(says);
+            says(review)
+                && !later.any(|later| later.text.author == *author)
+                && state.permission(repo, author) >= Permission::Write
+        })
+        .map(|(_, review)| review)
+}
+
+/// Reviews in one page.
+fn show_reviews<'p>(state: &State, reviews: impl Iterator<Item = &'p Review>) -> Value {
     let show = |kind: &str, prefix: &str, text: &ReviewText| {
         json!({
             "__typename": kind,
@@ -389,9 +407,7 @@ fn show_reviews(state: &State, pull: &Pull) -> Value {
             "author": show_actor(state, &text.author),
         })
     };
-    let nodes: Vec<Value> = pull
-        .reviews
-        .iter()
+    let nodes: Vec<Value> = reviews
         .map(|review| {
             let mut shown = show("PullRequestReview", "PRR", &review.text);
             shown["submittedAt"] = json!(review.text.created_at);
