@@ -190,13 +190,13 @@ impl fmt::Debug for AccountId {
 
 impl Asks {
     /// What a command in this comment asks for; `None` for `/stop`, for which whatever runs or waits looks by itself, and
-    /// for `/fix` and `/ci`, which are given on the pull request.
+    /// for `/fix`, `/ci` and `/update`, which are given on the pull request.
     pub fn of_command(command: &Command<'_>, comment: NonZeroU64) -> Option<Self> {
         match command {
             Command::Approve => Some(Self::Approve(comment)),
             Command::Retry => Some(Self::Retry(comment)),
             Command::Revise { .. } => Some(Self::Revise(comment)),
-            Command::Fix { .. } | Command::Ci | Command::Stop => None,
+            Command::Fix { .. } | Command::Ci | Command::Update | Command::Stop => None,
         }
     }
 

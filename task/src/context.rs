@@ -28,7 +28,7 @@ pub mod read_set;
 mod relevance;
 pub mod role;
 pub(crate) mod scan;
-mod secret_names;
+pub(crate) mod secret_names;
 mod stats;
 mod stop_words;
 mod sureness;

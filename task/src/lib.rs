@@ -25,6 +25,7 @@ mod lease;
 mod line_diff;
 pub mod llm;
 mod marker;
+mod merge;
 use shared::network;
 mod outbound;
 mod outcome;

@@ -109,7 +109,7 @@ const EXAMPLES: &[&str] =
     &["default", "defaults", "dist", "example", "sample", "schema", "template", "tmpl", "tpl"];
 
 /// Whether the name says that the file holds secrets.
-pub(super) fn is_secret(path: &RepoPath) -> bool {
+pub(crate) fn is_secret(path: &RepoPath) -> bool {
     let lower = path.as_str().to_ascii_lowercase();
     let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
     let folder = folders.rsplit('/').next().unwrap_or_default();

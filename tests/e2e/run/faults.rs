@@ -12,6 +12,7 @@ use crate::already::SOLVED;
 use crate::fix::{self, BOTH};
 use crate::harness::{EDIT, PLAN, Story, check_all, hello, mutations, offline, seen};
 use crate::repair::{self, checked};
+use crate::update;
 
 /// The repair of a change.
 const REPAIR: &str = "TITLE: Lower the time-out\nSUMMARY:\nIt was too long.\n\nconfig.toml\n<<<<<<< SEARCH\n\
@@ -31,6 +32,8 @@ pub(crate) enum Mode {
     /// A review with one thread and a text.
     Fix,
     Ci,
+    /// With a conflict that the model settles.
+    Update,
     /// Of a change whose checks fail.
     Repair,
     /// A change at once, of which nothing is left to do.
@@ -61,6 +64,7 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         Mode::Revise => [&[PLAN], &plans[..]].concat(),
         Mode::Fix => vec![BOTH; RUNS + 1],
         Mode::Ci => vec![EDIT],
+        Mode::Update => vec![update::SETTLED; RUNS + 1],
         Mode::Repair => [&[EDIT], &[REPAIR; RUNS][..]].concat(),
         Mode::Already => vec![SOLVED; RUNS],
         Mode::ApproveAlready => [&[PLAN], &[SOLVED; RUNS][..]].concat(),
@@ -71,7 +75,7 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
     };
     let world = match mode {
         Mode::Repair => checked(),
-        Mode::Fix => fix::opened_in(world),
+        Mode::Fix | Mode::Update => fix::opened_in(world),
         _ => offline(world),
     };
     let story = Story::new(world, &replies);
@@ -98,6 +102,10 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
             let held = story.run_with(&story.wish("quickfix"), HURRIED);
             assert_eq!(held.status, Some(0), "{}", story.told(&held));
             story.command("ci", "dev1", 2, "/ci")
+        }
+        Mode::Update => {
+            update::conflict(&story);
+            story.command("update", "dev1", 2, "/update")
         }
         Mode::Repair => {
             let drafted = story.run_with(&story.wish("quickfix"), HURRIED);
@@ -140,6 +148,8 @@ fn is_settled(usual: &Usual, n: usize, trouble: Trouble) -> bool {
             let is_edit = |(_, write): &(usize, &String)| *write == "issues/update-comment";
             usual.writes.iter().enumerate().filter(is_edit).nth_back(1).map(|(at, _)| at)
         }
+        // The merge is made before the branch is moved on to it.
+        Mode::Update => usual.writes.iter().position(|write| write == "git/update-ref"),
         _ => usual.writes.iter().position(|write| write == "graphql:createCommitOnBranch"),
     };
     let last = last.expect("the run has such a write") + 1;
@@ -276,6 +286,16 @@ fn ci_survives_every_fault() {
 #[test]
 fn ci_survives_a_kill_anywhere() {
     matrix(Mode::Ci, &KILLS);
+}
+
+#[test]
+fn update_survives_every_fault() {
+    matrix(Mode::Update, &Fault::ALL.map(Trouble::Fault));
+}
+
+#[test]
+fn update_survives_a_kill_anywhere() {
+    matrix(Mode::Update, &KILLS);
 }
 
 #[test]

@@ -23,3 +23,4 @@ mod repository;
 mod stop;
 mod telemetry;
 mod transcript;
+mod update;

@@ -127,7 +127,7 @@ fn cases(mode: Mode, extent: Extent) -> Vec<Case> {
 #[test]
 fn an_odd_answer_that_comes_once_changes_nothing() {
     let (extent, modes): (Extent, &[Mode]) = match std::env::var("ODD_ANSWERS").as_deref() {
-        Ok("all") => (Extent::All, &[Mode::QuickFix, Mode::Plan, Mode::Revise, Mode::Approve]),
+        Ok("all") => (Extent::All, &[Mode::QuickFix, Mode::Plan, Mode::Revise, Mode::Approve, Mode::Update]),
         _ => (Extent::Gate, &[Mode::QuickFix]),
     };
     for mode in modes {
