@@ -5,6 +5,7 @@
 //! /revise FEEDBACK     write the plan again; the feedback may go on below, to the end of the comment
 //! /fix FEEDBACK        change what reviewers say; the feedback may go on below, or be missing
 //! /ci                  let the checks of the pull request start
+//! /update              merge the base branch into the branch of the pull request
 //! /retry               start a failed task again
 //! /stop                cancel
 //! ```
@@ -34,6 +35,8 @@ pub enum Command<'a> {
     },
     /// Lets the checks of a pull request start that were held back.
     Ci,
+    /// Merges the base branch into the branch of a pull request.
+    Update,
     Retry,
     Stop,
 }
@@ -52,6 +55,7 @@ impl<'a> Command<'a> {
         match word.to_ascii_lowercase().as_str() {
             "approve" if is_alone => Some(Self::Approve),
             "ci" if is_alone => Some(Self::Ci),
+            "update" if is_alone => Some(Self::Update),
             "retry" if is_alone => Some(Self::Retry),
             "stop" if is_alone => Some(Self::Stop),
             "fix" if is_alone => Some(Self::Fix { feedback: below.trim() }),
@@ -67,7 +71,7 @@ impl<'a> Command<'a> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Command::{self, Approve, Ci, Fix, Retry, Revise, Stop};
+    use super::Command::{self, Approve, Ci, Fix, Retry, Revise, Stop, Update};
 
     #[test]
     fn reads_a_command_from_the_first_line_only() {
@@ -80,6 +84,10 @@ mod tests {
             ("/stop\n\nplease", Some(Stop)),
             ("/ci", Some(Ci)),
             ("/CI.\nI have read it.", Some(Ci)),
+            ("/update", Some(Update)),
+            (" /Update.\nThe base has moved on.", Some(Update)),
+            ("/update now", None),
+            ("/updated", None),
             ("/fix", Some(Fix { feedback: "" })),
             ("/Fix.\nthe names", Some(Fix { feedback: "the names" })),
             ("/fix the names\n\nand the tests", Some(Fix { feedback: "the names\n\nand the tests" })),
@@ -154,7 +162,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_follows_the_first_line_makes_and_breaks_no_command(
-            line in " {0,5}/?(approve|Revise|Fix|retry|STOP|ci|[a-zA-Z]{0,8})\\.? ?",
+            line in " {0,5}/?(approve|Revise|Fix|retry|STOP|ci|update|[a-zA-Z]{0,8})\\.? ?",
             rest in any::<String>(),
         ) {
             let whole = format!("{line}\n{rest}");

@@ -63,6 +63,7 @@ pub enum Asks {
     Approve(NonZeroU64),
     Fix(NonZeroU64),
     Ci(NonZeroU64),
+    Update(NonZeroU64),
 }
 
 /// What the operator calls a site of Jira: the last part of the address of its webhook.
@@ -140,6 +141,7 @@ enum Word {
     Approve,
     Fix,
     Ci,
+    Update,
 }
 
 impl SiteName {
@@ -201,6 +203,7 @@ impl Asks {
             Command::Revise { .. } => Some(Self::Revise(comment)),
             Command::Fix { .. } => Some(Self::Fix(comment)),
             Command::Ci => Some(Self::Ci(comment)),
+            Command::Update => Some(Self::Update(comment)),
             Command::Stop => None,
         }
     }
@@ -214,6 +217,7 @@ impl Asks {
             Self::Approve(_) => "approve",
             Self::Fix(_) => "fix",
             Self::Ci(_) => "ci",
+            Self::Update(_) => "update",
         }
     }
 
@@ -225,7 +229,8 @@ impl Asks {
             | Self::Revise(comment)
             | Self::Approve(comment)
             | Self::Fix(comment)
-            | Self::Ci(comment) => Some(comment),
+            | Self::Ci(comment)
+            | Self::Update(comment) => Some(comment),
         }
     }
 
@@ -238,6 +243,7 @@ impl Asks {
             Self::Approve(_) => matches!(command, Command::Approve),
             Self::Fix(_) => matches!(command, Command::Fix { .. }),
             Self::Ci(_) => matches!(command, Command::Ci),
+            Self::Update(_) => matches!(command, Command::Update),
         }
     }
 }
@@ -296,6 +302,7 @@ impl JiraRequest {
             Word::Approve => Asks::Approve(needs("approve")?),
             Word::Fix => Asks::Fix(needs("fix")?),
             Word::Ci => Asks::Ci(needs("ci")?),
+            Word::Update => Asks::Update(needs("update")?),
         };
         let account =
             jira.account.map(|id| AccountId::parse(&id).ok_or(JiraRequestError::Account)).transpose()?;
@@ -329,6 +336,7 @@ impl JiraRequest {
             Asks::Approve(_) => Word::Approve,
             Asks::Fix(_) => Word::Fix,
             Asks::Ci(_) => Word::Ci,
+            Asks::Update(_) => Word::Update,
         };
         serde_json::to_vec(&Wire {
             jira: Inner {

@@ -8,6 +8,7 @@
 //! | `approve` | the plan that a person approved | a change | `/approve` |
 //! | `fix` | the pull request, and what reviewers say about it | a change on top | `/fix`, or a review that asks for changes |
 //! | `ci` | the pull request as it is | its checks may start | `/ci` |
+//! | `update` | the pull request, and the branch that it is for | a merge of that branch on top | `/update` |
 //! | `checks` | the pull request as it is | ready for review once all is green; a repair where something failed | checks that ended |
 //! | `closed` | the pull request as it is | the issue's labels | the pull request was merged or declined |
 //!
@@ -36,6 +37,8 @@ pub enum Mode {
     Fix(CommandAt),
     /// Checks that were held back may start.
     Ci(CommandAt),
+    /// The base branch merged into that of the pull request.
+    Update(CommandAt),
     /// Checks of the newest commit ended.
     Checks,
     /// The pull request was merged, or closed without that.
@@ -51,6 +54,7 @@ pub enum ModeKind {
     Approve,
     Fix,
     Ci,
+    Update,
     Checks,
     Closed,
 }
@@ -88,6 +92,8 @@ pub enum Start {
     Reviews(CommandAt),
     /// The pull request, whose checks were held back.
     Release(CommandAt),
+    /// The pull request, whose base branch has moved on.
+    Base(CommandAt),
     /// The pull request, whose checks ended.
     Checks,
     /// The pull request, which is closed.
@@ -145,13 +151,14 @@ enum Needs {
 pub const RETRY: &str = "Comment `/retry` to start again.";
 
 impl ModeKind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::QuickFix,
         Self::Plan,
         Self::Revise,
         Self::Approve,
         Self::Fix,
         Self::Ci,
+        Self::Update,
         Self::Checks,
         Self::Closed,
     ];
@@ -211,6 +218,13 @@ impl ModeKind {
                 makes: Product::Nothing,
                 again: "Comment `/ci` on the pull request to try again.",
                 again_after_commit: "Comment `/ci` on the pull request to try again.",
+            },
+            Self::Update => Facts {
+                name: "update",
+                needs: Needs::Change,
+                makes: Product::Change,
+                again: "Comment `/update` on the pull request to try again.",
+                again_after_commit: "Comment `/update` on the pull request to try again.",
             },
             Self::Checks => Facts {
                 name: "checks",
@@ -284,7 +298,7 @@ impl ModeKind {
 
     /// Whether whoever writes the command on a pull request that is closed is told so. It may be about what was merged.
     pub fn is_answered_when_closed(self) -> bool {
-        matches!(self, Self::Fix | Self::Revise)
+        matches!(self, Self::Fix | Self::Revise | Self::Update)
     }
 
     /// Whether it is about the pull request alone, so that a closed issue is no obstacle.
@@ -347,6 +361,7 @@ impl Mode {
             Self::Approve(_) => ModeKind::Approve,
             Self::Fix(_) => ModeKind::Fix,
             Self::Ci(_) => ModeKind::Ci,
+            Self::Update(_) => ModeKind::Update,
             Self::Checks => ModeKind::Checks,
             Self::Closed => ModeKind::Closed,
         }
@@ -360,6 +375,7 @@ impl Mode {
             Self::Approve(at) => Start::ApprovedPlan(at),
             Self::Fix(at) => Start::Reviews(at),
             Self::Ci(at) => Start::Release(at),
+            Self::Update(at) => Start::Base(at),
             Self::Checks => Start::Checks,
             Self::Closed => Start::End,
         }
@@ -369,9 +385,11 @@ impl Mode {
     pub fn command(self) -> Option<CommandAt> {
         match self.start() {
             Start::Issue | Start::Checks | Start::End => None,
-            Start::ApprovedPlan(at) | Start::Feedback(at) | Start::Reviews(at) | Start::Release(at) => {
-                Some(at)
-            }
+            Start::ApprovedPlan(at)
+            | Start::Feedback(at)
+            | Start::Reviews(at)
+            | Start::Release(at)
+            | Start::Base(at) => Some(at),
         }
     }
 
@@ -387,6 +405,7 @@ impl Mode {
             Command::Revise { .. } => Asked::Task(Self::Revise(at)),
             Command::Fix { .. } => Asked::Task(Self::Fix(at)),
             Command::Ci => Asked::Task(Self::Ci(at)),
+            Command::Update => Asked::Task(Self::Update(at)),
             // On a pull request it is about what was done there last.
             Command::Retry if at.pull_request.is_some() => Asked::Task(Self::Fix(at)),
             Command::Retry => Asked::IssueAgain,
@@ -403,6 +422,7 @@ impl Mode {
             ModeKind::Approve => fields.command().map(Self::Approve),
             ModeKind::Fix => fields.command().map(Self::Fix),
             ModeKind::Ci => fields.command().map(Self::Ci),
+            ModeKind::Update => fields.command().map(Self::Update),
             ModeKind::Checks => fields.none().map(|()| Self::Checks),
             ModeKind::Closed => fields.none().map(|()| Self::Closed),
         }

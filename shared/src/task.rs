@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `repo_url` | `https://HOST/OWNER/NAME`, see [`crate::repo`] |
 //! | `issue_id` | see [`IssueId`]: the number of the issue, or its key as a text. Of a command that was written on a pull request: the number of that pull request, because a webhook does not tell the issue behind it; the run finds it by the branch |
-//! | `mode` | `quickfix`, `plan`, `revise`, `approve`, `fix`, `ci`, `checks` or `closed` |
+//! | `mode` | `quickfix`, `plan`, `revise`, `approve`, `fix`, `ci`, `update`, `checks` or `closed` |
 //! | `trigger_user` | login of the person who asked; of what nobody asked for (`checks`, `closed`), the repository's owner |
 //! | `task_id` | see [`TaskId`]; derived from the other fields if it is missing |
 //! | `triggered_at` | when, RFC 3339, by GitHub's clock: what was written later was not seen by who asked |

@@ -24,7 +24,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::time::Instant;
 
-pub use checked::{CheckedPatch, check};
+pub use checked::{CheckedPatch, check, merged};
 use leftovers::Leftovers;
 pub use message::Problem;
 

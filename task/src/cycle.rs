@@ -12,6 +12,7 @@ pub(crate) mod failure;
 mod follow;
 mod repair;
 mod rules;
+mod settle;
 mod shown;
 mod talk;
 
@@ -48,6 +49,7 @@ use choice::Choose;
 use complaint::Proposed;
 use failure::{not_indexed, not_walked};
 pub use follow::Followed;
+pub use settle::{BY_HAND, Dispute, Settled};
 pub use shown::Shown;
 use talk::Conversation;
 

@@ -22,7 +22,7 @@ use github::Session;
 use model::{
     Annotation, ChangedFile, Checks, Collaborator, Commit, CommitRequest, Comparison, Discussion, FailedRun,
     FailedStep, ListedFile, Listing, LogEnd, NewPullRequest, Permission, PullRequest, PullRequestChecks,
-    PullRequestSnapshot, Repository, Review,
+    PullRequestSnapshot, Repository, Review, TreeEntry,
 };
 
 pub use github::{Credentials, Login, Past};
@@ -179,19 +179,6 @@ impl Forge {
         }
     }
 
-    /// Makes a tree that no commit has yet: that of a commit, with one file in place of what is at its path.
-    pub async fn tree_with(
-        &self,
-        commit: &str,
-        path: &RepoPath,
-        mode: &str,
-        content: &str,
-    ) -> Result<String, CallError> {
-        match self {
-            Self::GitHub(session) => session.github.tree_with(commit, path.as_str(), mode, content).await,
-        }
-    }
-
     /// What was said and opened in this repository before.
     pub fn past(&self) -> Past {
         match self {
@@ -210,10 +197,24 @@ impl Forge {
         &self,
         message: &str,
         tree: &str,
-        parent: &str,
+        parents: &[&str],
     ) -> Result<Commit, CallError> {
         match self {
-            Self::GitHub(session) => session.create_loose_commit(message, tree, parent).await,
+            Self::GitHub(session) => session.create_loose_commit(message, tree, parents).await,
+        }
+    }
+
+    /// Makes a tree that differs from `base` in these entries, and returns its id. Nothing refers to it yet.
+    pub async fn create_tree(&self, base: &str, entries: &[TreeEntry<'_>]) -> Result<String, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.create_tree(base, entries).await,
+        }
+    }
+
+    /// Moves a branch to a commit that follows the one that it is at. Any other move is [`CallError::Invalid`].
+    pub async fn advance_branch(&self, branch: &str, to: &str) -> Result<(), CallError> {
+        match self {
+            Self::GitHub(session) => session.github.advance_branch(branch, to).await,
         }
     }
 

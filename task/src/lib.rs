@@ -26,6 +26,7 @@ mod lease;
 mod line_diff;
 pub mod llm;
 mod marker;
+mod merge;
 use shared::network;
 mod outbound;
 mod outcome;

@@ -85,6 +85,31 @@ impl Fences {
     }
 }
 
+/// The conflicts of a merge, and what both sides want.
+#[derive(Clone, Copy, Debug)]
+pub struct Conflicts<'a> {
+    pub lines: &'a [ConflictLines],
+    /// What the branch changes, as a diff.
+    pub ours: &'a str,
+    /// What its base has changed since, as a diff.
+    pub theirs: &'a str,
+    /// The subjects of the base's commits since then, one a line.
+    pub subjects: &'a str,
+}
+
+/// One of them, with the lines around it.
+#[derive(Clone, Debug)]
+pub struct ConflictLines {
+    /// By which the answer names it.
+    pub name: String,
+    pub path: RepoPath,
+    pub above: String,
+    pub base: String,
+    pub ours: String,
+    pub theirs: String,
+    pub below: String,
+}
+
 /// Puts asks into words. One for a run, so that all its fences carry the same word.
 pub struct Prompter {
     templates: Environment<'static>,
@@ -96,11 +121,20 @@ impl Prompter {
     /// `more` is what its fences hold beside issue and files.
     pub fn new(issue: &Issue, context: &Context, more: &[&str], guidance: Guidance) -> Self {
         let mut hash = Sha256::new();
-        hash.update(issue.digest());
         for (path, file) in context.read.iter() {
             hash.update(path.as_str());
             hash.update(file.blob.as_bytes());
         }
+        Self::over(issue, hash, more, guidance)
+    }
+
+    /// The same where no file is read as a whole.
+    pub fn of_texts(issue: &Issue, texts: &[&str], guidance: Guidance) -> Self {
+        Self::over(issue, Sha256::new(), texts, guidance)
+    }
+
+    fn over(issue: &Issue, mut hash: Sha256, more: &[&str], guidance: Guidance) -> Self {
+        hash.update(issue.digest());
         for text in more {
             hash.update(text);
         }
@@ -117,6 +151,8 @@ impl Prompter {
             ("more", include_str!("../prompts/more.md")),
             ("requests", include_str!("../prompts/requests.md")),
             ("correct", include_str!("../prompts/correct.md")),
+            ("merge", include_str!("../prompts/merge.md")),
+            ("conflicts", include_str!("../prompts/conflicts.md")),
         ] {
             templates.add_template(name, text).expect("the templates are part of the program");
         }
@@ -243,6 +279,32 @@ impl Prompter {
             issue => self.issue(issue),
         };
         (system, self.render("candidates", values))
+    }
+
+    /// The question how the conflicts of a merge are settled: standing instructions, and the first message.
+    pub fn merge(&self, issue: &Issue, question: &Conflicts<'_>) -> (String, String) {
+        let fenced = |text: &str| (!text.is_empty()).then(|| self.fence(text));
+        let conflict = |lines: &ConflictLines| {
+            context! {
+                name => lines.name.as_str(),
+                path => self.fence(lines.path.as_str()),
+                above => fenced(&lines.above),
+                base => fenced(&lines.base),
+                ours => fenced(&lines.ours),
+                theirs => fenced(&lines.theirs),
+                below => fenced(&lines.below),
+            }
+        };
+        let values = context! {
+            reference => issue.id.as_ref().map(IssueId::reference),
+            issue => self.issue(issue),
+            ours => fenced(question.ours),
+            theirs => fenced(question.theirs),
+            subjects => fenced(question.subjects),
+            conflicts => question.lines.iter().map(conflict).collect::<Vec<_>>(),
+        };
+        let system = self.render("merge", context! { nonce => self.fences.word() });
+        (system, self.render("conflicts", values))
     }
 
     /// Title and text, fenced.

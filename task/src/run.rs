@@ -29,6 +29,7 @@ mod missing;
 mod publish;
 mod repair;
 pub mod settings;
+mod update;
 mod wanted;
 mod work;
 mod working;
@@ -199,7 +200,8 @@ async fn work(
         | Start::ApprovedPlan(_)
         | Start::Feedback(_)
         | Start::Reviews(_)
-        | Start::Release(_) => {}
+        | Start::Release(_)
+        | Start::Base(_) => {}
     }
     admission::admit(desk).await?;
     if let Some(finding) = already::kept(desk) {
@@ -211,6 +213,9 @@ async fn work(
     }
     if let Start::Reviews(at) = desk.task.mode.start() {
         return Box::pin(fix::answer(config, lease, desk, &terms, at)).await;
+    }
+    if let Start::Base(at) = desk.task.mode.start() {
+        return Box::pin(update::update(config, lease, desk, &terms, at)).await;
     }
     let claim = match claim::claim(desk, &terms).await? {
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
@@ -425,29 +430,71 @@ async fn clone_once(
     folder: &std::path::Path,
     lease: &Lease,
 ) -> Result<Result<Cloned, CloneError>, Stop> {
+    let branch = desk.branch.clone();
+    let into = folder.join("repo");
+    over_git(desk, lease, move |remote, interrupt| {
+        let source = Source { remote, branch: Some(&branch) };
+        clone::clone(&source, &into, &CloneCaps::default(), interrupt)
+    })
+    .await
+}
+
+/// Reads from the git server, where blocking is allowed; ends with the lease.
+async fn over_git<T: Send + 'static>(
+    desk: &Desk<'_>,
+    lease: &Lease,
+    read: impl FnOnce(&Remote, &AtomicBool) -> Result<T, CloneError> + Send + 'static,
+) -> Result<Result<T, CloneError>, Stop> {
     let remote = Remote::new(&desk.forge.repo().url(), Some(desk.forge.token().clone()))
         .map(|remote| remote.through(&desk.settings.network))
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
-    let branch = desk.branch.clone();
-    let into = folder.join("repo");
     let interrupt = Arc::new(AtomicBool::new(false));
     let flag = interrupt.clone();
-    let cloning = tokio::task::spawn_blocking(move || {
-        let source = Source { remote: &remote, branch: Some(&branch) };
-        clone::clone(&source, &into, &CloneCaps::default(), &flag)
-    });
-    tokio::pin!(cloning);
+    let reading = tokio::task::spawn_blocking(move || read(&remote, &flag));
+    tokio::pin!(reading);
     tokio::select! {
-        cloned = &mut cloning => cloned.map_err(|error| {
+        read = &mut reading => read.map_err(|error| {
             Failure::new(Reason::Unavailable, format!("cloning failed: {error}"), "").into()
         }),
         lost = lease.lost() => {
             interrupt.store(true, Ordering::Relaxed);
             // What it still writes would outlive the folder.
-            if tokio::time::timeout(CLONE_ENDS_WITHIN, cloning).await.is_err() {
+            if tokio::time::timeout(CLONE_ENDS_WITHIN, reading).await.is_err() {
                 tracing::warn!("a clone that was interrupted goes on");
             }
             Err(lost.into())
+        }
+    }
+}
+
+/// Adds commits to a clone, with all that each holds.
+async fn fetched(
+    desk: &Desk<'_>,
+    workspace: &Workspace,
+    commits: [gix::ObjectId; 2],
+    lease: &Lease,
+) -> Result<(), Stop> {
+    let mut patience = desk.forge.patience();
+    let have = workspace.base().commit;
+    loop {
+        let repo = workspace.shared().clone();
+        let fetched = over_git(desk, lease, move |remote, interrupt| {
+            let caps = CloneCaps::default();
+            clone::fetch_commits(&repo.to_thread_local(), remote, &commits, have, &caps, interrupt)
+        });
+        let Err(error) = fetched.await? else { return Ok(()) };
+        let (call, why) = (desk.forge.call("fetch"), error.to_string());
+        let failed = match &error {
+            CloneError::Remote(RemoteError::NoAccess { .. }) => {
+                CallError::Unauthorized { call, message: why }
+            }
+            error if error.is_transient() => CallError::Unavailable { call, why },
+            error => return Err(not_cloned(error).into()),
+        };
+        match patience.before_retry(failed).await {
+            Ok(()) => {}
+            Err(CallError::Lost(lost)) => return Err(lost.into()),
+            Err(_) => return Err(not_cloned(&error).into()),
         }
     }
 }

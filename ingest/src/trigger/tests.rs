@@ -272,6 +272,7 @@ fn commands_become_tasks_where_they_mean_something() {
     let approve = |pull_request| Mode::Approve(CommandAt { pull_request, comment });
     let revise = |pull_request| Mode::Revise(CommandAt { pull_request, comment });
     let fix = |pull_request| Mode::Fix(CommandAt { pull_request, comment });
+    let update = |pull_request| Mode::Update(CommandAt { pull_request, comment });
     for (payload, issue, mode) in [
         (on_pull_request("/approve"), 7, approve(seven)),
         (on_pull_request("/approve\n\nThank you"), 7, approve(seven)),
@@ -284,6 +285,9 @@ fn commands_become_tasks_where_they_mean_something() {
         (on_pull_request("/fix"), 7, fix(seven)),
         (on_pull_request("/retry"), 7, fix(seven)),
         (comment_event("/fix use axum"), 12, fix(None)),
+        (on_pull_request("/update"), 7, update(seven)),
+        (comment_event("/update"), 12, update(None)),
+        (changed(on_pull_request("/update"), &json!({"/issue/state": "closed"})), 7, update(seven)),
         // Whoever asks for something where nothing can change any more is told so.
         (changed(on_pull_request("/fix it"), &json!({"/issue/state": "closed"})), 7, fix(seven)),
         (changed(on_pull_request("/revise it"), &json!({"/issue/state": "closed"})), 7, revise(seven)),

@@ -88,6 +88,7 @@ fn commands_ask_for_what_they_say() {
         ("/revise use tokio", Some(Asks::Revise(comment))),
         ("/fix use tokio", Some(Asks::Fix(comment))),
         ("/ci", Some(Asks::Ci(comment))),
+        ("/update", Some(Asks::Update(comment))),
         ("/stop", None),
     ] {
         let command = Command::parse(text).unwrap();

@@ -4,7 +4,7 @@ fn at() -> CommandAt {
     CommandAt { pull_request: None, comment: Comment::Issue(NonZeroU64::MIN) }
 }
 
-fn all() -> [Mode; 8] {
+fn all() -> [Mode; 9] {
     [
         Mode::QuickFix,
         Mode::Plan,
@@ -12,6 +12,7 @@ fn all() -> [Mode; 8] {
         Mode::Approve(at()),
         Mode::Fix(at()),
         Mode::Ci(at()),
+        Mode::Update(at()),
         Mode::Checks,
         Mode::Closed,
     ]
@@ -20,7 +21,7 @@ fn all() -> [Mode; 8] {
 #[test]
 fn every_mode_has_a_name_that_is_its_form_in_messages() {
     assert_eq!(all().map(Mode::kind), ModeKind::ALL);
-    let names = ["quickfix", "plan", "revise", "approve", "fix", "ci", "checks", "closed"];
+    let names = ["quickfix", "plan", "revise", "approve", "fix", "ci", "update", "checks", "closed"];
     for (kind, name) in ModeKind::ALL.into_iter().zip(names) {
         assert_eq!(kind.to_string(), name);
         assert_eq!(ModeKind::named(name), Some(kind));
@@ -52,6 +53,7 @@ fn traits(mode: Mode) -> Vec<&'static str> {
         (mode.start() == Start::Feedback(at()), "begins with feedback"),
         (mode.start() == Start::Reviews(at()), "begins with reviews"),
         (mode.start() == Start::Release(at()), "begins with held checks"),
+        (mode.start() == Start::Base(at()), "begins with the base"),
         (mode.start() == Start::Checks, "begins with checks"),
         (mode.start() == Start::End, "begins with the end"),
         (mode.command() == Some(at()), "has a command"),
@@ -94,6 +96,14 @@ fn each_mode_answers_every_question() {
                 "has a command"
             ],
             vec!["leaves the labels", "begins with held checks", "has a command"],
+            vec![
+                "makes a commit",
+                "leaves the labels",
+                "waits its turn",
+                "is answered when closed",
+                "begins with the base",
+                "has a command"
+            ],
             vec!["makes a commit", "leaves the labels", "nobody asks", "begins with checks"],
             vec!["leaves the labels", "nobody asks", "begins with the end"],
         ]
@@ -117,12 +127,13 @@ fn a_task_is_tried_again_by_its_command_as_long_as_that_means_something() {
     let approve = "Comment `/approve` on the pull request to try again.";
     let ci = "Comment `/ci` on the pull request to try again.";
     let fix = "Comment `/retry` on the pull request to try again.";
-    assert_eq!(ModeKind::ALL.map(ModeKind::again), [RETRY, RETRY, revise, approve, fix, ci, "", ""]);
+    let update = "Comment `/update` on the pull request to try again.";
+    assert_eq!(ModeKind::ALL.map(ModeKind::again), [RETRY, RETRY, revise, approve, fix, ci, update, "", ""]);
     let published = "The change is on the branch of the pull request. Review it as it is; or close the pull request, \
                      and comment `/retry` on the issue to start again.";
     assert_eq!(
         ModeKind::ALL.map(ModeKind::again_after_commit),
-        [RETRY, RETRY, revise, published, fix, ci, "", ""]
+        [RETRY, RETRY, revise, published, fix, ci, update, "", ""]
     );
 }
 
@@ -147,6 +158,7 @@ fn each_command_asks_for_something() {
         ("/revise use tokio", Asked::Task(Mode::Revise(at()))),
         ("/fix the names", Asked::Task(Mode::Fix(at()))),
         ("/ci", Asked::Task(Mode::Ci(at()))),
+        ("/update", Asked::Task(Mode::Update(at()))),
         ("/retry", Asked::IssueAgain),
         ("/stop", Asked::Stop),
     ] {

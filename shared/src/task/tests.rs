@@ -158,11 +158,11 @@ fn what_is_not_of_the_right_form_is_no_task() {
         ),
         (
             message(&json!({"mode": "retry"})),
-            "unknown variant `retry`, expected one of `quickfix`, `plan`, `revise`, `approve`, `fix`, `ci`, `checks`, `closed`",
+            "unknown variant `retry`, expected one of `quickfix`, `plan`, `revise`, `approve`, `fix`, `ci`, `update`, `checks`, `closed`",
         ),
         (
             message(&json!({"mode": "Plan"})),
-            "unknown variant `Plan`, expected one of `quickfix`, `plan`, `revise`, `approve`, `fix`, `ci`, `checks`, `closed`",
+            "unknown variant `Plan`, expected one of `quickfix`, `plan`, `revise`, `approve`, `fix`, `ci`, `update`, `checks`, `closed`",
         ),
         (message(&json!({"trigger_user": 1})), "invalid type: integer `1`, expected a string"),
     ] {

@@ -48,6 +48,37 @@ pub fn check(parsers: &Parsers, patch: Patch, deadline: Instant) -> Result<Check
     if broken.is_empty() { Ok(CheckedPatch { patch, notes, warnings }) } else { Err(SyntaxErrors(broken)) }
 }
 
+/// Checks a file that was merged of two. What either side has is not held against it. Returns what a reviewer should know, a
+/// sentence each.
+pub fn merged(
+    parsers: &Parsers,
+    path: &RepoPath,
+    sides: [&[u8]; 2],
+    after: &[u8],
+    deadline: Instant,
+) -> Result<Vec<String>, FileErrors> {
+    let mut notes = Vec::new();
+    if let Ok(text) = std::str::from_utf8(after) {
+        let both = String::from_utf8_lossy(&sides.concat()).into_owned();
+        let hidden = unseen::hidden(Some(&both), text);
+        if !hidden.is_empty() {
+            let (problems, more) = first_problems(text, &hidden);
+            return Err(FileErrors { path: path.clone(), problems, more });
+        }
+        notes.extend(unseen::warnings(path, Some(&both), text));
+    }
+    let [ours, theirs] = sides.map(|side| file(parsers, path, Some(side), after, deadline));
+    match (ours, theirs) {
+        (Verdict::Broken(errors), Verdict::Broken(_)) => Err(errors),
+        (Verdict::Noted(ours), Verdict::Noted(theirs)) => {
+            let of_both = ours.into_iter().filter(|note| theirs.contains(note));
+            notes.extend(of_both.map(|note| format!("{}: {note}", code_span(path.as_str()))));
+            Ok(notes)
+        }
+        _ => Ok(notes),
+    }
+}
+
 impl CheckedPatch {
     /// One change a path, ordered by path.
     pub fn changes(&self) -> &[Change] {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use shared::otlp::Span;
 use shared::otlp::catalog::{CHOOSE, CHOSEN};
 
-use super::talk::Conversation;
+use super::talk::{Conversation, paths};
 use super::{Cycle, Times};
 use crate::context::pack::{Budget, Chosen, Context};
 use crate::context::tokens;
@@ -80,7 +80,7 @@ impl Cycle<'_> {
         let shown = talk.messages.iter().map(|message| message.text.as_str());
         let shown = shown.fold(talk.system.clone(), |text, message| text + "\n" + message);
         let span = Span::start(&CHOOSE);
-        let answer = match span.run(self.ask(&mut talk, context, times)).await {
+        let answer = match span.run(self.ask(&mut talk, &paths(context), times)).await {
             Ok(answer) => answer,
             Err(failure) => {
                 span.fail(&failure.reason.name());

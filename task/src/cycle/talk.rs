@@ -93,13 +93,13 @@ impl Cycle<'_> {
         context: &mut Context,
         times: &mut Times,
     ) -> Result<Answer, Failure> {
-        let mut answer = self.ask(talk, context, times).await?;
+        let mut answer = self.ask(talk, &paths(context), times).await?;
         while talk.rounds_left > 0 && !answer.requests.is_empty() {
             talk.rounds_left -= 1;
             talk.messages.push(said(&answer));
             let text = self.looked_up(talk, context, &answer);
             talk.messages.push(Message { role: Role::User, text });
-            answer = self.ask(talk, context, times).await?;
+            answer = self.ask(talk, &paths(context), times).await?;
         }
         Ok(answer)
     }
@@ -171,6 +171,13 @@ impl Cycle<'_> {
         if complaint.reason == Reason::Declined {
             return Err(complaint.failure(talk.llm));
         }
+        self.complain(talk, answer, &complaint);
+        let answer = self.ask_and_look(talk, context, times).await?;
+        Ok((answer, *complaint.kept))
+    }
+
+    /// Says what was wrong with an answer, as the next message.
+    pub(super) fn complain(&mut self, talk: &mut Conversation<'_>, answer: &Answer, complaint: &Complaint) {
         otlp::count(&CORRECTIONS, &[(&ERROR_TYPE, &complaint.reason.name())]);
         (self.progress)(Step::Correcting { why: first_line(&complaint.text).to_owned() });
         talk.messages.push(said(answer));
@@ -178,14 +185,13 @@ impl Cycle<'_> {
             role: Role::User,
             text: talk.prompter.correct(&complaint.text, complaint.kept.edits.len()),
         });
-        let answer = self.ask_and_look(talk, context, times).await?;
-        Ok((answer, *complaint.kept))
     }
 
+    /// Asks, and reads the answer, in which these paths can be named.
     pub(super) async fn ask(
         &mut self,
         talk: &mut Conversation<'_>,
-        context: &Context,
+        paths: &Paths<'_>,
         times: &mut Times,
     ) -> Result<Answer, Failure> {
         let call = self.ledger.spent().calls + 1;
@@ -211,9 +217,13 @@ impl Cycle<'_> {
             .await
             .map_err(|error| unanswered(&error))?;
         times.model += started.elapsed();
-        let paths = Paths::new(context.walk.entries().iter().map(|entry| entry.path.as_str()));
-        Ok(Answer::read(&reply.text, &paths))
+        Ok(Answer::read(&reply.text, paths))
     }
+}
+
+/// The paths of the repository.
+pub(super) fn paths(context: &Context) -> Paths<'_> {
+    Paths::new(context.walk.entries().iter().map(|entry| entry.path.as_str()))
 }
 
 /// An answer as a part of the conversation.

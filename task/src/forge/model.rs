@@ -112,6 +112,23 @@ pub struct ListedFile {
     pub bytes: u64,
 }
 
+/// What a tree has at a path.
+pub struct TreeEntry<'a> {
+    pub path: &'a str,
+    /// As git writes it, such as `100644`.
+    pub mode: &'a str,
+    pub content: TreeContent<'a>,
+}
+
+/// What stands at a path of a tree that is to be made.
+pub enum TreeContent<'a> {
+    /// The id of an object that the forge has.
+    Object(String),
+    Text(&'a str),
+    /// Nothing any more.
+    Absent,
+}
+
 /// What one commit has that another one has not.
 #[derive(Clone, Debug)]
 pub struct Comparison {
@@ -370,7 +387,7 @@ pub enum Home {
 pub struct NewCommit {
     pub id: String,
     pub message: String,
-    /// Whether it has the files of one of its parents.
+    /// Whether it has the files of its parent; of a merge, those of the branch that was merged.
     pub is_empty: bool,
 }
 

@@ -122,8 +122,13 @@ pub fn clone(
     )
     .map_err(|error| disk(&error))?
     .to_thread_local();
-    let received =
-        receive(remote, &repo, Want { tip: commit, base: None, depth: NonZeroU32::MIN }, caps, &watch)?;
+    let received = receive(
+        remote,
+        &repo,
+        Want { tips: vec![commit], base: None, depth: NonZeroU32::MIN },
+        caps,
+        &watch,
+    )?;
     name_commit(&repo, &name, commit).map_err(|error| disk(&error))?;
 
     let repo = gix::ThreadSafeRepository::open_opts(into, options(caps)).map_err(|error| disk(&error))?;
@@ -150,9 +155,33 @@ pub fn fetch_branch(
     let name = format!("refs/heads/{branch}");
     let Some(tip) = tip_of(&remote.refs(&[&name])?, &name) else { return Ok(None) };
     if !repo.has_object(tip) {
-        receive(remote, repo, Want { tip, base: Some(base), depth }, caps, &watch)?;
+        receive(remote, repo, Want { tips: vec![tip], base: Some(base), depth }, caps, &watch)?;
     }
     Ok(Some(tip))
+}
+
+/// Adds commits of the remote to a clone, each with everything that it holds and without its parents.
+///
+/// `have` is a commit that the clone has, so that what it holds is not sent again. No reference is written.
+pub fn fetch_commits(
+    repo: &gix::Repository,
+    remote: &Remote,
+    commits: &[ObjectId],
+    have: ObjectId,
+    caps: &CloneCaps,
+    interrupt: &AtomicBool,
+) -> Result<(), CloneError> {
+    let mut tips: Vec<ObjectId> =
+        commits.iter().copied().filter(|commit| !repo.has_object(*commit)).collect();
+    tips.sort_unstable();
+    tips.dedup();
+    if tips.is_empty() {
+        return Ok(());
+    }
+    let watch = Watch::start(caps.time, interrupt);
+    let remote = UploadPack::open(Session::open(remote, &watch)?)?;
+    let want = Want { tips, base: Some(have), depth: NonZeroU32::MIN };
+    receive(remote, repo, want, caps, &watch).map(drop)
 }
 
 /// The full name of the branch, and its commit.
@@ -191,9 +220,9 @@ fn has_branches(remote: &mut UploadPack<'_>) -> Result<bool, CloneError> {
     }))
 }
 
-/// What is asked of the remote: a commit, and the history behind it as far as `depth`.
+/// What is asked of the remote: commits, and the history behind each as far as `depth`.
 struct Want {
-    tip: ObjectId,
+    tips: Vec<ObjectId>,
     base: Option<ObjectId>,
     depth: NonZeroU32,
 }
@@ -201,11 +230,13 @@ struct Want {
 /// There is nothing to find out about what both sides have: all is said in one request.
 impl fetch::Negotiate for Want {
     fn mark_complete_and_common_ref(&mut self) -> gix::Result<Action> {
-        Ok(Action::MustNegotiate { remote_ref_target_known: vec![false] })
+        Ok(Action::MustNegotiate { remote_ref_target_known: vec![false; self.tips.len()] })
     }
 
     fn add_wants(&mut self, arguments: &mut fetch::Arguments, _known: &[bool]) -> bool {
-        arguments.want(self.tip);
+        for tip in &self.tips {
+            arguments.want(tip);
+        }
         true
     }
 

@@ -193,18 +193,18 @@ impl Workspace {
         let tree =
             tree.write(|tree| repo.write_object(tree).map(gix::Id::detach)).context("writing the tree")?;
         anyhow::ensure!(tree != self.base.tree, "the change leaves every file as it was");
-        let time = gix::date::Time::new(identity.seconds, 0);
-        let who = gix::actor::Signature {
-            name: BString::from(identity.name.as_str()),
-            email: BString::from(identity.email.as_str()),
-            time,
-        };
-        let mut buffer = gix::date::parse::TimeBuf::default();
-        let signature = who.to_ref(&mut buffer);
-        let commit = repo
-            .new_commit_as(signature, signature, message(text), tree, [self.base.commit])
-            .context("writing the commit")?;
-        Ok(commit.id)
+        commit_of(&repo, tree, &[self.base.commit], text, identity)
+    }
+
+    /// Writes a commit of a tree that is there, on top of the base and then of another commit. No reference moves.
+    pub fn write_merge(
+        &self,
+        tree: ObjectId,
+        other: ObjectId,
+        text: &CommitText<'_>,
+        identity: &Identity,
+    ) -> Result<ObjectId, PublishError> {
+        commit_of(&self.repo(), tree, &[self.base.commit, other], text, identity).map_err(PublishError::Write)
     }
 
     /// Whether a file at the base is another one than at `commit`; so it is, too, where that cannot be told.
@@ -340,6 +340,27 @@ impl Workspace {
         }
         Ok(())
     }
+}
+
+/// Writes a commit of ours.
+fn commit_of(
+    repo: &gix::Repository,
+    tree: ObjectId,
+    parents: &[ObjectId],
+    text: &CommitText<'_>,
+    identity: &Identity,
+) -> anyhow::Result<ObjectId> {
+    let who = gix::actor::Signature {
+        name: BString::from(identity.name.as_str()),
+        email: BString::from(identity.email.as_str()),
+        time: gix::date::Time::new(identity.seconds, 0),
+    };
+    let mut buffer = gix::date::parse::TimeBuf::default();
+    let signature = who.to_ref(&mut buffer);
+    let commit = repo
+        .new_commit_as(signature, signature, message(text), tree, parents.iter().copied())
+        .context("writing the commit")?;
+    Ok(commit.id)
 }
 
 /// The step that failed, and why: in the system's words, where it was the system.

@@ -8,10 +8,11 @@ use super::file;
 use super::proposal::{Proposal, TITLE};
 use crate::call::CallError;
 use crate::forge::Forge;
-use crate::forge::model::{Branch, Commit, Listing, NewPullRequest, PullRequest, PullRequestKind, Stage};
+use crate::forge::model::{
+    Branch, Commit, Listing, NewPullRequest, PullRequest, PullRequestKind, Stage, TreeContent, TreeEntry,
+};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
-use crate::path::RepoPath;
 use crate::repo_config::PATH;
 
 /// The branch of proposals. It is no issue's, so nothing else takes what happens there for work on an issue.
@@ -159,10 +160,10 @@ impl Place<'_> {
     /// Makes the commit, which no branch has yet, and makes sure that it changes the one file and nothing else.
     async fn commit(&self, proposal: &Proposal, content: &str) -> Result<String, Stop> {
         let Self { forge, base, config, .. } = self;
-        let path = RepoPath::parse(PATH).expect("the path is part of the program");
-        let tree = forge.tree_with(&base.commit, &path, &config.mode, content).await?;
+        let entry = TreeEntry { path: PATH, mode: &config.mode, content: TreeContent::Text(content) };
+        let tree = forge.create_tree(&base.commit, &[entry]).await?;
         let message = proposal.message(self.gate);
-        let commit = forge.create_loose_commit(message.as_str(), &tree, &base.commit).await?;
+        let commit = forge.create_loose_commit(message.as_str(), &tree, &[&base.commit]).await?;
         let compared = forge.compare(&base.commit, &commit.id).await?;
         let is_alone = compared.ahead == 1 && compared.behind == 0;
         if !is_alone || compared.paths.as_deref() != Some(&[PATH.to_owned()]) {

@@ -119,7 +119,9 @@ impl Reader<'_> {
             return None;
         }
         match Command::parse(body.for_machine()) {
-            Some(Command::Approve | Command::Ci | Command::Retry | Command::Stop) => return None,
+            Some(Command::Approve | Command::Ci | Command::Update | Command::Retry | Command::Stop) => {
+                return None;
+            }
             Some(Command::Fix { .. } | Command::Revise { .. }) | None => {}
         }
         let text = self.clean(body.clone().clean(MAX_TEXT).as_str());

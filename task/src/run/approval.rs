@@ -59,9 +59,12 @@ pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> 
             let Binding { base, asked_by, .. } = posted.binding;
             Ok(Basis::Revision { plan: posted.plan, feedback, base, pull_request: pull.number, asked_by })
         }
-        Start::Issue | Start::Reviews(_) | Start::Release(_) | Start::Checks | Start::End => {
-            Ok(Basis::Nothing)
-        }
+        Start::Issue
+        | Start::Reviews(_)
+        | Start::Release(_)
+        | Start::Base(_)
+        | Start::Checks
+        | Start::End => Ok(Basis::Nothing),
     }
 }
 

@@ -123,6 +123,10 @@ async fn is_finished(
     commit: &Commit,
     pull_request: PullRequestNumber,
 ) -> Result<bool, Stop> {
+    // A merge of ours is on top of a change that is there: no description is made of it.
+    if is_merge(commit) {
+        return Ok(true);
+    }
     let labelled = || matches!(desk.record.state(), Ok(State::Done | State::PlanPending));
     let ended = match desk.record.status_of(task) {
         Some((_, status)) if status.phase != Phase::Ended => false,
@@ -135,13 +139,12 @@ async fn is_finished(
 
 /// Whether a commit of ours is that of a plan: it changes nothing.
 pub(super) async fn is_plan(desk: &Desk<'_>, commit: &Commit) -> Result<bool, CallError> {
-    // It stands on the commit that the plan was made from, or was put onto a newer one by a revision that died.
-    for parent in &commit.parents {
-        if desk.forge.commit(parent).await?.tree == commit.tree {
-            return Ok(true);
-        }
+    // It stands on the commit that the plan was made from, or was put onto a newer one by a revision that died. Of a merge
+    // the base comes last, and what the branch had before says nothing of what it changes.
+    match commit.parents.last() {
+        Some(parent) => Ok(desk.forge.commit(parent).await?.tree == commit.tree),
+        None => Ok(false),
     }
-    Ok(false)
 }
 
 async fn move_to_base(desk: &Desk<'_>, base: &str, head: String) -> Result<Branch, Stop> {
@@ -177,7 +180,7 @@ pub(super) async fn renew(desk: &Desk<'_>, base: &str, plan: Commit) -> Result<(
         return Ok((plan.id, newest));
     }
     let tree = desk.forge.commit(&newest).await?.tree;
-    let renewed = desk.forge.create_loose_commit(&plan.message, &tree, &newest).await?;
+    let renewed = desk.forge.create_loose_commit(&plan.message, &tree, &[&newest]).await?;
     move_branch(desk, &plan.id, &renewed.id).await?;
     Ok((renewed.id, newest))
 }
@@ -229,6 +232,11 @@ fn not_let(desk: &Desk<'_>, error: CallError) -> Stop {
 fn held_by_person(desk: &Desk<'_>) -> Failure {
     let what = format!("The branch `{}` holds commits that are not the agent's.", desk.branch);
     Failure::new(Reason::Branch, what, "Rename or delete the branch, then comment `/retry` on the issue.")
+}
+
+/// Whether a commit joins two branches.
+pub(super) fn is_merge(commit: &Commit) -> bool {
+    commit.parents.len() > 1
 }
 
 /// The task that made a commit; none if the commit is a person's, also of one that was ours and was amended.

@@ -36,10 +36,19 @@ pub(super) async fn hold(
     terms: &Terms<'_>,
     patch: &CheckedPatch,
 ) -> Result<Option<String>, CallError> {
+    hold_of(desk, terms, patch.is_executed()).await
+}
+
+/// The same for a change of which is known whether it touches files that CI or build tools execute.
+pub(super) async fn hold_of(
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    is_executed: bool,
+) -> Result<Option<String>, CallError> {
     let why = match terms.ci {
         Ci::Auto => return Ok(None),
         Ci::Ask => "here somebody with write access always starts them",
-        Ci::Trusted if patch.is_executed() => "the change touches files that CI or build tools execute",
+        Ci::Trusted if is_executed => "the change touches files that CI or build tools execute",
         Ci::Trusted if is_by_insider(desk).await? => return Ok(None),
         Ci::Trusted => "the issue was not written by somebody with write access",
     };
@@ -134,14 +143,16 @@ async fn let_go(desk: &Desk<'_>, head: Commit) -> Result<String, Stop> {
     let from = head.id.clone();
     let (mut waiting, mut commit) = (Vec::new(), head);
     while waiting.len() < MAX_HELD && is_held(&commit.message) && branch::maker(desk, &commit).is_some() {
-        // A merge would lose a parent.
-        let [parent] = &commit.parents[..] else { break };
+        // Of a merge the branch itself comes first.
+        let Some(parent) = commit.parents.first() else { break };
         let below = desk.forge.commit(parent).await?;
         waiting.push(std::mem::replace(&mut commit, below));
     }
     let mut to = commit.id;
     for commit in waiting.iter().rev() {
-        to = desk.forge.create_loose_commit(&released(&commit.message), &commit.tree, &to).await?.id;
+        let mut parents: Vec<&str> = commit.parents.iter().map(String::as_str).collect();
+        parents[0] = &to;
+        to = desk.forge.create_loose_commit(&released(&commit.message), &commit.tree, &parents).await?.id;
     }
     if to != from {
         branch::move_branch(desk, &from, &to).await?;

@@ -20,6 +20,7 @@ use crate::git::workspace::{CommitText, Identity, TASK_TRAILER, Workspace};
 use crate::outbound::{HOLD, Outbound};
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
+use crate::patience::Patience;
 use crate::record::status::Proposal;
 
 /// The trailer of a commit that changes files that the approved plan does not name.
@@ -34,7 +35,7 @@ const ROUND: &str = "Agent-Review-Round";
 const CO_AUTHOR: &str = "Co-authored-by";
 
 /// Bytes of changed files that go into one commit over GraphQL; larger ones are pushed.
-const MAX_API_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_API_BYTES: usize = 1024 * 1024;
 
 /// Makes the commit. The proposal, which tells what the pull request says, is kept first: once the commit is made, a run
 /// that dies is completed without the model.
@@ -74,15 +75,17 @@ pub(super) async fn land(
     if fits_api(patch) {
         over_api(desk, claim, Some(patch), proposal).await
     } else {
-        push(desk, workspace, claim, patch, proposal).await
+        push(desk, workspace, claim, Content::Patch(patch), proposal).await
     }
 }
 
 fn trailers(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Vec<(&'static str, String)> {
     let mut trailers = vec![(TASK_TRAILER, desk.task.id.to_string())];
     let mut is_outside = !proposal.unplanned.is_empty();
-    if let Basis::Reviews { round, is_outside_plan, .. } = &claim.basis {
+    if let Basis::Reviews { round, .. } = &claim.basis {
         trailers.push((ROUND, round.to_string()));
+    }
+    if let Basis::Reviews { is_outside_plan, .. } | Basis::Base { is_outside_plan, .. } = &claim.basis {
         is_outside |= is_outside_plan;
     }
     if is_outside {
@@ -153,12 +156,50 @@ fn fits_api(patch: &CheckedPatch) -> bool {
 }
 
 /// Title, issue and trailers; nothing in the title can imitate a trailer.
-fn message(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Outbound {
+pub(super) fn message(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Outbound {
     let text = format!("{}\n\nProposed for {}.", proposal.title, desk.issue.id.reference());
     let trailers = trailers(desk, claim, proposal);
     let trailers: Vec<(&str, &str)> = trailers.iter().map(|(key, value)| (*key, value.as_str())).collect();
     let message = desk.gate.commit_message(&text, &trailers);
     if proposal.held.is_some() { message.holding_checks() } else { message }
+}
+
+/// Moves the branch to a commit that follows the one that the run found it at. Returns the commit.
+pub(super) async fn advance(desk: &Desk<'_>, claim: &Claim, commit: String) -> Result<String, Stop> {
+    let mut patience = desk.forge.patience();
+    loop {
+        let Err(error) = desk.forge.advance_branch(&desk.branch, &commit).await else { return Ok(commit) };
+        if let Some(made) = after_failure(desk, claim, error, &mut patience).await? {
+            return Ok(made);
+        }
+    }
+}
+
+/// Whether a write to the branch whose outcome is not known was carried out after all; the commit that the branch is at
+/// then. `None` if it is time to try again.
+async fn after_failure(
+    desk: &Desk<'_>,
+    claim: &Claim,
+    error: CallError,
+    patience: &mut Patience,
+) -> Result<Option<String>, Stop> {
+    if error.retry() == Retry::Never {
+        return Err(error.into());
+    }
+    match where_is(desk, claim).await? {
+        Place::Ours(commit) => return Ok(Some(commit)),
+        Place::Others => return Err(Stop::Moved(moved(desk))),
+        Place::Gone => return Err(gone(desk).into()),
+        Place::Unmoved => {}
+    }
+    match error {
+        // It was moved, or made, a moment ago: we see it where it was put, and whoever commits does not yet.
+        CallError::NotFound { .. } | CallError::Conflict { .. } => {
+            patience.before_retry_of_lag(error).await?;
+        }
+        error => patience.before_retry(error).await.map_err(|error| not_let(desk, error))?,
+    }
+    Ok(None)
 }
 
 /// Without a patch the commit is empty: that of a plan. Returns the commit.
@@ -191,20 +232,8 @@ pub(super) async fn over_api(
             Ok(commit) => return Ok(commit),
             Err(error) => error,
         };
-        if error.retry() == Retry::Never {
-            return Err(error.into());
-        }
-        match where_is(desk, claim).await? {
-            Place::Ours(commit) => return Ok(commit),
-            Place::Others => return Err(Stop::Moved(moved(desk))),
-            Place::Gone => return Err(gone(desk).into()),
-            Place::Unmoved => match error {
-                // It was moved, or made, a moment ago: we see it where it was put, and whoever commits does not yet.
-                CallError::NotFound { .. } | CallError::Conflict { .. } => {
-                    patience.before_retry_of_lag(error).await?;
-                }
-                error => patience.before_retry(error).await.map_err(|error| not_let(desk, error))?,
-            },
+        if let Some(made) = after_failure(desk, claim, error, &mut patience).await? {
+            return Ok(made);
         }
     }
 }
@@ -218,11 +247,22 @@ fn not_let(desk: &Desk<'_>, error: CallError) -> Stop {
     Failure::new(Reason::Branch, what, next).into()
 }
 
-async fn push(
+/// What a commit that is pushed has.
+pub(super) enum Content<'a> {
+    Patch(&'a CheckedPatch),
+    /// A tree of the workspace, and the commit that is merged.
+    Merge {
+        tree: ObjectId,
+        other: ObjectId,
+    },
+}
+
+/// Pushes a commit, and returns it.
+pub(super) async fn push(
     desk: &Desk<'_>,
     workspace: &Workspace,
     claim: &Claim,
-    patch: &CheckedPatch,
+    content: Content<'_>,
     proposal: &Proposal,
 ) -> Result<String, Stop> {
     let broken = |what: String| Stop::from(Failure::new(Reason::Unavailable, what, ""));
@@ -239,7 +279,11 @@ async fn push(
         body: &format!("{}Proposed for {}.", held, desk.issue.id.reference()),
         trailers: &trailers(desk, claim, proposal),
     };
-    let new = workspace.write_commit(patch, &text, &identity).map_err(|error| broken(error.to_string()))?;
+    let new = match content {
+        Content::Patch(patch) => workspace.write_commit(patch, &text, &identity),
+        Content::Merge { tree, other } => workspace.write_merge(tree, other, &text, &identity),
+    };
+    let new = new.map_err(|error| broken(error.to_string()))?;
     let old = ObjectId::from_hex(claim.head.as_bytes()).ok();
     let remote = Remote::new(&desk.forge.repo().url(), Some(desk.forge.token().clone()))
         .map(|remote| remote.through(&desk.settings.network))

@@ -38,7 +38,11 @@ pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig
     let issue = &desk.issue;
     let asks_now = matches!(
         claim.basis,
-        Basis::Nothing | Basis::Draft { .. } | Basis::Revision { .. } | Basis::Reviews { .. }
+        Basis::Nothing
+            | Basis::Draft { .. }
+            | Basis::Revision { .. }
+            | Basis::Reviews { .. }
+            | Basis::Base { .. }
     );
     if asks_now && is_other_than_asked(desk).await? {
         let next = "Read it once more.";

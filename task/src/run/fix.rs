@@ -38,7 +38,7 @@ use crate::protocol::ask::Follow;
 use crate::protocol::{Word, WordKind};
 use crate::record::status::{FollowUp, Phase, Proposal, Reply, ReplyKind, Status};
 
-pub(super) use publish::tell;
+pub(super) use publish::{tell, tell_after};
 
 /// Changes that answer reviews, of one pull request.
 const MAX_ROUNDS: usize = 5;
@@ -76,12 +76,12 @@ fn is_ours(desk: &Desk<'_>, talk: &Discussion) -> bool {
 }
 
 /// Whether the newest commit changes nothing: that of a plan.
-fn holds_plan(talk: &Discussion) -> bool {
+pub(super) fn holds_plan(talk: &Discussion) -> bool {
     talk.commits.last().is_some_and(|head| head.is_empty)
 }
 
 /// The task's own commit, once it is on the branch.
-fn own_commit(desk: &Desk<'_>, talk: &Discussion) -> Option<String> {
+pub(super) fn own_commit(desk: &Desk<'_>, talk: &Discussion) -> Option<String> {
     let own = desk.task.id.to_string();
     let is_own = |commit: &&NewCommit| super::branch::trailer(&commit.message) == Some(own.as_str());
     talk.commits.iter().rev().find(is_own).map(|commit| commit.id.clone())
@@ -128,7 +128,7 @@ pub(super) async fn answer(
     may_follow(desk, &talk)?;
     // Before the claim: whoever cannot be answered leaves no trace but the answer.
     let mut wanted = find(desk, &talk, at).await?;
-    let claim = claim(desk, &talk, earlier).await?;
+    let claim = claim(desk, &talk, basis(&talk), earlier).await?;
     let mut ledger = super::ledger(lease, desk, terms);
     for is_last in [false, true] {
         let claim = Claim { head: talk.pull.head.commit.clone(), basis: basis(&talk), ..claim.clone() };
@@ -155,7 +155,7 @@ pub(super) async fn answer(
     Ok(())
 }
 
-async fn number_of(desk: &Desk<'_>, at: CommandAt) -> Result<PullRequestNumber, Stop> {
+pub(super) async fn number_of(desk: &Desk<'_>, at: CommandAt) -> Result<PullRequestNumber, Stop> {
     match at.pull_request.or(desk.pull_request) {
         Some(number) => Ok(number),
         None => Ok(approval::pull_of(desk, None, "There is no pull request to change.").await?.number),
@@ -163,7 +163,7 @@ async fn number_of(desk: &Desk<'_>, at: CommandAt) -> Result<PullRequestNumber, 
 }
 
 /// The pull request, if it is ours.
-async fn discussion(desk: &Desk<'_>, number: PullRequestNumber) -> Result<Discussion, Stop> {
+pub(super) async fn discussion(desk: &Desk<'_>, number: PullRequestNumber) -> Result<Discussion, Stop> {
     let talk = desk.forge.discussion(number).await?;
     talk.filter(|talk| is_ours(desk, talk)).ok_or_else(|| {
         let what = format!("#{number} is not the agent's pull request for this issue.");
@@ -173,6 +173,24 @@ async fn discussion(desk: &Desk<'_>, number: PullRequestNumber) -> Result<Discus
 
 /// Whether there is a change that can be followed up.
 fn may_follow(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
+    is_open(desk, talk)?;
+    let number = talk.pull.number;
+    if holds_plan(talk) {
+        let what = format!("#{number} holds a plan, and nothing is changed yet.");
+        let next = "Comment `/revise` and what should be different for another plan, or `/approve` to have it carried out.";
+        return Err(Failure::new(Reason::StalePlan, what, next).into());
+    }
+    if rounds(talk) >= MAX_ROUNDS {
+        let what = format!("#{number} was changed {MAX_ROUNDS} times after reviews, and that is the most.");
+        let next = "Push what is missing yourself; or close the pull request, say more on the issue, and comment `/retry` \
+                    there.";
+        return Err(Failure::new(Reason::Branch, what, next).into());
+    }
+    Ok(())
+}
+
+/// Whether the pull request is open, and still the agent's by its label.
+pub(super) fn is_open(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
     let number = talk.pull.number;
     let over = |what: String| {
         let next = "Comment `/retry` on the issue to start again.";
@@ -188,17 +206,6 @@ fn may_follow(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
         |label: &String| same_label(label, &names.generated) || same_label(label, &operator.generated);
     if !talk.labels.iter().any(is_ours) {
         return Err(Stop::CalledOff(format!("the label `{}` was taken off #{number}", names.generated)));
-    }
-    if holds_plan(talk) {
-        let what = format!("#{number} holds a plan, and nothing is changed yet.");
-        let next = "Comment `/revise` and what should be different for another plan, or `/approve` to have it carried out.";
-        return Err(Failure::new(Reason::StalePlan, what, next).into());
-    }
-    if rounds(talk) >= MAX_ROUNDS {
-        let what = format!("#{number} was changed {MAX_ROUNDS} times after reviews, and that is the most.");
-        let next = "Push what is missing yourself; or close the pull request, say more on the issue, and comment `/retry` \
-                    there.";
-        return Err(Failure::new(Reason::Branch, what, next).into());
     }
     Ok(())
 }
@@ -244,7 +251,12 @@ fn nothing(request: &Request, chosen: &Chosen) -> Failure {
 }
 
 /// The right to work on the issue. Of two that take it at once, the one whose comment came first has it.
-async fn claim(desk: &Desk<'_>, talk: &Discussion, earlier: Option<Status>) -> Result<Claim, Stop> {
+pub(super) async fn claim(
+    desk: &Desk<'_>,
+    talk: &Discussion,
+    basis: Basis,
+    earlier: Option<Status>,
+) -> Result<Claim, Stop> {
     let since = earlier.as_ref().map_or_else(Timestamp::now, |status| status.since);
     let status = working::begin(desk, earlier).await?;
     let others = desk.record.statuses_now().await?;
@@ -262,7 +274,7 @@ async fn claim(desk: &Desk<'_>, talk: &Discussion, earlier: Option<Status>) -> R
         status,
         since,
         base: talk.pull.base.clone(),
-        basis: basis(talk),
+        basis,
         proposal: None,
         plan: None,
     })
@@ -409,7 +421,7 @@ async fn still_the_same(
     Ok(now.pull.kind)
 }
 
-fn diff(files: &[ChangedFile]) -> String {
+pub(super) fn diff(files: &[ChangedFile]) -> String {
     let mut text = String::new();
     for ChangedFile { path, how, patch } in files {
         let patch = patch.as_deref().unwrap_or("(not shown)");

@@ -220,9 +220,12 @@ impl Lookup<'_> {
         let trigger = &self.settings.labels.trigger;
         let asked = match self.request.asks {
             Asks::Begin => issues.asked_by(details, trigger, self.request.change).await?,
-            Asks::Retry(_) | Asks::Revise(_) | Asks::Approve(_) | Asks::Fix(_) | Asks::Ci(_) => {
-                issues.asked(details, trigger).await?
-            }
+            Asks::Retry(_)
+            | Asks::Revise(_)
+            | Asks::Approve(_)
+            | Asks::Fix(_)
+            | Asks::Ci(_)
+            | Asks::Update(_) => issues.asked(details, trigger).await?,
         };
         let Some(Asked { by, at, .. }) = asked else {
             let why = "the label or the assignment that asked for work was taken back";
@@ -256,6 +259,7 @@ impl Lookup<'_> {
             Asks::Approve(id) => Mode::Approve(command(id)),
             Asks::Fix(id) => Mode::Fix(command(id)),
             Asks::Ci(id) => Mode::Ci(command(id)),
+            Asks::Update(id) => Mode::Update(command(id)),
         };
         Task {
             id: self.request.id,

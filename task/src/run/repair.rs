@@ -53,7 +53,7 @@ const MAX_TITLE: usize = 200;
 struct History {
     /// The repairs, oldest first, with their titles.
     repairs: Vec<(RepairTrailer, String)>,
-    /// The newest commit of ours that is no repair: the change.
+    /// The newest commit of ours that is neither a repair nor a merge: the change.
     change: Option<Commit>,
     /// Whether all commits are ours.
     is_ours: bool,
@@ -65,7 +65,8 @@ impl History {
         let commits = compared.commits.as_ref()?;
         let is_ours = commits.iter().all(|commit| branch::maker(desk, commit).is_some());
         let repair = |commit: &Commit| Some((commit::repair_of(&commit.message)?, title_of(commit)));
-        let is_change = |commit: &&Commit| commit::repair_of(&commit.message).is_none();
+        let is_change =
+            |commit: &&Commit| commit::repair_of(&commit.message).is_none() && !branch::is_merge(commit);
         Some(Self {
             repairs: commits.iter().filter_map(repair).collect(),
             change: commits.iter().rfind(is_change).cloned(),

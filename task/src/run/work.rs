@@ -59,6 +59,12 @@ pub(super) enum Basis {
         /// Whether what is there already changes files that the approved plan does not name.
         is_outside_plan: bool,
     },
+    /// A pull request with a change whose base has moved on.
+    Base {
+        pull_request: PullRequestNumber,
+        /// As of [`Basis::Reviews`].
+        is_outside_plan: bool,
+    },
 }
 
 /// What is repaired, and which repair it is.
@@ -98,7 +104,8 @@ impl Basis {
             Self::Draft { pull_request, .. }
             | Self::Approved { pull_request, .. }
             | Self::Revision { pull_request, .. }
-            | Self::Reviews { pull_request, .. } => Some(*pull_request),
+            | Self::Reviews { pull_request, .. }
+            | Self::Base { pull_request, .. } => Some(*pull_request),
             Self::Repair(repair) => Some(repair.pull_request),
         }
     }

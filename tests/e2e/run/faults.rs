@@ -16,6 +16,7 @@ use crate::already::SOLVED;
 use crate::fix::{self, BOTH};
 use crate::harness::{EDIT, PLAN, REPO, Story, check_all, hello, mutations, offline, seen};
 use crate::repair::{self, checked};
+use crate::update;
 
 /// The repair of a change.
 const REPAIR: &str = "TITLE: Lower the time-out\nSUMMARY:\nIt was too long.\n\nconfig.toml\n<<<<<<< SEARCH\n\
@@ -35,6 +36,8 @@ pub(crate) enum Mode {
     /// A review with one thread and a text.
     Fix,
     Ci,
+    /// With a conflict that the model settles.
+    Update,
     /// Of a change whose checks fail.
     Repair,
     /// The same where nothing is repaired.
@@ -71,6 +74,7 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         Mode::Revise => [&[PLAN], &plans[..]].concat(),
         Mode::Fix => vec![BOTH; RUNS + 1],
         Mode::Ci | Mode::Red | Mode::Green | Mode::Closed => vec![EDIT],
+        Mode::Update => vec![update::SETTLED; RUNS + 1],
         Mode::Repair => [&[EDIT], &[REPAIR; RUNS][..]].concat(),
         Mode::Already => vec![SOLVED; RUNS],
         Mode::ApproveAlready => [&[PLAN], &[SOLVED; RUNS][..]].concat(),
@@ -81,7 +85,7 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
     };
     let world = match mode {
         Mode::Repair | Mode::Red | Mode::Green => checked(),
-        Mode::Fix => fix::opened_in(world),
+        Mode::Fix | Mode::Update => fix::opened_in(world),
         _ => offline(world),
     };
     let story = Story::new(world, &replies);
@@ -107,6 +111,10 @@ pub(crate) fn stage(mode: Mode) -> (Story, Value) {
         Mode::Ci => {
             quick_fix(&story);
             story.command("ci", "dev1", 2, "/ci")
+        }
+        Mode::Update => {
+            update::conflict(&story);
+            story.command("update", "dev1", 2, "/update")
         }
         Mode::Repair | Mode::Red => {
             quick_fix(&story);
@@ -175,6 +183,8 @@ fn is_settled(usual: &Usual, n: usize, trouble: Trouble) -> bool {
             let is_edit = |(_, write): &(usize, &String)| *write == "issues/update-comment";
             usual.writes.iter().enumerate().filter(is_edit).nth_back(1).map(|(at, _)| at)
         }
+        // The merge is made before the branch is moved on to it.
+        Mode::Update => usual.writes.iter().position(|write| write == "git/update-ref"),
         _ => usual.writes.iter().position(|write| write == "graphql:createCommitOnBranch"),
     };
     let last = last.expect("the run has such a write") + 1;
@@ -303,6 +313,7 @@ survives! {
     approve: Approve,
     follow_up: Fix,
     release_of_checks: Ci,
+    update: Update,
     repair_of_a_change: Repair,
     checks_that_failed: Red,
     checks_that_passed: Green,

@@ -107,15 +107,16 @@ pub(crate) fn seen(github: &GitHub) -> String {
     without_commits(&without_log_id(&kept.fold(String::new(), |text, line| text + line.trim_end() + "\n")))
 }
 
-/// The text without the ids of commits that answer reviews, which hang on the time.
+/// The text without the ids of commits that answer reviews or bring a branch up to date, which hang on the time.
 pub(crate) fn without_commits(text: &str) -> String {
-    const BEFORE: &str = "**Changed** in ";
-    let mut parts = text.split(BEFORE);
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| {
-        let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
-        assert_eq!(part.len() - rest.len(), 10, "not the id of a commit: {part}");
-        text + BEFORE + "COMMIT" + rest
+    ["**Changed** in ", "**Updated** in "].iter().fold(text.to_owned(), |text, before| {
+        let mut parts = text.split(before);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+            assert_eq!(part.len() - rest.len(), 10, "not the id of a commit: {part}");
+            text + before + "COMMIT" + rest
+        })
     })
 }
 

@@ -25,3 +25,4 @@ mod stale;
 mod stop;
 mod telemetry;
 mod transcript;
+mod update;

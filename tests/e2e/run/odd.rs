@@ -127,7 +127,7 @@ fn cases(mode: Mode, extent: Extent) -> Vec<Case> {
 
 #[test]
 fn an_odd_answer_that_comes_once_changes_nothing() {
-    let all = [Mode::QuickFix, Mode::Plan, Mode::Revise, Mode::Approve];
+    let all = [Mode::QuickFix, Mode::Plan, Mode::Revise, Mode::Approve, Mode::Update];
     let (extent, modes) = match std::env::var("ODD_ANSWERS").as_deref() {
         Ok("all") => (Extent::All, all.to_vec()),
         Ok(name) => {

@@ -475,6 +475,39 @@ impl Scene<'_> {
         self.push(author, branch, &format!("Update {path}"), &[File::text(path, content)])
     }
 
+    /// Removes a file from a branch.
+    pub fn remove_file(&mut self, author: &str, branch: &str, path: &str) -> Oid {
+        let head = self.repo().branch(branch).expect("the branch");
+        let store = &self.repo().store;
+        let base = store.commit(&head).expect("the branch has a commit").tree;
+        let change = Change::Remove { path: path.to_owned() };
+        let tree = store.write_tree(Some(&base), &[change]).expect("the files make a tree");
+        self.commit_tree(author, branch, &format!("Remove {path}"), tree, vec![head])
+    }
+
+    /// Merges a branch into another one, as the button of a pull request does it.
+    pub fn merge_into(&mut self, author: &str, branch: &str, other: &str) -> Oid {
+        let [ours, theirs] = [branch, other].map(|name| self.repo().branch(name).expect("the branch"));
+        let tree = self.repo().store.merged_tree(&ours, &theirs).expect("the branches merge");
+        let message = format!("Merge branch '{other}' into {branch}");
+        self.commit_tree(author, branch, &message, tree, vec![ours, theirs])
+    }
+
+    fn commit_tree(
+        &mut self,
+        author: &str,
+        branch: &str,
+        message: &str,
+        tree: Oid,
+        parents: Vec<Oid>,
+    ) -> Oid {
+        let by = self.signature(author);
+        let commit = Commit { tree, parents, author: by.clone(), committer: by, message: message.to_owned() };
+        let oid = self.repo().store.write_commit(&commit);
+        self.move_branch(branch, &oid).expect("the branch can move");
+        oid
+    }
+
     /// Makes the newest commit of a branch again and forces it there, as `git commit --amend` does: author and message stay.
     pub fn amend(&mut self, committer: &str, branch: &str) -> Oid {
         let head = self.repo().branch(branch).expect("the branch");

@@ -377,6 +377,13 @@ impl Store {
         Some(Oid::read(&output))
     }
 
+    /// The tree of two commits merged, looking for no renames but of files that stay as they are; `None` where git finds a
+    /// conflict.
+    pub fn merged_tree(&self, ours: &Oid, theirs: &Oid) -> Option<Oid> {
+        let args = ["merge-tree", "--write-tree", "-X", "find-renames=100%", ours.as_str(), theirs.as_str()];
+        self.run(&args, b"").ok().map(|output| Oid::read(&output))
+    }
+
     /// The commits that `head` has and `base` has not, oldest first.
     pub fn commits_between(&self, base: &Oid, head: &Oid) -> Vec<Oid> {
         let range = format!("{base}..{head}");

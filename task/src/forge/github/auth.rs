@@ -187,9 +187,9 @@ impl Session {
         &self,
         message: &str,
         tree: &str,
-        parent: &str,
+        parents: &[&str],
     ) -> Result<Commit, CallError> {
-        let mut body = json!({ "message": message, "tree": tree, "parents": [parent] });
+        let mut body = json!({ "message": message, "tree": tree, "parents": parents });
         // GitHub signs a commit of an App only if nobody is named. That of a user would get an address that is not known.
         if !is_app(&self.identity) {
             body["author"] = json!({ "name": self.identity.login, "email": self.own_address() });

@@ -113,7 +113,8 @@ struct Object {
 
 impl From<PullRequestCommit> for NewCommit {
     fn from(PullRequestCommit { commit }: PullRequestCommit) -> Self {
-        let is_empty = commit.parents.nodes.iter().any(|parent| parent.tree == commit.tree);
+        // Of a merge the base comes last: with the files of the branch before it, it is not empty.
+        let is_empty = commit.parents.nodes.last().is_some_and(|parent| parent.tree == commit.tree);
         Self { id: commit.oid, message: commit.message, is_empty }
     }
 }

@@ -11,7 +11,8 @@ use super::wire::{self, GitCommit, Label, Reference};
 use super::{Effect, GitHub};
 use crate::call::CallError;
 use crate::forge::model::{
-    Collaborator, Commit, Comparison, NewPullRequest, Permission, PullRequest, PullRequestKind,
+    Collaborator, Commit, Comparison, NewPullRequest, Permission, PullRequest, PullRequestKind, TreeContent,
+    TreeEntry,
 };
 use crate::outbound::Outbound;
 use crate::path::RepoPath;
@@ -21,6 +22,14 @@ use crate::thread::{Comment, User};
 struct Created {
     id: u64,
 }
+
+#[derive(Deserialize)]
+struct Tree {
+    sha: String,
+}
+
+/// The mode of a submodule in a tree.
+const SUBMODULE: &str = "160000";
 
 impl GitHub {
     /// `/repos/OWNER/NAME`
@@ -134,6 +143,29 @@ impl GitHub {
     pub(super) async fn create_git_commit(&self, commit: &Value) -> Result<Commit, CallError> {
         let route = self.under("git/commits");
         self.write::<GitCommit>(Method::POST, &route, commit, Effect::Sets).await.map(Into::into)
+    }
+
+    pub async fn create_tree(&self, base: &str, entries: &[TreeEntry<'_>]) -> Result<String, CallError> {
+        let entry = |entry: &TreeEntry<'_>| {
+            let kind = if entry.mode == SUBMODULE { "commit" } else { "blob" };
+            let mut shown = json!({ "path": entry.path, "mode": entry.mode, "type": kind });
+            match &entry.content {
+                TreeContent::Object(id) => shown["sha"] = json!(id),
+                TreeContent::Text(text) => shown["content"] = json!(text),
+                TreeContent::Absent => shown["sha"] = Value::Null,
+            }
+            shown
+        };
+        let body = json!({ "base_tree": base, "tree": entries.iter().map(entry).collect::<Vec<_>>() });
+        // Made twice it is the same tree.
+        let made: Tree = self.write(Method::POST, &self.under("git/trees"), &body, Effect::Sets).await?;
+        Ok(made.sha)
+    }
+
+    pub async fn advance_branch(&self, branch: &str, to: &str) -> Result<(), CallError> {
+        let route = self.under(&format!("git/refs/heads/{}", path_segments(branch)));
+        let body = json!({ "sha": to, "force": false });
+        self.write::<Reference>(Method::PATCH, &route, &body, Effect::Makes).await.map(drop)
     }
 
     /// What `head` has that `base` has not, and the other way round.

@@ -1,13 +1,10 @@
-//! The *tree* of a commit by calls alone: for a look at what files there are, and for a change of one of them, neither of
-//! which needs a clone.
+//! The *tree* of a commit by calls alone, for a look at what files there are without a clone.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::Method;
 use serde::Deserialize;
-use serde_json::json;
 
-use super::{Effect, GitHub, call};
+use super::{GitHub, call};
 use crate::call::CallError;
 use crate::forge::model::{ListedFile, Listing};
 
@@ -27,11 +24,6 @@ struct Entry {
     sha: String,
     #[serde(default)]
     size: u64,
-}
-
-#[derive(Deserialize)]
-struct Made {
-    sha: String,
 }
 
 #[derive(Deserialize)]
@@ -61,19 +53,5 @@ impl GitHub {
             call: call(format!("GET {route}")),
             why: format!("not Base64: {error}"),
         })
-    }
-
-    /// Makes the tree of a commit with one file in place of what is at its path. Returns its id.
-    pub async fn tree_with(
-        &self,
-        commit: &str,
-        path: &str,
-        mode: &str,
-        content: &str,
-    ) -> Result<String, CallError> {
-        let entry = json!({ "path": path, "mode": mode, "type": "blob", "content": content });
-        let body = json!({ "base_tree": commit, "tree": [entry] });
-        let tree: Made = self.write(Method::POST, &self.under("git/trees"), &body, Effect::Sets).await?;
-        Ok(tree.sha)
     }
 }

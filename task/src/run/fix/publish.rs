@@ -151,7 +151,7 @@ pub(in crate::run) async fn tell(
 }
 
 /// The same where the newest comments were read a moment ago.
-async fn tell_after(
+pub(in crate::run) async fn tell_after(
     desk: &Desk<'_>,
     number: PullRequestNumber,
     text: &str,

@@ -107,7 +107,9 @@ async fn in_review(desk: &Desk<'_>, talk: &Discussion, id: u64) -> Result<Reques
         return Err(refuse("The review no longer asks for changes."));
     }
     let text = match own {
-        Some(Command::Retry | Command::Approve | Command::Ci | Command::Stop) => String::new(),
+        Some(Command::Retry | Command::Approve | Command::Ci | Command::Update | Command::Stop) => {
+            String::new()
+        }
         Some(Command::Fix { .. } | Command::Revise { .. }) => feedback(&review.body),
         None => review.body.clone().clean(MAX_BODY_CHARS).as_str().trim().to_owned(),
     };

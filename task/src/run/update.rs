@@ -1,0 +1,283 @@
+//! An *update* merges the branch that a pull request of ours is for into its own: one merge commit on top, whatever both have
+//! become since.
+//!
+//! The merge is ours and not the forge's own ("Update branch"), also where that could make it: only so does its commit say
+//! which task made it and whether its checks are held back, and nothing starts CI on what a model wrote because its base
+//! moved. Three commits are read, each without its history. What they say is merged by [`crate::merge`], and proven against
+//! them; lines that both sides have changed go to the model, which can put nothing anywhere but in their place. Where that
+//! is too much, or no matter of lines, there is no merge but the list of what stands in its way.
+
+mod land;
+mod settle;
+mod words;
+
+use shared::command::Command;
+use shared::mode::CommandAt;
+
+use super::desk::Desk;
+use super::ended::Stop;
+use super::settings::Terms;
+use super::work::{Basis, Claim};
+use super::{approval, ask, ci, commit, ending, fix, wanted, working};
+use crate::bill::Bill;
+use crate::call::CallError;
+use crate::config::Config;
+use crate::forge::model::{Comparison, Discussion};
+use crate::git::workspace::Workspace;
+use crate::lease::Lease;
+use crate::llm::Ledger;
+use crate::merge::{self, Merged, Trees};
+use crate::outcome::{Failure, Reason};
+use crate::protect;
+use crate::record::comment::Turn;
+use crate::record::status::{Proposal, Status};
+use settle::Contents;
+
+/// What a pull request is behind of.
+struct Base {
+    /// The branch that it is for.
+    name: String,
+    commit: String,
+    /// What that branch has and the pull request has not.
+    compared: Comparison,
+}
+
+/// Does what a task of this mode asks for.
+pub(super) async fn update(
+    config: &Config,
+    lease: &Lease,
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    at: CommandAt,
+) -> Result<(), Stop> {
+    let number = fix::number_of(desk, at).await?;
+    let mut talk = fix::discussion(desk, number).await?;
+    let earlier = desk.own_status().map(|(_, status)| status);
+    if let Some(commit) = fix::own_commit(desk, &talk) {
+        let kept = earlier.and_then(|status| status.proposal).unwrap_or_else(|| lost(&talk));
+        return complete(desk, &talk, &kept, &commit).await;
+    }
+    may_update(desk, &talk)?;
+    approval::command_of(desk, at.comment, |command| command == Command::Update).await?;
+    let Some(mut base) = base_of(desk, &talk).await? else { return up_to_date(desk, &talk).await };
+    let claim = fix::claim(desk, &talk, basis(&talk), earlier).await?;
+    let mut ledger = super::ledger(lease, desk, terms);
+    for is_last in [false, true] {
+        let claim = Claim {
+            head: talk.pull.head.commit.clone(),
+            base: base.name.clone(),
+            basis: basis(&talk),
+            ..claim.clone()
+        };
+        let made = Box::pin(once(config, lease, desk, terms, &claim, &talk, &base, &mut ledger)).await;
+        match made {
+            Err(Stop::Moved(_)) if !is_last => {
+                tracing::info!(pull_request = %number, "the branch has moved; starting over");
+                talk = fix::discussion(desk, number).await?;
+                may_update(desk, &talk)?;
+                base = match base_of(desk, &talk).await? {
+                    Some(base) => base,
+                    None => return up_to_date(desk, &talk).await,
+                };
+            }
+            Err(Stop::Moved(_)) => {
+                let what = "The branch changed twice while the agent worked.";
+                let next = "Comment `/update` on the pull request once it is at rest.";
+                return Err(Failure::new(Reason::Branch, what, next).into());
+            }
+            Err(stop) => return Err(stop),
+            Ok((kept, commit)) => return complete(desk, &talk, &kept, &commit).await,
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is a change that can be brought up to date.
+fn may_update(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
+    fix::is_open(desk, talk)?;
+    if fix::holds_plan(talk) {
+        let what =
+            format!("#{} holds a plan: there is no change yet that could be merged.", talk.pull.number);
+        let next = "Comment `/revise` and what should be different for a plan that is made from how things are now, or `/approve`: \
+                    a plan that does not fit any more is not carried out.";
+        return Err(Failure::new(Reason::StalePlan, what, next).into());
+    }
+    Ok(())
+}
+
+fn basis(talk: &Discussion) -> Basis {
+    Basis::Base {
+        pull_request: talk.pull.number,
+        is_outside_plan: talk.commits.last().is_some_and(|head| commit::is_outside_plan(&head.message)),
+    }
+}
+
+/// The branch that the pull request is for, as it is now; `None` if the pull request has all of it.
+async fn base_of(desk: &Desk<'_>, talk: &Discussion) -> Result<Option<Base>, Stop> {
+    let name = talk.pull.base.clone();
+    let gone = |what: String| {
+        let next = "Change the base of the pull request, then comment `/update` again.";
+        Stop::from(Failure::new(Reason::Branch, what, next))
+    };
+    let Some(commit) = desk.forge.branch(&name).await? else {
+        return Err(gone(format!("The branch `{name}`, which the pull request is for, is not there.")));
+    };
+    let compared = match desk.forge.compare(&talk.pull.head.commit, &commit).await {
+        Err(CallError::NotFound { .. }) => {
+            return Err(gone(format!("The branch has no commit in common with `{name}`.")));
+        }
+        compared => compared?,
+    };
+    Ok((compared.ahead > 0).then_some(Base { name, commit, compared }))
+}
+
+/// Reads, merges, has conflicts settled, and makes the commit. Returns what is told of it, and the commit.
+#[expect(clippy::too_many_arguments, reason = "each is of another kind")]
+async fn once(
+    config: &Config,
+    lease: &Lease,
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    claim: &Claim,
+    talk: &Discussion,
+    base: &Base,
+    ledger: &mut Ledger,
+) -> Result<(Proposal, String), Stop> {
+    let folder = super::working_folder(desk)?;
+    let workspace = super::cloned(desk, folder.path(), lease).await?;
+    if gix::ObjectId::from_hex(claim.head.as_bytes()).ok() != Some(workspace.base().commit) {
+        return Err(Stop::Moved(commit::moved(desk)));
+    }
+    let commits = [object(&base.compared.merge_base)?, object(&base.commit)?];
+    super::fetched(desk, &workspace, commits, lease).await?;
+    let merged = merged(&workspace, base)?;
+    let refused = settle::refusals(&merged, terms);
+    if !refused.is_empty() {
+        return Err(words::refused(&base.name, &desk.branch, &refused).into());
+    }
+    let contents =
+        settle::contents(config, lease, desk, terms, claim, (talk, base), &workspace, &merged, ledger);
+    let contents = contents.await?;
+    desk.forge.be_patient(desk.time_left());
+    let tree = written(&workspace, &merged, &contents)?;
+    if tree == merged.trees().theirs {
+        let what = format!("`{}` has all that this pull request changes.", base.name);
+        return Err(Failure::new(Reason::Branch, what, "Close the pull request.").into());
+    }
+    wanted::still_wanted(desk, claim).await?;
+    let proposal = proposal(desk, terms, talk, base, &merged, &contents).await?;
+    working::keep(desk, claim, &proposal).await?;
+    let merge =
+        land::Merge { tree, trees: merged.trees(), other: object(&base.commit)?, contents: &contents };
+    let commit = land::land(desk, &workspace, claim, &merge, &proposal).await?;
+    Ok((proposal, commit))
+}
+
+fn object(id: &str) -> Result<gix::ObjectId, Failure> {
+    gix::ObjectId::from_hex(id.as_bytes())
+        .map_err(|error| Failure::new(Reason::Repository, format!("`{id}` is no commit: {error}"), ""))
+}
+
+fn merged(workspace: &Workspace, base: &Base) -> Result<Merged, Stop> {
+    let repo = workspace.repo();
+    let tree = |commit: &str| -> Result<gix::ObjectId, Failure> {
+        let found =
+            repo.find_commit(object(commit)?).and_then(|commit| commit.tree_id().map(gix::Id::detach));
+        found.map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))
+    };
+    let trees = Trees {
+        base: tree(&base.compared.merge_base)?,
+        ours: workspace.base().tree,
+        theirs: tree(&base.commit)?,
+    };
+    merge::merge(&repo, trees).map_err(|error| {
+        let what = format!("`{}` cannot be merged: {error}.", base.name);
+        Failure::new(Reason::Branch, what, crate::cycle::BY_HAND).into()
+    })
+}
+
+/// Writes the merged tree, and holds it against those that it is made of.
+fn written(workspace: &Workspace, merged: &Merged, contents: &Contents) -> Result<gix::ObjectId, Failure> {
+    let repo = workspace.repo();
+    let broken =
+        |what: String| Failure::new(Reason::Storage, what, "Ask the agent's operator to look at its log.");
+    let tree =
+        merged.write(&repo, &contents.files).map_err(|error| broken(format!("The merge failed: {error}")))?;
+    merge::prove(&repo, merged.trees(), tree, &merged.by_lines())
+        .map_err(|error| broken(format!("The merge is wrong, and nothing was committed: {error}")))?;
+    Ok(tree)
+}
+
+/// What is kept before the commit: title, words, and whether its checks are held back.
+async fn proposal(
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    talk: &Discussion,
+    base: &Base,
+    merged: &Merged,
+    contents: &Contents,
+) -> Result<Proposal, Stop> {
+    let is_held = talk.commits.last().is_some_and(|head| ci::is_held(&head.message));
+    let mut settled = merged.files.iter().filter(|file| file.conflicts().next().is_some()).peekable();
+    let held = if is_held {
+        // What is below has not been let go either.
+        Some("those of the commit before are held back as well".to_owned())
+    } else if settled.peek().is_some() {
+        let is_executed = settled.any(|file| protect::executed_by(&file.path).is_some());
+        ci::hold_of(desk, terms, is_executed).await?
+    } else {
+        // Nothing in it is a model's that the commits before it have not.
+        None
+    };
+    let title = format!("Merge {} into {}", base.name, desk.branch);
+    let body = desk.gate.body(&words::body(&base.name, base.compared.ahead, merged, contents)).to_string();
+    let bill = contents.bill.clone();
+    Ok(Proposal {
+        title: ask::title_of(desk, Some(&title), None, "").to_string(),
+        body,
+        bill,
+        plan: None,
+        held,
+        unplanned: Vec::new(),
+    })
+}
+
+/// What is told of a merge that is on the branch where the comment that kept the rest is gone.
+fn lost(talk: &Discussion) -> Proposal {
+    let is_held = talk.commits.last().is_some_and(|head| ci::is_held(&head.message));
+    Proposal {
+        title: String::new(),
+        body: "What was merged was lost with the comment that kept it.".to_owned(),
+        bill: String::new(),
+        plan: None,
+        held: is_held.then(|| "why is not known any more".to_owned()),
+        unplanned: Vec::new(),
+    }
+}
+
+/// There is nothing to merge.
+async fn up_to_date(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
+    tell(desk, talk, &words::up_to_date(&talk.pull.base)).await
+}
+
+/// Tells of a merge that is on the branch. What the pull request is to its reviewers stays as it is.
+async fn complete(desk: &Desk<'_>, talk: &Discussion, kept: &Proposal, commit: &str) -> Result<(), Stop> {
+    desk.turns_to(Turn::after_commit(desk.task.mode));
+    tell(desk, talk, &words::done(kept, commit)).await
+}
+
+/// The last words: on the pull request once, and on the issue.
+async fn tell(desk: &Desk<'_>, talk: &Discussion, text: &str) -> Result<(), Stop> {
+    let number = talk.pull.number;
+    if let Err(error) = fix::tell_after(desk, number, text, Some(&talk.remarks)).await {
+        let error = ending::tolerated(desk, error)?;
+        tracing::warn!(%error, "it could not be told on the pull request");
+    }
+    let text = words::on_issue(&desk.linked(number), text);
+    Ok(desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?)
+}
+
+/// What the model cost, in words; empty where none was asked.
+fn bill(terms: &Terms<'_>, ledger: &Ledger) -> String {
+    Bill::of(terms.engine, ledger.spent()).to_string()
+}
