@@ -123,10 +123,10 @@ pub async fn learn(
             break;
         }
     }
-    let learned = Learned { outcome: "learned", repositories };
-    match learned.failure() {
+    let all = Learned { outcome: "learned", repositories };
+    match all.failure() {
         Some(failure) if repos.len() == 1 => Err(failure.clone()),
-        _ => Ok(learned),
+        _ => Ok(all),
     }
 }
 

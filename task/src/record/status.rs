@@ -15,6 +15,10 @@ use crate::thread::{Comment, Identity};
 
 /// What the marker of a status comment says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a field of the marker, and absent where it is false"
+)]
 pub(crate) struct Status {
     pub(crate) task: String,
     pub(crate) phase: Phase,

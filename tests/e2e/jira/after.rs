@@ -69,7 +69,8 @@ fn ended(story: &Story, message: &Value) -> Run {
 /// A quick fix of a model, and its pull request.
 pub(crate) fn changed(world: World, replies: &[&str]) -> Story {
     let mut story = Story::of(world, offline(), &[&[EDIT], replies].concat());
-    story.more = "[sites.acme.transitions]\npull-request = \"In Review\"\nmerged = \"Finish\"\n".to_owned();
+    "[sites.acme.transitions]\npull-request = \"In Review\"\nmerged = \"Finish\"\n"
+        .clone_into(&mut story.more);
     let message = story.label("dev1", &["ai-help", "quickfix"]);
     ended(&story, &message);
     assert_eq!(story.labels(), "ai-done ai-help quickfix");
@@ -301,7 +302,7 @@ fn a_stranger_commands_nothing_after_the_pull_request() {
 #[test]
 fn a_plan_of_jira_is_repaired_and_merged_as_well() {
     let mut story = Story::of(checked(), offline(), &[PLAN, EDIT, REPAIR]);
-    story.more = "[sites.acme.transitions]\nmerged = \"Done\"\n".to_owned();
+    "[sites.acme.transitions]\nmerged = \"Done\"\n".clone_into(&mut story.more);
     let message = story.label("dev1", &["ai-help"]);
     ended(&story, &message);
     // A plan has no change whose checks could say anything.
