@@ -35,10 +35,6 @@ const KILLED_WITHIN: u64 = 2_000;
 /// Of a hundred webhooks, so many come twice.
 const DOUBLED: u64 = 30;
 
-/// The step between the review and the merge: the base moves on, and somebody has the branch brought up to date. To be set
-/// once there is a mode that does it.
-const UPDATES: bool = false;
-
 const PLAN: &str = "## Summary\nThe time-out is too short.\n\n## Files\n- `config.toml`: raise `timeout`\n\n\
     ## Steps\n1. Set `timeout` to 90.\n\n## Tests\n- None.\n\n## Risks\n- None.\n\n## Questions\n- None.";
 
@@ -146,7 +142,7 @@ fn difference(right: &str, page: &str) -> String {
     let only = |these: &str, those: &str, sign: &str| {
         let other: HashSet<&str> = those.lines().collect();
         let lines = these.lines().filter(|line| !other.contains(line));
-        lines.map(|line| format!("{sign} {line}\n")).collect::<String>()
+        lines.flat_map(|line| [sign, " ", line, "\n"]).collect::<String>()
     };
     format!("{}{}\n{page}", only(right, page, "-"), only(page, right, "+"))
 }
@@ -167,12 +163,12 @@ async fn play(broker: &Broker, luck: Luck) -> Result<(String, Tally), String> {
         checked: Mutex::default(),
     };
     let told = |play: &Play<'_>, wrong: String| format!("{}{wrong}", play.tally.lock().unwrap().ends);
-    play.from_label_to_merge().await.map_err(|wrong| told(&play, wrong))?;
+    play.run_to_the_merge().await.map_err(|wrong| told(&play, wrong))?;
     play.end()
 }
 
 impl Play<'_> {
-    async fn from_label_to_merge(&self) -> Result<(), String> {
+    async fn run_to_the_merge(&self) -> Result<(), String> {
         let github = &self.stage.github;
         github.now(|state| state.at(REPO).label("dev1", ISSUE, "ai-help"));
         self.post("issues", self.labelled()).await;
@@ -198,9 +194,7 @@ impl Play<'_> {
         self.until_quiet().await?;
         self.expect("an answer to the review", self.is_shown() && self.timeout("ai-agent/issue-1") == 70)?;
 
-        if UPDATES {
-            self.update().await?;
-        }
+        self.update().await?;
 
         github.now(|state| {
             state.at(REPO).merge("dev1", PULL);
@@ -235,7 +229,8 @@ impl Play<'_> {
             let merge = repo.store.commit(&repo.branch("main").unwrap()).unwrap();
             repo.store.commits_between(&merge.parents[0], &merge.parents[1]).len()
         });
-        let due = if UPDATES { 5 } else { 4 };
+        // Plan, change, repair, answer to the review, and the merge of the base.
+        let due = 5;
         if commits != due {
             wrong.push(format!("{commits} commits in place of {due}"));
         }

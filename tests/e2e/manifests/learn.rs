@@ -1,4 +1,4 @@
-//! The CronJob of `ai-agent learn`: off unless it is asked for, and then the pod of a run.
+//! The `CronJob` of `ai-agent learn`: off unless it is asked for, and then the pod of a run.
 
 use serde_json::{Value, json};
 

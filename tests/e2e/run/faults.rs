@@ -313,7 +313,7 @@ survives! {
     approve: Approve,
     follow_up: Fix,
     release_of_checks: Ci,
-    update: Update,
+    update_of_a_pull_request: Update,
     repair_of_a_change: Repair,
     checks_that_failed: Red,
     checks_that_passed: Green,

@@ -40,9 +40,9 @@ fn closed(github: &GitHub, count: usize) -> Vec<Said> {
                 let pull = scene.open_pull(BOT, "Change it", &branch, "main");
                 let id = scene.comment("dev1", pull, words);
                 if number % 2 == 0 {
-                    scene.merge("dev1", pull)
+                    scene.merge("dev1", pull);
                 } else {
-                    scene.close("dev1", pull)
+                    scene.close("dev1", pull);
                 }
                 (pull, id)
             })
@@ -206,7 +206,7 @@ fn rules_become_one_draft_that_changes_one_file() {
         );
         let objects = &scene.repo().store;
         let (base, head) = (&before, scene.repo().branch(BRANCH).unwrap());
-        assert_eq!(objects.commit(&head).unwrap().parents, [base.clone()]);
+        assert_eq!(objects.commit(&head).unwrap().parents, std::slice::from_ref(base));
     });
     let (_, is_open, body) = proposals(&story).remove(0);
     let (pull, id) = said[0];

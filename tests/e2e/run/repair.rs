@@ -710,10 +710,13 @@ fn a_branch_that_is_deleted_meanwhile_is_told() {
     story.finish();
 }
 
+/// What somebody does to a pull request while a run works.
+type Happening = (&'static str, fn(&mut State));
+
 /// Whether a pull request is a draft, and which branch it is for, is for people: it is repaired as it is.
 #[test]
 fn a_pull_request_that_is_shown_or_retargeted_meanwhile_is_repaired_as_it_is() {
-    let changes: [(&str, fn(&mut State)); 3] = [
+    let changes: [Happening; 3] = [
         ("ready", |state| state.at(REPO).stage("dev1", 2, Stage::Ready)),
         ("a draft again", |state| {
             state.at(REPO).stage("dev1", 2, Stage::Ready);

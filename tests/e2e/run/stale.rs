@@ -10,6 +10,9 @@ const BRANCH: &str = "ai-agent/issue-1";
 /// Deliveries until a task has ended.
 const RUNS: usize = 3;
 
+/// How a status comment of a run begins that has not ended.
+const OPEN: [&str; 4] = ["**Working on it**", "**Repairing**", "**Interrupted", "**Waiting**"];
+
 /// How many calls a run of a mode makes.
 fn calls(mode: Mode) -> usize {
     let (story, task) = stage(mode);
@@ -46,7 +49,6 @@ fn pushed(mode: Mode, n: usize) -> Result<(), String> {
     if !is_kept {
         wrong.push("what the person pushed is gone".to_owned());
     }
-    const OPEN: [&str; 4] = ["**Working on it**", "**Repairing**", "**Interrupted", "**Waiting**"];
     if OPEN.iter().any(|words| page.contains(words)) || story.labels(1).contains("ai-working") {
         wrong.push("it says that it still works".to_owned());
     }
