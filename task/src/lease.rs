@@ -83,7 +83,11 @@ impl Lease {
         match line.take_slot(name, 1).await {
             Ok(slot) => slot.is_some(),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, name, "a slot cannot be asked for");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    slot = name,
+                    "a slot cannot be asked for"
+                );
                 true
             }
         }
