@@ -120,21 +120,20 @@ pub struct Prompter {
 impl Prompter {
     /// `more` is what its fences hold beside issue and files.
     pub fn new(issue: &Issue, context: &Context, more: &[&str], guidance: Guidance) -> Self {
-        let mut hash = Sha256::new();
+        let mut hash = Sha256::new_with_prefix(issue.digest());
         for (path, file) in context.read.iter() {
             hash.update(path.as_str());
             hash.update(file.blob.as_bytes());
         }
-        Self::over(issue, hash, more, guidance)
+        Self::over(hash, more, guidance)
     }
 
     /// The same where no file is read as a whole.
     pub fn of_texts(issue: &Issue, texts: &[&str], guidance: Guidance) -> Self {
-        Self::over(issue, Sha256::new(), texts, guidance)
+        Self::over(Sha256::new_with_prefix(issue.digest()), texts, guidance)
     }
 
-    fn over(issue: &Issue, mut hash: Sha256, more: &[&str], guidance: Guidance) -> Self {
-        hash.update(issue.digest());
+    fn over(mut hash: Sha256, more: &[&str], guidance: Guidance) -> Self {
         for text in more {
             hash.update(text);
         }

@@ -28,6 +28,9 @@ pub(super) fn git(folder: &Path, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), text)
 }
 
+/// git finds renames by how alike files are; we do not look for any. A setting, because its option is of git 2.43.
+const NO_RENAMES: &[&str] = &["-c", "merge.renames=false", "-c", "merge.directoryRenames=false"];
+
 /// The files of a tree by path.
 type Files = BTreeMap<String, (EntryKind, Vec<u8>)>;
 
@@ -103,7 +106,7 @@ impl Store {
         };
         let base = commit(trees.base, &[]);
         let (ours, theirs) = (commit(trees.ours, &[&base]), commit(trees.theirs, &[&base]));
-        let arguments = ["merge-tree", "--write-tree", "-X", "find-renames=100%", &ours, &theirs];
+        let arguments = [NO_RENAMES, &["merge-tree", "--write-tree", &ours, &theirs]].concat();
         let (is_clean, text) = git(self.folder.path(), &arguments);
         is_clean.then(|| ObjectId::from_hex(text.trim().as_bytes()).unwrap())
     }
@@ -371,7 +374,7 @@ fn real_merges_are_as_git_makes_them() {
         };
         let trees = Trees { base: tree(base), ours: tree(ours), theirs: tree(theirs) };
         let merged = merge(&repo, trees).unwrap();
-        let arguments = ["merge-tree", "--write-tree", "-X", "find-renames=100%", ours, theirs];
+        let arguments = [NO_RENAMES, &["merge-tree", "--write-tree", ours, theirs]].concat();
         let (is_gits_clean, text) = git(folder, &arguments);
         let contents: Vec<Vec<u8>> =
             merged.files.iter().map(|file| file.settled(std::iter::repeat(""))).collect();

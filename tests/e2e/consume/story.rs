@@ -509,9 +509,11 @@ fn plain(page: &str) -> String {
     let kept = page.lines().filter(|line| !line.contains("<!-- ai-agent:"));
     let text = kept.fold(String::new(), |text, line| text + line.trim_end() + "\n");
     let text = without_log_id(&text).replace(" (edited)", "");
-    let mut parts = text.split("**Changed** in ");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| {
-        text + "**Changed** in COMMIT" + part.trim_start_matches(|c: char| c.is_ascii_hexdigit())
+    ["**Changed** in ", "**Updated** in "].into_iter().fold(text, |text, words| {
+        let mut parts = text.split(words);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            text + words + "COMMIT" + part.trim_start_matches(|c: char| c.is_ascii_hexdigit())
+        })
     })
 }
