@@ -278,7 +278,7 @@ fn a_dead_letter_of_a_command_on_the_pull_request_is_told_on_jira() {
     story.runtime.block_on(host.bury(&command.to_string(), Cause::Rejected)).unwrap();
     let (status, text) = sweep(&story, &host, &[]);
     assert_eq!(status, Some(0), "{text}");
-    assert!(text.starts_with("PROJ-7: told that task a123456789abcdef0123456789abcdef"), "{text}");
+    assert!(text.starts_with("PROJ-7: reported that task a123456789abcdef0123456789abcdef"), "{text}");
     assert!(story.said()[1].starts_with("Could not be done. It was given up"), "{:?}", story.said());
     // The labels tell of the change.
     assert_eq!(story.labels(), "ai-done ai-help quickfix");
