@@ -265,7 +265,8 @@ fn an_absurd_one_is_an_error_that_names_it() {
         wrong.join("\n")
     );
     // Nothing is left out but what may have any value, what only scripts read, the App's key, which is looked at where it
-    // signs, a wait that is as long as a pod may start, whatever is wrong with it, and a task, which has tests of its own.
+    // signs, a wait that is as long as a pod may start, whatever is wrong with it, and
+    // a task and the repositories to learn from, which have tests of their own.
     let any = [
         "AGENT_ALLOW",
         "AGENT_AMQP_PASSWORD",
@@ -274,6 +275,7 @@ fn an_absurd_one_is_an_error_that_names_it() {
         "AGENT_GITHUB_APP_KEY",
         "AGENT_GITHUB_NETWORK",
         "AGENT_GITHUB_TOKEN",
+        "AGENT_LEARN_REPOSITORIES",
         "AGENT_LOCAL_STATE",
         "AGENT_PROTECT",
         "AGENT_READY_FILE",

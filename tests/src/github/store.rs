@@ -377,10 +377,11 @@ impl Store {
         Some(Oid::read(&output))
     }
 
-    /// The tree of two commits merged, looking for no renames but of files that stay as they are; `None` where git finds a
-    /// conflict.
+    /// The tree of two commits merged, looking for no renames; `None` where git finds a conflict.
     pub fn merged_tree(&self, ours: &Oid, theirs: &Oid) -> Option<Oid> {
-        let args = ["merge-tree", "--write-tree", "-X", "find-renames=100%", ours.as_str(), theirs.as_str()];
+        // Settings, because the option for it is of git 2.43.
+        let settings = ["-c", "merge.renames=false", "-c", "merge.directoryRenames=false"];
+        let args = [&settings[..], &["merge-tree", "--write-tree", ours.as_str(), theirs.as_str()]].concat();
         self.run(&args, b"").ok().map(|output| Oid::read(&output))
     }
 
