@@ -85,7 +85,10 @@ pub(super) async fn look(
     repo_config: Result<RepoConfig, RepoConfigError>,
 ) -> Result<(), Stop> {
     match look_at(config, lease, desk, repo_config).await {
-        Err(Stop::Ended(Ended::Nothing(why))) if is_left_open(desk) => {
+        // A double that is at work says what comes of it.
+        Err(Stop::Ended(Ended::Nothing(why)))
+            if why != holder::InTheWay::Double.why() && is_left_open(desk) =>
+        {
             // Another run of this task said that it works, and is gone.
             let status = desk.signed(Status::open_again(desk.task));
             Ok(desk.record.say_at_last(&desk.gate, None, &comment::left_off(why), status).await?)
