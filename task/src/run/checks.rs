@@ -84,23 +84,24 @@ pub(super) async fn look(
     desk: &Desk<'_>,
     repo_config: Result<RepoConfig, RepoConfigError>,
 ) -> Result<(), Stop> {
-    match look_at(config, lease, desk, repo_config).await {
-        // A double that is at work says what comes of it.
-        Err(Stop::Ended(Ended::Nothing(why)))
-            if why != holder::InTheWay::Double.why() && is_left_open(desk) =>
-        {
-            // Another run of this task said that it works, and is gone.
-            let status = desk.signed(Status::open_again(desk.task));
-            Ok(desk.record.say_at_last(&desk.gate, None, &comment::left_off(why), status).await?)
-        }
-        looked => looked,
+    let looked = look_at(config, lease, desk, repo_config).await;
+    let Err(Stop::Ended(Ended::Nothing(why))) = looked else { return looked };
+    if !is_left_open(desk).await? {
+        return looked;
     }
+    // Another run of this task said that it works, and is gone.
+    let status = desk.signed(Status::open_again(desk.task));
+    Ok(desk.record.say_at_last(&desk.gate, None, &comment::left_off(why), status).await?)
 }
 
-/// Whether the status comment says that a run works which is gone.
-fn is_left_open(desk: &Desk<'_>) -> bool {
-    desk.own_status().is_some_and(|(_, status)| status.phase != Phase::Ended)
-        && holder::in_the_way(&desk.claimant(), desk.record.statuses()).is_none()
+/// Whether the status comment says that a run works which is gone. A double that is at work, or has ended since the comments
+/// were read, says what comes of it.
+async fn is_left_open(desk: &Desk<'_>) -> Result<bool, Stop> {
+    if desk.own_status().is_none_or(|(_, status)| status.phase == Phase::Ended) {
+        return Ok(false);
+    }
+    let now = desk.record.statuses_now().await?;
+    Ok(holder::in_the_way(&desk.claimant(), &now).is_none())
 }
 
 async fn look_at(

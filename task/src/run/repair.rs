@@ -328,10 +328,7 @@ async fn make(
     match Box::pin(super::propose(config, lease, desk, &claim, terms)).await {
         Ok(End::Made(proposal)) => finish(desk, &case.seen.pull, &proposal, &trailer).await,
         Ok(End::Already(found)) => tell(desk, case, &found.text).await,
-        // The comment can be the double's as well, who says what comes of it.
-        Err(Stop::Ended(Ended::Nothing(why))) if why != InTheWay::Double.why() => {
-            not_needed(desk, case, claim.status, why).await
-        }
+        Err(Stop::Ended(Ended::Nothing(why))) => not_needed(desk, case, claim.status, why).await,
         Err(Stop::Failure(failure)) if failure.reason.exit() != Exit::Passing => {
             tell(desk, case, &not_made(&failure, &trailer)).await
         }

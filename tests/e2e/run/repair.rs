@@ -9,7 +9,7 @@ use tests::github::{
 
 use crate::fix;
 use crate::harness::{
-    EDIT, PLAN, REPO, Run, Story, check_all, hello, offline, seen, tells_its_cost, without_bill,
+    EDIT, PLAN, REPO, Run, Story, check_all, hello, mutations, offline, seen, tells_its_cost, without_bill,
 };
 
 pub(crate) const BRANCH: &str = "ai-agent/issue-1";
@@ -822,6 +822,34 @@ fn what_a_killed_run_said_is_taken_back() {
     let run = story.run(&task);
     assert_eq!(run.status, Some(0), "{}", story.told(&run));
     assert_eq!(story.answer(1), "**Not repaired**: the newest commit is a person's. Nothing was committed.");
+    story.github.take_violations();
+}
+
+/// What another run of the task said since the comments were read stands: here it has ended.
+#[test]
+fn what_another_run_said_meanwhile_is_left_alone() {
+    let story = drafted(checked(), &[EDIT, &repair(90, 60)]);
+    fails(&story, "build", log("E   assert 90 < 80"));
+    let task = event(&story);
+    let killed = story.run_killed(&task, "graphql:createCommitOnBranch", Fault::StallBefore);
+    assert_eq!(killed.status, None, "{}", story.told(&killed));
+    let newest = || story.github.now(|state| state.at(REPO).issue(1).comments.last().unwrap().clone());
+    let at_work = newest();
+    story.github.now(|state| {
+        state.at(REPO).push_file("dev1", BRANCH, "a.txt", "a\n");
+    });
+    story.run(&task);
+    let ended = newest();
+    assert_eq!(at_work.id, ended.id);
+    story.github.now(|state| state.at(REPO).edit_comment(at_work.id, &at_work.body));
+    let body = ended.body.clone();
+    story.github.on_call(When::next("pulls/list"), move |state| {
+        state.at(REPO).edit_comment(ended.id, &body);
+    });
+    let edits = || mutations(&story.github).iter().filter(|call| *call == "issues/update-comment").count();
+    let before = edits();
+    let run = story.run(&task);
+    assert_eq!((run.status, edits()), (Some(0), before), "{}", story.told(&run));
     story.github.take_violations();
 }
 
