@@ -21,7 +21,7 @@ use shared::task::Task;
 use self::request::Request;
 use self::threads::Chosen;
 use super::desk::Desk;
-use super::ended::{Ended, Stop};
+use super::ended::Stop;
 use super::holder::{self, InTheWay};
 use super::settings::Terms;
 use super::work::{Basis, Claim, Material};
@@ -104,19 +104,8 @@ pub(super) async fn answer(
         return publish::complete(desk, terms, &talk, &kept, commit.as_deref()).await;
     }
     if let Some(commit) = commit {
-        // A double can have made its comment and the commit since the comments were read.
-        let now = desk.record.statuses_now().await?;
-        if let Some(found @ (InTheWay::Finished | InTheWay::Double)) =
-            holder::in_the_way(&desk.claimant(), &now)
-        {
-            return Err(Stop::Ended(Ended::Nothing(found.why())));
-        }
-        let own = now.into_iter().find(|said| said.status.task == desk.task.id.to_string());
-        if let Some(said) = &own {
-            desk.record.keep(said);
-        }
-        // Or the comment that kept the rest is gone.
-        let kept = own.and_then(|said| said.status.follow_up).unwrap_or_else(|| FollowUp {
+        let own = working::behind_commit(desk).await?;
+        let kept = own.and_then(|status| status.follow_up).unwrap_or_else(|| FollowUp {
             changes: true,
             replies: Vec::new(),
             text: "What was said to each thread was lost with the comment that kept it.".to_owned(),

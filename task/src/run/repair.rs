@@ -394,20 +394,11 @@ pub(super) async fn still_red(desk: &Desk<'_>, claim: &Claim, repair: &Repair) -
 
 /// Tells of a repair that is on the branch, where the run that made it did not get to that.
 pub(super) async fn complete(desk: &Desk<'_>, pull: &PullRequest, head: &Commit) -> Result<(), Stop> {
-    // A double can have made its comment and the commit since the comments were read.
-    let now = desk.record.statuses_now().await?;
-    if let Some(found @ (InTheWay::Finished | InTheWay::Double)) = holder::in_the_way(&desk.claimant(), &now)
-    {
-        return Err(Stop::Ended(Ended::Nothing(found.why())));
-    }
-    let own = now.into_iter().find(|said| said.status.task == desk.task.id.to_string());
-    if let Some(said) = &own {
-        desk.record.keep(said);
-    }
+    let own = working::behind_commit(desk).await?;
     let Some(trailer) = commit::repair_of(&head.message) else {
         return Err(Stop::Ended(Ended::Nothing("the newest commit is no repair")));
     };
-    let kept = own.and_then(|said| said.status.proposal);
+    let kept = own.and_then(|status| status.proposal);
     let proposal = kept.unwrap_or_else(|| Proposal {
         title: title_of(head),
         body: "The report of the repair was lost.".to_owned(),

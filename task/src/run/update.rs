@@ -52,14 +52,15 @@ pub(super) async fn update(
 ) -> Result<(), Stop> {
     let number = fix::number_of(desk, at).await?;
     let mut talk = fix::discussion(desk, number).await?;
-    let earlier = desk.own_status().map(|(_, status)| status);
     if let Some(commit) = fix::own_commit(desk, &talk) {
-        let kept = earlier.and_then(|status| status.proposal).unwrap_or_else(|| lost(&talk));
+        let own = working::behind_commit(desk).await?;
+        let kept = own.and_then(|status| status.proposal).unwrap_or_else(|| lost(&talk));
         return complete(desk, &talk, &kept, &commit).await;
     }
     may_update(desk, &talk)?;
     approval::command_of(desk, at.comment, |command| command == Command::Update).await?;
     let Some(mut base) = base_of(desk, &talk).await? else { return up_to_date(desk, &talk).await };
+    let earlier = desk.own_status().map(|(_, status)| status);
     let claim = fix::claim(desk, &talk, basis(&talk), earlier).await?;
     let mut ledger = super::ledger(lease, desk, terms);
     for is_last in [false, true] {

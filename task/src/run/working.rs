@@ -6,7 +6,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::desk::Desk;
 use super::ended::{Ended, Stop};
-use super::holder::InTheWay;
+use super::holder::{self, InTheWay};
 use super::work::Claim;
 use crate::outcome::capitalized;
 use crate::progress::Step;
@@ -53,6 +53,19 @@ pub(super) async fn said_alone(desk: &Desk<'_>, is_first: bool) -> Result<(), St
         Some((id, _)) if is_first => alone(desk, id, &desk.record.statuses_now().await?).await,
         _ => Ok(()),
     }
+}
+
+/// What is kept in the status comment of this task, whose commit is on the branch; `None` if the comment is gone. A double can
+/// have made both since the comments were read: where one is at work or has ended, this run has nothing to do.
+pub(super) async fn behind_commit(desk: &Desk<'_>) -> Result<Option<Status>, Stop> {
+    let own = desk.task.id.to_string();
+    let now = desk.record.statuses_now().await?;
+    let Some(said) = now.into_iter().find(|said| said.status.task == own) else { return Ok(None) };
+    if let Some(found) = holder::in_the_way(&desk.claimant(), std::slice::from_ref(&said)) {
+        return Err(Stop::Ended(Ended::Nothing(found.why())));
+    }
+    desk.record.keep(&said);
+    Ok(Some(said.status))
 }
 
 /// Shows the steps of the run in its status comment, one edit for each question to the model. What cannot be shown

@@ -897,3 +897,27 @@ fn a_merge_whose_account_is_lost_is_told_all_the_same() {
     story.github.take_violations();
     drop(story);
 }
+
+/// A double looked for comments before the run that works had written one, and finds its merge after that.
+#[test]
+fn a_double_that_sees_the_merge_first_loses_no_account() {
+    let story = opened(&[]);
+    on_main(&story, "README.md", "# Hello\n");
+    let task = asked(&story);
+    let killed = story.run_killed(&task, "git/update-ref", Fault::StallAfter);
+    assert_eq!(killed.status, None, "{}", story.told(&killed));
+    let said = story.github.now(|state| {
+        let said = state.at(REPO).issue(1).comments.last().unwrap().clone();
+        state.at(REPO).delete_comment(said.id);
+        said.body
+    });
+    let count = || story.github.now(|state| state.at(REPO).issue(1).comments.len());
+    let before = count();
+    story.github.on_call(When::next("graphql:repository"), move |state| {
+        state.at(REPO).comment(BOT, 1, &said);
+    });
+    let run = ended(&story, &task);
+    assert_eq!(count(), before + 1, "{}", story.told(&run));
+    assert!(!says(&story).contains("was lost"), "{}", story.told(&run));
+    story.github.take_violations();
+}
