@@ -42,6 +42,22 @@ pub enum Command<'a> {
 }
 
 impl<'a> Command<'a> {
+    /// What each is called, in any order.
+    pub const NAMES: [&'static str; 7] = ["approve", "revise", "fix", "ci", "update", "retry", "stop"];
+
+    /// What it is called: what comes after the slash.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Revise { .. } => "revise",
+            Self::Fix { .. } => "fix",
+            Self::Ci => "ci",
+            Self::Update => "update",
+            Self::Retry => "retry",
+            Self::Stop => "stop",
+        }
+    }
+
     /// The command that a comment starts with, if it does.
     pub fn parse(comment: &'a str) -> Option<Self> {
         let text = comment.trim_start_matches(' ');
@@ -156,6 +172,14 @@ mod tests {
         ];
         for (comment, expect) in table {
             assert_eq!(Command::parse(comment), *expect, "{comment:?}");
+        }
+    }
+
+    #[test]
+    fn each_command_is_called_what_is_written() {
+        for name in Command::NAMES {
+            let comment = format!("/{name}");
+            assert_eq!(Command::parse(&comment).map(|command| command.name()), Some(name));
         }
     }
 

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `site` | see [`SiteName`]: what the operator calls the site |
 //! | `issue`, `number` | the key of the issue, and Jira's own number for it, which stays when the issue moves to another project |
-//! | `asks` | `begin` (a label or an assignee), or the command `retry`, `revise`, `approve`, `fix` or `ci` |
+//! | `asks` | `begin` (a label or an assignee), or the name of a command other than `stop` |
 //! | `comment` | the comment with the command |
 //! | `change` | of `begin`: the change in the history of the issue that set the label or the assignee; none for what was set with the issue |
 //! | `account` | who asked, by the webhook; a run does not rely on it and asks Jira |
@@ -21,7 +21,10 @@
 use std::{fmt, num::NonZeroU64};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, Unexpected},
+};
 
 use crate::{
     command::Command,
@@ -52,18 +55,20 @@ pub struct JiraRequest {
     pub delivery_id: Option<DeliveryId>,
 }
 
-/// What is asked for.
+/// What is asked for: work, by the labels of the issue, or what a command in a comment says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asks {
-    /// What the labels of the issue say, because the trigger label was set or the agent was assigned.
+pub struct Asks {
+    word: Word,
+    /// The comment with the command.
+    comment: Option<NonZeroU64>,
+}
+
+/// [`Asks`] without its comment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
     Begin,
-    /// The same once more, by a comment.
-    Retry(NonZeroU64),
-    Revise(NonZeroU64),
-    Approve(NonZeroU64),
-    Fix(NonZeroU64),
-    Ci(NonZeroU64),
-    Update(NonZeroU64),
+    /// By its name, so that a new command needs nothing here.
+    Command(&'static str),
 }
 
 /// What the operator calls a site of Jira: the last part of the address of its webhook.
@@ -131,19 +136,6 @@ struct Inner {
     account: Option<String>,
 }
 
-/// [`Asks`] without its comment.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Word {
-    Begin,
-    Retry,
-    Revise,
-    Approve,
-    Fix,
-    Ci,
-    Update,
-}
-
 impl SiteName {
     pub fn parse(text: &str) -> Result<Self, SiteNameError> {
         let fits = (1..=MAX_SITE).contains(&text.len())
@@ -194,57 +186,74 @@ impl fmt::Debug for AccountId {
     }
 }
 
+impl Word {
+    /// That of a command; `None` for `/stop`, for which whatever runs or waits looks by itself.
+    fn of_command(command: &Command<'_>) -> Option<Self> {
+        (*command != Command::Stop).then(|| Self::Command(command.name()))
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let begin = Self::Begin;
+        if name == begin.name() {
+            return Some(begin);
+        }
+        let is_it = |known: &&str| *known == name && *known != Command::Stop.name();
+        Command::NAMES.into_iter().find(is_it).map(Self::Command)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Begin => "begin",
+            Self::Command(name) => name,
+        }
+    }
+}
+
+impl Serialize for Word {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let expected = &"`begin` or the name of a command other than `stop`";
+        Self::named(&name).ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&name), expected))
+    }
+}
+
 impl Asks {
+    /// What the labels of the issue say, because the trigger label was set or the agent was assigned.
+    pub const BEGIN: Self = Self { word: Word::Begin, comment: None };
+
     /// What a command in this comment asks for; `None` for `/stop`, for which whatever runs or waits looks by itself.
     pub fn of_command(command: &Command<'_>, comment: NonZeroU64) -> Option<Self> {
-        match command {
-            Command::Approve => Some(Self::Approve(comment)),
-            Command::Retry => Some(Self::Retry(comment)),
-            Command::Revise { .. } => Some(Self::Revise(comment)),
-            Command::Fix { .. } => Some(Self::Fix(comment)),
-            Command::Ci => Some(Self::Ci(comment)),
-            Command::Update => Some(Self::Update(comment)),
-            Command::Stop => None,
+        Word::of_command(command).map(|word| Self { word, comment: Some(comment) })
+    }
+
+    /// Puts it together from the fields of a message.
+    fn of_fields(word: Word, comment: Option<NonZeroU64>) -> Result<Self, JiraRequestError> {
+        match (word, comment) {
+            (Word::Begin, Some(_)) => Err(JiraRequestError::Comment),
+            (Word::Command(name), None) => Err(JiraRequestError::NoComment(name)),
+            (Word::Begin, None) | (Word::Command(_), Some(_)) => Ok(Self { word, comment }),
         }
     }
 
     /// The name in messages and logs.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Begin => "begin",
-            Self::Retry(_) => "retry",
-            Self::Revise(_) => "revise",
-            Self::Approve(_) => "approve",
-            Self::Fix(_) => "fix",
-            Self::Ci(_) => "ci",
-            Self::Update(_) => "update",
-        }
+        self.word.name()
     }
 
     /// The comment with the command.
     pub fn comment(self) -> Option<NonZeroU64> {
-        match self {
-            Self::Begin => None,
-            Self::Retry(comment)
-            | Self::Revise(comment)
-            | Self::Approve(comment)
-            | Self::Fix(comment)
-            | Self::Ci(comment)
-            | Self::Update(comment) => Some(comment),
-        }
+        self.comment
     }
 
     /// Whether a command is the one that this asks for.
     pub fn is_of(self, command: &Command<'_>) -> bool {
-        match self {
-            Self::Begin => false,
-            Self::Retry(_) => matches!(command, Command::Retry),
-            Self::Revise(_) => matches!(command, Command::Revise { .. }),
-            Self::Approve(_) => matches!(command, Command::Approve),
-            Self::Fix(_) => matches!(command, Command::Fix { .. }),
-            Self::Ci(_) => matches!(command, Command::Ci),
-            Self::Update(_) => matches!(command, Command::Update),
-        }
+        Word::of_command(command) == Some(self.word)
     }
 }
 
@@ -293,17 +302,7 @@ impl JiraRequest {
             serde_json::from_slice(message).map_err(JiraRequestError::Json)?;
         let site = SiteName::parse(&jira.site)?;
         let issue = IssueKey::parse(&jira.issue).ok_or(JiraRequestError::Issue)?;
-        let needs = |word| jira.comment.ok_or(JiraRequestError::NoComment(word));
-        let asks = match jira.asks {
-            Word::Begin if jira.comment.is_some() => return Err(JiraRequestError::Comment),
-            Word::Begin => Asks::Begin,
-            Word::Retry => Asks::Retry(needs("retry")?),
-            Word::Revise => Asks::Revise(needs("revise")?),
-            Word::Approve => Asks::Approve(needs("approve")?),
-            Word::Fix => Asks::Fix(needs("fix")?),
-            Word::Ci => Asks::Ci(needs("ci")?),
-            Word::Update => Asks::Update(needs("update")?),
-        };
+        let asks = Asks::of_fields(jira.asks, jira.comment)?;
         let account =
             jira.account.map(|id| AccountId::parse(&id).ok_or(JiraRequestError::Account)).transpose()?;
         let delivery_id =
@@ -329,22 +328,13 @@ impl JiraRequest {
 
     /// The message for this request.
     pub fn to_message(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let asks = match self.asks {
-            Asks::Begin => Word::Begin,
-            Asks::Retry(_) => Word::Retry,
-            Asks::Revise(_) => Word::Revise,
-            Asks::Approve(_) => Word::Approve,
-            Asks::Fix(_) => Word::Fix,
-            Asks::Ci(_) => Word::Ci,
-            Asks::Update(_) => Word::Update,
-        };
         serde_json::to_vec(&Wire {
             jira: Inner {
                 site: self.site.to_string(),
                 issue: self.issue.to_string(),
                 number: self.number,
-                asks,
-                comment: self.asks.comment(),
+                asks: self.asks.word,
+                comment: self.asks.comment,
                 change: self.change,
                 account: self.account.as_ref().map(ToString::to_string),
             },

@@ -3,7 +3,7 @@
 //! | event | asks for |
 //! |---|---|
 //! | issue created with the trigger label or the agent as its assignee; one of the two set later | `begin` |
-//! | `/retry`, `/revise`, `/approve`, `/fix`, `/ci` as the first line of a new comment | the same |
+//! | a command as the first line of a new comment | the same |
 //!
 //! `/stop` and a label that is taken away publish nothing, as with GitHub: a run looks for both. A comment's webhook does
 //! not tell the labels of its issue, so that a command on an issue that nobody asked about is published, and declined by
@@ -129,7 +129,7 @@ impl Context<'_> {
         at: Option<Timestamp>,
     ) -> Decided {
         let account = self.person(payload.actor.as_ref())?;
-        let mut request = self.request(payload, Asks::Begin, account, event, at)?;
+        let mut request = self.request(payload, Asks::BEGIN, account, event, at)?;
         request.change = change;
         Ok(request)
     }

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use shared::command::Command;
 use shared::issue::{IssueId, IssueKey};
 use shared::jira::{Asks, JiraRequest};
-use shared::mode::{CommandAt, Comment, Mode};
+use shared::mode::{self, CommandAt, Comment, Mode};
 use shared::repo::Repo;
 use shared::state::same_label;
 use shared::task::Task;
@@ -166,6 +166,8 @@ impl Refusal {
 struct Origin {
     by: Option<Account>,
     at: jiff::Timestamp,
+    /// `None` where the labels of the issue say it.
+    mode: Option<Mode>,
 }
 
 impl Lookup<'_> {
@@ -218,20 +220,17 @@ impl Lookup<'_> {
 
     async fn origin(&self, issues: &Issues, details: &Details) -> Result<Result<Origin, Refusal>, CallError> {
         let trigger = &self.settings.labels.trigger;
-        let asked = match self.request.asks {
-            Asks::Begin => issues.asked_by(details, trigger, self.request.change).await?,
-            Asks::Retry(_)
-            | Asks::Revise(_)
-            | Asks::Approve(_)
-            | Asks::Fix(_)
-            | Asks::Ci(_)
-            | Asks::Update(_) => issues.asked(details, trigger).await?,
+        let asks = self.request.asks;
+        let asked = if asks == Asks::BEGIN {
+            issues.asked_by(details, trigger, self.request.change).await?
+        } else {
+            issues.asked(details, trigger).await?
         };
         let Some(Asked { by, at, .. }) = asked else {
             let why = "the label or the assignment that asked for work was taken back";
             return Ok(Err(Refusal::silent(why)));
         };
-        let Some(id) = self.request.asks.comment() else { return Ok(Ok(Origin { by, at })) };
+        let Some(id) = asks.comment() else { return Ok(Ok(Origin { by, at, mode: None })) };
         let (written, by) = match issues.command(&details.key, id.into()).await {
             Err(error) if error.is_absence() => {
                 return Ok(Err(Refusal::silent("the comment with the command was deleted")));
@@ -243,24 +242,21 @@ impl Lookup<'_> {
             let why = "the comment with the command was edited";
             return Ok(Err(Refusal::told(why, &details.key, comment::EDITED.to_owned())));
         }
-        let command = Command::parse(written.body.for_machine());
-        if !command.is_some_and(|command| self.request.asks.is_of(&command)) {
-            return Ok(Err(Refusal::silent("the comment does not hold the command")));
-        }
-        Ok(Ok(Origin { by, at: written.created_at }))
+        let place = CommandAt { pull_request: None, comment: Comment::Issue(id) };
+        let command = Command::parse(written.body.for_machine()).filter(|command| asks.is_of(command));
+        let mode = match command.map(|command| Mode::of_command(&command, place)) {
+            Some(mode::Asked::Task(mode)) => Some(mode),
+            Some(mode::Asked::IssueAgain) => None,
+            Some(mode::Asked::Stop) | None => {
+                return Ok(Err(Refusal::silent("the comment does not hold the command")));
+            }
+        };
+        Ok(Ok(Origin { by, at: written.created_at, mode }))
     }
 
     fn task(&self, details: &Details, origin: &Origin, repo: Repo, login: Login) -> Task {
         let labels = details.issue.labels.iter().map(String::as_str);
-        let command = |id| CommandAt { pull_request: None, comment: Comment::Issue(id) };
-        let mode = match self.request.asks {
-            Asks::Begin | Asks::Retry(_) => Mode::of_issue(labels, &self.settings.labels.quick),
-            Asks::Revise(id) => Mode::Revise(command(id)),
-            Asks::Approve(id) => Mode::Approve(command(id)),
-            Asks::Fix(id) => Mode::Fix(command(id)),
-            Asks::Ci(id) => Mode::Ci(command(id)),
-            Asks::Update(id) => Mode::Update(command(id)),
-        };
+        let mode = origin.mode.unwrap_or_else(|| Mode::of_issue(labels, &self.settings.labels.quick));
         Task {
             id: self.request.id,
             repo,

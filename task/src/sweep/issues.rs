@@ -359,7 +359,7 @@ async fn asking_on_jira(
     };
     let event = event_of(Some(issue.created_at), Some(asked.at), asked.change);
     let name = &issues.site().name;
-    let id = JiraOrigin { site: name, number, asks: Asks::Begin, event: &event }.id();
+    let id = JiraOrigin { site: name, number, asks: Asks::BEGIN, event: &event }.id();
     if record.status_of(&id.to_string()).is_some() {
         return Ok(Asking::No);
     }
@@ -374,7 +374,7 @@ async fn asking_on_jira(
         site: name.clone(),
         issue: key.clone(),
         number,
-        asks: Asks::Begin,
+        asks: Asks::BEGIN,
         change: asked.change.and_then(NonZeroU64::new),
         account: AccountId::parse(&actor.account_id),
         triggered_at: Some(asked.at),
