@@ -39,6 +39,10 @@ impl MergedFile {
         })
     }
 
+    pub fn has_conflicts(&self) -> bool {
+        self.conflicts().next().is_some()
+    }
+
     /// The file with a text in the place of each conflict, in their order. Nothing else of it can be another one.
     ///
     /// A text ends with a line end, unless it is the last of the file and neither side has one there. Its line ends become

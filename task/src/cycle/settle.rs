@@ -47,13 +47,6 @@ pub struct Settled {
     pub notes: Vec<String>,
 }
 
-/// The part of that which is the model's.
-struct Accepted {
-    contents: Vec<Vec<u8>>,
-    summary: Option<String>,
-    notes: Vec<String>,
-}
-
 impl Cycle<'_> {
     /// Settles each conflict.
     pub async fn settle(mut self, dispute: Dispute<'_>) -> Result<Settled, Failure> {
@@ -67,18 +60,15 @@ impl Cycle<'_> {
         let parsers = Parsers::of_this_program();
         let mut times = Times::default();
         let answer = self.ask(&mut talk, &paths, &mut times).await?;
-        let accepted = match self.accept_settlement(&answer, dispute, &parsers) {
-            Ok(accepted) => accepted,
-            Err(complaint) if complaint.reason == Reason::Declined => return Err(unsettled(llm, &complaint)),
-            Err(complaint) => {
+        let settled = match self.accept_settlement(&answer, dispute, &parsers) {
+            Err(complaint) if complaint.reason != Reason::Declined => {
                 self.complain(&mut talk, &answer, &complaint);
                 let answer = self.ask(&mut talk, &paths, &mut times).await?;
                 self.accept_settlement(&answer, dispute, &parsers)
-                    .map_err(|complaint| unsettled(llm, &complaint))?
             }
+            settled => settled,
         };
-        let Accepted { contents, summary, notes } = accepted;
-        Ok(Settled { contents, summary, notes })
+        settled.map_err(|complaint| unsettled(llm, &complaint))
     }
 
     fn begin_settling<'l>(
@@ -111,7 +101,7 @@ impl Cycle<'_> {
         answer: &Answer,
         dispute: Dispute<'_>,
         parsers: &Parsers,
-    ) -> Result<Accepted, Complaint> {
+    ) -> Result<Settled, Complaint> {
         (self.progress)(Step::Checking);
         let count = dispute.files.iter().map(|file| file.conflicts().count()).sum();
         let texts = texts_of(answer, count)?;
@@ -131,7 +121,7 @@ impl Cycle<'_> {
             contents.push(content);
         }
         if broken.is_empty() {
-            Ok(Accepted { contents, summary: answer.summary.clone(), notes })
+            Ok(Settled { contents, summary: answer.summary.clone(), notes })
         } else {
             Err(Complaint::new(Reason::Syntax, broken.join("\n\n")))
         }

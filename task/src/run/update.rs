@@ -219,7 +219,7 @@ async fn proposal(
     contents: &Contents,
 ) -> Result<Proposal, Stop> {
     let is_held = talk.commits.last().is_some_and(|head| ci::is_held(&head.message));
-    let mut settled = merged.files.iter().filter(|file| file.conflicts().next().is_some()).peekable();
+    let mut settled = merged.files.iter().filter(|file| file.has_conflicts()).peekable();
     let held = if is_held {
         // What is below has not been let go either.
         Some("those of the commit before are held back as well".to_owned())

@@ -18,7 +18,7 @@ use crate::run::desk::Desk;
 use crate::run::ended::Stop;
 use crate::run::settings::Terms;
 use crate::run::work::Claim;
-use crate::run::{conversation, fix, working};
+use crate::run::{conversation, fix};
 use crate::text::Raw;
 
 /// Files with conflicts that the model settles, at most.
@@ -104,7 +104,7 @@ pub(super) fn refusals(merged: &Merged, terms: &Terms<'_>) -> Vec<Obstacle> {
 }
 
 fn disputed(merged: &Merged) -> impl Iterator<Item = &MergedFile> {
-    merged.files.iter().filter(|file| file.conflicts().next().is_some())
+    merged.files.iter().filter(|file| file.has_conflicts())
 }
 
 fn lines(file: &MergedFile) -> usize {
@@ -150,9 +150,8 @@ pub(super) async fn contents(
     let words = |text: &str, room| desk.gate.body_within(text, room).to_string();
     let notes = settled.notes.iter().map(|note| words(note, MAX_NOTE)).chain(checked(merged)).collect();
     let mut answers = settled.contents.into_iter();
-    let whole = |file: &MergedFile| match file.conflicts().next() {
-        Some(_) => answers.next().unwrap_or_default(),
-        None => clean(file),
+    let whole = |file: &MergedFile| {
+        if file.has_conflicts() { answers.next().unwrap_or_default() } else { clean(file) }
     };
     Ok(Contents {
         files: merged.files.iter().map(whole).collect(),
@@ -171,7 +170,7 @@ fn clean(file: &MergedFile) -> Vec<u8> {
 fn checked(merged: &Merged) -> Vec<String> {
     let parsers = Parsers::of_this_program();
     let deadline = std::time::Instant::now() + CHECK_TIME;
-    let quiet = merged.files.iter().filter(|file| file.conflicts().next().is_none());
+    let quiet = merged.files.iter().filter(|file| !file.has_conflicts());
     let broken = quiet.filter(|file| {
         let sides = [file.ours.as_slice(), &file.theirs];
         crate::check::merged(&parsers, &file.path, sides, &clean(file), deadline).is_err()
@@ -225,16 +224,12 @@ async fn ask(
         })
         .collect();
     let (ours, theirs, subjects) = (fix::diff(&ours), fix::diff(&theirs), subjects(base));
-    let (steps, seen) = tokio::sync::mpsc::unbounded_channel();
-    let asking = async move {
-        let watched = matches!(terms.engine, Engine::Model(_));
-        let mut progress = crate::run::progress(desk, watched, steps);
-        let cycle = crate::run::cycle(config, terms, workspace, &material.issue, ledger, &mut progress);
-        let dispute = Dispute { files: disputed, ours: &ours, theirs: &theirs, subjects: &subjects };
+    let dispute = Dispute { files: disputed, ours: &ours, theirs: &theirs, subjects: &subjects };
+    crate::run::watched(desk, claim, terms, async |progress| {
+        let cycle = crate::run::cycle(config, terms, workspace, &material.issue, ledger, progress);
         cycle.settle(dispute).await.map_err(Stop::from)
-    };
-    let (settled, ()) = tokio::join!(asking, working::show_progress(desk, claim, seen));
-    settled
+    })
+    .await
 }
 
 /// What the base's commits say that they do.
