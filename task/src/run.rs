@@ -58,6 +58,7 @@ use crate::lease::Lease;
 use crate::llm::Ledger;
 use crate::marker::Marks;
 use crate::outcome::{Failure, Reason};
+use crate::patience::Patience;
 use crate::progress::Step;
 use crate::record::Records;
 use crate::record::status::{Finding, Phase, Proposal};
@@ -404,21 +405,7 @@ async fn clone_branch(desk: &Desk<'_>, folder: &std::path::Path, lease: &Lease) 
         if is_missing && desk.forge.branch(&desk.branch).await?.is_none() {
             return Err(commit::gone(desk).into());
         }
-        let (call, why) = (desk.forge.call("clone"), error.to_string());
-        let failed = match &error {
-            // The branch was made a moment ago.
-            CloneError::NoSuchBranch { .. } | CloneError::Empty => CallError::NotYet { call, message: why },
-            CloneError::Remote(RemoteError::NoAccess { .. }) => {
-                CallError::Unauthorized { call, message: why }
-            }
-            error if error.is_transient() => CallError::Unavailable { call, why },
-            error => return Err(not_cloned(error).into()),
-        };
-        match patience.before_retry(failed).await {
-            Ok(()) => {}
-            Err(CallError::Lost(lost)) => return Err(lost.into()),
-            Err(_) => return Err(not_cloned(&error).into()),
-        }
+        before_reading_again(desk, &mut patience, "clone", &error).await?;
     };
     let workspace = Workspace::of_clone(cloned.repo, cloned.commit, &cloned.branch)
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
@@ -483,20 +470,29 @@ async fn fetched(
             clone::fetch_commits(&repo.to_thread_local(), remote, &commits, have, &caps, interrupt)
         });
         let Err(error) = fetched.await? else { return Ok(()) };
-        let (call, why) = (desk.forge.call("fetch"), error.to_string());
-        let failed = match &error {
-            CloneError::Remote(RemoteError::NoAccess { .. }) => {
-                CallError::Unauthorized { call, message: why }
-            }
-            error if error.is_transient() => CallError::Unavailable { call, why },
-            error => return Err(not_cloned(error).into()),
-        };
-        match patience.before_retry(failed).await {
-            Ok(()) => {}
-            Err(CallError::Lost(lost)) => return Err(lost.into()),
-            Err(_) => return Err(not_cloned(&error).into()),
-        }
+        before_reading_again(desk, &mut patience, "fetch", &error).await?;
     }
+}
+
+/// Waits before the git server is read from once more; ends the run where that is of no use, or was done for long enough.
+async fn before_reading_again(
+    desk: &Desk<'_>,
+    patience: &mut Patience,
+    call: &str,
+    error: &CloneError,
+) -> Result<(), Stop> {
+    let (call, why) = (desk.forge.call(call), error.to_string());
+    let failed = match error {
+        // The branch was made a moment ago.
+        CloneError::NoSuchBranch { .. } | CloneError::Empty => CallError::NotYet { call, message: why },
+        CloneError::Remote(RemoteError::NoAccess { .. }) => CallError::Unauthorized { call, message: why },
+        error if error.is_transient() => CallError::Unavailable { call, why },
+        error => return Err(not_cloned(error).into()),
+    };
+    patience.before_retry(failed).await.map_err(|failed| match failed {
+        CallError::Lost(lost) => lost.into(),
+        _ => not_cloned(error).into(),
+    })
 }
 
 fn not_cloned(error: &CloneError) -> Failure {
