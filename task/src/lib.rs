@@ -52,6 +52,7 @@ mod route;
 mod run;
 mod solve;
 mod sweep;
+mod templates;
 mod terminal;
 mod text;
 mod thread;

@@ -3,8 +3,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use minijinja::{Value, context};
 use sha2::{Digest as _, Sha256};
+
+use crate::templates::Templates;
 
 /// The page of a template that is part of the program, with its style sheet.
 ///
@@ -12,17 +14,11 @@ use sha2::{Digest as _, Sha256};
 ///
 /// If the template is wrong, or a value that it names is missing.
 pub(crate) fn render(template: &'static str, style: &'static str, values: &Value) -> String {
-    let mut templates = Environment::new();
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    // The ending of the name makes it escape every value.
-    templates.add_template("page.html", template).expect("the template is part of the program");
     let values = context! {
         style => Value::from_safe_string(style.to_owned()),
         style_hash => STANDARD.encode(Sha256::digest(style.as_bytes())),
         ..values.clone()
     };
-    templates
-        .get_template("page.html")
-        .and_then(|template| template.render(values))
-        .expect("the template is part of the program and is given every value")
+    // The ending of the name makes it escape every value.
+    Templates::of([("page.html", template)]).render("page.html", values)
 }

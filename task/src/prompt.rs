@@ -1,7 +1,7 @@
 //! A *prompt* is an ask in words. The words are in `task/prompts`; what strangers wrote only ever enters as a value,
 //! inside a fence that its text cannot close.
 
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::context;
 use sha2::{Digest as _, Sha256};
 use shared::hex;
 use shared::issue::IssueId;
@@ -15,6 +15,7 @@ use crate::outbound::{masked, without_tokens};
 use crate::path::RepoPath;
 use crate::protocol::ask::{Broken, Goal};
 use crate::protocol::{has_markers, other_markers};
+use crate::templates::Templates;
 
 /// Requests of one answer that are looked at.
 pub const MAX_REQUESTS: usize = 10;
@@ -112,7 +113,7 @@ pub struct ConflictLines {
 
 /// Puts asks into words. One for a run, so that all its fences carry the same word.
 pub struct Prompter {
-    templates: Environment<'static>,
+    templates: Templates,
     fences: Fences,
     guidance: Guidance,
 }
@@ -137,9 +138,7 @@ impl Prompter {
         for text in more {
             hash.update(text);
         }
-        let mut templates = Environment::new();
-        templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        for (name, text) in [
+        let templates = Templates::of([
             ("edit", include_str!("../prompts/edit.md")),
             ("follow", include_str!("../prompts/follow.md")),
             ("plan", include_str!("../prompts/plan.md")),
@@ -152,17 +151,8 @@ impl Prompter {
             ("correct", include_str!("../prompts/correct.md")),
             ("merge", include_str!("../prompts/merge.md")),
             ("conflicts", include_str!("../prompts/conflicts.md")),
-        ] {
-            templates.add_template(name, text).expect("the templates are part of the program");
-        }
+        ]);
         Self { templates, fences: Fences::of(hash), guidance }
-    }
-
-    fn render(&self, name: &str, values: minijinja::Value) -> String {
-        self.templates
-            .get_template(name)
-            .and_then(|template| template.render(values))
-            .expect("the templates are part of the program and are given every value")
     }
 
     /// The standing instructions for a goal.
@@ -177,9 +167,9 @@ impl Prompter {
             Offer::Files => "files",
             Offer::All => "all",
         };
-        let requests = self.render("requests", context! { offer, max_requests => MAX_REQUESTS });
+        let requests = self.templates.render("requests", context! { offer, max_requests => MAX_REQUESTS });
         let repair = matches!(goal, Goal::Repair(_));
-        self.render(name, context! { nonce => self.fences.word(), requests, repair })
+        self.templates.render(name, context! { nonce => self.fences.word(), requests, repair })
     }
 
     /// A question and its answer, to go before the first message, where the model needs to see the form in use.
@@ -189,7 +179,7 @@ impl Prompter {
     pub fn example(&self, goal: Goal<'_>) -> Option<(String, &'static str)> {
         match (self.guidance, goal) {
             (Guidance::Shown, Goal::Edit | Goal::Execute { .. } | Goal::Repair(_)) => {
-                let question = self.render("example", context! { nonce => self.fences.word() });
+                let question = self.templates.render("example", context! { nonce => self.fences.word() });
                 Some((question, include_str!("../prompts/example_answer.md")))
             }
             _ => None,
@@ -248,7 +238,7 @@ impl Prompter {
         let map = context.map.as_str();
         let unreadable: Vec<String> =
             unreadable.iter().map(|(path, why)| format!("{path}: {}", why.clause())).collect();
-        self.render(
+        self.templates.render(
             "material",
             context! {
                 instructions,
@@ -271,13 +261,13 @@ impl Prompter {
 
     /// The question which of `candidates`, at most `most`, to read: standing instructions, and the first message.
     pub fn choose(&self, issue: &Issue, candidates: &str, most: usize) -> (String, String) {
-        let system = self.render("choose", context! { nonce => self.fences.word(), most });
+        let system = self.templates.render("choose", context! { nonce => self.fences.word(), most });
         let values = context! {
             files => self.fence(candidates),
             reference => issue.id.as_ref().map(IssueId::reference),
             issue => self.issue(issue),
         };
-        (system, self.render("candidates", values))
+        (system, self.templates.render("candidates", values))
     }
 
     /// The question how the conflicts of a merge are settled: standing instructions, and the first message.
@@ -302,8 +292,8 @@ impl Prompter {
             subjects => fenced(question.subjects),
             conflicts => question.lines.iter().map(conflict).collect::<Vec<_>>(),
         };
-        let system = self.render("merge", context! { nonce => self.fences.word() });
-        (system, self.render("conflicts", values))
+        let system = self.templates.render("merge", context! { nonce => self.fences.word() });
+        (system, self.templates.render("conflicts", values))
     }
 
     /// Title and text, fenced.
@@ -318,7 +308,7 @@ impl Prompter {
             Some(self.file(path, file, lines))
         });
         let notes = (!more.answers.is_empty()).then(|| self.fence(&more.answers.join("\n\n")));
-        self.render(
+        self.templates.render(
             "more",
             context! {
                 files => read.collect::<Vec<_>>(),
@@ -333,7 +323,7 @@ impl Prompter {
     /// What was wrong with the answer, of which so many edits stand.
     pub fn correct(&self, complaint: &str, kept: usize) -> String {
         // It quotes names and lines of files.
-        self.render("correct", context! { complaint => self.fence(complaint), kept })
+        self.templates.render("correct", context! { complaint => self.fence(complaint), kept })
     }
 
     fn files<'a>(&self, files: impl Iterator<Item = (&'a RepoPath, &'a ReadFile)>) -> Vec<minijinja::Value> {

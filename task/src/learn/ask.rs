@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::context;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -18,6 +18,7 @@ use crate::outcome::Failure;
 use crate::progress::Step;
 use crate::prompt::Fences;
 use crate::protocol::{Answer, Paths, Rule};
+use crate::templates::Templates;
 
 /// Files that are named to the model.
 const MAX_FILES: usize = 100;
@@ -72,7 +73,7 @@ pub(super) struct Question<'a> {
 
 /// Words and fences of one conversation.
 struct Words {
-    templates: Environment<'static>,
+    templates: Templates,
     fences: Fences,
 }
 
@@ -83,29 +84,18 @@ impl Words {
         for text in [question.material.shown().as_str(), question.instructions].into_iter().chain(declined) {
             hash.update(text);
         }
-        let mut templates = Environment::new();
-        templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        for (name, text) in [
+        let templates = Templates::of([
             ("lessons", include_str!("../../prompts/lessons.md")),
             ("material", include_str!("../../prompts/lessons_material.md")),
             ("correct", include_str!("../../prompts/lessons_correct.md")),
-        ] {
-            templates.add_template(name, text).expect("the templates are part of the program");
-        }
+        ]);
         Self { templates, fences: Fences::of(hash) }
-    }
-
-    fn render(&self, name: &str, values: minijinja::Value) -> String {
-        self.templates
-            .get_template(name)
-            .and_then(|template| template.render(values))
-            .expect("the templates are part of the program and are given every value")
     }
 
     fn system(&self, language: Option<&str>) -> String {
         let language = language.map(|language| language.split_whitespace().collect::<Vec<_>>().join(" "));
         let (nonce, most, shortest, longest) = (self.fences.word(), MOST, SHORTEST, LONGEST);
-        self.render("lessons", context! { nonce, most, shortest, longest, language })
+        self.templates.render("lessons", context! { nonce, most, shortest, longest, language })
     }
 
     fn material(&self, question: &Question<'_>, files: &Listing) -> String {
@@ -119,13 +109,14 @@ impl Words {
             files => fenced(there.join("\n")),
             said => self.fences.around(&question.material.shown()),
         };
-        self.render("material", values)
+        self.templates.render("material", values)
     }
 
     fn correct(&self, refused: &[Refused], kept: usize) -> String {
         let complaint: Vec<String> =
             refused.iter().map(|Refused { rule, why }| format!("- \"{rule}\": {why}")).collect();
-        self.render("correct", context! { complaint => self.fences.around(&complaint.join("\n")), kept })
+        self.templates
+            .render("correct", context! { complaint => self.fences.around(&complaint.join("\n")), kept })
     }
 }
 
