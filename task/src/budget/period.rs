@@ -13,6 +13,16 @@ pub enum Span {
     Month,
 }
 
+impl Span {
+    /// The word for it, in reports and in telemetry.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Month => "month",
+        }
+    }
+}
+
 /// See the module's documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Period {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::budget::{Bank, BudgetError, Left, Scope, Span};
+use crate::budget::{Bank, BudgetError, Left, Scope};
 use crate::llm::Usd;
 
 /// How it stands with one ceiling.
@@ -21,10 +21,7 @@ impl Budget {
     fn of(left: &Left, repository: Option<&str>) -> Self {
         Self {
             repository: repository.map(str::to_owned),
-            period: match left.span {
-                Span::Day => "day",
-                Span::Month => "month",
-            },
+            period: left.span.name(),
             ceiling_usd: left.ceiling,
             counted_usd: left.counted,
             left_usd: left.left(),

@@ -5,7 +5,7 @@ use shared::otlp;
 use shared::otlp::catalog::{BUDGET_CEILING, BUDGET_LEFT, BUDGET_PERIOD, BUDGET_SCOPE, VCS_URL};
 
 use super::site::Site;
-use crate::budget::{Bank, Left, Scope, Span};
+use crate::budget::{Bank, Left, Scope};
 
 /// Of the installation's ceilings, or of those of one repository.
 pub(super) async fn tell(bank: Option<&Bank>, site: Option<&Site<'_>>) {
@@ -40,12 +40,8 @@ fn measure(found: &Left, site: Option<&Site<'_>>) {
         Scope::Installation => "installation",
         Scope::Repository(_) => "repository",
     };
-    let period = match found.span {
-        Span::Day => "day",
-        Span::Month => "month",
-    };
     let url = site.map(|site| site.repo.url());
-    let mut values = vec![(&BUDGET_SCOPE, scope), (&BUDGET_PERIOD, period)];
+    let mut values = vec![(&BUDGET_SCOPE, scope), (&BUDGET_PERIOD, found.span.name())];
     values.extend(url.as_deref().map(|url| (&VCS_URL, url)));
     otlp::measure(&BUDGET_LEFT, found.left().dollars(), &values);
     otlp::measure(&BUDGET_CEILING, found.ceiling.dollars(), &values);
