@@ -21,7 +21,7 @@ use crate::doctor::{self, DoctorArgs};
 use crate::eval::{self, EvalArgs};
 use crate::explain::{self, ExplainArgs};
 use crate::learn::{self, LearnArgs};
-use crate::lease::{Lease, Lost};
+use crate::lease::{Lease, Lost, Revoker};
 use crate::outcome::{Exit, Failure, Reason};
 use crate::parser;
 use crate::probe;
@@ -287,13 +287,7 @@ fn run_task(args: &RunArgs, env: &Environment) -> Result<Ended, Failure> {
     let ended = runtime.block_on(async {
         let (revoker, lease) = Lease::new();
         let ended = crate::run::run(&config, &settings, &message, &lease, Attempt::ByHand);
-        tokio::pin!(ended);
-        tokio::select! {
-            ended = &mut ended => return ended,
-            () = terminated() => revoker.revoke(Lost::Terminated),
-            () = tokio::time::sleep(settings.deadline) => revoker.revoke(Lost::Deadline),
-        }
-        ended.await
+        until_stopped(settings.deadline, &revoker, ended).await.0
     });
     leave(runtime);
     Ok(ended)
@@ -314,13 +308,7 @@ fn sweep(args: SweepArgs, env: &Environment) -> Result<Swept, Failure> {
             unwritten = unwritten.take().or(writeln!(lines, "{line}").err());
         };
         let swept = sweep::sweep(&run, &settings, args.hand(), &lease, &mut show);
-        tokio::pin!(swept);
-        tokio::select! {
-            swept = &mut swept => return swept,
-            () = terminated() => revoker.revoke(Lost::Terminated),
-            () = tokio::time::sleep(sweep::WITHIN) => revoker.revoke(Lost::Deadline),
-        }
-        swept.await
+        until_stopped(sweep::WITHIN, &revoker, swept).await.0
     });
     leave(runtime);
     match unwritten {
@@ -371,6 +359,23 @@ fn read_task(source: Option<&Path>, env: &Environment) -> std::io::Result<Vec<u8
         }
     }
     Ok(message)
+}
+
+/// Does the work to its end. Once the process is asked to end, or the time is over, the lease is lost and the work ends early;
+/// returns that, too.
+async fn until_stopped<T>(
+    deadline: Duration,
+    revoker: &Revoker,
+    work: impl Future<Output = T>,
+) -> (T, Option<Lost>) {
+    tokio::pin!(work);
+    let lost = tokio::select! {
+        done = &mut work => return (done, None),
+        () = terminated() => Lost::Terminated,
+        () = tokio::time::sleep(deadline) => Lost::Deadline,
+    };
+    revoker.revoke(lost);
+    (work.await, Some(lost))
 }
 
 /// Returns when the process is asked to end.
@@ -498,15 +503,12 @@ fn learn(args: &LearnArgs, env: &Environment) -> Result<Exit, Failure> {
         let (revoker, lease) = Lease::new();
         let lease = lease.with_bank(bank);
         let learned = learn::learn(&config, &settings, args, env, &lease, show);
-        tokio::pin!(learned);
-        let lost = tokio::select! {
-            learned = &mut learned => return learned.inspect(|learned| failed = learned.failure().cloned()),
-            () = terminated() => Lost::Terminated,
-            () = tokio::time::sleep(settings.deadline) => Lost::Deadline,
-        };
-        revoker.revoke(lost);
-        is_lost = Some(lost);
-        learned.await
+        let (learned, lost) = until_stopped(settings.deadline, &revoker, learned).await;
+        is_lost = lost;
+        if let (Ok(learned), None) = (&learned, lost) {
+            failed = learned.failure().cloned();
+        }
+        learned
     };
     let exit = watched(&runtime, args.json, learn, |learned| learned.text(Colour::of_stdout()));
     if let Some(line) = line {
