@@ -8,7 +8,7 @@ mod already;
 mod base;
 pub mod choice;
 mod complaint;
-pub(crate) mod failure;
+mod failure;
 mod follow;
 mod repair;
 mod rules;
@@ -52,6 +52,7 @@ pub use follow::Followed;
 pub use settle::{BY_HAND, Dispute, Settled};
 pub use shown::Shown;
 use talk::Conversation;
+pub(crate) use talk::send;
 
 /// Calls of one cycle beside one after each round of looking: the choice of files, the first, and the correction.
 pub const FIXED_CALLS: u32 = 3;

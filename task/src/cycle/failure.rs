@@ -30,7 +30,7 @@ pub(super) fn not_indexed(error: &IndexError) -> Failure {
     Failure::new(Reason::NothingToRead, error.to_string(), next)
 }
 
-pub(crate) fn unanswered(error: &LlmError) -> Failure {
+pub(super) fn unanswered(error: &LlmError) -> Failure {
     if let LlmError::SharedBudget(error) = error {
         return unaffordable(error);
     }

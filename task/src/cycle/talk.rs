@@ -10,7 +10,7 @@ use super::failure::unanswered;
 use super::{Cycle, Times, first_line};
 use crate::context::pack::Context;
 use crate::context::tokens;
-use crate::llm::{Llm, Message, Progress, Prompt, Role};
+use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role};
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::progress::Step;
@@ -42,8 +42,7 @@ pub(super) struct Conversation<'a> {
 impl Conversation<'_> {
     /// Tokens of all that was said.
     fn tokens(&self) -> u32 {
-        let said = self.messages.iter().map(|message| tokens::estimate(&message.text));
-        said.fold(tokens::estimate(&self.system), u32::saturating_add)
+        tokens_of(&self.system, &self.messages)
     }
 }
 
@@ -194,31 +193,40 @@ impl Cycle<'_> {
         paths: &Paths<'_>,
         times: &mut Times,
     ) -> Result<Answer, Failure> {
-        let call = self.ledger.spent().calls + 1;
-        (self.progress)(Step::Asking { call, model: talk.llm.name() });
         let started = Instant::now();
-        let prompt = Prompt {
-            system: &talk.system,
-            messages: &talk.messages,
-            max_output_tokens: talk.max_output_tokens,
-            estimated_tokens: talk.tokens(),
-        };
-        let progress = &mut *self.progress;
-        let (llm, before) = (talk.llm, self.ledger.spent().money);
-        let cost = |bytes| llm.so_far(prompt.estimated_tokens, bytes).map(|call| call.plus(before));
-        let reply = llm
-            .complete(&prompt, self.ledger, |arrival| match arrival {
-                Progress::Thinking { bytes } => progress(Step::Thinking { bytes, cost: cost(bytes) }),
-                Progress::Writing { bytes } => progress(Step::Answering { bytes, cost: cost(bytes) }),
-                Progress::Retrying { error, pause } => {
-                    progress(Step::Waiting { pause, why: error.to_string() });
-                }
-            })
-            .await
-            .map_err(|error| unanswered(&error))?;
+        let said = (talk.system.as_str(), talk.messages.as_slice());
+        let reply = send(talk.llm, self.ledger, said, talk.max_output_tokens, self.progress).await?;
         times.model += started.elapsed();
-        Ok(Answer::read(&reply.text, paths))
+        Ok(Answer::read(&reply, paths))
     }
+}
+
+/// Sends the standing instructions and the messages so far to a model, and returns what it says.
+pub(crate) async fn send(
+    llm: &Llm,
+    ledger: &mut Ledger,
+    (system, messages): (&str, &[Message]),
+    max_output_tokens: u32,
+    progress: &mut (dyn FnMut(Step) + Send),
+) -> Result<String, Failure> {
+    let spent = ledger.spent();
+    progress(Step::Asking { call: spent.calls + 1, model: llm.name() });
+    let estimated_tokens = tokens_of(system, messages);
+    let prompt = Prompt { system, messages, max_output_tokens, estimated_tokens };
+    let cost = |bytes| llm.so_far(estimated_tokens, bytes).map(|call| call.plus(spent.money));
+    let reply = llm
+        .complete(&prompt, ledger, |arrival| match arrival {
+            Progress::Thinking { bytes } => progress(Step::Thinking { bytes, cost: cost(bytes) }),
+            Progress::Writing { bytes } => progress(Step::Answering { bytes, cost: cost(bytes) }),
+            Progress::Retrying { error, pause } => progress(Step::Waiting { pause, why: error.to_string() }),
+        })
+        .await;
+    reply.map(|reply| reply.text).map_err(|error| unanswered(&error))
+}
+
+fn tokens_of(system: &str, messages: &[Message]) -> u32 {
+    let said = messages.iter().map(|message| tokens::estimate(&message.text));
+    said.fold(tokens::estimate(system), u32::saturating_add)
 }
 
 /// The paths of the repository.

@@ -9,11 +9,10 @@ use sha2::{Digest as _, Sha256};
 use super::material::Material;
 use super::rules::{Known, LONGEST, Lesson, MOST, SHORTEST};
 use crate::call::CallError;
-use crate::context::tokens;
-use crate::cycle::failure::unanswered;
+use crate::cycle;
 use crate::forge::Forge;
 use crate::forge::model::{ListedFile, Listing};
-use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role};
+use crate::llm::{Ledger, Llm, Message, Role};
 use crate::outcome::Failure;
 use crate::progress::Step;
 use crate::prompt::Fences;
@@ -173,24 +172,9 @@ async fn call(
     files: &Listing,
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Answer, Failure> {
-    progress(Step::Asking { call: ledger.spent().calls + 1, model: llm.name() });
-    let said = messages.iter().map(|message| tokens::estimate(&message.text));
-    let prompt = Prompt {
-        system,
-        messages,
-        max_output_tokens: llm.max_output_tokens(),
-        estimated_tokens: said.fold(tokens::estimate(system), u32::saturating_add),
-    };
-    let reply = llm
-        .complete(&prompt, ledger, |arrival| match arrival {
-            Progress::Thinking { bytes } => progress(Step::Thinking { bytes, cost: None }),
-            Progress::Writing { bytes } => progress(Step::Answering { bytes, cost: None }),
-            Progress::Retrying { error, pause } => progress(Step::Waiting { pause, why: error.to_string() }),
-        })
-        .await
-        .map_err(|error| unanswered(&error))?;
+    let reply = cycle::send(llm, ledger, (system, messages), llm.max_output_tokens(), progress).await?;
     let paths = Paths::new(files.files.iter().map(|file| file.path.as_str()));
-    Ok(Answer::read(&reply.text, &paths))
+    Ok(Answer::read(&reply, &paths))
 }
 
 /// Holds each rule of an answer against what is known.
