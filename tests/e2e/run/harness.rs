@@ -1,6 +1,7 @@
 //! A *story*: a repository on the stand-in, a model that answers from a script, and the runs that are made of both.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -52,6 +53,23 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
+/// The program with a clean environment, as the App; `folder` is its home.
+pub(crate) fn as_app(github: &GitHub, folder: &Path) -> Command {
+    let key = folder.join("key.pem");
+    std::fs::write(&key, github.app_private_key()).unwrap();
+    let mut command = Command::new(program("ai-agent"));
+    command
+        .env_clear()
+        .env("HOME", folder)
+        .env("AGENT_GITHUB_APP_ID", github.app_id().to_string())
+        .env("AGENT_GITHUB_APP_KEY_FILE", key)
+        .env("AGENT_MARKER_KEY", MARKER_KEY)
+        .env("AGENT_ALLOW_LOOPBACK", "1")
+        .env("AGENT_GITHUB_TIMEOUT", "15s")
+        .env("AGENT_GITHUB_MAX_WAIT", "5s");
+    command
+}
+
 /// Runs the program with a clean environment, as the App unless `variables` say otherwise.
 pub(crate) fn run(github: &GitHub, task: &Value, variables: &[(&str, &str)]) -> Run {
     run_watched(github, task, variables, &AtomicU32::new(0))
@@ -65,18 +83,8 @@ pub(crate) fn run_watched(
     process: &AtomicU32,
 ) -> Run {
     let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("key.pem");
-    std::fs::write(&key, github.app_private_key()).unwrap();
-    let mut child = Command::new(program("ai-agent"))
+    let mut child = as_app(github, folder.path())
         .args(["run", "-"])
-        .env_clear()
-        .env("HOME", folder.path())
-        .env("AGENT_GITHUB_APP_ID", github.app_id().to_string())
-        .env("AGENT_GITHUB_APP_KEY_FILE", &key)
-        .env("AGENT_MARKER_KEY", MARKER_KEY)
-        .env("AGENT_ALLOW_LOOPBACK", "1")
-        .env("AGENT_GITHUB_TIMEOUT", "15s")
-        .env("AGENT_GITHUB_MAX_WAIT", "5s")
         .env("AGENT_WORK_DIR", folder.path())
         // The clock of the stand-in is not that of this machine.
         .env("AGENT_CHECKS_WITHIN", "3000days")

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
-use tests::bin::program;
 use tests::github::{Fault, File, GitHub, Level, Opinion, When, World};
 use tests::model::KEY;
 
-use crate::harness::{EDIT, MARKER_KEY, REPO, Story, check_all, hello, mutations, offline};
+use crate::harness::{EDIT, REPO, Story, as_app, check_all, hello, mutations, offline};
 
 const SCHEMA: &str = include_str!("../../../docs/learn.schema.json");
 const BOT: &str = "ai-agent[bot]";
@@ -87,21 +86,11 @@ fn learn_watched(
     process: &AtomicU32,
 ) -> Learned {
     let folder = tempfile::tempdir().unwrap();
-    let key = folder.path().join("key.pem");
-    std::fs::write(&key, story.github.app_private_key()).unwrap();
     let since: &[&str] = if arguments.contains(&"--since") { &[] } else { &["--since", "2000-01-01"] };
-    let child = Command::new(program("ai-agent"))
+    let child = as_app(&story.github, folder.path())
         .args(["learn", "--repo", &story.github.repo_url(REPO), "--json"])
         .args(since)
         .args(arguments)
-        .env_clear()
-        .env("HOME", folder.path())
-        .env("AGENT_GITHUB_APP_ID", story.github.app_id().to_string())
-        .env("AGENT_GITHUB_APP_KEY_FILE", &key)
-        .env("AGENT_MARKER_KEY", MARKER_KEY)
-        .env("AGENT_ALLOW_LOOPBACK", "1")
-        .env("AGENT_GITHUB_TIMEOUT", "15s")
-        .env("AGENT_GITHUB_MAX_WAIT", "5s")
         .env("AGENT_MODEL", "openai:scripted")
         .env("AGENT_MODEL_PRICE", "1.00/2.00")
         .env("OPENAI_BASE_URL", story.model_url())
