@@ -102,6 +102,11 @@ pub struct Identity {
 /// Marks a commit as made by us, so that a later attempt may replace it.
 pub const TASK_TRAILER: &str = "Agent-Task";
 
+/// The values of a trailer in the message of a commit, the last one first.
+pub fn trailers<'m>(message: &'m str, name: &str) -> impl Iterator<Item = &'m str> {
+    message.lines().rev().filter_map(move |line| Some(line.strip_prefix(name)?.strip_prefix(": ")?.trim()))
+}
+
 impl Workspace {
     /// Opens the repository that `path` is in, at `base`: a branch, tag or commit, else what `HEAD` points to.
     pub fn open(path: &Path, base: Option<&str>) -> Result<Self, OpenError> {
@@ -426,4 +431,17 @@ fn at_commit(repo: &gix::Repository, commit: ObjectId, branch: Option<String>) -
 
 fn one_line(error: &dyn std::error::Error) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trailer_is_read_by_its_whole_name() {
+        let message =
+            "Add x\n\nAgent-Task-Of: 1\nAgent-Task: 2\nAgent-Task:3\nAgent-Task: 4 \n\nSaid later.\n";
+        assert_eq!(trailers(message, TASK_TRAILER).collect::<Vec<_>>(), ["4", "2"]);
+        assert_eq!(trailers("Agent-Task", TASK_TRAILER).next(), None);
+    }
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::material::Name;
 use super::rules::{Citation, Lesson, Spot};
 use crate::forge::Forge;
+use crate::git::workspace::trailers;
 use crate::outbound::markup::code_span;
 use crate::outbound::{Gate, Outbound};
 use crate::path::RepoPath;
@@ -56,10 +57,7 @@ impl Proposal {
 
     /// Reads such a message; `None` for any other.
     pub(super) fn parse(message: &str) -> Option<Self> {
-        let trailer = |name: &str| {
-            let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(": ")?.trim().to_owned());
-            message.lines().rev().find_map(value)
-        };
+        let trailer = |name: &str| trailers(message, name).next().map(str::to_owned);
         let mut lessons: Vec<Lesson> = Vec::new();
         for line in message.lines() {
             if let Some(rule) = line.strip_prefix("- ") {

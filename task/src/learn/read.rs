@@ -14,7 +14,7 @@ use crate::forge::Forge;
 use crate::forge::model::{
     Discussion, Home, PastComment, PastPullRequest, Permission, Stage, ThreadComment, ThreadPlace, Verdict,
 };
-use crate::git::workspace::TASK_TRAILER;
+use crate::git::workspace::{TASK_TRAILER, trailers};
 use crate::marker::{self, Marks, On};
 use crate::outbound::{Gate, without_tokens};
 use crate::path::RepoPath;
@@ -202,8 +202,7 @@ impl Reader<'_> {
         if pull.stage != Stage::Merged {
             return Ok(());
         }
-        let is_named =
-            |message: &str| message.lines().any(|line| line.starts_with(&format!("{TASK_TRAILER}: ")));
+        let is_named = |message: &str| trailers(message, TASK_TRAILER).next().is_some();
         let ours = talk.commits.iter().rev().find(|commit| is_named(&commit.message));
         let head = &talk.pull.head.commit;
         let Some(ours) = ours.filter(|ours| ours.id != *head) else { return Ok(()) };

@@ -8,7 +8,7 @@ use super::ended::Stop;
 use super::{approval, holder};
 use crate::call::CallError;
 use crate::forge::model::Commit;
-use crate::git::workspace::TASK_TRAILER;
+use crate::git::workspace::{TASK_TRAILER, trailers};
 use crate::outcome::{Failure, Reason};
 use crate::record::status::Phase;
 
@@ -246,5 +246,5 @@ pub(super) fn maker<'c>(desk: &Desk<'_>, commit: &'c Commit) -> Option<&'c str> 
 
 /// The task that a commit message of ours names.
 pub(super) fn trailer(message: &str) -> Option<&str> {
-    message.lines().rev().find_map(|line| line.strip_prefix(TASK_TRAILER)?.strip_prefix(": ").map(str::trim))
+    trailers(message, TASK_TRAILER).next()
 }

@@ -16,7 +16,7 @@ use crate::context::read_set::FileMode;
 use crate::forge::model::CommitRequest;
 use crate::git::push::{self, PushCaps, PushError, Update};
 use crate::git::remote::Remote;
-use crate::git::workspace::{CommitText, Identity, TASK_TRAILER, Workspace};
+use crate::git::workspace::{CommitText, Identity, TASK_TRAILER, Workspace, trailers};
 use crate::outbound::{HOLD, Outbound};
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
@@ -79,7 +79,7 @@ pub(super) async fn land(
     }
 }
 
-fn trailers(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Vec<(&'static str, String)> {
+fn own_trailers(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Vec<(&'static str, String)> {
     let mut trailers = vec![(TASK_TRAILER, desk.task.id.to_string())];
     let mut is_outside = !proposal.unplanned.is_empty();
     if let Basis::Reviews { round, .. } = &claim.basis {
@@ -114,24 +114,19 @@ pub(super) struct RepairTrailer {
 
 /// Which repair a commit of ours is, if it is one. Nothing that a model wrote can imitate the trailers.
 pub(super) fn repair_of(message: &str) -> Option<RepairTrailer> {
-    let (number, most) = values(message, REPAIR).next()?.split_once('/')?;
-    let fingerprints = values(message, REPAIR_OF).map(str::to_owned).collect();
+    let (number, most) = trailers(message, REPAIR).next()?.split_once('/')?;
+    let fingerprints = trailers(message, REPAIR_OF).map(str::to_owned).collect();
     Some(RepairTrailer { number: number.parse().ok()?, most: most.parse().ok()?, fingerprints })
-}
-
-/// The values of a trailer.
-fn values<'m>(message: &'m str, name: &'static str) -> impl Iterator<Item = &'m str> {
-    message.lines().rev().filter_map(move |line| Some(line.strip_prefix(name)?.strip_prefix(": ")?.trim()))
 }
 
 /// Whether a commit of ours changes files that the approved plan does not name.
 pub(super) fn is_outside_plan(message: &str) -> bool {
-    message.lines().any(|line| line.strip_prefix(OUTSIDE_PLAN) == Some(": true"))
+    trailers(message, OUTSIDE_PLAN).any(|value| value == "true")
 }
 
 /// Whether a commit of ours answers reviews.
 pub(super) fn is_round(message: &str) -> bool {
-    message.lines().any(|line| line.strip_prefix(ROUND).is_some_and(|rest| rest.starts_with(": ")))
+    trailers(message, ROUND).next().is_some()
 }
 
 /// Who a commit of ours was made for. Nothing that a model wrote can imitate the trailer.
@@ -141,7 +136,7 @@ pub(super) fn made_for(message: &str) -> Option<Login> {
 
 /// The same as the commit has it, with the address.
 pub(super) fn co_author(message: &str) -> Option<&str> {
-    values(message, CO_AUTHOR).next()
+    trailers(message, CO_AUTHOR).next()
 }
 
 /// GitHub's commit call gives every file that it writes the mode 100644, and says nothing when that takes an executable's
@@ -158,7 +153,7 @@ fn fits_api(patch: &CheckedPatch) -> bool {
 /// Title, issue and trailers; nothing in the title can imitate a trailer.
 pub(super) fn message(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Outbound {
     let text = format!("{}\n\nProposed for {}.", proposal.title, desk.issue.id.reference());
-    let trailers = trailers(desk, claim, proposal);
+    let trailers = own_trailers(desk, claim, proposal);
     let trailers: Vec<(&str, &str)> = trailers.iter().map(|(key, value)| (*key, value.as_str())).collect();
     let message = desk.gate.commit_message(&text, &trailers);
     if proposal.held.is_some() { message.holding_checks() } else { message }
@@ -277,7 +272,7 @@ pub(super) async fn push(
     let text = CommitText {
         subject: title.as_str(),
         body: &format!("{}Proposed for {}.", held, desk.issue.id.reference()),
-        trailers: &trailers(desk, claim, proposal),
+        trailers: &own_trailers(desk, claim, proposal),
     };
     let new = match content {
         Content::Patch(patch) => workspace.write_commit(patch, &text, &identity),
