@@ -58,6 +58,14 @@ impl<'a> Command<'a> {
         }
     }
 
+    /// What it says behind its word, trimmed; `None` for one that is its word alone.
+    pub fn feedback(&self) -> Option<&'a str> {
+        match self {
+            Self::Revise { feedback } | Self::Fix { feedback } => Some(feedback),
+            Self::Approve | Self::Ci | Self::Update | Self::Retry | Self::Stop => None,
+        }
+    }
+
     /// The command that a comment starts with, if it does.
     pub fn parse(comment: &'a str) -> Option<Self> {
         let text = comment.trim_start_matches(' ');
@@ -181,6 +189,11 @@ mod tests {
             let comment = format!("/{name}");
             assert_eq!(Command::parse(&comment).map(|command| command.name()), Some(name));
         }
+        assert_eq!(
+            Command::parse("/fix  the names ").and_then(|command| command.feedback()),
+            Some("the names")
+        );
+        assert_eq!(Command::parse("/ci").and_then(|command| command.feedback()), None);
     }
 
     proptest! {

@@ -118,11 +118,8 @@ impl Reader<'_> {
         if marker::is_in(body.for_machine()) {
             return None;
         }
-        match Command::parse(body.for_machine()) {
-            Some(Command::Approve | Command::Ci | Command::Update | Command::Retry | Command::Stop) => {
-                return None;
-            }
-            Some(Command::Fix { .. } | Command::Revise { .. }) | None => {}
+        if Command::parse(body.for_machine()).is_some_and(|command| command.feedback().is_none()) {
+            return None;
         }
         let text = self.clean(body.clone().clean(MAX_TEXT).as_str());
         (text.chars().any(char::is_alphanumeric)).then_some(text)

@@ -107,10 +107,7 @@ async fn in_review(desk: &Desk<'_>, talk: &Discussion, id: u64) -> Result<Reques
         return Err(refuse("The review no longer asks for changes."));
     }
     let text = match own {
-        Some(Command::Retry | Command::Approve | Command::Ci | Command::Update | Command::Stop) => {
-            String::new()
-        }
-        Some(Command::Fix { .. } | Command::Revise { .. }) => feedback(&review.body),
+        Some(_) => feedback(&review.body),
         None => review.body.clone().clean(MAX_BODY_CHARS).as_str().trim().to_owned(),
     };
     let until = Some(desk.task.triggered_at.map_or(review.submitted_at, |at| at.max(review.submitted_at)));
@@ -139,13 +136,11 @@ pub(super) fn still_stands(now: &Discussion, request: &Request) -> Result<(), St
     }
 }
 
-/// What a command says behind its word.
+/// What a command says behind its word; empty for one that says nothing more.
 pub(super) fn feedback(body: &Raw) -> String {
     let body = body.clone().clean(MAX_BODY_CHARS);
-    match Command::parse(body.as_str()) {
-        Some(Command::Fix { feedback } | Command::Revise { feedback }) => feedback.to_owned(),
-        _ => String::new(),
-    }
+    let feedback = Command::parse(body.as_str()).and_then(|command| command.feedback());
+    feedback.unwrap_or_default().to_owned()
 }
 
 pub(super) fn is_person(user: &User) -> bool {

@@ -193,8 +193,7 @@ fn shown(thread: &ReviewThread, said: &[(&ThreadComment, Voice)]) -> String {
     }
     for (comment, voice) in said {
         let body = match Command::parse(comment.body.for_machine()) {
-            Some(Command::Fix { .. } | Command::Revise { .. }) => request::feedback(&comment.body),
-            Some(_) => String::new(),
+            Some(_) => request::feedback(&comment.body),
             None => comment.body.clone().clean(MAX_COMMENT).as_str().trim().to_owned(),
         };
         let who = match (voice, &comment.by) {
