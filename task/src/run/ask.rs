@@ -74,7 +74,7 @@ pub(super) async fn ask(
         (Basis::Nothing | Basis::Draft { .. }, Product::Change) => {
             return changed(cycle.solve(None).await?);
         }
-        (Basis::Repair(_) | Basis::Reviews { .. } | Basis::Base { .. }, _) | (_, Product::Nothing) => {
+        (Basis::Repair(_) | Basis::Change { .. }, _) | (_, Product::Nothing) => {
             let what =
                 format!("A task of the mode `{}` asks no model to resolve an issue.", desk.task.mode.kind());
             return Err(Failure::new(Reason::Usage, what, "").into());

@@ -82,10 +82,8 @@ pub(super) async fn land(
 fn own_trailers(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Vec<(&'static str, String)> {
     let mut trailers = vec![(TASK_TRAILER, desk.task.id.to_string())];
     let mut is_outside = !proposal.unplanned.is_empty();
-    if let Basis::Reviews { round, .. } = &claim.basis {
-        trailers.push((ROUND, round.to_string()));
-    }
-    if let Basis::Reviews { is_outside_plan, .. } | Basis::Base { is_outside_plan, .. } = &claim.basis {
+    if let Basis::Change { round, is_outside_plan, .. } = &claim.basis {
+        trailers.extend(round.map(|round| (ROUND, round.to_string())));
         is_outside |= is_outside_plan;
     }
     if is_outside {

@@ -36,15 +36,7 @@ const MAX_TALK_CHARS: usize = MAX_BODY_CHARS / 2;
 /// The issue with its conversation. An issue that was changed since the wish is not worked on: nobody asked for it.
 pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig) -> Result<Material, Stop> {
     let issue = &desk.issue;
-    let asks_now = matches!(
-        claim.basis,
-        Basis::Nothing
-            | Basis::Draft { .. }
-            | Basis::Revision { .. }
-            | Basis::Reviews { .. }
-            | Basis::Base { .. }
-    );
-    if asks_now && is_other_than_asked(desk).await? {
+    if claim.basis.needs_issue_as_asked() && is_other_than_asked(desk).await? {
         let next = "Read it once more.";
         return Err(
             Failure::new(Reason::Usage, "The issue was edited after the agent was asked.", next).into()

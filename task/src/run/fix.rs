@@ -204,9 +204,9 @@ fn rounds(talk: &Discussion) -> usize {
 }
 
 fn basis(talk: &Discussion) -> Basis {
-    Basis::Reviews {
+    Basis::Change {
         pull_request: talk.pull.number,
-        round: rounds(talk) + 1,
+        round: Some(rounds(talk) + 1),
         is_outside_plan: talk.commits.last().is_some_and(|head| commit::is_outside_plan(&head.message)),
     }
 }

@@ -107,8 +107,9 @@ fn may_update(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
 }
 
 fn basis(talk: &Discussion) -> Basis {
-    Basis::Base {
+    Basis::Change {
         pull_request: talk.pull.number,
+        round: None,
         is_outside_plan: talk.commits.last().is_some_and(|head| commit::is_outside_plan(&head.message)),
     }
 }

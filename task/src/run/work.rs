@@ -51,18 +51,12 @@ pub(super) enum Basis {
     },
     /// The change whose checks fail.
     Repair(Box<Repair>),
-    /// What reviewers say of a pull request with a change.
-    Reviews {
+    /// A pull request with a change that the task goes on from.
+    Change {
         pull_request: PullRequestNumber,
-        /// Which change after theirs this is, from 1.
-        round: usize,
+        /// Which change that answers reviews this is, from 1; `None` for what is none.
+        round: Option<usize>,
         /// Whether what is there already changes files that the approved plan does not name.
-        is_outside_plan: bool,
-    },
-    /// A pull request with a change whose base has moved on.
-    Base {
-        pull_request: PullRequestNumber,
-        /// As of [`Basis::Reviews`].
         is_outside_plan: bool,
     },
 }
@@ -104,9 +98,17 @@ impl Basis {
             Self::Draft { pull_request, .. }
             | Self::Approved { pull_request, .. }
             | Self::Revision { pull_request, .. }
-            | Self::Reviews { pull_request, .. }
-            | Self::Base { pull_request, .. } => Some(*pull_request),
+            | Self::Change { pull_request, .. } => Some(*pull_request),
             Self::Repair(repair) => Some(repair.pull_request),
+        }
+    }
+
+    /// Whether what the issue says has to be what it said when the task was asked for. An approved plan is bound to it by
+    /// itself, and nobody asks for a repair.
+    pub(super) fn needs_issue_as_asked(&self) -> bool {
+        match self {
+            Self::Nothing | Self::Draft { .. } | Self::Revision { .. } | Self::Change { .. } => true,
+            Self::Approved { .. } | Self::Repair(_) => false,
         }
     }
 }
