@@ -6,7 +6,7 @@
 //! | `/retry` on an issue with the trigger label | the same |
 //! | `/revise`, `/approve` on an issue with the trigger label, or on a pull request of the agent's | `revise`, `approve` |
 //! | `/fix` there, `/retry` on a pull request of the agent's, or a review of it that asks for changes | `fix` |
-//! | `/ci`, `/update` there | `ci`, `update` |
+//! | any other command there, such as `/ci` | the mode of its name |
 //!
 //! What happens to the agent's pull requests without anybody asking is in [`crate::happening`].
 //!

@@ -130,8 +130,10 @@ struct Facts {
     makes: Product,
     /// What a person does to have it tried again, as a sentence.
     again: &'static str,
-    /// The same once its commit is on the branch.
-    again_after_commit: &'static str,
+    /// The same once its commit is on the branch, where it is another one.
+    again_after_commit: Option<&'static str>,
+    /// Whether whoever writes the command on a pull request that is closed is told so.
+    is_answered_when_closed: bool,
 }
 
 /// What has to be there before a run can begin.
@@ -181,64 +183,75 @@ impl ModeKind {
                 needs: Needs::Issue,
                 makes: Product::Change,
                 again: RETRY,
-                again_after_commit: RETRY,
+                again_after_commit: None,
+                is_answered_when_closed: false,
             },
             Self::Plan => Facts {
                 name: "plan",
                 needs: Needs::Issue,
                 makes: Product::Plan,
                 again: RETRY,
-                again_after_commit: RETRY,
+                again_after_commit: None,
+                is_answered_when_closed: false,
             },
             Self::Revise => Facts {
                 name: "revise",
                 needs: Needs::Plan,
                 makes: Product::Plan,
                 again: "Comment `/revise` and what should be different to try again.",
-                again_after_commit: "Comment `/revise` and what should be different to try again.",
+                again_after_commit: None,
+                is_answered_when_closed: true,
             },
             Self::Approve => Facts {
                 name: "approve",
                 needs: Needs::Plan,
                 makes: Product::Change,
                 again: "Comment `/approve` on the pull request to try again.",
-                again_after_commit: "The change is on the branch of the pull request. Review it as it is; or close the \
-                                     pull request, and comment `/retry` on the issue to start again.",
+                again_after_commit: Some(
+                    "The change is on the branch of the pull request. Review it as it is; or close the pull \
+                     request, and comment `/retry` on the issue to start again.",
+                ),
+                is_answered_when_closed: false,
             },
             Self::Fix => Facts {
                 name: "fix",
                 needs: Needs::Change,
                 makes: Product::Change,
                 again: "Comment `/retry` on the pull request to try again.",
-                again_after_commit: "Comment `/retry` on the pull request to try again.",
+                again_after_commit: None,
+                is_answered_when_closed: true,
             },
             Self::Ci => Facts {
                 name: "ci",
                 needs: Needs::Change,
                 makes: Product::Nothing,
                 again: "Comment `/ci` on the pull request to try again.",
-                again_after_commit: "Comment `/ci` on the pull request to try again.",
+                again_after_commit: None,
+                is_answered_when_closed: false,
             },
             Self::Update => Facts {
                 name: "update",
                 needs: Needs::Change,
                 makes: Product::Change,
                 again: "Comment `/update` on the pull request to try again.",
-                again_after_commit: "Comment `/update` on the pull request to try again.",
+                again_after_commit: None,
+                is_answered_when_closed: true,
             },
             Self::Checks => Facts {
                 name: "checks",
                 needs: Needs::Happening,
                 makes: Product::Change,
                 again: "",
-                again_after_commit: "",
+                again_after_commit: None,
+                is_answered_when_closed: false,
             },
             Self::Closed => Facts {
                 name: "closed",
                 needs: Needs::Happening,
                 makes: Product::Nothing,
                 again: "",
-                again_after_commit: "",
+                again_after_commit: None,
+                is_answered_when_closed: false,
             },
         }
     }
@@ -265,7 +278,8 @@ impl ModeKind {
 
     /// The same for a task whose commit is on the branch: the command that began it may mean nothing any more.
     pub fn again_after_commit(self) -> &'static str {
-        self.facts().again_after_commit
+        let Facts { again, again_after_commit, .. } = self.facts();
+        again_after_commit.unwrap_or(again)
     }
 
     /// Whether the run begins work on an issue: it makes the branch and the pull request, where any other run finds
@@ -298,7 +312,7 @@ impl ModeKind {
 
     /// Whether whoever writes the command on a pull request that is closed is told so. It may be about what was merged.
     pub fn is_answered_when_closed(self) -> bool {
-        matches!(self, Self::Fix | Self::Revise | Self::Update)
+        self.facts().is_answered_when_closed
     }
 
     /// Whether it is about the pull request alone, so that a closed issue is no obstacle.

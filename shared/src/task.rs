@@ -7,14 +7,14 @@
 //! |---|---|
 //! | `repo_url` | `https://HOST/OWNER/NAME`, see [`crate::repo`] |
 //! | `issue_id` | see [`IssueId`]: the number of the issue, or its key as a text. Of a command that was written on a pull request: the number of that pull request, because a webhook does not tell the issue behind it; the run finds it by the branch |
-//! | `mode` | `quickfix`, `plan`, `revise`, `approve`, `fix`, `ci`, `update`, `checks` or `closed` |
+//! | `mode` | the name of a mode: see [`crate::mode`] |
 //! | `trigger_user` | login of the person who asked; of what nobody asked for (`checks`, `closed`), the repository's owner |
 //! | `task_id` | see [`TaskId`]; derived from the other fields if it is missing |
 //! | `triggered_at` | when, RFC 3339, by GitHub's clock: what was written later was not seen by who asked |
 //! | `delivery_id` | GitHub's id of the webhook delivery |
 //! | `repository_id`, `installation_id` | GitHub's numbers; the first survives a renaming |
 //! | `pull_request` | number of the pull request on which a command was written; of one on the issue, the run finds it by the branch |
-//! | `comment_id`, `comment_kind` | the comment that holds the command; `approve`, `revise`, `fix` and `ci` need it. For `fix` it can be a review that asks for changes |
+//! | `comment_id`, `comment_kind` | the comment that holds the command; each mode that a command begins needs it. For `fix` it can be a review that asks for changes |
 //! | `issue_digest` | see [`IssueDigest`] |
 
 use std::{fmt, num::NonZeroU64};

@@ -194,31 +194,33 @@ async fn work(
     repo_config: Result<RepoConfig, RepoConfigError>,
 ) -> Result<(), Stop> {
     // These look at how things stand, whatever happened before: what there is to do is done once by itself.
-    match desk.task.mode.start() {
-        Start::Checks => return checks::look(config, lease, desk, repo_config).await,
-        Start::End => return closed::follow(desk).await,
-        Start::Issue
-        | Start::ApprovedPlan(_)
-        | Start::Feedback(_)
-        | Start::Reviews(_)
-        | Start::Release(_)
-        | Start::Base(_) => {}
+    let start = desk.task.mode.start();
+    if start == Start::Checks {
+        return checks::look(config, lease, desk, repo_config).await;
+    }
+    if start == Start::End {
+        return closed::follow(desk).await;
     }
     admission::admit(desk).await?;
     if let Some(finding) = already::kept(desk) {
         return already::complete(desk, &finding).await;
     }
     let terms = settings::terms(config, desk.settings, repo_config.map_err(|error| unusable(&error))?)?;
-    if let Start::Release(at) = desk.task.mode.start() {
-        return ci::release(desk, &terms, at).await;
+    match start {
+        Start::Release(at) => ci::release(desk, &terms, at).await,
+        Start::Reviews(at) => Box::pin(fix::answer(config, lease, desk, &terms, at)).await,
+        Start::Base(at) => Box::pin(update::update(config, lease, desk, &terms, at)).await,
+        Start::Issue | Start::ApprovedPlan(_) | Start::Feedback(_) => {
+            resolve(config, lease, desk, &terms).await
+        }
+        // Nobody asked for these: they have ended above.
+        Start::Checks | Start::End => Ok(()),
     }
-    if let Start::Reviews(at) = desk.task.mode.start() {
-        return Box::pin(fix::answer(config, lease, desk, &terms, at)).await;
-    }
-    if let Start::Base(at) = desk.task.mode.start() {
-        return Box::pin(update::update(config, lease, desk, &terms, at)).await;
-    }
-    let claim = match claim::claim(desk, &terms).await? {
+}
+
+/// Plans, or makes a change, from an issue or its plan.
+async fn resolve(config: &Config, lease: &Lease, desk: &Desk<'_>, terms: &Terms<'_>) -> Result<(), Stop> {
+    let claim = match claim::claim(desk, terms).await? {
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
         Claimed::Ours(claim) => claim,
     };
@@ -229,7 +231,7 @@ async fn work(
             commit::over_api(desk, &claim, None, &plan).await?;
             plan
         }
-        (None, None) => match Box::pin(propose(config, lease, desk, &claim, &terms)).await? {
+        (None, None) => match Box::pin(propose(config, lease, desk, &claim, terms)).await? {
             End::Made(proposal) => proposal,
             End::Already(finding) => return already::complete(desk, &finding).await,
         },

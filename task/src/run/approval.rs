@@ -59,12 +59,8 @@ pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> 
             let Binding { base, asked_by, .. } = posted.binding;
             Ok(Basis::Revision { plan: posted.plan, feedback, base, pull_request: pull.number, asked_by })
         }
-        Start::Issue
-        | Start::Reviews(_)
-        | Start::Release(_)
-        | Start::Base(_)
-        | Start::Checks
-        | Start::End => Ok(Basis::Nothing),
+        // No other mode is about a plan.
+        _ => Ok(Basis::Nothing),
     }
 }
 

@@ -296,8 +296,8 @@ async fn plan(
     pull: &PullRequest,
     made: Option<&Status>,
 ) -> Result<Option<crate::plan::Plan>, Stop> {
-    let unplanned = ModeKind::QuickFix.name();
-    if made.and_then(|status| status.answered.as_deref()) == Some(unplanned) {
+    let answered = made.and_then(|status| ModeKind::named(status.answered.as_deref()?));
+    if answered.is_some_and(ModeKind::skips_plan) {
         return Ok(None);
     }
     Ok(approval::find_plan(desk, pull.number).await?.map(|posted| posted.plan))
