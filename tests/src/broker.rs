@@ -14,7 +14,7 @@ use std::{
     fs,
     path::Path,
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -160,7 +160,9 @@ impl Broker {
     pub async fn virtual_host(&self) -> anyhow::Result<VirtualHost<'_>> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test-{}-{number}", std::process::id());
+        // Processes of a long run have the same id one after the other, and what one left there stays.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
+        let name = format!("test-{}-{now}-{number}", std::process::id());
         let version = self.version().await?;
         let old = version.starts_with("3.") && !["3.12.", "3.13."].iter().any(|v| version.starts_with(v));
         let file = if old { "definitions-3.10.json" } else { "definitions.json" };
