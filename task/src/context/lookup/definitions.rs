@@ -113,11 +113,14 @@ impl Context {
                 }));
             }
         }
+        let unsearched = self.unsearched(search);
         if lines.is_empty() {
-            return match search.lines() {
-                0 => "the name is nowhere in the repository".to_owned(),
+            let all = if unsearched.is_empty() { "in the repository" } else { "in what was searched" };
+            let text = match search.lines() {
+                0 => format!("the name is nowhere {all}"),
                 lines => format!("no definition found; the name is in {lines} lines, ask for them with USES"),
             };
+            return text + &unsearched;
         }
         let mut text = String::new();
         let mut spent = 0;
@@ -135,11 +138,7 @@ impl Context {
             write!(text, "\nnot listed: {} more definitions", lines.len() - told)
                 .expect("a String takes any text");
         }
-        if search.unsearched > 0 {
-            write!(text, "\nout of time: {} files were not searched", search.unsearched)
-                .expect("a String takes any text");
-        }
-        text
+        text + &unsearched
     }
 }
 

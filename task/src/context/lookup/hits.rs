@@ -60,10 +60,23 @@ impl Context {
             }
         }
         self.count_rest(&mut text, &rest);
-        if search.unsearched > 0
-            && write!(text, "\nout of time: {} files were not searched", search.unsearched).is_err()
-        {
-            return text;
+        text.push_str(&self.unsearched(search));
+        text
+    }
+
+    /// What was not searched, on lines of their own.
+    pub(super) fn unsearched(&self, search: &Search) -> String {
+        let mut text = String::new();
+        if search.out_of_time > 0 {
+            text = format!("\nout of time: {} files were not searched", search.out_of_time);
+        }
+        if !search.too_large.is_empty() {
+            let named = search.too_large.iter().take(NAMED_FILES);
+            let named: Vec<&str> = named.map(|at| self.walk.entries()[*at].path.as_str()).collect();
+            let more = search.too_large.len().saturating_sub(NAMED_FILES);
+            let and_more = if more > 0 { format!(" and {more} more files") } else { String::new() };
+            write!(text, "\nnot searched, too large: {}{and_more}", named.join(", "))
+                .expect("a String takes any text");
         }
         text
     }

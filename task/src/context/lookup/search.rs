@@ -119,8 +119,10 @@ pub(super) struct InFile {
 pub(super) struct Search {
     /// Likeliest first.
     pub(super) files: Vec<InFile>,
-    /// Files that the clock left out.
-    pub(super) unsearched: usize,
+    /// How many files the clock left out.
+    pub(super) out_of_time: usize,
+    /// Files that are larger than any that is read.
+    pub(super) too_large: Vec<usize>,
 }
 
 impl Search {
@@ -159,17 +161,19 @@ pub(super) fn search(
         let is_empty = found.iter().all(|found| matches!(found, Ok(None)));
         (!is_empty).then_some(found)
     });
-    for (_, found) in seen {
+    for (at, found) in seen {
         for (search, found) in searches.iter_mut().zip(found) {
             match found {
                 Ok(Some(file)) => search.files.push(file),
                 Ok(None) => {}
-                Err(OutOfTime) => search.unsearched += 1,
+                Err(Unsearched::OutOfTime) => search.out_of_time += 1,
+                Err(Unsearched::TooLarge) => search.too_large.push(order[at]),
             }
         }
     }
     for search in &mut searches {
         search.files.sort_by_key(|file| (context.places.of_entry(file.entry), file.entry));
+        search.too_large.sort_by_key(|entry| (context.places.of_entry(*entry), *entry));
     }
     searches
 }
@@ -177,7 +181,12 @@ pub(super) fn search(
 /// Files that are searched before all others.
 const FIRST: u32 = 2_000;
 
-struct OutOfTime;
+/// Why a file was not searched.
+#[derive(Clone, Copy)]
+enum Unsearched {
+    OutOfTime,
+    TooLarge,
+}
 
 /// Whether the file is of a kind that is shown, and whose lines are worth it.
 fn is_searched(entry: &Entry) -> bool {
@@ -191,19 +200,24 @@ fn in_file(
     needles: &[&Needle],
     caps: &Caps,
     until: Instant,
-) -> Vec<Result<Option<InFile>, OutOfTime>> {
+) -> Vec<Result<Option<InFile>, Unsearched>> {
     let wanted: Vec<bool> = needles
         .iter()
         .map(|needle| needle.glob.as_ref().is_none_or(|glob| glob.matches(&entry.path)))
         .collect();
     let none = || wanted.iter().map(|_| Ok(None)).collect();
+    let unsearched = |why| wanted.iter().map(|wanted| if *wanted { Err(why) } else { Ok(None) }).collect();
     if !wanted.contains(&true) {
         return none();
     }
     if Instant::now() > until {
-        return wanted.iter().map(|wanted| if *wanted { Err(OutOfTime) } else { Ok(None) }).collect();
+        return unsearched(Unsearched::OutOfTime);
     }
-    let Ok(content) = reader.read(entry, caps) else { return none() };
+    let content = match reader.read(entry, caps) {
+        Ok(content) => content,
+        Err(Omission::TooLarge) => return unsearched(Unsearched::TooLarge),
+        Err(_) => return none(),
+    };
     let Ok(text) = role::plain_text(&content) else { return none() };
     let found = needles.iter().zip(&wanted).map(|(needle, wanted)| {
         if !*wanted {
@@ -216,7 +230,7 @@ fn in_file(
 }
 
 /// The first hit of each line that has one: where the hit begins and ends.
-fn hits(needle: &Needle, text: &str, until: Instant) -> Result<Vec<(usize, usize)>, OutOfTime> {
+fn hits(needle: &Needle, text: &str, until: Instant) -> Result<Vec<(usize, usize)>, Unsearched> {
     let mut hits = Vec::new();
     let mut start = 0;
     while start < text.len() {
@@ -233,7 +247,7 @@ fn hits(needle: &Needle, text: &str, until: Instant) -> Result<Vec<(usize, usize
         }
         start = end;
         if start < text.len() && Instant::now() > until {
-            return Err(OutOfTime);
+            return Err(Unsearched::OutOfTime);
         }
     }
     Ok(hits)

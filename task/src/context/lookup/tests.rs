@@ -119,10 +119,14 @@ fn what_is_no_text_or_too_large_is_neither_shown_nor_searched() {
         ("READ: src/wide.rs", "`src/wide.rs`: cannot be shown: it is too large"),
         ("READ: src/wide.rs:1-1", "`src/wide.rs`: cannot be shown: it is too large"),
         ("READ: src/binary.rs:1-2", "`src/binary.rs`: cannot be shown: it is binary"),
-        ("FIND: needle", "FIND: needle: no hits"),
-        ("FIND: /needle/ in src/", "FIND: /needle/ in src/: no hits"),
-        ("USES: needle", "USES: needle: no hits"),
-        ("DEFINE: needle", "DEFINE: needle: the name is nowhere in the repository"),
+        ("FIND: needle", "FIND: needle: no hits\nnot searched, too large: src/wide.rs"),
+        ("FIND: /needle/ in src/", "FIND: /needle/ in src/: no hits\nnot searched, too large: src/wide.rs"),
+        ("FIND: needle in *.png", "FIND: needle in *.png: no hits"),
+        ("USES: needle", "USES: needle: no hits\nnot searched, too large: src/wide.rs"),
+        (
+            "DEFINE: needle",
+            "DEFINE: needle: the name is nowhere in what was searched\nnot searched, too large: src/wide.rs",
+        ),
     ] {
         assert_eq!(look(&fixture, &mut context, asked, 4000).answers, [answer], "{asked}");
     }
