@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use shared::queue::{BUDGET, HEADER_NOT_BEFORE, TASKS};
 use tests::broker::Broker;
+use tests::github::File;
 use tests::model::{Answer, Counts, Fault as ModelFault, Step};
 
 use crate::pauses::{fix, reviewed};
-use crate::stage::{EDIT, Stage, TASK, wish};
+use crate::stage::{EDIT, REPO, Stage, TASK, wish};
 
 /// Dollars for a million tokens, and what an answer may have.
 pub(crate) const PRICE: [(&str, &str); 2] =
@@ -381,4 +382,33 @@ async fn a_broker_that_dies_forgets_no_reservation() {
     broker.start_again().await.unwrap();
     let host = broker.existing(name);
     assert_eq!(host.lengths(BUDGET).await.unwrap(), units);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn learning_draws_on_the_budget_of_all_runs() {
+    let broker = Broker::shared().await.unwrap();
+    let none = "CANNOT: nobody asked for anything that holds beyond one change\n";
+    let stage = Stage::set(&broker, vec![Step::Answer(Answer { counts: USED, ..Answer::new(none) })]).await;
+    for _ in 0..5 {
+        stage.github.now(|state| {
+            let mut scene = state.at(REPO);
+            let issue = scene.open("dev1", "Sensors", None);
+            let branch = format!("ai-agent/issue-{issue}");
+            let message = format!("Change it\n\nProposed for #{issue}.\n\nAgent-Task: 00\n");
+            let file = File::text(&format!("src/{issue}.txt"), "x\n");
+            scene.push("ai-agent[bot]", &branch, &message, &[file]);
+            let pull = scene.open_pull("ai-agent[bot]", "Change it", &branch, "main");
+            scene.comment("dev1", pull, "Please add a line to CHANGELOG.md, as always.");
+            scene.close("dev1", pull);
+        });
+    }
+    let repository = stage.github.repo_url(REPO);
+    let learn = ["learn", "--repo", repository.as_str(), "--since", "2000-01-01", "--json"];
+    let end = stage.start_command(&learn, &with(&[("AGENT_BUDGET_DAY", "5")])).end().await;
+    assert_eq!((end.status, units(&stage).await), (0, vec![USED_UNITS]), "{end:#?}");
+
+    // What is left of the day would not pay for the call, so that it is not made.
+    let end = stage.start_command(&learn, &with(&[("AGENT_BUDGET_DAY", "0.30")])).end().await;
+    assert_eq!((end.status, units(&stage).await), (75, vec![USED_UNITS]), "{end:#?}");
+    assert_eq!(stage.model.requests().len(), 1, "{end:#?}");
 }
