@@ -2,6 +2,16 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// One fault of so many is tried at each writing call in the gate, and one kill of so many, by turns.
+pub const FAULTS_BY_TURNS: usize = 5;
+pub const KILLS_BY_TURNS: usize = 2;
+
+/// Whether a case belongs to the part of a matrix that is tried: one of so many, by turns, or all of it where the environment
+/// has `FAULTS=all`.
+pub fn is_tried(case: usize, one_of: usize) -> bool {
+    case.is_multiple_of(one_of) || std::env::var("FAULTS").is_ok_and(|value| value == "all")
+}
+
 /// Checks every case of a table, a few at a time, and panics with all that failed.
 ///
 /// `CASE=N` in the environment checks the N-th alone.

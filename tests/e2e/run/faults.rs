@@ -2,14 +2,15 @@
 //! ended, and once more after that: in the end all is as if nothing had happened.
 //!
 //! The gate tries each call with a part of the faults that goes round, so that each fault meets each kind of call. All of
-//! them, which takes some minutes more, are tried with `FAULTS=all`:
-//! `FAULTS=all cargo nextest run -p tests --test run faults stale`
+//! them, which takes half an hour, are tried with `FAULTS=all`:
+//! `FAULTS=all cargo nextest run --workspace --test run --test jira faults stale`
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
+use tests::cases::{FAULTS_BY_TURNS, KILLS_BY_TURNS, is_tried};
 use tests::github::{Fault, When};
 
 use crate::already::SOLVED;
@@ -242,19 +243,14 @@ fn survives(usual: &Usual, n: usize, trouble: Trouble) -> Result<(), String> {
     ))
 }
 
-/// Whether a case belongs to the part of a matrix that is tried: all of it, or one of so many, by turns.
-pub(crate) fn is_tried(case: usize, one_of: usize) -> bool {
-    case.is_multiple_of(one_of) || std::env::var("FAULTS").is_ok_and(|value| value == "all")
-}
-
 /// Each fault at each writing call of a mode, as far as they are tried.
 fn faults(mode: Mode) {
-    matrix(mode, &Fault::ALL.map(Trouble::Fault), 3);
+    matrix(mode, &Fault::ALL.map(Trouble::Fault), FAULTS_BY_TURNS);
 }
 
 /// A kill before and after each writing call of a mode.
 fn kills(mode: Mode) {
-    matrix(mode, &[Trouble::KilledBefore, Trouble::KilledAfter], 1);
+    matrix(mode, &[Trouble::KilledBefore, Trouble::KilledAfter], KILLS_BY_TURNS);
 }
 
 fn matrix(mode: Mode, troubles: &[Trouble], one_of: usize) {

@@ -1,9 +1,10 @@
 //! *Stale heads*: a person pushes to the branch before any call of a run. What the person pushed stays, the run comes to an end
 //! that it tells, and the same task once more changes nothing.
 
+use tests::cases::{FAULTS_BY_TURNS, is_tried};
 use tests::github::When;
 
-use crate::faults::{Mode, is_tried, settings, stage};
+use crate::faults::{Mode, settings, stage};
 use crate::harness::{REPO, check_all, seen};
 
 const BRANCH: &str = "ai-agent/issue-1";
@@ -65,7 +66,7 @@ fn pushed(mode: Mode, n: usize) -> Result<(), String> {
 }
 
 fn check(mode: Mode) {
-    let cases: Vec<usize> = (1..=calls(mode)).filter(|n| is_tried(*n, 3)).collect();
+    let cases: Vec<usize> = (1..=calls(mode)).filter(|n| is_tried(*n, FAULTS_BY_TURNS)).collect();
     check_all(&cases, |n| pushed(mode, *n));
 }
 
