@@ -16,7 +16,6 @@ mod features;
 mod generated_docs;
 mod graph;
 pub mod history;
-mod imports;
 pub mod index;
 pub(crate) mod lookup;
 mod mention;

@@ -4,7 +4,6 @@
 use memchr::memmem;
 
 use super::features::Corpus;
-use super::imports;
 use super::query::Query;
 use super::role::Role;
 use super::stats::{Closer, Counts, Field};
@@ -55,7 +54,6 @@ pub(super) fn look(
     Closer {
         pairs: pairs(text, query),
         best_definition: best_definition(&outline, &lines, corpus),
-        imports: imports::find(path, text),
         outline,
         unparsed,
         defines,

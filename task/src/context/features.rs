@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use super::bm25::Bm25;
 use super::graph::{Defines, Graph};
 use super::history::History;
-use super::imports;
 use super::query::{Query, QueryTerm};
 use super::relevance::Relevance;
 use super::role::Role;
@@ -21,9 +20,6 @@ const PATH_REPEAT: u16 = 3;
 
 /// Lines of a definition of ordinary length.
 const DEFINITION_LINES: f32 = 30.0;
-/// How likely a walk over the graph returns to where it began, and how many steps it has.
-const RETURN: f32 = 0.3;
-const STEPS: usize = 3;
 
 /// The features of one file, in the order of [`Feature::all`].
 pub(super) type Row = [f32; Feature::COUNT];
@@ -44,7 +40,6 @@ pub(super) struct Corpus {
     /// In how many files each phrase stands.
     phrase_files: Vec<u32>,
     graph: Graph,
-    imports: Graph,
     /// Of pairs of terms.
     pairs: Bm25,
     past: Relevance,
@@ -81,9 +76,6 @@ impl Corpus {
                 query.pairs.weights.len(),
             ),
             past: Relevance::new(history, files, walk, query),
-            imports: imports::graph(
-                closer.clone().map(|(at, _, closer)| (at, &walk.entries()[files[at].entry].path, closer)),
-            ),
             graph: Graph::new(closer),
         }
     }
@@ -101,25 +93,6 @@ impl Corpus {
     /// BM25 of a definition of so many lines.
     pub(super) fn definition(&self, counts: &Counts, lines: usize) -> f32 {
         self.text.score_with_length(counts, lines as f32, DEFINITION_LINES, &self.weights)
-    }
-
-    /// How often a walk comes by each file that begins at the likely ones, returns there with [`RETURN`], and else
-    /// goes along imports, in either direction, or to a definition that is used: personalised `PageRank`, a few steps.
-    fn walk(&self, likely: &[f32]) -> Vec<f32> {
-        let mut here = likely.to_vec();
-        let mut moved = vec![0.0; likely.len()];
-        for _ in 0..STEPS {
-            let steps = [
-                self.imports.to_used(&here, likely.len()),
-                self.imports.to_users(&here, likely.len()),
-                self.graph.to_used(&here, likely.len()),
-            ];
-            for at in 0..likely.len() {
-                moved[at] = (1.0 - RETURN) * steps.iter().map(|step| step[at]).sum::<f32>() / 3.0;
-                here[at] = RETURN * likely[at] + moved[at];
-            }
-        }
-        moved
     }
 
     /// How much a term of the issue tells of a file that has it.
@@ -213,12 +186,7 @@ pub(super) fn features(files: &[FileStats], walk: &Walk, query: &Query, corpus: 
                 Feature::Language => f32::from(u8::from(families[at] >= main_family)),
                 Feature::Area => areas[at],
                 // Known once the others are.
-                Feature::Siblings
-                | Feature::User
-                | Feature::Imported
-                | Feature::Importer
-                | Feature::Walked
-                | Feature::Together => 0.0,
+                Feature::Siblings | Feature::User | Feature::Together => 0.0,
             })
         })
         .collect();
@@ -232,9 +200,6 @@ pub(super) fn features(files: &[FileStats], walk: &Walk, query: &Query, corpus: 
 fn relate(rows: &mut [Row], files: &[FileStats], paths: &[&RepoPath], corpus: &Corpus) {
     let likely = likelihood(rows, files);
     let users = corpus.graph.to_users(&likely, files.len());
-    let imported = corpus.imports.to_used(&likely, files.len());
-    let importing = corpus.imports.to_users(&likely, files.len());
-    let walked = corpus.walk(&likely);
     let together = corpus.past.together(&likely);
     let mut folders: BTreeMap<&str, f32> = BTreeMap::new();
     for (path, likely) in paths.iter().zip(&likely) {
@@ -244,9 +209,6 @@ fn relate(rows: &mut [Row], files: &[FileStats], paths: &[&RepoPath], corpus: &C
         let folder = folders.get(paths[at].parent().unwrap_or_default()).copied().unwrap_or_default();
         row[Feature::Siblings as usize] = (folder - likely[at]).max(0.0).sqrt();
         row[Feature::User as usize] = users[at].sqrt();
-        row[Feature::Imported as usize] = imported[at].sqrt();
-        row[Feature::Importer as usize] = importing[at].sqrt();
-        row[Feature::Walked as usize] = walked[at].sqrt();
         row[Feature::Together as usize] = together[at].sqrt();
     }
 }

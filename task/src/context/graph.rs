@@ -1,7 +1,7 @@
 //! The *graph* of the best files: who uses a name that who defines.
 //!
-//! A fix often touches not the file that the issue describes but the one that it calls, or a caller. So what is
-//! likely of a file is passed along the edges, once, as one step of `PageRank` would that starts at the likely files.
+//! A fix often touches not the file that the issue describes but a caller of it. So what is likely of a file is passed to those
+//! that use it, once, as one step of `PageRank` would that starts at the likely files.
 
 #![expect(clippy::cast_precision_loss, reason = "counts far below 2^24")]
 
@@ -60,24 +60,22 @@ impl Graph {
         Self { edges, definers }
     }
 
-    /// A graph of these edges: user, definer, weight.
-    pub(super) fn of(edges: Vec<(usize, usize, f32)>) -> Self {
-        Self { edges, definers: BTreeMap::new() }
-    }
-
     /// How many of the files define `name`.
     pub(super) fn definers(&self, name: NameHash) -> usize {
         self.definers.get(&name).copied().unwrap_or(0)
     }
 
-    /// What each of `count` files gets when each file passes its `likelihood` on to the files that it uses.
-    pub(super) fn to_used(&self, likelihood: &[f32], count: usize) -> Vec<f32> {
-        pass(self.edges.iter().copied(), likelihood, count)
-    }
-
     /// What each of `count` files gets when each file passes its `likelihood` on to the files that use it.
     pub(super) fn to_users(&self, likelihood: &[f32], count: usize) -> Vec<f32> {
-        pass(self.edges.iter().map(|&(user, definer, weight)| (definer, user, weight)), likelihood, count)
+        let mut out = vec![0.0; count];
+        for (_, definer, weight) in &self.edges {
+            out[*definer] += weight;
+        }
+        let mut received = vec![0.0; count];
+        for (user, definer, weight) in &self.edges {
+            received[*user] += likelihood[*definer] * weight / out[*definer];
+        }
+        received
     }
 }
 
@@ -86,22 +84,6 @@ impl Graph {
 pub(super) enum Defines {
     ForOthers,
     ForItself,
-}
-
-fn pass(
-    edges: impl Iterator<Item = (usize, usize, f32)> + Clone,
-    likelihood: &[f32],
-    count: usize,
-) -> Vec<f32> {
-    let mut out = vec![0.0; count];
-    for (from, _, weight) in edges.clone() {
-        out[from] += weight;
-    }
-    let mut received = vec![0.0; count];
-    for (from, to, weight) in edges {
-        received[to] += likelihood[from] * weight / out[from];
-    }
-    received
 }
 
 #[cfg(test)]
@@ -115,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn likelihood_goes_to_who_is_used_and_to_who_uses() {
+    fn likelihood_goes_to_who_uses() {
         let files = [
             (0, Defines::ForOthers, closer("alpha", "beta gamma alpha")),
             (1, Defines::ForOthers, closer("beta", "")),
@@ -124,8 +106,9 @@ mod tests {
             (4, Defines::ForOthers, closer("delta", "check_alpha unknown")),
         ];
         let graph = Graph::new(files.iter().map(|(at, defines, closer)| (*at, *defines, closer)));
-        assert_eq!(graph.to_used(&[1.0, 0.0, 0.0, 0.0, 0.0], 5), [0.0, 0.5, 0.5, 0.0, 0.0]);
-        assert_eq!(graph.to_used(&[0.0, 0.0, 0.0, 1.0, 1.0], 5), [1.0, 0.0, 0.0, 0.0, 0.0]);
+        // What a test defines is for itself, and what it uses makes it likely; who uses itself passes nothing on.
+        assert_eq!(graph.to_users(&[1.0, 0.0, 0.0, 0.0, 0.0], 5), [0.0, 0.0, 0.0, 1.0, 0.0]);
+        assert_eq!(graph.to_users(&[0.0, 0.0, 0.0, 1.0, 1.0], 5), [0.0; 5]);
         assert_eq!(graph.to_users(&[0.0, 0.25, 0.5, 0.0, 0.0], 5), [0.75, 0.0, 0.0, 0.0, 0.0]);
     }
 
@@ -134,6 +117,6 @@ mod tests {
         let mut files: Vec<_> = (0..5).map(|at| (at, Defines::ForOthers, closer("main", ""))).collect();
         files.push((5, Defines::ForOthers, closer("", "main")));
         let graph = Graph::new(files.iter().map(|(at, defines, closer)| (*at, *defines, closer)));
-        assert_eq!(graph.to_used(&[1.0; 6], 6), [0.0; 6]);
+        assert_eq!(graph.to_users(&[1.0; 6], 6), [0.0; 6]);
     }
 }

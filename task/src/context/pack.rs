@@ -60,7 +60,7 @@ impl Budget {
 pub(super) const FRAME_TOKENS: u32 = 24;
 /// Files that are read before a test that exercises them.
 const BEFORE_TEST: usize = 4;
-/// How much of what likely files define, or of what imports, a test must use to exercise them: of the most of any.
+/// How much of what likely files define a test must use to exercise them: of the most of any.
 const EXERCISES: f32 = 0.1;
 /// A test takes at most one part in this many of what is left for files.
 const TEST_PART: u32 = 3;
@@ -295,10 +295,8 @@ impl Context {
                 .take(count)
                 .map(|path| Next { path: path.clone(), why: why_of(path), limit: Limit::File }),
         );
-        let exercises = |file: &&Ranked| {
-            let uses = |feature: Feature| file.features[feature as usize] >= EXERCISES;
-            file.role == Role::Test && (uses(Feature::User) || uses(Feature::Importer))
-        };
+        let exercises =
+            |file: &&Ranked| file.role == Role::Test && file.features[Feature::User as usize] >= EXERCISES;
         let first = order.len().min(BEFORE_TEST);
         if let Some(test) = ranked.iter().find(exercises)
             && !order[..first].iter().any(|next| next.path == test.path)

@@ -59,8 +59,6 @@ pub(super) struct Closer {
     pub(super) pairs: Field,
     /// BM25 of the best definition.
     pub(super) best_definition: f32,
-    /// What it imports, see [`imports`](super::imports).
-    pub(super) imports: Vec<Vec<String>>,
 }
 
 /// Reads blobs for one thread.

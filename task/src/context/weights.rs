@@ -61,12 +61,6 @@ pub enum Feature {
     Pairs,
     /// BM25 of the issue over the best definition.
     BestDefinition,
-    /// How likely the files are that import it.
-    Imported,
-    /// How likely the files are that it imports.
-    Importer,
-    /// How often a walk from the likely files comes by.
-    Walked,
     /// How much the messages of its past commits are like the issue.
     Past,
     /// How likely the files are that past commits changed together with it.
@@ -114,15 +108,12 @@ const WEIGHTS: [(Feature, f32, Family, &str); Feature::COUNT] = [
     (Feature::User, 0.44, Family::Neighbours, "user"),
     (Feature::Pairs, 0.95, Family::Words, "pairs"),
     (Feature::BestDefinition, 1.22, Family::Words, "best definition"),
-    (Feature::Imported, 0.10, Family::Neighbours, "imported"),
-    (Feature::Importer, 0.29, Family::Neighbours, "importer"),
-    (Feature::Walked, 0.63, Family::Neighbours, "walked"),
     (Feature::Past, 1.05, Family::Past, "past"),
     (Feature::Together, 0.25, Family::Past, "together"),
 ];
 
 impl Feature {
-    pub const COUNT: usize = 26;
+    pub const COUNT: usize = 23;
 
     /// Every feature, in the order in which [`Ranked`](super::rank::Ranked) has them.
     pub fn all() -> [Self; Self::COUNT] {
@@ -167,9 +158,6 @@ impl Feature {
             Self::User => "it uses what likely files define",
             Self::Pairs => "neighboring words of the issue side by side, in the text",
             Self::BestDefinition => "words of the issue, in the best definition",
-            Self::Imported => "likely files import it",
-            Self::Importer => "it imports likely files",
-            Self::Walked => "on the way from likely files",
             Self::Past => "past commits like the issue changed it",
             Self::Together => "past commits changed it together with likely files",
         }
