@@ -28,9 +28,6 @@ pub(super) fn git(folder: &Path, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), text)
 }
 
-/// git finds renames by how alike files are; we do not look for any. A setting, because its option is of git 2.43.
-const NO_RENAMES: &[&str] = &["-c", "merge.renames=false", "-c", "merge.directoryRenames=false"];
-
 /// The files of a tree by path.
 type Files = BTreeMap<String, (EntryKind, Vec<u8>)>;
 
@@ -93,7 +90,8 @@ impl Store {
         all.into_iter().map(file).collect()
     }
 
-    /// What git makes of it, looking for no renames but of files that stay as they are: a tree where it is clean.
+    /// What git makes of it: a tree where it is clean. It looks for files that were renamed, which its settings do not keep it from
+    /// doing before git 2.50; so no two files may be alike.
     fn gits(&self, trees: Trees) -> Option<ObjectId> {
         let commit = |tree: ObjectId, parents: &[&str]| {
             let mut arguments = vec!["-c", "user.name=a", "-c", "user.email=a@b", "commit-tree"];
@@ -106,8 +104,7 @@ impl Store {
         };
         let base = commit(trees.base, &[]);
         let (ours, theirs) = (commit(trees.ours, &[&base]), commit(trees.theirs, &[&base]));
-        let arguments = [NO_RENAMES, &["merge-tree", "--write-tree", &ours, &theirs]].concat();
-        let (is_clean, text) = git(self.folder.path(), &arguments);
+        let (is_clean, text) = git(self.folder.path(), &["merge-tree", "--write-tree", &ours, &theirs]);
         is_clean.then(|| ObjectId::from_hex(text.trim().as_bytes()).unwrap())
     }
 }
@@ -259,8 +256,9 @@ fn any_files() -> impl Strategy<Value = Files> {
             // Lines that are told apart by their places, so that it is clear which are which.
             let numbered = (0..).zip(lines).filter(|(_, line)| !line.is_empty());
             let lines = numbered.map(|(at, line)| format!("{at}{line}\n")).collect::<Vec<_>>().concat();
-            // No two files are taken for one that was renamed.
-            let text = format!("{path}\n-\n-\n{lines}");
+            // Most of a file is its own, so that no two are taken for one that was renamed.
+            let own = (0..12).map(|at| format!("{path} {at}\n")).collect::<Vec<_>>().concat();
+            let text = own + &lines;
             let kind = if is_executable { EntryKind::BlobExecutable } else { EntryKind::Blob };
             (path.to_owned(), (kind, text.into_bytes()))
         };
@@ -374,7 +372,8 @@ fn real_merges_are_as_git_makes_them() {
         };
         let trees = Trees { base: tree(base), ours: tree(ours), theirs: tree(theirs) };
         let merged = merge(&repo, trees).unwrap();
-        let arguments = [NO_RENAMES, &["merge-tree", "--write-tree", ours, theirs]].concat();
+        // Renames of files that stay as they are. From git 2.43 on; `no-renames` does nothing before 2.50.
+        let arguments = ["merge-tree", "-X", "find-renames=100%", "--write-tree", ours, theirs];
         let (is_gits_clean, text) = git(folder, &arguments);
         let contents: Vec<Vec<u8>> =
             merged.files.iter().map(|file| file.settled(std::iter::repeat(""))).collect();

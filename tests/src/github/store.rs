@@ -377,11 +377,9 @@ impl Store {
         Some(Oid::read(&output))
     }
 
-    /// The tree of two commits merged, looking for no renames; `None` where git finds a conflict.
+    /// The tree of two commits merged, as GitHub merges them; `None` where git finds a conflict.
     pub fn merged_tree(&self, ours: &Oid, theirs: &Oid) -> Option<Oid> {
-        // Settings, because the option for it is of git 2.43.
-        let settings = ["-c", "merge.renames=false", "-c", "merge.directoryRenames=false"];
-        let args = [&settings[..], &["merge-tree", "--write-tree", ours.as_str(), theirs.as_str()]].concat();
+        let args = ["merge-tree", "--write-tree", ours.as_str(), theirs.as_str()];
         self.run(&args, b"").ok().map(|output| Oid::read(&output))
     }
 
