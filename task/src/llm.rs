@@ -402,7 +402,7 @@ impl Llm {
             };
             let outcome = call.span.run(attempt).await;
             let usage = turn.usage();
-            ledger.settle(reservation, &usage);
+            let is_known = ledger.end(reservation, &usage, outcome.as_ref().err());
             call.end(endpoint, &turn, &usage, outcome.as_ref().err());
             let Turn { text, model, .. } = turn;
             ledger.leave(slot, endpoint.spec.provider, outcome.as_ref().err()).await;
@@ -427,6 +427,12 @@ impl Llm {
                 }
                 Err(error) => {
                     let Some(pause) = pauses.after(&error) else { return Err(error) };
+                    // What keeps its reservation may leave no room for another attempt of this run. That is no matter of a
+                    // ceiling that is too low: another run may have better luck.
+                    let (asked, answered) = (prompt.estimated_tokens, prompt.max_output_tokens);
+                    if !is_known && !ledger.affords(endpoint.pricing, asked.into(), answered.into(), 1) {
+                        return Err(error);
+                    }
                     progress(Progress::Retrying { error: &error, pause });
                     sleep(pause).await;
                 }

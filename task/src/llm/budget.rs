@@ -280,12 +280,22 @@ impl Ledger {
         let (Some(purse), Some(draw)) = (&mut self.purse, draw) else { return };
         let Pricing::Known(price) = pricing else { return };
         let is_whole = failed.is_none_or(LlmError::has_whole_answer) && usage.counted == Counted::ByProvider;
-        // What a server refuses it does not charge for. Where an answer broke off, the provider may have gone on for
-        // itself, and nobody knows for how long: then all of it stays drawn.
-        let was_refused = failed.is_some() && usage.total_tokens() == 0;
+        // What a server refuses it does not charge for. Where an answer broke off, or a gateway gave up, the provider may
+        // have gone on for itself, and nobody knows for how long: then all of it stays drawn.
+        let was_refused = failed.is_some_and(LlmError::cost_nothing) && usage.total_tokens() == 0;
         if is_whole || was_refused {
             purse.settle(draw, price.of(usage)).await;
         }
+    }
+
+    /// Ends a call: its reservation is replaced by what it used. Where it failed, nothing came of its answer, and it may have
+    /// cost something all the same, the reservation stays; then this is false.
+    pub(super) fn end(&mut self, reservation: Reservation, usage: &Usage, failed: Option<&LlmError>) -> bool {
+        let is_known = usage.total_tokens() > 0 || failed.is_none_or(LlmError::cost_nothing);
+        if is_known {
+            self.settle(reservation, usage);
+        }
+        is_known
     }
 
     /// Replaces a reservation by what the call used.
@@ -389,6 +399,24 @@ mod tests {
             ledger.reserve("m", Pricing::Free, 1_000, 1_000).unwrap_err(),
             BudgetError::Tokens { spent: 2_000, needed: 2_000, ceiling: 3_000 }
         );
+    }
+
+    #[test]
+    fn a_call_that_a_gateway_gave_up_on_stays_spent_and_one_that_was_refused_does_not() {
+        let failed =
+            |status| LlmError::BadRequest { provider: Provider::OpenAi, status, message: String::new() };
+        let ceiling = Ceiling { tokens: 100_000, money: MoneyCeiling::AtMost(usd("0.40")) };
+        for (status, usage, is_known, tokens, money) in [
+            (503, Usage::default(), true, 0, "0"),
+            (502, Usage::default(), false, 48_000, "0.18"),
+            (502, used(30_000, 1_000), true, 31_000, "0.07"),
+        ] {
+            let mut ledger = Ledger::new(ceiling);
+            let call = ledger.reserve("m", sonnet(), 40_000, 8_000).unwrap();
+            assert_eq!(ledger.end(call, &usage, Some(&failed(status))), is_known, "{status}");
+            let spent = ledger.spent();
+            assert_eq!((spent.calls, spent.tokens(), spent.money), (1, tokens, usd(money)), "{status}");
+        }
     }
 
     #[test]

@@ -179,6 +179,31 @@ impl LlmError {
         )
     }
 
+    /// Whether a call of whose answer nothing came has certainly cost nothing: no request was sent, or the server refused it
+    /// before the model had anything to do. A gateway that gives up on the server behind it (408, 499, 500, 502, 504, those
+    /// from 520 on) does not know what that one did, and bills for.
+    pub(super) fn cost_nothing(&self) -> bool {
+        match self {
+            Self::Overloaded { status, .. }
+            | Self::BadKey { status, .. }
+            | Self::NoInterface { status, .. }
+            | Self::BadRequest { status, .. } => {
+                matches!(*status, 400..=407 | 409..=498 | 503 | 529)
+            }
+            _ => matches!(
+                self,
+                Self::Unreachable { .. }
+                    | Self::Unreadable { .. }
+                    | Self::RateLimited { .. }
+                    | Self::OverRateLimit { .. }
+                    | Self::SpendLimit { .. }
+                    | Self::UnknownModel { .. }
+                    | Self::Unsupported { .. }
+                    | Self::ContextWindow { .. }
+            ),
+        }
+    }
+
     /// How long the provider asks to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -215,6 +240,43 @@ fn timeout(provider: Provider, wait: Wait, limit: Duration) -> String {
         }
         Wait::Whole => {
             format!("{provider} did not finish within {limit}; try again, or raise AGENT_MODEL_TIMEOUT")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_certainly_refused_costs_nothing() {
+        let provider = Provider::OpenAi;
+        let message = String::new;
+        for (statuses, expect) in [
+            (&[400, 401, 402, 403, 404, 405, 409, 413, 422, 425, 429, 451, 498, 503, 529][..], true),
+            (&[307, 408, 499, 500, 501, 502, 504, 505, 508, 520, 521, 522, 523, 524, 530, 598][..], false),
+        ] {
+            for &status in statuses {
+                let (repeat, retry_after) = (Repeat::Soon, None);
+                for error in [
+                    LlmError::Overloaded { provider, status, repeat, retry_after, message: message() },
+                    LlmError::BadRequest { provider, status, message: message() },
+                ] {
+                    assert_eq!(error.cost_nothing(), expect, "{error:?}");
+                }
+            }
+        }
+        let (url, why) = (String::new, String::new);
+        for (error, expect) in [
+            (LlmError::Unreachable { provider, url: url(), why: why() }, true),
+            (LlmError::SpendLimit { provider, message: message() }, true),
+            (LlmError::ContextWindow { message: message() }, true),
+            (LlmError::Redirected { provider, url: url(), location: url() }, false),
+            (LlmError::Interrupted { provider, why: why() }, false),
+            (LlmError::Timeout { provider, wait: Wait::Answer, limit: Duration::from_secs(1) }, false),
+            (LlmError::Reported { provider, retry_after: None, message: message() }, false),
+        ] {
+            assert_eq!(error.cost_nothing(), expect, "{error:?}");
         }
     }
 }

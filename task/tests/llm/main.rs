@@ -214,6 +214,30 @@ async fn attempts_end() {
 }
 
 #[tokio::test]
+async fn what_a_gateway_gives_up_on_may_have_cost_everything() {
+    // Each attempt may need 2,520 tokens.
+    for (tokens, attempts) in [(2_520, 1), (5_039, 1), (5_040, 2), (1_000_000, 3)] {
+        let model = ScriptedModel::start(vec![Step::Page { status: 502 }; attempts]).await;
+        let mut ledger = Ledger::new(Ceiling { tokens, money: MoneyCeiling::AtMost(Usd::ZERO) });
+        let config = config(&model.base_url(Wire::OpenAi));
+        let outcome = ask(&config, spec(Wire::OpenAi), &question(), &mut ledger).await;
+        // Where the ceiling allows no more attempts, it is the gateway all the same that is in the way.
+        let error = outcome.reply.unwrap_err();
+        assert!(matches!(error, LlmError::Overloaded { status: 502, .. }), "{tokens}: {error:?}");
+        assert_eq!(outcome.spent.tokens(), 2_520 * attempts as u64, "{tokens}");
+        assert_eq!(model.finish().len(), attempts, "{tokens}");
+    }
+    // One that is answered after all costs both.
+    let model = ScriptedModel::start([Step::Page { status: 502 }, Step::text("at last")]).await;
+    let mut ledger = Ledger::new(Ceiling { tokens: 5_040, money: MoneyCeiling::AtMost(Usd::ZERO) });
+    let config = config(&model.base_url(Wire::OpenAi));
+    let outcome = ask(&config, spec(Wire::OpenAi), &question(), &mut ledger).await;
+    assert_eq!(outcome.reply.unwrap().text, "at last");
+    assert!((2_521..5_040).contains(&outcome.spent.tokens()), "{:?}", outcome.spent);
+    model.finish();
+}
+
+#[tokio::test]
 async fn a_pause_that_is_too_long_is_left_to_the_caller() {
     for wire in Wire::ALL {
         let (outcome, _) = play(wire, vec![Step::Fault(Fault::RateLimit(Some("3600")))]).await;

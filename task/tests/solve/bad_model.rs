@@ -146,14 +146,16 @@ fn servers() {
             |world| play(world, Wire::OpenAi, fault(Fault::ServerError)),
             PASSING,
             "error: openai cannot answer now (HTTP 500): The server had an error |   This passes by \
-             itself, try again later.",
+             itself, try again later. |   \
+             Spent: openai:m, 1 call, 1398 tokens in, 8192 out, no cost.",
         ),
         (
             "out of memory",
             |world| play(world, Wire::Ollama, fault(Fault::NoMemory)),
             USAGE,
             "error: ollama refuses the request (HTTP 500): model requires more system memory (21.5 \
-             GiB) than is available (7.1 GiB) |   Try again, or choose another model.",
+             GiB) than is available (7.1 GiB) |   Try again, or choose another model. |   \
+             Spent: ollama:m, 1 call, 1398 tokens in, 8192 out, no cost.",
         ),
         (
             "529, then an answer that is no use",
@@ -218,7 +220,8 @@ fn servers() {
             |world| play(world, Wire::OpenAi, [Step::Page { status: 502 }]),
             PASSING,
             "error: openai cannot answer now (HTTP 502): a web page |   This passes by itself, try \
-             again later.",
+             again later. |   \
+             Spent: openai:m, 1 call, 1398 tokens in, 8192 out, no cost.",
         ),
         (
             "no protocol",
@@ -233,7 +236,8 @@ fn servers() {
             |world| play(world, Wire::OpenAi, [Step::Redirect("https://example.org/".to_owned())]),
             USAGE,
             "error: openai at URL/chat/completions redirects to https://example.org/ |   Redirects \
-             are not followed, set OPENAI_BASE_URL to the final address.",
+             are not followed, set OPENAI_BASE_URL to the final address. |   \
+             Spent: openai:m, 1 call, 1398 tokens in, 8192 out, no cost.",
         ),
         (
             "ends early",

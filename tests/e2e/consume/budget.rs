@@ -256,7 +256,11 @@ async fn an_answer_to_a_review_needs_budget_too() {
 async fn a_refusal_costs_nothing_and_an_answer_that_breaks_off_may_have_cost_everything() {
     let broker = Broker::shared().await.unwrap();
     let cut = Answer { end: tests::model::End::Broken, ..Answer::new(EDIT) };
-    for (step, is_kept) in [(Step::Fault(ModelFault::Overloaded), false), (Step::Answer(cut), true)] {
+    for (step, is_kept) in [
+        (Step::Fault(ModelFault::Overloaded), false),
+        (Step::Page { status: 502 }, true),
+        (Step::Answer(cut), true),
+    ] {
         let stage = Stage::set(&broker, vec![step.clone()]).await;
         stage.publish(&stage.wish(TASK, "dev1")).await;
         let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "5")])).await;
