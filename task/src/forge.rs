@@ -22,13 +22,14 @@ use github::Session;
 use model::{
     Annotation, ChangedFile, Checks, Collaborator, Commit, CommitRequest, Comparison, Discussion, FailedRun,
     FailedStep, ListedFile, Listing, LogEnd, NewPullRequest, Permission, PullRequest, PullRequestChecks,
-    PullRequestSnapshot, Repository, Review, TreeEntry,
+    PullRequestSnapshot, Repository, Review, TreeEntry, Whole,
 };
 
 pub use github::{Credentials, Login, Past};
 
-/// The repositories of an organization, archived ones left out. Of the repository of `login` its owner counts, not its name.
-pub async fn of_organization(login: &Login<'_>) -> Result<Vec<Repo>, CallError> {
+/// The repositories of an organization, archived ones left out, and whether these are all. Of the repository of `login` its owner
+/// counts, not its name.
+pub async fn of_organization(login: &Login<'_>) -> Result<(Vec<Repo>, Whole), CallError> {
     github::of_organization(login).await
 }
 

@@ -80,8 +80,11 @@ pub async fn report(
     let since = since(&args.since, until).ok_or_else(|| usage(not_a_time(&args.since)))?;
     let bank = Bank::beside(env, &settings.budgets, "report").map_err(|error| usage(error.to_string()))?;
     let (_keep, lease) = Lease::new();
-    let repositories = repositories(args, &settings, &lease).await?;
+    let (repositories, whole) = repositories(args, &settings, &lease).await?;
     let mut results = Results::new(since, until);
+    if whole == Whole::No {
+        results.leave_out_repositories();
+    }
     let mut numbers = Vec::new();
     for (number, repo) in (1..).zip(&repositories) {
         progress(Step::Note(format!("repository {number} of {}: {repo}", repositories.len())));
@@ -148,13 +151,15 @@ async fn repositories(
     args: &ReportArgs,
     settings: &RunSettings,
     lease: &Lease,
-) -> Result<Vec<Repo>, Failure> {
+) -> Result<(Vec<Repo>, Whole), Failure> {
     let Some(org) = &args.org else {
-        return args.repo.iter().map(|text| repository(text, settings)).collect();
+        let named: Result<Vec<Repo>, Failure> =
+            args.repo.iter().map(|text| repository(text, settings)).collect();
+        return Ok((named?, Whole::Yes));
     };
     // Only its owner counts.
     let any = repository(&format!("{}/any", org.trim_end_matches('/')), settings)?;
-    let mut found =
+    let (found, whole) =
         of_organization(&settings.login(&any, lease)).await.map_err(|error| not_read(&any, &error))?;
     if found.is_empty() {
         let what = format!("no repository of {org} can be seen");
@@ -164,8 +169,14 @@ async fn repositories(
             "Check the name, and where the App is installed.",
         ));
     }
-    found.truncate(MAX_REPOSITORIES);
-    Ok(found)
+    Ok(at_most(MAX_REPOSITORIES, found, whole))
+}
+
+/// The first of a list, and whether that is all of it.
+fn at_most<T>(most: usize, mut found: Vec<T>, whole: Whole) -> (Vec<T>, Whole) {
+    let whole = if found.len() > most { Whole::No } else { whole };
+    found.truncate(most);
+    (found, whole)
 }
 
 async fn of_repository(
@@ -204,6 +215,17 @@ async fn read(settings: &RunSettings, repo: &Repo, past: &Past, since: Timestamp
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_that_is_cut_is_not_whole() {
+        for (found, whole, expected) in [
+            (vec![1, 2], Whole::Yes, (vec![1, 2], Whole::Yes)),
+            (vec![1, 2, 3], Whole::Yes, (vec![1, 2], Whole::No)),
+            (vec![1, 2], Whole::No, (vec![1, 2], Whole::No)),
+        ] {
+            assert_eq!(at_most(2, found, whole), expected);
+        }
+    }
 
     #[test]
     fn a_time_begins_at_a_date_or_so_long_ago() {

@@ -197,6 +197,11 @@ pub struct Results {
     pub budgets: Option<Vec<Budget>>,
     /// Why that is not known, where a broker is named.
     pub budgets_unknown: Option<String>,
+    /// Whether a list was too long to be read to its end, of a repository or of the repositories.
+    #[serde(skip)]
+    pub(super) is_list_cut: bool,
+    #[serde(skip)]
+    pub(super) are_repositories_cut: bool,
     #[serde(skip)]
     by_week: BTreeMap<String, Figures>,
     #[serde(skip)]
@@ -216,6 +221,8 @@ impl Results {
             modes: Vec::new(),
             budgets: None,
             budgets_unknown: None,
+            is_list_cut: false,
+            are_repositories_cut: false,
             by_week: BTreeMap::new(),
             by_mode: BTreeMap::new(),
         };
@@ -228,6 +235,12 @@ impl Results {
         }
         results.by_week.insert(week_of(until), Figures::default());
         results
+    }
+
+    /// Says that there are more repositories.
+    pub(super) fn leave_out_repositories(&mut self) {
+        self.complete = false;
+        self.are_repositories_cut = true;
     }
 
     pub(super) fn add(&mut self, of: Of) {
@@ -263,6 +276,7 @@ impl Results {
             }
         }
         self.complete &= of.is_whole;
+        self.is_list_cut |= !of.is_whole;
         self.repositories.push(Row { name: of.name, figures: own });
     }
 
@@ -346,6 +360,26 @@ mod tests {
         assert_eq!(names(&results.weeks), ["2026-10-26", "2026-11-02", "2026-11-09"]);
         assert_eq!(names(&results.modes), ["approve", "plan", "quickfix", "unknown"]);
         assert_eq!(results.modes[1].figures.pull_requests, 1);
+    }
+
+    #[test]
+    fn what_was_left_out_is_said() {
+        let new = || Results::new(time("2026-11-02T00:00:00Z"), time("2026-11-03T00:00:00Z"));
+        let said =
+            |results: &Results, words: &str| results.sentences().iter().any(|said| said.starts_with(words));
+        let whole = new();
+        assert!(whole.complete);
+        assert!(!said(&whole, "Not everything was read") && !said(&whole, "Not all repositories"));
+        let mut cut = new();
+        cut.add(Of::new("octo/hello".to_owned(), Vec::new(), Vec::new(), false));
+        assert!(
+            !cut.complete && said(&cut, "Not everything was read") && !said(&cut, "Not all repositories")
+        );
+        let mut some = new();
+        some.leave_out_repositories();
+        assert!(
+            !some.complete && said(&some, "Not all repositories") && !said(&some, "Not everything was read")
+        );
     }
 
     #[test]

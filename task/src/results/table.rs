@@ -84,7 +84,13 @@ impl Results {
         if let Some(why) = &self.budgets_unknown {
             sentences.push(format!("What is left of the budgets is not known: {why}"));
         }
-        if !self.complete {
+        if self.are_repositories_cut {
+            sentences.push(
+                "Not all repositories were read, because there are too many: name the others with --repo"
+                    .to_owned(),
+            );
+        }
+        if self.is_list_cut {
             sentences.push(
                 "Not everything was read, because there is too much: choose a later --since".to_owned(),
             );

@@ -192,13 +192,14 @@ async fn pages<T: DeserializeOwned>(
     Ok(if next.is_none() { Whole::Yes } else { Whole::No })
 }
 
-/// The repositories of an organization that a token sees, archived ones left out. Of the repository of `login` its owner
-/// counts, not its name.
-pub(in crate::forge) async fn of_organization(login: &Login<'_>) -> Result<Vec<Repo>, CallError> {
+/// The repositories of an organization that a token sees, archived ones left out, and whether these are all. Of the
+/// repository of `login` its owner counts, not its name.
+pub(in crate::forge) async fn of_organization(login: &Login<'_>) -> Result<(Vec<Repo>, Whole), CallError> {
     let owner = login.repo.owner();
     let Credentials::Token(token) = login.credentials else {
         let given = super::installed(login).await?;
-        return Ok(given.into_iter().filter(|repo| repo.owner().eq_ignore_ascii_case(owner)).collect());
+        let of_owner = given.into_iter().filter(|repo| repo.owner().eq_ignore_ascii_case(owner)).collect();
+        return Ok((of_owner, Whole::Yes));
     };
     let github = GitHub::with_token(login, token.clone())?;
     let mut addresses = Vec::new();
@@ -208,8 +209,10 @@ pub(in crate::forge) async fn of_organization(login: &Login<'_>) -> Result<Vec<R
         }
         ControlFlow::Continue(())
     };
-    pages(&github, &format!("/orgs/{}/repos", path_segment(owner)), each).await?;
-    Ok(addresses.iter().filter_map(|address| Repo::parse(address, login.hosts).ok()).collect())
+    let whole = pages(&github, &format!("/orgs/{}/repos", path_segment(owner)), each).await?;
+    let repositories =
+        addresses.iter().filter_map(|address| Repo::parse(address, login.hosts).ok()).collect();
+    Ok((repositories, whole))
 }
 
 impl From<Pull> for PastPullRequest {
