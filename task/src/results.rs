@@ -85,13 +85,24 @@ pub async fn report(
     if whole == Whole::No {
         results.leave_out_repositories();
     }
-    let mut numbers = Vec::new();
+    let (mut numbers, mut first_unread) = (Vec::new(), None);
     for (number, repo) in (1..).zip(&repositories) {
         progress(Step::Note(format!("repository {number} of {}: {repo}", repositories.len())));
-        let (number, of) =
-            of_repository(&settings, repo, &lease, since).await.map_err(|error| not_read(repo, &error))?;
-        numbers.push((number, repo.to_string()));
-        results.add(of);
+        match of_repository(&settings, repo, &lease, since).await {
+            Ok((number, of)) => {
+                numbers.push((number, repo.to_string()));
+                results.add(of);
+            }
+            // What is transient is a matter of the service, and the others would wait for it, too.
+            Err(error) if error.is_passing() => return Err(not_read(repo, &error)),
+            Err(error) => {
+                first_unread.get_or_insert_with(|| not_read(repo, &error));
+                results.leave_out(repo.to_string(), error.to_string());
+            }
+        }
+    }
+    if let (true, Some(failure)) = (numbers.is_empty(), first_unread) {
+        return Err(failure);
     }
     if let Some((line, bank)) = bank {
         match budgets::left(&bank, &numbers).await {

@@ -181,6 +181,13 @@ pub struct Row {
     pub figures: Figures,
 }
 
+/// A repository that could not be read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unread {
+    pub name: String,
+    pub why: String,
+}
+
 /// Everything that was found. The JSON is this.
 #[derive(Debug, Serialize)]
 pub struct Results {
@@ -189,6 +196,8 @@ pub struct Results {
     pub until: Timestamp,
     /// Whether all was read. Very long lists are not.
     pub complete: bool,
+    /// Repositories that are in none of the figures.
+    pub unread: Vec<Unread>,
     pub total: Figures,
     pub repositories: Vec<Row>,
     pub weeks: Vec<Row>,
@@ -215,6 +224,7 @@ impl Results {
             since,
             until,
             complete: true,
+            unread: Vec::new(),
             total: Figures::default(),
             repositories: Vec::new(),
             weeks: Vec::new(),
@@ -241,6 +251,12 @@ impl Results {
     pub(super) fn leave_out_repositories(&mut self) {
         self.complete = false;
         self.are_repositories_cut = true;
+    }
+
+    /// Says that a repository could not be read.
+    pub(super) fn leave_out(&mut self, name: String, why: String) {
+        self.complete = false;
+        self.unread.push(Unread { name, why });
     }
 
     pub(super) fn add(&mut self, of: Of) {

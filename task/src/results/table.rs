@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 
 use super::budgets::Budget;
-use super::facts::{Figures, Results, Row};
+use super::facts::{Figures, Results, Row, Unread};
 use crate::terminal::{Colour, visible};
 
 impl Results {
@@ -83,6 +83,9 @@ impl Results {
         sentences.extend(self.budgets.iter().flatten().map(Budget::sentence));
         if let Some(why) = &self.budgets_unknown {
             sentences.push(format!("What is left of the budgets is not known: {why}"));
+        }
+        for Unread { name, why } in &self.unread {
+            sentences.push(format!("{name} could not be read and is left out: {why}"));
         }
         if self.are_repositories_cut {
             sentences.push(

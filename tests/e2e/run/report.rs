@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tests::bin::program;
-use tests::github::{GitHub, Permission, World};
+use tests::github::{Call, Fault, GitHub, Permission, Refused, When, World};
 
 use crate::harness::{EDIT, MARKER_KEY, REPO, Story, hello, offline};
 
@@ -171,6 +171,32 @@ fn ten_thousand_issues_are_read_in_bounds() {
     let calls = methods(&story.github, from).len();
     assert!(calls < 120, "{calls} calls");
     story.finish();
+}
+
+#[test]
+fn a_repository_that_cannot_be_read_is_left_out_by_name() {
+    let github = GitHub::start(hello().repo("octo/closed"));
+    let org = github.repo_url(REPO).rsplit_once('/').unwrap().0.to_owned();
+    let page = tempfile::NamedTempFile::new().unwrap();
+    let html = page.path().to_str().unwrap();
+    let refuse = || {
+        let is_closed = |call: &Call| call.path.starts_with("/repos/octo/closed");
+        github.fault(When::matching(is_closed), Fault::Refused(Refused::Permission));
+    };
+    refuse();
+    let reported = report(&github, &["--org", &org, "--json", "--html", html], &[]);
+    assert_eq!(reported.status, Some(0), "{}", reported.stderr);
+    let value = json(&reported);
+    assert_eq!((&value["complete"], &value["unread"][0]["name"]), (&false.into(), &"octo/closed".into()));
+    assert_eq!(value["repositories"].as_array().unwrap().len(), 1, "{value:#}");
+    assert_eq!(value["repositories"][0]["name"], REPO, "{value:#}");
+    let page = std::fs::read_to_string(page.path()).unwrap();
+    assert!(page.contains("octo&#x2f;closed could not be read and is left out: "), "{page}");
+    refuse();
+    let text = report(&github, &["--org", &org], &[]);
+    assert_eq!(text.status, Some(0), "{}", text.stderr);
+    assert!(text.stdout.contains("octo/closed could not be read and is left out: "), "{}", text.stdout);
+    github.finish();
 }
 
 #[test]
