@@ -41,7 +41,7 @@ use std::time::Duration;
 use shared::message::Message;
 use shared::mode::Start;
 use shared::otlp::Span;
-use shared::otlp::catalog::{CLONE, COMMIT, VCS_BRANCH, VCS_COMMIT, VCS_PROVIDER, VCS_URL};
+use shared::otlp::catalog::{CLONE, VCS_BRANCH, VCS_COMMIT, VCS_PROVIDER, VCS_URL};
 use shared::task::Task;
 
 use crate::bill::Bill;
@@ -284,9 +284,8 @@ async fn propose(
     }
     match made {
         End::Made(made) => {
-            let span = Span::start(&COMMIT).with(&VCS_BRANCH, &desk.branch);
             let committed = commit::commit(desk, terms, &workspace, claim, made);
-            measured::part(&span, committed).await.map(End::Made)
+            measured::committed(desk, committed).await.map(End::Made)
         }
         End::Already(finding) => {
             already::keep(desk, claim, &finding).await?;

@@ -25,7 +25,7 @@ use super::ended::Stop;
 use super::holder::{self, InTheWay};
 use super::settings::Terms;
 use super::work::{Basis, Claim, Material};
-use super::{admission, approval, ask, ci, commit, conversation, wanted, working};
+use super::{admission, approval, ask, ci, commit, conversation, measured, wanted, working};
 use crate::bill::Bill;
 use crate::config::Config;
 use crate::cycle::Followed;
@@ -362,7 +362,8 @@ async fn once(
         unplanned: Vec::new(),
     };
     working::keep_follow_up(desk, claim, &follow_up).await?;
-    let commit = commit::land(desk, &workspace, claim, &patch, &proposal).await?;
+    let landed = commit::land(desk, &workspace, claim, &patch, &proposal);
+    let commit = measured::committed(desk, landed).await?;
     Ok(Made { kept: follow_up, commit: Some(commit), kind })
 }
 

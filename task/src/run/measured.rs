@@ -3,15 +3,17 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use shared::issue::PullRequestNumber;
 use shared::message::Message;
 use shared::otlp::catalog::{
-    ERROR_TYPE, ISSUE, MODE, OUTCOME, PROVIDER, PULL_REQUEST_WAIT, PULL_REQUESTS_OPENED, REQUEST_MODEL, RUN,
-    RUN_COST, RUN_DURATION, RUNS, TASK_ID, VCS_PROVIDER, VCS_URL,
+    COMMIT, ERROR_TYPE, ISSUE, MODE, OUTCOME, PROVIDER, PUBLISH, PULL_REQUEST_WAIT, PULL_REQUESTS_OPENED,
+    REQUEST_MODEL, RUN, RUN_COST, RUN_DURATION, RUNS, TASK_ID, VCS_BRANCH, VCS_CHANGE, VCS_PROVIDER, VCS_URL,
 };
 use shared::otlp::{self, Span};
 use shared::task::Task;
 use shared::trace::TraceContext;
 
+use super::desk::Desk;
 use super::ended::{Ended, Stop};
 use crate::bill::Bill;
 use crate::llm::Usd;
@@ -104,6 +106,27 @@ pub(super) async fn part<T>(span: &Span, work: impl Future<Output = Result<T, St
         span.fail(&why(stop));
     }
     done
+}
+
+/// Puts a commit onto the branch of a run.
+pub(super) async fn committed<T>(
+    desk: &Desk<'_>,
+    work: impl Future<Output = Result<T, Stop>>,
+) -> Result<T, Stop> {
+    let span = Span::start(&COMMIT).with(&VCS_BRANCH, &desk.branch);
+    // Boxed, so that a future is not as many times as large as there are layers around it.
+    part(&span, Box::pin(work)).await
+}
+
+/// Tells on a pull request that is there what became of it.
+pub(super) async fn published<T>(
+    desk: &Desk<'_>,
+    pull_request: PullRequestNumber,
+    work: impl Future<Output = Result<T, Stop>>,
+) -> Result<T, Stop> {
+    let span =
+        Span::start(&PUBLISH).with(&VCS_BRANCH, &desk.branch).with(&VCS_CHANGE, pull_request.to_string());
+    part(&span, Box::pin(work)).await
 }
 
 /// Why a run stopped, in a word.

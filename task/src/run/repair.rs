@@ -21,7 +21,7 @@ use super::failures::{self, Failures};
 use super::holder::{self, InTheWay};
 use super::settings::{self, Terms};
 use super::work::{Basis, Claim, Repair};
-use super::{approval, branch, working};
+use super::{approval, branch, measured, working};
 use crate::config::Config;
 use crate::cycle::End;
 use crate::forge::model::{
@@ -410,6 +410,10 @@ pub(super) async fn complete(desk: &Desk<'_>, pull: &PullRequest, head: &Commit)
     finish(desk, pull, &proposal, &trailer).await
 }
 
+async fn said_at_last(desk: &Desk<'_>, text: &str) -> Result<(), Stop> {
+    Ok(desk.record.say_at_last(&desk.gate, None, text, desk.signed(Status::done(desk.task))).await?)
+}
+
 async fn finish(
     desk: &Desk<'_>,
     pull: &PullRequest,
@@ -428,7 +432,7 @@ async fn finish(
     let Proposal { title, body, bill, .. } = proposal;
     let link = desk.linked(pull.number);
     let text = comment::repaired(&link, &format!("{number} of {most}"), title, body, &then, bill);
-    Ok(desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?)
+    measured::published(desk, pull.number, said_at_last(desk, &text)).await
 }
 
 /// Tells once for each commit what is red, what was tried, and why there is no more of it.

@@ -18,7 +18,7 @@ use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
 use super::work::{Basis, Claim};
-use super::{approval, ask, ci, commit, ending, fix, wanted, working};
+use super::{approval, ask, ci, commit, ending, fix, measured, wanted, working};
 use crate::bill::Bill;
 use crate::call::CallError;
 use crate::config::Config;
@@ -171,7 +171,8 @@ async fn once(
     working::keep(desk, claim, &proposal).await?;
     let merge =
         land::Merge { tree, trees: merged.trees(), other: object(&base.commit)?, contents: &contents };
-    let commit = land::land(desk, &workspace, claim, &merge, &proposal).await?;
+    let landed = land::land(desk, &workspace, claim, &merge, &proposal);
+    let commit = measured::committed(desk, landed).await?;
     Ok((proposal, commit))
 }
 
@@ -265,7 +266,8 @@ async fn up_to_date(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
 /// Tells of a merge that is on the branch. What the pull request is to its reviewers stays as it is.
 async fn complete(desk: &Desk<'_>, talk: &Discussion, kept: &Proposal, commit: &str) -> Result<(), Stop> {
     desk.turns_to(Turn::after_commit(desk.task.mode));
-    tell(desk, talk, &words::done(kept, commit)).await
+    let text = words::done(kept, commit);
+    measured::published(desk, talk.pull.number, tell(desk, talk, &text)).await
 }
 
 /// The last words: on the pull request once, and on the issue.

@@ -15,7 +15,7 @@ use crate::harness::{
 pub(crate) const BRANCH: &str = "ai-agent/issue-1";
 
 /// What the model answers to the n-th failure.
-fn repair(from: u32, to: u32) -> String {
+pub(crate) fn repair(from: u32, to: u32) -> String {
     format!(
         "TITLE: Lower the time-out to {to}\nSUMMARY:\nThe test allows {to} at most.\n\nconfig.toml\n<<<<<<< SEARCH\n\
          timeout = {from}\n=======\ntimeout = {to}\n>>>>>>> REPLACE\n"

@@ -6,10 +6,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
+use serde_json::Value;
 use tests::collector::{Collector, Mood, text_of};
 use tests::rotel::Rotel;
 
-use crate::harness::{EDIT, Run, Story, check_all, hello, offline, seen};
+use crate::fix::{FIX, opened_in};
+use crate::harness::{EDIT, REPO, Run, Story, check_all, hello, offline, seen};
+use crate::repair::{checked, event, fails, log, repair};
 
 /// A run of the quick fix with a collector.
 fn run(story: &Story, collector: &Collector, more: &[(&str, &str)]) -> Run {
@@ -129,6 +132,46 @@ fn a_failure_tells_its_reason_and_a_correction_is_counted() {
         .collect();
     assert_eq!(failed, ["check", "check", "run quickfix"]);
     story.finish();
+}
+
+/// The attributes of the spans of the parts that follow an answer, as `NAME{key=value,…}`.
+fn commit_and_publish(collector: &Collector) -> Vec<String> {
+    let mut spans = collector.spans();
+    spans.sort_by_key(|span| span.start_time_unix_nano);
+    spans.retain(|span| matches!(span.name.as_str(), "commit" | "publish"));
+    spans.iter().map(|span| format!("{}{{{}}}", span.name, text_of(&span.attributes))).collect()
+}
+
+/// What follows a pull request has the parts that its making had.
+#[test]
+fn whatever_is_committed_and_told_on_a_pull_request_has_its_spans() {
+    let expected = [
+        "commit{vcs.ref.head.name=ai-agent/issue-1}",
+        "publish{vcs.change.id=2,vcs.ref.head.name=ai-agent/issue-1}",
+    ];
+    let told = |story: Story, task: &Value| {
+        let collector = Collector::start(Mood::Good);
+        let ended = story.run_with(task, &[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())]);
+        assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+        assert_eq!(collector.violations(), Vec::<String>::new());
+        assert_eq!(commit_and_publish(&collector), expected, "{}", story.told(&ended));
+        story.finish();
+    };
+    let story = Story::new(opened_in(hello()), &[FIX]);
+    let task = story.command("fix", "dev1", 2, "/fix make it 120");
+    told(story, &task);
+
+    let story = Story::new(opened_in(hello()), &[]);
+    story.github.now(|state| state.at(REPO).push_file("dev1", "main", "docs/new.md", "New.\n"));
+    let task = story.command("update", "dev1", 2, "/update");
+    told(story, &task);
+
+    let story = Story::new(checked(), &[EDIT, &repair(90, 60)]);
+    let ended = story.run(&story.wish("quickfix"));
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    fails(&story, "build", log("E   assert 90 < 80"));
+    let task = event(&story);
+    told(story, &task);
 }
 
 #[test]

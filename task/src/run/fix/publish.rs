@@ -14,9 +14,9 @@ use crate::record::comment::Turn;
 use crate::record::status::{FollowUp, Reply, ReplyKind, Status};
 use crate::run::desk::Desk;
 use crate::run::ended::Stop;
-use crate::run::ending;
 use crate::run::missing::Missing;
 use crate::run::settings::Terms;
+use crate::run::{ending, measured};
 use crate::text::Raw;
 use crate::thread::User;
 
@@ -33,6 +33,16 @@ struct Answer {
 
 /// Does what is not done yet.
 pub(super) async fn complete(
+    desk: &Desk<'_>,
+    terms: &Terms<'_>,
+    talk: &Discussion,
+    kept: &FollowUp,
+    commit: Option<&str>,
+) -> Result<(), Stop> {
+    measured::published(desk, talk.pull.number, publish(desk, terms, talk, kept, commit)).await
+}
+
+async fn publish(
     desk: &Desk<'_>,
     terms: &Terms<'_>,
     talk: &Discussion,
