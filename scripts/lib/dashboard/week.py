@@ -18,6 +18,7 @@ WAIT_SECONDS = [10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21600, 86400]
 CALL_SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 
 chance = random.Random(7)
+repairs = random.Random(8)
 counters = defaultdict(float)
 gauges = {}
 
@@ -76,6 +77,8 @@ def issue():
         measure("agent_pull_request_wait_seconds", 15 + chance.lognormvariate(3.9, 0.7), WAIT_SECONDS, agent_mode=mode)
         for more in (["approve"] if mode == "plan" else []) + (["fix"] if chance.random() < 0.3 else []) + ["checks", "closed"]:
             cost += run(more, more in ("approve", "fix"))[1]
+        if repairs.random() < 0.25:
+            count("agent_repairs_total", agent_repair_outcome=repairs.choice(["committed", "committed", "not-made", "given-up"]))
         count("agent_pull_requests_closed_total", agent_result="merged" if chance.random() < 0.78 else "declined")
     return cost
 

@@ -124,6 +124,9 @@ attributes! {
     BUDGET_SCOPE: Text = "agent.budget.scope", "whose budget it is: `installation`, or `repository`";
     BUDGET_PERIOD: Text = "agent.budget.period", "what it is for, in UTC: `day` or `month`";
     RESULT: Text = "agent.result", "what became of a pull request: `merged` or `declined`";
+    REPAIR_OUTCOME: Text = "agent.repair.outcome",
+        "what became of a repair of a pull request whose checks fail: `committed`; `not-made`, it came to nothing; `given-up`, \
+         no repair is tried any more";
     PATHS: Number = "agent.tree.paths", "paths of the commit's tree that were looked at";
     FILES: Number = "agent.context.files", "files that the model is given to read, whole or in part";
     CONTEXT_TOKENS: Number = "agent.context.tokens", "tokens of these files, estimated";
@@ -261,6 +264,8 @@ metrics! {
         [MODE, PROVIDER, REQUEST_MODEL];
     CORRECTIONS: "agent.corrections", "{correction}", Task, Instrument::Counter,
         "answers of a model that were sent back once to be corrected, by what was wrong", [ERROR_TYPE];
+    REPAIRS: "agent.repairs", "{repair}", Task, Instrument::Counter,
+        "repairs of pull requests whose checks fail, by what became of them", [REPAIR_OUTCOME];
     PULL_REQUESTS_OPENED: "agent.pull_requests.opened", "{pull_request}", Task, Instrument::Counter,
         "pull requests that were opened, drafts with a plan among them", [MODE];
     PULL_REQUEST_WAIT: "agent.pull_request.wait", "s", Task, Instrument::Histogram(WAIT_SECONDS),
@@ -306,6 +311,7 @@ mod tests {
             "agent_run_duration_seconds",
             "agent_run_cost",
             "agent_budget_left",
+            "agent_repairs_total",
             "agent_pull_requests_closed_total",
             "gen_ai_client_token_usage",
             "gen_ai_client_operation_duration_seconds",

@@ -7,7 +7,8 @@ use shared::issue::PullRequestNumber;
 use shared::message::Message;
 use shared::otlp::catalog::{
     COMMIT, ERROR_TYPE, ISSUE, MODE, OUTCOME, PROVIDER, PUBLISH, PULL_REQUEST_WAIT, PULL_REQUESTS_OPENED,
-    REQUEST_MODEL, RUN, RUN_COST, RUN_DURATION, RUNS, TASK_ID, VCS_BRANCH, VCS_CHANGE, VCS_PROVIDER, VCS_URL,
+    REPAIR_OUTCOME, REPAIRS, REQUEST_MODEL, RUN, RUN_COST, RUN_DURATION, RUNS, TASK_ID, VCS_BRANCH,
+    VCS_CHANGE, VCS_PROVIDER, VCS_URL,
 };
 use shared::otlp::{self, Span};
 use shared::task::Task;
@@ -97,6 +98,26 @@ pub(super) fn opened(task: &Task) {
     // Of two clocks one may be ahead.
     let wait: Duration = asked.duration_until(Timestamp::now()).try_into().unwrap_or_default();
     otlp::measure(&PULL_REQUEST_WAIT, wait.as_secs_f64(), &mode);
+}
+
+/// What became of a repair.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Repaired {
+    Committed,
+    /// It came to nothing.
+    NotMade,
+    /// No repair is tried any more.
+    GivenUp,
+}
+
+/// That a repair came to its end.
+pub(super) fn repaired(outcome: Repaired) {
+    let outcome = match outcome {
+        Repaired::Committed => "committed",
+        Repaired::NotMade => "not-made",
+        Repaired::GivenUp => "given-up",
+    };
+    otlp::count(&REPAIRS, &[(&REPAIR_OUTCOME, outcome)]);
 }
 
 /// Does a part of a run, which has failed where it answers with a [`Stop`].

@@ -19,6 +19,7 @@ use super::desk::Desk;
 use super::ended::{Ended, LOOK_AGAIN, Stop};
 use super::failures::{self, Failures};
 use super::holder::{self, InTheWay};
+use super::measured::Repaired;
 use super::settings::{self, Terms};
 use super::work::{Basis, Claim, Repair};
 use super::{approval, branch, measured, working};
@@ -127,18 +128,18 @@ pub(super) async fn repair(
         .and_then(|repo| settings::terms(config, desk.settings, repo))
     {
         Ok(terms) => terms,
-        Err(failure) => return tell(desk, &case, &failure.what).await,
+        Err(failure) => return give_up(desk, &case, &failure.what).await,
     };
     let Some(history) = history else {
-        return tell(desk, &case, "It has more commits than can be looked through, so nothing is repaired.")
-            .await;
+        let why = "It has more commits than can be looked through, so nothing is repaired.";
+        return give_up(desk, &case, why).await;
     };
     if let Some(why) = not_to(desk, &terms, &case, &history).await? {
-        return tell(desk, &case, &why).await;
+        return give_up(desk, &case, &why).await;
     }
     let (terms, repair) = match prepare(desk, terms, &case, &history, &compared).await? {
         Ok(prepared) => prepared,
-        Err(why) => return tell(desk, &case, &why).await,
+        Err(why) => return give_up(desk, &case, &why).await,
     };
     make(config, lease, desk, &terms, &case, repair).await
 }
@@ -325,7 +326,19 @@ async fn make(
         proposal: None,
         plan: None,
     };
-    match Box::pin(super::propose(config, lease, desk, &claim, terms)).await {
+    let made = Box::pin(super::propose(config, lease, desk, &claim, terms)).await;
+    match &made {
+        Ok(End::Made(_)) => measured::repaired(Repaired::Committed),
+        Ok(End::Already(_)) | Err(Stop::Ended(Ended::Nothing(_)) | Stop::Moved(_)) => {
+            measured::repaired(Repaired::NotMade);
+        }
+        Err(Stop::Failure(failure)) if failure.reason.exit() != Exit::Passing => {
+            measured::repaired(Repaired::NotMade);
+        }
+        // It is tried again, or nobody wants it any more.
+        Err(_) => {}
+    }
+    match made {
         Ok(End::Made(proposal)) => finish(desk, &case.seen.pull, &proposal, &trailer).await,
         Ok(End::Already(found)) => tell(desk, case, &found.text).await,
         Err(Stop::Ended(Ended::Nothing(why))) => not_needed(desk, case, claim.status, why).await,
@@ -433,6 +446,15 @@ async fn finish(
     let link = desk.linked(pull.number);
     let text = comment::repaired(&link, &format!("{number} of {most}"), title, body, &then, bill);
     measured::published(desk, pull.number, said_at_last(desk, &text)).await
+}
+
+/// Tells that there is no repair, and counts it where the change is at fault and repairs are wanted.
+async fn give_up(desk: &Desk<'_>, case: &Case<'_>, why: &str) -> Result<(), Stop> {
+    tell(desk, case, why).await?;
+    if !why.is_empty() && !case.ours.is_empty() {
+        measured::repaired(Repaired::GivenUp);
+    }
+    Ok(())
 }
 
 /// Tells once for each commit what is red, what was tried, and why there is no more of it.

@@ -254,6 +254,7 @@ fn dashboard_and_alerts_ask_for_what_there_is() {
         "Queue",
         "Dead letters",
         "Failures by reason",
+        "Repairs by outcome",
         "Budget left",
     ] {
         assert!(dashboard.contains(&format!("\"title\": \"{title}")), "{title}");

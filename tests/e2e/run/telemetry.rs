@@ -174,6 +174,45 @@ fn whatever_is_committed_and_told_on_a_pull_request_has_its_spans() {
     told(story, &task);
 }
 
+/// One that is committed, one that the model declines, and none for what fails as it did before a repair.
+#[test]
+fn repairs_are_counted_by_what_became_of_them() {
+    let story = Story::new(checked(), &[EDIT, &repair(90, 60), "CANNOT: I do not know how."]);
+    let ended = story.run(&story.wish("quickfix"));
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    let told = |task: &Value, expected: &[&str]| {
+        let collector = Collector::start(Mood::Good);
+        let ended = story.run_with(task, &[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())]);
+        assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+        assert_eq!(collector.violations(), Vec::<String>::new());
+        let mut points = collector.points();
+        points.retain(|point| point.starts_with("agent.repairs"));
+        assert_eq!(points, expected, "{}", story.told(&ended));
+    };
+    fails(&story, "build", log("E   assert 90 < 80"));
+    let first = event(&story);
+    told(&first, &["agent.repairs{agent.repair.outcome=committed} 1"]);
+    // Delivered again, it is not made again.
+    told(&first, &[]);
+    fails(&story, "build", log("E   the port is wrong"));
+    told(&event(&story), &["agent.repairs{agent.repair.outcome=not-made} 1"]);
+    story.finish();
+
+    let story = Story::new(checked(), &[EDIT, &repair(90, 60)]);
+    let ended = story.run(&story.wish("quickfix"));
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    fails(&story, "build", log("E   assert 90 < 80"));
+    let ended = story.run(&event(&story));
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    fails(&story, "build", log("E   assert 90 < 80"));
+    let collector = Collector::start(Mood::Good);
+    let ended = story.run_with(&event(&story), &[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())]);
+    let points = collector.points();
+    let expected = "agent.repairs{agent.repair.outcome=given-up} 1";
+    assert!(points.iter().any(|point| point == expected), "{points:#?}\n{}", story.told(&ended));
+    story.finish();
+}
+
 #[test]
 fn nothing_is_sent_where_it_is_switched_off() {
     let story = Story::new(offline(hello()), &[EDIT]);
