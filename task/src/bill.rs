@@ -5,6 +5,8 @@
 use std::fmt;
 
 use serde::Serialize;
+use shared::otlp;
+use shared::otlp::catalog::{MODE, PROVIDER, REQUEST_MODEL, RUN_COST};
 
 use crate::engine::Engine;
 use crate::llm::{Spent, Usd};
@@ -39,6 +41,14 @@ impl Bill {
     /// The bill of a run that used something of a model; `None` if it asked none, or no call came to anything.
     pub fn if_asked(engine: &Engine, spent: Spent) -> Option<Self> {
         (spent.input_tokens > 0 || spent.output_tokens > 0).then(|| Self::of(engine, spent))
+    }
+
+    /// Tells telemetry what it costs, in addition to what was told of it before; nothing where that is not known.
+    pub fn measure(&self, mode: &str, before: Usd) {
+        let Some(cost) = self.cost_usd.map(|cost| cost.left_after(before)) else { return };
+        let (provider, model) = self.model.split_once(':').unwrap_or((self.model.as_str(), ""));
+        let values = [(&MODE, mode), (&PROVIDER, provider), (&REQUEST_MODEL, model)];
+        otlp::measure(&RUN_COST, cost.dollars(), &values);
     }
 }
 

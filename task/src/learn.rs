@@ -30,7 +30,7 @@ use crate::config::Config;
 use crate::forge::Forge;
 use crate::forge::model::{Listing, PullRequest};
 use crate::lease::Lease;
-use crate::llm::{Ledger, Llm};
+use crate::llm::{Ledger, Llm, Usd};
 use crate::marker::Marks;
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
@@ -48,6 +48,8 @@ use rules::{Known, Lesson};
 /// What [`learn`] reads in addition to what a run does.
 pub const READS: &[&Group] = &[&catalog::BROKER, &catalog::BROKER_WAIT, &catalog::LEARN];
 
+/// What stands in the place of a task's mode where costs are told.
+const MODE: &str = "learn";
 /// Texts that there have to be, so that a rule can be cited from two.
 const LEAST_TEXTS: usize = 2;
 /// Characters that the instructions must have room for, or the model is not asked.
@@ -361,6 +363,9 @@ impl Learner<'_> {
         let asked =
             ask::ask(llm, &mut ledger, &question, &mut known, forge, files, &mut *self.progress).await;
         of.bill = Bill::if_asked(terms.engine, ledger.spent());
+        if let Some(bill) = &of.bill {
+            bill.measure(MODE, Usd::ZERO);
+        }
         asked
     }
 

@@ -115,7 +115,7 @@ macro_rules! attributes {
 
 attributes! {
     TASK_ID: Text = "agent.task.id", "id of the task, as in logs, markers and commits";
-    MODE: Text = "agent.mode", "what the task asks for: `quickfix`, `plan`, `revise`, `approve`, …";
+    MODE: Text = "agent.mode", "what the task asks for: `quickfix`, `plan`, `revise`, `approve`, …; `learn` of `ai-agent learn`";
     ATTEMPT: Number = "agent.attempt", "delivery of the task's message, from 1";
     ISSUE: Text = "agent.issue.id", "number or key of the issue";
     OUTCOME: Text = "agent.outcome",
@@ -260,7 +260,7 @@ metrics! {
     RUN_DURATION: "agent.run.duration", "s", Task, Instrument::Histogram(RUN_SECONDS), "time that a run took",
         [MODE, OUTCOME];
     RUN_COST: "agent.run.cost", "{USD}", Task, Instrument::Histogram(DOLLARS),
-        "US dollars that a run paid for its model; none where the price is not known",
+        "US dollars that a run, or `ai-agent learn`, paid for its model; none where the price is not known",
         [MODE, PROVIDER, REQUEST_MODEL];
     CORRECTIONS: "agent.corrections", "{correction}", Task, Instrument::Counter,
         "answers of a model that were sent back once to be corrected, by what was wrong", [ERROR_TYPE];

@@ -6,9 +6,8 @@ use jiff::Timestamp;
 use shared::issue::PullRequestNumber;
 use shared::message::Message;
 use shared::otlp::catalog::{
-    COMMIT, ERROR_TYPE, ISSUE, MODE, OUTCOME, PROVIDER, PUBLISH, PULL_REQUEST_WAIT, PULL_REQUESTS_OPENED,
-    REPAIR_OUTCOME, REPAIRS, REQUEST_MODEL, RUN, RUN_COST, RUN_DURATION, RUNS, TASK_ID, VCS_BRANCH,
-    VCS_CHANGE, VCS_PROVIDER, VCS_URL,
+    COMMIT, ERROR_TYPE, ISSUE, MODE, OUTCOME, PUBLISH, PULL_REQUEST_WAIT, PULL_REQUESTS_OPENED,
+    REPAIR_OUTCOME, REPAIRS, RUN, RUN_DURATION, RUNS, TASK_ID, VCS_BRANCH, VCS_CHANGE, VCS_PROVIDER, VCS_URL,
 };
 use shared::otlp::{self, Span};
 use shared::task::Task;
@@ -84,10 +83,7 @@ fn told(ended: &Ended) -> (&'static str, Option<String>) {
 
 /// What a run paid for its model, in addition to what was measured of it before.
 pub(super) fn cost(task: &Task, bill: &Bill, before: Usd) {
-    let Some(cost) = bill.cost_usd.map(|cost| cost.left_after(before)) else { return };
-    let (provider, model) = bill.model.split_once(':').unwrap_or((bill.model.as_str(), ""));
-    let values = [(&MODE, task.mode.kind().name()), (&PROVIDER, provider), (&REQUEST_MODEL, model)];
-    otlp::measure(&RUN_COST, cost.dollars(), &values);
+    bill.measure(task.mode.kind().name(), before);
 }
 
 /// That a pull request was opened, and how long whoever asked had to wait for it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
+use tests::collector::{Collector, Mood};
 use tests::github::{Fault, File, GitHub, Level, Opinion, When, World};
 use tests::model::KEY;
 
@@ -167,6 +168,19 @@ fn proposals(story: &Story) -> Vec<(u64, bool, String)> {
 /// Everything that the model was sent.
 fn sent(story: &Story) -> String {
     story.asked().iter().map(|request| request.body.to_string()).collect()
+}
+
+#[test]
+fn what_it_costs_is_told_to_a_collector() {
+    let (story, _) = story(world(), good);
+    let collector = Collector::start(Mood::Good);
+    let learned = learn(&story, &[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())]);
+    assert_eq!(learned.status, Some(0), "{learned:?}");
+    let expected =
+        "agent.run.cost{agent.mode=learn,gen_ai.provider.name=openai,gen_ai.request.model=scripted} 1";
+    let points = collector.points();
+    assert!(points.iter().any(|point| point == expected), "{points:#?}");
+    story.finish();
 }
 
 #[test]
