@@ -145,6 +145,7 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
         Ok(config) => findings.push(model::settings(config)),
         Err(error) => findings.push(wrong(error.to_string())),
     }
+    let mut seen = None;
     if let Ok(settings) = &settings {
         if let Err(error) = SweepSettings::from_env(&settings.hosts, env) {
             findings.push(wrong(error.to_string()));
@@ -156,7 +157,11 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
             Err(error) => findings.push(wrong(error.to_string())),
         }
         match args.repo.as_deref().map(|repo| Repo::parse(repo, &settings.hosts)).transpose() {
-            Ok(repo) => findings.extend(github::examine(settings, repo.as_ref()).await),
+            Ok(repo) => {
+                let (found, repository) = github::examine(settings, repo.as_ref()).await;
+                findings.extend(found);
+                seen = repository;
+            }
             Err(error) => {
                 findings.push(Finding::wrong(About::Repository, error.to_string(), "Correct `--repo`."));
             }
@@ -172,7 +177,7 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
         Ok(delivery) => {
             findings.extend(broker::examine(&delivery.broker, delivery.max_wait).await);
             if let Ok(settings) = &settings {
-                findings.extend(budget::examine(&delivery, &settings.budgets).await);
+                findings.extend(budget::examine(&delivery, &settings.budgets, seen.as_ref()).await);
             }
             match env.find(&AGENT_AMQP_MANAGEMENT_URL) {
                 Ok(management) => {

@@ -304,7 +304,18 @@ async fn what_is_left_of_the_budgets_is_told() -> anyhow::Result<()> {
     assert!(text.contains(day) && text.contains(month), "{text}");
     assert!(text.contains("Tasks wait. To let them go on, raise AGENT_BUDGET_MONTH.\n"), "{text}");
     assert_eq!(status, Some(0));
+    // Of the repository that it is asked about, with a ceiling of its own or that of each.
+    let own =
+        [("AGENT_BUDGET_DAY", "5"), ("AGENT_REPO_BUDGET_DAY", "2"), ("AGENT_REPO_BUDGETS", "octo/hello=-/0")];
+    let (status, text) = doctor(&github, &host, &own);
+    let month = "note    Budget      octo/hello: AGENT_REPO_BUDGET_MONTH: $0.0000 of $0.0000 left; spent or reserved $0.0000 (`agent-budget.r";
+    assert!(text.contains(day) && text.contains(month) && !text.contains("_REPO_BUDGET_DAY"), "{text}");
+    assert_eq!(status, Some(0));
     let (status, text) = doctor(&github, &host, &[("AGENT_REPO_BUDGET_DAY", "5")]);
+    let each = "ok      Budget      octo/hello: AGENT_REPO_BUDGET_DAY: $5.00 of $5.00 left; spent or reserved $0.0000 (`agent-budget.r";
+    assert!(text.contains(each), "{text}");
+    assert_eq!(status, Some(0));
+    let (status, text) = doctor(&github, &host, &[("AGENT_REPO_BUDGETS", "octo/other=5/100")]);
     let limited = "ok      Budget      what repositories may spend is limited, and the broker can count it\n";
     assert!(text.contains(limited), "{text}");
     assert_eq!(status, Some(0));

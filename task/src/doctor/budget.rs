@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use shared::queue::BUDGET;
 
+use super::github::Seen;
 use super::{About, Finding, Health};
 use crate::broker::Line;
-use crate::budget::{Bank, BudgetError, Budgets};
+use crate::budget::{Bank, BudgetError, Budgets, Left};
 use crate::delivery::settings::Settings;
 
-pub(super) async fn examine(delivery: &Settings, budgets: &Budgets) -> Vec<Finding> {
+pub(super) async fn examine(delivery: &Settings, budgets: &Budgets, seen: Option<&Seen>) -> Vec<Finding> {
     let line = Arc::new(Line::new(&delivery.broker, "doctor", delivery.max_wait));
-    let mut findings = counted(&line, budgets).await;
+    let mut findings = counted(&line, budgets, seen).await;
     if delivery.at_once.is_set() {
         findings.extend(places(&line).await);
     }
@@ -31,21 +32,28 @@ async fn places(line: &Line) -> Option<Finding> {
     }
 }
 
-async fn counted(line: &Arc<Line>, budgets: &Budgets) -> Vec<Finding> {
+/// What is left of the ceilings over all repositories, and of those over the one that was asked about.
+async fn left(bank: &Bank, seen: Option<&Seen>) -> Result<Vec<(String, Left)>, BudgetError> {
+    let of_all = bank.left(None).await?.into_iter().map(|found| (found.to_string(), found));
+    let mut all: Vec<(String, Left)> = of_all.collect();
+    if let Some((number, name)) = seen {
+        let own = bank.left(Some((*number, name.as_str()))).await?;
+        all.extend(own.into_iter().map(|found| (format!("{name}: {found}"), found)));
+    }
+    bank.can_count().await?;
+    Ok(all)
+}
+
+async fn counted(line: &Arc<Line>, budgets: &Budgets, seen: Option<&Seen>) -> Vec<Finding> {
     let Some(bank) = Bank::new(line, budgets) else { return Vec::new() };
-    let left = match bank.left(None).await {
-        Ok(left) => bank.can_count().await.map(|()| left),
-        Err(error) => Err(error),
-    };
-    match left {
+    match left(&bank, seen).await {
         Ok(left) if left.is_empty() => vec![Finding::good(
             About::Budget,
             "what repositories may spend is limited, and the broker can count it",
         )],
         Ok(left) => left
             .into_iter()
-            .map(|found| {
-                let what = found.to_string();
+            .map(|(what, found)| {
                 if found.left() > crate::llm::Usd::ZERO {
                     Finding::good(About::Budget, what)
                 } else {

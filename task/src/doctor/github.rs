@@ -36,13 +36,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// (<https://docs.github.com/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks>).
 const REPEATABLE: SignedDuration = SignedDuration::from_hours(3 * 24);
 
-pub(super) async fn examine(settings: &RunSettings, repo: Option<&Repo>) -> Vec<Finding> {
+/// A repository that was looked at: GitHub's number of it, and OWNER/NAME.
+pub(super) type Seen = (u64, String);
+
+pub(super) async fn examine(settings: &RunSettings, repo: Option<&Repo>) -> (Vec<Finding>, Option<Seen>) {
     let any = Repo::parse(&format!("https://{}/any/any", settings.hosts.host()), &settings.hosts);
     let place = match (repo, any) {
         (Some(repo), _) => repo.clone(),
         (None, Ok(any)) => any,
         (None, Err(error)) => {
-            return vec![Finding::wrong(About::GitHub, error.to_string(), "Correct AGENT_GITHUB_HOST.")];
+            let fix = "Correct AGENT_GITHUB_HOST.";
+            return (vec![Finding::wrong(About::GitHub, error.to_string(), fix)], None);
         }
     };
     let (_keep, lease) = Lease::new();
@@ -60,14 +64,16 @@ pub(super) async fn examine(settings: &RunSettings, repo: Option<&Repo>) -> Vec<
             Err(error) => failed(About::GitHub, &error),
         }),
     }
-    match repo {
-        Some(_) => findings.extend(repository(&login).await),
-        None => findings.push(
+    if repo.is_none() {
+        findings.push(
             Finding::new(About::Repository, Health::Unseen, "no repository was named")
                 .fix("Name one with `--repo URL`."),
-        ),
+        );
+        return (findings, None);
     }
-    findings
+    let (found, seen) = repository(&login).await;
+    findings.extend(found);
+    (findings, seen)
 }
 
 fn clock(theirs: Result<Timestamp, CallError>) -> Finding {
@@ -268,11 +274,12 @@ fn deliveries(profile: &AppProfile, found: &[Delivery], now: Timestamp) -> Findi
 }
 
 /// A session as a run opens it: the token is narrowed to the repository, and given back.
-async fn repository(login: &Login<'_>) -> Vec<Finding> {
+async fn repository(login: &Login<'_>) -> (Vec<Finding>, Option<Seen>) {
     let session = match Session::open(login).await {
         Ok(session) => session,
-        Err(error) => return vec![failed(About::Repository, &error)],
+        Err(error) => return (vec![failed(About::Repository, &error)], None),
     };
+    let seen = (session.repository.id, session.github.repo.to_string());
     let name = session.repository.name.clone();
     let finding = if session.repository.is_archived {
         Finding::wrong(
@@ -292,7 +299,7 @@ async fn repository(login: &Login<'_>) -> Vec<Finding> {
         let fix = "It expires within the hour. If that comes again, look at the network.";
         findings.push(Finding::new(About::GitHub, Health::Note, what).fix(fix));
     }
-    findings
+    (findings, Some(seen))
 }
 
 /// `https://HOST/apps/SLUG` is the public page; the owner's is beside it.
