@@ -1,12 +1,13 @@
 //! Canaries: secrets that are planted wherever a run has one, and a model that knows them all. They appear in no byte that
-//! GitHub received, in no git object, in no prompt, in no line of a log, and in no span or metric.
+//! GitHub received, in no git object, in no prompt, in no line of a log, in no span or metric, and in no report.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tests::collector::{Collector, Mood};
 use tests::model::KEY;
 
-use crate::harness::{MARKER_KEY, PLAN, Story, check_all, hello, offline};
+use crate::harness::{MARKER_KEY, PLAN, REPO, Story, check_all, hello, offline};
+use crate::report::report;
 
 const PASSWORD: &str = "broker-canary-5d41402abc4b2a76";
 const WEBHOOK: &str = "webhook-canary-7d793037a0760186";
@@ -79,6 +80,7 @@ fn planted_secrets_appear_nowhere() {
         let variables: Vec<(&str, &str)> =
             variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let ended = story.run_with(&story.wish(mode), &variables);
+        let reported = reported(&story, &variables);
         let received = String::from_utf8_lossy(&story.github.journal().bytes()).into_owned();
         let objects = String::from_utf8_lossy(&story.github.git_objects()).into_owned();
         let prompts: String = story.asked().iter().map(|request| first_prompt(&request.body)).collect();
@@ -92,6 +94,7 @@ fn planted_secrets_appear_nowhere() {
             ("the log", &ended.stderr),
             ("the first prompt", &prompts),
             ("what the collector received", &collected),
+            ("the report", &reported),
         ];
         let mut found = Vec::new();
         for (place, text) in places {
@@ -112,6 +115,23 @@ fn planted_secrets_appear_nowhere() {
             .then_some(())
             .ok_or_else(|| format!("{leak}, {writing}: {found:?} {violations:?}\n{}", story.told(&ended)))
     });
+}
+
+/// What is reported of the run, in each of its forms, with what is said on the way.
+fn reported(story: &Story, variables: &[(&str, &str)]) -> String {
+    let page = tempfile::NamedTempFile::new().unwrap();
+    let (address, html) = (story.github.repo_url(REPO), page.path().to_str().unwrap());
+    let of = ["--repo", address.as_str(), "--since", "2000-01-01"];
+    let mut text = String::new();
+    for more in [&[][..], &["--json", "--html", html]] {
+        let told = report(&story.github, &[&of[..], more].concat(), variables);
+        assert_eq!(told.status, Some(0), "{}", told.stderr);
+        text += &told.stdout;
+        text += &told.stderr;
+    }
+    let page = std::fs::read_to_string(page.path()).unwrap();
+    assert!(text.contains("1 issues, 1 tasks: ") && page.contains("1 issues, 1 tasks: "), "{text}\n{page}");
+    text + &page
 }
 
 /// What the run says first: later messages repeat the model's own answer to it.

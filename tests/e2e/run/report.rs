@@ -11,14 +11,14 @@ use crate::harness::{EDIT, MARKER_KEY, REPO, Story, hello, offline};
 const SCHEMA: &str = include_str!("../../../docs/report.schema.json");
 
 /// What the command printed and how it ended.
-struct Reported {
-    status: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Reported {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs the command with a token of `dev1`.
-fn report(github: &GitHub, arguments: &[&str], variables: &[(&str, &str)]) -> Reported {
+pub(crate) fn report(github: &GitHub, arguments: &[&str], variables: &[(&str, &str)]) -> Reported {
     let token = github.personal_token("dev1");
     let output = Command::new(program("ai-agent"))
         .arg("report")
