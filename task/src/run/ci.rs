@@ -5,6 +5,7 @@
 //! squashed or rebased onto the default branch it would keep the checks from running there. So `/ci` does not put a
 //! commit on top, but the same tree under a message without the mark in its place, by compare-and-swap.
 
+use jiff::Timestamp;
 use shared::mode::CommandAt;
 
 use super::checks::{self, Stance};
@@ -18,7 +19,7 @@ use crate::forge::model::{Commit, Permission, PullRequest, PullRequestKind};
 use crate::outbound::HOLD;
 use crate::outcome::{Failure, Reason};
 use crate::record::comment;
-use crate::record::status::{Proposal, Status};
+use crate::record::status::{Phase, Proposal, Status};
 use crate::repo_config::Ci;
 use crate::thread::UserKind;
 
@@ -93,12 +94,13 @@ fn released(message: &str) -> String {
 
 /// Does what `/ci` asks for. All of it can be done again: what was let go stays so.
 pub(super) async fn release(desk: &Desk<'_>, terms: &Terms<'_>, at: CommandAt) -> Result<(), Stop> {
-    approval::command_of(desk, at.comment, |command| command == shared::command::Command::Ci).await?;
+    let command =
+        approval::command_of(desk, at.comment, |command| command == shared::command::Command::Ci).await?;
     let pull =
         approval::pull_of(desk, at.pull_request, "There is no pull request with checks to start.").await?;
     let head = head_of(desk, &pull).await?;
     let is_outside_plan = commit::is_outside_plan(&head.message);
-    let head = let_go(desk, head).await?;
+    let head = let_go(desk, &pull, head, command.at).await?;
     tracing::info!(pull_request = %pull.number, head, "the checks may start");
     if let Some(body) = without_note(&pull.body) {
         let edited = desk.forge.edit_description(pull.number, &desk.gate.composed(&body)).await;
@@ -138,13 +140,40 @@ async fn head_of(desk: &Desk<'_>, pull: &PullRequest) -> Result<Commit, Stop> {
     Ok(head)
 }
 
-/// Puts the newest commits of ours onto the branch once more, without what holds the checks back. Returns the head.
-async fn let_go(desk: &Desk<'_>, head: Commit) -> Result<String, Stop> {
+/// Whether whoever wrote a command then cannot have read a commit of ours before: it was made later, or no run had told of it.
+fn is_unread(desk: &Desk<'_>, commit: &Commit, command: Timestamp) -> bool {
+    // In one second nobody reads a commit and answers it.
+    if commit.at >= command {
+        return true;
+    }
+    let own = branch::maker(desk, commit);
+    let told = desk.record.statuses().iter().find(|said| own == Some(said.status.task.as_str()));
+    // Comments of the tracker and those of the forge have the time of one clock only where both are one service.
+    let is_one_clock = desk.tracker.counts_pull_requests() || desk.pull_request.is_none();
+    told.is_some_and(|said| said.status.phase != Phase::Ended || is_one_clock && said.written_at >= command)
+}
+
+/// Puts the newest commits of ours onto the branch once more, without what holds the checks back. Returns the head. Commits that
+/// came after the command hold all of them back.
+async fn let_go(
+    desk: &Desk<'_>,
+    pull: &PullRequest,
+    head: Commit,
+    command: Timestamp,
+) -> Result<String, Stop> {
     let from = head.id.clone();
     let (mut waiting, mut commit) = (Vec::new(), head);
     while waiting.len() < MAX_HELD && is_held(&commit.message) && branch::maker(desk, &commit).is_some() {
         // Of a merge the branch itself comes first.
         let Some(parent) = commit.parents.first() else { break };
+        if is_unread(desk, &commit, command) {
+            let what = format!(
+                "#{} got a commit after `/ci` was written, and its checks are held back.",
+                pull.number
+            );
+            let next = "Read the newest commit, then comment `/ci` again.";
+            return Err(Failure::new(Reason::StalePlan, what, next).into());
+        }
         let below = desk.forge.commit(parent).await?;
         waiting.push(std::mem::replace(&mut commit, below));
     }

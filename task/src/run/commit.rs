@@ -12,6 +12,7 @@ use super::work::{Basis, Claim, Made};
 use super::working;
 use crate::call::{CallError, Retry};
 use crate::check::CheckedPatch;
+use crate::clock;
 use crate::context::read_set::FileMode;
 use crate::forge::model::CommitRequest;
 use crate::git::push::{self, PushCaps, PushError, Update};
@@ -259,11 +260,15 @@ pub(super) async fn push(
     proposal: &Proposal,
 ) -> Result<String, Stop> {
     let broken = |what: String| Stop::from(Failure::new(Reason::Unavailable, what, ""));
+    // The same commit whenever it is made for this task; but of one that is held back `/ci` has to know when it came.
+    let made_at = match &proposal.held {
+        Some(_) => clock::now(),
+        None => desk.task.triggered_at.unwrap_or(claim.since),
+    };
     let identity = Identity {
         name: desk.forge.identity().login.clone(),
         email: desk.forge.own_address(),
-        // The same commit whenever it is made for this task.
-        seconds: desk.task.triggered_at.unwrap_or(claim.since).as_second(),
+        seconds: made_at.as_second(),
     };
     let title = desk.gate.title(&proposal.title);
     let held = if proposal.held.is_some() { format!("{HOLD}\n\n") } else { String::new() };

@@ -1,7 +1,11 @@
 //! The gate before CI: which changes wait for a person, and how a person lets them go.
 
-use tests::github::{GitHub, Permission, World};
+use std::time::Duration;
 
+use serde_json::Value;
+use tests::github::{File, GitHub, Permission, World};
+
+use crate::fix::FIX;
 use crate::harness::{EDIT, PLAN, REPO, Run, Story, check_all, hello, offline, seen};
 
 /// The file that a change of `EDIT` touches, under another name.
@@ -132,6 +136,8 @@ fn a_change_that_is_pushed_waits_as_well() {
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
     assert!(seen(&story.github).contains("M 100755"), "{}", story.told(&ended));
     assert!(!is_started(&story.github), "{:?}", messages(&story.github));
+    // What is pushed has the time of this machine, of which the stand-in's clock is behind.
+    story.github.now(|state| state.pass(Duration::from_hours(24 * 3_000)));
     let ended = let_go(&story, "dev1");
     assert!(is_started(&story.github), "{}", story.told(&ended));
     story.finish();
@@ -238,6 +244,68 @@ fn what_cannot_be_let_go_is_told_and_left_as_it_is() {
             answer == refusal.answer && head(&story) == before && story.labels(1) == "ai-done ai-help";
         story.finish();
         right.then_some(()).ok_or_else(|| format!("{}: {answer}\n{told}", refusal.name))
+    });
+}
+
+/// What lands between the command and its run, which nobody can have read who wrote the command.
+struct Later {
+    name: &'static str,
+    replies: &'static [&'static str],
+    happen: fn(&Story),
+}
+
+const LATER_COMMITS: &[Later] = &[
+    Later {
+        name: "a follow-up",
+        replies: &[EDIT, FIX],
+        happen: |story| {
+            let fix = story.command("fix", "dev1", 2, "/fix make it 120");
+            let ended = story.run_with(&fix, &[("AGENT_CI", "ask")]);
+            assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+        },
+    },
+    Later {
+        name: "a commit that no comment tells of",
+        replies: &[EDIT],
+        happen: |story| {
+            let message = "More\n\n[skip ci] The checks start when somebody with write access comments /ci.\n\nAgent-Task: 00\n";
+            story.github.now(|state| {
+                let file = File::text("more.txt", "more\n");
+                state.at(REPO).push("ai-agent[bot]", "ai-agent/issue-1", message, &[file]);
+            });
+        },
+    },
+];
+
+#[test]
+fn a_commit_that_came_after_the_command_is_not_let_go_by_it() {
+    check_all(LATER_COMMITS, |later| {
+        let story = Story::new(offline(hello()), later.replies);
+        let ended = story.run_with(&story.wish("quickfix"), &[("AGENT_CI", "ask")]);
+        assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+        let task: Value = story.command("ci", "dev1", 2, "/ci");
+        (later.happen)(&story);
+        let head = || story.github.now(|state| state.at(REPO).repo().branch("ai-agent/issue-1"));
+        let before = head();
+        let refused = story.run(&task);
+        let answer = story.answer(1);
+        let is_refused = answer
+            == "**Could not be done.** #2 got a commit after `/ci` was written, and its checks are held back.\n\nRead the newest commit, \
+                then comment `/ci` again."
+            && head() == before
+            && !is_started(&story.github);
+        // Whoever has read it lets all of them go.
+        let released = let_go(&story, "dev1");
+        let is_released = is_started(&story.github)
+            && messages(&story.github).len() == 2
+            && messages(&story.github).iter().all(|message| !message.contains("[skip ci]"));
+        // The earlier command once more changes nothing.
+        let after = head();
+        story.run(&task);
+        let right = is_refused && is_released && head() == after;
+        let told = format!("{refused:?}\n{}", story.told(&released));
+        story.finish();
+        right.then_some(()).ok_or_else(|| format!("{}: {answer}\n{told}", later.name))
     });
 }
 
