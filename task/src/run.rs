@@ -72,6 +72,7 @@ use settings::{RunSettings, Terms};
 use work::{Basis, Claim, Made, Material};
 
 pub(crate) use ask::scan;
+pub(crate) use checks::is_followed;
 pub use ended::{Attempt, Delivery, Ended};
 
 /// Does what a message asks for, and measures it.

@@ -6,6 +6,7 @@
 //! | a dead letter that is not a valid task, or whose issue cannot be reached | logged with size and hash; stays until the queue's own limit, two weeks |
 //! | an issue at work whose run is gone | labeled as failed; its status comment says so and names `/retry` |
 //! | a draft of the agent whose checks do not end | a look at them is published as a task, which tells it once |
+//! | a draft of the agent whose checks have ended, while nothing came of it | the same look, which its lost webhook would have made |
 //! | an issue that asks for work and that nobody has answered: its webhook was missed | published as a task |
 //!
 //! Nothing of it is remembered: what was put right is not found again, and a sweep that was cut short is completed by

@@ -490,6 +490,119 @@ async fn checks_that_do_not_end_are_looked_at_once() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A draft of ours in a repository that has checks.
+fn draft(github: &GitHub, host: &VirtualHost<'_>) {
+    github.now(|state| state.at("octo/hello").check("main", "build", CheckKind::Run, Verdict::Passed));
+    let payload = message(github, &json!({}));
+    assert_eq!(task(github, host, &["run"], &[("TASK_JSON", &payload)]).status, Some(0));
+    assert!(seen(github).contains("pull #2 open draft by ai-agent[bot]"), "{}", seen(github));
+}
+
+/// What is said of a draft whose checks ended while nobody heard of it.
+fn unheard(github: &GitHub) -> anyhow::Result<String> {
+    let (head, repository) = github.now(|state| {
+        let scene = state.at("octo/hello");
+        (scene.repo().branch("ai-agent/issue-1").map(|head| head.to_string()), scene.repo().id)
+    });
+    let id = TaskId::derive(Origin {
+        repo: &Repo::parse(&github.repo_url("octo/hello"), &HostPolicy::github().and_loopback())?,
+        repository_id: NonZeroU64::new(repository),
+        issue: &IssueId::from(NonZeroU64::MIN),
+        mode: ModeKind::Checks,
+        event: &checks_of(&head.context("no branch")?),
+    });
+    Ok(format!(
+        "octo/hello#2: its checks have ended, and nothing came of it; published a look at them, as task {id}\n"
+    ))
+}
+
+fn build_is(github: &GitHub, verdict: Verdict) {
+    github.now(|state| state.at("octo/hello").check("ai-agent/issue-1", "build", CheckKind::Run, verdict));
+}
+
+/// What happened to a draft, and whether a run has to look at it.
+type EndCase = (&'static str, fn(&GitHub), bool);
+
+const ENDS: &[EndCase] = &[
+    ("passed", |github| build_is(github, Verdict::Passed), true),
+    ("failed", |github| build_is(github, Verdict::Failed), true),
+    ("none has begun", |_| (), false),
+    (
+        "passed, and a person wants a draft",
+        |github| {
+            build_is(github, Verdict::Passed);
+            github.now(|state| {
+                state.at("octo/hello").stage("dev1", 2, Stage::Ready);
+                state.at("octo/hello").stage("dev1", 2, Stage::Draft);
+            });
+        },
+        false,
+    ),
+    (
+        "failed, and a person's commit is on top",
+        |github| {
+            github.now(|state| {
+                state.at("octo/hello").push_file("dev1", "ai-agent/issue-1", "a.txt", "a\n");
+            });
+            build_is(github, Verdict::Failed);
+        },
+        false,
+    ),
+    (
+        "passed, as far as its checks are not held back",
+        |github| {
+            let text = "More\n\n[skip ci] The checks start when somebody with write access comments /ci.\n\nAgent-Task: 00\n";
+            github.now(|state| {
+                let file = File::text("more.txt", "more\n");
+                state.at("octo/hello").push("ai-agent[bot]", "ai-agent/issue-1", text, &[file]);
+            });
+            build_is(github, Verdict::Passed);
+        },
+        false,
+    ),
+];
+
+/// A webhook that tells of the end of checks can get lost: the sweep finds the draft, and has it looked at until that is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_whose_end_nobody_heard_of_are_looked_at() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    for (name, happen, is_due) in ENDS {
+        let github = typo(&["ai-help", "quickfix"]);
+        draft(&github, &host);
+        happen(&github);
+        let expected = if *is_due { unheard(&github)? } else { String::new() };
+        assert_eq!(sweep(&github, &host), said(&expected), "{name}");
+        if *is_due {
+            look(&github, &host).await?;
+            assert_eq!(sweep(&github, &host), said(""), "{name}");
+        }
+        assert_eq!(host.take(queue::TASKS).await?, None, "{name}");
+        github.finish();
+    }
+
+    // That they failed is told; that they passed after all is heard of as little.
+    let github = typo(&["ai-help", "quickfix"]);
+    draft(&github, &host);
+    for verdict in [Verdict::Failed, Verdict::Passed] {
+        build_is(&github, verdict);
+        assert_eq!(sweep(&github, &host), said(&unheard(&github)?));
+        look(&github, &host).await?;
+        assert_eq!(sweep(&github, &host), said(""));
+    }
+    assert!(seen(&github).contains("pull #2 open by ai-agent[bot]"), "{}", seen(&github));
+    github.finish();
+    Ok(())
+}
+
+/// Runs the look that a sweep has published.
+async fn look(github: &GitHub, host: &VirtualHost<'_>) -> anyhow::Result<()> {
+    let message = host.take(queue::TASKS).await?.context("the queue is empty")?;
+    let payload = message["payload"].as_str().context("no payload")?.to_owned();
+    anyhow::ensure!(task(github, host, &["run"], &[("TASK_JSON", &payload)]).status == Some(0));
+    Ok(())
+}
+
 /// Name, labels, what happened since, settings, what is said.
 type WishCase = (
     &'static str,

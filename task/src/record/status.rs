@@ -273,6 +273,11 @@ impl Status {
         self.barred.as_deref().is_some_and(|barred| login.is(barred))
     }
 
+    /// Whether what there was to tell of checks is told for good. That they passed is not: one more can begin, and fail.
+    pub(crate) fn is_final(&self) -> bool {
+        self.phase == Phase::Ended && !self.again && !self.passed
+    }
+
     /// For someone who may not ask, or not now.
     pub(crate) fn refused(task: &Task) -> Self {
         Self { refused: true, ..Self::of(task, Phase::Ended, None) }

@@ -7,6 +7,7 @@ use super::desk::Desk;
 use super::ended::Stop;
 use super::{approval, holder};
 use crate::call::CallError;
+use crate::forge::Forge;
 use crate::forge::model::Commit;
 use crate::git::workspace::{TASK_TRAILER, trailers};
 use crate::outcome::{Failure, Reason};
@@ -139,10 +140,15 @@ async fn is_finished(
 
 /// Whether a commit of ours is that of a plan: it changes nothing.
 pub(super) async fn is_plan(desk: &Desk<'_>, commit: &Commit) -> Result<bool, CallError> {
+    is_empty(desk.forge, commit).await
+}
+
+/// Whether a commit changes nothing.
+pub(super) async fn is_empty(forge: &Forge, commit: &Commit) -> Result<bool, CallError> {
     // It stands on the commit that the plan was made from, or was put onto a newer one by a revision that died. Of a merge
     // the base comes last, and what the branch had before says nothing of what it changes.
     match commit.parents.last() {
-        Some(parent) => Ok(desk.forge.commit(parent).await?.tree == commit.tree),
+        Some(parent) => Ok(forge.commit(parent).await?.tree == commit.tree),
         None => Ok(false),
     }
 }

@@ -11,7 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::desk::Desk;
 use super::ended::{Ended, Stop};
 use super::{branch, ci, commit, ending, holder, repair, working};
+use crate::call::CallError;
 use crate::config::Config;
+use crate::forge::Forge;
 use crate::forge::model::{Checks, Commit, Decision, PullRequest, PullRequestKind, StageWish};
 use crate::lease::Lease;
 use crate::outbound::markup::code_span;
@@ -186,10 +188,18 @@ fn is_overdue(desk: &Desk<'_>, head: &Commit) -> bool {
     head.at.duration_until(Timestamp::now()) > within
 }
 
-/// Whether what there was to tell of this commit is told for good. That its checks passed is not: one more can begin, and fail.
+/// Whether what there was to tell of this commit is told for good.
 fn is_told(desk: &Desk<'_>) -> bool {
-    let is_final = |status: &Status| status.phase == Phase::Ended && !status.again && !status.passed;
-    desk.own_status().is_some_and(|(_, status)| is_final(&status))
+    desk.own_status().is_some_and(|(_, status)| status.is_final())
+}
+
+/// Whether anything comes of the checks of a commit, as far as that shows in the commit.
+pub(crate) async fn is_followed(forge: &Forge, head: &Commit) -> Result<bool, CallError> {
+    let is_ours = forge.made(head) && branch::trailer(&head.message).is_some();
+    if !is_ours || ci::is_held(&head.message) || commit::is_outside_plan(&head.message) {
+        return Ok(false);
+    }
+    Ok(!branch::is_empty(forge, head).await?)
 }
 
 /// Tells once that checks do not end. What comes of them later counts all the same.

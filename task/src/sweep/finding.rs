@@ -25,8 +25,8 @@ pub enum Finding {
     Unlabelled { issue: String },
     /// An issue whose pull request is merged, and that was moved on for it.
     Merged { issue: String },
-    /// A pull request whose checks do not end, and that a run looks at.
-    Overdue { pull_request: String, task: TaskId },
+    /// A pull request that a run looks at, because of how its checks stand.
+    Overdue { pull_request: String, task: TaskId, why: &'static str },
     /// A repository where nothing was looked for while tasks wait in the queue.
     Busy { repo: String, waiting: u32 },
     /// An issue that could not be looked at; the others were.
@@ -67,8 +67,8 @@ impl fmt::Display for Finding {
             Self::Gone { issue } => write!(f, "{issue}: its run has died; reported, and labeled as failed"),
             Self::Unlabelled { issue } => write!(f, "{issue}: nobody works on it; label removed"),
             Self::Merged { issue } => write!(f, "{issue}: its pull request is merged; moved on"),
-            Self::Overdue { pull_request, task } => {
-                write!(f, "{pull_request}: its checks do not end; published a look at them, as task {task}")
+            Self::Overdue { pull_request, task, why } => {
+                write!(f, "{pull_request}: {why}; published a look at them, as task {task}")
             }
             Self::Busy { repo, waiting } => {
                 write!(f, "{repo}: not looked through while tasks wait in the queue: {waiting}")

@@ -18,11 +18,12 @@ use super::queue::Queue;
 use super::site::Site;
 use super::{Hand, MARGIN, Stop, Sweep};
 use crate::call::CallError;
-use crate::forge::model::{Permission, PullRequestKind, Stage};
+use crate::forge::model::{Checks, Permission, PullRequestChecks, PullRequestKind, Stage, StageWish};
 use crate::outcome::{Failure, Reason};
 use crate::record::Record;
 use crate::record::comment::{self, Turn};
 use crate::record::status::{Phase, StatusComment};
+use crate::run::is_followed;
 use crate::thread::UserKind;
 use crate::tracker::Tracker;
 use crate::tracker::jira::Issues;
@@ -119,7 +120,8 @@ async fn move_merged(site: &Site<'_>, issues: &Issues, issue: &Issue, hand: Hand
     Ok(true)
 }
 
-/// Has those pull requests looked at whose checks should have ended: no event tells that they do not.
+/// Has those pull requests looked at whose checks should have ended: no event tells that they do not, and one that tells of
+/// their end can get lost.
 async fn overdue(
     sweep: &mut Sweep<'_>,
     site: &Site<'_>,
@@ -134,19 +136,24 @@ async fn overdue(
             continue;
         }
         let looked = overdue_checks(site, pull, within).await;
-        if let Some(task) = bad.past(sweep, site, &pull.id, looked)?.flatten() {
+        if let Some((task, why)) = bad.past(sweep, site, &pull.id, looked)?.flatten() {
             let id = task.id;
             if sweep.hand == Hand::Writing {
                 queue.publish(&Message::Task(Box::new(task))).await?;
             }
-            sweep.found(&Finding::Overdue { pull_request: site.name(&pull.id), task: id });
+            sweep.found(&Finding::Overdue { pull_request: site.name(&pull.id), task: id, why });
         }
     }
     Ok(())
 }
 
-/// The task that a webhook makes of the checks of a draft of ours, if they should have ended and that is not told yet.
-async fn overdue_checks(site: &Site<'_>, pull: &Issue, within: Duration) -> Result<Option<Task>, CallError> {
+/// The task that a webhook makes of the checks of a draft of ours, and why it is due, if they should have ended and nothing
+/// came of it yet.
+async fn overdue_checks(
+    site: &Site<'_>,
+    pull: &Issue,
+    within: Duration,
+) -> Result<Option<(Task, &'static str)>, CallError> {
     let Some(number) = pull.id.number() else { return Ok(None) };
     let pull = site.forge.pull_request(number.into()).await?;
     let is_ours = site.forge.identity().is(pull.by.as_ref());
@@ -156,11 +163,13 @@ async fn overdue_checks(site: &Site<'_>, pull: &Issue, within: Duration) -> Resu
     if !is_ours || pull.kind == PullRequestKind::Ready || pull.stage != Stage::Open {
         return Ok(None);
     }
-    if is_younger(site.forge.commit(&pull.head.commit).await?.at, within) {
+    let head = site.forge.commit(&pull.head.commit).await?;
+    if is_younger(head.at, within) {
         return Ok(None);
     }
     let now = site.forge.pull_request_checks(pull.number).await?;
-    if now.running.is_empty() || now.head != pull.head.commit {
+    // A run would find nothing to do, and the next sweep would find the same again.
+    if now.head != pull.head.commit || !is_followed(&site.forge, &head).await? {
         return Ok(None);
     }
     let repository_id = NonZeroU64::new(site.repository_id());
@@ -175,7 +184,10 @@ async fn overdue_checks(site: &Site<'_>, pull: &Issue, within: Duration) -> Resu
     });
     let record = site.records().read_own(&issue, Vec::new()).await?;
     let Ok(owner) = user::Login::parse(site.repo.owner()) else { return Ok(None) };
-    Ok(record.status_of(&id.to_string()).is_none().then_some(Task {
+    let own = id.to_string();
+    let told = record.statuses().iter().find(|said| said.status.task == own);
+    let Some(why) = why_due(&now, told) else { return Ok(None) };
+    let task = Task {
         id,
         repo: site.repo.clone(),
         issue,
@@ -186,7 +198,29 @@ async fn overdue_checks(site: &Site<'_>, pull: &Issue, within: Duration) -> Resu
         repository_id,
         installation_id: None,
         issue_digest: None,
-    }))
+    };
+    Ok(Some((task, why)))
+}
+
+/// Why a run has to look at the checks of a draft, by what was told of them before; `None` if nothing would come of it.
+fn why_due(now: &PullRequestChecks, told: Option<&StatusComment>) -> Option<&'static str> {
+    const ENDED: &str = "its checks have ended, and nothing came of it";
+    let is_at_work = |said: &StatusComment| {
+        said.status.phase != Phase::Ended && is_younger(said.seen_at(), CONSUMER_TIMEOUT + MARGIN)
+    };
+    if told.is_some_and(is_at_work) {
+        return None;
+    }
+    match &now.checks {
+        Checks::Passed => {
+            let is_wanted = now.wish == StageWish::Draft || told.is_some_and(|said| said.status.passed);
+            (!is_wanted).then_some(ENDED)
+        }
+        // That they do not end is told once.
+        _ if !now.running.is_empty() => told.is_none().then_some("its checks do not end"),
+        Checks::Failed(_) => told.is_none_or(|said| !said.status.is_final()).then_some(ENDED),
+        Checks::Absent | Checks::Running => None,
+    }
 }
 
 /// Failures in a row after which it is the service that fails, and not an issue.
