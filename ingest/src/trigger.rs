@@ -324,7 +324,9 @@ fn commanded<'a>(command: &Command<'_>, remark: Remark<'a>, rules: &Rules) -> Re
         Asked::IssueAgain => mode_of(&thread, rules)?,
         Asked::Stop => return Err(Ignored::Stop),
     };
-    let is_answered = !on_issue && mode.kind().is_answered_when_closed();
+    // The pull request of an issue that is closed can be open.
+    let kind = mode.kind();
+    let is_answered = if on_issue { kind.outlives_issue() } else { kind.is_answered_when_closed() };
     if thread.state == ThreadState::Closed && !is_answered {
         return Err(Ignored::Closed);
     }

@@ -211,7 +211,7 @@ impl ModeKind {
                     "The change is on the branch of the pull request. Review it as it is; or close the pull \
                      request, and comment `/retry` on the issue to start again.",
                 ),
-                is_answered_when_closed: false,
+                is_answered_when_closed: true,
             },
             Self::Fix => Facts {
                 name: "fix",
@@ -227,7 +227,7 @@ impl ModeKind {
                 makes: Product::Nothing,
                 again: "Comment `/ci` on the pull request to try again.",
                 again_after_commit: None,
-                is_answered_when_closed: false,
+                is_answered_when_closed: true,
             },
             Self::Update => Facts {
                 name: "update",
@@ -317,6 +317,11 @@ impl ModeKind {
 
     /// Whether it is about the pull request alone, so that a closed issue is no obstacle.
     pub fn outlives_issue(self) -> bool {
+        self.facts().needs == Needs::Change
+    }
+
+    /// Whether what comes of it is told on the pull request as well: reviewers need not read the issue.
+    pub fn is_told_to_reviewers(self) -> bool {
         self.changes_a_change()
     }
 

@@ -273,6 +273,7 @@ fn commands_become_tasks_where_they_mean_something() {
     let revise = |pull_request| Mode::Revise(CommandAt { pull_request, comment });
     let fix = |pull_request| Mode::Fix(CommandAt { pull_request, comment });
     let update = |pull_request| Mode::Update(CommandAt { pull_request, comment });
+    let ci = |pull_request| Mode::Ci(CommandAt { pull_request, comment });
     for (payload, issue, mode) in [
         (on_pull_request("/approve"), 7, approve(seven)),
         (on_pull_request("/approve\n\nThank you"), 7, approve(seven)),
@@ -291,6 +292,12 @@ fn commands_become_tasks_where_they_mean_something() {
         // Whoever asks for something where nothing can change any more is told so.
         (changed(on_pull_request("/fix it"), &json!({"/issue/state": "closed"})), 7, fix(seven)),
         (changed(on_pull_request("/revise it"), &json!({"/issue/state": "closed"})), 7, revise(seven)),
+        (changed(on_pull_request("/approve"), &json!({"/issue/state": "closed"})), 7, approve(seven)),
+        (changed(on_pull_request("/ci"), &json!({"/issue/state": "closed"})), 7, ci(seven)),
+        // The pull request of an issue that is closed can be open.
+        (changed(comment_event("/fix it"), &json!({"/issue/state": "closed"})), 12, fix(None)),
+        (changed(comment_event("/update"), &json!({"/issue/state": "closed"})), 12, update(None)),
+        (changed(comment_event("/ci"), &json!({"/issue/state": "closed"})), 12, ci(None)),
     ] {
         let found = task("issue_comment", &payload);
         assert_eq!((found.issue, found.mode), (number(issue).into(), mode));
@@ -417,8 +424,8 @@ fn what_is_no_command_is_ignored_with_the_reason() {
             json!({"/issue/labels": labels(&["ai-help"])}),
             NotOurs("ai-generated".to_owned()),
         ),
-        (on_pull_request("/approve"), json!({"/issue/state": "closed"}), Closed),
-        (comment_event("/fix it"), json!({"/issue/state": "closed"}), Closed),
+        (comment_event("/approve"), json!({"/issue/state": "closed"}), Closed),
+        (comment_event("/retry"), json!({"/issue/state": "closed"}), Closed),
         (on_pull_request("/approve"), json!({"/comment/user": agent, "/sender": agent}), Ourselves),
         (on_pull_request("/approve"), json!({"/comment/user": bot, "/sender": bot}), NotAPerson),
         (on_pull_request("/approve"), json!({"/sender": bot}), NotTheAuthor),

@@ -48,6 +48,8 @@ fn traits(mode: Mode) -> Vec<&'static str> {
         (!kind.is_asked_for(), "nobody asks"),
         (kind.waits_its_turn(), "waits its turn"),
         (kind.is_answered_when_closed(), "is answered when closed"),
+        (kind.outlives_issue(), "outlives the issue"),
+        (kind.is_told_to_reviewers(), "is told to reviewers"),
         (mode.start() == Start::Issue, "begins with the issue"),
         (mode.start() == Start::ApprovedPlan(at()), "begins with the approved plan"),
         (mode.start() == Start::Feedback(at()), "begins with feedback"),
@@ -84,6 +86,7 @@ fn each_mode_answers_every_question() {
             vec![
                 "makes a commit",
                 "replaces the description",
+                "is answered when closed",
                 "begins with the approved plan",
                 "has a command"
             ],
@@ -92,15 +95,25 @@ fn each_mode_answers_every_question() {
                 "leaves the labels",
                 "waits its turn",
                 "is answered when closed",
+                "outlives the issue",
+                "is told to reviewers",
                 "begins with reviews",
                 "has a command"
             ],
-            vec!["leaves the labels", "begins with held checks", "has a command"],
+            vec![
+                "leaves the labels",
+                "is answered when closed",
+                "outlives the issue",
+                "begins with held checks",
+                "has a command"
+            ],
             vec![
                 "makes a commit",
                 "leaves the labels",
                 "waits its turn",
                 "is answered when closed",
+                "outlives the issue",
+                "is told to reviewers",
                 "begins with the base",
                 "has a command"
             ],

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::issue::PullRequestNumber;
-use shared::state::Event;
+use shared::state::{Event, State};
 
 use super::desk::Desk;
 use super::ended::{Attempt, Ended, Stop};
@@ -13,7 +13,7 @@ use crate::lease::Lost;
 use crate::outcome::{Exit, Failure, Reason};
 use crate::record::comment;
 use crate::record::status::{Phase, Status};
-use crate::tracker::model::Milestone;
+use crate::tracker::model::{IssueState, Milestone};
 
 /// The longest that a task waits by itself. Nobody remembers an issue that stirs after days.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
@@ -125,9 +125,16 @@ async fn refused(desk: &Desk<'_>, error: &CallError) -> Ended {
     ended
 }
 
-/// The labels tell of the change, not of what comes after it.
+/// Whether the labels tell how the task ends. They tell of the change, not of what comes after it, such as a command that
+/// nothing was begun for, because its pull request was merged and has closed the issue.
+fn shows_on_labels(desk: &Desk<'_>) -> bool {
+    let is_done = desk.issue.state == IssueState::Closed && matches!(desk.record.state(), Ok(State::Done));
+    let is_over = is_done && desk.own_status().is_none();
+    desk.task.mode.kind().shows_on_labels() && !is_over
+}
+
 async fn relabel(desk: &Desk<'_>, event: Event) -> Result<(), Lost> {
-    if desk.task.mode.kind().shows_on_labels() { desk.record.relabel(event).await } else { Ok(()) }
+    if shows_on_labels(desk) { desk.record.relabel(event).await } else { Ok(()) }
 }
 
 /// What names a setting is for the operator, so it is in the log; the issue says that it is there.
@@ -140,7 +147,7 @@ fn tell_operator(failure: &Failure) {
 async fn failed(desk: &Desk<'_>, failure: &Failure) -> Result<(), CallError> {
     tell_operator(failure);
     relabel(desk, Event::Failed).await?;
-    if desk.task.mode.kind().shows_on_labels() {
+    if shows_on_labels(desk) {
         desk.shows(Milestone::Failed).await?;
     }
     let failure = failure.clone().billed(desk.bill());
@@ -203,7 +210,7 @@ async fn called_off(desk: &Desk<'_>, why: &str) -> Result<(), CallError> {
 
 /// Says it on the pull request as well, where that is what the task is about: reviewers need not read the issue.
 async fn tell_reviewers(desk: &Desk<'_>, text: &str) -> Result<(), Lost> {
-    let Some(number) = desk.pull_request.filter(|_| desk.task.mode.kind().outlives_issue()) else {
+    let Some(number) = desk.pull_request.filter(|_| desk.task.mode.kind().is_told_to_reviewers()) else {
         return Ok(());
     };
     match fix::tell(desk, number, text).await {

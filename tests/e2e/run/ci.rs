@@ -186,6 +186,21 @@ fn a_person_lets_the_checks_start_and_nothing_is_left_that_could_stop_later_ones
     story.finish();
 }
 
+/// The pull request of an issue that is closed can be open, and the command stand on either.
+#[test]
+fn checks_of_an_issue_that_is_closed_are_let_go() {
+    for thread in [1, 2] {
+        let story = held();
+        story.github.now(|state| state.at(REPO).close("dev1", 1));
+        let task = story.command("ci", "dev1", thread, "/ci");
+        let ended = story.run(&task);
+        assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+        assert!(is_started(&story.github), "{}", story.told(&ended));
+        assert_eq!(story.labels(1), "ai-done ai-help");
+        story.finish();
+    }
+}
+
 /// What happens to a change that waits, and what `/ci` is answered then. The branch stays where it is.
 struct Refusal {
     name: &'static str,

@@ -20,6 +20,26 @@ fn approve(story: &Story) -> Run {
     story.run(&story.command("approve", "dev1", 2, "/approve"))
 }
 
+/// A command where all is over is answered, and makes no failure of it.
+#[test]
+fn an_approval_of_what_was_merged_is_answered_and_leaves_the_labels() {
+    let story = planned(&[EDIT]);
+    let ended = approve(&story);
+    assert_eq!(story.labels(1), "ai-done ai-help", "{}", story.told(&ended));
+    story.github.now(|state| {
+        state.at(REPO).merge("dev1", 2);
+        state.at(REPO).close("dev1", 1);
+    });
+    let ended = approve(&story);
+    assert!(
+        story.answer(1).starts_with("**Could not be done.** The issue is closed."),
+        "{}",
+        story.told(&ended)
+    );
+    assert_eq!(story.labels(1), "ai-done ai-help", "{}", story.told(&ended));
+    story.finish();
+}
+
 /// The approval stands on the issue, or on the pull request.
 #[test]
 fn the_rule_based_engine_plans_and_carries_out() {
