@@ -263,8 +263,8 @@ impl Forge {
         }
     }
 
-    /// How the checks of the newest commits of two branches stand.
-    pub async fn checks_of(&self, branch: &str, base: &str) -> Result<(Checks, Checks), CallError> {
+    /// How the checks of a branch's newest commit stand, and whether the repository has any.
+    pub async fn checks_of(&self, branch: &str, base: &str) -> Result<(Checks, bool), CallError> {
         match self {
             Self::GitHub(session) => session.github.checks_of(branch, base).await,
         }

@@ -51,7 +51,7 @@ pub(super) async fn stance(desk: &Desk<'_>, base: &str, proposal: &Proposal) -> 
 
 /// The same for a change that is not held back.
 pub(super) async fn stance_of_checks(desk: &Desk<'_>, base: &str) -> Result<Stance, Stop> {
-    let (head, base) = match desk.forge.checks_of(&desk.branch, base).await {
+    let (head, has_checks) = match desk.forge.checks_of(&desk.branch, base).await {
         Ok(checks) => checks,
         Err(error) => {
             // As long as the App may not see checks, nothing would ever end the wait.
@@ -60,8 +60,8 @@ pub(super) async fn stance_of_checks(desk: &Desk<'_>, base: &str) -> Result<Stan
             return Ok(Stance::Ready);
         }
     };
-    Ok(match (head, base) {
-        (Checks::Passed, _) | (Checks::Absent, Checks::Absent) => Stance::Ready,
+    Ok(match (head, has_checks) {
+        (Checks::Passed, _) | (Checks::Absent, false) => Stance::Ready,
         // They have not begun yet, or not on every commit.
         (Checks::Absent | Checks::Running | Checks::Failed(_), _) => Stance::Unchecked,
     })

@@ -247,6 +247,25 @@ fn without_the_permission_nothing_waits() {
     story.finish();
 }
 
+/// Where CI does not run for pushes, the base has no checks, and pull requests tell that there are any.
+#[test]
+fn checks_that_run_on_pull_requests_alone_are_waited_for() {
+    let world = offline(hello()).before(|scene| {
+        scene.push_file("dev1", "feature", "other.txt", "new\n");
+        let number = scene.open_pull("dev1", "A feature", "feature", "main");
+        scene.check("feature", "build", CheckKind::Run, Verdict::Passed);
+        scene.merge("dev1", number);
+    });
+    let story = Story::new(world, &[EDIT]);
+    let run = story.run(&story.wish("quickfix"));
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    assert!(seen(&story.github).contains("pull #3 open draft by ai-agent[bot]"), "{}", story.told(&run));
+    check(&story, "build", CheckKind::Run, Verdict::Passed);
+    let run = ended(&story);
+    assert!(seen(&story.github).contains("pull #3 open by ai-agent[bot]"), "{}", story.told(&run));
+    story.finish();
+}
+
 /// A repository in which no check has ever run.
 #[test]
 fn without_checks_nothing_waits() {

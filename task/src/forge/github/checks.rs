@@ -13,7 +13,9 @@ use crate::forge::model::{Checks, Decision, PullRequestChecks, StageWish};
 const BRANCHES: &str = "query($owner: String!, $name: String!, $head: String!, $base: String!) { \
     repository(owner: $owner, name: $name) { \
         head: ref(qualifiedName: $head) { target { ... on Commit { statusCheckRollup { state } } } } \
-        base: ref(qualifiedName: $base) { target { ... on Commit { statusCheckRollup { state } } } } } }";
+        base: ref(qualifiedName: $base) { target { ... on Commit { statusCheckRollup { state } } } } \
+        pullRequests(last: 10, orderBy: {field: CREATED_AT, direction: ASC}) { nodes { \
+            commits(last: 1) { nodes { commit { statusCheckRollup { state } } } } } } } }";
 
 const PULL_REQUEST: &str = "query($owner: String!, $name: String!, $pull: Int!) { \
     repository(owner: $owner, name: $name) { pullRequest(number: $pull) { \
@@ -32,9 +34,17 @@ const COMMIT: &str = "query($owner: String!, $name: String!, $commit: GitObjectI
             ... on CheckRun { name conclusion } ... on StatusContext { context state } } } } } } } }";
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Branches {
     head: Option<Branch>,
     base: Option<Branch>,
+    /// The newest ones of the repository, whosever they are.
+    pull_requests: Nodes<Recent>,
+}
+
+#[derive(Deserialize)]
+struct Recent {
+    commits: Nodes<Newest>,
 }
 
 #[derive(Deserialize)]
@@ -176,19 +186,22 @@ struct Newest {
 }
 
 impl GitHub {
-    /// How the checks of the newest commits of two branches stand.
-    pub async fn checks_of(&self, branch: &str, base: &str) -> Result<(Checks, Checks), CallError> {
+    /// How the checks of a branch's newest commit stand, and whether the repository has any: on the newest commit of its base,
+    /// or on that of one of the last pull requests, where they do not run for pushes.
+    pub async fn checks_of(&self, branch: &str, base: &str) -> Result<(Checks, bool), CallError> {
         let full = |name: &str| format!("refs/heads/{name}");
         let variables = json!({
             "owner": self.repo.owner(), "name": self.repo.name(), "head": full(branch), "base": full(base),
         });
         let found = self.query::<OfRepository<Branches>>(BRANCHES, variables).await?.repository;
-        let checks = |branch: Option<Branch>| {
-            let rollup =
-                branch.and_then(|branch| branch.target).and_then(|target| target.status_check_rollup);
-            Checks::from(rollup.as_ref())
+        let Some(Branches { head, base, pull_requests }) = found else { return Ok((Checks::Absent, false)) };
+        let rollup = |branch: Option<Branch>| {
+            branch.and_then(|branch| branch.target).and_then(|target| target.status_check_rollup)
         };
-        Ok(found.map_or((Checks::Absent, Checks::Absent), |found| (checks(found.head), checks(found.base))))
+        let mut recent = pull_requests.nodes.iter().flat_map(|pull| &pull.commits.nodes);
+        let has_checks =
+            rollup(base).is_some() || recent.any(|newest| newest.commit.status_check_rollup.is_some());
+        Ok((Checks::from(rollup(head).as_ref()), has_checks))
     }
 
     /// How the checks of a pull request stand.

@@ -168,6 +168,15 @@ impl<'r, 's> Node<'r, 's> {
                 Some(_) => show_pull(stage.state, at, number),
                 None => return Some(Err(unknown("a PullRequest"))),
             },
+            // In the order in which they were made.
+            "pullRequests" => {
+                let pulls = repo.issues.values().filter(|issue| issue.pull.is_some());
+                let nodes: Vec<Value> = pulls.map(|issue| show_pull(stage.state, at, issue.number)).collect();
+                let all = json!({
+                    "__typename": "PullRequestConnection", "totalCount": nodes.len(), "nodes": nodes,
+                });
+                page_of(&all, arguments)
+            }
             "issue" => match repo.issues.get(&number).filter(|issue| issue.pull.is_none()) {
                 Some(issue) if issue.place != Place::Here => return Some(Err(unknown("an Issue"))),
                 Some(issue) => show_issue(stage.state, repo, issue),
