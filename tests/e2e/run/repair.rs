@@ -936,6 +936,19 @@ fn repairs_share_one_ceiling_of_money() {
     story.finish();
 }
 
+/// GitHub lists a hundred checks at a time, and the one that fails can come behind them.
+#[test]
+fn a_failure_behind_a_hundred_checks_is_repaired() {
+    let story = drafted(checked(), &[EDIT, &repair(90, 60)]);
+    for number in 0..120 {
+        passes(&story, &format!("unit {number}"));
+    }
+    fails(&story, "build", log("E   assert 90 < 80"));
+    let run = ended(&story);
+    assert_eq!(repairs(&story), 1, "{}", story.told(&run));
+    story.finish();
+}
+
 /// What never ends is told once; and a check that has to run and was skipped is told as well.
 #[test]
 fn checks_that_do_not_end_or_do_not_run_are_told() {

@@ -12,7 +12,7 @@ mod repos;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::auth::{self, Actor, Level};
 use super::contract::{Match, contract};
@@ -300,5 +300,16 @@ impl Request {
         let shown: Vec<Value> = items.into_iter().skip((page - 1) * size).take(size).collect();
         let reply = Reply::json(200, Value::Array(shown));
         Ok(if links.is_empty() { reply } else { reply.with("link", links.join(", ")) })
+    }
+
+    /// The same for a list that stands in a field, beside how many items there are.
+    fn page_in(&self, scene: &Scene<'_>, field: &str, items: Vec<Value>) -> Answer {
+        let mut whole = json!({ "total_count": items.len() });
+        let mut reply = self.page(scene, items)?;
+        if let Body::Json(list) = &mut reply.body {
+            whole[field] = list.take();
+            *list = whole;
+        }
+        Ok(reply)
     }
 }

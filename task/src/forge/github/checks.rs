@@ -19,19 +19,25 @@ const BRANCHES: &str = "query($owner: String!, $name: String!, $head: String!, $
 
 const PULL_REQUEST: &str = "query($owner: String!, $name: String!, $pull: Int!) { \
     repository(owner: $owner, name: $name) { pullRequest(number: $pull) { \
-        baseRef { target { ... on Commit { statusCheckRollup { state contexts(first: 100) { nodes { \
+        baseRef { target { ... on Commit { oid statusCheckRollup { state contexts(first: 100) { \
+            pageInfo { hasNextPage endCursor } nodes { \
             ... on CheckRun { name conclusion } ... on StatusContext { context state } } } } } } } \
         timelineItems(last: 1, itemTypes: [CONVERT_TO_DRAFT_EVENT, READY_FOR_REVIEW_EVENT]) { nodes { __typename } } \
         autoMergeRequest { enabledAt } \
         latestOpinionatedReviews(first: 20, writersOnly: true) { nodes { state author { login } } } \
-        commits(last: 1) { nodes { commit { oid statusCheckRollup { state contexts(first: 100) { nodes { \
+        commits(last: 1) { nodes { commit { oid statusCheckRollup { state contexts(first: 100) { \
+            pageInfo { hasNextPage endCursor } nodes { \
             ... on CheckRun { name conclusion isRequired(pullRequestNumber: $pull) } \
             ... on StatusContext { context state isRequired(pullRequestNumber: $pull) } } } } } } } } } }";
 
-const COMMIT: &str = "query($owner: String!, $name: String!, $commit: GitObjectID!) { \
+const COMMIT: &str = "query($owner: String!, $name: String!, $commit: GitObjectID!, $after: String) { \
     repository(owner: $owner, name: $name) { \
-        object(oid: $commit) { ... on Commit { statusCheckRollup { state contexts(first: 100) { nodes { \
+        object(oid: $commit) { ... on Commit { statusCheckRollup { state contexts(first: 100, after: $after) { \
+            pageInfo { hasNextPage endCursor } nodes { \
             ... on CheckRun { name conclusion } ... on StatusContext { context state } } } } } } } }";
+
+/// Pages of a hundred checks that are read of one commit.
+const MAX_PAGES: usize = 10;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -217,13 +223,18 @@ impl GitHub {
         };
         let pull: PullRequest = found.ok_or_else(unseen)?;
         let decision = pull.decision();
-        let commit = pull.commits.nodes.into_iter().next_back().ok_or_else(unseen)?.commit;
+        let mut commit = pull.commits.nodes.into_iter().next_back().ok_or_else(unseen)?.commit;
+        let mut base = pull.base_ref.and_then(|branch| branch.target);
+        self.complete(&mut commit).await?;
+        if let Some(base) = &mut base {
+            self.complete(base).await?;
+        }
         let last = pull.timeline_items.nodes.last();
         let rollup = commit.status_check_rollup.as_ref();
         Ok(PullRequestChecks {
             head: commit.oid.ok_or_else(unseen)?,
             checks: Checks::from(rollup),
-            failing_on_base: failing(pull.base_ref.and_then(|branch| branch.target)),
+            failing_on_base: failing(base.as_ref()),
             running: names(rollup, OneCheck::is_running),
             skipped: names(rollup, OneCheck::is_skipped),
             decision,
@@ -237,13 +248,36 @@ impl GitHub {
 
     /// The names of checks that fail on a commit.
     pub async fn failing_on(&self, commit: &str) -> Result<Vec<String>, CallError> {
-        let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "commit": commit });
+        let status_check_rollup = self.rollup_of(commit, None).await?;
+        let mut commit = Checked { oid: Some(commit.to_owned()), status_check_rollup };
+        self.complete(&mut commit).await?;
+        Ok(failing(Some(&commit)))
+    }
+
+    /// Reads the checks behind the first page: the one that fails can be there. Where all passed, no name is asked for.
+    async fn complete(&self, commit: &mut Checked) -> Result<(), CallError> {
+        let (Some(id), Some(rollup)) = (&commit.oid, &mut commit.status_check_rollup) else { return Ok(()) };
+        if matches!(rollup.state, State::Success) {
+            return Ok(());
+        }
+        for _ in 1..MAX_PAGES {
+            let Some(after) = rollup.contexts.behind() else { break };
+            let Some(next) = self.rollup_of(id, Some(&after)).await? else { break };
+            rollup.contexts.go_on(next.contexts);
+        }
+        Ok(())
+    }
+
+    /// A page of the checks of a commit: the first one, or the one behind a place.
+    async fn rollup_of(&self, commit: &str, after: Option<&str>) -> Result<Option<Rollup>, CallError> {
+        let variables = json!({
+            "owner": self.repo.owner(), "name": self.repo.name(), "commit": commit, "after": after,
+        });
         let found = self.query::<OfRepository<OneCommit>>(COMMIT, variables).await?.repository;
-        Ok(failing(found.and_then(|found| found.object)))
+        Ok(found.and_then(|found| found.object).and_then(|object| object.status_check_rollup))
     }
 }
 
-fn failing(commit: Option<Checked>) -> Vec<String> {
-    let rollup = commit.and_then(|commit| commit.status_check_rollup);
-    names(rollup.as_ref(), OneCheck::has_failed)
+fn failing(commit: Option<&Checked>) -> Vec<String> {
+    names(commit.and_then(|commit| commit.status_check_rollup.as_ref()), OneCheck::has_failed)
 }

@@ -9,13 +9,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::repository::path_segment;
-use super::{Effect, GitHub, exchange, first_line, limits};
+use super::{Effect, GitHub, decode, exchange, first_line, limits};
 use crate::call::{Call, CallError};
 use crate::forge::model::{Annotation, Checker, FailedRun, FailedStep, LogEnd, Weight};
 use crate::text::Raw;
 
 /// The App whose check runs are jobs of Actions. Both have the same number.
 const ACTIONS: &str = "github-actions";
+/// Pages of a hundred check runs that are read of one commit.
+const MAX_PAGES: usize = 10;
 /// Bytes of a log that are read: GitHub's own pages show no more.
 const MAX_LOG_BYTES: usize = 64 * 1024 * 1024;
 /// The longest that a log takes, in times of one call.
@@ -122,8 +124,15 @@ impl GitHub {
     pub async fn failed_runs(&self, commit: &str) -> Result<Vec<FailedRun>, CallError> {
         let route =
             self.under(&format!("commits/{}/check-runs?filter=latest&per_page=100", path_segment(commit)));
-        let found: CheckRuns = self.get(&route).await?;
-        Ok(found.check_runs.into_iter().filter(CheckRun::has_failed).map(Into::into).collect())
+        let (mut next, mut failed) = (Some(route), Vec::new());
+        for _ in 0..MAX_PAGES {
+            let Some(page) = next else { break };
+            let answer = self.read(&page).await?;
+            let found: CheckRuns = decode("GET", &page, &answer.body)?;
+            failed.extend(found.check_runs.into_iter().filter(CheckRun::has_failed).map(FailedRun::from));
+            next = answer.next;
+        }
+        Ok(failed)
     }
 
     /// The first hundred annotations of a check run.

@@ -135,6 +135,12 @@ impl<T> Nodes<T> {
     pub(crate) fn behind(&self) -> Option<String> {
         self.page_info.end_cursor.clone().filter(|_| self.page_info.has_next_page)
     }
+
+    /// Goes on with the page behind this one.
+    pub(crate) fn go_on(&mut self, next: Self) {
+        self.nodes.extend(next.nodes);
+        self.page_info = next.page_info;
+    }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Nodes<T> {

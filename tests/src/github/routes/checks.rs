@@ -27,7 +27,7 @@ fn list(scene: &Scene<'_>, request: &Request) -> Answer {
     let checks = repo.checks.get(&oid).into_iter().flatten();
     let runs: Vec<Value> =
         checks.filter(|check| check.kind == CheckKind::Run).map(|check| show(scene, &oid, check)).collect();
-    ok(json!({ "total_count": runs.len(), "check_runs": runs }))
+    request.page_in(scene, "check_runs", runs)
 }
 
 fn show(scene: &Scene<'_>, oid: &Oid, check: &Check) -> Value {
