@@ -405,7 +405,7 @@ async fn still_the_same(
 ) -> Result<PullRequestKind, Stop> {
     let now = discussion(desk, before.pull.number).await?;
     request::still_stands(&now, &wanted.request)?;
-    if now.pull.head.commit != before.pull.head.commit || !wanted.chosen.still_holds(&now) {
+    if now.pull.head.commit != before.pull.head.commit || !wanted.chosen.still_holds(desk, &now).await? {
         return Err(Stop::Moved(commit::moved(desk)));
     }
     Ok(now.pull.kind)

@@ -440,6 +440,26 @@ const BETWEEN: &[Between] = &[
         asked: 2,
     },
     Between {
+        name: "a reviewer says more in the thread",
+        times: 1,
+        call: "graphql:repository",
+        happen: |scene, _, first| {
+            scene.reply("dev1", 2, first, "Or rather 150.");
+        },
+        answer: "**Answered**, and nothing is changed.",
+        asked: 2,
+    },
+    Between {
+        name: "a stranger says more in the thread",
+        times: 1,
+        call: "graphql:repository",
+        happen: |scene, _, first| {
+            scene.reply("guest", 2, first, "Or rather 150.");
+        },
+        answer: "**Changed** in COMMIT: 1 thread changed.",
+        asked: 1,
+    },
+    Between {
         name: "the pull request is closed",
         times: 1,
         call: "graphql:repository",
@@ -493,7 +513,7 @@ pub(crate) const BOTH: &str = "ANSWER: 1 Thank you.\nFIX: 2 It is 120 now.\n\nco
 fn what_moves_meanwhile_is_started_over_once_and_never_overwritten() {
     check_all(BETWEEN, |between| {
         let replies = match between.name {
-            "the thread is edited" => [BOTH, "ANSWER: 1 Thank you.\n"],
+            "the thread is edited" | "a reviewer says more in the thread" => [BOTH, "ANSWER: 1 Thank you.\n"],
             _ => [BOTH, BOTH],
         };
         let story = opened(&replies[..between.asked]);

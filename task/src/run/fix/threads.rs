@@ -35,6 +35,8 @@ pub(super) struct Waiting {
     pub(super) first: u64,
     /// Its last word that counts, and when that was edited.
     last: (u64, Option<Timestamp>),
+    /// All that stood there, whoever said it.
+    seen: Vec<u64>,
     /// For the model.
     text: String,
 }
@@ -73,16 +75,26 @@ impl Chosen {
         self.open.is_empty() && self.gone.is_empty()
     }
 
-    /// Whether each of them still waits, and says what it said.
-    pub(super) fn still_holds(&self, now: &Discussion) -> bool {
-        self.open.iter().all(|waiting| {
-            let thread = now.threads.iter().find(|thread| thread.handle == waiting.handle);
-            thread.is_some_and(|thread| {
-                let (id, edited_at) = waiting.last;
-                let is_last = |said: &&ThreadComment| said.id == id && said.edited_at == edited_at;
-                thread.state == ThreadState::Open && thread.comments.iter().any(|said| is_last(&said))
-            })
-        })
+    /// Whether each of them still waits, says what it said, and nobody with write access has said more.
+    pub(super) async fn still_holds(&self, desk: &Desk<'_>, now: &Discussion) -> Result<bool, Stop> {
+        let mut known: HashMap<String, bool> = HashMap::new();
+        for waiting in &self.open {
+            let Some(thread) = now.threads.iter().find(|thread| thread.handle == waiting.handle) else {
+                return Ok(false);
+            };
+            let (id, edited_at) = waiting.last;
+            let is_there = thread.comments.iter().any(|said| said.id == id && said.edited_at == edited_at);
+            if thread.state != ThreadState::Open || !is_there {
+                return Ok(false);
+            }
+            for said in &thread.comments {
+                let is_new = !waiting.seen.contains(&said.id);
+                if is_new && voice(desk, &mut known, said).await? == Voice::Insider {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -134,6 +146,7 @@ pub(super) async fn choose(desk: &Desk<'_>, talk: &Discussion, request: &Request
             handle: thread.handle.clone(),
             first: thread.first,
             last: (last.id, last.edited_at),
+            seen: thread.comments.iter().map(|comment| comment.id).collect(),
             text: shown(thread, &said),
         };
         let tokens = tokens::estimate(&waiting.text);
