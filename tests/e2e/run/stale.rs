@@ -91,6 +91,11 @@ fn a_release_of_checks_keeps_what_a_person_pushes() {
 }
 
 #[test]
+fn an_update_keeps_what_a_person_pushes() {
+    check(Mode::Update);
+}
+
+#[test]
 fn a_repair_keeps_what_a_person_pushes() {
     check(Mode::Repair);
 }
