@@ -56,6 +56,8 @@ struct History {
     repairs: Vec<(RepairTrailer, String)>,
     /// The newest commit of ours that is neither a repair nor a merge: the change.
     change: Option<Commit>,
+    /// The oldest one of them: with it the pull request began.
+    first: Option<Commit>,
     /// Whether all commits are ours.
     is_ours: bool,
 }
@@ -71,6 +73,7 @@ impl History {
         Some(Self {
             repairs: commits.iter().filter_map(repair).collect(),
             change: commits.iter().rfind(is_change).cloned(),
+            first: commits.iter().find(is_change).cloned(),
             is_ours,
         })
     }
@@ -185,9 +188,9 @@ fn decided(decision: &Decision) -> String {
     }
 }
 
-/// What the repairs of this pull request may still cost, all of them together.
+/// What the repairs of this pull request may still cost, all of them together, whatever was changed between them.
 fn left(desk: &Desk<'_>, terms: &Terms<'_>, history: &History) -> crate::llm::Ceiling {
-    let maker = history.change.as_ref().and_then(|commit| branch::maker(desk, commit));
+    let maker = history.first.as_ref().and_then(|commit| branch::maker(desk, commit));
     let since = maker.and_then(|task| desk.record.status_of(task)).map_or(0, |(id, _)| id);
     let of_this = desk.record.statuses().iter().filter(|said| said.id > since);
     let spent = of_this.filter_map(|said| said.status.spent).fold(Spend::default(), Spend::plus);

@@ -936,6 +936,28 @@ fn repairs_share_one_ceiling_of_money() {
     story.finish();
 }
 
+/// A change that answers a review does not let repairs cost as much once more.
+#[test]
+fn a_follow_up_begins_no_new_ceiling_of_money() {
+    let follow_up = "FIX: 1 It is 75 now.\nTITLE: Wait for 75 seconds\n\nconfig.toml\n<<<<<<< SEARCH\ntimeout = 70\n=======\n\
+        timeout = 75\n>>>>>>> REPLACE\n";
+    let story = drafted(checked(), &[EDIT, &repair(90, 70), follow_up]);
+    fails(&story, "build", log("error: alpha is wrong"));
+    ended(&story);
+    let run = story.run(&story.command("fix", "dev1", 2, "/fix make it 75"));
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    fails(&story, "build", log("error: beta is wrong"));
+    let run = ended_with(&story, &[("AGENT_MAX_TOKENS", "1000")]);
+    let answer = story.answer(1);
+    assert!(
+        answer.contains("The repairs of this pull request have cost as much as one run may."),
+        "{answer}\n{}",
+        story.told(&run)
+    );
+    assert_eq!((repairs(&story), story.asked().len()), (1, 3));
+    story.finish();
+}
+
 /// GitHub lists a hundred checks at a time, and the one that fails can come behind them.
 #[test]
 fn a_failure_behind_a_hundred_checks_is_repaired() {
