@@ -121,6 +121,7 @@ fn beside_the_model() {
 #[test]
 #[ignore = "a measurement: benches/github"]
 fn calls_by_mode() {
+    use crate::faults::{Mode, stage};
     use crate::harness::{EDIT, PLAN};
     let count = |story: &Story, before: usize, writes: usize, mode: &str| {
         let journal = story.github.journal();
@@ -154,6 +155,21 @@ fn calls_by_mode() {
     let (review, _) = crate::fix::review(&story, "dev1");
     let (before, writes) = with_installation(&story, crate::fix::asked(&story, "dev1", review));
     count(&story, before, writes, "fix, with three threads");
+    for (mode, name) in [
+        (Mode::Ci, "ci"),
+        (Mode::Update, "update, with a conflict"),
+        (Mode::Repair, "checks, with a repair"),
+        (Mode::Closed, "closed"),
+    ] {
+        let (story, task) = stage(mode);
+        let (before, writes) = with_installation(&story, task);
+        count(&story, before, writes, name);
+    }
+    let story = Story::new(crate::repair::checked(), &[EDIT]);
+    with_installation(&story, story.wish("quickfix"));
+    crate::repair::passes(&story, "build");
+    let (before, writes) = with_installation(&story, crate::repair::event(&story));
+    count(&story, before, writes, "checks, which makes it ready");
 }
 
 /// What telemetry costs a run: the time of a run with a collector on this machine, and without one.
