@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use super::marker::{self, Directive, Fence};
-use crate::path::fold;
+use crate::language::Language;
+use crate::path::{RepoPath, fold};
 
 /// Lines above a block, not counting blank ones and fences, in which its name may stand alone.
 const LOOK_BACK: usize = 6;
@@ -34,6 +35,28 @@ const BARE_NAMES: [&str; 16] = [
     "Rakefile",
     "Vagrantfile",
     "WORKSPACE",
+];
+/// Extensions of files that have no grammar, and that no field or method is called.
+const EXTENSIONS: [&str; 34] = [
+    "adoc", "bat", "bazel", "bzl", "cfg", "cmake", "conf", "csproj", "csv", "dart", "gradle", "graphql",
+    "hcl", "ini", "j2", "less", "md", "mdx", "mk", "nix", "proto", "ps1", "rst", "scss", "sln", "sql",
+    "svelte", "svg", "tex", "tf", "tpl", "txt", "vue", "xml",
+];
+/// Products and sites that are spelled like files.
+const PRODUCTS: [&str; 13] = [
+    "Alpine.js",
+    "Angular.js",
+    "Backbone.js",
+    "Chart.js",
+    "D3.js",
+    "Ember.js",
+    "Express.js",
+    "Next.js",
+    "Node.js",
+    "Nuxt.js",
+    "Three.js",
+    "Vue.js",
+    "docs.rs",
 ];
 /// What people write in front of a file's name.
 const LABELS: [&str; 6] = ["file path:", "filepath:", "file name:", "filename:", "file:", "path:"];
@@ -163,7 +186,7 @@ pub(super) enum Naming {
     Bare(Name),
     /// A few words alone on the line above that end as a name does.
     Doubtful(String),
-    /// A word of a sentence that may be a name.
+    /// A word of a sentence that has to be a name, of a file that the tree has not.
     Hint(String),
     /// Two paths, of which either could be meant.
     Two(String, String),
@@ -219,7 +242,9 @@ pub(super) fn of_block(above: &[&str], paths: &Paths<'_>) -> Naming {
             match in_sentence(line, paths) {
                 Found::Path(path) => return clear(odd, Name { path, line: None }),
                 Found::Two(one, other) => return Naming::Two(one, other),
-                Found::Bare(path) if last == Naming::Nothing => last = Naming::Hint(path),
+                Found::Bare(path) if last == Naming::Nothing && is_meant(&path, line) => {
+                    last = Naming::Hint(path);
+                }
                 Found::Bare(_) | Found::Doubtful(_) | Found::Nothing => {}
             }
         }
@@ -300,7 +325,8 @@ fn alone(line: &str, paths: &Paths<'_>) -> Found {
     if let Some(space) = text.find(char::is_whitespace) {
         // A sentence, unless it is marked as a name or its first word is a folder.
         let in_folder = text.find('/').is_some_and(|slash| slash < space);
-        let is_short = text.split_whitespace().count() <= NAME_WORDS;
+        let is_short = text.split_whitespace().count() <= NAME_WORDS
+            && !text.split_whitespace().next_back().is_some_and(is_prose);
         return match has_extension(text) {
             true if is_marked || in_folder => Found::Path(text.to_owned()),
             true if is_short && !introduces => Found::Doubtful(text.to_owned()),
@@ -345,7 +371,8 @@ fn in_sentence<'l>(line: &'l str, paths: &Paths<'_>) -> Found {
             [one, other, ..] => return Found::Two(one.to_owned(), other.to_owned()),
         }
     }
-    let is_likely = |text: &&str| has_extension(text) || BARE_NAMES.contains(text) || paths.has_tail(text);
+    let is_spelled_so = |text: &&str| has_extension(text) || BARE_NAMES.contains(text);
+    let is_likely = |text: &&str| (is_spelled_so(text) && !is_prose(text)) || paths.has_tail(text);
     let likely = |texts: &[&str]| -> Vec<String> {
         let texts = texts.iter().copied().map(relative).filter(|text| is_pathlike(text) && is_likely(text));
         distinct(texts).into_iter().map(str::to_owned).collect()
@@ -416,6 +443,33 @@ fn has_extension(text: &str) -> bool {
             && extension.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
             && !extension.bytes().all(|byte| byte.is_ascii_digit())
     })
+}
+
+/// Whether the extension is one that files have, and hardly anything else.
+fn has_known_extension(text: &str) -> bool {
+    let extension = last_name(text).rsplit_once('.').map_or("", |(_, extension)| extension);
+    EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
+        || RepoPath::parse(text).is_ok_and(|path| Language::of(&path).is_some())
+}
+
+/// Whether a word is spelled like a file and is none: a product, a version, an abbreviation.
+fn is_prose(word: &str) -> bool {
+    if PRODUCTS.iter().any(|product| product.eq_ignore_ascii_case(word)) {
+        return true;
+    }
+    let Some((stem, _)) = word.rsplit_once('.') else { return false };
+    let number = stem.strip_prefix(['v', 'V']).unwrap_or(stem);
+    let is_version = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_abbreviation = word.split('.').all(|part| part.len() == 1);
+    (is_version || is_abbreviation) && !has_known_extension(word)
+}
+
+/// Whether a word of a line names a file that is meant, and not a field or a method: by its extension, or because the
+/// line introduces with it.
+fn is_meant(word: &str, line: &str) -> bool {
+    let line = line.trim_end_matches([' ', '\t', '*', '`', '"']);
+    let introduced = line.strip_suffix(':').map(|rest| rest.trim_end_matches(['*', '`', '"']));
+    has_known_extension(word) || introduced.is_some_and(|rest| rest.ends_with(word))
 }
 
 /// Without what says only "from here".
@@ -571,6 +625,19 @@ mod tests {
             ("In `src/a.rs`, add the case:", clear("src/a.rs")),
             ("Change src/a.rs like this:", clear("src/a.rs")),
             ("Change a.rs like this:", hint("a.rs")),
+            ("Then update config.yml:", hint("config.yml")),
+            ("Then **app.properties**:", hint("app.properties")),
+            ("and the README:", hint("README")),
+            ("As in Node.js, update config.yml:", hint("config.yml")),
+            ("as in Node.js:", Naming::Nothing),
+            ("as in Node.js", Naming::Nothing),
+            ("As `Node.js` does:", Naming::Nothing),
+            ("Others, e.g. these:", Naming::Nothing),
+            ("Others, e.g.:", Naming::Nothing),
+            ("The same for v1.2.x:", Naming::Nothing),
+            ("The same for 2.0.0-rc1:", Naming::Nothing),
+            ("With self.total above:", Naming::Nothing),
+            ("Now as the README says:", Naming::Nothing),
             ("Release Notes.md", doubtful("Release Notes.md")),
             ("So that and/or works:", Naming::Nothing),
             ("From src/a.rs to src/b.rs:", Naming::Nothing),
@@ -596,6 +663,7 @@ mod tests {
             "a.rs",
             "bash",
             "foo.1",
+            "lib/Next.js",
             "src/a b.rs",
             "src/foo.ts",
             "src/foo.ts (1)",
@@ -629,6 +697,7 @@ mod tests {
             ("From a.rs to src/foo.ts:", two("a.rs", "src/foo.ts")),
             ("Change b.rs:", clear("b.rs")),
             ("Change c.rs:", Naming::Hint("c.rs".to_owned())),
+            ("Change Next.js:", clear("Next.js")),
         ] {
             assert_eq!(naming(above, &paths), expect, "{above:?}");
         }

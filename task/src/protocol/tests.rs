@@ -165,6 +165,30 @@ fn what_is_cut_or_unclear_is_refused() {
     }
 }
 
+#[test]
+fn the_file_of_the_block_before_counts_only_without_a_name() {
+    let second = |words: &str| {
+        format!(
+            "a.yaml\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n{words}\n<<<<<<< SEARCH\nc\n=======\nd\n>>>>>>> REPLACE"
+        )
+    };
+    for (words, text) in [
+        ("Then update config.yml:", "config.yml"),
+        ("Then config.yml needs this", "config.yml"),
+        ("And the README:", "README"),
+    ] {
+        check(&second(words), &Err(ReadError::UnclearName { line: 8, text: text.to_owned() }));
+    }
+    let both = [replace("a.yaml", 2, "a\n", "b\n"), replace("a.yaml", 8, "c\n", "d\n")];
+    for words in ["and", "Then, as in Node.js:", "Others, e.g. this:", "and for 1.x:", "Then a.yaml again:"] {
+        check(&second(words), &Ok(both.to_vec()));
+    }
+    check(
+        "WRITE: x/config.yml\n```\na\n```\nThen in config.yml:\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE",
+        &Ok(vec![write("x/config.yml", 1, "a\n"), replace("x/config.yml", 6, "a\n", "b\n")]),
+    );
+}
+
 /// What a reply says in addition to its edits.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Said<'a> {

@@ -77,10 +77,11 @@ impl Reader<'_, '_> {
             Naming::Bare(Name { path: text, .. }) | Naming::Doubtful(text) => {
                 Err(ReadError::UnclearName { line, text })
             }
-            Naming::Hint(path) => match &self.previous {
-                Some(previous) => Ok(previous.clone()),
-                None if is_new => Err(ReadError::UnclearName { line, text: path }),
-                None => Ok(path),
+            Naming::Hint(text) => match &self.previous {
+                // The reply may have made the file itself, so that the tree has it not.
+                Some(previous) if ends_as(previous, &text) => Ok(previous.clone()),
+                None if !is_new => Ok(text),
+                _ => Err(ReadError::UnclearName { line, text }),
             },
             Naming::Nothing => self.previous.clone().ok_or(ReadError::NoName { line }),
         }
@@ -117,4 +118,9 @@ impl Reader<'_, '_> {
             self.gap = self.at;
         }
     }
+}
+
+/// Whether a path has the name as its last folders and name, or as the whole.
+fn ends_as(path: &str, name: &str) -> bool {
+    path.strip_suffix(name).is_some_and(|front| front.is_empty() || front.ends_with('/'))
 }
