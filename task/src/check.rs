@@ -26,6 +26,7 @@ use std::time::Instant;
 
 pub use checked::{CheckedPatch, check, merged};
 use leftovers::Leftovers;
+pub(crate) use leftovers::marker_in;
 pub use message::Problem;
 
 use crate::language::Language;

@@ -237,6 +237,16 @@ fn is_prose(path: &RepoPath) -> bool {
     }
 }
 
+/// The first line of a text that begins or ends a conflict or an edit, of those that are not `known`. What separates the
+/// sides of one is not looked for: it has such a line above it, and elsewhere it is the line below a heading.
+pub(crate) fn marker_in(text: &str, known: impl Fn(&str) -> bool) -> Option<&str> {
+    text.lines().find(|whole| {
+        let line = whole.trim_end();
+        let is_marker = is_marker(line, '<') || is_marker(line, '>') || edit_marker(line).is_some();
+        is_marker && !known(whole)
+    })
+}
+
 /// Whether the line is seven of `mark`, alone or followed by a space and a name, as git writes them.
 fn is_marker(line: &str, mark: char) -> bool {
     let rest = line.trim_start_matches(mark);

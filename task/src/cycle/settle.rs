@@ -201,9 +201,7 @@ fn leaves_nothing_behind(text: &str, conflict: &Conflict, file: &MergedFile) -> 
         let has = |side: &&Vec<u8>| String::from_utf8_lossy(side).lines().any(|known| known == line);
         sides.iter().any(has)
     };
-    let marks = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
-    let is_marker = |line: &&str| marks.iter().any(|mark| line.starts_with(mark)) && !is_known(line);
-    if let Some(line) = text.lines().find(is_marker) {
+    if let Some(line) = check::marker_in(text, is_known) {
         return Err(bad(format!("`{line}`, in {}, is left of a conflict.", file.path)));
     }
     let count = |bytes: &[u8]| String::from_utf8_lossy(bytes).matches(REDACTED).count();

@@ -50,11 +50,23 @@ fn markers_and_struck_secrets_are_refused_unless_a_side_has_them() {
     };
     let plain = conflict("b\n", "o\n", "t\n");
     assert_eq!(of("x\n", &plain), Ok(()));
-    for marker in ["<<<<<<< main", "=======", "||||||| base", ">>>>>>> theirs", "<<<<<<<<< SEARCH"] {
+    for marker in [
+        "<<<<<<< main",
+        "<<<<<<<",
+        "<<<<<<< main\n||||||| base\n=======",
+        ">>>>>>> theirs",
+        "<<<<<<<<< SEARCH",
+        "=======\n>>>>>>> REPLACE",
+    ] {
         assert_eq!(of(&format!("x\n{marker}\ny\n"), &plain), Err(Reason::BadAnswer), "{marker}");
     }
-    // A heading in a text.
-    assert_eq!(of("Title\n=======\n", &conflict("", "Title\n=======\n", "")), Ok(()));
+    assert_eq!(of("<<<<<<< main\n", &conflict("", "<<<<<<< main\n", "")), Ok(()));
+    // Headings, quotations and tables in a text, which are on no side.
+    for text in
+        ["Title\n=======\n", "Two words\n=========\n", ">>>>>>>> quoted\n", "|||||||| a |\n", "<<<<<<<<<<\n"]
+    {
+        assert_eq!(of(text, &plain), Ok(()), "{text}");
+    }
     assert_eq!(of(&format!("key = {REDACTED}\n"), &plain), Err(Reason::Secret));
 }
 
