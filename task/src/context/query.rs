@@ -7,6 +7,7 @@ use super::mention::{self, Mention};
 use super::stop_words::STOP_WORDS;
 use super::term::{self, NameHash, TermHash, TermTable};
 use crate::path::RepoPath;
+use crate::protocol::Fence;
 
 /// Longest part of an issue that is looked at, in bytes. Of a longer one the first three quarters and the last
 /// quarter of the budget are: a log begins with what was done and ends with what failed.
@@ -165,12 +166,22 @@ struct Line<'a> {
 
 /// The lines of a Markdown body; code is fenced, indented, or typed at a prompt of Python.
 fn lines(body: &str) -> impl Iterator<Item = Line<'_>> {
-    let mut fenced = false;
+    let mut open: Option<Fence<'_>> = None;
     body.lines().map(move |text| {
-        let fence = text.trim_start().starts_with("```") || text.trim_start().starts_with("~~~");
-        fenced ^= fence;
-        let code = fenced || ["    ", "\t", ">>>"].iter().any(|start| text.starts_with(start));
-        Line { text: if fence { "" } else { text }, of: if code { Part::Code } else { Part::Prose } }
+        let parts = match (Fence::of(text), open) {
+            (Some(fence), None) => {
+                open = Some(fence);
+                true
+            }
+            (Some(fence), Some(opened)) if fence.closes(&opened) => {
+                open = None;
+                true
+            }
+            // A fence within one of another sign, or of a longer one, is code.
+            _ => false,
+        };
+        let code = open.is_some() || ["    ", "\t", ">>>"].iter().any(|start| text.starts_with(start));
+        Line { text: if parts { "" } else { text }, of: if code { Part::Code } else { Part::Prose } }
     })
 }
 
@@ -328,6 +339,21 @@ mod tests {
             "The header of 12 lines\n```\nheader parse\n```\n    header\n<!-- fill this in -->\nend",
             &[("parse", 1, 2, 1), ("headers", 1, 4, 2), ("lines", 0, 1, 1), ("end", 0, 1, 1)],
         );
+    }
+
+    #[test]
+    fn a_fence_within_another_one_ends_no_code() {
+        for body in [
+            "~~~\n```\nsocket\n```\nclient\n~~~\nheader",
+            "````md\n```\nsocket\n```\nclient\n````\nheader",
+            "```md\n~~~\nsocket\n~~~\nclient\n```\nheader",
+        ] {
+            check(
+                "Parse",
+                body,
+                &[("parse", 1, 1, 1), ("socket", 0, 1, 0), ("client", 0, 1, 0), ("header", 0, 1, 1)],
+            );
+        }
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl<'a> Fence<'a> {
         self.info.is_empty()
     }
 
-    pub(super) fn closes(&self, open: &Self) -> bool {
+    pub(crate) fn closes(&self, open: &Self) -> bool {
         self.is_bare() && self.sign == open.sign && self.length >= open.length
     }
 
