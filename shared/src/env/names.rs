@@ -36,8 +36,8 @@ pub const RENAMED: &[(&str, &str)] = &[
 ];
 
 /// Names with our prefix that an agent of Azure Pipelines sets for every step
-/// (<https://learn.microsoft.com/azure/devops/pipelines/build/variables>).
-const OF_AZURE_PIPELINES: &[&str] = &[
+/// (<https://learn.microsoft.com/azure/devops/pipelines/build/variables>), but for those that settings of ours have as well.
+pub(super) const OF_AZURE_PIPELINES: &[&str] = &[
     "AGENT_ACCEPTTEEEULA",
     "AGENT_BUILDDIRECTORY",
     "AGENT_CLOUDID",
@@ -46,7 +46,6 @@ const OF_AZURE_PIPELINES: &[&str] = &[
     "AGENT_DISABLELOGPLUGIN_TESTFILEPUBLISHERPLUGIN",
     "AGENT_DISABLELOGPLUGIN_TESTRESULTLOGPLUGIN",
     "AGENT_HOMEDIRECTORY",
-    "AGENT_ID",
     "AGENT_ISSELFHOSTED",
     "AGENT_JOBNAME",
     "AGENT_JOBSTATUS",

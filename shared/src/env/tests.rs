@@ -344,6 +344,13 @@ fn names_of_others_are_left_alone() {
 }
 
 #[test]
+fn no_name_of_others_is_a_setting_of_ours() {
+    for name in names::OF_AZURE_PIPELINES {
+        assert!(catalog::variables().all(|known| known.name != *name), "{name}");
+    }
+}
+
+#[test]
 fn every_secret_is_known_whatever_it_is_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key").to_str().unwrap().to_owned();
