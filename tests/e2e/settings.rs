@@ -1,8 +1,10 @@
 //! Every *setting* of every command with an empty, a misspelled and an absurd value, through both programs: an empty one
-//! changes nothing, the others are errors that name the variable, before anything is done.
+//! changes nothing, the others are errors that name the variable, before anything is done. And what both programs say of
+//! themselves.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -214,6 +216,33 @@ fn beside(name: &str) -> &'static [(&'static str, &'static str)] {
         | "AGENT_CA"
         | "HTTPS_PROXY" => &[("AGENT_MODEL", "ollama:some")],
         _ => &[],
+    }
+}
+
+/// What a program says to one argument, with nothing in its environment; nothing goes to standard error.
+fn answer(name: &str, argument: &str) -> String {
+    let output = Command::new(program(name)).arg(argument).env_clear().stdin(Stdio::null()).output();
+    let output = output.expect("the program runs");
+    assert!(output.status.success() && output.stderr.is_empty(), "{name} {argument}: {output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn both_programs_say_their_version_with_the_commit_and_their_usage() {
+    let is_repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.git").exists();
+    for name in ["ingest", "ai-agent"] {
+        let version = answer(name, "--version");
+        let commit = version
+            .strip_prefix(&format!("{name} {} (", env!("CARGO_PKG_VERSION")))
+            .and_then(|rest| rest.strip_suffix(")\n"))
+            .unwrap_or_else(|| panic!("{version:?} has another form"));
+        let is_commit = commit.len() >= 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+        assert!(is_commit || (commit == "unknown" && !is_repository), "{version:?} names no commit");
+        assert_eq!(answer(name, "-V"), version);
+        let help = answer(name, "--help");
+        for part in [&format!("Usage: {name} ")[..], "--version", "Print version"] {
+            assert!(help.contains(part), "{part:?} is not in:\n{help}");
+        }
     }
 }
 
