@@ -130,7 +130,7 @@ impl BudgetError {
 
 impl From<BrokerError> for BudgetError {
     fn from(error: BrokerError) -> Self {
-        let (why, is_transient) = (crate::outcome::chain(&error), error.is_transient());
+        let (why, is_transient) = (crate::causes::chain(&error), error.is_transient());
         let fix = match error {
             BrokerError::NoQueue(_) | BrokerError::NotKept => {
                 format!(

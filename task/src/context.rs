@@ -11,6 +11,7 @@
 
 mod bm25;
 mod closer;
+mod entry;
 mod excerpt;
 mod features;
 mod generated_docs;

@@ -6,6 +6,7 @@ mod broker;
 mod budget;
 mod builtin;
 mod call;
+mod causes;
 pub mod check;
 pub mod cli;
 mod clock;

@@ -107,7 +107,7 @@ pub async fn report(
     if let Some((line, bank)) = bank {
         match budgets::left(&bank, &numbers).await {
             Ok(left) => results.budgets = Some(left),
-            Err(error) => results.budgets_unknown = Some(crate::outcome::chain(&error)),
+            Err(error) => results.budgets_unknown = Some(crate::causes::chain(&error)),
         }
         line.close().await;
     }

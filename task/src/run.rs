@@ -18,6 +18,7 @@ mod closed;
 mod commit;
 mod conversation;
 mod desk;
+mod digest;
 mod ended;
 mod ending;
 mod failures;
@@ -26,6 +27,7 @@ mod holder;
 pub(crate) mod jira;
 mod measured;
 mod missing;
+mod posted;
 mod publish;
 mod repair;
 pub mod settings;
@@ -166,7 +168,7 @@ async fn on_forge(
     let place = Place { forge, records };
     let desk = match admission::open_desk(config, settings, task, place, attempt, lease).await {
         Ok(desk) => desk,
-        Err(stop) => return admission::refused(stop),
+        Err(stop) => return stop.untold(),
     };
     if let Err(lost) = desk.record.clear_doubles(&desk.gate, &task.id.to_string()).await {
         return Ended::Lost(lost);
@@ -175,7 +177,7 @@ async fn on_forge(
     let is_over = desk.own_status().is_some_and(|(_, own)| own.phase == Phase::Ended);
     let turned = match if is_over { Ok(None) } else { fix::in_place_of(&desk).await } {
         Ok(turned) => turned,
-        Err(stop @ Stop::Call(_)) => return admission::refused(stop),
+        Err(stop @ Stop::Call(_)) => return stop.untold(),
         Err(stop) => return ending::stopped(&desk, stop).await,
     };
     let desk = match &turned {

@@ -36,8 +36,8 @@ use shared::otlp::catalog::SWEEP;
 use crate::broker::Line;
 use crate::budget::Bank;
 use crate::call::CallError;
+use crate::causes;
 use crate::lease::{Lease, Lost};
-use crate::outcome;
 use crate::run::settings::RunSettings;
 
 pub use finding::Finding;
@@ -138,7 +138,7 @@ async fn sweep_once(mut sweep: Sweep<'_>, lease: &Lease) -> Swept {
     Box::pin(sites.close()).await;
     match (swept, sweep.left) {
         (Err(Stop::Call(CallError::Lost(lost))), _) => Swept::Lost(lost),
-        (Err(error), _) => Swept::InPart(outcome::chain(&error)),
+        (Err(error), _) => Swept::InPart(causes::chain(&error)),
         (Ok(()), Some(why)) => Swept::InPart(why),
         (Ok(()), None) => Swept::Whole,
     }

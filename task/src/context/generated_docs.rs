@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::entry::Entry;
 use super::role::Omission;
-use super::walk::Entry;
 
 /// What stands at the top of what a generator writes: each of these groups has a name that must be there.
 type Signs = &'static [&'static [&'static str]];

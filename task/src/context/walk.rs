@@ -11,9 +11,11 @@ use gix::objs::TreeRefIter;
 use gix::objs::tree::EntryKind;
 
 use super::generated_docs;
-use super::role::{self, Omission, Role};
+use super::role::{self, Omission};
 use crate::context::read_set::FileMode;
 use crate::path::{PathError, RepoPath};
+
+pub use super::entry::Entry;
 
 /// How much of a tree is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -53,16 +55,6 @@ pub enum WalkError {
     Unsorted(String),
     #[error("a folder of the repository cannot be read")]
     Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// A file of the tree, or what takes the place of one.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    pub path: RepoPath,
-    pub blob: ObjectId,
-    pub mode: FileMode,
-    /// What the path and the mode say; the content may yet say otherwise.
-    pub role: Result<Role, Omission>,
 }
 
 /// All files of one tree.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::budget::BudgetError;
+use crate::causes::chain;
 use crate::context::index::IndexError;
 use crate::context::walk::WalkError;
 use crate::llm::LlmError;
-use crate::outcome::{Failure, Reason, chain};
+use crate::outcome::{Failure, Reason};
 
 pub(super) fn not_walked(error: &WalkError) -> Failure {
     let next = match error {

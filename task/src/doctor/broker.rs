@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{About, Finding, Health};
 use crate::broker::{self, BrokerError, NO_QUEUE_FIX};
-use crate::outcome::chain;
+use crate::causes::chain;
 
 /// Time for one exchange.
 const WITHIN: Duration = Duration::from_secs(10);

@@ -14,7 +14,7 @@ use shared::hex;
 use shared::jira::SiteName;
 
 use super::{About, Finding, Health};
-use crate::outcome::chain;
+use crate::causes::chain;
 use crate::run::settings::{RunSettings, page};
 use crate::tracker::jira::{JiraConfig, Site};
 

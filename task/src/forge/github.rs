@@ -30,8 +30,8 @@ use serde_json::Value;
 use shared::repo::Repo;
 
 use crate::call::{Call, CallError, Service, measured};
+use crate::causes::chain;
 use crate::lease::{Lease, Lost};
-use crate::outcome::chain;
 use crate::patience::Patience;
 
 pub(crate) use auth::is_app;

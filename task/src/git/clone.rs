@@ -16,8 +16,8 @@ use gix::protocol::fetch::negotiate::{Action, Round, one_round};
 use gix::refs::transaction::{PreviousValue, RefEdit};
 use gix::refs::{FullName, Target};
 
+use crate::causes::chain;
 use crate::git::remote::{Head, Remote, RemoteError, Session, UploadPack, Watch, agent, head_of, tip_of};
-use crate::outcome::chain;
 
 /// How often the indexing of a pack learns that it must stop.
 const TICK: Duration = Duration::from_millis(50);

@@ -16,8 +16,8 @@ use gix::protocol::transport::packetline::blocking_io::encode;
 use gix::refs::FullName;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 
+use crate::causes::chain;
 use crate::git::remote::{Remote, RemoteError, Session, Watch, connect, tip_of};
-use crate::outcome::chain;
 use pack::PackError;
 use report::Framing;
 pub use report::Rejection;

@@ -106,7 +106,7 @@ pub enum MergeError {
 
 impl From<gix::Error> for MergeError {
     fn from(error: gix::Error) -> Self {
-        Self::Unreadable(crate::outcome::chain(&error))
+        Self::Unreadable(crate::causes::chain(&error))
     }
 }
 

@@ -80,22 +80,6 @@ async fn answer_stranger(
     Ok(())
 }
 
-/// How a run ended whose task has no issue to tell it on.
-pub(super) fn refused(stop: Stop) -> Ended {
-    match stop {
-        Stop::Ended(ended) => ended,
-        Stop::Call(error) => Ended::of(&error),
-        Stop::Failure(failure) | Stop::Moved(failure) => {
-            tracing::warn!(what = failure.what, "the task is refused, and nothing is written to the issue");
-            Ended::Explained(failure.reason)
-        }
-        Stop::CalledOff(why) => {
-            tracing::info!(why, "the task was canceled");
-            Ended::Nothing("canceled")
-        }
-    }
-}
-
 /// Whether there is anything to do: a task that ended stays ended, whatever happened since.
 pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
     if desk.own_status().is_some_and(|(_, status)| status.phase == Phase::Ended) {

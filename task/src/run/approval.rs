@@ -5,34 +5,24 @@ use shared::command::Command;
 use shared::issue::{IssueId, PullRequestNumber};
 use shared::mode::{CommandAt, Comment as CommentId, Start};
 
+use super::branch;
 use super::desk::Desk;
+use super::digest::digest;
 use super::ended::{Ended, Stop};
+use super::posted::{self, Posted};
 use super::settings::Terms;
 use super::work::Basis;
-use super::{branch, conversation};
 use crate::call::CallError;
 use crate::forge::model::{Commit, PullRequest, Review, ReviewText, Stage};
 use crate::issue::MAX_BODY_CHARS;
-use crate::marker::{Kind, On};
 use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
-use crate::plan::{Binding, Plan};
+use crate::plan::Binding;
 use crate::record::comment;
 use crate::record::status::Status;
 use crate::repo_config::ApproveBy;
 use crate::text::Raw;
 use crate::thread::Comment;
-
-/// A plan as its comment holds it.
-#[derive(Clone, Debug)]
-pub(super) struct Posted {
-    pub(super) comment: u64,
-    pub(super) plan: Plan,
-    pub(super) binding: Binding,
-    /// The Markdown of the whole comment without its marker.
-    pub(super) text: String,
-    written_at: Timestamp,
-}
 
 /// Checks the command of the task and the plan that it is about; every answer that is not yes is told on the issue.
 /// `head` is where the branch is.
@@ -90,7 +80,7 @@ fn next_of(desk: &Desk<'_>) -> &'static str {
 
 /// The plan on a pull request, as long as it is one: what the branch has is an empty commit.
 async fn plan_of(desk: &Desk<'_>, pull_request: PullRequestNumber, head: &Commit) -> Result<Posted, Stop> {
-    let posted = find_plan(desk, pull_request).await?.ok_or_else(|| {
+    let posted = posted::find_plan(desk, pull_request).await?.ok_or_else(|| {
         Failure::new(
             Reason::StalePlan,
             "There is no plan of the agent on the pull request.",
@@ -122,7 +112,7 @@ async fn may_approve(desk: &Desk<'_>, terms: &Terms<'_>, posted: &Posted) -> Res
 async fn hold(desk: &Desk<'_>, terms: &Terms<'_>, posted: &Posted) -> Result<(), Stop> {
     let changed = changed_files(desk, terms, &posted.binding.base).await?;
     let differs = |path: &RepoPath| changed.as_ref().is_none_or(|changed| changed.contains(path));
-    let digest = conversation::digest(&desk.issue);
+    let digest = digest(&desk.issue);
     let moved = posted.binding.moved(&posted.plan, &digest, &terms.digest, differs);
     if moved.is_empty() { Ok(()) } else { Err(comment::stale(&moved).into()) }
 }
@@ -260,23 +250,6 @@ async fn pull_request_of(desk: &Desk<'_>, number: PullRequestNumber) -> Result<P
         Stage::Merged => Err(refuse(format!("#{number} is merged already."))),
         Stage::Closed => Err(refuse(format!("#{number} is closed."))),
     }
-}
-
-/// The newest plan of ours on a pull request.
-pub(super) async fn find_plan(
-    desk: &Desk<'_>,
-    pull_request: PullRequestNumber,
-) -> Result<Option<Posted>, Stop> {
-    let comments = desk.forge.comments(pull_request).await?;
-    let ours = |comment: &&Comment| desk.forge.identity().is(comment.by.as_ref());
-    Ok(comments.iter().rev().filter(ours).find_map(|comment| {
-        let body = comment.body.for_machine();
-        let binding: Binding = desk.marks.read(Kind::Plan, On::PullRequest(pull_request), body)?;
-        let text = body.split("\n\n<!-- ai-agent:plan ").next().unwrap_or(body);
-        let plan = Plan::parse(comment::plans(text).next()?).ok()?;
-        let (comment, written_at) = (comment.id, comment.updated_at);
-        Some(Posted { comment, plan, binding, text: text.to_owned(), written_at })
-    }))
 }
 
 /// The files that the base branch has changed since a commit; `None` if that cannot be told, because there are too

@@ -5,7 +5,7 @@ use shared::state::State;
 
 use super::desk::Desk;
 use super::ended::Stop;
-use super::{approval, holder};
+use super::{holder, posted};
 use crate::call::CallError;
 use crate::forge::Forge;
 use crate::forge::model::Commit;
@@ -135,7 +135,7 @@ async fn is_finished(
         Some((_, status)) => status.done || labelled(),
         None => labelled(),
     };
-    Ok(ended && (!is_plan(desk, commit).await? || approval::find_plan(desk, pull_request).await?.is_some()))
+    Ok(ended && (!is_plan(desk, commit).await? || posted::find_plan(desk, pull_request).await?.is_some()))
 }
 
 /// Whether a commit of ours is that of a plan: it changes nothing.

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use shared::issue::PullRequestNumber;
 use shared::mode::Product;
 
-use super::approval::{self, Posted};
+use super::approval;
 use super::branch::{self, Branch};
 use super::desk::Desk;
 use super::ended::Stop;
 use super::holder::InTheWay;
+use super::posted::{self, Posted};
 use super::settings::Terms;
 use super::work::{Basis, Claim};
 use super::{ci, working};
@@ -86,7 +87,7 @@ async fn unfinished(
     if !branch::is_plan(desk, commit).await? {
         return Ok(Some(of_commit(desk, commit)));
     }
-    let posted = approval::find_plan(desk, pull_request).await?;
+    let posted = posted::find_plan(desk, pull_request).await?;
     Ok(posted.map(|Posted { plan, binding, .. }| Proposal {
         plan: Some(PlanComment { text: plan.text().to_owned(), cost: String::new(), binding }),
         ..of_commit(desk, commit)

@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest as _, Sha256};
 use shared::command::Command;
-use shared::hex;
 use shared::task::IssueDigest;
 
 use super::desk::Desk;
+use super::digest::{clean_body, digest};
 use super::ended::Stop;
 use super::work::{Basis, Claim, Material};
 use crate::call::CallError;
@@ -20,7 +19,6 @@ use crate::outcome::{Failure, Reason};
 use crate::repo_config::RepoConfig;
 use crate::text::Raw;
 use crate::thread::{User, UserKind};
-use crate::tracker::model::Issue as TrackedIssue;
 
 /// The comments that are kept, the newest ones by people with permission.
 const MAX_COMMENTS: usize = 20;
@@ -71,20 +69,6 @@ pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig
         },
         digest: digest(issue),
     })
-}
-
-/// Hash of the issue's title and body as they are shown; SHA-256 in hexadecimal.
-pub(super) fn digest(issue: &TrackedIssue) -> String {
-    let title = issue.title.clone().clean_line(MAX_TITLE_CHARS);
-    let mut hash = Sha256::new();
-    hash.update(title.as_str());
-    hash.update([0]);
-    hash.update(clean_body(issue, MAX_BODY_CHARS));
-    hex::text(&hash.finalize())
-}
-
-fn clean_body(issue: &TrackedIssue, cap: usize) -> String {
-    issue.body.clone().clean(cap).as_str().to_owned()
 }
 
 async fn is_other_than_asked(desk: &Desk<'_>) -> Result<bool, CallError> {

@@ -11,7 +11,7 @@ use shared::state::State;
 use shared::task::Task;
 use shared::user::Login;
 
-use super::conversation;
+use super::digest::digest;
 use super::ended::{Attempt, Stop};
 use super::holder::Claimant;
 use super::measured;
@@ -195,7 +195,7 @@ impl<'a> Desk<'a> {
         if !kind.is_asked_for() {
             return Status { spent: self.spent_so_far(), ..status };
         }
-        let issue = (kind.makes() == Product::Change).then(|| conversation::digest(&self.issue));
+        let issue = (kind.makes() == Product::Change).then(|| digest(&self.issue));
         Status { issue, ..status }
     }
 

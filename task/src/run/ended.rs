@@ -79,6 +79,27 @@ pub(super) enum Stop {
     CalledOff(String),
 }
 
+impl Stop {
+    /// How a run ended whose task has no issue to tell it on.
+    pub(super) fn untold(self) -> Ended {
+        match self {
+            Self::Ended(ended) => ended,
+            Self::Call(error) => Ended::of(&error),
+            Self::Failure(failure) | Self::Moved(failure) => {
+                tracing::warn!(
+                    what = failure.what,
+                    "the task is refused, and nothing is written to the issue"
+                );
+                Ended::Explained(failure.reason)
+            }
+            Self::CalledOff(why) => {
+                tracing::info!(why, "the task was canceled");
+                Ended::Nothing("canceled")
+            }
+        }
+    }
+}
+
 impl From<CallError> for Stop {
     fn from(error: CallError) -> Self {
         Self::Call(error)

@@ -6,8 +6,8 @@ use shared::state::{Event, State};
 
 use super::desk::Desk;
 use super::ended::{Attempt, Ended, Stop};
+use super::fix;
 use super::work::Claim;
-use super::{admission, fix};
 use crate::call::CallError;
 use crate::lease::Lost;
 use crate::outcome::{Exit, Failure, Reason};
@@ -61,7 +61,7 @@ pub(super) async fn stopped(desk: &Desk<'_>, stop: Stop) -> Ended {
     // What nobody asked for has somewhere to be told once it has begun.
     let has_begun = desk.own_status().is_some_and(|(_, status)| status.phase != Phase::Ended);
     if !desk.task.mode.kind().is_asked_for() && !has_begun {
-        return admission::refused(stop);
+        return stop.untold();
     }
     let told = match stop {
         Stop::Ended(ended) => return ended,

@@ -43,7 +43,7 @@ pub(super) async fn resolve(
 ) -> Result<(Task, Tracker), Ended> {
     match look_up(settings, request, lease).await {
         Ok(resolved) => Ok(resolved),
-        Err(stop) => Err(super::admission::refused(stop)),
+        Err(stop) => Err(stop.untold()),
     }
 }
 

@@ -11,7 +11,7 @@ use super::desk::Desk;
 use super::ended::Stop;
 use super::missing::Missing;
 use super::work::Claim;
-use super::{approval, commit, ending, measured, wanted};
+use super::{commit, ending, measured, posted, wanted};
 use crate::call::CallError;
 use crate::forge::model::{NewPullRequest, PullRequest, PullRequestKind, Stage};
 use crate::marker::{Kind, On};
@@ -252,7 +252,7 @@ fn not_taken(desk: &Desk<'_>, error: CallError) -> Stop {
 async fn post_plan(desk: &Desk<'_>, pull_request: PullRequestNumber, plan: &PlanComment) -> Result<(), Stop> {
     let mut patience = desk.forge.patience();
     loop {
-        let posted = approval::find_plan(desk, pull_request).await?;
+        let posted = posted::find_plan(desk, pull_request).await?;
         if posted.as_ref().is_some_and(|posted| posted.binding == plan.binding) {
             return Ok(());
         }

@@ -22,7 +22,7 @@ use super::holder::{self, InTheWay};
 use super::measured::Repaired;
 use super::settings::{self, Terms};
 use super::work::{Basis, Claim, Repair};
-use super::{approval, branch, measured, working};
+use super::{branch, measured, posted, working};
 use crate::config::Config;
 use crate::cycle::End;
 use crate::forge::model::{
@@ -304,7 +304,7 @@ async fn plan(
     if answered.is_some_and(ModeKind::skips_plan) {
         return Ok(None);
     }
-    Ok(approval::find_plan(desk, pull.number).await?.map(|posted| posted.plan))
+    Ok(posted::find_plan(desk, pull.number).await?.map(|posted| posted.plan))
 }
 
 /// Asks the model and commits; tells what came of it.

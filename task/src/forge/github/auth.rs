@@ -17,7 +17,7 @@ use shared::repo::{HostPolicy, Repo};
 
 use super::graphql::Opening;
 use super::repository::path_segment;
-use super::{Effect, GitHub, call, checkup, limits, wire};
+use super::{Effect, GitHub, call, exchange, limits, wire};
 use crate::call::CallError;
 use crate::forge::model::{Collaborator, Commit, Repository, Signature};
 use crate::lease::Lease;
@@ -298,10 +298,24 @@ pub(super) async fn as_app<T>(
         Err(error @ CallError::Unauthorized { .. }) => error,
         done => return done,
     };
-    match checkup::clock(login).await {
+    match clock(login).await {
         Ok(theirs) if limits::is_off(theirs) => what(&app_client(login, app, &key, theirs)?).await,
         _ => Err(refused),
     }
+}
+
+/// What time it is at GitHub, by the header of an answer that needs no login.
+pub async fn clock(login: &Login<'_>) -> Result<Timestamp, CallError> {
+    const ROUTE: &str = "/rate_limit";
+    let unavailable = |why: String| CallError::Unavailable { call: call(format!("GET {ROUTE}")), why };
+    let client =
+        builder(&login.api().rest)?.build_with_reqwest(login.client()?).map_err(|error| unusable(&error))?;
+    let asked = exchange(&client, &http::Method::GET, ROUTE, None::<&Value>);
+    let (head, _) = match tokio::time::timeout(login.timeout, asked).await {
+        Ok(answered) => answered.map_err(unavailable)?,
+        Err(_) => return Err(unavailable(format!("no answer within {} s", login.timeout.as_secs()))),
+    };
+    limits::date(&head.headers).ok_or_else(|| unavailable("the answer has no date".to_owned()))
 }
 
 /// A client that speaks as the App itself. `now` is the time of its claims.

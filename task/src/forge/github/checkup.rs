@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use http::Method;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::auth::{app_client, builder, jwt_key, unusable};
-use super::{Answer, GitHub, Login, call, decode, exchange, limits};
+use super::auth::{app_client, jwt_key};
+use super::{Answer, GitHub, Login, decode};
 use crate::call::CallError;
+
+pub use super::auth::clock;
 
 /// Permissions by name; `read`, `write` or `admin`.
 pub type Permissions = BTreeMap<String, String>;
@@ -80,20 +80,6 @@ impl AppClient {
         let Answer { body, .. } = self.0.read(route).await?;
         decode("GET", route, &body)
     }
-}
-
-/// What time it is at GitHub, by the header of an answer that needs no login.
-pub async fn clock(login: &Login<'_>) -> Result<Timestamp, CallError> {
-    const ROUTE: &str = "/rate_limit";
-    let unavailable = |why: String| CallError::Unavailable { call: call(format!("GET {ROUTE}")), why };
-    let client =
-        builder(&login.api().rest)?.build_with_reqwest(login.client()?).map_err(|error| unusable(&error))?;
-    let asked = exchange(&client, &Method::GET, ROUTE, None::<&Value>);
-    let (head, _) = match tokio::time::timeout(login.timeout, asked).await {
-        Ok(answered) => answered.map_err(unavailable)?,
-        Err(_) => return Err(unavailable(format!("no answer within {} s", login.timeout.as_secs()))),
-    };
-    limits::date(&head.headers).ok_or_else(|| unavailable("the answer has no date".to_owned()))
 }
 
 /// The account that a personal token belongs to.

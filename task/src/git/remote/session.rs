@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use super::{Remote, RemoteError, Watch, is_loopback};
-use crate::outcome::chain;
+use crate::causes::chain;
 
 /// How often the deadline and the caller's flag are looked at while the host is silent.
 const TICK: Duration = Duration::from_millis(100);

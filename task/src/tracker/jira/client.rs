@@ -19,9 +19,9 @@ use shared::otlp::Span;
 use super::config::{Credentials, Site};
 use super::wire::Complaint;
 use crate::call::{Call, CallError, Service, measured};
+use crate::causes::chain;
 use crate::lease::Lease;
 use crate::network::Network;
-use crate::outcome::chain;
 use crate::patience::Patience;
 
 /// Bytes of one answer. A page of 50 comments of 32,767 characters can be 7 MB in UTF-8, and ADF is wordy.
