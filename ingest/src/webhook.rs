@@ -13,7 +13,6 @@ use bytes::Bytes;
 use serde::Serialize;
 use shared::{
     message::Message,
-    mode::ModeKind,
     task::{DeliveryId, TaskId},
     trace::TraceContext,
 };
@@ -190,7 +189,7 @@ impl Webhooks {
         let payload: &[u8] = unwrapped.as_deref().unwrap_or(body.bytes());
         let decision = trigger::decide(event, payload, Some(&delivery), &self.rules)?;
         let closed = match &decision {
-            Decision::Publish(task) if task.mode.kind() == ModeKind::Closed => happening::closed(payload),
+            Decision::Publish(task) if task.mode.kind().is_about_end() => happening::closed(payload),
             _ => None,
         };
         // The broker is waited for without the body.
