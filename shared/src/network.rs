@@ -1,7 +1,7 @@
 //! The *network* is how this program gets out: by which proxy, and whom it trusts in addition to the system's authorities.
 //!
-//! Every HTTP client but that of the broker's management interface begins here: those of GitHub, of git, of models, and of
-//! the collector of telemetry. The HTTP library takes proxies from the environment by itself (`https_proxy`, `ALL_PROXY`),
+//! Every HTTP client but that of the broker's management interface begins here: those of GitHub, of Jira, of git, of models,
+//! and of the collector of telemetry. The HTTP library takes proxies from the environment by itself (`https_proxy`, `ALL_PROXY`),
 //! which holds where `HTTPS_PROXY` is not set. It passes over in silence what it does not understand, and reads no files; so
 //! `HTTPS_PROXY` is read here.
 

@@ -88,10 +88,10 @@ group! {
     /// The way out, for everything but the broker.
     NETWORK;
     AGENT_CA: String = text("certificates", "use certificates in PEM, or name their file in AGENT_CA_FILE"), NONE,
-        "certificate authorities in PEM that are trusted in addition to the system's, for GitHub, git, models and telemetry alike; as a rule \
+        "certificate authorities in PEM that are trusted in addition to the system's, for GitHub, Jira, git, models and telemetry alike; as a rule \
          a file, `AGENT_CA_FILE`";
     HTTPS_PROXY: SecretString = secret_url("use http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"), NONE,
-        "proxy for GitHub, git, models and telemetry; a model at a private address is asked without it";
+        "proxy for GitHub, Jira, git, models and telemetry; a model at a private address is asked without it";
     NO_PROXY: String = ANY, NONE, "hosts that are reached without the proxy: names, domains, addresses, networks";
 }
 

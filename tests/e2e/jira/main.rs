@@ -8,6 +8,7 @@ mod bad_input;
 mod basic;
 mod faults;
 mod harness;
+mod network;
 mod operate;
 mod plan;
 mod whole_way;

@@ -3,16 +3,19 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use tests::collector::{Collector, Mood};
 use tests::proxy::{AUTHORITY, Proxy};
 
 use crate::harness::{EDIT, REPO, Story, hello, offline};
 
 const GITHUB: &str = "github.example.com";
 const MODEL: &str = "model.example.com";
+const COLLECTOR: &str = "collector.example.com";
 
 struct Outside {
     story: Story,
     proxy: Proxy,
+    collector: Collector,
     folder: tempfile::TempDir,
 }
 
@@ -20,13 +23,18 @@ impl Outside {
     fn set(replies: &[&str]) -> Self {
         let story = Story::new(offline(hello()), replies);
         let address = |url: &str| url.trim_start_matches("http://").split('/').next().unwrap().to_owned();
-        let routes = [(GITHUB, address(&story.github.url())), (MODEL, address(&story.model_url()))];
+        let collector = Collector::start(Mood::Good);
+        let routes = [
+            (GITHUB, address(&story.github.url())),
+            (MODEL, address(&story.model_url())),
+            (COLLECTOR, address(collector.url())),
+        ];
         let proxy = story.block_on(Proxy::start(routes));
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ca.crt"), AUTHORITY).unwrap();
         let proxy_url = format!("http://agent:hunter2@{}\n", proxy.address());
         std::fs::write(folder.path().join("proxy"), proxy_url).unwrap();
-        Self { story, proxy, folder }
+        Self { story, proxy, collector, folder }
     }
 
     /// Runs the quick fix of the issue; the exit status and what was said.
@@ -53,11 +61,21 @@ impl Outside {
 fn everything_goes_by_the_proxy_and_trusts_the_operators_authority() {
     let outside = Outside::set(&[EDIT]);
     let (ca, proxy) = (outside.path("ca.crt"), outside.path("proxy"));
-    let (status, told) = outside.run(&[("AGENT_CA_FILE", &ca), ("HTTPS_PROXY_FILE", &proxy)]);
+    let endpoint = format!("https://{COLLECTOR}");
+    let (status, told) = outside.run(&[
+        ("AGENT_CA_FILE", &ca),
+        ("HTTPS_PROXY_FILE", &proxy),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+    ]);
     assert_eq!(status, Some(0), "{told}");
     let seen = outside.story.github.snapshot();
     assert!(seen.contains("commit by ai-agent[bot]: Raise the time-out"), "{seen}");
-    assert_eq!(outside.targets(), BTreeSet::from([format!("{GITHUB}:443"), format!("{MODEL}:443")]));
+    assert_eq!(
+        outside.targets(),
+        BTreeSet::from([GITHUB, MODEL, COLLECTOR].map(|host| format!("{host}:443")))
+    );
+    assert_eq!(outside.collector.violations(), Vec::<String>::new());
+    assert!(outside.collector.spans().iter().any(|span| span.name == "run quickfix"), "{told}");
     // The interface and git have a client each.
     let github = outside.proxy.connects().into_iter().filter(|connect| connect.target.starts_with(GITHUB));
     assert!(github.count() >= 2);
