@@ -53,7 +53,7 @@ pub(crate) fn path_at_end(path: &str) -> Option<&str> {
 pub fn router(webhooks: Webhooks) -> Router {
     Router::new()
         .route(WEBHOOK, post(webhook::receive))
-        .route(&format!("{}{{name}}", jira::PREFIX), post(jira::receive))
+        .route(&format!("{}{{name}}", jira::PREFIX), post(webhook::jira::receive))
         .route(HEALTH, get(health))
         .route(READY, get(ready))
         .route(METRICS, get(metrics))

@@ -1,5 +1,7 @@
 //! A *webhook*: one `POST` of GitHub's, from its bytes to the answer.
 
+pub(crate) mod jira;
+
 use std::{sync::Arc, time::Instant};
 
 use axum::{

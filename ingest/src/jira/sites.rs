@@ -20,10 +20,10 @@ pub struct Sites(BTreeMap<SiteName, Site>);
 
 /// One of them.
 #[derive(Clone)]
-pub(super) struct Site {
-    pub(super) secrets: Secrets,
+pub(crate) struct Site {
+    pub(crate) secrets: Secrets,
     /// The account that issues are assigned to and that never asks.
-    pub(super) agent: Option<AccountId>,
+    pub(crate) agent: Option<AccountId>,
 }
 
 impl Sites {
@@ -61,7 +61,7 @@ impl Sites {
         sites.collect::<Result<_, _>>().map(Self)
     }
 
-    pub(super) fn get(&self, name: &SiteName) -> Option<&Site> {
+    pub(crate) fn get(&self, name: &SiteName) -> Option<&Site> {
         self.0.get(name)
     }
 }
