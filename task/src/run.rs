@@ -65,7 +65,6 @@ use crate::progress::Step;
 use crate::record::Records;
 use crate::record::status::{Finding, Phase, Proposal};
 use crate::repo_config::{self, RepoConfig, RepoConfigError};
-use crate::tracker::Tracker;
 use crate::transcript::{Existing, Transcript};
 use claim::Claimed;
 use desk::{Desk, Place};
@@ -101,7 +100,7 @@ async fn run_message(
     match message {
         Message::Task(task) => Box::pin(run_task(config, settings, task, None, lease, attempt)).await,
         Message::Jira(request) => {
-            let (task, tracker) = match Box::pin(jira::resolve(settings, request, lease)).await {
+            let (task, found) = match Box::pin(jira::resolve(settings, request, lease)).await {
                 Ok(resolved) => resolved,
                 Err(ended) => return ended,
             };
@@ -112,17 +111,17 @@ async fn run_message(
                 account = request.account.as_ref().map_or("", |account| account.as_str()),
                 "the request of Jira is a task"
             );
-            Box::pin(run_task(config, settings, &task, Some(tracker), lease, attempt)).await
+            Box::pin(run_task(config, settings, &task, Some(found), lease, attempt)).await
         }
     }
 }
 
-/// Does one task, whose issue is on that tracker, if it is known.
+/// Does one task, whose issue is at that place, if it is known.
 async fn run_task(
     config: &Config,
     settings: &RunSettings,
     task: &Task,
-    tracker: Option<Tracker>,
+    found: Option<jira::Place>,
     lease: &Lease,
     attempt: Attempt,
 ) -> Ended {
@@ -136,12 +135,14 @@ async fn run_task(
         Err(error) => return Ended::of(&error),
     };
     // On the heap: a whole run is a large thing to carry about.
-    let tracker = match tracker {
-        Some(tracker) => Ok(tracker),
-        None => jira::tracker_of(settings, task, &forge, lease).await,
+    let found = match found {
+        Some(found) => Ok(found),
+        None => jira::tracker_of(settings, task, &forge, lease)
+            .await
+            .map(|tracker| jira::Place { tracker, unlabelled: None }),
     };
-    let ended = match tracker {
-        Ok(tracker) => Box::pin(on_forge(config, settings, task, lease, (&forge, &tracker), attempt)).await,
+    let ended = match found {
+        Ok(found) => Box::pin(on_forge(config, settings, task, lease, (&forge, &found), attempt)).await,
         Err(error) => Ended::of(&error),
     };
     if let Err(error) = forge.close().await {
@@ -155,9 +156,10 @@ async fn on_forge(
     settings: &RunSettings,
     task: &Task,
     lease: &Lease,
-    (forge, tracker): (&Forge, &Tracker),
+    (forge, found): (&Forge, &jira::Place),
     attempt: Attempt,
 ) -> Ended {
+    let jira::Place { tracker, unlabelled } = found;
     let marks = Marks::new(settings.marker_key.clone(), forge.repository().id);
     // A configuration that cannot be used is told as soon as there is a place to tell it.
     let repo_config = RepoConfig::of(forge.repository().config.as_ref());
@@ -165,7 +167,7 @@ async fn on_forge(
     let own = repo_config.as_ref().ok().filter(|_| tracker.counts_pull_requests());
     let names = own.map_or_else(|| settings.labels.clone(), |own| own.labels(&settings.labels));
     let records = Records { tracker, marks: &marks, names: &names, help: settings.help.as_deref() };
-    let place = Place { forge, records };
+    let place = Place { forge, records, unlabelled: unlabelled.as_ref() };
     let desk = match admission::open_desk(config, settings, task, place, attempt, lease).await {
         Ok(desk) => desk,
         Err(stop) => return stop.untold(),

@@ -16,6 +16,7 @@ use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
 use crate::record::comment;
 use crate::record::status::{Phase, Status, StatusComment};
+use crate::tracker::Tracker;
 use crate::tracker::model::{IssueKind, IssueState, Talk};
 
 /// How long a task waits at a time for another one of its issue.
@@ -55,6 +56,10 @@ pub(super) async fn open_desk<'a>(
             answer_stranger(task, place, &secrets, lease).await?;
         }
         return Err(Stop::Ended(Ended::Refused));
+    }
+    // Set for somebody who may not ask, it would stay when the assignment is taken back, and be nobody's.
+    if let (Some(key), Tracker::Jira(issues)) = (place.unlabelled, place.records.tracker) {
+        issues.set_label(key, &settings.labels.trigger).await?;
     }
     Desk::open(settings, task, place, asker, &secrets, attempt).await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use shared::issue::{IssueId, PullRequestNumber};
+use shared::issue::{IssueId, IssueKey, PullRequestNumber};
 use shared::mode::Product;
 use shared::state::State;
 use shared::task::Task;
@@ -41,6 +41,8 @@ const END_WITHIN: Duration = Duration::from_mins(3);
 pub(super) struct Place<'a> {
     pub(super) forge: &'a Forge,
     pub(super) records: Records<'a>,
+    /// The issue, if whoever may ask gets the label that asks set on it.
+    pub(super) unlabelled: Option<&'a IssueKey>,
 }
 
 /// See the module's documentation.
@@ -76,7 +78,7 @@ impl<'a> Desk<'a> {
     pub(super) async fn open(
         settings: &'a RunSettings,
         task: &'a Task,
-        Place { forge, records }: Place<'a>,
+        Place { forge, records, .. }: Place<'a>,
         asker: Collaborator,
         secrets: &[SecretString],
         attempt: Attempt,

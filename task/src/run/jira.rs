@@ -12,7 +12,7 @@
 use secrecy::SecretString;
 use shared::command::Command;
 use shared::issue::{IssueId, IssueKey};
-use shared::jira::{Asks, JiraRequest};
+use shared::jira::JiraRequest;
 use shared::mode::{self, CommandAt, Comment, Mode};
 use shared::repo::Repo;
 use shared::state::same_label;
@@ -35,12 +35,20 @@ use crate::tracker::jira::{Access, Account, Asked, Details, Issues, Site, Unmapp
 /// The number of a repository for what is said where none is known. No repository has it.
 const NOWHERE: u64 = 0;
 
-/// The task that is asked for, and the tracker with its issue.
+/// The issue of a task, where the tracker has it.
+pub(super) struct Place {
+    pub(super) tracker: Tracker,
+    /// The issue, if it has yet to get the label that asks, because it was assigned to the agent. Everything else looks at
+    /// the label, so only a person who may ask gets it set.
+    pub(super) unlabelled: Option<IssueKey>,
+}
+
+/// The task that is asked for, and the place of its issue.
 pub(super) async fn resolve(
     settings: &RunSettings,
     request: &JiraRequest,
     lease: &Lease,
-) -> Result<(Task, Tracker), Ended> {
+) -> Result<(Task, Place), Ended> {
     match look_up(settings, request, lease).await {
         Ok(resolved) => Ok(resolved),
         Err(stop) => Err(stop.untold()),
@@ -51,11 +59,11 @@ async fn look_up(
     settings: &RunSettings,
     request: &JiraRequest,
     lease: &Lease,
-) -> Result<(Task, Tracker), Stop> {
+) -> Result<(Task, Place), Stop> {
     let site = site_of(settings, request).map_err(|why| Stop::Ended(Ended::Misconfigured(why)))?;
     let issues = open(settings, site, lease).await?;
     let lookup = Lookup { settings, request, site };
-    let (task, key) = match lookup.find_out(&issues).await? {
+    let (task, unlabelled) = match lookup.find_out(&issues).await? {
         Ok(found) => found,
         Err(Refusal { why, told: None }) => return Err(Stop::Ended(Ended::Nothing(why))),
         Err(Refusal { why, told: Some(told) }) => {
@@ -64,11 +72,7 @@ async fn look_up(
         }
     };
     let issues = issues.for_repo(task.repo.clone());
-    // The label is what everything else looks at; an assignment to the agent asks for it.
-    if let Some(key) = key {
-        issues.set_label(&key, &settings.labels.trigger).await?;
-    }
-    Ok((task, Tracker::Jira(Box::new(issues))))
+    Ok((task, Place { tracker: Tracker::Jira(Box::new(issues)), unlabelled }))
 }
 
 /// The site of a request, or what the operator has to correct.
@@ -221,16 +225,17 @@ impl Lookup<'_> {
     async fn origin(&self, issues: &Issues, details: &Details) -> Result<Result<Origin, Refusal>, CallError> {
         let trigger = &self.settings.labels.trigger;
         let asks = self.request.asks;
-        let asked = if asks == Asks::BEGIN {
-            issues.asked_by(details, trigger, self.request.change).await?
-        } else {
-            issues.asked(details, trigger).await?
+        let taken_back = || Refusal::silent("the label or the assignment that asked for work was taken back");
+        let Some(id) = asks.comment() else {
+            let asked = issues.asked_by(details, trigger, self.request.change).await?;
+            return Ok(asked
+                .map(|Asked { by, at, .. }| Origin { by, at, mode: None })
+                .ok_or_else(taken_back));
         };
-        let Some(Asked { by, at, .. }) = asked else {
-            let why = "the label or the assignment that asked for work was taken back";
-            return Ok(Err(Refusal::silent(why)));
-        };
-        let Some(id) = asks.comment() else { return Ok(Ok(Origin { by, at, mode: None })) };
+        // Who asks is who wrote the command, on an issue that somebody asked about.
+        if !issues.asks(details, trigger) {
+            return Ok(Err(taken_back()));
+        }
         let (written, by) = match issues.command(&details.key, id.into()).await {
             Err(error) if error.is_absence() => {
                 return Ok(Err(Refusal::silent("the comment with the command was deleted")));

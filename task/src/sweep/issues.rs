@@ -384,7 +384,9 @@ async fn asking_on_jira(
 ) -> Result<Asking, CallError> {
     let IssueId::Key(key) = &issue.id else { return Ok(Asking::No) };
     let details = issues.details(key).await?;
-    let Some(asked) = issues.asked(&details, &site.labels().trigger).await? else { return Ok(Asking::No) };
+    let Some(asked) = issues.asked(&details, &site.labels().trigger).await? else {
+        return Ok(Asking::InVain("nobody's request stands any more; remove the label and add it again"));
+    };
     let (Some(actor), Some(number)) = (&asked.by, NonZeroU64::new(details.number)) else {
         return Ok(Asking::InVain("the requester is not known"));
     };

@@ -97,6 +97,34 @@ fn a_stranger_takes_no_request_over() {
     story.finish();
 }
 
+/// The label that the agent sets because it was assigned is no request of the creator's, and is set for nobody who may not ask.
+#[test]
+fn an_assignment_by_who_may_not_write_leaves_no_request_of_the_creators() {
+    let story = Story::new(typo(), &[]);
+    let mut message = story.jira.now(|site| {
+        site.relabel(ISSUE, "dev1", &["quickfix"]);
+        site.assign(ISSUE, "guest", AGENT);
+        site.request(ISSUE, "begin", None)
+    });
+    let run = story.run_by_rules(&message);
+    refused(&story, &run, "@guest, only people with write access to this repository can ask for this.");
+    assert_eq!(story.labels(), "quickfix", "{}", story.told(&run));
+
+    // Where the agent has set it, and the assignment was taken back, nobody asks: neither by that change nor by the creation.
+    story.jira.now(|site| {
+        site.relabel(ISSUE, AGENT, &["quickfix", "ai-help"]);
+        site.assign(ISSUE, "dev2", "dev2");
+    });
+    for task in ["a", "b"] {
+        message["task_id"] = json!(task.repeat(32));
+        let run = story.run_by_rules(&message);
+        assert_eq!(run.status, Some(0), "{}", story.told(&run));
+        assert!(is_untouched(&story) && story.said().len() == 1, "{}", story.told(&run));
+        message["jira"].as_object_mut().unwrap().remove("change");
+    }
+    story.finish();
+}
+
 #[test]
 fn an_edited_command_is_none() {
     let story = Story::new(typo(), &[]);

@@ -8,7 +8,7 @@ use tests::bin::program;
 use tests::broker::{Broker, Cause, VirtualHost};
 use tests::github::{CheckKind, Verdict};
 use tests::ingest::{Ingest, answer};
-use tests::jira::Fault;
+use tests::jira::{AGENT, Fault};
 use tests::webhook::sign;
 
 use crate::harness::{BRANCH, ISSUE, REPO, Story, typo};
@@ -109,6 +109,31 @@ fn only_who_may_ask_has_missed_something() {
         let broker = story.runtime.block_on(Broker::shared()).unwrap();
         let host = story.runtime.block_on(broker.virtual_host()).unwrap();
         assert_eq!(sweep(&story, &host, &[]), (Some(0), expected.to_owned()), "{}", story.jira.summary());
+        story.finish();
+    }
+}
+
+/// A label that the agent set for an assignment that was taken back is nobody's request: neither that of who created the issue
+/// nor that of who took the label off before.
+#[test]
+fn a_label_of_the_agents_own_is_nobodys_request() {
+    for was_labelled in [false, true] {
+        let story = Story::new(typo(), &[]);
+        if was_labelled {
+            story.label("dev1", &["ai-help", "quickfix"]);
+        }
+        story.label("dev1", &["quickfix"]);
+        story.jira.now(|site| {
+            site.assign(ISSUE, "guest", AGENT);
+            site.relabel(ISSUE, AGENT, &["quickfix", "ai-help"]);
+            site.assign(ISSUE, "dev2", "dev2");
+        });
+        let broker = story.runtime.block_on(Broker::shared()).unwrap();
+        let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+        let line =
+            "PROJ-7: not published: nobody's request stands any more; remove the label and add it again\n";
+        assert_eq!(sweep(&story, &host, &[]), (Some(0), line.to_owned()), "{}", story.jira.summary());
+        assert_eq!(story.runtime.block_on(host.ready(queue::TASKS)).unwrap(), 0);
         story.finish();
     }
 }

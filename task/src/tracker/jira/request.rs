@@ -41,11 +41,16 @@ struct Asking {
 }
 
 impl Issues {
-    /// Who last set the trigger label or assigned the issue to the agent; `None` if it has neither.
+    /// Whether the issue has the trigger label or is assigned to the agent, whoever did that.
+    pub fn asks(&self, details: &Details, trigger: &str) -> bool {
+        self.asking(details, trigger).is_some()
+    }
+
+    /// Who last set the trigger label or assigned the issue to the agent; `None` if nobody did whose request stands.
     pub async fn asked(&self, details: &Details, trigger: &str) -> Result<Option<Asked>, CallError> {
         let Some(asking) = self.asking(details, trigger) else { return Ok(None) };
         let changes = self.changes(&details.key).await?;
-        Ok(Some(self.last(details, asking, &changes, trigger)))
+        Ok(self.last(details, asking, &changes, trigger))
     }
 
     /// Who asked by this change; without one, by what the issue was created with. `None` if that was taken back since, even
@@ -58,7 +63,7 @@ impl Issues {
     ) -> Result<Option<Asked>, CallError> {
         let Some(asking) = self.asking(details, trigger) else { return Ok(None) };
         let changes = self.changes(&details.key).await?;
-        let last = || Ok(Some(self.last(details, asking, &changes, trigger)));
+        let last = || Ok(self.last(details, asking, &changes, trigger));
         let (asked, label, assignee, later) = if let Some(id) = change {
             // Otherwise the history does not show it yet, or no more.
             let Some(at) = changes.iter().position(|known| known.id == u64::from(id)) else { return last() };
@@ -73,8 +78,7 @@ impl Issues {
             if !label && !assignee {
                 return last();
             }
-            let asked = Asked { by: details.creator.clone(), at: details.issue.created_at, change: None };
-            (asked, label, assignee, &changes[..])
+            (by_creation(details), label, assignee, &changes[..])
         };
         let is_kept = |is: &dyn Fn(&Item) -> bool| !later.iter().flat_map(|change| &change.items).any(is);
         let label = label && asking.is_labelled && is_kept(&|item| takes_label(item, trigger));
@@ -88,21 +92,35 @@ impl Issues {
         (is_labelled || is_assigned).then_some(Asking { is_labelled, is_assigned })
     }
 
-    fn last(&self, details: &Details, asking: Asking, changes: &[Change], trigger: &str) -> Asked {
-        let asks = |item: &Item| {
-            asking.is_labelled && sets_label(item, trigger) || asking.is_assigned && self.sets_assignee(item)
-        };
-        // The agent sets the label where it was assigned: that is not who asked.
-        let by_others = |change: &&Change| !change.author.as_ref().is_some_and(|author| self.is_us(author));
-        let change = changes.iter().rev().filter(by_others).find(|change| change.items.iter().any(asks));
-        let by_creation =
-            || Asked { by: details.creator.clone(), at: details.issue.created_at, change: None };
-        change.map_or_else(by_creation, of_change)
+    /// A change counts as long as no later one took back what it set. The issue's creation counts for what no change ever set,
+    /// not even one of ours: what the agent set is no request of the creator's.
+    fn last(&self, details: &Details, asking: Asking, changes: &[Change], trigger: &str) -> Option<Asked> {
+        let Asking { is_labelled: mut label, is_assigned: mut assignee } = asking;
+        let (mut label_by_creation, mut assignee_by_creation) = (label, assignee);
+        for change in changes.iter().rev() {
+            let has = |is: &dyn Fn(&Item) -> bool| change.items.iter().any(is);
+            let sets_label = has(&|item| sets_label(item, trigger));
+            let sets_assignee = has(&|item| self.sets_assignee(item));
+            // The agent sets the label where it was assigned: that is not who asked.
+            let is_ours = change.author.as_ref().is_some_and(|author| self.is_us(author));
+            if !is_ours && (label && sets_label || assignee && sets_assignee) {
+                return Some(of_change(change));
+            }
+            label &= !has(&|item| takes_label(item, trigger));
+            assignee &= !has(&|item| item.is("assignee"));
+            label_by_creation &= label && !sets_label;
+            assignee_by_creation &= assignee && !sets_assignee;
+        }
+        (label_by_creation || assignee_by_creation).then(|| by_creation(details))
     }
 
     fn sets_assignee(&self, item: &Item) -> bool {
         item.is("assignee") && item.to.as_deref() == Some(self.site.account.as_str())
     }
+}
+
+fn by_creation(details: &Details) -> Asked {
+    Asked { by: details.creator.clone(), at: details.issue.created_at, change: None }
 }
 
 fn of_change(change: &Change) -> Asked {
