@@ -44,7 +44,7 @@ const MAX_COMMENTS: u64 = 5_000;
 const COMMENTS_PAGE: u64 = 50;
 /// Bytes of what people said that are kept of one issue, the newest of it.
 const MAX_TALK_BYTES: usize = 8 * 1024 * 1024;
-/// Changes of one issue that are read.
+/// Changes of one issue that are read. One with more is refused.
 const MAX_CHANGES: usize = 10_000;
 /// Issues of one list.
 const MAX_LISTED: usize = 3_000;
@@ -410,8 +410,14 @@ impl Issues {
             let page: wire::Changes = self.client.get(&route).await?;
             let is_empty = page.values.is_empty();
             changes.extend(page.values);
-            if page.is_last || is_empty || changes.len() >= MAX_CHANGES {
+            if page.is_last || is_empty {
                 break;
+            }
+            // The newest come last, and with them whether a request was taken back.
+            if changes.len() >= MAX_CHANGES {
+                let message =
+                    format!("too much for one issue: {key} was changed more than {MAX_CHANGES} times");
+                return Err(CallError::Invalid { call: call("the history"), message });
             }
         }
         // The description of the interface says so, and it has been seen otherwise.

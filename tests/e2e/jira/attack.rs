@@ -125,6 +125,41 @@ fn an_assignment_by_who_may_not_write_leaves_no_request_of_the_creators() {
     story.finish();
 }
 
+/// A change that the history does not show yet is not that of who asked before.
+#[test]
+fn a_change_that_is_not_to_be_seen_yet_is_waited_for() {
+    let story = Story::new(typo(), &[]);
+    let mut message = story.label("dev1", &["ai-help", "quickfix"]);
+    let shown = message["jira"]["change"].take();
+    message["jira"]["change"] = json!(99_999);
+    let run = story.run_by_rules(&message);
+    assert_eq!(run.status, Some(75), "{}", story.told(&run));
+    assert!(run.stderr.contains("does not show the change 99999"), "{}", story.told(&run));
+    assert!(is_untouched(&story) && story.said().is_empty(), "{}", story.told(&run));
+    message["jira"]["change"] = shown;
+    let run = story.run_by_rules(&message);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    assert!(story.github.snapshot().contains("reviewers: dev1"), "{}", story.told(&run));
+    story.finish();
+}
+
+/// The newest changes, which are read last, can take a request back.
+#[test]
+fn a_history_that_is_too_long_is_not_read_in_part() {
+    let story = Story::new(typo(), &[]);
+    let message = story.label("dev1", &["ai-help", "quickfix"]);
+    story.jira.now(|site| {
+        let changes = &mut site.at(ISSUE).changes;
+        let change = changes[0].clone();
+        changes.resize(10_001, change);
+    });
+    let run = story.run_by_rules(&message);
+    let words = "too much for one issue: PROJ-7 was changed more than 10000 times";
+    assert!(run.status == Some(2) && run.stderr.contains(words), "{}", story.told(&run));
+    assert!(is_untouched(&story) && story.said().is_empty(), "{}", story.told(&run));
+    story.finish();
+}
+
 #[test]
 fn an_edited_command_is_none() {
     let story = Story::new(typo(), &[]);

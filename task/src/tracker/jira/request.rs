@@ -8,6 +8,7 @@ use shared::issue::IssueKey;
 use shared::state::same_label;
 
 use super::Issues;
+use super::client::call;
 use super::wire::{Change, Item, User};
 use crate::call::CallError;
 use crate::tracker::model::Issue;
@@ -53,8 +54,8 @@ impl Issues {
         Ok(self.last(details, asking, &changes, trigger))
     }
 
-    /// Who asked by this change; without one, by what the issue was created with. `None` if that was taken back since, even
-    /// if somebody else asked again: that is a request of its own.
+    /// Who asked by this change, which the history may not show yet; without one, by what the issue was created with. `None` if
+    /// that was taken back since, even if somebody else asked again: that is a request of its own.
     pub async fn asked_by(
         &self,
         details: &Details,
@@ -63,10 +64,12 @@ impl Issues {
     ) -> Result<Option<Asked>, CallError> {
         let Some(asking) = self.asking(details, trigger) else { return Ok(None) };
         let changes = self.changes(&details.key).await?;
-        let last = || Ok(self.last(details, asking, &changes, trigger));
         let (asked, label, assignee, later) = if let Some(id) = change {
-            // Otherwise the history does not show it yet, or no more.
-            let Some(at) = changes.iter().position(|known| known.id == u64::from(id)) else { return last() };
+            // Who asked before it is somebody else, with a message of his own.
+            let Some(at) = changes.iter().position(|known| known.id == u64::from(id)) else {
+                let message = format!("the history of {} does not show the change {id}", details.key);
+                return Err(CallError::NotYet { call: call("the request"), message });
+            };
             let items = &changes[at].items;
             let label = items.iter().any(|item| sets_label(item, trigger));
             let assignee = items.iter().any(|item| self.sets_assignee(item));
@@ -76,7 +79,7 @@ impl Issues {
             let label = asking.is_labelled && never(&|item| sets_label(item, trigger));
             let assignee = asking.is_assigned && never(&|item| self.sets_assignee(item));
             if !label && !assignee {
-                return last();
+                return Ok(self.last(details, asking, &changes, trigger));
             }
             (by_creation(details), label, assignee, &changes[..])
         };
