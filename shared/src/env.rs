@@ -136,6 +136,16 @@ impl Environment {
         variable.refuse_from(source, text, hint.into())
     }
 
+    /// The same without the value: whoever mixes files up puts a secret where none belongs.
+    pub fn refuse_unquoted<T>(&self, setting: &Setting<T>, hint: impl Into<String>) -> SettingError {
+        match self.refuse(setting, "", hint) {
+            SettingError::Invalid { name, noun, hint, .. } => {
+                SettingError::InvalidSecret { name, noun, hint }
+            }
+            other => other,
+        }
+    }
+
     /// Refuses variables that no program reads, and old names of those of `reads` that contradict the new ones.
     pub fn check_names(&self, reads: &[&Group]) -> Result<(), SettingError> {
         let value_of = |name: &str| self.variables.get(name)?.as_deref();

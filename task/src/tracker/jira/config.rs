@@ -147,11 +147,8 @@ impl JiraConfig {
             let (who, secret) = pair.trim().split_once(' ').ok_or_else(wrong)?;
             known.insert(name.trim().to_owned(), (who.to_owned(), SecretString::from(secret.trim())));
         }
-        // An error of TOML quotes the file, of which a line is enough.
-        let refuse = |why: String| {
-            let start = text.lines().next().unwrap_or_default();
-            env.refuse(&AGENT_JIRA, start, why)
-        };
+        // The file with the credentials is named beside this one.
+        let refuse = |why: String| env.refuse_unquoted(&AGENT_JIRA, why);
         let file: File = toml::from_str(&text).map_err(|error| refuse(error.message().to_owned()))?;
         Self::of_file(file, &known, hosts).map(Some).map_err(refuse)
     }

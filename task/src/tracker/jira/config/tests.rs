@@ -135,6 +135,7 @@ fn what_is_wrong_is_told_and_no_token_with_it() {
             "the name of a site is",
         ),
         ("nonsense".to_owned(), CREDENTIALS, "AGENT_JIRA"),
+        (CREDENTIALS.to_owned(), CREDENTIALS, "invalid Jira configuration for AGENT_JIRA"),
     ] {
         let told = config(&text, credentials).err().unwrap_or_else(|| panic!("taken: {expected}"));
         assert!(told.contains(expected) && told.contains("AGENT_JIRA"), "{told}");
