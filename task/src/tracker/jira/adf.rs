@@ -191,12 +191,12 @@ impl Reader {
         if columns == 0 {
             return String::new();
         }
-        let line = |cells: &[String]| {
-            let cells = (0..columns).map(|at| cells.get(at).map_or("", String::as_str));
-            format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
-        };
+        // A cell that is missing at the end of a row need not be written. Only of the first row Markdown wants all of them, and
+        // what a row had beyond those would not be shown.
+        rows[0].resize(columns, String::new());
+        let line = |cells: &Vec<String>| format!("| {} |", cells.join(" | "));
         let mut lines = vec![line(&rows[0]), format!("|{}", " --- |".repeat(columns))];
-        lines.extend(rows[1..].iter().map(|row| line(row)));
+        lines.extend(rows[1..].iter().map(line));
         lines.join("\n")
     }
 

@@ -75,7 +75,14 @@ fn a_document_is_what_a_person_sees_of_it() {
                 { "type": "tableRow", "content": [cell("tableCell", "a|b"), cell("tableCell", "two\nlines")] },
                 { "type": "tableRow", "content": [cell("tableCell", "short")] },
             ] }]),
-            "| key | value |\n| --- | --- |\n| a\\|b | two lines |\n| short |  |",
+            "| key | value |\n| --- | --- |\n| a\\|b | two lines |\n| short |",
+        ),
+        (
+            json!([{ "type": "table", "content": [
+                { "type": "tableRow", "content": [cell("tableCell", "narrow")] },
+                { "type": "tableRow", "content": [cell("tableCell", "a"), cell("tableCell", "b")] },
+            ] }]),
+            "| narrow |  |\n| --- | --- |\n| a | b |",
         ),
         (
             json!([{ "type": "expand", "attrs": { "title": "More" }, "content": [said("a")] }]),
@@ -222,6 +229,20 @@ fn a_document_that_was_made_to_be_in_the_way_is_cut() {
     let long = "y".repeat(3 * MAX_CHARS);
     let found = markdown(&json!([said(&long), said("after")]));
     assert!(found.chars().count() < MAX_CHARS + 100 && !found.contains("after"));
+}
+
+/// What is written is bounded by what is there, not by its width times its height.
+#[test]
+fn one_wide_row_makes_no_other_row_wide() {
+    let row =
+        |cells: usize| json!({ "type": "tableRow", "content": vec![json!({ "type": "tableCell" }); cells] });
+    for widest_first in [true, false] {
+        let mut rows = vec![row(0); 9_900];
+        rows.insert(if widest_first { 0 } else { 9_900 }, row(10_000));
+        let found = markdown(&json!([{ "type": "table", "content": rows }]));
+        assert!(found.len() < MAX_CHARS, "{} bytes", found.len());
+        assert_eq!(found.lines().count(), 9_902);
+    }
 }
 
 /// Documents of any shape, with words that are dear to Markdown.
