@@ -6,12 +6,14 @@
 //! are no text, and a text in the color of the page is left out. What a stranger wrote as text stays text: characters
 //! that Markdown would act on are escaped, so that no text becomes a comment that hides what follows, or ends the block
 //! that it stands in. A node that is not known is its text. The result still is a stranger's: it is [`Raw`].
+//!
+//! Characters that cannot be seen go first: what is dropped later would join what was measured apart.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::text::Raw;
+use crate::text::{Raw, visible};
 
 /// Nodes that are read of one document.
 const MAX_NODES: usize = 20_000;
@@ -169,7 +171,7 @@ impl Reader {
             code.push_str(child["text"].as_str().unwrap_or_default());
             code.push_str(if kind(child) == "hardBreak" { "\n" } else { "" });
         }
-        let code = self.within(&code.replace("\r\n", "\n").replace('\r', "\n"));
+        let code = self.within(&visible(&code));
         let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
         let fence = "`".repeat(longest.max(2) + 1);
         let language = node["attrs"]["language"].as_str().unwrap_or_default();
@@ -262,16 +264,16 @@ impl Reader {
 
     /// A text with its marks.
     fn marked(&mut self, node: &Value, place: Place) -> String {
-        let text = node["text"].as_str().unwrap_or_default();
+        let text = visible(node["text"].as_str().unwrap_or_default());
         let marks: Vec<&Value> = node["marks"].as_array().into_iter().flatten().collect();
         let has = |name: &str| marks.iter().any(|mark| kind(mark) == name);
         if marks.iter().any(|mark| is_color_of_the_page(mark)) {
             return String::new();
         }
         if has("code") && place == Place::Prose && !text.contains('\n') {
-            return self.code_span(text);
+            return self.code_span(&text);
         }
-        let text = self.text(text, place);
+        let text = self.text(&text, place);
         let bare = text.trim();
         if bare.is_empty() {
             return text;
@@ -292,7 +294,7 @@ impl Reader {
         format!("{start}{inner}{end}")
     }
 
-    /// Code in more back ticks than there are in it.
+    /// Code in more back ticks than there are in it. No character of it is invisible.
     fn code_span(&mut self, text: &str) -> String {
         let text = self.within(text);
         if text.is_empty() {
@@ -322,7 +324,7 @@ impl Reader {
 
     /// A stranger's text, so that Markdown shows what it says.
     fn text(&mut self, text: &str, place: Place) -> String {
-        let text = self.within(&text.replace("\r\n", "\n").replace('\r', "\n"));
+        let text = self.within(&visible(text));
         let mut out = String::with_capacity(text.len());
         let chars: Vec<char> = text.chars().collect();
         for (at, &c) in chars.iter().enumerate() {

@@ -197,6 +197,29 @@ fn text_is_no_markup() {
     }
 }
 
+/// What is dropped later would close a fence, or begin a block.
+#[test]
+fn what_cannot_be_seen_keeps_no_fence_apart() {
+    let code = json!({ "type": "code" });
+    for (node, expected) in [
+        (
+            json!({ "type": "codeBlock", "content": [text("`\u{200b}`\u{200b}`\n<!--")] }),
+            "````\n```\n<!--\n````",
+        ),
+        (json!({ "type": "codeBlock", "content": [text("``\u{200b}"), text("`")] }), "````\n```\n````"),
+        (json!({ "type": "codeBlock", "content": [text("a\rb\r\nc")] }), "```\na\nb\nc\n```"),
+        (paragraph(&json!([marked("a`\u{200b}`b", &code)])), "```a``b```"),
+        (paragraph(&json!([marked("a\r# b", &code)])), "a\n\\# b"),
+        (said("\u{200b}# x"), "\\# x"),
+        (said("\u{feff}- x\r1\u{200b}. y"), "\\- x\n1\\. y"),
+    ] {
+        let found = markdown(&json!([node]));
+        assert_eq!(found, expected, "{node}");
+        let clean = Raw::new(format!("{found}\n\nafter")).clean(10_000);
+        assert!(clean.as_str().ends_with("after"), "{node}: {}", clean.as_str());
+    }
+}
+
 #[test]
 fn what_nobody_sees_is_left_out() {
     let colored = |color: &str| marked("seen?", &json!({ "type": "textColor", "attrs": { "color": color } }));
@@ -259,6 +282,10 @@ fn documents() -> impl Strategy<Value = Value> {
         Just("&#60;".to_owned()),
         Just("\\".to_owned()),
         Just("`".to_owned()),
+        Just("\r".to_owned()),
+        Just("\u{200b}".to_owned()),
+        Just("`\u{200b}`\u{200b}`".to_owned()),
+        Just("\u{200b}- \r~~~".to_owned()),
         any::<String>(),
     ];
     let kinds = prop::sample::select(vec![
