@@ -61,7 +61,7 @@ pub(crate) struct Status {
     /// What the model cost, in all attempts together; missing where none was asked, and in comments of earlier releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bill: Option<Billed>,
-    /// The login of who was told once and for all that he may not ask on this thread.
+    /// The login of who was told once and for all that he may not ask on this thread; or what else was told once, as no login is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) barred: Option<String>,
     /// Until when it may wait without another word, if it waits for budget.

@@ -152,8 +152,8 @@ pub(crate) struct Refusal {
 struct Told {
     key: IssueKey,
     text: String,
-    /// For each account, where it is about one.
-    account: Option<String>,
+    /// What is wrong, and with whom where it is about an account: each of it is said once. It is no login.
+    about: String,
 }
 
 impl Refusal {
@@ -161,8 +161,8 @@ impl Refusal {
         Self { why, told: None }
     }
 
-    fn told(why: &'static str, key: &IssueKey, text: String) -> Self {
-        Self { why, told: Some(Told { key: key.clone(), text, account: None }) }
+    fn told(why: &'static str, key: &IssueKey, text: String, about: &str) -> Self {
+        Self { why, told: Some(Told { key: key.clone(), text, about: format!("jira {about}") }) }
     }
 }
 
@@ -193,7 +193,7 @@ impl Lookup<'_> {
         }
         if *key != request.issue {
             let text = comment::moved(&request.issue, key);
-            return Ok(Err(Refusal::told("the issue was moved to another project", key, text)));
+            return Ok(Err(Refusal::told("the issue was moved to another project", key, text, "moved")));
         }
         let origin = match self.origin(issues, &details).await? {
             Ok(origin) => origin,
@@ -209,13 +209,13 @@ impl Lookup<'_> {
         let repo = match site.repo(key.project(), components) {
             Ok(repo) => repo.clone(),
             Err(why) => {
-                let text = unmapped(key.project(), why);
-                return Ok(Err(Refusal::told("no repository is configured for the issue", key, text)));
+                let (text, about) = unmapped(key.project(), why);
+                return Ok(Err(Refusal::told("no repository is configured for the issue", key, text, about)));
             }
         };
         let Some(login) = site.login(account).cloned() else {
             let text = comment::no_login(&account.account_id);
-            let told = Told { key: key.clone(), text, account: Some(account.account_id.clone()) };
+            let told = Told { key: key.clone(), text, about: format!("jira:{}", account.account_id) };
             return Ok(Err(Refusal { why: "no login is configured for who asked", told: Some(told) }));
         };
         let unlabelled = (!has(&details, &settings.labels.trigger)).then(|| key.clone());
@@ -245,7 +245,8 @@ impl Lookup<'_> {
         // Somebody else can put words into a comment.
         if written.created_at != written.updated_at {
             let why = "the comment with the command was edited";
-            return Ok(Err(Refusal::told(why, &details.key, comment::EDITED.to_owned())));
+            let about = format!("edited {}", id_of(by.as_ref()));
+            return Ok(Err(Refusal::told(why, &details.key, comment::EDITED.to_owned(), &about)));
         }
         let place = CommandAt { pull_request: None, comment: Comment::Issue(id) };
         let command = Command::parse(written.body.for_machine()).filter(|command| asks.is_of(command));
@@ -276,7 +277,8 @@ impl Lookup<'_> {
         }
     }
 
-    /// One comment, however often somebody asks: for each account, or for each issue where that is what is wrong.
+    /// One comment for each thing that is wrong, however often somebody asks. A task of which something was said before
+    /// keeps those words.
     async fn tell(&self, issues: Issues, told: &Told) -> Result<(), Stop> {
         if self.settings.strangers == Strangers::Ignored {
             return Ok(());
@@ -286,13 +288,14 @@ impl Lookup<'_> {
         let (names, help) = (&self.settings.labels, self.settings.help.as_deref());
         let records = Records { tracker: &tracker, marks: &marks, names, help };
         let record = records.read_own(&IssueId::Key(told.key.clone()), Vec::new()).await?;
-        let barred = told.account.as_ref().map(|account| format!("jira:{account}"));
-        if record.statuses().iter().any(|said| said.status.barred == barred) {
+        let is_told = record.statuses().iter().any(|said| said.status.barred.as_ref() == Some(&told.about));
+        if is_told || record.status_of(&self.request.id.to_string()).is_some() {
             return Ok(());
         }
         let mut secrets: Vec<SecretString> = self.settings.secrets();
         secrets.push(self.site.secret());
         let gate = Gate::new(&secrets, &[], None);
+        let barred = Some(told.about.clone());
         let status = Status { refused: true, barred, ..Status::ended(self.request.id.to_string()) };
         Ok(record.say_at_last(&gate, None, &told.text, status).await?)
     }
@@ -302,10 +305,15 @@ fn has(details: &Details, label: &str) -> bool {
     details.issue.labels.iter().any(|known| same_label(known, label))
 }
 
-fn unmapped(project: &str, why: Unmapped) -> String {
+fn id_of(account: Option<&Account>) -> &str {
+    account.map_or("", |account| account.account_id.as_str())
+}
+
+/// What is said of it, and what it is about.
+fn unmapped(project: &str, why: Unmapped) -> (String, &'static str) {
     match why {
-        Unmapped::Project => comment::no_repository(project),
-        Unmapped::Component => comment::no_component(project),
-        Unmapped::Ambiguous => comment::two_repositories(),
+        Unmapped::Project => (comment::no_repository(project), "project"),
+        Unmapped::Component => (comment::no_component(project), "component"),
+        Unmapped::Ambiguous => (comment::two_repositories(), "repositories"),
     }
 }

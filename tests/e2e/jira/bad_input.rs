@@ -28,6 +28,36 @@ fn an_issue_without_a_home_is_told_what_to_do_once() {
     story.finish();
 }
 
+/// What was said of one request silences nothing that is wrong with another one.
+#[test]
+fn each_thing_that_is_wrong_is_told_once() {
+    let mut story = Story::new(typo(), &[]);
+    let (one, other) = (story.github.repo_url(REPO), story.github.repo_url("octo/other"));
+    story.more = format!("[sites.acme.components.PROJ]\nOne = \"{one}\"\nOther = \"{other}\"\n");
+    let run = story.run_by_rules(&story.label("dev1", &["ai-help", "quickfix"]));
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    let before = story.github.snapshot();
+    for _ in 0..2 {
+        let message = story.command("dev1", "retry", "Thanks.");
+        let comment = message["jira"]["comment"].as_u64().unwrap();
+        story.jira.now(|site| site.edit_comment(ISSUE, comment, "/retry"));
+        let run = story.run_by_rules(&message);
+        assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    }
+    story.jira.now(|site| site.at(ISSUE).components = vec!["One".to_owned(), "Other".to_owned()]);
+    for _ in 0..2 {
+        let run = story.run_by_rules(&story.command("dev1", "retry", "/retry"));
+        assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    }
+    let said = story.said();
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[0].starts_with("Done: #1"), "{said:?}");
+    assert!(said[1].starts_with("The comment with the command was edited."), "{said:?}");
+    assert!(said[2].contains("belong to two repositories"), "{said:?}");
+    assert_eq!(story.github.snapshot(), before);
+    story.finish();
+}
+
 #[test]
 fn an_issue_that_is_gone_ends_quietly() {
     let story = Story::new(typo(), &[]);
