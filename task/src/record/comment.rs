@@ -359,6 +359,10 @@ pub fn moved(before: &IssueKey, now: &IssueKey) -> String {
 /// An answer to a command whose comment was edited.
 pub const EDITED: &str = "The comment with the command was edited. Write the command in a new comment.";
 
+/// An answer to a command in a comment for a role or group, or in an internal note. It quotes nothing of it.
+pub const RESTRICTED: &str = "A command counts only where everybody can read it who can read this issue. Write it in a new comment \
+                              that is neither restricted nor internal.";
+
 /// An answer on an issue of Jira whose project has no repository.
 pub fn no_repository(project: &str) -> String {
     format!(

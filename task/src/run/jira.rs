@@ -30,7 +30,7 @@ use crate::record::Records;
 use crate::record::comment;
 use crate::record::status::Status;
 use crate::tracker::Tracker;
-use crate::tracker::jira::{Access, Account, Asked, Details, Issues, Site, Unmapped};
+use crate::tracker::jira::{Access, Account, Asked, Details, Issues, Site, Unmapped, Written};
 
 /// The number of a repository for what is said where none is known. No repository has it.
 const NOWHERE: u64 = 0;
@@ -236,12 +236,19 @@ impl Lookup<'_> {
         if !issues.asks(details, trigger) {
             return Ok(Err(taken_back()));
         }
-        let (written, by) = match issues.command(&details.key, id.into()).await {
+        let Written { comment: written, by, is_public } = match issues.command(&details.key, id.into()).await
+        {
             Err(error) if error.is_absence() => {
                 return Ok(Err(Refusal::silent("the comment with the command was deleted")));
             }
             other => other?,
         };
+        // What the agent makes of it, everybody can read.
+        if !is_public {
+            let why = "not everybody may read the comment with the command";
+            let about = format!("restricted {}", id_of(by.as_ref()));
+            return Ok(Err(Refusal::told(why, &details.key, comment::RESTRICTED.to_owned(), &about)));
+        }
         // Somebody else can put words into a comment.
         if written.created_at != written.updated_at {
             let why = "the comment with the command was edited";

@@ -35,7 +35,7 @@ use client::{Client, call};
 
 pub use client::Access;
 pub use config::{JiraConfig, Site, Unmapped};
-pub use request::{Asked, Details};
+pub use request::{Asked, Details, Written};
 pub use wire::User as Account;
 
 /// Comments of one issue that are read, the newest ones. Jira Cloud lets no issue have more, and answers 413.
@@ -282,8 +282,7 @@ impl Issues {
         let mut room = MAX_TALK_BYTES;
         self.newest_comments(key, |comment| {
             let is_ours = comment.author.as_ref().is_some_and(|author| self.is_us(author));
-            let is_public = comment.visibility.is_none() && comment.jsd_public;
-            let counts = is_public && room > 0 && self.person(comment.author.as_ref()).is_some();
+            let counts = comment.is_public() && room > 0 && self.person(comment.author.as_ref()).is_some();
             if is_ours || counts {
                 let comment = self.comment_of(key, &comment);
                 if !is_ours {
@@ -338,15 +337,22 @@ impl Issues {
         let key = key_of(issue)?;
         let comment: wire::Comment =
             self.client.get(&format!("/rest/api/3/issue/{key}/comment/{id}")).await?;
+        if !comment.is_public() {
+            let message = "not everybody may read it".to_owned();
+            return Err(CallError::NotFound { call: call(format!("the comment {id}")), message });
+        }
         Ok(self.comment_of(key, &comment))
     }
 
     /// The comment with a command, and the account that wrote it.
-    pub async fn command(&self, key: &IssueKey, id: u64) -> Result<(Comment, Option<Account>), CallError> {
+    pub async fn command(&self, key: &IssueKey, id: u64) -> Result<Written, CallError> {
         let comment: wire::Comment =
             self.client.get(&format!("/rest/api/3/issue/{key}/comment/{id}")).await?;
-        let author = comment.author.clone();
-        Ok((self.comment_of(key, &comment), author))
+        Ok(Written {
+            comment: self.comment_of(key, &comment),
+            is_public: comment.is_public(),
+            by: comment.author,
+        })
     }
 
     pub(super) async fn create_comment(&self, issue: &IssueId, body: &Outbound) -> Result<u64, CallError> {

@@ -61,6 +61,32 @@ fn a_plan_is_revised_on_jira() {
     story.finish();
 }
 
+/// A command that not everybody may read is none: what the model makes of it goes to GitHub.
+#[test]
+fn a_command_in_an_internal_note_is_refused_and_not_quoted() {
+    let story = planned(&[PLAN]);
+    for (who, is_internal) in [("dev1", true), ("dev2", false)] {
+        let message = story.command(who, "revise", "/revise mention the customer");
+        story.jira.now(|site| {
+            let comment = site.at(ISSUE).comments.last_mut().unwrap();
+            comment.is_internal = is_internal;
+            comment.visibility = (!is_internal).then(|| "Administrators".to_owned());
+        });
+        for _ in 0..2 {
+            let run = story.run(&message);
+            assert_eq!(run.status, Some(0), "{}", story.told(&run));
+        }
+        let last = story.said().pop().unwrap();
+        assert!(last.starts_with("A command counts only where everybody can read it"), "{last}");
+    }
+    let said = story.said();
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(!said.join("\n").contains("mention the customer"), "{said:?}");
+    assert!(!format!("{:?}", story.asked()).contains("mention the customer"));
+    assert_eq!(story.labels(), "ai-help plan-pending");
+    story.finish();
+}
+
 #[test]
 fn who_may_not_write_may_not_approve() {
     let story = planned(&[PLAN]);

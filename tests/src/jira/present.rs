@@ -69,7 +69,7 @@ pub(super) fn comment(site: &Site, comment: &Comment) -> Value {
     let mut shown = json!({
         "self": format!("{}/rest/api/3/comment/{}", site.base, comment.id), "id": comment.id.to_string(),
         "author": person(site, &comment.author), "updateAuthor": person(site, &comment.author), "body": comment.body,
-        "created": time(comment.created), "updated": time(comment.updated), "jsdPublic": true,
+        "created": time(comment.created), "updated": time(comment.updated), "jsdPublic": !comment.is_internal,
     });
     if let Some(role) = &comment.visibility {
         shown["visibility"] = json!({ "type": "role", "value": role, "identifier": role });

@@ -70,6 +70,8 @@ pub struct Comment {
     pub properties: BTreeMap<String, Value>,
     /// For a group or role only.
     pub visibility: Option<String>,
+    /// A note of a service desk that its customers do not see.
+    pub is_internal: bool,
 }
 
 /// One entry of the history: fields with their old and new text, and the new value where it has one.
@@ -273,6 +275,7 @@ impl Site {
             updated: created,
             properties: BTreeMap::new(),
             visibility: None,
+            is_internal: false,
         });
         id
     }

@@ -11,6 +11,7 @@ use super::Issues;
 use super::client::call;
 use super::wire::{Change, Item, User};
 use crate::call::CallError;
+use crate::thread::Comment;
 use crate::tracker::model::Issue;
 
 /// An issue with what only Jira has.
@@ -32,6 +33,14 @@ pub struct Asked {
     pub at: Timestamp,
     /// The number of the change in the history; `None` for what was set with the issue.
     pub change: Option<u64>,
+}
+
+/// A comment with a command.
+pub struct Written {
+    pub comment: Comment,
+    pub by: Option<User>,
+    /// Whether everybody may read it who may read the issue.
+    pub is_public: bool,
 }
 
 /// How an issue asks for work.

@@ -217,6 +217,13 @@ pub(super) struct Server {
     pub(super) deployment_type: String,
 }
 
+impl Comment {
+    /// Whether everybody may read it who may read the issue.
+    pub(super) fn is_public(&self) -> bool {
+        self.visibility.is_none() && self.jsd_public
+    }
+}
+
 impl Status {
     pub(super) fn is_done(&self) -> bool {
         self.status_category.as_ref().is_some_and(|category| category.key == "done")
