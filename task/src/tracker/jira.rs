@@ -224,7 +224,10 @@ impl Issues {
                 Some(id) => comment.id > id,
                 None => comment.created >= since.at,
             };
-            if is_after && let Some(user) = self.person(comment.author.as_ref()) {
+            if is_after
+                && comment.is_by_author()
+                && let Some(user) = self.person(comment.author.as_ref())
+            {
                 remarks.push(Remark {
                     id: comment.id,
                     body: adf::to_markdown(&comment.body),
@@ -271,7 +274,8 @@ impl Issues {
     }
 
     /// A comment that not everybody may read who may read the issue is left out: nobody expects it on a pull request. So is
-    /// one of an account without a login, which counts nowhere, and what is said before more than is kept.
+    /// one of an account without a login, which counts nowhere, one that somebody else than its author edited, and what is said
+    /// before more than is kept.
     pub(super) async fn each_comment(
         &self,
         issue: &IssueId,
@@ -282,7 +286,10 @@ impl Issues {
         let mut room = MAX_TALK_BYTES;
         self.newest_comments(key, |comment| {
             let is_ours = comment.author.as_ref().is_some_and(|author| self.is_us(author));
-            let counts = comment.is_public() && room > 0 && self.person(comment.author.as_ref()).is_some();
+            let counts = comment.is_public()
+                && comment.is_by_author()
+                && room > 0
+                && self.person(comment.author.as_ref()).is_some();
             if is_ours || counts {
                 let comment = self.comment_of(key, &comment);
                 if !is_ours {
@@ -337,8 +344,8 @@ impl Issues {
         let key = key_of(issue)?;
         let comment: wire::Comment =
             self.client.get(&format!("/rest/api/3/issue/{key}/comment/{id}")).await?;
-        if !comment.is_public() {
-            let message = "not everybody may read it".to_owned();
+        if !comment.is_public() || !comment.is_by_author() {
+            let message = "not everybody may read it, or somebody else than its author edited it".to_owned();
             return Err(CallError::NotFound { call: call(format!("the comment {id}")), message });
         }
         Ok(self.comment_of(key, &comment))

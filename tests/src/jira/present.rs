@@ -66,9 +66,10 @@ pub(super) fn issue(site: &Site, issue: &Issue, fields: Option<&str>) -> Value {
 }
 
 pub(super) fn comment(site: &Site, comment: &Comment) -> Value {
+    let editor = comment.editor.as_ref().unwrap_or(&comment.author);
     let mut shown = json!({
         "self": format!("{}/rest/api/3/comment/{}", site.base, comment.id), "id": comment.id.to_string(),
-        "author": person(site, &comment.author), "updateAuthor": person(site, &comment.author), "body": comment.body,
+        "author": person(site, &comment.author), "updateAuthor": person(site, editor), "body": comment.body,
         "created": time(comment.created), "updated": time(comment.updated), "jsdPublic": !comment.is_internal,
     });
     if let Some(role) = &comment.visibility {

@@ -72,6 +72,8 @@ pub struct Comment {
     pub visibility: Option<String>,
     /// A note of a service desk that its customers do not see.
     pub is_internal: bool,
+    /// The account of somebody else who edited it.
+    pub editor: Option<String>,
 }
 
 /// One entry of the history: fields with their old and new text, and the new value where it has one.
@@ -276,6 +278,7 @@ impl Site {
             properties: BTreeMap::new(),
             visibility: None,
             is_internal: false,
+            editor: None,
         });
         id
     }

@@ -99,6 +99,9 @@ pub(super) struct Comment {
     pub(super) id: u64,
     #[serde(default)]
     pub(super) author: Option<User>,
+    /// Who wrote it last.
+    #[serde(default)]
+    update_author: Option<User>,
     #[serde(default, deserialize_with = "bounded")]
     pub(super) body: Value,
     #[serde(deserialize_with = "time")]
@@ -221,6 +224,12 @@ impl Comment {
     /// Whether everybody may read it who may read the issue.
     pub(super) fn is_public(&self) -> bool {
         self.visibility.is_none() && self.jsd_public
+    }
+
+    /// Whether nobody but its author wrote what it says, as far as Jira tells.
+    pub(super) fn is_by_author(&self) -> bool {
+        let Some(editor) = &self.update_author else { return true };
+        self.author.as_ref().is_some_and(|author| author.account_id == editor.account_id)
     }
 }
 
