@@ -217,6 +217,21 @@ fn a_transition_that_needs_a_field_is_left_to_a_person() {
     story.finish();
 }
 
+/// A workflow can offer a transition from a status to itself, which would be one more entry of the history.
+#[test]
+fn an_issue_that_has_the_status_is_left_where_it_is() {
+    for name in ["in review", "Ask for review"] {
+        let mut story = Story::new(typo(), &[]);
+        story.more = format!("[sites.acme.transitions]\npull-request = \"{name}\"\n");
+        story.jira.now(|site| site.at(ISSUE).status = "In Review");
+        let run = story.run_by_rules(&story.label("dev1", &["ai-help", "quickfix"]));
+        assert_eq!(run.status, Some(0), "{}", story.told(&run));
+        assert!(!story.said()[0].contains("This is left for you"), "{}", story.told(&run));
+        assert_eq!(story.jira.count("doTransition"), 0, "{name}: {}", story.told(&run));
+        story.finish();
+    }
+}
+
 #[test]
 fn a_transition_that_is_not_there_is_told_with_those_that_are() {
     let mut story = Story::new(typo(), &[]);

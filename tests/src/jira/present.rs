@@ -92,7 +92,16 @@ pub(super) fn change(site: &Site, change: &Change) -> Value {
     })
 }
 
-/// Transitions from every status to every other one.
+/// The same as an answer has them.
+pub(super) fn possible(issue: &Issue) -> Value {
+    let possible = transitions(issue).into_iter().map(|(id, name, to)| {
+        json!({ "id": id, "name": name, "to": { "id": "1", "name": to, "statusCategory": { "key": category(to) } } })
+    });
+    possible.collect::<Vec<_>>().into()
+}
+
+/// Transitions from every status to every other one; the two that the workflow has for all of them lead from their status to
+/// itself as well.
 pub(super) fn transitions(issue: &Issue) -> Vec<(&'static str, &'static str, &'static str)> {
     let all = [
         ("11", "Back to the list", "To Do"),
@@ -101,5 +110,6 @@ pub(super) fn transitions(issue: &Issue) -> Vec<(&'static str, &'static str, &'s
         ("41", "Give up", "Blocked"),
         ("51", "Finish", "Done"),
     ];
-    all.into_iter().filter(|(_, _, to)| *to != issue.status).collect()
+    let is_global = |id: &str| matches!(id, "31" | "51");
+    all.into_iter().filter(|(id, _, to)| *to != issue.status || is_global(id)).collect()
 }

@@ -111,7 +111,13 @@ fn of_issue<'q>(
     }
     let issue = issue.clone();
     match operation {
-        "getIssue" => Reply::json(200, present::issue(site, &issue, asked("fields"))),
+        "getIssue" => {
+            let mut shown = present::issue(site, &issue, asked("fields"));
+            if asked("expand") == Some("transitions") {
+                shown["transitions"] = present::possible(&issue);
+            }
+            Reply::json(200, shown)
+        }
         "editIssue" => edit(site, &issue, body),
         "getChangeLogs" => {
             let page: Vec<Value> = issue
@@ -135,10 +141,8 @@ fn of_issue<'q>(
         "addComment" => add_comment(site, &issue, body),
         "updateComment" => update_comment(site, &issue, parameters.get("id"), body),
         "getTransitions" => {
-            let possible = present::transitions(&issue).into_iter().map(|(id, name, to)| {
-                json!({ "id": id, "name": name, "to": { "id": "1", "name": to, "statusCategory": { "key": present::category(to) } } })
-            });
-            Reply::json(200, json!({ "expand": "transitions", "transitions": possible.collect::<Vec<_>>() }))
+            let possible = present::possible(&issue);
+            Reply::json(200, json!({ "expand": "transitions", "transitions": possible }))
         }
         "doTransition" => transition(site, &issue, body),
         "createOrUpdateRemoteIssueLink" => link(site, &issue, body),

@@ -157,9 +157,18 @@ pub(super) struct Item {
     pub(super) to_text: Option<String>,
 }
 
+/// Where an issue stands, and where it can go from there.
 #[derive(Deserialize)]
-pub(super) struct Transitions {
+pub(super) struct Standing {
+    pub(super) fields: StandingFields,
+    #[serde(default)]
     pub(super) transitions: Vec<Transition>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct StandingFields {
+    #[serde(default)]
+    pub(super) status: Option<Named>,
 }
 
 #[derive(Deserialize)]
