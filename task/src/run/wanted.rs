@@ -9,10 +9,11 @@ use shared::mode::Comment as CommentId;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::work::Claim;
+use crate::call::CallError;
 use crate::forge::model::{Permission, Review, Stage};
 use crate::text::Raw;
 use crate::thread::{Remark, Since};
-use crate::tracker::model::{IssueState, has_label};
+use crate::tracker::model::{Found, IssueState, has_label};
 
 /// Comments that are older than the task by this can be no answer to it.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(10);
@@ -47,7 +48,7 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
         Ok(desk.forge.pull_request_snapshot(number, since).await?.map(|pull| (number, pull)))
     };
     let (issue, pull) = tokio::try_join!(desk.tracker.snapshot(&desk.issue.id, since), pull)?;
-    let issue = issue.ok_or_else(|| Stop::CalledOff("the issue is gone".to_owned()))?;
+    let Some(issue) = issue else { return Err(Stop::CalledOff(where_it_went(desk).await?)) };
     if issue.state != IssueState::Open && desk.issue.state == IssueState::Open {
         return Err(Stop::CalledOff("the issue was closed".to_owned()));
     }
@@ -79,6 +80,20 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
         .filter(|text| text.created_at >= asked_at && is_stop(&text.body))
         .filter_map(|text| text.by.as_deref());
     stopped_by(desk, authors.chain(reviewers)).await
+}
+
+/// Why there is no such issue any more.
+async fn where_it_went(desk: &Desk<'_>) -> Result<String, CallError> {
+    match desk.tracker.issue(&desk.issue.id).await {
+        Ok(Found::Elsewhere { url }) => {
+            // An issue of Jira has its new key there.
+            let place = url.rsplit_once("/browse/").map_or(url.as_str(), |(_, key)| key);
+            Ok(format!("the issue was moved to {place}"))
+        }
+        Ok(Found::Here(_)) => Ok("the issue is gone".to_owned()),
+        Err(error) if error.is_absence() => Ok("the issue is gone".to_owned()),
+        Err(error) => Err(error),
+    }
 }
 
 /// What a comment has to be later than, to be about this task: the time that it was asked for; or, if that is not known,

@@ -97,7 +97,15 @@ fn an_issue_that_moves_while_the_agent_works_is_left_alone() {
     story.jira.on_call("updateComment", 1, |site| site.rename(ISSUE, "OPS-1"));
     let run = story.run_by_rules(&message);
     assert_eq!(run.status, Some(0), "{}", story.told(&run));
-    assert!(!story.github.snapshot().contains("pull #"), "{}", story.told(&run));
+    assert!(!story.github.snapshot().contains("pull #"), "{run:?}\n{}", story.jira.summary());
+    let (said, mut labels) = story.jira.now(|site| (site.said("OPS-1"), site.at("OPS-1").labels.clone()));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("Stopped: the issue was moved to OPS-1. Nothing more is written."),
+        "{said:?}"
+    );
+    labels.sort();
+    assert_eq!(labels, ["ai-help", "quickfix"], "{said:?}");
     story.finish();
 }
 
