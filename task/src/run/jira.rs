@@ -65,10 +65,9 @@ async fn look_up(
     let lookup = Lookup { settings, request, site };
     let (task, unlabelled) = match lookup.find_out(&issues).await? {
         Ok(found) => found,
-        Err(Refusal { why, told: None }) => return Err(Stop::Ended(Ended::Nothing(why))),
-        Err(Refusal { why, told: Some(told) }) => {
-            lookup.tell(issues, &told).await?;
-            return Err(Stop::Ended(Ended::Nothing(why)));
+        Err(refusal) => {
+            lookup.tell(issues, &refusal).await?;
+            return Err(Stop::Ended(Ended::Nothing(refusal.why)));
         }
     };
     let issues = issues.for_repo(task.repo.clone());
@@ -284,12 +283,13 @@ impl Lookup<'_> {
         }
     }
 
+    /// Says on the issue why a request is not a task, where there is something to say.
+    ///
     /// One comment for each thing that is wrong, however often somebody asks. A task of which something was said before
     /// keeps those words.
-    async fn tell(&self, issues: Issues, told: &Told) -> Result<(), Stop> {
-        if self.settings.strangers == Strangers::Ignored {
-            return Ok(());
-        }
+    pub(crate) async fn tell(&self, issues: Issues, refusal: &Refusal) -> Result<(), CallError> {
+        let is_answered = self.settings.strangers == Strangers::Answered;
+        let Some(told) = refusal.told.as_ref().filter(|_| is_answered) else { return Ok(()) };
         let marks = Marks::new(self.settings.marker_key.clone(), NOWHERE);
         let tracker = Tracker::Jira(Box::new(issues));
         let (names, help) = (&self.settings.labels, self.settings.help.as_deref());
@@ -304,7 +304,7 @@ impl Lookup<'_> {
         let gate = Gate::new(&secrets, &[], None);
         let barred = Some(told.about.clone());
         let status = Status { refused: true, barred, ..Status::ended(self.request.id.to_string()) };
-        Ok(record.say_at_last(&gate, None, &told.text, status).await?)
+        record.say_at_last(&gate, None, &told.text, status).await
     }
 }
 

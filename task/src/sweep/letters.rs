@@ -89,7 +89,13 @@ async fn of_jira(
     let lookup = Lookup { settings: sweep.run, request, site };
     match lookup.find_out(&issues).await? {
         Ok((task, _)) => handle(sites.at_jira(&task.repo, site).await?, &task, letter, sweep.hand).await,
-        Err(refusal) => Ok(Finding::Settled { task, issue, why: refusal.why }),
+        // A run would have said so.
+        Err(refusal) => {
+            if sweep.hand == Hand::Writing {
+                lookup.tell(issues, &refusal).await?;
+            }
+            Ok(Finding::Settled { task, issue, why: refusal.why })
+        }
     }
 }
 

@@ -155,6 +155,27 @@ fn a_dead_letter_is_told_on_jira_once() {
     story.finish();
 }
 
+/// Nobody is left without an answer because no run came to give it.
+#[test]
+fn a_dead_letter_of_who_cannot_ask_is_answered() {
+    let story = Story::new(typo(), &[]);
+    let message = story.label("stranger", &["ai-help", "quickfix"]);
+    let task = message["task_id"].as_str().unwrap();
+    let broker = story.runtime.block_on(Broker::shared()).unwrap();
+    let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+    story.runtime.block_on(host.bury(&message.to_string(), Cause::Rejected)).unwrap();
+    let settled = format!("PROJ-7: dead letter of task {task} removed: no login is configured for who asked");
+    let (status, text) = sweep(&story, &host, &["--dry-run"]);
+    assert!(status == Some(0) && text.starts_with(&settled), "{text}");
+    assert!(story.said().is_empty(), "{:?}", story.said());
+    let (status, text) = sweep(&story, &host, &[]);
+    assert!(status == Some(0) && text.starts_with(&settled), "{text}");
+    let said = story.said();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("`557058:stranger` has no GitHub login"), "{said:?}");
+    story.finish();
+}
+
 /// The findings about Jira.
 fn of_jira(text: &str) -> Vec<&str> {
     text.lines().filter(|line| line.contains("  Jira  ")).map(str::trim_end).collect()
