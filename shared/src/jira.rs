@@ -28,8 +28,10 @@ use serde::{
 
 use crate::{
     command::Command,
+    hex,
     issue::{IssueId, IssueKey},
-    task::{DeliveryId, TaskId, wish},
+    queue,
+    task::{DeliveryId, TaskId, digest_parts, wish},
 };
 
 /// Longest name of a site in characters.
@@ -342,6 +344,15 @@ impl JiraRequest {
             triggered_at: self.triggered_at,
             delivery_id: self.delivery_id.as_ref().map(ToString::to_string),
         })
+    }
+
+    /// The slot of which there is one: who has it says on this issue what is wrong, where it is that.
+    pub fn refusal_slot(&self, about: &str) -> String {
+        let number = self.number.to_string();
+        let parts = [self.site.as_str(), number.as_str(), about];
+        let mut digest = hex::text(&digest_parts("refused on jira", &parts));
+        digest.truncate(16);
+        format!("{}.runs.{digest}", queue::BUDGET)
     }
 
     /// The key, as an issue of any tracker is named.

@@ -337,7 +337,7 @@ impl Wire {
 }
 
 /// Hash over a domain and texts, each with its length before it, so that no two lists of texts give the same input.
-fn digest_parts(domain: &str, parts: &[&str]) -> [u8; 32] {
+pub(crate) fn digest_parts(domain: &str, parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in [domain].iter().chain(parts) {
         hash.update((part.len() as u64).to_be_bytes());

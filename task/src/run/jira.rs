@@ -66,7 +66,7 @@ async fn look_up(
     let (task, unlabelled) = match lookup.find_out(&issues).await? {
         Ok(found) => found,
         Err(refusal) => {
-            lookup.tell(issues, &refusal).await?;
+            lookup.tell(issues, &refusal, lease).await?;
             return Err(Stop::Ended(Ended::Nothing(refusal.why)));
         }
     };
@@ -287,9 +287,18 @@ impl Lookup<'_> {
     ///
     /// One comment for each thing that is wrong, however often somebody asks. A task of which something was said before
     /// keeps those words.
-    pub(crate) async fn tell(&self, issues: Issues, refusal: &Refusal) -> Result<(), CallError> {
+    pub(crate) async fn tell(
+        &self,
+        issues: Issues,
+        refusal: &Refusal,
+        lease: &Lease,
+    ) -> Result<(), CallError> {
         let is_answered = self.settings.strangers == Strangers::Answered;
         let Some(told) = refusal.told.as_ref().filter(|_| is_answered) else { return Ok(()) };
+        // Of two runs at the same instant one says it for both.
+        if !lease.is_the_one(&self.request.refusal_slot(&told.about)).await {
+            return Ok(());
+        }
         let marks = Marks::new(self.settings.marker_key.clone(), NOWHERE);
         let tracker = Tracker::Jira(Box::new(issues));
         let (names, help) = (&self.settings.labels, self.settings.help.as_deref());

@@ -92,7 +92,7 @@ async fn of_jira(
         // A run would have said so.
         Err(refusal) => {
             if sweep.hand == Hand::Writing {
-                lookup.tell(issues, &refusal).await?;
+                lookup.tell(issues, &refusal, sites.lease()).await?;
             }
             Ok(Finding::Settled { task, issue, why: refusal.why })
         }

@@ -7,11 +7,54 @@ use serde_json::{Value, json};
 use tests::bin::program;
 use tests::broker::Broker;
 use tests::ingest::{Ingest, answer};
+use tests::jira::AGENT;
 use tests::webhook::sign;
 
 use crate::harness::{BRANCH, ISSUE, REPO, Story, typo};
 
 const SECRET: &str = "a secret of the site acme";
+
+/// A label and an assignment in one moment are two messages, and one answer.
+#[test]
+fn two_requests_of_a_stranger_in_one_moment_are_answered_once() {
+    let story = Story::new(typo(), &[]);
+    let broker = story.runtime.block_on(Broker::shared()).unwrap();
+    let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+    let messages = story.jira.now(|site| {
+        site.relabel(ISSUE, "stranger", &["ai-help", "quickfix"]);
+        let label = site.request(ISSUE, "begin", None);
+        site.assign(ISSUE, "stranger", AGENT);
+        [label, site.request(ISSUE, "begin", None)]
+    });
+    for message in &messages {
+        let id = message["task_id"].as_str().unwrap();
+        story.runtime.block_on(host.publish(id, &message.to_string())).unwrap();
+    }
+    let url = host.url("task");
+    let consume = || {
+        let folder = tempfile::tempdir().unwrap();
+        let output = Command::new(program("ai-agent"))
+            .arg("consume")
+            .env_clear()
+            .envs(story.variables(folder.path()))
+            .env("AGENT_MODEL", "builtin")
+            .env("AGENT_AMQP_URL", &url)
+            .env("AGENT_READY_FILE", folder.path().join("ready"))
+            .env("AGENT_RETRY_PAUSE", "0s")
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let ended: Vec<_> = std::thread::scope(|scope| {
+        let runs = [(); 2].map(|()| scope.spawn(consume));
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    for (status, log) in &ended {
+        assert_eq!(*status, Some(0), "{log}\n{}", story.jira.summary());
+    }
+    assert_eq!(story.said().len(), 1, "{ended:?}\n{:?}", story.said());
+    story.finish();
+}
 
 #[test]
 fn a_webhook_of_jira_becomes_a_pull_request() {
