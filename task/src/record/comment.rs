@@ -247,12 +247,13 @@ pub fn with_left(text: &str, left: &[String]) -> String {
     paragraphs([text.to_owned(), list_of(left)])
 }
 
-/// The result of a run that posted a plan.
-pub fn planned(pull_request: &str, bill: &str, missing: &[String]) -> String {
+/// The result of a run that posted a plan. The summary is that of the plan, or empty where whoever reads this finds the plan
+/// beside it.
+pub fn planned(pull_request: &str, summary: &str, bill: &str, missing: &[String]) -> String {
     let what = format!("**Plan ready for review**: {pull_request}.");
     let next = "Comment `/approve` to have it carried out, `/revise` and what should be different to have it \
                 rewritten, or close the pull request.";
-    paragraphs([what, list_of(missing), bill.to_owned(), next.to_owned()])
+    paragraphs([what, summary.to_owned(), list_of(missing), bill.to_owned(), next.to_owned()])
 }
 
 /// What a run that got to its end could not do around the pull request.

@@ -17,9 +17,13 @@ use crate::forge::model::{NewPullRequest, PullRequest, PullRequestKind, Stage};
 use crate::marker::{Kind, On};
 use crate::outbound::Outbound;
 use crate::outcome::{Failure, Reason};
+use crate::plan::Plan;
 use crate::record::comment::{self, Turn};
 use crate::record::status::{PlanComment, Proposal};
 use crate::tracker::model::Milestone;
+
+/// Characters of a plan's summary on an issue that is kept elsewhere.
+const MAX_SUMMARY_ELSEWHERE: usize = 2_000;
 
 /// Pull request, comment, labels, status: each found or made. Once the pull request is there, what cannot be set around
 /// it is told, and is no failure.
@@ -68,7 +72,8 @@ async fn publish(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal, span: &Spa
     let reached = desk.tracker.reached(&desk.issue.id, Milestone::PullRequest).await;
     missing.unless(reached, "move this issue to the status of an open pull request")?;
     let text = if event == Event::PlanPosted {
-        comment::planned(&format!("#{}", pull.number), &proposal.bill, &missing.lines)
+        let summary = summary_elsewhere(desk, proposal);
+        comment::planned(&format!("#{}", pull.number), &summary, &proposal.bill, &missing.lines)
     } else {
         let link = desk.linked(pull.number);
         let (bill, missing) = (&proposal.bill, &missing.lines);
@@ -80,6 +85,15 @@ async fn publish(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal, span: &Spa
         }
     };
     ending::done(desk, claim, pull.number, &text).await
+}
+
+/// What a plan is in short, for an issue that is kept elsewhere than its pull request; otherwise nothing.
+fn summary_elsewhere(desk: &Desk<'_>, proposal: &Proposal) -> String {
+    let plan = proposal.plan.as_ref().filter(|_| !desk.tracker.counts_pull_requests());
+    let plan = plan.and_then(|plan| Plan::parse(&plan.text).ok());
+    plan.map_or_else(String::new, |plan| {
+        desk.gate.body_within(plan.summary(), MAX_SUMMARY_ELSEWHERE).as_str().to_owned()
+    })
 }
 
 /// By the operator's label ingest knows the pull request as ours: it does not see the repository's configuration.

@@ -30,6 +30,7 @@ fn on_pull_request(story: &Story, mode: &str, user: &str, text: &str) -> Value {
 fn a_plan_is_approved_on_jira() {
     let story = planned(&[PLAN, EDIT]);
     assert!(story.said()[0].starts_with("Plan ready for review: #1"), "{:?}", story.said());
+    assert!(story.said()[0].contains("The time-out is too short."), "{:?}", story.said());
     let run = story.run(&story.command("dev2", "approve", "/approve"));
     assert_eq!(run.status, Some(0), "{}", story.told(&run));
     assert_eq!(story.labels(), "ai-done ai-help", "{}", story.told(&run));
@@ -56,6 +57,7 @@ fn a_plan_is_revised_on_jira() {
     assert_eq!(run.status, Some(0), "{}", story.told(&run));
     let seen = story.github.snapshot();
     assert!(seen.contains("much too short"), "{seen}");
+    assert!(story.said().last().unwrap().contains("The time-out is much too short."), "{:?}", story.said());
     assert!(format!("{:?}", story.asked()).contains("say how much"));
     assert_eq!(story.labels(), "ai-help plan-pending");
     story.finish();
