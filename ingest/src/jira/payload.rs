@@ -166,6 +166,14 @@ struct Written<'a> {
 }
 
 impl<'a> Found<'a> {
+    /// The heading that the whole payload makes. Of an update without a changelog nothing is known to be new.
+    fn at_the_end(&mut self) -> Result<Heading<'a>, PayloadError> {
+        if self.event.as_deref() == Some(UPDATED) && self.change.is_none() {
+            self.change = Some(Change { id: None, items: Vec::new() });
+        }
+        self.heading()
+    }
+
     /// The heading that this makes, or which field it lacks.
     fn heading(&mut self) -> Result<Heading<'a>, PayloadError> {
         let missing = |event, field| PayloadError::Missing { event, field };
@@ -213,7 +221,7 @@ impl<'a> Visitor<'a> for UntilKnown<'_, 'a> {
                 return Err(de::Error::custom("the rest is not read"));
             }
         }
-        Ok(found.heading())
+        Ok(found.at_the_end())
     }
 }
 
