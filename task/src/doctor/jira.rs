@@ -13,6 +13,10 @@ use crate::tracker::jira::{Issues, JiraConfig, Site};
 /// (<https://support.atlassian.com/jira-cloud-administration/docs/permissions-for-company-managed-projects/>).
 const PERMISSIONS: [&str; 4] = ["BROWSE_PROJECTS", "ADD_COMMENTS", "EDIT_OWN_COMMENTS", "EDIT_ISSUES"];
 
+/// What it does as well, if it may: without it the pull request is there all the same.
+const LINK: &str = "LINK_ISSUES";
+const TRANSITION: &str = "TRANSITION_ISSUES";
+
 pub(super) async fn examine(settings: &RunSettings) -> Vec<Finding> {
     let mut findings = Vec::new();
     for site in settings.jira.iter().flat_map(JiraConfig::sites) {
@@ -52,29 +56,42 @@ async fn look(settings: &RunSettings, site: &Site, lease: &Lease) -> Result<Vec<
         findings.push(Finding::new(About::Jira, Health::Note, what));
     }
     for project in site.project_keys() {
-        findings.push(permissions(&issues, site, project).await?);
+        findings.extend(permissions(&issues, site, project).await?);
     }
     Ok(findings)
 }
 
-async fn permissions(issues: &Issues, site: &Site, project: &str) -> Result<Finding, CallError> {
+async fn permissions(issues: &Issues, site: &Site, project: &str) -> Result<Vec<Finding>, CallError> {
     let place = format!("{}: project {project}", site.name);
-    let lacking = match issues.lacking(project, &PERMISSIONS).await {
+    let mut all = PERMISSIONS.to_vec();
+    all.push(LINK);
+    if site.moves_issues() {
+        all.push(TRANSITION);
+    }
+    let lacking = match issues.lacking(project, &all).await {
         Err(error) if error.is_absence() => {
             let what = format!("{place} is not there, or the agent may not see it");
-            return Ok(Finding::wrong(
-                About::Jira,
-                what,
-                "Correct the key, or let the agent's account browse the project.",
-            ));
+            let fix = "Correct the key, or let the agent's account browse the project.";
+            return Ok(vec![Finding::wrong(About::Jira, what, fix)]);
         }
         other => other?,
     };
-    if lacking.is_empty() {
-        return Ok(Finding::good(About::Jira, format!("{place}: the agent may read, comment and label")));
+    let (needed, useful): (Vec<&str>, Vec<&str>) =
+        lacking.into_iter().partition(|name| PERMISSIONS.contains(name));
+    let fix = "Give the agent's account these permissions in the project.";
+    let mut findings = Vec::new();
+    if needed.is_empty() {
+        findings.push(Finding::good(About::Jira, format!("{place}: the agent may read, comment and label")));
+    } else {
+        let what = format!("{place}: the agent lacks permissions: {} missing", needed.join(", "));
+        findings.push(Finding::wrong(About::Jira, what, fix));
     }
-    let what = format!("{place}: the agent lacks permissions: {} missing", lacking.join(", "));
-    Ok(Finding::wrong(About::Jira, what, "Give the agent's account these permissions in the project."))
+    if !useful.is_empty() {
+        let what =
+            format!("{place}: links and transitions are left to people: {} missing", useful.join(", "));
+        findings.push(Finding::new(About::Jira, Health::Note, what).fix(fix));
+    }
+    Ok(findings)
 }
 
 /// What a webhook would be answered with for want of an entry.

@@ -269,6 +269,33 @@ fn the_doctor_says_who_we_are_and_what_we_may_do() {
     story.finish();
 }
 
+/// What a run can do without is a note, and what nobody configured is not looked at.
+#[test]
+fn the_doctor_notes_what_is_left_to_people() {
+    let mut story = Story::new(typo(), &[]);
+    story.jira.now(|site| {
+        site.permissions.remove("LINK_ISSUES");
+        site.permissions.remove("TRANSITION_ISSUES");
+    });
+    for (more, missing) in [
+        ("", "LINK_ISSUES missing"),
+        ("[sites.acme.transitions]\nmerged = \"Done\"\n", "LINK_ISSUES, TRANSITION_ISSUES missing"),
+    ] {
+        more.clone_into(&mut story.more);
+        let broker = story.runtime.block_on(Broker::shared()).unwrap();
+        let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+        let (_, text) = command(&story, &host, &["doctor", "--no-model-call"], "task");
+        let note = format!("acme: project PROJ: links and transitions are left to people: {missing}");
+        let found = of_jira(&text);
+        assert!(found.iter().any(|line| line.starts_with("note ") && line.ends_with(&note)), "{text}");
+        assert!(
+            found.iter().any(|line| line.starts_with("ok ") && line.ends_with("comment and label")),
+            "{text}"
+        );
+    }
+    story.finish();
+}
+
 #[test]
 fn an_issue_whose_pull_request_is_merged_is_moved_on() {
     let mut story = Story::new(typo(), &[]);

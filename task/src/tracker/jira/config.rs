@@ -333,6 +333,12 @@ impl Site {
         self.project_keys().filter(move |key| self.repos(key).any(|known| is_same(known, repo)))
     }
 
+    /// Whether issues are moved on at all.
+    pub fn moves_issues(&self) -> bool {
+        let Transitions { started, pull_request, merged, failed } = &self.transitions;
+        [started, pull_request, merged, failed].into_iter().any(Option::is_some)
+    }
+
     /// Whether an issue whose pull request is merged has somewhere to go.
     pub fn moves_merged(&self) -> bool {
         self.transitions.merged.is_some()
