@@ -27,7 +27,7 @@ use crate::run::is_followed;
 use crate::thread::UserKind;
 use crate::tracker::Tracker;
 use crate::tracker::jira::Issues;
-use crate::tracker::model::{self, Happening, Issue, IssueKind, Listed, ListedIssue, Milestone};
+use crate::tracker::model::{self, Happening, Issue, IssueKind, Listed, ListedIssue, Listing, Milestone};
 
 /// Looks through one repository. `waiting` tasks are in the queue, of which nobody knows for which issues they are.
 pub(super) async fn sweep(
@@ -58,7 +58,9 @@ async fn look_through(sweep: &mut Sweep<'_>, site: &Site<'_>, queue: &Queue) -> 
             sweep.found(&finding);
         }
     }
+    cut(sweep, site, &working, &site.labels().working);
     let asking_issues = site.tracker.labelled(&site.labels().trigger, Listed::Open).await?;
+    cut(sweep, site, &asking_issues, &site.labels().trigger);
     for listed in &asking_issues.issues {
         let asked = asking(site, listed, sweep.settings.grace).await;
         let name = site.name(&listed.issue.id);
@@ -90,6 +92,16 @@ async fn look_through(sweep: &mut Sweep<'_>, site: &Site<'_>, queue: &Queue) -> 
     Ok(())
 }
 
+/// A list that is too long hides what is newest.
+fn cut(sweep: &mut Sweep<'_>, site: &Site<'_>, listing: &Listing, label: &str) {
+    if listing.is_cut {
+        let why = format!(
+            "there are more issues with the label `{label}` than are listed, oldest first; take it off old ones"
+        );
+        sweep.found(&Finding::Skipped { issue: site.repo.to_string(), why });
+    }
+}
+
 /// Moves issues of Jira on whose pull request was merged, where the operator says where to.
 async fn merged(sweep: &mut Sweep<'_>, site: &Site<'_>, bad: &mut BadIssues) -> Result<(), Stop> {
     let issues = match &site.tracker {
@@ -97,6 +109,7 @@ async fn merged(sweep: &mut Sweep<'_>, site: &Site<'_>, bad: &mut BadIssues) -> 
         _ => return Ok(()),
     };
     let done = site.tracker.labelled(&site.labels().done, Listed::Open).await?;
+    cut(sweep, site, &done, &site.labels().done);
     for ListedIssue { issue, .. } in &done.issues {
         let looked = move_merged(site, issues, issue, sweep.hand).await;
         if bad.past(sweep, site, &issue.id, looked)? == Some(true) {

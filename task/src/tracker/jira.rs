@@ -184,7 +184,11 @@ impl Issues {
                     None => listing.unreadable += 1,
                 }
             }
-            next = page.next_page_token.filter(|_| count > 0 && seen < MAX_LISTED);
+            next = page.next_page_token.filter(|_| count > 0);
+            if next.is_some() && seen >= MAX_LISTED {
+                listing.is_cut = true;
+                return Ok(listing);
+            }
             if next.is_none() {
                 return Ok(listing);
             }

@@ -70,6 +70,8 @@ pub struct Listing {
     pub issues: Vec<ListedIssue>,
     /// How many could not be read.
     pub unreadable: usize,
+    /// Whether there are more, which were not read.
+    pub is_cut: bool,
 }
 
 /// An issue of a list. Its text is left out, because a list of many issues can be long.

@@ -392,6 +392,24 @@ fn checks_of_an_issue_of_jira_that_do_not_end_are_looked_at_once() {
     story.finish();
 }
 
+/// A list is read as far as there is room for, and what is beyond that is not passed over in silence.
+#[test]
+fn issues_beyond_those_that_are_listed_are_told_by_the_sweep() {
+    let mut site = typo();
+    site.page = 100;
+    for number in 1_000..4_001 {
+        site = site.issue(&format!("PROJ-{number}"), "dev1", "Old", "x", &["ai-help", "ai-done"]);
+    }
+    let story = Story::new(site, &[]);
+    let broker = story.runtime.block_on(Broker::shared()).unwrap();
+    let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+    let (status, text) = sweep(&story, &host, &[]);
+    let line = "octo/hello: not looked at: there are more issues with the label `ai-help` than are listed";
+    assert!(status != Some(0) && text.starts_with(line), "{status:?}: {text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    story.finish();
+}
+
 /// One issue that nobody can read hides no other one.
 #[test]
 fn an_issue_of_any_depth_hides_no_other_one_from_a_sweep() {

@@ -331,11 +331,10 @@ fn search(site: &Site, body: &Value) -> Reply {
     };
     let found: Vec<&Issue> = site.issues.iter().filter(fits).collect();
     let start = body["nextPageToken"].as_str().and_then(|token| token.parse::<usize>().ok()).unwrap_or(0);
-    // Fewer than asked for, as Jira does where many fields are wanted.
     let page: Vec<Value> = found
         .iter()
         .skip(start)
-        .take(2)
+        .take(site.page)
         .map(|issue| present::issue(site, issue, Some(&fields.join(","))))
         .collect();
     let end = start + page.len();

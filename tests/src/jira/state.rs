@@ -22,6 +22,8 @@ pub struct Site {
     pub base_path: &'static str,
     /// The field that a transition to `Done` needs.
     pub needs_resolution: bool,
+    /// The most issues on one page of a search: fewer than are asked for, as where many fields are wanted.
+    pub page: usize,
     /// The number before that of the next thing.
     pub next_id: u64,
     clock: Timestamp,
@@ -125,6 +127,7 @@ impl Site {
             addresses: false,
             base_path: "",
             needs_resolution: false,
+            page: 2,
             next_id: 10_000,
             clock: Timestamp::from_millisecond(clock.as_millisecond()).expect("a time of this century"),
         };
