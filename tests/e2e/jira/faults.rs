@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tests::cases::{FAULTS_BY_TURNS, KILLS_BY_TURNS, check_all, is_tried};
 use tests::github::without_log_id;
-use tests::jira::Fault;
+use tests::jira::{AGENT, Fault};
 
 use crate::after::{FIX_AT_ONCE, REPAIR, changed, checked, fails, happened};
 use crate::harness::{EDIT, ISSUE, PLAN, REPO, Story, hello, offline};
@@ -21,6 +21,10 @@ const HURRIED: &[(&str, &str)] = &[("AGENT_GITHUB_MAX_WAIT", "3s"), ("AGENT_GITH
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     QuickFix,
+    /// The same, asked for by an assignment: the agent sets the label.
+    Assigned,
+    /// A request of somebody without a login.
+    Refused,
     Plan,
     Revise,
     Approve,
@@ -28,6 +32,8 @@ enum Mode {
     Repair,
     /// A pull request that is merged.
     Merged,
+    /// A pull request that is closed without being merged.
+    Declined,
 }
 
 /// A story up to the message of a mode, with answers enough for some runs of it.
@@ -35,13 +41,14 @@ fn stage(mode: Mode) -> (Story, Value) {
     let again = PLAN.replace("too short", "much too short");
     let world = || if mode == Mode::Repair { checked() } else { hello() };
     let story = match mode {
-        Mode::QuickFix => Story::of(world(), offline(), &[EDIT; RUNS + 1]),
+        Mode::QuickFix | Mode::Assigned => Story::of(world(), offline(), &[EDIT; RUNS + 1]),
+        Mode::Refused => Story::of(world(), offline(), &[]),
         Mode::Plan => Story::of(world(), offline(), &[PLAN; RUNS]),
         Mode::Revise => Story::of(world(), offline(), &[&[PLAN], &[again.as_str(); RUNS][..]].concat()),
         Mode::Approve => Story::of(world(), offline(), &[&[PLAN], &[EDIT; RUNS + 1][..]].concat()),
         Mode::Fix => changed(world(), &[FIX_AT_ONCE; RUNS + 1]),
         Mode::Repair => changed(world(), &[REPAIR; RUNS]),
-        Mode::Merged => changed(world(), &[]),
+        Mode::Merged | Mode::Declined => changed(world(), &[]),
     };
     let mut story = story;
     story.more = "[sites.acme.transitions]\nstarted = \"In Progress\"\npull-request = \"In Review\"\nmerged = \"Done\"\n".into();
@@ -53,6 +60,12 @@ fn stage(mode: Mode) -> (Story, Value) {
     };
     let message = match mode {
         Mode::QuickFix => story.label("dev1", &["ai-help", "quickfix"]),
+        Mode::Assigned => story.jira.now(|site| {
+            site.relabel(ISSUE, "dev1", &["quickfix"]);
+            site.assign(ISSUE, "dev1", AGENT);
+            site.request(ISSUE, "begin", None)
+        }),
+        Mode::Refused => story.label("stranger", &["ai-help", "quickfix"]),
         Mode::Plan => story.label("dev1", &["ai-help"]),
         Mode::Revise => {
             planned(&story);
@@ -69,6 +82,10 @@ fn stage(mode: Mode) -> (Story, Value) {
         }
         Mode::Merged => {
             story.github.now(|state| state.at(REPO).merge("dev2", 1));
+            happened(&story, "closed")
+        }
+        Mode::Declined => {
+            story.github.now(|state| state.at(REPO).close("dev2", 1));
             happened(&story, "closed")
         }
     };
@@ -208,10 +225,13 @@ macro_rules! survives {
 
 survives! {
     quick_fix: QuickFix,
+    assignment: Assigned,
+    refusal: Refused,
     plan: Plan,
     revision: Revise,
     approval: Approve,
     follow_up: Fix,
     repair: Repair,
     merge_of_the_pull_request: Merged,
+    end_of_a_declined_pull_request: Declined,
 }
