@@ -226,6 +226,27 @@ fn a_fix_is_asked_for_on_jira_and_on_the_pull_request() {
     }
 }
 
+#[test]
+fn a_branch_is_brought_up_to_date_from_jira() {
+    let story = changed(hello(), &[]);
+    story.jira.now(jira_waits);
+    story.github.now(|state| {
+        state.at(REPO).push_file("dev2", "main", "NEWS.md", "# News\n");
+    });
+    let message = story.command("dev2", "update", "/update");
+    let run = ended(&story, &message);
+    assert!(last(&story).contains("Updated in "), "{}", story.told(&run));
+    let seen = story.github.snapshot();
+    assert!(seen.contains("PROJ-7 Merge main into ai-agent/PROJ-7"), "{}", story.told(&run));
+    // Once more it changes nothing.
+    let run = ended(&story, &message);
+    assert_eq!(story.github.snapshot(), seen, "{}", story.told(&run));
+    assert_eq!(story.said().len(), 2, "{}", story.told(&run));
+    assert_eq!(config(&story), "port = 8000\ntimeout = 90\n");
+    assert_eq!(story.labels(), "ai-done ai-help quickfix");
+    story.finish();
+}
+
 /// In one moment nobody reads what was done and answers it.
 fn jira_waits(site: &mut tests::jira::Site) {
     std::thread::sleep(Duration::from_millis(20));

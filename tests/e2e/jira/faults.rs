@@ -30,6 +30,8 @@ enum Mode {
     Approve,
     Fix,
     Repair,
+    /// A base branch that has moved, without a conflict.
+    Update,
     /// A pull request that is merged.
     Merged,
     /// A pull request that is closed without being merged.
@@ -48,7 +50,7 @@ fn stage(mode: Mode) -> (Story, Value) {
         Mode::Approve => Story::of(world(), offline(), &[&[PLAN], &[EDIT; RUNS + 1][..]].concat()),
         Mode::Fix => changed(world(), &[FIX_AT_ONCE; RUNS + 1]),
         Mode::Repair => changed(world(), &[REPAIR; RUNS]),
-        Mode::Merged | Mode::Declined => changed(world(), &[]),
+        Mode::Update | Mode::Merged | Mode::Declined => changed(world(), &[]),
     };
     let mut story = story;
     story.more = "[sites.acme.transitions]\nstarted = \"In Progress\"\npull-request = \"In Review\"\nmerged = \"Done\"\n".into();
@@ -76,6 +78,12 @@ fn stage(mode: Mode) -> (Story, Value) {
             story.command("dev2", "approve", "/approve")
         }
         Mode::Fix => story.command("dev2", "fix", "/fix make it 60"),
+        Mode::Update => {
+            story.github.now(|state| {
+                state.at(REPO).push_file("dev2", "main", "NEWS.md", "# News\n");
+            });
+            story.command("dev2", "update", "/update")
+        }
         Mode::Repair => {
             fails(&story);
             happened(&story, "checks")
@@ -100,10 +108,12 @@ fn seen(story: &Story) -> String {
     let github = without_log_id(&github.fold(String::new(), |text, line| text + line.trim_end() + "\n"));
     let said = format!("{}\n{}\n{status} {links:?}", story.said().join("\n---\n"), story.labels());
     let text = format!("{}\n{github}", said.replace(&story.github.url(), "GITHUB"));
-    let mut parts = text.split("Changed in ");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| {
-        text + "Changed in " + part.trim_start_matches(|c: char| c.is_ascii_hexdigit())
+    ["Changed in ", "Updated in ", "**Updated** in "].iter().fold(text, |text, before| {
+        let mut parts = text.split(before);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            text + before + part.trim_start_matches(|c: char| c.is_ascii_hexdigit())
+        })
     })
 }
 
@@ -232,6 +242,7 @@ survives! {
     approval: Approve,
     follow_up: Fix,
     repair: Repair,
+    update: Update,
     merge_of_the_pull_request: Merged,
     end_of_a_declined_pull_request: Declined,
 }
