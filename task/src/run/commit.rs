@@ -16,7 +16,7 @@ use crate::clock;
 use crate::context::read_set::FileMode;
 use crate::forge::model::CommitRequest;
 use crate::git::push::{self, PushCaps, PushError, Update};
-use crate::git::remote::Remote;
+use crate::git::remote::{Remote, RemoteError};
 use crate::git::workspace::{CommitText, Identity, TASK_TRAILER, Workspace, trailers};
 use crate::outbound::{HOLD, Outbound};
 use crate::outcome::{Failure, Reason};
@@ -287,8 +287,6 @@ pub(super) async fn push(
         .map(|remote| remote.through(&desk.settings.network))
         .map_err(|error| Failure::new(Reason::Repository, error.to_string(), ""))?;
     let mut patience = desk.forge.patience();
-    let unavailable =
-        |error: &PushError| CallError::Unavailable { call: desk.forge.call("push"), why: error.to_string() };
     loop {
         desk.forge.hold().await?;
         let (repo, remote, branch) = (workspace.shared().clone(), remote.clone(), desk.branch.clone());
@@ -299,17 +297,35 @@ pub(super) async fn push(
         });
         let pushed = pushed.await.map_err(|error| broken(error.to_string()))?;
         let Err(error) = pushed else { return Ok(new.to_string()) };
-        if !(error.is_transient() || matches!(error, PushError::Unknown { .. } | PushError::Stale { .. })) {
-            let next = "Let the agent push to its branches, then comment `/retry`.";
-            return Err(Failure::new(Reason::Branch, error.to_string(), next).into());
-        }
+        let Some(failed) = push_may_be_repeated(desk, &error) else { return Err(not_pushed(&error).into()) };
         match where_is(desk, claim).await? {
             Place::Ours(commit) => return Ok(commit),
-            Place::Unmoved => patience.before_retry(unavailable(&error)).await?,
+            Place::Unmoved => patience.before_retry(failed).await.map_err(|failed| match failed {
+                CallError::Unauthorized { .. } => Stop::from(not_pushed(&error)),
+                failed => Stop::from(failed),
+            })?,
             Place::Others => return Err(Stop::Moved(moved(desk))),
             Place::Gone => return Err(gone(desk).into()),
         }
     }
+}
+
+/// The failure of a push that may succeed when it is made again; `None` if that is of no use.
+fn push_may_be_repeated(desk: &Desk<'_>, error: &PushError) -> Option<CallError> {
+    let (call, why) = (desk.forge.call("push"), error.to_string());
+    match error {
+        // Said of a token, or a repository, that is in order: believed when it is said twice.
+        PushError::Remote(RemoteError::NoAccess { .. }) => {
+            Some(CallError::Unauthorized { call, message: why })
+        }
+        PushError::Unknown { .. } | PushError::Stale { .. } => Some(CallError::Unavailable { call, why }),
+        error => error.is_transient().then_some(CallError::Unavailable { call, why }),
+    }
+}
+
+fn not_pushed(error: &PushError) -> Failure {
+    let next = "Let the agent push to its branches, then comment `/retry`.";
+    Failure::new(Reason::Branch, error.to_string(), next)
 }
 
 /// Where the branch is after a write whose outcome is not known.

@@ -1,8 +1,8 @@
 //! What whoever asked sees in the end, in the ordinary cases.
 
-use tests::github::{File, GitHub, Permission};
+use tests::github::{Fault, File, GitHub, Permission, Refused, When};
 
-use crate::harness::{REPO, hello, mutations, run, seen, typo, wish};
+use crate::harness::{REPO, check_all, hello, mutations, run, seen, typo, wish};
 
 pub(crate) const QUICKFIX_DONE: &str = "\
 repository octo/hello (default branch main)
@@ -88,6 +88,34 @@ fn an_executable_stays_one() {
     assert!(seen(&github).contains("\n    M 100755 878def5 README.md\n"), "{}", seen(&github));
     assert!(!mutations(&github).iter().any(|call| call.contains("createCommitOnBranch")));
     github.finish();
+}
+
+/// A change is pushed, and git answers once that it does not know the token, does not allow it, or finds nothing: that is
+/// doubted, and the change lands. Said twice, it is believed.
+#[test]
+fn a_push_that_is_refused_once_is_made_again() {
+    let cases = ["git:info/receive-pack", "git:receive-pack"].into_iter().flat_map(|operation| {
+        [Refused::BadCredentials, Refused::Permission, Refused::NotFound].map(|refused| (operation, refused))
+    });
+    let cases: Vec<(&str, Refused)> = cases.collect();
+    check_all(&cases, |(operation, refused)| {
+        for (when, lands) in [(When::next(operation), true), (When::every(operation), false)] {
+            let world = typo(hello(), &["ai-help", "quickfix"]).put(executable("README.md"));
+            let github = GitHub::start(world);
+            github.fault(when, Fault::Refused(*refused));
+            let ended = run(&github, &wish(&github, "quickfix", "dev1"), &[]);
+            let page = seen(&github);
+            let is_right = if lands {
+                ended.status == Some(0) && page.contains("\n    M 100755 878def5 README.md\n")
+            } else {
+                page.contains("**Could not be done.**") && github.journal().count(operation) == 2
+            };
+            if !is_right {
+                return Err(format!("{operation}, {refused:?}, lands: {lands}: {ended:?}\n{page}"));
+            }
+        }
+        Ok(())
+    });
 }
 
 fn executable(path: &str) -> File {
