@@ -53,6 +53,24 @@ pub(crate) enum Mode {
     ApproveAlready,
 }
 
+impl Mode {
+    pub(crate) const ALL: [Self; 13] = [
+        Self::QuickFix,
+        Self::Plan,
+        Self::Revise,
+        Self::Approve,
+        Self::Fix,
+        Self::Ci,
+        Self::Update,
+        Self::Repair,
+        Self::Red,
+        Self::Green,
+        Self::Closed,
+        Self::Already,
+        Self::ApproveAlready,
+    ];
+}
+
 /// What goes wrong at one call.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {

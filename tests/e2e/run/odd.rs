@@ -2,14 +2,14 @@
 //! one attempt, with the one answer of the model. What is final stays final.
 //!
 //! Answers of one class mean the same to a client. The gate tries a `quickfix`, and of each class the next one at each call;
-//! `ODD_ANSWERS=all` in the environment tries all of them in every mode, `ODD_ANSWERS=approve` in that one, and `CASE=N` the N-th
-//! case alone.
+//! `ODD_ANSWERS=all` in the environment tries all of them in every mode, `ODD_ANSWERS=fix` in that one (the names are those of
+//! [`Mode`], in small letters), and `CASE=N` the N-th case alone.
 
 use std::collections::HashMap;
 
 use tests::github::{Effect, Fault, Refused, When};
 
-use crate::faults::{Mode, stage, usual};
+use crate::faults::{Mode, settings, stage, usual};
 use crate::harness::{Story, check_all, seen};
 
 type Class = &'static [Fault];
@@ -102,10 +102,15 @@ struct Case {
 /// Time for a call of a machine with much to do, and little patience with faults.
 const UNHURRIED: &[(&str, &str)] = &[("AGENT_GITHUB_MAX_WAIT", "6s"), ("AGENT_GITHUB_TIMEOUT", "1min")];
 
+/// The settings of the runs of a mode, with that time.
+fn unhurried(mode: Mode) -> Vec<(&'static str, &'static str)> {
+    [settings(mode), UNHURRIED].concat()
+}
+
 fn cases(mode: Mode, extent: Extent) -> Vec<Case> {
     let (story, task) = stage(mode);
     let before = story.github.journal().calls.len();
-    let ended = story.run_with(&task, UNHURRIED);
+    let ended = story.run_with(&task, &unhurried(mode));
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
     let calls = story.github.journal().calls.split_off(before);
     let mut cases = Vec::new();
@@ -127,22 +132,22 @@ fn cases(mode: Mode, extent: Extent) -> Vec<Case> {
 
 #[test]
 fn an_odd_answer_that_comes_once_changes_nothing() {
-    let all = [Mode::QuickFix, Mode::Plan, Mode::Revise, Mode::Approve, Mode::Update];
     let (extent, modes) = match std::env::var("ODD_ANSWERS").as_deref() {
-        Ok("all") => (Extent::All, all.to_vec()),
+        Ok("all") => (Extent::All, Mode::ALL.to_vec()),
         Ok(name) => {
             let named = |mode: &Mode| format!("{mode:?}").eq_ignore_ascii_case(name);
-            (Extent::All, all.into_iter().filter(named).collect())
+            (Extent::All, Mode::ALL.into_iter().filter(named).collect())
         }
         Err(_) => (Extent::Gate, vec![Mode::QuickFix]),
     };
-    assert!(!modes.is_empty(), "ODD_ANSWERS is `all`, `quickfix`, `plan`, `revise` or `approve`");
+    let names = Mode::ALL.map(|mode| format!("{mode:?}").to_lowercase()).join(", ");
+    assert!(!modes.is_empty(), "ODD_ANSWERS is `all` or one of: {names}");
     for mode in modes {
         let usual = usual(mode);
         check_all(&cases(mode, extent), |Case { operation, nth, fault }| {
             let (story, task) = stage(mode);
             story.github.fault(When::nth(operation, *nth), *fault);
-            let ended = story.run_with(&task, UNHURRIED);
+            let ended = story.run_with(&task, &unhurried(mode));
             // How often the progress is shown hangs on the time: the last call may not have come.
             story.github.recover();
             let right = ended.status == Some(0)
