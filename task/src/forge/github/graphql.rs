@@ -62,7 +62,8 @@ pub(super) fn check(
         Some("NOT_FOUND") if is_not_yet(&message) => CallError::NotYet { call, message },
         Some("NOT_FOUND") => CallError::NotFound { call, message },
         Some("FORBIDDEN" | "INSUFFICIENT_SCOPES") => {
-            CallError::Forbidden { call, message, needed: needed.map(str::to_owned) }
+            let needed = refused.needed().or_else(|| needed.map(str::to_owned));
+            CallError::Forbidden { call, message, needed }
         }
         Some("STALE_DATA") => CallError::Conflict { call, message },
         Some("RATE_LIMITED" | "RATE_LIMIT") => CallError::RateLimited { call, wait_seconds: refused.pause() },
@@ -301,4 +302,43 @@ fn needed(document: &str) -> Option<&'static str> {
 fn operation(document: &str) -> &str {
     let inside = document.split_once('{').map_or(document, |(_, inside)| inside).trim_start();
     inside.split(['(', ' ', '{']).next().unwrap_or(inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// What becomes of an answer with one error.
+    fn failed(headers: &[(&'static str, &str)], error: &Value, needed: Option<&'static str>) -> CallError {
+        let mut response = http::Response::builder().status(200);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        let head = response.body(()).unwrap().into_parts().0;
+        let call = call("GraphQL x");
+        let patience = Duration::from_mins(3);
+        let refused = Refused { head: &head, effect: Effect::Makes, patience, call: &call };
+        let body = json!({ "data": null, "errors": [error] }).to_string();
+        check(body.as_bytes(), &refused, needed).unwrap_err()
+    }
+
+    #[test]
+    fn a_refusal_tells_what_is_needed() {
+        let saml =
+            json!({ "type": "FORBIDDEN", "message": "Resource protected by organization SAML enforcement." });
+        let sso = ("x-github-sso", "required; url=https://github.com/orgs/o/sso?authorization_request=A1");
+        let address = "authorization of the token for single sign-on, at https://github.com/orgs/o/sso?authorization_request=A1";
+        for (headers, needed, expected) in [
+            (vec![sso], None, Some(address)),
+            (vec![sso], Some("contents=write"), Some(address)),
+            (vec![], Some("contents=write"), Some("contents=write")),
+            (vec![], None, None),
+        ] {
+            let error = failed(&headers, &saml, needed);
+            let CallError::Forbidden { needed: told, .. } = error else { panic!("{error}") };
+            assert_eq!(told.as_deref(), expected, "{headers:?}");
+        }
+    }
 }

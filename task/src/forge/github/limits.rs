@@ -141,7 +141,7 @@ impl Refused<'_> {
     }
 
     /// What GitHub asks for, of the App or of the token.
-    fn needed(&self) -> Option<String> {
+    pub(super) fn needed(&self) -> Option<String> {
         // `required; url=https://github.com/orgs/ORG/sso?authorization_request=…`
         let sso = self.text("x-github-sso").and_then(|text| text.split_once("url="));
         if let Some((_, url)) = sso {
