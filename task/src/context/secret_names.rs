@@ -56,7 +56,6 @@ const NAMES: &[&str] = &[
     "secret.toml",
     "secret.yaml",
     "secret.yml",
-    "secrets.env",
     "secrets.ini",
     "secrets.json",
     "secrets.properties",
@@ -75,6 +74,7 @@ const NAMES: &[&str] = &[
 const EXTENSIONS: &[&str] = &[
     "agekey",
     "asc",
+    "env",
     "gpg",
     "jks",
     "kdb",
@@ -104,9 +104,24 @@ const IN_FOLDERS: &[(&str, &str)] = &[
     (".streamlit", "secrets.toml"),
 ];
 
-/// Last words of a file of settings that shows which there are, and no values.
+/// Last words of the name of a file that shows which settings there are, and no values.
 const EXAMPLES: &[&str] =
     &["default", "defaults", "dist", "example", "sample", "schema", "template", "tmpl", "tpl"];
+
+/// Endings behind which such a word may stand as well, as in `secrets.example.json`: those of settings, which somebody
+/// copies and fills in. `template.key` is a key.
+const SETTINGS: &[&str] = &["env", "json", "php", "tfvars"];
+
+/// What is said in place of what such a file holds.
+pub(crate) const NOT_SHOWN: &str = "(not shown: its name says that it may hold secrets)";
+
+/// The same as [`is_secret`] of a name as another service tells it. What cannot be a path of a repository may be anything.
+pub(crate) fn may_be_secret(path: &str) -> bool {
+    match RepoPath::parse(path) {
+        Ok(path) => is_secret(&path),
+        Err(_) => true,
+    }
+}
 
 /// Whether the name says that the file holds secrets.
 pub(crate) fn is_secret(path: &RepoPath) -> bool {
@@ -114,8 +129,7 @@ pub(crate) fn is_secret(path: &RepoPath) -> bool {
     let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
     let folder = folders.rsplit('/').next().unwrap_or_default();
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
-    let is_example = name.split(['.', '-', '_']).any(|word| EXAMPLES.contains(&word));
-    if is_example {
+    if ends_as_example(name) || SETTINGS.contains(&extension) && ends_as_example(stem) {
         return false;
     }
     let starts_like_env = [".env.", ".env-", ".env_"].iter().any(|start| name.starts_with(start));
@@ -128,6 +142,11 @@ pub(crate) fn is_secret(path: &RepoPath) -> bool {
         || IN_FOLDERS.contains(&(folder, name))
         || starts_like_env
         || is_account
+}
+
+/// Whether the last word of a name is that of an example.
+fn ends_as_example(name: &str) -> bool {
+    name.rsplit(['.', '-', '_']).next().is_some_and(|word| EXAMPLES.contains(&word))
 }
 
 #[cfg(test)]
@@ -155,9 +174,22 @@ mod tests {
             ("client_secret_123.json", true),
             (".npmrc", true),
             ("home/.netrc", true),
+            ("prod.env", true),
+            ("deploy/secrets.env", true),
+            ("template.key", true),
+            ("certs/default.pem", true),
+            ("sample.p12", true),
+            ("example.com.key", true),
+            (".env.sample.local", true),
             (".env.example", false),
             (".env.sample", false),
+            (".env-example", false),
+            ("example.env", false),
+            ("prod.env.dist", false),
+            ("server.key.example", false),
             ("terraform.tfvars.example", false),
+            ("example.tfvars", false),
+            ("client_secret.example.json", false),
             ("id_rsa.pub", false),
             ("src/key.rs", false),
             ("src/secrets.rs", false),
@@ -168,6 +200,8 @@ mod tests {
             ("package.json", false),
         ] {
             assert_eq!(is_secret(&RepoPath::parse(path).unwrap()), expected, "{path}");
+            assert_eq!(may_be_secret(path), expected, "{path}");
         }
+        assert!(may_be_secret("../.env"));
     }
 }

@@ -17,7 +17,6 @@ use crate::forge::model::{
 use crate::git::workspace::{TASK_TRAILER, trailers};
 use crate::marker::{self, Marks, On};
 use crate::outbound::{Gate, without_tokens};
-use crate::path::RepoPath;
 use crate::record::status::{Phase, Status};
 use crate::text::Raw;
 use crate::thread::{User, UserKind};
@@ -236,8 +235,7 @@ impl Reader<'_> {
         if !is_plain {
             return Ok(None);
         }
-        let is_shown = |path: &str| RepoPath::parse(path).is_ok_and(|path| !secret_names::is_secret(&path));
-        let diffs = compared.diffs.into_iter().filter(|file| is_shown(&file.path));
+        let diffs = compared.diffs.into_iter().filter(|file| !secret_names::may_be_secret(&file.path));
         Ok(Some(diffs.map(|file| (file.path, file.diff.for_machine().to_owned())).collect()))
     }
 

@@ -28,6 +28,7 @@ use super::work::{Basis, Claim, Material};
 use super::{admission, approval, ask, ci, commit, conversation, measured, wanted, working};
 use crate::bill::Bill;
 use crate::config::Config;
+use crate::context::secret_names;
 use crate::cycle::Followed;
 use crate::forge::model::{ChangedFile, Discussion, Home, NewCommit, PullRequestKind, Stage};
 use crate::git::workspace::Workspace;
@@ -411,10 +412,14 @@ async fn still_the_same(
     Ok(now.pull.kind)
 }
 
+/// What files have become, as far as there is room for it, without those that hold secrets by their names.
 pub(super) fn diff(files: &[ChangedFile]) -> String {
     let mut text = String::new();
     for ChangedFile { path, how, patch } in files {
-        let patch = patch.as_deref().unwrap_or("(not shown)");
+        let patch = match patch.as_deref() {
+            Some(_) if secret_names::may_be_secret(path) => secret_names::NOT_SHOWN,
+            patch => patch.unwrap_or("(not shown)"),
+        };
         let room = MAX_DIFF.saturating_sub(text.chars().count() + path.chars().count());
         let patch = if patch.chars().count() > room { "(too long to be shown here)" } else { patch };
         write!(text, "{path} ({how}):\n{patch}\n\n").expect("a String takes any text");

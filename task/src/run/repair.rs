@@ -24,9 +24,10 @@ use super::settings::{self, Terms};
 use super::work::{Basis, Claim, Repair};
 use super::{branch, measured, posted, working};
 use crate::config::Config;
+use crate::context::secret_names;
 use crate::cycle::End;
 use crate::forge::model::{
-    Checks, Commit, Comparison, Decision, Permission, PullRequest, PullRequestKind, Review,
+    Checks, Commit, Comparison, Decision, FileDiff, Permission, PullRequest, PullRequestKind, Review,
 };
 use crate::lease::Lease;
 use crate::llm::Usd;
@@ -282,11 +283,17 @@ async fn prepare<'t>(
 
 /// The change so far, as far as there is room for it.
 fn diff(desk: &Desk<'_>, compared: &Comparison) -> String {
-    let files = compared.diffs.iter().map(|file| {
-        let text = file.diff.clone().clean_text(MAX_FILE_DIFF);
-        format!("--- {}\n{}\n", file.path, text.as_str())
-    });
+    let files = compared.diffs.iter().map(shown);
     evidence::within(&desk.gate.redact(&files.collect::<String>()), MAX_DIFF_TOKENS)
+}
+
+/// What a file has become, unless it holds secrets by its name.
+fn shown(file: &FileDiff) -> String {
+    if secret_names::may_be_secret(&file.path) {
+        return format!("--- {}\n{}\n", file.path, secret_names::NOT_SHOWN);
+    }
+    let text = file.diff.clone().clean_text(MAX_FILE_DIFF);
+    format!("--- {}\n{}\n", file.path, text.as_str())
 }
 
 fn changed(compared: &Comparison) -> Vec<RepoPath> {
@@ -478,4 +485,20 @@ fn listed(repairs: &[(RepairTrailer, String)]) -> String {
         write!(text, "\n- repair {number} of {most}: {}", code_span(title)).expect("a String takes any text");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diff_of_a_file_with_secrets_is_not_shown() {
+        let file =
+            |path: &str| FileDiff { path: path.to_owned(), diff: Raw::new("+color = violet".to_owned()) };
+        assert_eq!(shown(&file("config.toml")), "--- config.toml\n+color = violet\n");
+        for path in ["deploy/prod.env", ".npmrc", "id_rsa"] {
+            let expected = format!("--- {path}\n(not shown: its name says that it may hold secrets)\n");
+            assert_eq!(shown(&file(path)), expected);
+        }
+    }
 }

@@ -190,6 +190,27 @@ fn a_command_says_what_to_change_without_any_thread() {
     });
 }
 
+/// What a pull request changes in a file that holds secrets by its name does not reach the model, and the model is told so.
+#[test]
+fn a_diff_of_a_file_with_secrets_does_not_reach_the_model() {
+    let world = opened_in(hello()).before(|scene| {
+        let files = [
+            File::text("deploy/prod.env", "COLOR=violet-of-the-vault\n"),
+            File::text("deploy/prod.env.example", "COLOR=any-color\n"),
+        ];
+        scene.push(BOT, BRANCH, "Set the color\n\nProposed for #1.\n\nAgent-Task: 00\n", &files);
+    });
+    let story = Story::new(world, &[FIX]);
+    let task = story.command("fix", "dev1", 2, "/fix make it 120");
+    let run = ended(&story, &task);
+    let prompt = story.asked()[0].body.to_string();
+    let told = "deploy/prod.env (added):\\n(not shown: its name says that it may hold secrets)";
+    assert!(prompt.contains(told), "{prompt}");
+    assert!(prompt.contains("COLOR=any-color"), "{prompt}");
+    assert!(!prompt.contains("violet-of-the-vault"), "{prompt}");
+    assert!(file(&story, CONFIG).ends_with("timeout = 120\n"), "{}", story.told(&run));
+}
+
 /// From the plan over its execution to a follow-up on the change.
 #[test]
 fn a_plan_that_was_carried_out_is_followed_up() {
