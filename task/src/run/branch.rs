@@ -6,7 +6,7 @@ use shared::state::State;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::{holder, posted};
-use crate::call::CallError;
+use crate::call::{CallError, Retry};
 use crate::forge::Forge;
 use crate::forge::model::Commit;
 use crate::git::workspace::{TASK_TRAILER, trailers};
@@ -164,15 +164,25 @@ pub(super) async fn move_branch(desk: &Desk<'_>, from: &str, to: &str) -> Result
     let mut patience = desk.forge.patience();
     loop {
         let Err(error) = desk.forge.reset_branch(&desk.branch, from, to).await else { return Ok(()) };
-        let why = error.to_string();
-        patience.before_retry(error).await.map_err(|error| not_let(desk, error))?;
-        match desk.forge.branch(&desk.branch).await? {
-            Some(head) if head == to => return Ok(()),
-            Some(head) if head == from => {}
+        if error.retry() == Retry::Never {
+            return Err(not_let(desk, error));
+        }
+        tokio::time::sleep(desk.settings.lag()).await;
+        let head = desk.forge.branch(&desk.branch).await?;
+        if head.as_deref() == Some(to) {
+            return Ok(());
+        }
+        if head.as_deref() != Some(from) {
             // The next run finds out whose it is now.
-            _ => {
-                return Err(CallError::Unavailable { call: desk.forge.call("move a branch"), why }.into());
+            let (call, why) = (desk.forge.call("move a branch"), error.to_string());
+            return Err(CallError::Unavailable { call, why }.into());
+        }
+        match error {
+            // We see it where it was put, and whoever moves it does not yet.
+            CallError::NotFound { .. } | CallError::Conflict { .. } => {
+                patience.before_retry_of_lag(error).await?;
             }
+            error => patience.before_retry(error).await.map_err(|error| not_let(desk, error))?,
         }
     }
 }

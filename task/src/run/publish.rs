@@ -17,6 +17,7 @@ use crate::forge::model::{NewPullRequest, PullRequest, PullRequestKind, Stage};
 use crate::marker::{Kind, On};
 use crate::outbound::Outbound;
 use crate::outcome::{Failure, Reason};
+use crate::patience::Patience;
 use crate::plan::Plan;
 use crate::record::comment::{self, Turn};
 use crate::record::status::{PlanComment, Proposal};
@@ -24,6 +25,8 @@ use crate::tracker::model::Milestone;
 
 /// Characters of a plan's summary on an issue that is kept elsewhere.
 const MAX_SUMMARY_ELSEWHERE: usize = 2_000;
+/// Calls that are made again because they do not find a pull request that this run opened a moment ago, for each of them.
+const LATE_LOOKS: u32 = 4;
 
 /// Pull request, comment, labels, status: each found or made. Once the pull request is there, what cannot be set around
 /// it is told, and is no failure.
@@ -44,13 +47,20 @@ async fn publish(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal, span: &Spa
     let mut missing = Missing::of(desk);
     // First of all: commands on a pull request without our label are not listened to.
     let names = labels(desk);
-    let set = desk.forge.add_labels(pull.number, &names).await;
+    let is_new = matches!(standing, Standing::Opened);
+    let mut late = Late::of(desk, is_new);
+    let set = loop {
+        match desk.forge.add_labels(pull.number, &names).await {
+            Err(error) if late.is_late(&error).await? => {}
+            set => break set,
+        }
+    };
     missing.unless(set, &format!("set the labels {} of the pull request", listed(&names)))?;
     let event = match (&proposal.plan, standing) {
         // What was merged needs nothing more.
         (_, Standing::Merged) => Event::Finished,
-        (Some(plan), Standing::Open) => {
-            post_plan(desk, pull.number, plan).await?;
+        (Some(plan), Standing::Open | Standing::Opened) => {
+            post_plan(desk, pull.number, plan, is_new).await?;
             if !desk.task.mode.kind().begins_work() {
                 // The description holds the plan before.
                 let title = desk.gate.title(&proposal.title);
@@ -58,8 +68,8 @@ async fn publish(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal, span: &Spa
             }
             Event::PlanPosted
         }
-        (None, Standing::Open) => {
-            make_ready(desk, &pull, proposal, &stance, &mut missing).await?;
+        (None, Standing::Open | Standing::Opened) => {
+            make_ready(desk, &pull, proposal, &stance, is_new, &mut missing).await?;
             Event::Finished
         }
     };
@@ -116,7 +126,35 @@ fn listed(names: &[&str]) -> String {
 /// Whether a pull request can still be worked on.
 enum Standing {
     Open,
+    /// By this run, a moment ago.
+    Opened,
     Merged,
+}
+
+/// Patience with a call about a pull request that this run may have opened a moment ago. Its number came from the forge, so
+/// whoever does not find it there does not see it yet, however often that is said; for some seconds.
+struct Late {
+    patience: Patience,
+    looks: u32,
+}
+
+impl Late {
+    fn of(desk: &Desk<'_>, is_new: bool) -> Self {
+        Self { patience: desk.forge.patience(), looks: if is_new { LATE_LOOKS } else { 0 } }
+    }
+
+    /// Whether the call is to be made again after this answer; waits before that.
+    async fn is_late(&mut self, error: &CallError) -> Result<bool, CallError> {
+        if self.looks == 0 || !matches!(error, CallError::NotFound { .. } | CallError::Conflict { .. }) {
+            return Ok(false);
+        }
+        self.looks -= 1;
+        match self.patience.before_retry_of_lag(error.clone()).await {
+            Ok(()) => Ok(true),
+            Err(CallError::Lost(lost)) => Err(CallError::Lost(lost)),
+            Err(_) => Ok(false),
+        }
+    }
 }
 
 fn standing(desk: &Desk<'_>, pull: &PullRequest) -> Result<Standing, Stop> {
@@ -133,6 +171,7 @@ async fn make_ready(
     pull: &PullRequest,
     proposal: &Proposal,
     stance: &Stance,
+    is_new: bool,
     missing: &mut Missing<'_>,
 ) -> Result<(), Stop> {
     let is_draft = pull.kind == PullRequestKind::Draft;
@@ -149,7 +188,14 @@ async fn make_ready(
     if is_draft && *stance == Stance::Ready {
         missing.unless(desk.forge.mark_ready(pull).await, "mark the draft as ready for review")?;
     }
-    missing.unless(desk.ask_for_review(pull, &desk.task.trigger_user).await, "ask for the review")
+    let mut late = Late::of(desk, is_new);
+    let asked = loop {
+        match desk.ask_for_review(pull, &desk.task.trigger_user).await {
+            Err(error) if late.is_late(&error).await? => {}
+            asked => break asked,
+        }
+    };
+    missing.unless(asked, "ask for the review")
 }
 
 /// By this a later run of the task knows its pull request.
@@ -202,7 +248,7 @@ async fn pull_request(
         let error = match desk.forge.create_pull_request(&new).await {
             Ok(pull) => {
                 measured::opened(desk.task);
-                return Ok((pull, Standing::Open));
+                return Ok((pull, Standing::Opened));
             }
             Err(CallError::Invalid { message, .. })
                 if message.contains("Draft pull requests are not supported") =>
@@ -263,8 +309,14 @@ fn not_taken(desk: &Desk<'_>, error: CallError) -> Stop {
 }
 
 /// The plan's comment, made once and rewritten by a revision.
-async fn post_plan(desk: &Desk<'_>, pull_request: PullRequestNumber, plan: &PlanComment) -> Result<(), Stop> {
+async fn post_plan(
+    desk: &Desk<'_>,
+    pull_request: PullRequestNumber,
+    plan: &PlanComment,
+    is_new: bool,
+) -> Result<(), Stop> {
     let mut patience = desk.forge.patience();
+    let mut late = Late::of(desk, is_new);
     loop {
         let posted = posted::find_plan(desk, pull_request).await?;
         if posted.as_ref().is_some_and(|posted| posted.binding == plan.binding) {
@@ -287,6 +339,7 @@ async fn post_plan(desk: &Desk<'_>, pull_request: PullRequestNumber, plan: &Plan
             (Err(error), Some(_)) if error.is_absence() => patience.before_retry_of_lag(error).await?,
             // An edit was made again already.
             (Err(error), Some(_)) => return Err(error.into()),
+            (Err(error), None) if late.is_late(&error).await? => {}
             (Err(error), None) => patience.before_retry(error).await?,
         }
     }

@@ -161,6 +161,40 @@ fn an_odd_answer_that_comes_once_changes_nothing() {
     }
 }
 
+/// What a run made a moment ago may not be seen everywhere, also when it is looked for a second time.
+#[test]
+fn what_was_just_made_may_be_missed_twice_in_a_row() {
+    let not_found = Fault::Refused(Refused::NotFound);
+    let no_branch = graphql(Some("NOT_FOUND"), "The branch was not found.");
+    // On the pull request, or anywhere.
+    let cases = [
+        (Mode::QuickFix, "issues/add-labels", "/2/", not_found),
+        (Mode::QuickFix, "pulls/request-reviewers", "/2/", not_found),
+        (Mode::Plan, "issues/create-comment", "/2/", not_found),
+        (Mode::Revise, "graphql:updateRefs", "", no_branch),
+    ];
+    check_all(&cases, |(mode, operation, at, fault)| {
+        let (story, task) = stage(*mode);
+        // So that a revision has to move the branch.
+        if *mode == Mode::Revise {
+            story.github.now(|state| {
+                state.first().push_file("dev1", "main", "b.txt", "b\n");
+            });
+        }
+        let (operation, at) = (*operation, *at);
+        let before = story.github.journal().count(operation);
+        for _ in 0..2 {
+            let when = When::matching(move |call| call.operation == operation && call.path.contains(at));
+            story.github.fault(when, *fault);
+        }
+        let ended = story.run_with(&task, UNHURRIED);
+        let right = ended.status == Some(0)
+            && story.github.journal().count(operation) >= before + 3
+            && !story.answer(1).contains("This is left for you");
+        right.then_some(()).ok_or_else(|| format!("{mode:?}, {operation}: {}", story.told(&ended)))
+    });
+}
+
 /// What is said twice, or names a permission, a repository that cannot be written, or an issue that is gone, is believed at
 /// once: nobody waits for it, and nothing is done twice.
 #[test]

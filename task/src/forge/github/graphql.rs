@@ -35,10 +35,10 @@ pub(super) const ROUTE: &str = "/graphql";
 const NOTHING: &str = "there is neither data nor an error";
 
 /// Words of errors without a type, for what other interfaces answer with a 500 or 502. Whether a mutation was carried
-/// out is not known then.
+/// out is not known then. In small letters.
 const UNEXPLAINED: &[&str] = &[
-    "Something went wrong",
-    "We couldn't respond to your request in time",
+    "something went wrong",
+    "we couldn't respond to your request in time",
     "timed out",
     "timeout",
     "try again",
@@ -71,9 +71,14 @@ pub(super) fn check(
             refused.effect.lost(call, message)
         }
         _ if is_not_yet(&message) => CallError::NotYet { call, message },
-        _ if UNEXPLAINED.iter().any(|words| message.contains(words)) => refused.effect.lost(call, message),
+        _ if is_unexplained(&message) => refused.effect.lost(call, message),
         _ => CallError::Invalid { call, message },
     })
+}
+
+fn is_unexplained(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    UNEXPLAINED.iter().any(|words| message.contains(words))
 }
 
 const CREATE_COMMIT: &str =
@@ -322,6 +327,21 @@ mod tests {
         let refused = Refused { head: &head, effect: Effect::Makes, patience, call: &call };
         let body = json!({ "data": null, "errors": [error] }).to_string();
         check(body.as_bytes(), &refused, needed).unwrap_err()
+    }
+
+    #[test]
+    fn words_without_a_type_are_no_verdict_however_they_are_spelled() {
+        for (message, is_lost) in [
+            ("Something went wrong while executing your query.", true),
+            ("something went wrong", true),
+            ("Timeout while executing the query", true),
+            ("Request Timed Out", true),
+            ("Try again later.", true),
+            ("A problem occurred.", false),
+        ] {
+            let error = failed(&[], &json!({ "message": message }), None);
+            assert_eq!(matches!(error, CallError::Unknown { .. }), is_lost, "{error}");
+        }
     }
 
     #[test]
