@@ -184,3 +184,42 @@ fn what_a_killed_installation_left_is_put_right_by_the_next() {
         assert!(!is_there(&machine.path("policy-rc.d.kept")));
     }
 }
+
+/// Killed after the last package: nothing is missing when it runs again.
+#[test]
+fn what_a_killed_installation_left_is_put_right_where_nothing_is_missing() {
+    for (person, before) in [
+        (Person::Root, None),
+        (Person::WithSudo, None),
+        (Person::Root, Some("#!/bin/sh\nexit 104\n")),
+        (Person::WithSudo, Some("#!/bin/sh\nexit 104\n")),
+    ] {
+        let machine = Machine::new(person, IS_KILLED);
+        let policy = machine.policy();
+        if let Some(text) = before {
+            fs::write(&policy, text).unwrap();
+        }
+        assert_eq!(machine.install().0, Some(2));
+        assert!(fs::read_to_string(&policy).unwrap().contains("exit 101"), "nothing was left");
+        machine.program("rabbitmq-nothing", "");
+        machine.program("shellcheck", "");
+        let (status, told) = machine.install();
+        let line =
+            format!("   putting back {}, which an installation left that was killed\n", policy.display());
+        assert!(status == Some(0) && told.starts_with(&line), "{status:?}: {told}");
+        assert_eq!(told.matches("putting back").count(), 1, "{told}");
+        assert_eq!(fs::read_to_string(&policy).ok().as_deref(), before, "{person:?}");
+        assert!(!is_there(&machine.path("policy-rc.d.kept")));
+    }
+    // Who is not root is told, and goes on; a policy of the machine is left alone.
+    for (text, told_of) in [("# written by ai-agent: x\nexit 101\n", true), ("exit 104\n", false)] {
+        let machine = Machine::new(Person::WithoutSudo, WORKS);
+        machine.program("rabbitmq-nothing", "");
+        machine.program("shellcheck", "");
+        fs::write(machine.policy(), text).unwrap();
+        let (status, told) = machine.install();
+        assert!(status == Some(0) && told.ends_with("goes on\n"), "{status:?}: {told}");
+        assert_eq!(told.contains("as root, remove it"), told_of, "{told}");
+        assert_eq!(fs::read_to_string(machine.policy()).unwrap(), text);
+    }
+}
