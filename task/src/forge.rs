@@ -21,8 +21,8 @@ use crate::thread::{Comment, Identity, Since};
 use github::Session;
 use model::{
     Annotation, ChangedFile, Checks, Collaborator, Commit, CommitRequest, Comparison, Discussion, FailedRun,
-    FailedStep, ListedFile, Listing, LogEnd, NewPullRequest, Permission, PullRequest, PullRequestChecks,
-    PullRequestSnapshot, Repository, Review, TreeEntry, Whole,
+    FailedStep, Given, ListedFile, Listing, LogEnd, NewPullRequest, Permission, PullRequest,
+    PullRequestChecks, PullRequestSnapshot, Repository, Review, TreeEntry, Whole,
 };
 
 pub use github::{Credentials, Login, Past};
@@ -44,7 +44,7 @@ impl Forge {
     }
 
     /// The repositories on the host of `login` that the agent was given, archived ones left out.
-    pub async fn given(login: &Login<'_>) -> Result<Vec<Repo>, CallError> {
+    pub async fn given(login: &Login<'_>) -> Result<Given, CallError> {
         github::installed(login).await
     }
 

@@ -156,7 +156,11 @@ async fn sweep_places(sweep: &mut Sweep<'_>, sites: &mut Sites<'_>, bank: Option
     let queue = Queue::connect(&sweep.settings.broker, sweep.settings.max_wait).await?;
     budget::tell(bank, None).await;
     letters::sweep(sweep, sites, &queue).await?;
-    for repo in sites.list(&sweep.settings.places).await? {
+    let given = sites.list(&sweep.settings.places).await?;
+    for unreached in given.unreached {
+        sweep.found(&Finding::Unreachable { repo: unreached.name, why: unreached.error.to_string() });
+    }
+    for repo in given.repos {
         // Asked again for each: what was published a moment ago waits for a run.
         let waiting = queue.waiting().await?;
         match sites.at(&repo).await {

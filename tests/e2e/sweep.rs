@@ -884,6 +884,64 @@ async fn one_bad_issue_does_not_stop_a_sweep() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// However many issues in a row are gone: what is wrong with one says nothing of the next. Where the service fails, that is
+/// believed after some.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_bad_issues_in_a_row_do_not_stop_a_sweep() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let world = || {
+        (2..=7).fold(typo_in(hello(), &["ai-help", "quickfix"]), |world, number| {
+            world.issue(number, "Another", "Text.", &["ai-help", "quickfix"])
+        })
+    };
+    let host = broker.virtual_host().await?;
+    let github = GitHub::start(world());
+    for number in 1_u64..=6 {
+        let comments = format!("/issues/{number}/comments");
+        let when = When::matching(move |call| {
+            call.operation == "issues/list-comments" && call.path.contains(&comments)
+        });
+        github.on_call(when, move |state| state.at("octo/hello").delete(number));
+    }
+    let Said { stdout, .. } = sweep(&github, &host);
+    for number in 1..=6 {
+        assert!(stdout.contains(&format!("octo/hello#{number}: not looked at: ")), "{stdout}");
+    }
+    assert!(stdout.contains("octo/hello#7: published the quickfix that dev1 asked for"), "{stdout}");
+    host.take(queue::TASKS).await?.context("the queue is empty")?;
+    github.finish();
+
+    let host = broker.virtual_host().await?;
+    let github = GitHub::start(world());
+    github.fault(When::every("issues/list-comments"), Fault::ServerError);
+    let Said { stdout, .. } = task(&github, &host, &["sweep"], &[("AGENT_GITHUB_MAX_WAIT", "1s")]);
+    assert_eq!(stdout.matches(": not looked at: ").count(), 4, "{stdout}");
+    assert!(stdout.contains("octo/hello: not looked through: GitHub is not available"), "{stdout}");
+    assert_eq!(host.take(queue::TASKS).await?, None);
+    github.finish();
+    Ok(())
+}
+
+/// An installation for which there is no token hides no repository of another one, and is named.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_installation_does_not_stop_a_sweep() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let world = typo_in(hello(), &["ai-help", "quickfix"]).dead_installation(41);
+    let github = GitHub::start(world);
+    let all = github.url();
+    let variables = [("AGENT_SWEEP_REPOSITORIES", all.as_str())];
+    let Said { status, stdout } = task(&github, &host, &["sweep"], &variables);
+    let named = "installation 41 of octo: not looked through: GitHub finds nothing for POST /app/installations/41/access_tokens";
+    assert!(stdout.starts_with(named), "{stdout}");
+    assert!(stdout.contains("octo/hello#1: published the quickfix that dev1 asked for"), "{stdout}");
+    // The next one has to look again.
+    assert_eq!(status, Some(75), "{stdout}");
+    host.take(queue::TASKS).await?.context("the queue is empty")?;
+    github.finish();
+    Ok(())
+}
+
 /// A thousand long comments and a hundred long issues take no more memory than a page of them, far below the 256 MiB of the
 /// pod.
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use shared::issue::PullRequestNumber;
+use shared::repo::Repo;
 
+use crate::call::CallError;
 use crate::outbound::Outbound;
 use crate::text::Raw;
 use crate::thread::{AccountId, Remark, User};
@@ -22,6 +24,23 @@ pub struct Repository {
     pub has_issues: bool,
     /// The repository's configuration on the default branch, if it has one.
     pub config: Option<File>,
+}
+
+/// The repositories that the agent was given, and who could not be asked which they are.
+#[derive(Clone, Debug)]
+pub struct Given {
+    pub repos: Vec<Repo>,
+    pub unreached: Vec<Unreached>,
+}
+
+/// An installation that could not be asked for its repositories.
+#[derive(Clone, Debug)]
+pub struct Unreached {
+    /// Its name, for people.
+    pub name: String,
+    /// Whose it is, where the forge says so.
+    pub owner: Option<String>,
+    pub error: CallError,
 }
 
 /// A branch and the commit that it points to.

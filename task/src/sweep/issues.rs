@@ -236,10 +236,11 @@ fn why_due(now: &PullRequestChecks, told: Option<&StatusComment>) -> Option<&'st
     }
 }
 
-/// Failures in a row after which it is the service that fails, and not an issue.
+/// Failures of the service in a row after which the look at the repository ends.
 const MAX_BAD_IN_A_ROW: u32 = 5;
 
-/// Issues that could not be looked at: one is passed over, many in a row end the look at the repository.
+/// Issues that could not be looked at: they are passed over, unless the service failed for many in a row. What is wrong with
+/// one issue says nothing of the next, however many there are.
 #[derive(Default)]
 struct BadIssues {
     in_a_row: u32,
@@ -261,7 +262,8 @@ impl BadIssues {
             }
             Err(error) => error,
         };
-        self.in_a_row += 1;
+        let is_away = matches!(error, CallError::Unavailable { .. } | CallError::Unknown { .. });
+        self.in_a_row = if is_away { self.in_a_row + 1 } else { 0 };
         let is_service = matches!(
             error,
             CallError::Lost(_) | CallError::RateLimited { .. } | CallError::Unauthorized { .. }

@@ -9,6 +9,7 @@ use shared::state::LabelNames;
 use super::settings::Place;
 use crate::call::CallError;
 use crate::forge::Forge;
+use crate::forge::model::Given;
 use crate::lease::Lease;
 use crate::marker::Marks;
 use crate::outbound::Gate;
@@ -66,12 +67,16 @@ impl<'a> Sites<'a> {
     }
 
     /// The repositories at these places.
-    pub(super) async fn list(&self, places: &[Place]) -> Result<Vec<Repo>, CallError> {
-        let mut found = Vec::new();
+    pub(super) async fn list(&self, places: &[Place]) -> Result<Given, CallError> {
+        let mut found = Given { repos: Vec::new(), unreached: Vec::new() };
         for place in places {
             match place {
-                Place::One(repo) => found.push(repo.clone()),
-                Place::AllOn(host) => found.extend(Forge::given(&self.run.login(host, self.lease)).await?),
+                Place::One(repo) => found.repos.push(repo.clone()),
+                Place::AllOn(host) => {
+                    let given = Forge::given(&self.run.login(host, self.lease)).await?;
+                    found.repos.extend(given.repos);
+                    found.unreached.extend(given.unreached);
+                }
             }
         }
         Ok(found)

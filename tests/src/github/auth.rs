@@ -58,6 +58,8 @@ pub(crate) struct App {
     pub(crate) permissions: Permissions,
     pub(crate) events: Vec<String>,
     pub(crate) installed: Installed,
+    /// Another installation that the list has first, and that serves no more: there is no token for it.
+    pub(crate) dead_installation: Option<u64>,
 }
 
 /// What the App is sent.
@@ -87,6 +89,7 @@ impl App {
                 .collect(),
             events: EVENTS.map(str::to_owned).to_vec(),
             installed: Installed::Active,
+            dead_installation: None,
         }
     }
 

@@ -67,6 +67,12 @@ impl World {
         self
     }
 
+    /// Another installation that the list has first, and that serves no more: there is no token for it.
+    pub fn dead_installation(mut self, id: u64) -> Self {
+        self.state.app.dead_installation = Some(id);
+        self
+    }
+
     /// What the App is sent, in place of the usual.
     pub fn app_events(mut self, events: &[&str]) -> Self {
         self.state.app.events = events.iter().map(|event| (*event).to_owned()).collect();

@@ -10,7 +10,7 @@ use shared::repo::Repo;
 
 use super::{Credentials, GitHub, Login, Session, decode, path_segment};
 use crate::call::CallError;
-use crate::forge::model::{PastComment, PastPullRequest, Stage, Whole};
+use crate::forge::model::{PastComment, PastPullRequest, Stage, Unreached, Whole};
 use crate::text::Raw;
 use crate::thread::User;
 
@@ -198,8 +198,13 @@ pub(in crate::forge) async fn of_organization(login: &Login<'_>) -> Result<(Vec<
     let owner = login.repo.owner();
     let Credentials::Token(token) = login.credentials else {
         let given = super::installed(login).await?;
-        let of_owner = given.into_iter().filter(|repo| repo.owner().eq_ignore_ascii_case(owner)).collect();
-        return Ok((of_owner, Whole::Yes));
+        let is_owned = |by: &str| by.eq_ignore_ascii_case(owner);
+        // Where nobody says whose it is, it may be this organization's.
+        let may_be_owned = |found: &Unreached| found.owner.as_deref().is_none_or(is_owned);
+        if let Some(unreached) = given.unreached.into_iter().find(may_be_owned) {
+            return Err(unreached.error);
+        }
+        return Ok((given.repos.into_iter().filter(|repo| is_owned(repo.owner())).collect(), Whole::Yes));
     };
     let github = GitHub::with_token(login, token.clone())?;
     let mut addresses = Vec::new();

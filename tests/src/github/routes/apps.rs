@@ -27,7 +27,13 @@ pub(super) fn handle(state: &mut State, request: &Request) -> Result<Option<Repl
         "apps/get-authenticated" => as_app(request).map(|()| Reply::json(200, state.show_app()))?,
         "apps/list-installations" => {
             as_app(request)?;
-            Reply::json(200, json!([state.show_installation()]))
+            let dead = state.app.dead_installation.map(|id| {
+                let mut shown = state.show_installation();
+                shown["id"] = json!(id);
+                shown
+            });
+            let shown: Vec<Value> = dead.into_iter().chain([state.show_installation()]).collect();
+            Reply::json(200, Value::Array(shown))
         }
         "apps/get-installation" => {
             as_app(request)?;
