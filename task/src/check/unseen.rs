@@ -16,9 +16,16 @@ use crate::text::{is_emoji, is_keycap};
 /// Words that are named of one file.
 const MAX_WORDS: usize = 5;
 
-/// Letters of Greek and Cyrillic that are drawn like Latin ones.
+/// Letters of Greek, Cyrillic, Lisu and Coptic that are drawn like Latin ones, and marks of Lisu and Coptic like signs of ASCII
+/// (<https://www.unicode.org/Public/security/latest/confusables.txt>).
 const ALIKE: &str = "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαγηικνορτυχωϲϳ\
-                     АВЕЅІЈКМНОРСТУХҮӀԀԚԜавеіјкмнорстухѕүһӏԁԛԝ";
+                     АВЕЅІЈКМНОРСТУХҮӀԀԚԜавеіјкмнорстухѕүһӏԁԛԝ\
+                     \u{a4d0}\u{a4d1}\u{a4d3}\u{a4d4}\u{a4d6}\u{a4d7}\u{a4d9}\u{a4da}\u{a4dc}\u{a4dd}\u{a4df}\
+                     \u{a4e0}\u{a4e1}\u{a4e2}\u{a4e3}\u{a4e6}\u{a4e7}\u{a4ea}\u{a4eb}\u{a4ec}\u{a4ee}\u{a4f0}\
+                     \u{a4f2}\u{a4f3}\u{a4f4}\u{a4f8}\u{a4f9}\u{a4fa}\u{a4fb}\u{a4fc}\u{a4fd}\u{a4fe}\u{a4ff}\
+                     \u{2c82}\u{2c85}\u{2c8e}\u{2c92}\u{2c94}\u{2c98}\u{2c9a}\u{2c9e}\u{2c9f}\u{2ca2}\u{2ca3}\
+                     \u{2ca4}\u{2ca5}\u{2ca6}\u{2ca8}\u{2cac}\u{2cad}\u{2cba}\u{2cc6}\u{2cca}\u{2ccc}\u{2cd0}\
+                     \u{2cd2}";
 /// Signs that are drawn like those that programs are written with, and letters of phonetic scripts like others.
 const SIGNS: &str = "\u{37e}\u{a789}\u{1c0}\u{1c3}\u{2024}\u{2215}\u{2236}\u{251}\u{261}";
 
@@ -102,7 +109,7 @@ fn alike(before: &str, after: &str) -> Vec<(usize, String, char)> {
     let is_written_in = |text: &str, script: fn(char) -> bool| {
         words(text).any(|word| word.chars().any(|c| script(c) && !ALIKE.contains(c)))
     };
-    let own = [is_greek as fn(char) -> bool, is_cyrillic]
+    let own = [is_greek as fn(char) -> bool, is_cyrillic, is_lisu, is_coptic, is_turkish]
         .map(|script| is_written_in(before, script) || is_written_in(after, script));
     let mut known: HashSet<&str> = words(before).collect();
     let mut found = Vec::new();
@@ -122,22 +129,34 @@ fn alike(before: &str, after: &str) -> Vec<(usize, String, char)> {
 
 /// Runs of what names are made of, and of signs that pass for others.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_' && !SIGNS.contains(c))
+    text.split(|c: char| !c.is_alphanumeric() && c != '_' && !SIGNS.contains(c) && !is_lisu(c))
         .filter(|word| !word.is_ascii() && !word.is_empty())
 }
 
-/// The character of a word that can be taken for another one.
-fn suspect(word: &str, [greek, cyrillic]: [bool; 2]) -> Option<char> {
+/// The character of a word that can be taken for another one. In a text in Greek, Cyrillic, Lisu, Coptic or Turkish it may be
+/// an ordinary word.
+fn suspect(word: &str, [greek, cyrillic, lisu, coptic, turkish]: [bool; 5]) -> Option<char> {
     let is_latin =
         |c: char| c.is_ascii_alphabetic() || matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}');
     let has_latin = word.chars().any(is_latin);
+    let has_ascii = word.chars().any(|c| c.is_ascii_alphabetic());
     let is_all_alike = word.chars().all(|c| ALIKE.contains(c) || !c.is_alphabetic());
     word.chars().find(|&c| {
-        let other_script = is_cyrillic(c) || is_armenian_or_cherokee(c) || is_greek(c) && ALIKE.contains(c);
-        let foreign = is_greek(c) && !greek || is_cyrillic(c) && !cyrillic;
+        let other_script = is_cyrillic(c)
+            || is_armenian_or_cherokee(c)
+            || is_lisu(c)
+            || is_coptic(c)
+            || is_greek(c) && ALIKE.contains(c);
+        let foreign = is_greek(c) && !greek
+            || is_cyrillic(c) && !cyrillic
+            || is_lisu(c) && !lisu
+            || is_coptic(c) && !coptic;
+        // The dotless i, and the long s, which no language writes any more.
+        let other_latin = c == '\u{131}' && !turkish || c == '\u{17f}';
         SIGNS.contains(c)
             || is_dressed(c)
             || has_latin && other_script
+            || has_ascii && other_latin
             || is_all_alike && foreign && ALIKE.contains(c)
     })
 }
@@ -154,6 +173,20 @@ fn is_armenian_or_cherokee(c: char) -> bool {
     matches!(c, '\u{530}'..='\u{58f}' | '\u{13a0}'..='\u{13ff}' | '\u{ab70}'..='\u{abbf}')
 }
 
+/// With its tones and its two signs.
+fn is_lisu(c: char) -> bool {
+    matches!(c, '\u{a4d0}'..='\u{a4ff}')
+}
+
+fn is_coptic(c: char) -> bool {
+    matches!(c, '\u{2c80}'..='\u{2cff}')
+}
+
+/// Letters that languages with a dotless i have beside it.
+fn is_turkish(c: char) -> bool {
+    matches!(c, 'Ğ' | 'ğ' | 'İ' | 'Ş' | 'ş' | 'Ə' | 'ə')
+}
+
 /// A letter of ASCII in another dress, wide or bold, which some languages take for the letter itself.
 fn is_dressed(c: char) -> bool {
     c > '\u{2ff}' && c.is_alphabetic() && std::iter::once(c).nfkc().all(|plain| plain.is_ascii_alphabetic())
@@ -161,7 +194,7 @@ fn is_dressed(c: char) -> bool {
 
 /// Whether the name of a file has a word that can be taken for another one.
 pub(crate) fn is_deceptive(path: &str) -> bool {
-    words(path).any(|word| suspect(word, [true, true]).is_some())
+    words(path).any(|word| suspect(word, [true; 5]).is_some())
 }
 
 #[cfg(test)]
@@ -218,6 +251,14 @@ mod tests {
             "\u{13aa}at",
             "g\u{251}me",
             "u\u{578}it",
+            "p\u{a4ee}ssword",
+            "\u{a4d1}\u{a4ee}\u{a4e2}\u{a4e2}",
+            "a\u{a4ff}b",
+            "\u{a4ff}",
+            "\u{2c9f}ption",
+            "\u{2ca5}\u{2c9f}\u{2ca3}",
+            "adm\u{131}n",
+            "\u{17f}ave",
         ] {
             let after = format!("a = 1\n{word} = 2\n");
             assert_eq!(named("a = 1\n", &after), [(2, word.to_owned())], "{word}");
@@ -231,7 +272,10 @@ mod tests {
             "λόγος = ο",
             "x² + 5 µs ½ ª",
             "한국어 = 값",
-            "ångström, łódź, ısı",
+            "ångström, łódź",
+            "ısı = ağaç",
+            "\u{a4d2}\u{a4f1} = \u{a4d0}\u{a4ee}",
+            "\u{2c81}\u{2c83} = \u{2c9f}\u{2ca5}",
         ] {
             assert_eq!(named("", text), [], "{text}");
         }
@@ -262,6 +306,8 @@ mod tests {
             ("R\u{415}ADME.md", true),
             ("src/\u{ff4d}ain.rs", true),
             ("\u{3bf}ption.rs", true),
+            ("README\u{a4f8}md", true),
+            ("docs/kayıt.md", false),
         ] {
             assert_eq!(is_deceptive(path), expected, "{path}");
         }

@@ -386,8 +386,13 @@ pub(super) fn is_plain_formula(tex: &str) -> bool {
                     name.push(letter);
                 }
                 if name.is_empty() {
-                    // A sign of its own, such as `\,` and `\\`.
-                    chars.next();
+                    // A sign of its own, such as `\,` and `\\`. Some space is less than none: what follows covers what was
+                    // before, by `\!` and `\\[-1em]`.
+                    let sign = chars.next();
+                    let is_spaced = || chars.clone().find(|c| !c.is_whitespace() && *c != '*') == Some('[');
+                    if sign == Some('!') || sign == Some('\\') && is_spaced() {
+                        return false;
+                    }
                 } else if COMMANDS.binary_search(&name.as_str()).is_err() {
                     return false;
                 }
@@ -472,6 +477,10 @@ mod tests {
             ("{\\tiny hidden}", false),
             ("\\def\\a{hidden}", false),
             ("\\hspace{-9em} x", false),
+            ("x \\!\\!\\!\\! y", false),
+            ("x \\\\[-1em] y", false),
+            ("x \\\\ *[-1em] y", false),
+            ("x! \\, y \\\\ {[}z]", true),
         ] {
             assert_eq!(is_plain_formula(tex), expected, "{tex}");
         }
