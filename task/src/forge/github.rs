@@ -147,10 +147,16 @@ impl GitHub {
         let separator = if route.contains('?') { '&' } else { '?' };
         let mut next = Some(format!("{route}{separator}per_page=100"));
         for _ in 0..MAX_PAGES {
-            let Some(page) = next else { break };
+            let Some(page) = next else { return Ok(()) };
             let answer = self.read(&page).await?;
             decode::<Vec<T>>("GET", &page, &answer.body)?.into_iter().for_each(&mut take);
             next = answer.next;
+        }
+        if let Some(page) = next {
+            tracing::warn!(
+                path = path(&page),
+                "a list of GitHub is longer than 30 pages; what follows is not read"
+            );
         }
         Ok(())
     }

@@ -361,6 +361,21 @@ fn a_clock_that_is_off_is_told_and_corrected() {
     story.finish();
 }
 
+/// Of a list that is longer than what is read of it the log says so.
+#[test]
+fn a_list_that_is_not_read_to_its_end_is_told() {
+    let story = Story::new(offline(hello()), &[EDIT]);
+    story.github.now(|state| {
+        let mut scene = state.at(REPO);
+        for _ in 0..3_001 {
+            scene.comment("guest", 1, "Me too.");
+        }
+    });
+    let ended = story.run(&story.wish("quickfix"));
+    let told = ["a list of GitHub is longer than 30 pages; what follows is not read", "/issues/1/comments"];
+    assert!(told.iter().all(|text| ended.stderr.contains(text)), "{}", ended.stderr);
+}
+
 /// A personal token lacks a right: the answer names it where GitHub does.
 #[test]
 fn a_token_without_a_right_is_told_as_such() {
