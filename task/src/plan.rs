@@ -134,7 +134,8 @@ pub struct Binding {
     pub config: String,
     /// Every file that the plan was made from or names.
     pub files: Vec<RepoPath>,
-    /// The logins of those who asked for the plan and for its revisions; empty where nobody is known.
+    /// Those who asked for the plan and for its revisions: logins, and accounts as [`account`] names them; empty where nobody
+    /// is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked_by: Vec<String>,
 }
@@ -187,21 +188,27 @@ impl Binding {
         }
     }
 
-    /// The same, with those who asked for the plan: each login once.
+    /// The same, with those who asked for the plan: each login and each account once.
     #[must_use]
-    pub fn asked_by<S: Into<String>>(mut self, logins: impl IntoIterator<Item = S>) -> Self {
-        for login in logins {
-            let login = login.into();
-            if !self.was_asked_by(&login) {
-                self.asked_by.push(login);
+    pub fn asked_by<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        for name in names {
+            let name = name.into();
+            if !self.was_asked_by(&name) {
+                self.asked_by.push(name);
             }
         }
         self
     }
 
-    /// Whether this person asked for the plan or a revision of it.
-    pub fn was_asked_by(&self, login: &str) -> bool {
-        self.asked_by.iter().any(|known| known.eq_ignore_ascii_case(login))
+    /// Whether the person with this login, or of this [`account`], asked for the plan or a revision of it.
+    pub fn was_asked_by(&self, name: &str) -> bool {
+        self.asked_by.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether the other one binds the same plan, whoever asked for it.
+    pub fn binds_the_same(&self, other: &Self) -> bool {
+        let other = Self { asked_by: self.asked_by.clone(), ..other.clone() };
+        *self == other
     }
 
     /// What has moved since; empty while the approval holds. `differs` tells of a file whether it is another one at
@@ -229,6 +236,11 @@ impl Binding {
         }
         moved
     }
+}
+
+/// How a binding names an account among those who asked: whoever changes their login stays known. No login has this sign.
+pub fn account(id: &impl fmt::Display) -> String {
+    format!("#{id}")
 }
 
 fn digest(plan: &Plan) -> String {
@@ -317,6 +329,28 @@ mod tests {
         }
         let escape = Plan::parse("## Summary\nx\n## Files\n- `../a`: b\n## Steps\nx").unwrap_err();
         assert!(matches!(escape, PlanError::BadPath(path, _) if path == "../a"));
+    }
+
+    #[test]
+    fn who_asked_is_known_by_login_and_by_account() {
+        let plan = Plan::parse(PLAN).unwrap();
+        let read: [RepoPath; 0] = [];
+        let bound = Binding::new(&plan, "issue", "1234", "config", &read);
+        let asked = bound.clone().asked_by(["dev1".to_owned(), account(&101)]);
+        let again = asked.clone().asked_by(["Dev1".to_owned(), account(&101), "dev2".to_owned()]);
+        assert_eq!(again.asked_by, ["dev1", "#101", "dev2"]);
+        for (name, expected) in
+            [("DEV1", true), ("#101", true), ("dev2", false), ("101", false), ("#10", false)]
+        {
+            assert_eq!(asked.was_asked_by(name), expected, "{name}");
+        }
+        // Of a plan of an earlier version logins are known alone, or nobody.
+        let json = serde_json::to_string(&bound.clone().asked_by(["dev1"])).unwrap();
+        let old: Binding = serde_json::from_str(&json).unwrap();
+        assert!(old.was_asked_by("dev1") && !old.was_asked_by("#101"));
+        assert!(asked.binds_the_same(&again) && asked.binds_the_same(&bound) && asked != again);
+        let moved = Binding { base: "5678".to_owned(), ..again };
+        assert!(!asked.binds_the_same(&moved));
     }
 
     #[test]

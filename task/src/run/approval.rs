@@ -99,7 +99,8 @@ async fn plan_of(desk: &Desk<'_>, pull_request: PullRequestNumber, head: &Commit
 async fn may_approve(desk: &Desk<'_>, terms: &Terms<'_>, posted: &Posted) -> Result<(), Stop> {
     let user = &desk.task.trigger_user;
     let is_known = !posted.binding.asked_by.is_empty();
-    if terms.approve_by == ApproveBy::Anyone || is_known && !posted.binding.was_asked_by(user.as_str()) {
+    let has_asked = desk.askers().iter().any(|name| posted.binding.was_asked_by(name));
+    if terms.approve_by == ApproveBy::Anyone || is_known && !has_asked {
         return Ok(());
     }
     let text = comment::not_by_asker(user.as_str(), is_known);

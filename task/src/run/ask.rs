@@ -86,7 +86,7 @@ pub(super) async fn ask(
             return Ok(End::Already(already::finding(desk, claim, terms, &shown, &found)));
         }
     };
-    let asked_by = asked_by.into_iter().chain([desk.task.trigger_user.to_string()]).collect();
+    let asked_by = asked_by.into_iter().chain(desk.askers()).collect();
     plan(desk, config, terms, material, PlanOrigin { base, asked_by }, planned).map(End::Made)
 }
 

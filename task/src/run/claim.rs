@@ -51,7 +51,11 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
             }
         }
         Branch::Unfinished { commit, pull_request, task } => {
-            if let Some(proposal) = unfinished(desk, &commit, pull_request, &task).await? {
+            if let Some(mut proposal) = unfinished(desk, &commit, pull_request, &task).await? {
+                // Whoever has a plan completed has asked for it as well.
+                if let Some(planned) = &mut proposal.plan {
+                    planned.binding = planned.binding.clone().asked_by(desk.askers());
+                }
                 (commit.id, Basis::Nothing, Some(proposal))
             } else {
                 let (head, base) = branch::renew(desk, &base, commit).await?;

@@ -25,6 +25,7 @@ use crate::llm::Usd;
 use crate::marker::{self, Marks};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason, capitalized};
+use crate::plan;
 use crate::record::comment::{Turn, with_diff};
 use crate::record::status::{Billed, Holder, Spend, Status};
 use crate::record::{Record, Records, Subject};
@@ -260,6 +261,12 @@ impl<'a> Desk<'a> {
     /// A pull request and what it changes, for comments.
     pub(super) fn linked(&self, pull_request: PullRequestNumber) -> String {
         with_diff(&self.forge.repo().to_string(), pull_request)
+    }
+
+    /// Whoever asked, as the binding of a plan names them.
+    pub(super) fn askers(&self) -> Vec<String> {
+        let account = self.asker.id.as_ref().map(plan::account);
+        std::iter::once(self.task.trigger_user.to_string()).chain(account).collect()
     }
 
     /// Nobody is asked to review what is their own: it was opened with their token, or by them before us.

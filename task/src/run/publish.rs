@@ -322,8 +322,14 @@ async fn post_plan(
         if posted.as_ref().is_some_and(|posted| posted.binding == plan.binding) {
             return Ok(());
         }
-        let earlier = posted.as_ref().map(|posted| posted.text.as_str());
-        let text = desk.gate.composed(&comment::plan(&plan.text, &plan.cost, earlier));
+        let text = match &posted {
+            // Somebody else has asked for the plan that is there: its text stays.
+            Some(posted) if posted.binding.binds_the_same(&plan.binding) => desk.gate.composed(&posted.text),
+            posted => {
+                let earlier = posted.as_ref().map(|posted| posted.text.as_str());
+                desk.gate.composed(&comment::plan(&plan.text, &plan.cost, earlier))
+            }
+        };
         let marker = desk.marks.write(Kind::Plan, On::PullRequest(pull_request), &plan.binding);
         let body = desk.gate.marked(&text, &marker).map_err(|_| {
             let what = "The plan is about more files than a comment can name.";

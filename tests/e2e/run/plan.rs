@@ -1,7 +1,7 @@
 //! Plan, revise, approve: what a person reads at each turn, and what makes an approval void.
 
 use serde_json::Value;
-use tests::github::{Fault, GitHub, Permission, When};
+use tests::github::{Fault, GitHub, Permission, Refused, When};
 
 use crate::harness::{
     EDIT, PLAN, REPO, Run, Story, check_all, hello, offline, run, seen, wish, without_tokens,
@@ -627,6 +627,41 @@ fn a_plan_that_was_kept_is_completed() {
             .then_some(())
             .ok_or_else(|| format!("{moved}: {got:?} {violations:?}\n{}", story.told(&ended)))
     });
+}
+
+/// Another login makes nobody another person, and whoever has a plan completed has asked for it.
+#[test]
+fn who_asked_for_a_plan_is_known_under_another_login_and_by_a_retry() {
+    let others = [("AGENT_APPROVE_BY", "others")];
+    let world = || offline(hello().user("dev2", Permission::Write).user("dev3", Permission::Write));
+    let barred = |story: &Story, user: &str| {
+        let ended = story.run_with(&story.command("approve", user, 2, "/approve"), &others);
+        let told = story.answer(1).starts_with(&format!("@{user}, you asked for this plan"));
+        assert!(told, "{user}: {}", story.told(&ended));
+    };
+
+    let story = Story::new(world(), &[PLAN]);
+    let planned = story.run_with(&story.wish_of("plan", "dev2"), &others);
+    assert_eq!(planned.status, Some(0), "{}", story.told(&planned));
+    story.github.now(|state| state.rename_user("dev2", "dev4"));
+    barred(&story, "dev4");
+    story.finish();
+
+    // The first run dies before it posts the plan; somebody else has it completed.
+    let story = Story::new(world(), &[PLAN, EDIT]);
+    let mut task = story.wish("plan");
+    story.github.fault(When::nth("issues/create-comment", 2), Fault::Refused(Refused::Permission));
+    let failed = story.run_with(&task, &others);
+    assert!(story.answer(1).starts_with("**Could not be done.**"), "{}", story.told(&failed));
+    task["trigger_user"] = "dev2".into();
+    task["delivery_id"] = "retry-1".into();
+    let completed = story.run_with(&task, &others);
+    assert_eq!(completed.status, Some(0), "{}", story.told(&completed));
+    barred(&story, "dev1");
+    barred(&story, "dev2");
+    let done = story.run_with(&story.command("approve", "dev3", 2, "/approve"), &others);
+    assert!(story.answer(1).starts_with("**Done**"), "{}", story.told(&done));
+    story.finish();
 }
 
 /// Who asked for a plan, or for a revision of it, may not approve it where only others may; the operator's word is enough.

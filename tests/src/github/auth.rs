@@ -300,6 +300,12 @@ impl State {
         }
     }
 
+    /// Lets a person have another login, as everybody may. What they wrote before is not shown under it here.
+    pub fn rename_user(&mut self, login: &str, to: &str) {
+        let user = self.users.iter_mut().find(|user| user.login == login).expect("the user");
+        to.clone_into(&mut user.login);
+    }
+
     pub fn suspend_installation(&mut self) {
         self.app.installed = Installed::Suspended;
     }
