@@ -45,6 +45,25 @@ async fn come_back(stage: &Stage<'_>, queue: &str) -> Value {
     message
 }
 
+/// The queue that a task was put off to: this one, or a shorter one where a day of the budget begins before that.
+async fn put_off(stage: &Stage<'_>, planned: &str) -> String {
+    let minutes = |queue: &str| queue.trim_end_matches('m').parse::<i64>().unwrap();
+    let mut found = Vec::new();
+    for queue in ["1m", "5m", "15m", "35m", "65m"] {
+        if stage.host.ready(&format!("agent-tasks.later.{queue}")).await.unwrap() > 0 {
+            found.push(queue);
+        }
+    }
+    let [queue] = found[..] else { panic!("put off to {found:?}") };
+    let day = 24 * 60;
+    let left = day - (jiff::Timestamp::now().as_second() / 60) % day;
+    assert!(
+        queue == planned || (minutes(queue) < minutes(planned) && left <= minutes(planned)),
+        "{queue}, {left}"
+    );
+    format!("agent-tasks.later.{queue}")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_call_does_not_use_goes_back_under_every_ceiling() {
     let broker = Broker::shared().await.unwrap();
@@ -152,18 +171,19 @@ async fn a_task_without_budget_waits_says_so_once_and_goes_on() {
     assert!(!comment.contains("AGENT_"), "{comment}");
 
     // Looks at the broker alone, at growing distances; that is no attempt, and no pause that somebody asked for.
-    for (waits, queue, next) in [(1, "5m", "15m"), (2, "15m", "35m"), (3, "35m", "65m"), (4, "65m", "65m")] {
-        let message = come_back(&stage, &format!("agent-tasks.later.{queue}")).await;
+    let mut queue = put_off(&stage, "5m").await;
+    for (waits, next) in [(1, "15m"), (2, "35m"), (3, "65m"), (4, "65m")] {
+        let message = come_back(&stage, &queue).await;
         assert_eq!(header(&message, "x-budget-waits"), waits);
         assert_eq!((header(&message, "x-earlier-attempts"), header(&message, "x-pauses")), (0, 0));
         let calls = stage.github.journal().calls.len();
         let end = stage.consume(&paused).await;
         assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
         assert_eq!(stage.github.journal().calls.len(), calls, "{end:#?}");
-        assert_eq!(stage.host.ready(&format!("agent-tasks.later.{next}")).await.unwrap(), 1);
+        queue = put_off(&stage, next).await;
     }
     // The operator raises the ceiling.
-    come_back(&stage, "agent-tasks.later.65m").await;
+    come_back(&stage, &queue).await;
     let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "5")])).await;
     assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
     assert_eq!(stage.labels(), "ai-done ai-help quickfix");
@@ -194,7 +214,8 @@ async fn a_new_day_begins_by_the_clock_of_github() {
 
     stage.github.now(|state| state.run_ahead_by(std::time::Duration::from_hours(24)));
     // Without what it waits for, which would be asked for by the clock of the pod.
-    stage.host.take("agent-tasks.later.5m").await.unwrap().expect("the second task");
+    let queue = put_off(&stage, "5m").await;
+    stage.host.take(&queue).await.unwrap().expect("the second task");
     stage.publish(&second).await;
     let end = stage.consume(&ceiling).await;
     let days = counted(&stage).await;
@@ -248,7 +269,7 @@ async fn an_answer_to_a_review_needs_budget_too() {
     let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "0")])).await;
     assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
     assert!(end.log.iter().any(|line| line["message"] == "the model is not asked"), "{end:#?}");
-    assert_eq!(stage.host.ready("agent-tasks.later.5m").await.unwrap(), 1);
+    put_off(&stage, "5m").await;
     stage.model.finish();
 }
 
@@ -330,7 +351,8 @@ async fn what_cannot_be_counted_is_not_spent() {
             }
             Trouble::Full => stage.host.limit_queues("^agent-budget", 3).await.unwrap(),
         }
-        come_back(&stage, "agent-tasks.later.5m").await;
+        let queue = put_off(&stage, "5m").await;
+        come_back(&stage, &queue).await;
         let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "5")])).await;
         assert_eq!((end.status, stage.queues().await), (75, (1, 0)), "{trouble:?}: {end:#?}");
         let told = end.log.iter().find(|line| line["message"] == "the model is not asked").unwrap();
