@@ -1,6 +1,7 @@
 //! `scripts/demo` from its first line to its last, with an issue that the rules decline in place of the first.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tests::bin::program;
@@ -10,8 +11,8 @@ use crate::render::{path, run};
 const DECLINED: &str =
     "# Add a login page\n\nPeople should be able to log in with their company's account.\n";
 
-#[test]
-fn the_demonstration_goes_on_after_an_issue_that_is_declined_and_what_it_advises_works() {
+/// Runs the demonstration from a folder: what it shows, and the same with its standard error.
+fn demonstrate(folder: &Path, arguments: &[&str]) -> (String, String) {
     let task = program("ai-agent");
     let programs = task.parent().unwrap();
     let playground = programs.join("examples/playground");
@@ -20,23 +21,45 @@ fn the_demonstration_goes_on_after_an_issue_that_is_declined_and_what_it_advises
         "{} is missing: run `cargo build -p tests --example playground`",
         playground.display()
     );
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("issue.md"), DECLINED).unwrap();
     let output = Command::new(path("scripts/demo"))
-        // Both are given from the folder in which it is called.
-        .args(["--issue", "issue.md", "--programs"])
+        .args(arguments)
+        .arg("--programs")
         .arg(programs)
-        .current_dir(folder.path())
+        .current_dir(folder)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("HOME", folder.path())
-        .env("TMPDIR", folder.path())
+        .env("HOME", folder)
+        .env("TMPDIR", folder)
         .stdin(Stdio::null())
         .output()
         .unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
     let told = format!("{shown}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}");
+    (shown, told)
+}
+
+#[test]
+fn the_way_of_an_issue_on_jira_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (shown, told) = demonstrate(folder.path(), &["--jira"]);
+    let issue = shown.split("== The issue on Jira").nth(1).unwrap_or_else(|| panic!("{told}"));
+    for line in [
+        "WEATHER-7, In Review: Typo in the documentation",
+        "    labels: ai-help, quickfix, ai-done",
+        "    comment by The agent:",
+    ] {
+        assert!(issue.lines().any(|shown| shown == line), "{line}: {told}");
+    }
+    assert!(shown.contains("ready for review, ai-agent/WEATHER-7 into main"), "{told}");
+}
+
+#[test]
+fn the_demonstration_goes_on_after_an_issue_that_is_declined_and_what_it_advises_works() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("issue.md"), DECLINED).unwrap();
+    // The file is given from the folder in which it is called.
+    let (shown, told) = demonstrate(folder.path(), &["--issue", "issue.md"]);
 
     let headings: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("== ")).collect();
     let headings: Vec<&str> =
