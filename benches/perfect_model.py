@@ -175,7 +175,9 @@ def blocks(change, seen):
         wanted = [line for line in range(start, stop) if line not in seen and line <= count]
         if wanted or blocked:
             missing.append((start, stop - 1))
-        pieces.append([start, stop, to - (first - start), end + (stop - behind)])
+        # Behind the last line of a file there can be a line that says that it has no newline.
+        end = len(change.new) + 1 if stop == count + 1 else end + (stop - behind)
+        pieces.append([start, stop, to - (first - start), end])
     if missing:
         return None, missing
     merged = []
