@@ -72,6 +72,8 @@ const REST: &[(&str, &str)] = &[("heads", "{branch}"), ("compare", "{range}"), (
 
 /// What stands behind a word.
 const ONE: &[(&str, &str)] = &[
+    ("check-runs", "{id}"),
+    ("check-suites", "{id}"),
     ("collaborators", "{login}"),
     ("comment", "{id}"),
     ("comments", "{id}"),
@@ -79,6 +81,7 @@ const ONE: &[(&str, &str)] = &[
     ("installations", "{id}"),
     ("issue", "{key}"),
     ("issues", "{number}"),
+    ("jobs", "{id}"),
     ("labels", "{label}"),
     ("orgs", "{login}"),
     ("properties", "{property}"),
@@ -150,6 +153,8 @@ mod tests {
                 "/rest/api/3/comment/{id}/properties/{property}",
             ),
             ("/rest/api/3/mypermissions?projectKey=P", "/rest/api/3/mypermissions"),
+            ("/repos/o/n/actions/jobs/42/logs", "/repos/{owner}/{name}/actions/jobs/{id}/logs"),
+            ("/repos/o/n/check-runs/42/annotations", "/repos/{owner}/{name}/check-runs/{id}/annotations"),
             ("/secret-in-a-path/hunter2", "/{value}/{value}"),
             ("", "/"),
         ] {
