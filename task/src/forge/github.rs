@@ -17,6 +17,7 @@ mod survey;
 mod tree;
 pub(crate) mod wire;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -144,21 +145,37 @@ impl GitHub {
         route: &str,
         mut take: impl FnMut(T),
     ) -> Result<(), CallError> {
-        let separator = if route.contains('?') { '&' } else { '?' };
-        let mut next = Some(format!("{route}{separator}per_page=100"));
-        for _ in 0..MAX_PAGES {
-            let Some(page) = next else { return Ok(()) };
-            let answer = self.read(&page).await?;
-            decode::<Vec<T>>("GET", &page, &answer.body)?.into_iter().for_each(&mut take);
-            next = answer.next;
-        }
-        if let Some(page) = next {
+        let take = |page: Vec<T>| {
+            page.into_iter().for_each(&mut take);
+            ControlFlow::Continue(())
+        };
+        if let Some(page) = self.pages(route, MAX_PAGES, take).await? {
             tracing::warn!(
                 path = path(&page),
                 "a list of GitHub is longer than 30 pages; what follows is not read"
             );
         }
         Ok(())
+    }
+
+    /// Reads pages of a hundred, at most so many, until `take` has enough. Returns the next one where there are more than that.
+    async fn pages<P: DeserializeOwned>(
+        &self,
+        route: &str,
+        most: u32,
+        mut take: impl FnMut(P) -> ControlFlow<()>,
+    ) -> Result<Option<String>, CallError> {
+        let separator = if route.contains('?') { '&' } else { '?' };
+        let mut next = Some(format!("{route}{separator}per_page=100"));
+        for _ in 0..most {
+            let Some(page) = next else { return Ok(None) };
+            let answer = self.read(&page).await?;
+            if take(decode("GET", &page, &answer.body)?).is_break() {
+                return Ok(None);
+            }
+            next = answer.next;
+        }
+        Ok(next)
     }
 
     async fn write<T: DeserializeOwned>(

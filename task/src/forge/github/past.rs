@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::repo::Repo;
 
-use super::{Credentials, GitHub, Login, Session, decode, path_segment};
+use super::{Credentials, GitHub, Login, Session, path_segment};
 use crate::call::CallError;
 use crate::forge::model::{PastComment, PastPullRequest, Stage, Unreached, Whole};
 use crate::text::Raw;
@@ -177,19 +177,9 @@ async fn pages<T: DeserializeOwned>(
     route: &str,
     mut take: impl FnMut(T) -> ControlFlow<()>,
 ) -> Result<Whole, CallError> {
-    let separator = if route.contains('?') { '&' } else { '?' };
-    let mut next = Some(format!("{route}{separator}per_page=100"));
-    for _ in 0..MAX_PAGES {
-        let Some(page) = next else { return Ok(Whole::Yes) };
-        let answer = github.read(&page).await?;
-        for item in decode::<Vec<T>>("GET", &page, &answer.body)? {
-            if take(item).is_break() {
-                return Ok(Whole::Yes);
-            }
-        }
-        next = answer.next;
-    }
-    Ok(if next.is_none() { Whole::Yes } else { Whole::No })
+    let behind =
+        github.pages(route, MAX_PAGES, |page: Vec<T>| page.into_iter().try_for_each(&mut take)).await?;
+    Ok(if behind.is_none() { Whole::Yes } else { Whole::No })
 }
 
 /// The repositories of an organization that a token sees, archived ones left out, and whether these are all. Of the

@@ -1,5 +1,6 @@
 //! What GitHub keeps of a *run* that failed: check runs with their annotations, and of jobs of Actions the steps and the log.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::repository::path_segment;
-use super::{Effect, GitHub, decode, exchange, first_line, limits};
+use super::{Effect, GitHub, exchange, first_line, limits};
 use crate::call::{Call, CallError};
 use crate::forge::model::{Annotation, Checker, FailedRun, FailedStep, LogEnd, Weight};
 use crate::text::Raw;
@@ -17,7 +18,7 @@ use crate::text::Raw;
 /// The App whose check runs are jobs of Actions. Both have the same number.
 const ACTIONS: &str = "github-actions";
 /// Pages of a hundred check runs that are read of one commit.
-const MAX_PAGES: usize = 10;
+const MAX_PAGES: u32 = 10;
 /// Bytes of a log that are read: GitHub's own pages show no more.
 const MAX_LOG_BYTES: usize = 64 * 1024 * 1024;
 /// The longest that a log takes, in times of one call.
@@ -122,16 +123,13 @@ struct Step {
 impl GitHub {
     /// The check runs of a commit that failed, the newest of each name.
     pub async fn failed_runs(&self, commit: &str) -> Result<Vec<FailedRun>, CallError> {
-        let route =
-            self.under(&format!("commits/{}/check-runs?filter=latest&per_page=100", path_segment(commit)));
-        let (mut next, mut failed) = (Some(route), Vec::new());
-        for _ in 0..MAX_PAGES {
-            let Some(page) = next else { break };
-            let answer = self.read(&page).await?;
-            let found: CheckRuns = decode("GET", &page, &answer.body)?;
-            failed.extend(found.check_runs.into_iter().filter(CheckRun::has_failed).map(FailedRun::from));
-            next = answer.next;
-        }
+        let route = self.under(&format!("commits/{}/check-runs?filter=latest", path_segment(commit)));
+        let mut failed = Vec::new();
+        let take = |page: CheckRuns| {
+            failed.extend(page.check_runs.into_iter().filter(CheckRun::has_failed).map(FailedRun::from));
+            ControlFlow::Continue(())
+        };
+        self.pages(&route, MAX_PAGES, take).await?;
         Ok(failed)
     }
 

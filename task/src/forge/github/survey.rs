@@ -1,5 +1,7 @@
 //! A *survey* finds out on which repositories the App is installed.
 
+use std::ops::ControlFlow;
+
 use http::Method;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -8,7 +10,7 @@ use shared::repo::Repo;
 
 use super::auth::as_app;
 use super::wire::InstallationToken;
-use super::{Credentials, Effect, GitHub, Login, call, decode};
+use super::{Credentials, Effect, GitHub, Login, call};
 use crate::call::CallError;
 use crate::forge::model::{Given, Unreached};
 
@@ -39,15 +41,13 @@ struct ReachedRepository {
 
 impl GitHub {
     async fn reached(&self) -> Result<Vec<String>, CallError> {
-        let mut next = Some("/installation/repositories?per_page=100".to_owned());
         let mut addresses = Vec::new();
-        while let Some(page) = next {
-            let answer = self.read(&page).await?;
-            let found: Reached = decode("GET", &page, &answer.body)?;
-            let live = found.repositories.into_iter().filter(|repository| !repository.archived);
+        let take = |page: Reached| {
+            let live = page.repositories.into_iter().filter(|repository| !repository.archived);
             addresses.extend(live.map(|repository| repository.html_url));
-            next = answer.next;
-        }
+            ControlFlow::Continue(())
+        };
+        self.pages("/installation/repositories", u32::MAX, take).await?;
         Ok(addresses)
     }
 }
