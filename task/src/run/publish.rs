@@ -48,13 +48,7 @@ async fn publish(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal, span: &Spa
     // First of all: commands on a pull request without our label are not listened to.
     let names = labels(desk);
     let is_new = matches!(standing, Standing::Opened);
-    let mut late = Late::of(desk, is_new);
-    let set = loop {
-        match desk.forge.add_labels(pull.number, &names).await {
-            Err(error) if late.is_late(&error).await? => {}
-            set => break set,
-        }
-    };
+    let set = Late::of(desk, is_new).made(async || desk.forge.add_labels(pull.number, &names).await).await?;
     missing.unless(set, &format!("set the labels {} of the pull request", listed(&names)))?;
     let event = match (&proposal.plan, standing) {
         // What was merged needs nothing more.
@@ -143,6 +137,19 @@ impl Late {
         Self { patience: desk.forge.patience(), looks: if is_new { LATE_LOOKS } else { 0 } }
     }
 
+    /// What comes of a call, however late it finds the pull request.
+    async fn made<T>(
+        mut self,
+        call: impl AsyncFn() -> Result<T, CallError>,
+    ) -> Result<Result<T, CallError>, CallError> {
+        loop {
+            match call().await {
+                Err(error) if self.is_late(&error).await? => {}
+                made => return Ok(made),
+            }
+        }
+    }
+
     /// Whether the call is to be made again after this answer; waits before that.
     async fn is_late(&mut self, error: &CallError) -> Result<bool, CallError> {
         if self.looks == 0 || !matches!(error, CallError::NotFound { .. } | CallError::Conflict { .. }) {
@@ -188,13 +195,8 @@ async fn make_ready(
     if is_draft && *stance == Stance::Ready {
         missing.unless(desk.forge.mark_ready(pull).await, "mark the draft as ready for review")?;
     }
-    let mut late = Late::of(desk, is_new);
-    let asked = loop {
-        match desk.ask_for_review(pull, &desk.task.trigger_user).await {
-            Err(error) if late.is_late(&error).await? => {}
-            asked => break asked,
-        }
-    };
+    let ask = async || desk.ask_for_review(pull, &desk.task.trigger_user).await;
+    let asked = Late::of(desk, is_new).made(ask).await?;
     missing.unless(asked, "ask for the review")
 }
 
