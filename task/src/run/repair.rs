@@ -336,27 +336,29 @@ async fn make(
         proposal: None,
         plan: None,
     };
-    let made = Box::pin(super::propose(config, lease, desk, &claim, terms)).await;
-    match &made {
-        Ok(End::Made(_)) => measured::repaired(Repaired::Committed),
-        Ok(End::Already(_)) | Err(Stop::Ended(Ended::Nothing(_)) | Stop::Moved(_)) => {
+    match Box::pin(super::propose(config, lease, desk, &claim, terms)).await {
+        Ok(End::Made(proposal)) => {
+            measured::repaired(Repaired::Committed);
+            finish(desk, &case.seen.pull, &proposal, &trailer).await
+        }
+        Ok(End::Already(found)) => {
             measured::repaired(Repaired::NotMade);
+            tell(desk, case, &found.text).await
+        }
+        Err(Stop::Ended(Ended::Nothing(why))) => {
+            measured::repaired(Repaired::NotMade);
+            not_needed(desk, case, claim.status, why).await
         }
         Err(Stop::Failure(failure)) if failure.reason.exit() != Exit::Passing => {
             measured::repaired(Repaired::NotMade);
-        }
-        // It is tried again, or nobody wants it any more.
-        Err(_) => {}
-    }
-    match made {
-        Ok(End::Made(proposal)) => finish(desk, &case.seen.pull, &proposal, &trailer).await,
-        Ok(End::Already(found)) => tell(desk, case, &found.text).await,
-        Err(Stop::Ended(Ended::Nothing(why))) => not_needed(desk, case, claim.status, why).await,
-        Err(Stop::Failure(failure)) if failure.reason.exit() != Exit::Passing => {
             tell(desk, case, &not_made(&failure, &trailer)).await
         }
         // What to do about a branch that has moved is for who asked for a change.
-        Err(Stop::Moved(_)) => not_needed(desk, case, claim.status, "the branch was changed").await,
+        Err(Stop::Moved(_)) => {
+            measured::repaired(Repaired::NotMade);
+            not_needed(desk, case, claim.status, "the branch was changed").await
+        }
+        // It is tried again, or nobody wants it any more.
         Err(other) => Err(other),
     }
 }
