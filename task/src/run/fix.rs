@@ -118,10 +118,11 @@ pub(super) async fn answer(
     may_follow(desk, &talk)?;
     // Before the claim: whoever cannot be answered leaves no trace but the answer.
     let mut wanted = find(desk, &talk, at).await?;
-    let claim = claim(desk, &talk, basis(&talk), earlier).await?;
+    let claim = claim(desk, &talk, basis(&talk, Some(rounds(&talk) + 1)), earlier).await?;
     let mut ledger = super::ledger(lease, desk, terms);
     for is_last in [false, true] {
-        let claim = Claim { head: talk.pull.head.commit.clone(), basis: basis(&talk), ..claim.clone() };
+        let basis = basis(&talk, Some(rounds(&talk) + 1));
+        let claim = Claim { head: talk.pull.head.commit.clone(), basis, ..claim.clone() };
         let made = Box::pin(once(config, lease, desk, terms, &claim, &talk, &wanted, &mut ledger)).await;
         match made {
             Err(Stop::Moved(_)) if !is_last => {
@@ -204,10 +205,11 @@ fn rounds(talk: &Discussion) -> usize {
     talk.commits.iter().filter(|commit| commit::is_round(&commit.message)).count()
 }
 
-fn basis(talk: &Discussion) -> Basis {
+/// What a task goes on from that answers reviews in such a round, or does something else with the change.
+pub(super) fn basis(talk: &Discussion, round: Option<usize>) -> Basis {
     Basis::Change {
         pull_request: talk.pull.number,
-        round: Some(rounds(talk) + 1),
+        round,
         is_outside_plan: talk.commits.last().is_some_and(|head| commit::is_outside_plan(&head.message)),
     }
 }

@@ -17,7 +17,7 @@ use shared::mode::CommandAt;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
-use super::work::{Basis, Claim};
+use super::work::Claim;
 use super::{approval, ask, ci, commit, ending, fix, measured, wanted, working};
 use crate::bill::Bill;
 use crate::call::CallError;
@@ -61,13 +61,13 @@ pub(super) async fn update(
     approval::command_of(desk, at.comment, |command| command == Command::Update).await?;
     let Some(mut base) = base_of(desk, &talk).await? else { return up_to_date(desk, &talk).await };
     let earlier = desk.own_status().map(|(_, status)| status);
-    let claim = fix::claim(desk, &talk, basis(&talk), earlier).await?;
+    let claim = fix::claim(desk, &talk, fix::basis(&talk, None), earlier).await?;
     let mut ledger = super::ledger(lease, desk, terms);
     for is_last in [false, true] {
         let claim = Claim {
             head: talk.pull.head.commit.clone(),
             base: base.name.clone(),
-            basis: basis(&talk),
+            basis: fix::basis(&talk, None),
             ..claim.clone()
         };
         let made = Box::pin(once(config, lease, desk, terms, &claim, &talk, &base, &mut ledger)).await;
@@ -104,14 +104,6 @@ fn may_update(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
         return Err(Failure::new(Reason::StalePlan, what, next).into());
     }
     Ok(())
-}
-
-fn basis(talk: &Discussion) -> Basis {
-    Basis::Change {
-        pull_request: talk.pull.number,
-        round: None,
-        is_outside_plan: talk.commits.last().is_some_and(|head| commit::is_outside_plan(&head.message)),
-    }
 }
 
 /// The branch that the pull request is for, as it is now; `None` if the pull request has all of it.
