@@ -28,10 +28,9 @@ use serde::{
 
 use crate::{
     command::Command,
-    hex,
     issue::{IssueId, IssueKey},
     queue,
-    task::{DeliveryId, TaskId, digest_parts, wish},
+    task::{DeliveryId, TaskId, short_digest, wish},
 };
 
 /// Longest name of a site in characters.
@@ -349,9 +348,7 @@ impl JiraRequest {
     /// The slot of which there is one: who has it says on this issue what is wrong, where it is that.
     pub fn refusal_slot(&self, about: &str) -> String {
         let number = self.number.to_string();
-        let parts = [self.site.as_str(), number.as_str(), about];
-        let mut digest = hex::text(&digest_parts("refused on jira", &parts));
-        digest.truncate(16);
+        let digest = short_digest("refused on jira", &[self.site.as_str(), &number, about]);
         format!("{}.runs.{digest}", queue::BUDGET)
     }
 

@@ -75,9 +75,7 @@ impl Task {
         let repository =
             self.repository_id.map_or_else(|| self.repo.url().to_lowercase(), |id| id.to_string());
         let (thread, person) = (self.issue.to_string(), self.trigger_user.as_str().to_lowercase());
-        let mut digest = hex::text(&digest_parts("refused", &[&repository, &thread, &person]));
-        digest.truncate(16);
-        digest
+        short_digest("refused", &[&repository, &thread, &person])
     }
 }
 
@@ -336,8 +334,15 @@ impl Wire {
     }
 }
 
+/// The first 16 hexadecimal digits of such a hash, for the name of a queue.
+pub(crate) fn short_digest(domain: &str, parts: &[&str]) -> String {
+    let mut digest = hex::text(&digest_parts(domain, parts));
+    digest.truncate(16);
+    digest
+}
+
 /// Hash over a domain and texts, each with its length before it, so that no two lists of texts give the same input.
-pub(crate) fn digest_parts(domain: &str, parts: &[&str]) -> [u8; 32] {
+fn digest_parts(domain: &str, parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in [domain].iter().chain(parts) {
         hash.update((part.len() as u64).to_be_bytes());

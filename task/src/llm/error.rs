@@ -190,17 +190,15 @@ impl LlmError {
             | Self::BadRequest { status, .. } => {
                 matches!(*status, 400..=407 | 409..=498 | 503 | 529)
             }
-            _ => matches!(
-                self,
-                Self::Unreachable { .. }
-                    | Self::Unreadable { .. }
-                    | Self::RateLimited { .. }
-                    | Self::OverRateLimit { .. }
-                    | Self::SpendLimit { .. }
-                    | Self::UnknownModel { .. }
-                    | Self::Unsupported { .. }
-                    | Self::ContextWindow { .. }
-            ),
+            Self::Unreachable { .. }
+            | Self::Unreadable { .. }
+            | Self::RateLimited { .. }
+            | Self::OverRateLimit { .. }
+            | Self::SpendLimit { .. }
+            | Self::UnknownModel { .. }
+            | Self::Unsupported { .. }
+            | Self::ContextWindow { .. } => true,
+            _ => false,
         }
     }
 

@@ -71,12 +71,8 @@ impl Context {
             text = format!("\nout of time: {} files were not searched", search.out_of_time);
         }
         if !search.too_large.is_empty() {
-            let named = search.too_large.iter().take(NAMED_FILES);
-            let named: Vec<&str> = named.map(|at| self.walk.entries()[*at].path.as_str()).collect();
-            let more = search.too_large.len().saturating_sub(NAMED_FILES);
-            let and_more = if more > 0 { format!(" and {more} more files") } else { String::new() };
-            write!(text, "\nnot searched, too large: {}{and_more}", named.join(", "))
-                .expect("a String takes any text");
+            let named = named(&search.too_large, |at| self.walk.entries()[*at].path.to_string());
+            write!(text, "\nnot searched, too large: {named}").expect("a String takes any text");
         }
         text
     }
@@ -86,14 +82,16 @@ impl Context {
             return;
         }
         let lines: usize = rest.iter().map(|(_, count)| count).sum();
-        let named: Vec<String> = rest
-            .iter()
-            .take(NAMED_FILES)
-            .map(|(file, count)| format!("{} ({count})", self.walk.entries()[file.entry].path))
-            .collect();
-        let more = rest.len().saturating_sub(NAMED_FILES);
-        let and_more = if more > 0 { format!(" and {more} more files") } else { String::new() };
-        write!(text, "\nnot listed: {lines} more hits, in {}{and_more}", named.join(", "))
-            .expect("a String takes any text");
+        let named =
+            named(rest, |(file, count)| format!("{} ({count})", self.walk.entries()[file.entry].path));
+        write!(text, "\nnot listed: {lines} more hits, in {named}").expect("a String takes any text");
     }
+}
+
+/// The first files by name, and how many more there are.
+fn named<T>(files: &[T], name: impl Fn(&T) -> String) -> String {
+    let named: Vec<String> = files.iter().take(NAMED_FILES).map(name).collect();
+    let more = files.len().saturating_sub(NAMED_FILES);
+    let and_more = if more > 0 { format!(" and {more} more files") } else { String::new() };
+    named.join(", ") + &and_more
 }
