@@ -2,6 +2,7 @@
 //! policies, the resources of the topology operator. By the oldest release that is supported, and by one of 4.x.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use lapin::options::{
     BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
@@ -316,8 +317,8 @@ fn check_policies(broker: &Running, definitions: &Definitions) {
     assert_eq!(queues, expected);
 }
 
-/// Tries to connect to a server that is starting, half a second apart.
-const CONNECT_TRIES: u32 = 40;
+/// How long a server that has just started may take connections without answering them.
+const ANSWERS_WITHIN: Duration = Duration::from_mins(2);
 
 /// A user's connection, with one channel. What is refused closes the channel.
 struct Client {
@@ -327,15 +328,17 @@ struct Client {
 impl Client {
     async fn connect(broker: &Running, definitions: &Definitions, user: &str) -> Self {
         // A server that has just started again takes connections before it answers them.
-        for _ in 0..CONNECT_TRIES {
+        let deadline = Instant::now() + ANSWERS_WITHIN;
+        loop {
             match Self::try_connect(broker, user, &definitions.passwords[user]).await {
                 Err(error) if matches!(error.kind(), lapin::ErrorKind::IOError(_)) => {
-                    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+                    broker.ensure_runs().unwrap();
+                    assert!(Instant::now() < deadline, "{user}: {error}\n{}", broker.output().unwrap());
+                    tokio::time::sleep(Duration::from_millis(500)).await;
                 }
                 connected => return connected.unwrap(),
             }
         }
-        panic!("{user} was not let in within {CONNECT_TRIES} tries");
     }
 
     async fn try_connect(broker: &Running, user: &str, password: &str) -> lapin::Result<Self> {

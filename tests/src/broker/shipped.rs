@@ -87,6 +87,16 @@ impl Running {
         self.server.amqp()
     }
 
+    /// An error with the server's last words, if it has ended.
+    pub fn ensure_runs(&self) -> anyhow::Result<()> {
+        self.server.ensure_runs()
+    }
+
+    /// What the server has printed.
+    pub fn output(&self) -> anyhow::Result<String> {
+        self.server.output()
+    }
+
     /// What `rabbitmqctl` prints.
     pub fn control(&self, arguments: &[&str]) -> anyhow::Result<String> {
         self.server.control(arguments)

@@ -2,10 +2,11 @@
 //!
 //! It is git's own implementation on purpose: what the programs read and write with theirs is judged by another one.
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 
@@ -103,6 +104,8 @@ pub struct Refused(pub String);
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
+    /// What git printed for commands that name objects by their ids alone, by the command: it never changes.
+    printed: Mutex<HashMap<Vec<String>, Vec<u8>>>,
 }
 
 /// A `git` command in a cleared environment: no configuration, home or terminal of the machine reaches it.
@@ -154,6 +157,24 @@ fi
 exit 0
 "#;
 
+/// What has a meaning in git's names of revisions.
+const SYNTAX: [char; 6] = ['^', '~', ':', '@', '*', ' '];
+
+/// The configuration of a store beside what `git init` writes.
+const CONFIG: &str = "[http]
+\treceivepack = true
+[uploadpack]
+\tallowFilter = true
+\tallowReachableSHA1InWant = true
+[receive]
+\tfsckObjects = true
+\tautogc = false
+[core]
+\tlogAllRefUpdates = false
+[gc]
+\tauto = 0
+";
+
 impl Store {
     /// Makes an empty bare repository at `path`.
     pub fn init(path: PathBuf, default_branch: &str) -> Self {
@@ -163,18 +184,11 @@ impl Store {
             .status()
             .expect("git runs");
         assert!(made.success(), "git init {} failed", path.display());
-        let store = Self { path };
-        for (key, value) in [
-            ("http.receivepack", "true"),
-            ("uploadpack.allowFilter", "true"),
-            ("uploadpack.allowReachableSHA1InWant", "true"),
-            ("receive.fsckObjects", "true"),
-            ("core.logAllRefUpdates", "false"),
-            ("gc.auto", "0"),
-            ("receive.autogc", "false"),
-        ] {
-            store.must(&["config", key, value], b"");
-        }
+        let store = Self { path, printed: Mutex::default() };
+        let config = std::fs::OpenOptions::new().append(true).open(store.path.join("config"));
+        config
+            .and_then(|mut config| config.write_all(CONFIG.as_bytes()))
+            .expect("the configuration can be written");
         let hooks = store.path.join("hooks");
         std::fs::create_dir_all(&hooks).expect("the hooks folder can be made");
         let hook = hooks.join("update");
@@ -224,16 +238,47 @@ impl Store {
         self.run(args, input).unwrap_or_else(|Refused(why)| panic!("git {args:?}: {why}"))
     }
 
+    /// The output of a command that names objects by their ids alone: each is run until it succeeds, then never again.
+    fn fixed(&self, args: &[&str]) -> Result<Vec<u8>, Refused> {
+        let command: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let printed = || self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(output) = printed().get(&command) {
+            return Ok(output.clone());
+        }
+        let output = self.run(args, b"")?;
+        printed().insert(command, output.clone());
+        Ok(output)
+    }
+
+    fn must_fixed(&self, args: &[&str]) -> Vec<u8> {
+        self.fixed(args).unwrap_or_else(|Refused(why)| panic!("git {args:?}: {why}"))
+    }
+
     /// The object that a full reference name points at.
     pub fn target(&self, reference: &str) -> Option<Oid> {
+        let is_plain =
+            reference.starts_with("refs/") && !reference.contains("..") && !reference.contains(SYNTAX);
+        if is_plain && !self.is_packed() {
+            return self.loose(reference);
+        }
         let output =
             self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", reference], b"").ok()?;
         Some(Oid::read(&output))
     }
 
+    /// Whether references may stand elsewhere than in files of their own.
+    fn is_packed(&self) -> bool {
+        self.path.join("packed-refs").exists()
+    }
+
+    /// What the reference's own file says: that saves a process for what is asked most often.
+    fn loose(&self, reference: &str) -> Option<Oid> {
+        Oid::parse(std::fs::read_to_string(self.path.join(reference)).ok()?.trim())
+    }
+
     /// The commit that a branch name, tag name or commit id means.
     pub fn commit_named(&self, revision: &str) -> Option<Oid> {
-        if revision.is_empty() || revision.contains(['^', '~', ':', '@', '*', ' ']) {
+        if revision.is_empty() || revision.contains(SYNTAX) {
             return None;
         }
         [format!("refs/heads/{revision}"), format!("refs/tags/{revision}"), revision.to_owned()]
@@ -243,13 +288,30 @@ impl Store {
 
     /// All references whose full name starts with `prefix`, in order of name.
     pub fn references(&self, prefix: &str) -> Vec<(String, Oid)> {
-        let output = self.must(&["for-each-ref", "--format=%(refname) %(objectname)"], b"");
-        String::from_utf8_lossy(&output)
-            .lines()
-            .filter_map(|line| line.split_once(' '))
-            .filter(|(name, _)| name.starts_with(prefix))
-            .map(|(name, oid)| (name.to_owned(), Oid::read(oid.as_bytes())))
-            .collect()
+        let mut all = Vec::new();
+        if self.is_packed() {
+            let output = self.must(&["for-each-ref", "--format=%(refname) %(objectname)"], b"");
+            let listed = String::from_utf8_lossy(&output).into_owned();
+            let lines = listed.lines().filter_map(|line| line.split_once(' '));
+            all.extend(lines.map(|(name, oid)| (name.to_owned(), Oid::read(oid.as_bytes()))));
+        } else {
+            self.loose_below("refs", &mut all);
+            all.sort_by(|one, other| one.0.cmp(&other.0));
+        }
+        all.retain(|(name, _)| name.starts_with(prefix));
+        all
+    }
+
+    /// Adds the references that have files in a folder, but for the locks of those that are being written.
+    fn loose_below(&self, folder: &str, found: &mut Vec<(String, Oid)>) {
+        for entry in std::fs::read_dir(self.path.join(folder)).into_iter().flatten().flatten() {
+            let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                self.loose_below(&name, found);
+            } else if entry.path().extension().is_none_or(|extension| extension != "lock") {
+                found.extend(self.loose(&name).map(|oid| (name, oid)));
+            }
+        }
     }
 
     pub fn set_reference(&self, name: &str, target: &Oid) -> Result<(), Refused> {
@@ -277,7 +339,7 @@ impl Store {
 
     /// `commit`, `tree`, `blob` or `tag`.
     pub fn kind(&self, oid: &Oid) -> Option<String> {
-        let output = self.run(&["cat-file", "-t", oid.as_str()], b"").ok()?;
+        let output = self.fixed(&["cat-file", "-t", oid.as_str()]).ok()?;
         Some(String::from_utf8_lossy(&output).trim().to_owned())
     }
 
@@ -288,13 +350,19 @@ impl Store {
             args.extend(["-r", "-t"]);
         }
         args.push(treeish);
-        let output = self.run(&args, b"").ok()?;
+        let output = self.listing(&args, treeish)?;
         Some(output.split(|byte| *byte == 0).filter(|line| !line.is_empty()).map(entry).collect())
+    }
+
+    /// What `ls-tree` prints.
+    fn listing(&self, args: &[&str], treeish: &str) -> Option<Vec<u8>> {
+        let is_fixed = Oid::parse(treeish).is_some();
+        if is_fixed { self.fixed(args) } else { self.run(args, b"") }.ok()
     }
 
     /// The one entry at `path` in the tree of `treeish`.
     pub fn entry_at(&self, treeish: &str, path: &str) -> Option<Entry> {
-        let output = self.run(&["ls-tree", "-z", "-l", "--full-tree", treeish, "--", path], b"").ok()?;
+        let output = self.listing(&["ls-tree", "-z", "-l", "--full-tree", treeish, "--", path], treeish)?;
         output
             .split(|byte| *byte == 0)
             .find(|line| !line.is_empty())
@@ -303,7 +371,7 @@ impl Store {
     }
 
     pub fn blob(&self, oid: &Oid) -> Option<Vec<u8>> {
-        self.run(&["cat-file", "blob", oid.as_str()], b"").ok()
+        self.fixed(&["cat-file", "blob", oid.as_str()]).ok()
     }
 
     pub fn write_blob(&self, content: &[u8]) -> Oid {
@@ -338,7 +406,7 @@ impl Store {
     }
 
     pub fn commit(&self, oid: &Oid) -> Option<Commit> {
-        let output = self.run(&["cat-file", "commit", oid.as_str()], b"").ok()?;
+        let output = self.fixed(&["cat-file", "commit", oid.as_str()]).ok()?;
         let text = String::from_utf8_lossy(&output).into_owned();
         let (head, message) = text.split_once("\n\n").unwrap_or((&text, ""));
         let field = |name: &str| {
@@ -369,36 +437,36 @@ impl Store {
     }
 
     pub fn is_ancestor(&self, ancestor: &Oid, descendant: &Oid) -> bool {
-        self.run(&["merge-base", "--is-ancestor", ancestor.as_str(), descendant.as_str()], b"").is_ok()
+        self.fixed(&["merge-base", "--is-ancestor", ancestor.as_str(), descendant.as_str()]).is_ok()
     }
 
     pub fn merge_base(&self, one: &Oid, other: &Oid) -> Option<Oid> {
-        let output = self.run(&["merge-base", one.as_str(), other.as_str()], b"").ok()?;
+        let output = self.fixed(&["merge-base", one.as_str(), other.as_str()]).ok()?;
         Some(Oid::read(&output))
     }
 
     /// The tree of two commits merged, as GitHub merges them; `None` where git finds a conflict.
     pub fn merged_tree(&self, ours: &Oid, theirs: &Oid) -> Option<Oid> {
         let args = ["merge-tree", "--write-tree", ours.as_str(), theirs.as_str()];
-        self.run(&args, b"").ok().map(|output| Oid::read(&output))
+        self.fixed(&args).ok().map(|output| Oid::read(&output))
     }
 
     /// The commits that `head` has and `base` has not, oldest first.
     pub fn commits_between(&self, base: &Oid, head: &Oid) -> Vec<Oid> {
         let range = format!("{base}..{head}");
-        let output = self.must(&["rev-list", "--reverse", "--topo-order", &range], b"");
+        let output = self.must_fixed(&["rev-list", "--reverse", "--topo-order", &range]);
         String::from_utf8_lossy(&output).lines().map(|line| Oid::read(line.as_bytes())).collect()
     }
 
     /// The commits reachable from `head`, newest first, at most `limit`.
     pub fn history(&self, head: &Oid, limit: usize) -> Vec<Oid> {
-        let output = self.must(&["rev-list", "--max-count", &limit.to_string(), head.as_str()], b"");
+        let output = self.must_fixed(&["rev-list", "--max-count", &limit.to_string(), head.as_str()]);
         String::from_utf8_lossy(&output).lines().map(|line| Oid::read(line.as_bytes())).collect()
     }
 
     /// The files that differ between two trees or commits; a rename is a removal and an addition.
     pub fn differences(&self, old: &Oid, new: &Oid) -> Vec<Difference> {
-        let output = self.must(&["diff-tree", "-r", "-z", "--no-renames", old.as_str(), new.as_str()], b"");
+        let output = self.must_fixed(&["diff-tree", "-r", "-z", "--no-renames", old.as_str(), new.as_str()]);
         let text = String::from_utf8_lossy(&output).into_owned();
         let fields: Vec<&str> = text.split('\0').filter(|field| !field.is_empty()).collect();
         fields
@@ -418,7 +486,7 @@ impl Store {
     /// Lines added and removed in one file between two commits; zero for binary files.
     pub fn line_counts(&self, old: &Oid, new: &Oid, path: &str) -> (u64, u64) {
         let args = ["diff-tree", "-r", "--numstat", "--no-renames", old.as_str(), new.as_str(), "--", path];
-        let output = String::from_utf8_lossy(&self.must(&args, b"")).into_owned();
+        let output = String::from_utf8_lossy(&self.must_fixed(&args)).into_owned();
         let mut words = output.split_whitespace().map(|word| word.parse().unwrap_or(0));
         (words.next().unwrap_or(0), words.next().unwrap_or(0))
     }
@@ -426,7 +494,7 @@ impl Store {
     /// The unified patch of one file between two commits, without its header.
     pub fn patch(&self, old: &Oid, new: &Oid, path: &str) -> String {
         let args = ["diff-tree", "-r", "-p", "--no-renames", old.as_str(), new.as_str(), "--", path];
-        let output = String::from_utf8_lossy(&self.must(&args, b"")).into_owned();
+        let output = String::from_utf8_lossy(&self.must_fixed(&args)).into_owned();
         output.find("\n@@").map_or_else(String::new, |start| output[start + 1..].trim_end().to_owned())
     }
 
