@@ -17,6 +17,7 @@ mod claim;
 mod closed;
 mod commit;
 mod conversation;
+mod description;
 mod desk;
 mod digest;
 mod ended;
@@ -63,10 +64,11 @@ use crate::outcome::{Failure, Reason};
 use crate::patience::Patience;
 use crate::progress::Step;
 use crate::record::Records;
-use crate::record::status::{Finding, Phase, Proposal};
+use crate::record::status::{Finding, Phase};
 use crate::repo_config::{self, RepoConfig, RepoConfigError};
 use crate::transcript::{Existing, Transcript};
 use claim::Claimed;
+use commit::Committed;
 use desk::{Desk, Place};
 use ended::Stop;
 use settings::{RunSettings, Terms};
@@ -237,7 +239,7 @@ async fn resolve(config: &Config, lease: &Lease, desk: &Desk<'_>, terms: &Terms<
             plan
         }
         (None, None) => match Box::pin(propose(config, lease, desk, &claim, terms)).await? {
-            End::Made(proposal) => proposal,
+            End::Made(Committed { proposal, .. }) => proposal,
             End::Already(finding) => return already::complete(desk, &finding).await,
         },
     };
@@ -269,7 +271,7 @@ async fn propose(
     desk: &Desk<'_>,
     claim: &Claim,
     terms: &Terms<'_>,
-) -> Result<End<Proposal, Finding>, Stop> {
+) -> Result<End<Committed, Finding>, Stop> {
     let folder = working_folder(desk)?;
     let workspace = cloned(desk, folder.path(), lease).await?;
     let material = conversation::material(desk, claim, &terms.repo).await?;

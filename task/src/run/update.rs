@@ -16,9 +16,10 @@ use shared::mode::CommandAt;
 
 use super::desk::Desk;
 use super::ended::Stop;
+use super::missing::Missing;
 use super::settings::Terms;
 use super::work::Claim;
-use super::{approval, ask, ci, commit, ending, fix, measured, wanted, working};
+use super::{approval, ask, ci, commit, description, ending, fix, measured, wanted, working};
 use crate::bill::Bill;
 use crate::call::CallError;
 use crate::config::Config;
@@ -29,7 +30,7 @@ use crate::llm::Ledger;
 use crate::merge::{self, Merged, Trees};
 use crate::outcome::{Failure, Reason};
 use crate::protect;
-use crate::record::comment::Turn;
+use crate::record::comment::{self, Turn};
 use crate::record::status::{Proposal, Status};
 use settle::Contents;
 
@@ -258,7 +259,10 @@ async fn up_to_date(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
 /// Tells of a merge that is on the branch. What the pull request is to its reviewers stays as it is.
 async fn complete(desk: &Desk<'_>, talk: &Discussion, kept: &Proposal, commit: &str) -> Result<(), Stop> {
     desk.turns_to(Turn::after_commit(desk.task.mode));
-    let text = words::done(kept, commit);
+    let mut missing = Missing::of(desk);
+    let described = description::follow(desk, &talk.pull, commit, kept.held.as_deref()).await;
+    missing.unless(described, description::LEFT)?;
+    let text = comment::with_left(&words::done(kept, commit), &missing.lines);
     measured::published(desk, talk.pull.number, tell(desk, talk, &text)).await
 }
 

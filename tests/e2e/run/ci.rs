@@ -43,7 +43,7 @@ fn is_started(github: &GitHub) -> bool {
     })
 }
 
-fn description(github: &GitHub) -> String {
+pub(crate) fn description(github: &GitHub) -> String {
     github.now(|state| state.first().issue(2).body.clone()).unwrap()
 }
 

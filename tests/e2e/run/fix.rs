@@ -8,10 +8,10 @@ use crate::harness::{
     EDIT, PLAN, REPO, Run, Story, check_all, hello, offline, seen, without_commits, without_tokens,
 };
 
-const BRANCH: &str = "ai-agent/issue-1";
+pub(crate) const BRANCH: &str = "ai-agent/issue-1";
 const README: &str = "README.md";
 const CONFIG: &str = "config.toml";
-const BOT: &str = "ai-agent[bot]";
+pub(crate) const BOT: &str = "ai-agent[bot]";
 
 /// A change, an answer and a question, for the three threads of [`review`].
 pub(crate) const ANSWER: &str = "FIX: 1 It is 120 now.\nANSWER: 2 The port is not part of the issue.\nASK: 3 Which text do you mean?\n\

@@ -10,6 +10,7 @@ mod bounds;
 mod canary;
 mod checks;
 mod ci;
+mod description;
 mod faults;
 mod fix;
 mod harness;

@@ -16,7 +16,7 @@ use crate::run::desk::Desk;
 use crate::run::ended::Stop;
 use crate::run::missing::Missing;
 use crate::run::settings::Terms;
-use crate::run::{ending, measured};
+use crate::run::{description, ending, measured};
 use crate::text::Raw;
 use crate::thread::User;
 
@@ -58,6 +58,10 @@ async fn publish(
         if terms.repo.resolve_threads && reply.kind == ReplyKind::Changed && is_open(talk, reply) {
             missing.unless(desk.forge.resolve_thread(&reply.thread).await, "mark a thread as resolved")?;
         }
+    }
+    if let Some(commit) = commit {
+        let described = description::follow(desk, &talk.pull, commit, kept.held.as_deref()).await;
+        missing.unless(described, description::LEFT)?;
     }
     let is_shown = talk.pull.stage == Stage::Open && talk.pull.kind == PullRequestKind::Ready;
     if is_shown && kept.held.is_none() {
