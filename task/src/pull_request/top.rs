@@ -2,6 +2,7 @@
 //! each is found again and written once more. What people wrote around them stays.
 
 use crate::check::{ALLOWED, EXECUTED};
+use crate::record::comment::LET_GO;
 
 /// How a line begins that says what a reviewer should look at first.
 pub(super) const FIRST: &str = "> **Look at this first:** ";
@@ -14,7 +15,7 @@ pub fn holding(body: &str, why: &str) -> String {
 }
 
 fn hold(why: &str) -> String {
-    format!("{HELD}{why}. Read the change, then comment `/ci` to start them.")
+    format!("{HELD}{why}. {LET_GO}")
 }
 
 /// The description without the line that says so; `None` if it has none.
@@ -75,8 +76,8 @@ mod tests {
         let held = holding(BODY, "nobody knows why");
         assert_eq!(
             held,
-            "> **Checks are held back**: nobody knows why. Read the change, then comment `/ci` to start them.\n\n\
-             It adds x.\n\nFixes #1"
+            "> **Checks are held back**: nobody knows why. Read the change, then comment `/ci` on the pull request to start them. \
+             Only people with write access can, because CI then runs the change with its secrets.\n\nIt adds x.\n\nFixes #1"
         );
         assert_eq!(released(&held).as_deref(), Some(BODY));
         assert_eq!(released(&held.replace('\n', "\r\n")), Some(BODY.replace('\n', "\r\n")));

@@ -103,11 +103,18 @@ pub fn drafted(pull_request: &str, why: &str, bill: &str, missing: &[String]) ->
     paragraphs([what, list_of(missing), bill.to_owned(), next.to_owned()])
 }
 
+/// What starts checks that are held back, and who may.
+pub const LET_GO: &str = "Read the change, then comment `/ci` on the pull request to start them. Only people with write access can, \
+                          because CI then runs the change with its secrets.";
+
 /// Why a draft is one whose checks are held back.
 pub fn held(why: &str) -> String {
-    format!(
-        "Its checks are held back: {why}. Read the change, then comment `/ci` on the pull request to start them."
-    )
+    format!("Its checks are held back: {why}. {LET_GO}")
+}
+
+/// The same for a commit on top of what is there.
+pub fn held_on_top(why: &str) -> String {
+    format!("The checks of this commit are held back: {why}. {LET_GO}")
 }
 
 /// Why a draft is one whose checks are not through.

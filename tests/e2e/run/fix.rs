@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tests::github::{Fault, File, GitHub, Opinion, Permission, Scene, Stage, When, World};
 use tests::model::KEY;
 
+use crate::ci::description;
 use crate::harness::{
     EDIT, PLAN, REPO, Run, Story, check_all, hello, offline, seen, without_commits, without_tokens,
 };
@@ -731,8 +732,13 @@ fn the_gate_before_ci_holds_for_follow_ups() {
         story.told(&run)
     );
     let words = "The checks of this commit are held back: here somebody with write access always starts them. Read the change, then \
-                 comment `/ci` to start them.";
+                 comment `/ci` on the pull request to start them. Only people with write access can, because CI then runs the change \
+                 with its secrets.";
     assert!(story.answer(2).contains(words), "{}", story.answer(2));
+    let top = "> **Checks are held back**: here somebody with write access always starts them. Read the change, then comment `/ci` on";
+    assert!(description(&story.github).starts_with(top), "{}", story.told(&run));
+    let run = ended(&story, &story.command("ci", "dev1", 2, "/ci"));
+    assert!(!description(&story.github).contains("held back"), "{}", story.told(&run));
     // The operator thinks better of it, and what is below is still held back.
     let story = opened(&[BOTH]);
     let (review, _) = short_review(&story, "dev1");

@@ -2,6 +2,7 @@
 
 use super::threads::Chosen;
 use crate::protocol::WordKind;
+use crate::record::comment::held_on_top;
 use crate::record::status::{FollowUp, Reply, ReplyKind};
 
 /// Characters of a commit's id that are shown.
@@ -97,9 +98,7 @@ fn heading(kept: &FollowUp, commit: Option<&str>) -> String {
 
 /// The comment on the pull request. `missing` is what a person has to do.
 pub(super) fn comment(kept: &FollowUp, commit: Option<&str>, missing: &[String]) -> String {
-    let held = kept.held.as_ref().filter(|_| commit.is_some()).map(|why| {
-        format!("The checks of this commit are held back: {why}. Read the change, then comment `/ci` to start them.")
-    });
+    let held = kept.held.as_deref().filter(|_| commit.is_some()).map(held_on_top);
     let missing = match missing {
         [] => String::new(),
         missing => format!("This is left for you:\n\n{}", notes(missing)),
@@ -147,8 +146,8 @@ mod tests {
         assert_eq!(
             comment(&kept, commit, &["resolve a thread: no".to_owned()]),
             "**Changed** in 0123456789: 2 threads changed, 1 thread answered, 1 thread asked about.\n\nLeft out.\n\n\
-             The checks of this commit are held back: nobody knows. Read the change, then comment `/ci` to start them.\n\n\
-             This is left for you:\n\n- resolve a thread: no\n\nno cost"
+             The checks of this commit are held back: nobody knows. Read the change, then comment `/ci` on the pull request to start \
+             them. Only people with write access can, because CI then runs the change with its secrets.\n\nThis is left for you:\n\n- resolve a thread: no\n\nno cost"
         );
         let none = FollowUp { changes: false, replies: Vec::new(), held: None, ..kept };
         assert_eq!(
