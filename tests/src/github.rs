@@ -20,7 +20,8 @@
 //!   list-requested-reviewers, request-reviewers, create-reply-for-review-comment
 //! - git/…: get-ref, list-matching-refs, create-ref, update-ref, delete-ref, get-commit, create-commit, get-tree, create-tree, get-blob,
 //!   create-blob
-//! - graphql:…: createCommitOnBranch, markPullRequestReadyForReview, convertPullRequestToDraft, resolveReviewThread, updateRefs, viewer, rateLimit, repository,
+//! - graphql:…: createCommitOnBranch, markPullRequestReadyForReview, convertPullRequestToDraft, resolveReviewThread, addReaction (to a
+//!   review), updateRefs, viewer, rateLimit, repository,
 //!   node
 //! - git:…: upload-pack and receive-pack over smart HTTP, by `git http-backend` (`git:info/upload-pack` and `git:info/receive-pack` are the
 //!   advertisements)

@@ -92,6 +92,9 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
     }
     // Before anything that is told on the issue, whose labels are another run's.
     if let Some(found) = holder::in_the_way(&desk.claimant(), &before_us(desk)) {
+        if found == InTheWay::Other && desk.task.mode.command().is_some() {
+            acknowledge::acknowledge(desk).await?;
+        }
         if found == InTheWay::Other && desk.task.mode.kind().waits_its_turn() {
             return Err(wait_turn(desk).await?);
         }

@@ -541,8 +541,8 @@ fn what_moves_meanwhile_is_started_over_once_and_never_overwritten() {
         let story = opened(&replies[..between.asked]);
         let (review, first) = short_review(&story, "dev1");
         let happen = between.happen;
-        // The first look is before the model is asked.
-        let nth = if between.call == "graphql:repository" { 2 } else { 1 };
+        // The first is for the reaction, the second before the model is asked.
+        let nth = if between.call == "graphql:repository" { 3 } else { 1 };
         for time in 0..between.times {
             let when = When::nth(between.call, nth + time);
             story.github.on_call(when, move |state| happen(&mut state.at(REPO), review, first));
@@ -562,7 +562,7 @@ fn what_moves_meanwhile_is_started_over_once_and_never_overwritten() {
 fn a_pull_request_that_becomes_a_draft_meanwhile_is_not_shown_to_anybody() {
     let story = opened(&[BOTH]);
     let (review, first) = short_review(&story, "dev1");
-    story.github.on_call(When::nth("graphql:repository", 2), |state| {
+    story.github.on_call(When::nth("graphql:repository", 3), |state| {
         state.at(REPO).stage("dev1", 2, Stage::Draft);
     });
     let run = ended(&story, &asked(&story, "dev1", review));
@@ -791,6 +791,12 @@ fn of_two_reviews_at_once_the_second_is_told_to_wait() {
     // Without a queue behind it nothing comes again by itself.
     let run = story.run(&asked(&story, "guest", second));
     assert!(story.answer(1).contains("Another run is at work on this issue."), "{}", story.told(&run));
+    // It was heard at once all the same.
+    let page = seen(&story.github);
+    for by in ["dev1", "guest"] {
+        let heard = format!("    review by {by}\n    reactions: eyes by ai-agent[bot]\n");
+        assert!(page.contains(&heard), "{}", story.told(&run));
+    }
     story.github.take_violations();
     drop(story);
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::issue::PullRequestNumber;
 
 use super::wire::{GraphqlState, Label, Nodes, account_id, digits};
-use super::{Effect, GitHub};
+use super::{Effect, GitHub, call};
 use crate::call::CallError;
 use crate::forge::model::{
     self, ChangedFile, Discussion, GivenReview, Home, NewCommit, PullRequestKind, ReviewThread,
@@ -39,6 +39,26 @@ const DISCUSSION: &str = "query($owner: String!, $name: String!, $pull: Int!, $t
             comments(last: 30) { nodes { fullDatabaseId body createdAt lastEditedAt pullRequestReview { fullDatabaseId } \
                 author { __typename login ... on User { databaseId } ... on Bot { databaseId } } } } } } } } }";
 pub(super) const RESOLVE: &str = "mutation($input: ResolveReviewThreadInput!) { resolveReviewThread(input: $input) { thread { isResolved } } }";
+/// What reviews are called where one is reacted to: no webhook and no task tells that.
+const REVIEW_HANDLES: &str = "query($owner: String!, $name: String!, $pull: Int!) { \
+    repository(owner: $owner, name: $name) { pullRequest(number: $pull) { \
+        reviews(last: 100) { nodes { id fullDatabaseId } } } } }";
+pub(super) const REACT: &str =
+    "mutation($input: AddReactionInput!) { addReaction(input: $input) { reaction { content } } }";
+
+#[derive(Deserialize)]
+struct Reviewed {
+    #[serde(default)]
+    reviews: Nodes<ReviewHandle>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReviewHandle {
+    id: String,
+    #[serde(deserialize_with = "digits")]
+    full_database_id: Option<u64>,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -306,6 +326,20 @@ impl GitHub {
         self.write::<Value>(Method::POST, &route, &json!({ "body": body.as_str() }), Effect::Makes)
             .await
             .map(drop)
+    }
+
+    /// Puts 👀 on the text of a review, for which REST has no call; once, however often it is asked for.
+    pub async fn react_to_review(&self, number: PullRequestNumber, review: u64) -> Result<(), CallError> {
+        let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "pull": number });
+        let found: Option<Reviewed> = self.query_pull_request(REVIEW_HANDLES, variables).await?;
+        let reviews = found.map(|pull| pull.reviews.nodes).unwrap_or_default();
+        let handle = reviews.into_iter().find(|known| known.full_database_id == Some(review));
+        let Some(ReviewHandle { id, .. }) = handle else {
+            let message = format!("#{number} has no review {review} among its newest ones");
+            return Err(CallError::NotFound { call: call("GraphQL addReaction"), message });
+        };
+        let input = json!({ "subjectId": id, "content": "EYES" });
+        self.graphql::<Value>(REACT, json!({ "input": input }), Effect::Sets).await.map(drop)
     }
 
     /// Marks a thread as resolved; one that is stays so.
