@@ -231,19 +231,19 @@ async fn resolve(config: &Config, lease: &Lease, desk: &Desk<'_>, terms: &Terms<
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
         Claimed::Ours(claim) => claim,
     };
-    let proposal = match (claim.proposal.clone(), claim.plan.clone()) {
-        (Some(proposal), _) => proposal,
+    let committed = match (claim.proposal.clone(), claim.plan.clone()) {
+        (Some(proposal), _) => Committed { proposal, commit: Some(claim.head.clone()) },
         (None, Some(plan)) => {
             wanted::still_wanted(desk, &claim).await?;
-            commit::over_api(desk, &claim, None, &plan).await?;
-            plan
+            let commit = commit::over_api(desk, &claim, None, &plan).await?;
+            Committed { proposal: plan, commit: Some(commit) }
         }
         (None, None) => match Box::pin(propose(config, lease, desk, &claim, terms)).await? {
-            End::Made(Committed { proposal, .. }) => proposal,
+            End::Made(committed) => committed,
             End::Already(finding) => return already::complete(desk, &finding).await,
         },
     };
-    publish::complete(desk, &claim, &proposal).await
+    publish::complete(desk, &claim, &committed).await
 }
 
 /// A file that cannot be used, quoted for who can fix it.

@@ -145,7 +145,7 @@ fn seen(github: &GitHub) -> String {
         .filter(|line| !line.contains("<!-- ai-agent:"))
         .skip_while(|line| !line.contains("issue #"));
     let text = kept.fold(String::new(), |text, line| text + line.trim_end() + "\n");
-    tests::github::without_log_id(text.trim_start())
+    tests::github::without_ids(text.trim_start())
 }
 
 fn writes(github: &GitHub) -> Vec<String> {

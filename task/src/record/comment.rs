@@ -70,9 +70,35 @@ pub fn repairing(done: &[String], now: &str) -> String {
 /// What is left of a comment that a second run of the same task made.
 pub const WITHDRAWN: &str = "Another run of the same task had begun before this one, and tells how it goes.";
 
-/// A pull request and what it changes. The path is of the host that shows the comment.
-pub fn with_diff(repository: &str, pull_request: PullRequestNumber) -> String {
-    format!("#{pull_request} ([diff](/{repository}/pull/{pull_request}/files))")
+/// What a run made on a pull request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Links<'a> {
+    pub commit: Option<&'a str>,
+    /// The id of a comment in its conversation.
+    pub comment: Option<u64>,
+    /// The ids of the first comments of threads.
+    pub threads: &'a [u64],
+}
+
+/// A pull request, with links to what it changes and to what a run made there. The paths are of the host that shows the comment.
+pub fn linked(repository: &str, pull_request: PullRequestNumber, links: Links<'_>) -> String {
+    let page = format!("/{repository}/pull/{pull_request}");
+    let mut shown = vec![format!("[diff]({page}/files)")];
+    shown.extend(links.commit.map(|commit| format!("[commit](/{repository}/commit/{commit})")));
+    shown.extend(links.comment.map(|id| format!("[comment]({page}#issuecomment-{id})")));
+    let threads = links.threads.iter().zip(1..);
+    shown.extend(threads.map(|(first, number)| format!("[thread {number}]({page}#discussion_r{first})")));
+    format!("#{pull_request} ({})", shown.join(", "))
+}
+
+/// A pull request with a plan, and a link to the comment that holds it.
+pub fn with_plan(repository: &str, pull_request: PullRequestNumber, comment: u64) -> String {
+    format!("#{pull_request} ([plan](/{repository}/pull/{pull_request}#issuecomment-{comment}))")
+}
+
+/// The last words on an issue about a task that is about a pull request; `link` is that one.
+pub fn about(link: &str, text: &str) -> String {
+    format!("On {link}: {text}")
 }
 
 /// The text, with what an operator needs to find the run in the log once it has ended.
@@ -574,9 +600,17 @@ mod tests {
     }
 
     #[test]
-    fn a_pull_request_leads_to_its_diff() {
+    fn a_pull_request_leads_to_its_diff_and_to_what_a_run_made() {
         let number = PullRequestNumber::from(NonZeroU64::MIN);
-        assert_eq!(with_diff("octo/hello", number), "#1 ([diff](/octo/hello/pull/1/files))");
+        let linked = |links| linked("octo/hello", number, links);
+        assert_eq!(linked(Links::default()), "#1 ([diff](/octo/hello/pull/1/files))");
+        let all = linked(Links { commit: Some("c0ffee"), comment: Some(7), threads: &[8, 9] });
+        assert_eq!(
+            all,
+            "#1 ([diff](/octo/hello/pull/1/files), [commit](/octo/hello/commit/c0ffee), \
+             [comment](/octo/hello/pull/1#issuecomment-7), [thread 1](/octo/hello/pull/1#discussion_r8), \
+             [thread 2](/octo/hello/pull/1#discussion_r9))"
+        );
     }
 
     #[test]

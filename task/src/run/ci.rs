@@ -19,7 +19,7 @@ use crate::forge::model::{Commit, Permission, PullRequest, PullRequestKind};
 use crate::outbound::HOLD;
 use crate::outcome::{Failure, Reason};
 use crate::pull_request::top;
-use crate::record::comment;
+use crate::record::comment::{self, Links};
 use crate::record::status::{Phase, Proposal, Status};
 use crate::repo_config::Ci;
 use crate::thread::UserKind;
@@ -100,7 +100,8 @@ pub(super) async fn release(desk: &Desk<'_>, terms: &Terms<'_>, at: CommandAt) -
         PullRequestKind::Draft if is_outside_plan => Stance::OutsidePlan,
         PullRequestKind::Draft => checks::stance_of_checks(desk, desk.base_branch(terms)?).await?,
     };
-    let (link, user) = (desk.linked(pull.number), desk.task.trigger_user.as_str());
+    let link = desk.linked_to(pull.number, Links { commit: Some(&head), ..Links::default() });
+    let user = desk.task.trigger_user.as_str();
     let text = match stance {
         Stance::Ready => comment::released(&link, user, "", show(desk, &pull).await?.as_deref()),
         Stance::OutsidePlan => comment::released(&link, user, comment::OUTSIDE_PLAN, None),

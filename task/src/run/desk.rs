@@ -26,7 +26,7 @@ use crate::marker::{self, Marks};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason, capitalized};
 use crate::plan;
-use crate::record::comment::{Turn, with_diff};
+use crate::record::comment::{Links, Turn, linked};
 use crate::record::status::{Billed, Holder, Spend, Status};
 use crate::record::{Record, Records, Subject};
 use crate::repo_config::PATH;
@@ -260,7 +260,12 @@ impl<'a> Desk<'a> {
 
     /// A pull request and what it changes, for comments.
     pub(super) fn linked(&self, pull_request: PullRequestNumber) -> String {
-        with_diff(&self.forge.repo().to_string(), pull_request)
+        self.linked_to(pull_request, Links::default())
+    }
+
+    /// The same with what this run made there.
+    pub(super) fn linked_to(&self, pull_request: PullRequestNumber, links: Links<'_>) -> String {
+        linked(&self.forge.repo().to_string(), pull_request, links)
     }
 
     /// Whoever asked, as the binding of a plan names them.

@@ -11,7 +11,7 @@ use super::work::Claim;
 use crate::call::CallError;
 use crate::lease::Lost;
 use crate::outcome::{Exit, Failure, Reason};
-use crate::record::comment;
+use crate::record::comment::{self, Links};
 use crate::record::status::{Phase, Status};
 use crate::tracker::model::{IssueState, Milestone};
 
@@ -208,25 +208,29 @@ async fn called_off(desk: &Desk<'_>, why: &str) -> Result<(), CallError> {
     last_word(desk, &comment::stopped(why, desk.bill().as_ref(), desk.turn()), status).await
 }
 
-/// Says it on the pull request as well, where that is what the task is about: reviewers need not read the issue.
-async fn tell_reviewers(desk: &Desk<'_>, text: &str) -> Result<(), Lost> {
+/// Says it on the pull request as well, where that is what the task is about: reviewers need not read the issue. Returns the
+/// words for the issue, which lead there.
+async fn tell_reviewers(desk: &Desk<'_>, text: &str) -> Result<String, Lost> {
     let Some(number) = desk.pull_request.filter(|_| desk.task.mode.kind().is_told_to_reviewers()) else {
-        return Ok(());
+        return Ok(text.to_owned());
     };
     match fix::tell(desk, number, text).await {
-        Ok(()) => Ok(()),
+        Ok(comment) => {
+            let links = Links { comment: Some(comment), ..Links::default() };
+            Ok(comment::about(&desk.linked_to(number, links), text))
+        }
         Err(CallError::Lost(lost)) => Err(lost),
         Err(error) => {
             tracing::warn!(%error, "the outcome could not be written to the pull request");
-            Ok(())
+            Ok(text.to_owned())
         }
     }
 }
 
 /// Says it on the issue; where that does not take it, on the pull request that the task is about, if there is one.
 async fn last_word(desk: &Desk<'_>, text: &str, status: Status) -> Result<(), CallError> {
-    tell_reviewers(desk, text).await?;
-    let told = desk.record.say_at_last(&desk.gate, None, text, desk.signed(status)).await;
+    let on_issue = tell_reviewers(desk, text).await?;
+    let told = desk.record.say_at_last(&desk.gate, None, &on_issue, desk.signed(status)).await;
     let Err(CallError::Locked { .. } | CallError::Forbidden { .. }) = told else { return told };
     if let Some(number) = desk.pull_request
         && desk.forge.create_comment(number, &desk.gate.body(text)).await.is_ok()

@@ -35,7 +35,7 @@ use crate::llm::Usd;
 use crate::outbound::markup::code_span;
 use crate::outcome::{Exit, Failure, Reason};
 use crate::path::RepoPath;
-use crate::record::comment::{self, Red};
+use crate::record::comment::{self, Links, Red};
 use crate::record::status::{Proposal, Spend, Status};
 use crate::repair::evidence::{self, Failed};
 use crate::repo_config::{RepoConfig, RepoConfigError};
@@ -462,7 +462,7 @@ async fn finish(
     };
     let RepairTrailer { number, most, .. } = which;
     let Proposal { title, body, bill, .. } = proposal;
-    let link = desk.linked(pull.number);
+    let link = desk.linked_to(pull.number, Links { commit, ..Links::default() });
     let text = comment::repaired(&link, &format!("{number} of {most}"), title, body, &then, bill);
     let text = comment::with_left(&text, &missing.lines);
     measured::published(desk, pull.number, said_at_last(desk, &text)).await

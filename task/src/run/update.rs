@@ -30,7 +30,7 @@ use crate::llm::Ledger;
 use crate::merge::{self, Merged, Trees};
 use crate::outcome::{Failure, Reason};
 use crate::protect;
-use crate::record::comment::{self, Turn};
+use crate::record::comment::{self, Links, Turn};
 use crate::record::status::{Proposal, Status};
 use settle::Contents;
 
@@ -253,7 +253,7 @@ fn lost(talk: &Discussion) -> Proposal {
 
 /// There is nothing to merge.
 async fn up_to_date(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
-    tell(desk, talk, &words::up_to_date(&talk.pull.base)).await
+    tell(desk, talk, &words::up_to_date(&talk.pull.base), None).await
 }
 
 /// Tells of a merge that is on the branch. What the pull request is to its reviewers stays as it is.
@@ -263,17 +263,22 @@ async fn complete(desk: &Desk<'_>, talk: &Discussion, kept: &Proposal, commit: &
     let described = description::follow(desk, &talk.pull, commit, kept.held.as_deref()).await;
     missing.unless(described, description::LEFT)?;
     let text = comment::with_left(&words::done(kept, commit), &missing.lines);
-    measured::published(desk, talk.pull.number, tell(desk, talk, &text)).await
+    measured::published(desk, talk.pull.number, tell(desk, talk, &text, Some(commit))).await
 }
 
 /// The last words: on the pull request once, and on the issue.
-async fn tell(desk: &Desk<'_>, talk: &Discussion, text: &str) -> Result<(), Stop> {
+async fn tell(desk: &Desk<'_>, talk: &Discussion, text: &str, commit: Option<&str>) -> Result<(), Stop> {
     let number = talk.pull.number;
-    if let Err(error) = fix::tell_after(desk, number, text, Some(&talk.remarks)).await {
-        let error = ending::tolerated(desk, error)?;
-        tracing::warn!(%error, "it could not be told on the pull request");
-    }
-    let text = words::on_issue(&desk.linked(number), text);
+    let comment = match fix::tell_after(desk, number, text, Some(&talk.remarks)).await {
+        Ok(comment) => Some(comment),
+        Err(error) => {
+            let error = ending::tolerated(desk, error)?;
+            tracing::warn!(%error, "it could not be told on the pull request");
+            None
+        }
+    };
+    let links = Links { commit, comment, ..Links::default() };
+    let text = comment::about(&desk.linked_to(number, links), text);
     Ok(desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?)
 }
 

@@ -11,7 +11,7 @@ use shared::queue;
 use tempfile::TempDir;
 use tests::bin::program;
 use tests::broker::{Broker, VirtualHost};
-use tests::github::{GitHub, Permission, When, World, without_log_id};
+use tests::github::{GitHub, Permission, When, World, without_ids};
 use tests::model::{KEY, ScriptedModel, Step, Wire};
 use tokio::time::{interval, timeout};
 
@@ -177,7 +177,7 @@ impl<'a> Stage<'a> {
     pub(crate) fn seen(&self) -> String {
         let text = self.github.snapshot();
         let kept = text.lines().filter(|line| !line.contains("<!-- ai-agent:"));
-        kept.fold(String::new(), |text, line| text + line.trim_end() + "\n")
+        without_ids(&kept.fold(String::new(), |text, line| text + line.trim_end() + "\n"))
     }
 
     /// What was written to the repository, by GitHub's names. A token is no part of it.
@@ -191,7 +191,7 @@ impl<'a> Stage<'a> {
     pub(crate) fn comments(&self) -> Vec<String> {
         self.github.now(|state| {
             let scene = state.at(REPO);
-            let text = |body: &str| without_log_id(body.split("\n\n<!-- ai-agent:").next().unwrap());
+            let text = |body: &str| without_ids(body.split("\n\n<!-- ai-agent:").next().unwrap());
             scene.issue(1).comments.iter().map(|comment| text(&comment.body)).collect()
         })
     }

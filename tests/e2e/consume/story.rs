@@ -14,7 +14,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use shared::queue::{DELAYS, HEADER_NOT_BEFORE, TASKS};
 use tests::broker::Broker;
-use tests::github::{CheckKind, GitHub, Opinion, Report, Stage as PullStage, Verdict, World, without_log_id};
+use tests::github::{CheckKind, GitHub, Opinion, Report, Stage as PullStage, Verdict, World, without_ids};
 use tests::ingest::Ingest;
 use tests::model::{Request, ScriptedModel, Step};
 use tests::webhook::examples;
@@ -508,7 +508,7 @@ fn merge(into: &mut Value, changes: Value) {
 fn plain(page: &str) -> String {
     let kept = page.lines().filter(|line| !line.contains("<!-- ai-agent:"));
     let text = kept.fold(String::new(), |text, line| text + line.trim_end() + "\n");
-    let text = without_log_id(&text).replace(" (edited)", "");
+    let text = without_ids(&text).replace(" (edited)", "");
     ["**Changed** in ", "**Updated** in "].into_iter().fold(text, |text, words| {
         let mut parts = text.split(words);
         let first = parts.next().unwrap_or_default().to_owned();

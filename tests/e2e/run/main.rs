@@ -15,6 +15,7 @@ mod faults;
 mod fix;
 mod harness;
 mod learn;
+mod links;
 mod measure;
 mod network;
 mod odd;

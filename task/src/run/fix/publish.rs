@@ -10,7 +10,7 @@ use crate::call::CallError;
 use crate::forge::model::{Discussion, PullRequestKind, Stage, ThreadComment, ThreadState};
 use crate::marker::{Kind, On};
 use crate::outbound::Outbound;
-use crate::record::comment::Turn;
+use crate::record::comment::{Links, Turn};
 use crate::record::status::{FollowUp, Reply, ReplyKind, Status};
 use crate::run::desk::Desk;
 use crate::run::ended::Stop;
@@ -71,8 +71,10 @@ async fn publish(
         }
     }
     let text = words::comment(kept, commit, &missing.lines);
-    tell_after(desk, number, &text, Some(&talk.remarks)).await?;
-    let text = words::done(&desk.linked(number), kept, commit);
+    let comment = tell_after(desk, number, &text, Some(&talk.remarks)).await?;
+    let threads: Vec<u64> = kept.replies.iter().map(|reply| reply.first).collect();
+    let links = Links { commit, comment: Some(comment), threads: &threads };
+    let text = words::done(&desk.linked_to(number, links), kept, commit);
     let status = desk.signed(Status::done(desk.task));
     let Err(error) = desk.record.say_at_last(&desk.gate, None, &text, status).await else { return Ok(()) };
     let error = ending::tolerated(desk, error)?;
@@ -155,12 +157,12 @@ async fn say(
     }
 }
 
-/// Says it on the pull request, in the one comment that this task has there.
+/// Says it on the pull request, in the one comment that this task has there. Returns the id of the comment.
 pub(in crate::run) async fn tell(
     desk: &Desk<'_>,
     number: PullRequestNumber,
     text: &str,
-) -> Result<(), CallError> {
+) -> Result<u64, CallError> {
     tell_after(desk, number, text, None).await
 }
 
@@ -170,7 +172,7 @@ pub(in crate::run) async fn tell_after(
     number: PullRequestNumber,
     text: &str,
     known: Option<&[ThreadComment]>,
-) -> Result<(), CallError> {
+) -> Result<u64, CallError> {
     let body = marked(desk, number, None, text);
     let mut patience = desk.forge.patience();
     let known = known.filter(|known| known.len() < MAX_KNOWN);
@@ -180,12 +182,14 @@ pub(in crate::run) async fn tell_after(
     };
     loop {
         let written = match &ours {
-            Some((_, said)) if said == body.as_str() => return Ok(()),
-            Some((id, _)) => desk.forge.edit_comment(*id, &body).await,
-            None => desk.forge.create_comment(number, &body).await.map(drop),
+            Some((id, said)) if said == body.as_str() => return Ok(*id),
+            Some((id, _)) => desk.forge.edit_comment(*id, &body).await.map(|()| *id),
+            None => desk.forge.create_comment(number, &body).await,
         };
-        let Err(error) = written else { return Ok(()) };
-        patience.before_retry(error).await?;
+        match written {
+            Ok(id) => return Ok(id),
+            Err(error) => patience.before_retry(error).await?,
+        }
         ours = own_now(desk, number).await?;
     }
 }

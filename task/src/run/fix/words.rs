@@ -2,7 +2,7 @@
 
 use super::threads::Chosen;
 use crate::protocol::WordKind;
-use crate::record::comment::held_on_top;
+use crate::record::comment::{about, held_on_top};
 use crate::record::status::{FollowUp, Reply, ReplyKind};
 
 /// Characters of a commit's id that are shown.
@@ -109,7 +109,7 @@ pub(super) fn comment(kept: &FollowUp, commit: Option<&str>, missing: &[String])
 /// The last words on the issue. `link` is the pull request.
 pub(super) fn done(link: &str, kept: &FollowUp, commit: Option<&str>) -> String {
     let next = "Not what you meant? Say so in the thread or comment `/fix` and what should be different.";
-    joined(&[format!("On {link}: {}", heading(kept, commit)), kept.bill.clone(), next.to_owned()])
+    joined(&[about(link, &heading(kept, commit)), kept.bill.clone(), next.to_owned()])
 }
 
 #[cfg(test)]

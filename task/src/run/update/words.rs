@@ -69,8 +69,3 @@ pub(super) fn done(kept: &Proposal, commit: &str) -> String {
 pub(super) fn up_to_date(base: &str) -> String {
     format!("**Nothing to update**: the branch has all of `{base}`.")
 }
-
-/// The last words on the issue. `link` is the pull request.
-pub(super) fn on_issue(link: &str, text: &str) -> String {
-    format!("On {link}: {text}")
-}
