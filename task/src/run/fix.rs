@@ -237,6 +237,7 @@ fn nothing(request: &Request, chosen: &Chosen) -> Failure {
     } else {
         "No thread waits for an answer, and nothing else is said."
     };
+    let what = words::joined(&[what.to_owned(), words::unheard(&chosen.unheard)]);
     let next = "Comment `/fix` and what should be different.";
     // What helps is no `/retry`.
     Failure::new(Reason::StalePlan, what, next)

@@ -719,6 +719,33 @@ fn of_many_threads_some_are_answered_and_the_rest_is_named() {
     story.finish();
 }
 
+/// The permission of ten people is looked up, and who is beyond that is named; with the ten answered, it is their turn.
+#[test]
+fn of_many_reviewers_nobody_is_passed_over_without_a_word() {
+    let people: Vec<String> = (1..=11).map(|number| format!("writer{number:02}")).collect();
+    let world = people.iter().fold(hello(), |world, name| world.user(name, Permission::Write));
+    let ten: String = (1..=10).map(|number| format!("ANSWER: {number} It is meant so.\n")).collect();
+    let story = Story::new(opened_in(world), &[&ten, "ANSWER: 1 It is meant so.\n"]);
+    let threads: Vec<u64> = people
+        .iter()
+        .map(|name| {
+            let give = |scene: &mut Scene<'_>| {
+                scene.give_review(name, 2, Opinion::Commented, "", &[(CONFIG, 2, "Why?")])
+            };
+            story.github.now(|state| give(&mut state.at(REPO))).1[0]
+        })
+        .collect();
+    let answered = |story: &Story| threads.iter().filter(|first| thread(story, **first).len() == 2).count();
+    let run = ended(&story, &story.command("fix", "dev1", 2, "/fix"));
+    assert_eq!(answered(&story), 10, "{}", story.told(&run));
+    let words = "What these people say in threads was passed over: `writer11`. One run looks up whether 10 people have write access.";
+    assert!(story.answer(2).contains(words), "{}", story.answer(2));
+    let run = ended(&story, &story.command("fix", "dev1", 2, "/fix"));
+    assert_eq!(answered(&story), 11, "{}", story.told(&run));
+    assert!(!story.answer(2).contains("passed over"), "{}", story.answer(2));
+    story.finish();
+}
+
 /// A commit that follows one that is held back is held back as well.
 #[test]
 fn the_gate_before_ci_holds_for_follow_ups() {

@@ -1,12 +1,18 @@
 //! What a follow-up says on the pull request, as pure functions.
 
-use super::threads::Chosen;
+use std::collections::BTreeSet;
+
+use super::threads::{Chosen, MAX_AUTHORS};
+use crate::outbound::markup::code_span;
 use crate::protocol::WordKind;
 use crate::record::comment::{about, held_on_top};
 use crate::record::status::{FollowUp, Reply, ReplyKind};
 
 /// Characters of a commit's id that are shown.
 const SHORT: usize = 10;
+
+/// People who are named.
+const MAX_NAMES: usize = 5;
 
 /// While another run is at work on the issue.
 pub(super) const WAITING: &str =
@@ -41,7 +47,25 @@ pub(super) fn left_out(chosen: &Chosen) -> String {
             "{threads} changed since this was asked for. Comment `/fix` to have answered what is said there now."
         ));
     }
+    parts.push(unheard(&chosen.unheard));
     joined(&parts)
+}
+
+/// Whose words in threads were passed over, because nobody looked whether they may ask.
+pub(super) fn unheard(logins: &BTreeSet<String>) -> String {
+    if logins.is_empty() {
+        return String::new();
+    }
+    let mut names: Vec<String> = logins.iter().take(MAX_NAMES).map(|login| code_span(login)).collect();
+    let more = logins.len().saturating_sub(MAX_NAMES);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    let names = names.join(", ");
+    format!(
+        "What these people say in threads was passed over: {names}. One run looks up whether {MAX_AUTHORS} people have write access. \
+         Who has it is heard with a review or `/fix` of their own."
+    )
 }
 
 /// What the model said nothing to.
