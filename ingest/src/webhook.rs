@@ -202,7 +202,7 @@ impl Webhooks {
             Decision::Publish(task)
                 if task.mode.kind().is_asked_for() && self.publisher.is_refused(&task.refusal()).await =>
             {
-                Ok(Answer::Ignored("the sender was refused on this thread within the last hour".to_owned()))
+                Ok(Answer::Ignored("the sender was refused on this thread a short while ago".to_owned()))
             }
             Decision::Publish(task) => {
                 let message = Message::Task(task);

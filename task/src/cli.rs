@@ -401,7 +401,7 @@ fn tell_end(ended: &Ended) -> Exit {
             terminal::eprint_line(&format!("ended with an explanation on the issue ({reason:?})"));
             Exit::Done
         }
-        Ended::Refused => {
+        Ended::Refused(_) => {
             terminal::eprint_line("nothing to do: the requester has no write access");
             Exit::Done
         }

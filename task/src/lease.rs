@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
-use crate::broker::Line;
+use crate::broker::{Line, Slot};
 use crate::budget::{Bank, Door};
 
 /// See the module's documentation. Clones share their fate.
@@ -17,6 +17,7 @@ pub struct Lease {
     bank: Option<Bank>,
     door: Option<Door>,
     line: Option<Arc<Line>>,
+    admission: Arc<Mutex<Option<Slot>>>,
 }
 
 /// Ends a lease. Clones end the same one.
@@ -49,7 +50,8 @@ impl Lease {
     /// A lease that only its [`Revoker`] ends.
     pub fn new() -> (Revoker, Self) {
         let (sender, lost) = watch::channel(None);
-        (Revoker(sender), Self { lost, channel: None, bank: None, door: None, line: None })
+        let admission = Arc::new(Mutex::new(None));
+        (Revoker(sender), Self { lost, channel: None, bank: None, door: None, line: None, admission })
     }
 
     /// Ties the lease to the channel that holds the message.
@@ -74,6 +76,19 @@ impl Lease {
     #[must_use]
     pub fn with_line(self, line: Arc<Line>) -> Self {
         Self { line: Some(line), ..self }
+    }
+
+    /// Ties the run to the slot of those whose requester may or may not ask.
+    #[must_use]
+    pub fn with_admission(self, slot: Option<Slot>) -> Self {
+        Self { admission: Arc::new(Mutex::new(slot)), ..self }
+    }
+
+    /// The requester may ask: what else they ask for on this thread need not wait for this run.
+    pub async fn admitted(&self) {
+        if let Some(slot) = self.admission.lock().await.take() {
+            slot.give_back().await;
+        }
     }
 
     /// Whether this run is the one that does what has that name, until its connection ends. Where nobody can tell, every run

@@ -74,7 +74,7 @@ use work::{Basis, Claim, Made, Material};
 
 pub(crate) use ask::scan;
 pub(crate) use checks::is_followed;
-pub use ended::{Attempt, Delivery, Ended};
+pub use ended::{Attempt, Before, Delivery, Ended};
 
 /// Does what a message asks for, and measures it.
 pub async fn run(

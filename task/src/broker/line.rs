@@ -7,9 +7,10 @@ use std::fmt;
 use std::time::Duration;
 
 use lapin::options::{QueueBindOptions, QueueDeclareOptions};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection};
-use shared::broker::Broker;
+use lapin::{Channel, Connection, ErrorKind};
+use shared::broker::{Broker, leads_to};
 use shared::queue::BUDGET;
 use tokio::sync::OnceCell;
 
@@ -44,16 +45,26 @@ impl Line {
         self.connection.get_or_try_init(|| super::connect(&self.broker, &self.name, self.max_wait)).await
     }
 
-    /// Leaves a queue of that name at the broker, bound by it to [`BUDGET`], for so long.
+    /// Leaves a queue of that name at the broker, bound by it to [`BUDGET`], for so long. One that is there stays as it is.
     pub async fn remember(&self, name: &str, time: Duration) -> Result<(), BrokerError> {
         let connection = self.connection().await?;
         within(async {
             let channel = connection.create_channel().await?;
             // Whoever looks whether it is there leaves a message in it.
-            declare_bound(&channel, name, classic_for(time, 1)).await?;
-            channel.close(200, "remembered".into()).await
+            match declare_bound(&channel, name, classic_for(time, 1)).await {
+                Ok(_) => channel.close(200, "remembered".into()).await,
+                // It was left for another time. The channel is closed.
+                Err(error) if is_another(&error) => Ok(()),
+                Err(error) => Err(error),
+            }
         })
         .await
+    }
+
+    /// Whether [`Self::remember`] has left a queue of that name that is still there.
+    pub async fn remembers(&self, name: &str) -> Result<bool, BrokerError> {
+        let connection = self.connection().await?;
+        within(leads_to(connection, name)).await
     }
 
     /// Says goodbye, and with that gives back every slot.
@@ -62,6 +73,12 @@ impl Line {
             super::close(connection).await;
         }
     }
+}
+
+/// Whether a queue of that name is there with other arguments.
+fn is_another(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error)
+        if *error.kind() == AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED))
 }
 
 /// The arguments of a queue of the type `classic`, whatever the default of the virtual host is.

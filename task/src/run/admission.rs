@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use shared::task::Task;
 
 use super::desk::{Desk, Place};
-use super::ended::{Attempt, Ended, Stop};
+use super::ended::{Attempt, Before, Ended, Stop};
 use super::holder::{self, InTheWay};
 use super::settings::{RunSettings, Strangers};
 use super::{acknowledge, branch, ending, wanted};
@@ -52,11 +52,13 @@ pub(super) async fn open_desk<'a>(
     }
     let asker = place.forge.collaborator(task.trigger_user.as_str()).await?;
     if asker.permission == Permission::Less {
-        if settings.strangers == Strangers::Answered {
-            answer_stranger(task, place, &secrets, lease).await?;
-        }
-        return Err(Stop::Ended(Ended::Refused));
+        let before = match settings.strangers {
+            Strangers::Answered => answer_stranger(task, place, &secrets, lease).await?,
+            Strangers::Ignored => Before::NotTold,
+        };
+        return Err(Stop::Ended(Ended::Refused(before)));
     }
+    lease.admitted().await;
     // Set for somebody who may not ask, it would stay when the assignment is taken back, and be nobody's.
     if let (Some(key), Tracker::Jira(issues)) = (place.unlabelled, place.records.tracker) {
         issues.set_label(key, &settings.labels.trigger).await?;
@@ -70,10 +72,10 @@ async fn answer_stranger(
     place: Place<'_>,
     secrets: &[SecretString],
     lease: &Lease,
-) -> Result<(), Stop> {
+) -> Result<Before, Stop> {
     // Of two runs at the same instant one answers for both.
     if !lease.is_the_one(&task.refusal_slot()).await {
-        return Ok(());
+        return Ok(Before::NotTold);
     }
     let record = place.records.read_own(&task.issue, Vec::new()).await?;
     let is_told = record.statuses().iter().any(|said| said.status.bars(&task.trigger_user));
@@ -82,7 +84,7 @@ async fn answer_stranger(
         let text = comment::not_allowed(task.trigger_user.as_str());
         record.say_at_last(&gate, None, &text, Status::barred(task)).await?;
     }
-    Ok(())
+    Ok(if is_told { Before::Told } else { Before::NotTold })
 }
 
 /// Whether there is anything to do: a task that ended stays ended, whatever happened since.

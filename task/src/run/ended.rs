@@ -21,7 +21,7 @@ pub enum Ended {
     /// The task cannot be done, and whoever asked can read why.
     Explained(Reason),
     /// Who asked may not ask.
-    Refused,
+    Refused(Before),
     /// Another run has the issue, or this task was finished before.
     Nothing(&'static str),
     /// The same task may succeed later.
@@ -39,6 +39,14 @@ pub enum Ended {
     /// The operator has to fix something first.
     Misconfigured(String),
     Lost(Lost),
+}
+
+/// Whether somebody who may not ask was told so on this thread before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    Told,
+    /// Or nobody looked.
+    NotTold,
 }
 
 impl Ended {

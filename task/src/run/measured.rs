@@ -71,7 +71,7 @@ fn mode_of(message: &Message) -> &'static str {
 fn told(ended: &Ended) -> (&'static str, Option<String>) {
     match ended {
         Ended::Done => ("done", None),
-        Ended::Nothing(_) | Ended::Refused => ("nothing", None),
+        Ended::Nothing(_) | Ended::Refused(_) => ("nothing", None),
         Ended::Explained(reason) => ("failed", Some(reason.name())),
         Ended::Passing(_) => ("retry", Some("transient".to_owned())),
         Ended::PutOff { .. } => ("postponed", Some("rate-limit".to_owned())),

@@ -137,7 +137,7 @@ async fn what_a_call_does_not_use_goes_back_under_every_ceiling() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_ceiling_the_broker_is_asked_for_nothing() {
+async fn without_a_ceiling_nothing_is_counted() {
     let broker = Broker::shared().await.unwrap();
     let stage = Stage::set(&broker, vec![step()]).await;
     stage.host.delete_exchange(BUDGET).await.unwrap();
