@@ -1,9 +1,10 @@
 //! A *line* is a second connection to the broker, for what runs share: what they may spend, and how many go at once.
 //!
-//! It is made when it is needed. It is not the one that holds the message, on which a refusal would look like the loss of
-//! the message.
+//! It is made when it is needed, and made again when it was lost: what was held by it, such as a slot, is lost all the same.
+//! It is not the one that holds the message, on which a refusal would look like the loss of the message.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::{QueueBindOptions, QueueDeclareOptions};
@@ -12,7 +13,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ErrorKind};
 use shared::broker::{Broker, leads_to};
 use shared::queue::BUDGET;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::{BrokerError, within};
 
@@ -21,7 +22,7 @@ pub struct Line {
     broker: Broker,
     name: String,
     max_wait: Duration,
-    connection: OnceCell<Connection>,
+    connection: Mutex<Option<Arc<Connection>>>,
 }
 
 impl fmt::Debug for Line {
@@ -37,12 +38,22 @@ impl Line {
             broker: broker.clone(),
             name: format!("{name} (shared)"),
             max_wait,
-            connection: OnceCell::new(),
+            connection: Mutex::new(None),
         }
     }
 
-    pub async fn connection(&self) -> Result<&Connection, BrokerError> {
-        self.connection.get_or_try_init(|| super::connect(&self.broker, &self.name, self.max_wait)).await
+    /// The connection there is, or a new one. Others wait for it meanwhile.
+    pub async fn connection(&self) -> Result<Arc<Connection>, BrokerError> {
+        let mut place = self.connection.lock().await;
+        if let Some(connection) = place.as_ref().filter(|connection| connection.status().connected()) {
+            return Ok(Arc::clone(connection));
+        }
+        if place.take().is_some() {
+            tracing::info!("the connection to the broker for what runs share was lost, connecting again");
+        }
+        let connection = Arc::new(super::connect(&self.broker, &self.name, self.max_wait).await?);
+        *place = Some(Arc::clone(&connection));
+        Ok(connection)
     }
 
     /// Leaves a queue of that name at the broker, bound by it to [`BUDGET`], for so long. One that is there stays as it is.
@@ -64,13 +75,14 @@ impl Line {
     /// Whether [`Self::remember`] has left a queue of that name that is still there.
     pub async fn remembers(&self, name: &str) -> Result<bool, BrokerError> {
         let connection = self.connection().await?;
-        within(leads_to(connection, name)).await
+        within(leads_to(&connection, name)).await
     }
 
     /// Says goodbye, and with that gives back every slot.
     pub async fn close(&self) {
-        if let Some(connection) = self.connection.get() {
-            super::close(connection).await;
+        let connection = self.connection.lock().await.take();
+        if let Some(connection) = connection.filter(|connection| connection.status().connected()) {
+            super::close(&connection).await;
         }
     }
 }

@@ -102,7 +102,7 @@ impl Bank {
 
     async fn counted(&self, limit: &Limit) -> Result<u64, BudgetError> {
         let book = limit.book(clock::now());
-        Ok(Desk::count(self.line.connection().await?, &book).await?.unwrap_or(0))
+        Ok(Desk::count(&self.line.connection().await?, &book).await?.unwrap_or(0))
     }
 }
 

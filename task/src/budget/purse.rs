@@ -60,8 +60,19 @@ impl Purse {
         self.pockets.first().map(|pocket| pocket.limit.setting())
     }
 
-    /// Reserves `needed` under every ceiling, or under none of them.
+    /// Reserves `needed` under every ceiling, or under none of them. Once more, where the connection to the broker was lost
+    /// meanwhile: what the first time left there stays counted.
     pub async fn draw(&mut self, needed: Usd) -> Result<Draw, BudgetError> {
+        match self.draw_once(needed).await {
+            Err(BudgetError::Uncounted { why, is_transient: true, .. }) => {
+                tracing::warn!(error = why, "a call is reserved once more");
+                self.draw_once(needed).await
+            }
+            drawn => drawn,
+        }
+    }
+
+    async fn draw_once(&mut self, needed: Usd) -> Result<Draw, BudgetError> {
         if needed == Usd::ZERO || self.pockets.is_empty() {
             return Ok(Draw { needed: Usd::ZERO, books: Vec::new() });
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::queue::{BUDGET, HEADER_NOT_BEFORE, TASKS};
 use tests::broker::Broker;
-use tests::github::File;
+use tests::github::{File, When};
 use tests::model::{Answer, Counts, Fault as ModelFault, Step};
 
 use crate::pauses::{fix, reviewed};
@@ -382,6 +382,25 @@ async fn a_queue_that_was_emptied_or_deleted_begins_again_and_is_never_less_than
     stage.host.until_ready(TASKS, 1).await.unwrap();
     let end = stage.consume(&ceiling).await;
     assert_eq!((end.status, units(&stage).await), (0, vec![USED_UNITS]), "{end:#?}");
+    stage.model.finish();
+}
+
+/// The second connection, by which a run counts, is made again. The one that holds the message is another matter.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_lost_before_a_call_is_made_again() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![step()]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let (arrived, go_on) = stage.hold(When::next("issues/create-comment"));
+    let running = stage.start(&with(&[("AGENT_BUDGET_DAY", "5"), ("AGENT_GITHUB_TIMEOUT", "10min")]));
+    tokio::task::spawn_blocking(move || arrived.recv().unwrap()).await.unwrap();
+    assert_eq!(stage.host.cut_connections_named("agent-task-x7 (shared)").await.unwrap(), 1);
+    go_on.send(()).unwrap();
+    let end = running.end().await;
+    assert_eq!((end.status, stage.labels()), (0, "ai-done ai-help quickfix".to_owned()), "{end:#?}");
+    let told = "the connection to the broker for what runs share was lost, connecting again";
+    assert!(end.log.iter().any(|line| line["message"] == told), "{end:#?}");
+    assert_eq!(units(&stage).await, [USED_UNITS]);
     stage.model.finish();
 }
 
