@@ -10,6 +10,7 @@ mod config;
 mod error;
 mod http;
 mod lines;
+mod margin;
 mod measured;
 mod ollama;
 mod openai;
@@ -430,7 +431,10 @@ impl Llm {
                     // What keeps its reservation may leave no room for another attempt of this run. That is no matter of a
                     // ceiling that is too low: another run may have better luck.
                     let (asked, answered) = (prompt.estimated_tokens, prompt.max_output_tokens);
-                    if !is_known && !ledger.affords(endpoint.pricing, asked.into(), answered.into(), 1) {
+                    let name = self.name();
+                    let is_affordable =
+                        ledger.affords(&name, endpoint.pricing, asked.into(), answered.into(), 1);
+                    if !is_known && !is_affordable {
                         return Err(error);
                     }
                     progress(Progress::Retrying { error: &error, pause });

@@ -201,8 +201,8 @@ async fn a_new_day_begins_by_the_clock_of_github() {
         github: tests::github::GitHub::start(crate::soak::world(2)),
         model: tests::model::ScriptedModel::start(vec![step(), step()]).await,
     };
-    // Enough for one task a day: a call may need five units, and uses four.
-    let ceiling = with(&[("AGENT_BUDGET_DAY", "0.25")]);
+    // Enough for one task a day: a call may need seven units, and uses four.
+    let ceiling = with(&[("AGENT_BUDGET_DAY", "0.35")]);
     let mut second = stage.wish("11112222333344445555666677778888", "dev1");
     second["issue_id"] = 2.into();
     stage.publish(&stage.wish(TASK, "dev1")).await;
