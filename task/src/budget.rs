@@ -185,6 +185,11 @@ impl Budgets {
         ceilings.iter().chain(self.single.values()).any(|limits| limits.day.or(limits.month).is_some())
     }
 
+    /// Whether all repositories together are limited.
+    pub fn limits_all(&self) -> bool {
+        self.all.day.or(self.all.month).is_some()
+    }
+
     /// The ceilings over a call for a repository, the narrowest first.
     fn of(&self, repository: u64, name: &str) -> Vec<Limit> {
         let own = self.single.get(&name.to_lowercase()).unwrap_or(&self.each);

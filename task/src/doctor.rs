@@ -178,6 +178,8 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
             findings.extend(broker::examine(&delivery.broker, delivery.max_wait).await);
             if let Ok(settings) = &settings {
                 findings.extend(budget::examine(&delivery, &settings.budgets, seen.as_ref()).await);
+                let engine = config.as_ref().ok().map(|config| &config.engine);
+                findings.extend(engine.and_then(|engine| budget::unlimited(&settings.budgets, engine)));
             }
             match env.find(&AGENT_AMQP_MANAGEMENT_URL) {
                 Ok(management) => {
