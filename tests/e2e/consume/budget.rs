@@ -1,10 +1,12 @@
 //! What all runs together may spend: counted by the broker, reserved before each call, never more than the ceiling.
 
+use std::sync::mpsc::channel;
+
 use serde_json::{Value, json};
 use shared::queue::{BUDGET, HEADER_NOT_BEFORE, TASKS};
 use tests::broker::Broker;
 use tests::github::{File, When};
-use tests::model::{Answer, Counts, Fault as ModelFault, Step};
+use tests::model::{Answer, Counts, Fault as ModelFault, Request, Step};
 
 use crate::pauses::{fix, reviewed};
 use crate::stage::{EDIT, REPO, Stage, TASK, wish};
@@ -349,12 +351,16 @@ async fn what_cannot_be_counted_is_not_spent() {
                 stage.host.delete_queue(&today).await.unwrap();
                 stage.host.declare_queue(&today, json!({"x-queue-type": "quorum"})).await.unwrap();
             }
-            Trouble::Full => stage.host.limit_queues("^agent-budget", 3).await.unwrap(),
+            Trouble::Full => stage.host.limit_queues(&format!("^{today}$"), 3).await.unwrap(),
         }
         let queue = put_off(&stage, "5m").await;
         come_back(&stage, &queue).await;
-        let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "5")])).await;
+        let ceilings = with(&[("AGENT_BUDGET_DAY", "5"), ("AGENT_REPO_BUDGET_DAY", "5")]);
+        let end = stage.consume(&ceilings).await;
         assert_eq!((end.status, stage.queues().await), (75, (1, 0)), "{trouble:?}: {end:#?}");
+        // Nor is anything counted of it: not under the other ceiling, and not as much as the queue has room for.
+        let left = counted(&stage).await;
+        assert!(left.iter().all(|(_, units)| *units == 0), "{trouble:?}: {left:?}");
         let told = end.log.iter().find(|line| line["message"] == "the model is not asked").unwrap();
         let error = told["error"].as_str().unwrap();
         assert!(
@@ -363,6 +369,44 @@ async fn what_cannot_be_counted_is_not_spent() {
         );
         assert!(error.contains("import the definitions of k8s/base/rabbitmq"), "{trouble:?}: {error}");
         stage.model.finish();
+    }
+}
+
+/// Somebody empties or deletes a queue that a run has reserved in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_at_work_ends_well_whatever_is_done_to_its_queue() {
+    let broker = Broker::shared().await.unwrap();
+    for is_deleted in [false, true] {
+        let ((arrived, told), (go_on, told_to)) = (channel(), channel());
+        let answer = move |_: &Request| {
+            arrived.send(()).unwrap();
+            told_to.recv().unwrap();
+            step()
+        };
+        let stage = Stage {
+            host: broker.virtual_host().await.unwrap(),
+            github: tests::github::GitHub::start(crate::stage::world()),
+            model: tests::model::ScriptedModel::answering(answer).await,
+        };
+        stage.publish(&stage.wish(TASK, "dev1")).await;
+        let running = stage.start(&with(&[("AGENT_BUDGET_DAY", "5"), ("AGENT_REPO_BUDGET_DAY", "5")]));
+        tokio::task::spawn_blocking(move || told.recv().unwrap()).await.unwrap();
+        let [(all, reserved), (own, _)] = <[_; 2]>::try_from(counted(&stage).await).unwrap();
+        assert!(reserved > USED_UNITS);
+        let left = if is_deleted {
+            stage.host.delete_queue(&all).await.unwrap();
+            vec![(own, USED_UNITS)]
+        } else {
+            stage.host.purge(&all).await.unwrap();
+            vec![(all, 0), (own, USED_UNITS)]
+        };
+        go_on.send(()).unwrap();
+        let end = running.end().await;
+        assert_eq!((end.status, stage.labels()), (0, "ai-done ai-help quickfix".to_owned()), "{end:#?}");
+        // The other ceiling is counted as ever.
+        assert_eq!(counted(&stage).await, left, "{end:#?}");
+        let told = "the budget's queue was emptied by somebody else";
+        assert!(end.log.iter().any(|line| line["message"] == told), "{end:#?}");
     }
 }
 
