@@ -845,8 +845,18 @@ async fn what_is_left_of_the_budgets_is_measured() -> anyhow::Result<()> {
         "agent.budget.scope=installation",
         format!("agent.budget.scope=repository,vcs.repository.url.full={}", github.repo_url("octo/hello")),
     );
+    let (ends, points): (Vec<String>, Vec<String>) =
+        collector.points().into_iter().partition(|point| point.starts_with("agent.budget.end"));
+    // The beginning of the next day, and of the next month.
+    let now = jiff::Timestamp::now().as_second();
+    let ends: Vec<i64> = ends.iter().filter_map(|point| point.rsplit_once(' ')?.1.parse().ok()).collect();
+    let [of_day, of_hello, of_month] = ends[..] else { anyhow::bail!("{ends:?}") };
+    let (day, hour) = (86_400, 3_600);
+    assert!((today.as_second()..now + day + hour).contains(&of_day) && of_day == of_hello, "{ends:?}");
+    assert!((of_day..=of_day + 31 * day).contains(&of_month), "{ends:?}");
+    assert!(of_day % day == 0 && of_month % day == 0, "{ends:?}");
     assert_eq!(
-        collector.points(),
+        points,
         [
             format!("agent.budget.ceiling{{agent.budget.period=day,{installation}}} 5"),
             format!("agent.budget.ceiling{{agent.budget.period=day,{hello}}} 0.5"),

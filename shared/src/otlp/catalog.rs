@@ -280,6 +280,9 @@ metrics! {
     BUDGET_CEILING: "agent.budget.ceiling", "{USD}", Task, Instrument::Gauge,
         "US dollars that all runs together may spend on models in the day or the month",
         [BUDGET_SCOPE, BUDGET_PERIOD, VCS_URL];
+    BUDGET_END: "agent.budget.end", "s", Task, Instrument::Gauge,
+        "Unix time at which the day or the month ends that the two above are about: later they say nothing",
+        [BUDGET_SCOPE, BUDGET_PERIOD, VCS_URL];
     PULL_REQUESTS_CLOSED: "agent.pull_requests.closed", "{pull_request}", Ingest, Instrument::Counter,
         "pull requests of the agent that were closed, by what became of them", [RESULT];
     WEBHOOKS: "ingest.webhooks", "{webhook}", Ingest, Instrument::Counter, "webhooks by how they ended", [INGEST_OUTCOME];
@@ -311,6 +314,7 @@ mod tests {
             "agent_run_duration_seconds",
             "agent_run_cost",
             "agent_budget_left",
+            "agent_budget_end_seconds",
             "agent_repairs_total",
             "agent_pull_requests_closed_total",
             "gen_ai_client_token_usage",
