@@ -79,5 +79,17 @@ pub(crate) use solved::FORM as SOLVED_FORM;
 pub use solved::{Quote, Solved};
 pub use word::{Word, WordKind};
 
+/// What is kept of a text of the model's: at most so many characters.
+fn clip(text: &str, max: usize) -> String {
+    let text = text.trim();
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(max - 1).collect();
+    cut.truncate(cut.trim_end().len());
+    cut.push('…');
+    cut
+}
+
 #[cfg(test)]
 mod tests;

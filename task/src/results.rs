@@ -212,7 +212,7 @@ async fn read(settings: &RunSettings, repo: &Repo, past: &Past, since: Timestamp
     let of_pulls = past
         .pull_requests(since, |pull| {
             if let Some(issue) = IssueId::of_branch(&pull.branch) {
-                pulls.push(PullFacts::of(&pull, issue));
+                pulls.push(told::pull_request(&pull, issue));
             }
         })
         .await?;

@@ -6,13 +6,14 @@ use std::fmt::Write as _;
 
 use super::excerpt::{Excerpt, Wanted};
 use super::index::Index;
-use super::lookup::{Places, Told};
+use super::places::Places;
 use super::query::Query;
 use super::rank::Ranked;
 use super::role::{self, Omission, Role};
 use super::stats::{FileStats, Reader};
 use super::sureness::Sureness;
 use super::tokens;
+use super::told::Told;
 use super::walk::{Caps, Entry, Walk};
 use super::weights::Feature;
 use super::why;

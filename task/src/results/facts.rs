@@ -8,8 +8,7 @@ use serde::Serialize;
 use shared::issue::IssueId;
 
 use super::budgets::Budget;
-use super::told::cost_in;
-use crate::forge::model::{PastPullRequest, Stage};
+use crate::forge::model::Stage;
 
 /// How a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,19 +44,6 @@ pub(super) struct PullFacts {
     pub(super) review_rounds: Option<u32>,
     /// What its description tells, for an issue whose comments are elsewhere.
     pub(super) cost_usd: Option<f64>,
-}
-
-impl PullFacts {
-    pub(super) fn of(pull: &PastPullRequest, issue: IssueId) -> Self {
-        Self {
-            number: pull.number,
-            issue,
-            stage: pull.stage,
-            opened: pull.created_at,
-            review_rounds: None,
-            cost_usd: cost_in(pull.body.for_machine()),
-        }
-    }
 }
 
 /// What one repository has.

@@ -1,12 +1,13 @@
-//! What a comment of the agent's *tells* of a task: its marker, and, where that is of an earlier release, its words.
+//! What a comment of the agent's *tells* of a task: its marker, and, where that is of an earlier release, its words. And what
+//! a pull request of the agent's tells of itself.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use shared::issue::IssueId;
 
-use super::facts::{Ended, TaskFacts};
-use crate::forge::model::PastComment;
+use super::facts::{Ended, PullFacts, TaskFacts};
+use crate::forge::model::{PastComment, PastPullRequest};
 use crate::marker::{Kind, Marks, On};
 
 /// A status as any release wrote it. What it does not have was not written yet, or does not hold.
@@ -75,8 +76,20 @@ pub(super) fn task(marks: &Marks, comment: &PastComment) -> Option<TaskFacts> {
     })
 }
 
+/// A pull request for an issue. Its reviews are read elsewhere.
+pub(super) fn pull_request(pull: &PastPullRequest, issue: IssueId) -> PullFacts {
+    PullFacts {
+        number: pull.number,
+        issue,
+        stage: pull.stage,
+        opened: pull.created_at,
+        review_rounds: None,
+        cost_usd: cost_in(pull.body.for_machine()),
+    }
+}
+
 /// The cost that the words of a comment or a description tell, in US dollars.
-pub(super) fn cost_in(words: &str) -> Option<f64> {
+fn cost_in(words: &str) -> Option<f64> {
     words.lines().rev().find_map(|line| {
         if line.starts_with("Rule-based change: no AI model was used") {
             return Some(0.0);
