@@ -8,6 +8,7 @@ mod anthropic;
 mod budget;
 mod config;
 mod error;
+mod headers;
 mod http;
 mod lines;
 mod measured;
@@ -15,9 +16,11 @@ mod ollama;
 mod openai;
 mod parts;
 mod price;
+mod provider;
 mod refusal;
 mod retry;
 mod stop;
+mod transcript;
 mod turn;
 
 use std::sync::{Arc, OnceLock};
@@ -30,16 +33,16 @@ use tokio::time::{sleep, timeout};
 
 pub use budget::{Ceiling, Ledger, MoneyCeiling, Spent};
 pub(crate) use config::ConfigError;
-pub use config::{Effort, LlmConfig, ModelSpec, Provider, Retries};
+pub use config::{Effort, LlmConfig, ModelSpec, Retries};
 pub use error::{LlmError, Wait};
 pub use price::{Pricing, Usd, UsdError};
+pub use provider::Provider;
+pub(crate) use transcript::{Existing, Transcript};
 
 use http::Server;
 use parts::{Part, Parts};
 use retry::Pauses;
 use turn::Turn;
-
-use crate::transcript::Transcript;
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,9 @@
 use shared::env::catalog::{AGENT_MAX_COST, AGENT_MAX_TOKENS, AGENT_UNKNOWN_PRICE};
 use shared::env::{Environment, SettingError};
 
+use super::error::{BudgetError, LlmError};
 use super::price::{Pricing, Usd, UsdError};
-use super::{Counted, LlmError, Provider, Usage};
+use super::{Counted, Provider, Usage};
 use crate::broker::Slot;
 use crate::budget::{self, Door, Draw, Purse};
 
@@ -56,26 +57,6 @@ impl Ceiling {
         };
         Ok(Self { tokens: env.read(&AGENT_MAX_TOKENS)?, money })
     }
-}
-
-/// Why a call was not made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BudgetError {
-    #[error(
-        "the next call to the model may need {needed} tokens, and {spent} of the {ceiling} that a run may use are gone; \
-         raise AGENT_MAX_TOKENS, or make the issue smaller"
-    )]
-    Tokens { spent: u64, needed: u64, ceiling: u64 },
-    #[error(
-        "the next call to the model may cost {needed}, and {spent} of the {ceiling} that a run may cost are gone; \
-         raise AGENT_MAX_COST, or make the issue smaller"
-    )]
-    Money { spent: Usd, needed: Usd, ceiling: Usd },
-    #[error(
-        "the price of {model} is unknown, so its cost cannot be kept under {ceiling}; set AGENT_MODEL_PRICE to it (`free` \
-         if nobody charges for it), or AGENT_UNKNOWN_PRICE=allow to limit tokens alone"
-    )]
-    PriceUnknown { model: String, ceiling: Usd },
 }
 
 /// What a run has spent.
