@@ -180,7 +180,7 @@ pub struct Results {
     pub outcome: &'static str,
     pub since: Timestamp,
     pub until: Timestamp,
-    /// Whether all was read. Very long lists are not.
+    /// Whether all was read; very long lists are not. Known at the end.
     pub complete: bool,
     /// Repositories that are in none of the figures.
     pub unread: Vec<Unread>,
@@ -209,7 +209,7 @@ impl Results {
             outcome: "reported",
             since,
             until,
-            complete: true,
+            complete: false,
             unread: Vec::new(),
             total: Figures::default(),
             repositories: Vec::new(),
@@ -235,13 +235,11 @@ impl Results {
 
     /// Says that there are more repositories.
     pub(super) fn leave_out_repositories(&mut self) {
-        self.complete = false;
         self.are_repositories_cut = true;
     }
 
     /// Says that a repository could not be read.
     pub(super) fn leave_out(&mut self, name: String, why: String) {
-        self.complete = false;
         self.unread.push(Unread { name, why });
     }
 
@@ -277,12 +275,12 @@ impl Results {
                 figures.cost_usd += elsewhere.unwrap_or_default();
             }
         }
-        self.complete &= of.is_whole;
         self.is_list_cut |= !of.is_whole;
         self.repositories.push(Row { name: of.name, figures: own });
     }
 
     pub(super) fn finish(&mut self) {
+        self.complete = self.unread.is_empty() && !self.is_list_cut && !self.are_repositories_cut;
         let rows = |figures: BTreeMap<String, Figures>| {
             figures.into_iter().map(|(name, figures)| Row { name, figures }).collect::<Vec<_>>()
         };
@@ -366,22 +364,29 @@ mod tests {
 
     #[test]
     fn what_was_left_out_is_said() {
-        let new = || Results::new(time("2026-11-02T00:00:00Z"), time("2026-11-03T00:00:00Z"));
+        let results_with = |leave_out: fn(&mut Results)| {
+            let mut results = Results::new(time("2026-11-02T00:00:00Z"), time("2026-11-03T00:00:00Z"));
+            leave_out(&mut results);
+            results.finish();
+            results
+        };
         let said =
             |results: &Results, words: &str| results.sentences().iter().any(|said| said.starts_with(words));
-        let whole = new();
+        let whole = results_with(|_| {});
         assert!(whole.complete);
         assert!(!said(&whole, "Not everything was read") && !said(&whole, "Not all repositories"));
-        let mut cut = new();
-        cut.add(Of::new("octo/hello".to_owned(), Vec::new(), Vec::new(), false));
+        let cut = results_with(|results| {
+            results.add(Of::new("octo/hello".to_owned(), Vec::new(), Vec::new(), false));
+        });
         assert!(
             !cut.complete && said(&cut, "Not everything was read") && !said(&cut, "Not all repositories")
         );
-        let mut some = new();
-        some.leave_out_repositories();
+        let some = results_with(Results::leave_out_repositories);
         assert!(
             !some.complete && said(&some, "Not all repositories") && !said(&some, "Not everything was read")
         );
+        let unread = results_with(|results| results.leave_out("octo/hello".to_owned(), "404".to_owned()));
+        assert!(!unread.complete);
     }
 
     #[test]
