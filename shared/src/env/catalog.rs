@@ -198,9 +198,9 @@ group! {
 group! {
     /// The model, and what it may cost.
     MODEL;
-    AGENT_MODEL: String = MODEL_SPEC, of("required, `builtin` for `solve` and `explain`"),
+    AGENT_MODEL: String = MODEL_SPEC, of("required; `builtin` for `solve`"),
         "`anthropic`, `openai` or `ollama`, a model after a colon, or `builtin`, rules without an AI model; `--model` takes \
-         precedence";
+         precedence; without one `explain` and `eval` show what any model is given, and price nothing";
     AGENT_MODEL_PRICE: String = PRICE, of("that of the price table"),
         "price of that model: `free`, or dollars for a million tokens in and out, such as `0.50/2.00`";
     AGENT_MAX_TOKENS: u64 = number(1, u64::MAX), is("1000000"),
