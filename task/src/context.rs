@@ -11,6 +11,7 @@
 
 mod bm25;
 mod closer;
+mod confidence;
 mod entry;
 mod excerpt;
 mod features;
@@ -32,7 +33,6 @@ pub(crate) mod scan;
 pub(crate) mod secret_names;
 mod stats;
 mod stop_words;
-mod sureness;
 mod term;
 pub(crate) mod tokens;
 mod told;
