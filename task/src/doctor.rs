@@ -31,13 +31,13 @@ use crate::terminal::{Colour, visible};
 /// Check configuration, GitHub, queue, model and machine, and suggest fixes
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
-    /// A repository that the agent is to work on, such as <https://github.com/octo/hello>
+    /// A repository that the agent is to work on, such as `https://github.com/octo/hello`
     #[arg(long, value_name = "URL")]
     repo: Option<String>,
     /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, which is required]
     #[arg(long, value_name = "PROVIDER[:MODEL]")]
     model: Option<String>,
-    /// Ask the model nothing: it costs a few tokens
+    /// Skip the test request to the model, which costs a few tokens
     #[arg(long)]
     no_model_call: bool,
     /// Print the findings as JSON

@@ -60,7 +60,7 @@ pub struct SolveArgs {
     /// Carry out the plan that `--mode plan --out PLAN` wrote; you may have edited it.
     #[arg(long, value_name = "PLAN")]
     approve: Option<PathBuf>,
-    /// Where to write the plan; on standard output it is shown as well.
+    /// Write the plan to FILE; it is printed on standard output as well.
     #[arg(long, value_name = "FILE", conflicts_with = "approve")]
     out: Option<PathBuf>,
     /// anthropic, openai, ollama or builtin; a model may follow, as in ollama:qwen3-coder:30b [default: `AGENT_MODEL`, else builtin]
