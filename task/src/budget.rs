@@ -35,7 +35,7 @@ use shared::env::setting::Setting;
 use shared::env::{Environment, SettingError};
 
 use crate::broker::BrokerError;
-use crate::llm::{Usd, UsdError};
+use crate::usd::{Usd, UsdError};
 
 pub use bank::{Bank, Left};
 pub use door::Door;

@@ -35,7 +35,7 @@ pub use budget::{Ceiling, Ledger, MoneyCeiling, Spent};
 pub(crate) use config::ConfigError;
 pub use config::{Effort, LlmConfig, ModelSpec, Retries};
 pub use error::{LlmError, Wait};
-pub use price::{Pricing, Usd, UsdError};
+pub use price::Pricing;
 pub use provider::Provider;
 pub(crate) use transcript::{Existing, Transcript};
 
@@ -43,6 +43,8 @@ use http::Server;
 use parts::{Part, Parts};
 use retry::Pauses;
 use turn::Turn;
+
+pub use crate::usd::Usd;
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

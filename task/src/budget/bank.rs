@@ -12,7 +12,7 @@ use super::period::Period;
 use super::{BudgetError, Budgets, Limit, Purse, Scope, Shortage, Span, UNIT};
 use crate::broker::Line;
 use crate::clock;
-use crate::llm::Usd;
+use crate::usd::Usd;
 
 /// See the module's documentation. Clones are the same one.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use super::period::Period;
 use super::{BudgetError, Limit, Shortage, UNIT};
 use crate::broker::{BrokerError, Line};
 use crate::clock;
-use crate::llm::Usd;
+use crate::usd::Usd;
 
 /// How often a reservation is tried again that only another run's, made at the same moment, was in the way of.
 const TRIES: u32 = 4;

@@ -8,10 +8,11 @@ use shared::env::catalog::{AGENT_MAX_COST, AGENT_MAX_TOKENS, AGENT_UNKNOWN_PRICE
 use shared::env::{Environment, SettingError};
 
 use super::error::{BudgetError, LlmError};
-use super::price::{Pricing, Usd, UsdError};
+use super::price::Pricing;
 use super::{Counted, Provider, Usage};
 use crate::broker::Slot;
 use crate::budget::{self, Door, Draw, Purse};
+use crate::usd::{Usd, UsdError};
 
 /// What a run may spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use humantime::format_duration;
 
 use super::Provider;
 use super::parts::Part;
-use super::price::Usd;
 use crate::budget;
+use crate::usd::Usd;
 
 /// What was waited for when the time was up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
