@@ -27,6 +27,7 @@ mod holder;
 pub(crate) mod jira;
 mod measured;
 mod missing;
+mod no_issue;
 mod posted;
 mod publish;
 mod repair;

@@ -10,7 +10,7 @@ use shared::mode::{Mode, RETRY};
 use crate::bill::Bill;
 use crate::forge::model::PullRequestKind;
 use crate::outbound::{Outbound, markup};
-use crate::outcome::{Failure, Reason};
+use crate::outcome::{Failure, Reason, capitalized};
 use crate::path::RepoPath;
 use crate::plan::Moved;
 use crate::record::status::{Phase, Status};
@@ -343,6 +343,17 @@ fn paragraphs<const N: usize>(parts: [String; N]) -> String {
     let parts = parts.into_iter().filter(|part| !part.is_empty());
     let parts: Vec<String> = parts.map(|part| markup::closed(part).trim_end().to_owned()).collect();
     parts.join("\n\n")
+}
+
+/// An answer on a pull request whose issue cannot be worked on; the same once for all that happens there unasked.
+pub fn without_issue(failure: &Failure, is_asked_for: bool) -> String {
+    let what = sentence(&capitalized(&failure.what));
+    let what = if is_asked_for {
+        format!("**Could not be done.** {what}")
+    } else {
+        format!("**The checks of this pull request are left to you.** {what}")
+    };
+    paragraphs([what, next_of(failure)])
 }
 
 /// An answer to someone who may not ask.

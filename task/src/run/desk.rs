@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use shared::issue::{IssueId, IssueKey, PullRequestNumber};
+use shared::issue::{IssueKey, PullRequestNumber};
 use shared::mode::Product;
 use shared::state::State;
 use shared::task::Task;
@@ -28,7 +28,7 @@ use crate::outcome::{Failure, Reason, capitalized};
 use crate::plan;
 use crate::record::comment::{Turn, with_diff};
 use crate::record::status::{Billed, Holder, Spend, Status};
-use crate::record::{Record, Records, Subject};
+use crate::record::{Record, Records};
 use crate::repo_config::PATH;
 use crate::thread::Comment;
 use crate::tracker::Tracker;
@@ -75,33 +75,16 @@ pub(super) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    /// Reads the issue and its conversation.
+    /// Reads the conversation on the issue.
     pub(super) async fn open(
         settings: &'a RunSettings,
         task: &'a Task,
         Place { forge, records, .. }: Place<'a>,
+        issue: Issue,
         asker: Collaborator,
         secrets: &[SecretString],
         attempt: Attempt,
     ) -> Result<Self, Stop> {
-        let issue = match records.subject(forge, &task.issue).await? {
-            Subject::Issue(found) | Subject::PullRequest(found) => *found,
-            Subject::Gone { id: IssueId::Key(key) } if records.tracker.counts_pull_requests() => {
-                let what = format!(
-                    "{key} is an issue of Jira, and no site is configured that has it for this repository"
-                );
-                let next = "Add the project to AGENT_JIRA_FILE.";
-                return Err(Failure::new(Reason::Usage, what, next).into());
-            }
-            Subject::Gone { id } => {
-                let what = format!("issue {} is not there: it was deleted or transferred", id.reference());
-                return Err(Failure::new(Reason::Usage, what, "").into());
-            }
-            Subject::Elsewhere { id, url } => {
-                let what = format!("issue {} was transferred to {url}", id.reference());
-                return Err(Failure::new(Reason::Usage, what, "").into());
-            }
-        };
         let secrets: Vec<SecretString> = secrets.iter().cloned().chain(settings.jira_secrets()).collect();
         let record = records.read(&issue.id, issue.labels.clone()).await?;
         let pull_request = task.mode.command().and_then(|at| at.pull_request);
@@ -155,6 +138,12 @@ impl<'a> Desk<'a> {
             let next = "Correct the file on the default branch, then comment `/retry`.";
             Failure::new(Reason::Repository, what, next).into()
         })
+    }
+
+    /// The records of the repository's issues.
+    pub(super) fn records(&self) -> Records<'_> {
+        let Self { tracker, marks, settings, record, .. } = self;
+        Records { tracker, marks, names: record.names(), help: settings.help.as_deref() }
     }
 
     /// The state that the labels tell.

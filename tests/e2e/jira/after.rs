@@ -52,7 +52,7 @@ pub(crate) fn happened(story: &Story, mode: &str) -> Value {
 }
 
 /// The message of a command on the pull request.
-fn on_pull_request(story: &Story, mode: &str, user: &str, text: &str) -> Value {
+pub(crate) fn on_pull_request(story: &Story, mode: &str, user: &str, text: &str) -> Value {
     let comment = story.github.now(|state| state.at(REPO).comment(user, 1, text));
     json!({
         "repo_url": story.github.repo_url(REPO), "issue_id": 1, "mode": mode, "trigger_user": user,
@@ -77,7 +77,7 @@ pub(crate) fn changed(world: World, replies: &[&str]) -> Story {
     story
 }
 
-fn config(story: &Story) -> String {
+pub(crate) fn config(story: &Story) -> String {
     story.github.now(|state| {
         let scene = state.at(REPO);
         let head = scene.repo().branch(BRANCH).unwrap();
@@ -248,7 +248,7 @@ fn a_branch_is_brought_up_to_date_from_jira() {
 }
 
 /// In one moment nobody reads what was done and answers it.
-fn jira_waits(site: &mut tests::jira::Site) {
+pub(crate) fn jira_waits(site: &mut tests::jira::Site) {
     std::thread::sleep(Duration::from_millis(20));
     site.catch_up();
 }

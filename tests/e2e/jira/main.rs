@@ -7,6 +7,7 @@ mod attack;
 mod bad_input;
 mod basic;
 mod faults;
+mod gone;
 mod harness;
 mod network;
 mod operate;

@@ -311,6 +311,29 @@ fn an_issue_that_was_transferred_is_left_alone() {
     story.finish();
 }
 
+/// Whoever commands something on its pull request is answered there, once.
+#[test]
+fn a_command_on_the_pull_request_of_an_issue_that_was_transferred_is_answered() {
+    let world = offline(hello()).repo("octo/other").file("a.txt", "a\n");
+    let story = Story::new(world, &[EDIT]);
+    let done = story.run(&story.wish("quickfix"));
+    assert_eq!(done.status, Some(0), "{}", story.told(&done));
+    story.github.now(|state| state.at(REPO).transfer(1, "octo/other"));
+    let task = story.command("fix", "dev1", 2, "/fix make it 120");
+    let ended = story.run(&task);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    let answer = story.answer(2);
+    assert!(
+        answer.starts_with("**Could not be done.** Issue #1 was transferred to ")
+            && answer.ends_with("Ask there, or go on with this pull request yourself."),
+        "{answer}"
+    );
+    let before = story.github.snapshot();
+    let ended = story.run(&task);
+    assert_eq!((ended.status, story.github.snapshot()), (Some(0), before), "{}", story.told(&ended));
+    story.finish();
+}
+
 #[test]
 fn a_repository_that_is_not_there_is_the_operators_matter() {
     let story = Story::new(offline(hello()), &[]);
