@@ -307,26 +307,31 @@ fn link(site: &mut Site, issue: &Issue, body: &Value) -> Reply {
     )
 }
 
-/// The one query that is played: projects, a label, and perhaps that it is not done.
+/// The queries that are played: projects, a label or that label and an assignment to us, and perhaps that it is not done.
 fn search(site: &Site, body: &Value) -> Reply {
     let jql = body["jql"].as_str().unwrap_or_default();
-    let rest = jql.strip_prefix("project in (").and_then(|rest| rest.split_once(") AND labels = "));
+    let rest = jql.strip_prefix("project in (").and_then(|rest| rest.split_once(") AND "));
     let Some((projects, rest)) = rest else { return Reply::refused(400, "The query is not played.") };
     let Some(rest) = rest.strip_suffix(" ORDER BY created ASC") else {
         return Reply::refused(400, "The query is not played.");
     };
-    let (label, is_open) = match rest.strip_suffix(" AND statusCategory != Done") {
-        Some(label) => (label, true),
+    let (condition, is_open) = match rest.strip_suffix(" AND statusCategory != Done") {
+        Some(condition) => (condition, true),
         None => (rest, false),
+    };
+    let either = condition.strip_prefix('(').and_then(|it| it.strip_suffix(" OR assignee = currentUser())"));
+    let Some(label) = either.unwrap_or(condition).strip_prefix("labels = ") else {
+        return Reply::refused(400, "The query is not played.");
     };
     let bare = |text: &str| text.trim().trim_matches('"').to_owned();
     let (projects, label): (Vec<String>, String) = (projects.split(',').map(bare).collect(), bare(label));
+    let is_ours = |issue: &Issue| either.is_some() && issue.assignee.as_deref() == Some(AGENT);
     let fields: Vec<&str> =
         body["fields"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let fits = |issue: &&Issue| {
         !issue.is_restricted
             && projects.iter().any(|project| issue.key.split('-').next() == Some(project))
-            && issue.labels.iter().any(|known| known.eq_ignore_ascii_case(&label))
+            && (is_ours(issue) || issue.labels.iter().any(|known| known.eq_ignore_ascii_case(&label)))
             && !(is_open && issue.status == "Done")
     };
     let found: Vec<&Issue> = site.issues.iter().filter(fits).collect();
