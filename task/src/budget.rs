@@ -24,6 +24,7 @@ mod book;
 mod door;
 mod period;
 mod purse;
+pub mod turns;
 
 use std::collections::BTreeMap;
 
@@ -41,6 +42,7 @@ pub use bank::{Bank, Left};
 pub use door::Door;
 pub use period::Span;
 pub use purse::{Draw, Purse};
+pub use turns::Turns;
 
 /// What one message of a book stands for: small against a call, so that rounding loses little, and large enough that a
 /// queue stays short.

@@ -421,6 +421,11 @@ fn tell_end(ended: &Ended) -> Exit {
             terminal::eprint_line(&format!("error: {why}; try again after {}", shortage.until));
             Exit::Passing
         }
+        Ended::OthersFirst(whose) => {
+            let why = format!("as many runs of its {whose} go as may at once");
+            terminal::eprint_line(&format!("error: {why}; try again later"));
+            Exit::Passing
+        }
         Ended::Misconfigured(why) => {
             terminal::eprint_line(&format!("error: {why}"));
             Exit::Usage

@@ -24,12 +24,11 @@
 //! Waiting for budget is no pause in that sense: it lasts as long as it has to. A task that comes back for it is asked
 //! about at the broker alone, and put off again without a run while what it needs is not there.
 //!
-//! Nor is a wait for others of the same repository or person: [`fairness`].
+//! Nor is a wait for others of the same repository or person: [`turns`].
 //!
 //! A process that fails before it holds a message ends with 2 or 75, after a wait: [`failed_start`].
 
 pub mod failed_start;
-mod fairness;
 pub mod settings;
 
 use std::sync::Arc;
@@ -49,16 +48,15 @@ use shared::trace::TraceContext;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::broker::{self, BrokerError, BudgetWait, Held, Line, Settlement, Slot};
-use crate::budget::{Bank, Door, Shortage};
+use crate::broker::{self, BrokerError, BudgetWait, Held, Line, Settlement};
+use crate::budget::{Bank, Door, Shortage, Turns, turns};
 use crate::config::Config;
 use crate::lease::{Lease, Lost, Revoker};
 use crate::outcome::Exit;
 use crate::probe;
 use crate::run::settings::RunSettings;
 use crate::run::{self, Attempt, Delivery, Ended};
-use fairness::Turn;
-use settings::{AtOnce, Settings};
+use settings::Settings;
 
 /// How long a run that has lost its lease may take to notice. Kubernetes kills 60 s after it has asked.
 const NOTICE: Duration = Duration::from_secs(40);
@@ -170,14 +168,11 @@ async fn deliver(
         tracing::info!("task taken");
         let line = Arc::new(Line::new(&settings.broker, &settings.name, settings.max_wait));
         let bank = Bank::new(&line, &run.budgets);
-        // Held until the line is closed.
-        let _slots = match start(&held, &line, bank.as_ref(), settings.at_once, &message).await {
-            Start::Now(slots) => slots,
-            Start::Later => {
-                line.close().await;
-                return settle(held, Settlement::Ack, Exit::Done).await;
-            }
-        };
+        let turns = Arc::new(Turns::new(&line, settings.at_once.repository, settings.at_once.person));
+        if start(&held, &turns, bank.as_ref(), &message).await == Start::Later {
+            line.close().await;
+            return settle(held, Settlement::Ack, Exit::Done).await;
+        }
         let door = settings.at_once.calls.map(|most| Door::new(&line, most));
         let delivery = Delivery {
             number: held.delivery(),
@@ -188,7 +183,7 @@ async fn deliver(
             if attempt > DELIVERY_LIMIT { Attempt::Last(delivery) } else { Attempt::MoreFollow(delivery) };
         revoke_on_loss(revoker, &held, run.deadline);
         let lease = lease.with_channel(held.channel().clone()).with_bank(bank).with_door(door);
-        let lease = lease.with_line(Arc::clone(&line));
+        let lease = lease.with_line(Arc::clone(&line)).with_turns(turns);
         let ended = run_until_lost(config, run, &message, &lease, follow).await;
         if let (Ended::Refused, Message::Task(task)) = (&ended, &message)
             && let Err(error) = line.remember(&task.refusal(), REFUSED_FOR).await
@@ -214,7 +209,11 @@ async fn deliver(
         if matches!(
             (&ended, settlement),
             (
-                Ended::Passing(_) | Ended::PutOff { .. } | Ended::NoBudget { .. } | Ended::Misconfigured(_),
+                Ended::Passing(_)
+                    | Ended::PutOff { .. }
+                    | Ended::NoBudget { .. }
+                    | Ended::OthersFirst(_)
+                    | Ended::Misconfigured(_),
                 Settlement::Requeue
             )
         ) {
@@ -252,15 +251,15 @@ fn traced(
 }
 
 /// Whether a task is run now.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Start {
-    /// With what it holds until its end.
-    Now(Vec<Slot>),
+    Now,
     /// It was published again to wait.
     Later,
 }
 
 /// Looks at the broker alone whether a task may run now. Where it should wait and cannot, it runs.
-async fn start(held: &Held, line: &Line, bank: Option<&Bank>, at_once: AtOnce, message: &Message) -> Start {
+async fn start(held: &Held, turns: &Turns, bank: Option<&Bank>, message: &Message) -> Start {
     if let Some(until) = held.not_before().filter(|until| *until > Timestamp::now()) {
         match held.put_off(until, held.pauses()).await {
             Ok(()) => {
@@ -281,28 +280,12 @@ async fn start(held: &Held, line: &Line, bank: Option<&Bank>, at_once: AtOnce, m
             Err(error) => not_put_off(&error),
         }
     }
-    let whose = match fairness::turn(line, at_once, message).await {
-        Ok(Turn::Now(slots)) => return Start::Now(slots),
-        Ok(Turn::Later(whose)) => whose,
-        Err(error) => {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                fix = error.fix(),
-                "how many runs go at once is not known, and not limited"
-            );
-            return Start::Now(Vec::new());
-        }
-    };
-    let waits = held.turn_waits();
-    let until = Timestamp::now().saturating_add(fairness::wait(waits)).unwrap_or(Timestamp::MAX);
-    match held.put_off_for_others(until, waits.saturating_add(1)).await {
-        Ok(()) => {
-            tracing::info!(whose, waits, %until, "others go first");
-            Start::Later
-        }
+    let Some(whose) = turns.take(message).await else { return Start::Now };
+    match put_off_for_others(held, whose).await {
+        Ok(_) => Start::Later,
         Err(error) => {
             not_put_off(&error);
-            Start::Now(Vec::new())
+            Start::Now
         }
     }
 }
@@ -313,6 +296,7 @@ async fn put_off_after(held: &Held, ended: &Ended, follow: Attempt) -> bool {
         Ended::NoBudget { shortage, .. } => {
             put_off_for_budget(held, *shortage).await.map(|()| shortage.until)
         }
+        Ended::OthersFirst(whose) => put_off_for_others(held, whose).await,
         Ended::PutOff { until, .. } if follow.may_be_put_off() => {
             held.put_off(*until, held.pauses() + 1).await.map(|()| *until)
         }
@@ -330,9 +314,9 @@ async fn put_off_after(held: &Held, ended: &Ended, follow: Attempt) -> bool {
     }
 }
 
-/// Waiting for budget is no failure.
+/// Waiting for budget or for others is no failure.
 fn exit_of_waiting(ended: &Ended, exit: Exit) -> Exit {
-    if matches!(ended, Ended::NoBudget { .. }) { Exit::Done } else { exit }
+    if matches!(ended, Ended::NoBudget { .. } | Ended::OthersFirst(_)) { Exit::Done } else { exit }
 }
 
 /// For the log: the repository, or the site of Jira, whose configuration says which it is.
@@ -368,6 +352,15 @@ async fn still_short(bank: Option<&Bank>, message: &Message, units: u32) -> Opti
         tracing::warn!(error = &error as &dyn std::error::Error, "what is left of the budget is not known");
         None
     })
+}
+
+/// Until when a task waits of whose repository or person as many runs go as may.
+async fn put_off_for_others(held: &Held, whose: &str) -> Result<Timestamp, BrokerError> {
+    let waits = held.turn_waits();
+    let until = Timestamp::now().saturating_add(turns::wait(waits)).unwrap_or(Timestamp::MAX);
+    held.put_off_for_others(until, waits.saturating_add(1)).await?;
+    tracing::info!(whose, waits, %until, "others go first");
+    Ok(until)
 }
 
 async fn put_off_for_budget(held: &Held, shortage: Shortage) -> Result<(), BrokerError> {
@@ -420,7 +413,7 @@ fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
         // Where the broker does not keep it for later. It is no failure of the last attempt.
         Ended::PutOff { .. } if attempt.may_be_put_off() => (Some(Settlement::Requeue), Exit::Passing),
         // The same: it is nobody's failure.
-        Ended::NoBudget { .. } => (Some(Settlement::Requeue), Exit::Passing),
+        Ended::NoBudget { .. } | Ended::OthersFirst(_) => (Some(Settlement::Requeue), Exit::Passing),
         Ended::Passing(_) | Ended::PutOff { .. } => (Some(again), passing),
         // Credentials may be exchanged right now, and GitHub has refused good ones before. Nothing is lost while the
         // broker counts, and a Job that fails with a status of its own is what an operator sees.
@@ -441,6 +434,9 @@ fn describe(ended: &Ended) -> String {
         Ended::Passing(why) => format!("transient error: {why}"),
         Ended::PutOff { why, until } => format!("has to wait until {until}: {why}"),
         Ended::NoBudget { why, shortage } => format!("waits for budget until {}: {why}", shortage.until),
+        Ended::OthersFirst(whose) => {
+            format!("lets others go first: its {whose} has as many runs as may go at once")
+        }
         Ended::Misconfigured(why) => format!("the operator has to fix something: {why}"),
         Ended::Lost(lost) => lost.to_string(),
     }
@@ -546,6 +542,8 @@ mod tests {
             (put_off(), last_tired, Some(DeadLetter), 1),
             (no_budget(), first, Some(Requeue), 75),
             (no_budget(), last_tired, Some(Requeue), 75),
+            (Ended::OthersFirst("person"), first, Some(Requeue), 75),
+            (Ended::OthersFirst("person"), last_tired, Some(Requeue), 75),
             (misconfigured(), first, Some(Requeue), 2),
             (misconfigured(), last, Some(DeadLetter), 2),
             (Ended::Lost(Lost::Terminated), last, Some(HandBack), 143),

@@ -112,6 +112,9 @@ async fn run_message(
                 account = request.account.as_ref().map_or("", |account| account.as_str()),
                 "the request of Jira is a task"
             );
+            if let Some(whose) = lease.lets_others_go_first(&task).await {
+                return Ended::OthersFirst(whose);
+            }
             Box::pin(run_task(config, settings, &task, Some(found), lease, attempt)).await
         }
     }

@@ -36,6 +36,8 @@ pub enum Ended {
         why: String,
         shortage: Shortage,
     },
+    /// As many runs go of the task's repository or person, as is named here, as may at once; nothing was begun.
+    OthersFirst(&'static str),
     /// The operator has to fix something first.
     Misconfigured(String),
     Lost(Lost),

@@ -76,6 +76,7 @@ fn told(ended: &Ended) -> (&'static str, Option<String>) {
         Ended::Passing(_) => ("retry", Some("transient".to_owned())),
         Ended::PutOff { .. } => ("postponed", Some("rate-limit".to_owned())),
         Ended::NoBudget { .. } => ("postponed", Some("budget".to_owned())),
+        Ended::OthersFirst(_) => ("postponed", Some("turn".to_owned())),
         Ended::Misconfigured(_) => ("misconfigured", Some("misconfigured".to_owned())),
         Ended::Lost(lost) => ("interrupted", Some(lost.kind().to_owned())),
     }

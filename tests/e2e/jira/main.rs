@@ -12,4 +12,5 @@ mod harness;
 mod network;
 mod operate;
 mod plan;
+mod turns;
 mod whole_way;
