@@ -226,6 +226,30 @@ fn a_fix_is_asked_for_on_jira_and_on_the_pull_request() {
     }
 }
 
+/// What is about the pull request works where the issue is done; whoever asks for anything else is told so.
+#[test]
+fn a_command_on_an_issue_that_is_done_works_or_is_answered() {
+    let story = changed(hello(), &[FIX_AT_ONCE]);
+    story.jira.now(|site| {
+        jira_waits(site);
+        site.transition(ISSUE, "dev1", "Done");
+    });
+    let run = ended(&story, &story.command("dev2", "fix", "/fix make it 60"));
+    assert_eq!(config(&story), "port = 8000\ntimeout = 60\n", "{}", story.told(&run));
+    for (asks, text) in [("retry", "/retry"), ("approve", "/approve")] {
+        let message = story.command("dev2", asks, text);
+        let before = story.said().len();
+        for _ in 0..2 {
+            let run = ended(&story, &message);
+            assert_eq!(story.said().len(), before + 1, "{text}: {}", story.told(&run));
+        }
+    }
+    let said = story.said();
+    assert!(said[2].starts_with("Could not be done. The issue is closed.\nOpen it again."), "{said:?}");
+    assert_eq!((story.labels().as_str(), status(&story)), ("ai-done ai-help quickfix", "Done"));
+    story.finish();
+}
+
 #[test]
 fn a_branch_is_brought_up_to_date_from_jira() {
     let story = changed(hello(), &[]);
