@@ -13,8 +13,6 @@ use super::server::Reply;
 use super::state::{Comment, Issue, Site};
 use super::{AGENT, CLIENT, EMAIL, TOKEN};
 
-/// The token that a service account gets.
-const ACCESS: &str = "access-token-of-the-service-account-0123456789";
 /// Bytes of the value of a property.
 const MAX_PROPERTY: usize = 32_768;
 /// Comments that an issue can have.
@@ -24,21 +22,24 @@ const MAX_PAGE: usize = 100;
 
 type Parameters = BTreeMap<String, String>;
 
-pub(super) fn is_known(authorization: Option<&str>) -> bool {
+pub(super) fn is_known(site: &Site, authorization: Option<&str>) -> bool {
     let basic = format!("Basic {}", STANDARD.encode(format!("{EMAIL}:{TOKEN}")));
-    authorization.is_some_and(|given| given == basic || given == format!("Bearer {ACCESS}"))
+    let bearer = site.access.last().map(|access| format!("Bearer {access}"));
+    authorization.is_some_and(|given| given == basic || Some(given) == bearer.as_deref())
 }
 
 /// `POST /oauth/token`
-pub(super) fn token(body: &[u8]) -> Reply {
+pub(super) fn token(site: &mut Site, body: &[u8]) -> Reply {
     let asked: Value = serde_json::from_slice(body).unwrap_or_default();
     let good = asked["grant_type"] == "client_credentials"
         && asked["client_id"] == CLIENT.0
         && asked["client_secret"] == CLIENT.1;
     if good {
+        let access = format!("access-token-of-the-service-account-{}", site.access.len());
+        site.access.push(access.clone());
         return Reply::json(
             200,
-            json!({ "access_token": ACCESS, "expires_in": 3600, "token_type": "Bearer" }),
+            json!({ "access_token": access, "expires_in": 3600, "token_type": "Bearer" }),
         );
     }
     Reply::json(401, json!({ "error": "access_denied", "error_description": "Unauthorized" }))
