@@ -8,6 +8,7 @@ mod budget;
 mod github;
 mod host;
 mod jira;
+mod mapped;
 mod model;
 mod policies;
 mod way_in;

@@ -283,6 +283,8 @@ fn the_doctor_says_who_we_are_and_what_we_may_do() {
             "ok      Jira        acme: logged in as the account 557058:agent",
             "ok      Jira        acme: project PROJ: the agent may read, comment and label",
             "ok      Jira        acme: projects with a repository: 1, accounts with a login: 3",
+            "ok      Jira        acme: octo/hello takes changes",
+            "ok      Jira        acme: logins that GitHub knows: 3",
         ],
         "{text}"
     );
@@ -302,6 +304,42 @@ fn the_doctor_says_who_we_are_and_what_we_may_do() {
     assert!(text.contains("Put a new token into the file of AGENT_JIRA_CREDENTIALS_FILE."), "{text}");
     assert_eq!(status, Some(2), "{text}");
     story.jira.recover();
+    story.finish();
+}
+
+/// What the configuration names has to be there: the repositories, for the App or the token, and the logins.
+#[test]
+fn the_doctor_looks_at_what_is_mapped() {
+    let world = crate::harness::hello().repo("octo/old").file("a.txt", "a\n").archived();
+    let mut story = Story::of(world, typo(), &[]);
+    let url = |name: &str| story.github.repo_url(name);
+    let more = format!(
+        "\"557058:ghost\" = \"ghost\"\n[sites.acme.components.PROJ]\nOld = \"{}\"\nGone = \"{}\"\n",
+        url("octo/old"),
+        url("octo/gone")
+    );
+    story.more = more;
+    let broker = story.runtime.block_on(Broker::shared()).unwrap();
+    let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+    let (status, text) = command(&story, &host, &["doctor", "--no-model-call"], "task");
+    assert_eq!(status, Some(2), "{text}");
+    for line in [
+        "FAILED  Jira        acme: octo/gone: GitHub finds nothing for GET /repos/octo/gone/installation: Not Found",
+        "                      Is the App installed there, and does the token reach it?",
+        "ok      Jira        acme: octo/hello takes changes",
+        "FAILED  Jira        acme: octo/old is archived and takes no changes",
+        "FAILED  Jira        acme: `people` has the login ghost, and GitHub has no such account",
+        "ok      Jira        acme: logins that GitHub knows: 3",
+    ] {
+        assert!(text.lines().any(|known| known.trim_end() == line), "{line}\n{text}");
+    }
+
+    // A token of somebody who may only read.
+    let token = story.github.personal_token("guest");
+    let own = [("AGENT_GITHUB_APP_ID", ""), ("AGENT_GITHUB_TOKEN", &*token)];
+    let (status, text) = command_with(&story, &host, &["doctor", "--no-model-call"], "task", &own);
+    let line = "FAILED  Jira        acme: octo/hello: the token's account may not write to it";
+    assert!(status == Some(2) && text.lines().any(|known| known.trim_end() == line), "{text}");
     story.finish();
 }
 
