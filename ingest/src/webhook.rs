@@ -23,7 +23,6 @@ use url::form_urlencoded;
 use crate::{
     body::{Bodies, BodyError},
     connections::Connection,
-    happening,
     jira::{JiraError, Sites},
     limits::Limits,
     metrics::{Metrics, Outcome},
@@ -190,10 +189,6 @@ impl Webhooks {
         };
         let payload: &[u8] = unwrapped.as_deref().unwrap_or(body.bytes());
         let decision = trigger::decide(event, payload, Some(&delivery), &self.rules)?;
-        let closed = match &decision {
-            Decision::Publish(task) if task.mode.kind().is_about_end() => happening::closed(payload),
-            _ => None,
-        };
         // The broker is waited for without the body.
         drop(unwrapped);
         drop(body);
@@ -208,9 +203,6 @@ impl Webhooks {
                 let message = Message::Task(task);
                 let arrival = Arrival { route: PATH, event, at: arrived };
                 self.publish(&message, headers, &arrival).await?;
-                if let Some(closed) = closed {
-                    self.metrics.closed(closed);
-                }
                 Ok(Answer::Accepted(message.id()))
             }
         }

@@ -350,11 +350,6 @@ impl ModeKind {
     pub fn replaces_description(self) -> bool {
         self.facts().needs == Needs::Plan && self.makes() == Product::Change
     }
-
-    /// Whether it is about the end of the pull request, which was merged or declined.
-    pub fn is_about_end(self) -> bool {
-        self.facts().needs == Needs::Happening && self.makes() == Product::Nothing
-    }
 }
 
 impl fmt::Display for ModeKind {

@@ -455,6 +455,13 @@ impl Forge {
         }
     }
 
+    /// Shows on a pull request that its merge was seen. Answers whether that was not shown before.
+    pub async fn celebrate(&self, pull_request: PullRequestNumber) -> Result<bool, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.celebrate(pull_request.into()).await,
+        }
+    }
+
     /// The comments of a pull request that are not on lines, oldest first.
     pub async fn comments(&self, pull_request: PullRequestNumber) -> Result<Vec<Comment>, CallError> {
         match self {

@@ -59,7 +59,6 @@ fn traits(mode: Mode) -> Vec<&'static str> {
         (mode.start() == Start::Checks, "begins with checks"),
         (mode.start() == Start::End, "begins with the end"),
         (mode.command() == Some(at()), "has a command"),
-        (kind.is_about_end(), "is about the end"),
     ];
     all.into_iter().filter_map(|(applies, what)| applies.then_some(what)).collect()
 }
@@ -119,7 +118,7 @@ fn each_mode_answers_every_question() {
                 "has a command"
             ],
             vec!["makes a commit", "leaves the labels", "nobody asks", "begins with checks"],
-            vec!["leaves the labels", "nobody asks", "begins with the end", "is about the end"],
+            vec!["leaves the labels", "nobody asks", "begins with the end"],
         ]
     );
 }

@@ -268,6 +268,8 @@ metrics! {
         "repairs of pull requests whose checks fail, by what became of them", [REPAIR_OUTCOME];
     PULL_REQUESTS_OPENED: "agent.pull_requests.opened", "{pull_request}", Task, Instrument::Counter,
         "pull requests that were opened, drafts with a plan among them", [MODE];
+    PULL_REQUESTS_CLOSED: "agent.pull_requests.closed", "{pull_request}", Task, Instrument::Counter,
+        "pull requests that people closed, by what became of them; each counts once, however often it is told", [RESULT];
     PULL_REQUEST_WAIT: "agent.pull_request.wait", "s", Task, Instrument::Histogram(WAIT_SECONDS),
         "time from the request, such as the label, to the pull request", [MODE];
     TOKEN_USAGE: "gen_ai.client.token.usage", "{token}", Task, Instrument::Histogram(TOKENS),
@@ -280,8 +282,6 @@ metrics! {
     BUDGET_CEILING: "agent.budget.ceiling", "{USD}", Task, Instrument::Gauge,
         "US dollars that all runs together may spend on models in the day or the month",
         [BUDGET_SCOPE, BUDGET_PERIOD, VCS_URL];
-    PULL_REQUESTS_CLOSED: "agent.pull_requests.closed", "{pull_request}", Ingest, Instrument::Counter,
-        "pull requests of the agent that were closed, by what became of them", [RESULT];
     WEBHOOKS: "ingest.webhooks", "{webhook}", Ingest, Instrument::Counter, "webhooks by how they ended", [INGEST_OUTCOME];
     PUBLISH_DURATION: "ingest.publish", "s", Ingest, Instrument::Histogram(PUBLISH_SECONDS),
         "time to hand a task to the broker, or to fail", [];

@@ -102,7 +102,10 @@ pub(super) async fn complete(desk: &Desk<'_>, finding: &Finding) -> Result<(), S
         left.push(format!("set the labels of this issue: {error}"));
     }
     let text = comment::with_left(&finding.text, &left);
-    let status = desk.signed(Status::done(desk.task));
+    // By this it is known later that nobody declined the pull request.
+    let closed =
+        finding.pull_request.map(|number| Finding { text: String::new(), pull_request: Some(number) });
+    let status = desk.signed(Status { already: closed, ..Status::done(desk.task) });
     let known = desk.own_status().map(|(id, _)| id);
     if let Err(error) = desk.record.say_at_last(&desk.gate, known, &text, status).await {
         let error = ending::tolerated(desk, error)?;

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use shared::issue::PullRequestNumber;
 use shared::message::Message;
 use shared::otlp::catalog::{
-    COMMIT, ERROR_TYPE, ISSUE, MODE, OUTCOME, PUBLISH, PULL_REQUEST_WAIT, PULL_REQUESTS_OPENED,
-    REPAIR_OUTCOME, REPAIRS, RUN, RUN_DURATION, RUNS, TASK_ID, VCS_BRANCH, VCS_CHANGE, VCS_PROVIDER, VCS_URL,
+    COMMIT, ERROR_TYPE, ISSUE, MODE, OUTCOME, PUBLISH, PULL_REQUEST_WAIT, PULL_REQUESTS_CLOSED,
+    PULL_REQUESTS_OPENED, REPAIR_OUTCOME, REPAIRS, RESULT, RUN, RUN_DURATION, RUNS, TASK_ID, VCS_BRANCH,
+    VCS_CHANGE, VCS_PROVIDER, VCS_URL,
 };
 use shared::otlp::{self, Span};
 use shared::task::Task;
@@ -94,6 +95,11 @@ pub(super) fn opened(task: &Task) {
     // Of two clocks one may be ahead.
     let wait: Duration = asked.duration_until(Timestamp::now()).try_into().unwrap_or_default();
     otlp::measure(&PULL_REQUEST_WAIT, wait.as_secs_f64(), &mode);
+}
+
+/// What became of a pull request that a person closed: `merged` or `declined`.
+pub(super) fn closed(result: &'static str) {
+    otlp::count(&PULL_REQUESTS_CLOSED, &[(&RESULT, result)]);
 }
 
 /// What became of a repair.

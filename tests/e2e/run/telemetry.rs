@@ -174,21 +174,45 @@ fn whatever_is_committed_and_told_on_a_pull_request_has_its_spans() {
     told(story, &task);
 }
 
+/// What one run of a task counts of a metric.
+fn counted(story: &Story, task: &Value, metric: &str) -> Vec<String> {
+    let collector = Collector::start(Mood::Good);
+    let ended = story.run_with(task, &[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())]);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    assert_eq!(collector.violations(), Vec::<String>::new());
+    let mut points = collector.points();
+    points.retain(|point| point.split('{').next() == Some(metric));
+    points
+}
+
+/// A webhook that is delivered again counts nothing, nor does a run that is repeated.
+#[test]
+fn a_pull_request_that_people_close_counts_once() {
+    type Closing = (&'static str, fn(&Story));
+    let closings: [Closing; 2] = [
+        ("merged", |story| story.github.now(|state| state.at(REPO).merge("dev1", 2))),
+        ("declined", |story| story.github.now(|state| state.at(REPO).close("dev1", 2))),
+    ];
+    for (result, close) in closings {
+        let story = Story::new(offline(hello()), &[EDIT]);
+        let ended = story.run(&story.wish("quickfix"));
+        assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+        close(&story);
+        let closed = story.wish_of("closed", "octo");
+        let once = format!("agent.pull_requests.closed{{agent.result={result}}} 1");
+        assert_eq!(counted(&story, &closed, "agent.pull_requests.closed"), [once]);
+        assert_eq!(counted(&story, &closed, "agent.pull_requests.closed"), Vec::<String>::new());
+        story.finish();
+    }
+}
+
 /// One that is committed, one that the model declines, and none for what fails as it did before a repair.
 #[test]
 fn repairs_are_counted_by_what_became_of_them() {
     let story = Story::new(checked(), &[EDIT, &repair(90, 60), "CANNOT: I do not know how."]);
     let ended = story.run(&story.wish("quickfix"));
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
-    let told = |task: &Value, expected: &[&str]| {
-        let collector = Collector::start(Mood::Good);
-        let ended = story.run_with(task, &[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())]);
-        assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
-        assert_eq!(collector.violations(), Vec::<String>::new());
-        let mut points = collector.points();
-        points.retain(|point| point.starts_with("agent.repairs"));
-        assert_eq!(points, expected, "{}", story.told(&ended));
-    };
+    let told = |task: &Value, expected: &[&str]| assert_eq!(counted(&story, task, "agent.repairs"), expected);
     fails(&story, "build", log("E   assert 90 < 80"));
     let first = event(&story);
     told(&first, &["agent.repairs{agent.repair.outcome=committed} 1"]);
