@@ -397,6 +397,10 @@ fn tell_end(ended: &Ended) -> Exit {
             terminal::eprint_line("done");
             Exit::Done
         }
+        Ended::Already => {
+            terminal::eprint_line("done: nothing has to change");
+            Exit::Done
+        }
         Ended::Explained(reason) => {
             terminal::eprint_line(&format!("ended with an explanation on the issue ({reason:?})"));
             Exit::Done

@@ -414,7 +414,7 @@ fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
         Attempt::Last(_) | Attempt::ByHand => (Settlement::DeadLetter, Exit::CouldNotSolve),
     };
     match ended {
-        Ended::Done | Ended::Explained(_) | Ended::Refused | Ended::Nothing(_) => {
+        Ended::Done | Ended::Already | Ended::Explained(_) | Ended::Refused | Ended::Nothing(_) => {
             (Some(Settlement::Ack), Exit::Done)
         }
         // Where the broker does not keep it for later. It is no failure of the last attempt.
@@ -435,6 +435,7 @@ fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
 fn describe(ended: &Ended) -> String {
     match ended {
         Ended::Done => "done".to_owned(),
+        Ended::Already => "done: nothing has to change".to_owned(),
         Ended::Explained(reason) => format!("explained on the issue: {reason:?}"),
         Ended::Refused => "nothing to do: the requester has no write access".to_owned(),
         Ended::Nothing(why) => format!("nothing to do: {why}"),
@@ -533,6 +534,7 @@ mod tests {
         let table = [
             (Ended::Done, first, Some(Ack), 0),
             (Ended::Done, last, Some(Ack), 0),
+            (Ended::Already, last, Some(Ack), 0),
             (Ended::Explained(Reason::Budget), first, Some(Ack), 0),
             (Ended::Explained(Reason::Budget), last, Some(Ack), 0),
             (Ended::Nothing("x"), last, Some(Ack), 0),

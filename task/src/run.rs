@@ -208,7 +208,7 @@ async fn work(
     }
     admission::admit(desk).await?;
     if let Some(finding) = already::kept(desk) {
-        return already::complete(desk, &finding).await;
+        return Err(already::complete(desk, &finding).await?);
     }
     let terms = settings::terms(config, desk.settings, repo_config.map_err(|error| unusable(&error))?)?;
     match start {
@@ -238,7 +238,7 @@ async fn resolve(config: &Config, lease: &Lease, desk: &Desk<'_>, terms: &Terms<
         }
         (None, None) => match Box::pin(propose(config, lease, desk, &claim, terms)).await? {
             End::Made(proposal) => proposal,
-            End::Already(finding) => return already::complete(desk, &finding).await,
+            End::Already(finding) => return Err(already::complete(desk, &finding).await?),
         },
     };
     publish::complete(desk, &claim, &proposal).await

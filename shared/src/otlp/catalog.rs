@@ -119,8 +119,8 @@ attributes! {
     ATTEMPT: Number = "agent.attempt", "delivery of the task's message, from 1";
     ISSUE: Text = "agent.issue.id", "number or key of the issue";
     OUTCOME: Text = "agent.outcome",
-        "how the run ended: `done`; `failed`, explained on the issue; `nothing`, nobody had to do anything; `retry`, it is tried \
-         again; `postponed`, it is tried again at a time; `misconfigured`; `interrupted`";
+        "how the run ended: `done`; `already`, nothing has to change; `failed`, explained on the issue; `nothing`, nobody had to \
+         do anything; `retry`, it is tried again; `postponed`, it is tried again at a time; `misconfigured`; `interrupted`";
     BUDGET_SCOPE: Text = "agent.budget.scope", "whose budget it is: `installation`, or `repository`";
     BUDGET_PERIOD: Text = "agent.budget.period", "what it is for, in UTC: `day` or `month`";
     RESULT: Text = "agent.result", "what became of a pull request: `merged` or `declined`";

@@ -7,7 +7,7 @@ use shared::issue::PullRequestNumber;
 use shared::state::Event;
 
 use super::desk::Desk;
-use super::ended::Stop;
+use super::ended::{Ended, Stop};
 use super::ending;
 use super::settings::Terms;
 use super::work::Claim;
@@ -84,8 +84,9 @@ pub(super) fn kept(desk: &Desk<'_>) -> Option<Finding> {
     desk.own_status()?.1.already
 }
 
-/// The pull request of the plan is closed, the labels say that the task is done, and the last words say why.
-pub(super) async fn complete(desk: &Desk<'_>, finding: &Finding) -> Result<(), Stop> {
+/// The end of a run: the pull request of the plan is closed, the labels say that the task is done, and the last words say
+/// why.
+pub(super) async fn complete(desk: &Desk<'_>, finding: &Finding) -> Result<Stop, Stop> {
     desk.turns_to(Turn::START);
     let mut left = Vec::new();
     if let Some(number) = finding.pull_request
@@ -111,5 +112,5 @@ pub(super) async fn complete(desk: &Desk<'_>, finding: &Finding) -> Result<(), S
         let error = ending::tolerated(desk, error)?;
         tracing::error!(%error, text, "the outcome could not be reported on the issue");
     }
-    Ok(())
+    Ok(Stop::Ended(Ended::Already))
 }

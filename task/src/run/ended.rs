@@ -18,6 +18,8 @@ pub(super) const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 pub enum Ended {
     /// Everything is on GitHub.
     Done,
+    /// The repository does what the issue asks for, and the issue says where.
+    Already,
     /// The task cannot be done, and whoever asked can read why.
     Explained(Reason),
     /// Who asked may not ask.

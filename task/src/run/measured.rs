@@ -72,6 +72,7 @@ fn mode_of(message: &Message) -> &'static str {
 fn told(ended: &Ended) -> (&'static str, Option<String>) {
     match ended {
         Ended::Done => ("done", None),
+        Ended::Already => ("already", None),
         Ended::Nothing(_) | Ended::Refused => ("nothing", None),
         Ended::Explained(reason) => ("failed", Some(reason.name())),
         Ended::Passing(_) => ("retry", Some("transient".to_owned())),
@@ -159,5 +160,34 @@ fn why(stop: &Stop) -> String {
         Stop::Failure(failure) | Stop::Moved(failure) => failure.reason.name(),
         Stop::Ended(ended) => told(ended).1.unwrap_or_else(|| "nothing".to_owned()),
         Stop::CalledOff(_) => "canceled".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Shortage;
+    use crate::lease::Lost;
+    use crate::outcome::Reason;
+
+    #[test]
+    fn the_catalog_has_every_way_in_which_a_run_ends() {
+        let (why, until) = (String::new, Timestamp::UNIX_EPOCH);
+        let shortage = Shortage { units: 1, until };
+        for ended in [
+            Ended::Done,
+            Ended::Already,
+            Ended::Explained(Reason::Budget),
+            Ended::Refused,
+            Ended::Nothing(""),
+            Ended::Passing(why()),
+            Ended::PutOff { why: why(), until },
+            Ended::NoBudget { why: why(), shortage },
+            Ended::Misconfigured(why()),
+            Ended::Lost(Lost::Deadline),
+        ] {
+            let (outcome, _) = told(&ended);
+            assert!(OUTCOME.meaning.contains(&format!("`{outcome}`")), "{outcome}");
+        }
     }
 }

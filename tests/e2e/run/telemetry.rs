@@ -10,6 +10,7 @@ use serde_json::Value;
 use tests::collector::{Collector, Mood, text_of};
 use tests::rotel::Rotel;
 
+use crate::already::SOLVED;
 use crate::fix::{FIX, opened_in};
 use crate::harness::{EDIT, REPO, Run, Story, check_all, hello, offline, seen};
 use crate::repair::{checked, event, fails, log, repair};
@@ -183,6 +184,15 @@ fn counted(story: &Story, task: &Value, metric: &str) -> Vec<String> {
     let mut points = collector.points();
     points.retain(|point| point.split('{').next() == Some(metric));
     points
+}
+
+/// An issue that is solved without a pull request has an end of its own.
+#[test]
+fn nothing_to_change_is_an_outcome() {
+    let story = Story::new(offline(hello()), &[SOLVED]);
+    let expected = ["agent.runs{agent.mode=quickfix,agent.outcome=already} 1"];
+    assert_eq!(counted(&story, &story.wish("quickfix"), "agent.runs"), expected);
+    story.finish();
 }
 
 /// A webhook that is delivered again counts nothing, nor does a run that is repeated.
