@@ -8,7 +8,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use shared::{
@@ -24,6 +23,7 @@ use tests::{
     collector::{Collector, Mood},
     github::{CheckKind, Fault, File, GitHub, Permission, Stage, Verdict, When, World},
     ingest::{Ingest, answer},
+    marker,
 };
 
 const MARKER_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -128,13 +128,8 @@ fn status(github: &GitHub, task: &str, phase: &str, since: &str) -> String {
 }
 
 fn marked(github: &GitHub, status: &Value) -> String {
-    let json = status.to_string();
     let repository = github.now(|state| state.at("octo/hello").repo().id);
-    let mut mac = Hmac::<Sha256>::new_from_slice(MARKER_KEY.as_bytes()).expect("any length");
-    mac.update(format!("status\n{repository}\n1\n{json}").as_bytes());
-    let tag = mac.finalize().into_bytes();
-    let tag = tag.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    format!("**Working on it**\n\n<!-- ai-agent:status {json} {tag} -->")
+    format!("**Working on it**\n\n{}", marker::status(MARKER_KEY, repository, 1, status))
 }
 
 /// The issues as a person sees them, without markers.
