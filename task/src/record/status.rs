@@ -23,6 +23,9 @@ pub(crate) struct Status {
     pub(crate) task: String,
     pub(crate) phase: Phase,
     pub(crate) since: Timestamp,
+    /// When it was asked for, by the clock of whoever keeps the issue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asked: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) proposal: Option<Proposal>,
     /// That nothing has to be changed.
@@ -225,6 +228,7 @@ impl Status {
             task: task.into(),
             phase: Phase::Ended,
             since: Timestamp::now(),
+            asked: None,
             proposal: None,
             already: None,
             follow_up: None,

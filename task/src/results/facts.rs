@@ -30,6 +30,8 @@ pub(super) struct TaskFacts {
     pub(super) issue: IssueId,
     pub(super) mode: Option<String>,
     pub(super) began: Timestamp,
+    /// When it was asked for; where nobody told it, when it began.
+    pub(super) asked: Timestamp,
     pub(super) ended: Ended,
     pub(super) cost_usd: Option<f64>,
 }
@@ -275,7 +277,7 @@ impl Results {
         }
         for pull in &of.pulls {
             let of_issue = || of.tasks.iter().filter(|task| task.issue == pull.issue);
-            let asked = of_issue().map(|task| task.began).filter(|began| *began <= pull.opened).max();
+            let asked = of_issue().map(|task| task.asked).filter(|asked| *asked <= pull.opened).max();
             let wait =
                 asked.and_then(|asked| u64::try_from(pull.opened.duration_since(asked).as_secs()).ok());
             let mode = of.opened_by(pull).to_owned();
@@ -342,7 +344,8 @@ mod tests {
             id: id.to_owned(),
             issue: issue.parse().unwrap(),
             mode: Some(mode.to_owned()),
-            began: time("2026-11-02T10:00:00Z"),
+            began: time("2026-11-02T10:02:00Z"),
+            asked: time("2026-11-02T10:00:00Z"),
             ended,
             cost_usd: cost,
         };

@@ -18,6 +18,8 @@ struct Told {
     #[serde(default)]
     since: Option<Timestamp>,
     #[serde(default)]
+    asked: Option<Timestamp>,
+    #[serde(default)]
     answered: Option<String>,
     #[serde(default)]
     done: bool,
@@ -65,11 +67,13 @@ pub(super) fn task(marks: &Marks, comment: &PastComment) -> Option<TaskFacts> {
         _ if told.answered.is_some() => Ended::Failed,
         _ => Ended::Cancelled,
     };
+    let began = told.since.unwrap_or(comment.written_at);
     Some(TaskFacts {
         id: told.task,
         issue,
         mode: told.answered,
-        began: told.since.unwrap_or(comment.written_at),
+        began,
+        asked: told.asked.unwrap_or(began),
         ended,
         cost_usd,
     })
@@ -127,8 +131,11 @@ mod tests {
             (first.ended, first.cost_usd, first.began.to_string().as_str()),
             (Ended::Cancelled, None, "2026-11-02T10:00:00Z")
         );
-        let new = json!({"task": "t", "phase": "ended", "answered": "plan", "bill": {"model": "m", "cost_usd": 0.5}, "later": {}});
+        assert_eq!(first.asked, first.began);
+        let new = json!({"task": "t", "phase": "ended", "asked": "2026-11-02T08:50:00Z", "answered": "plan",
+            "bill": {"model": "m", "cost_usd": 0.5}, "later": {}});
         let new = told(&new, bill, 7).unwrap();
+        assert_eq!(new.asked.to_string(), "2026-11-02T08:50:00Z");
         assert_eq!((new.ended, new.cost_usd), (Ended::Failed, Some(0.5)));
         assert!(told(&json!({"task": "t", "refused": true}), "", 7).is_none());
         assert!(told(&json!({"phase": "ended"}), "", 7).is_none());

@@ -180,8 +180,8 @@ impl<'a> Desk<'a> {
         Self { task, turn: Mutex::new(Turn::of(task.mode)), ..self }
     }
 
-    /// The status, with this run as who writes it, and with what a repair has to know: of a change, which text of the issue it
-    /// is for; of a repair, what it has cost so far.
+    /// The status, with this run as who writes it, when it was asked for, and what a repair has to know: of a change, which text
+    /// of the issue it is for; of a repair, what it has cost so far.
     pub(super) fn signed(&self, status: Status) -> Status {
         let kind = self.task.mode.kind();
         let request = *self.request.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,7 +199,7 @@ impl<'a> Desk<'a> {
             return Status { spent: self.spent_so_far(), ..status };
         }
         let issue = (kind.makes() == Product::Change).then(|| digest(&self.issue));
-        Status { issue, ..status }
+        Status { issue, asked: self.task.triggered_at, ..status }
     }
 
     /// What this task cost, by what was read of it and by what this run paid.

@@ -62,7 +62,10 @@ fn what_became_of_runs_is_told_and_nothing_is_changed() {
     let world = offline(hello()).issue(2, "Unclear", "Make it nicer.", &["ai-help"]);
     let story = Story::new(world, &[EDIT, "CANNOT: It is not clear."]);
     let priced = [("AGENT_MODEL_PRICE", "1.00/2.00")];
-    let task = story.wish("quickfix");
+    let mut task = story.wish("quickfix");
+    // Whatever happens between the label and the run counts.
+    let labeled = story.github.now(|state| state.first().issue(1).updated_at);
+    task["triggered_at"] = labeled.to_string().into();
     let ended = story.run_with(&task, &priced);
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
     story.github.now(|state| {
@@ -102,6 +105,8 @@ fn what_became_of_runs_is_told_and_nothing_is_changed() {
     let cost = total["cost_usd"].as_f64().unwrap();
     assert!(cost > 0.0);
     assert_eq!(total["usd_per_merged"], total["cost_usd"]);
+    let opened = story.github.now(|state| state.first().issue(3).created_at);
+    assert_eq!(total["wait_seconds"], opened.duration_since(labeled).as_secs());
     assert_eq!(value["modes"][0]["name"], "quickfix");
     assert_eq!(value["complete"], true);
 
