@@ -255,10 +255,9 @@ fn unusable(error: &RepoConfigError) -> Failure {
     Failure::new(Reason::Usage, what, "Correct the file on the default branch.")
 }
 
-/// What a run may spend, by its own ceiling and by those of all runs together.
-fn ledger(lease: &Lease, desk: &Desk<'_>, terms: &Terms<'_>) -> Ledger {
-    let purse =
-        lease.bank().map(|bank| bank.purse(desk.forge.repository().id, &desk.forge.repo().to_string()));
+/// What a run may spend, by its own ceiling and by those of all runs together, and when it may ask.
+pub(crate) fn ledger(lease: &Lease, forge: &Forge, terms: &Terms<'_>) -> Ledger {
+    let purse = lease.bank().map(|bank| bank.purse(forge.repository().id, &forge.repo().to_string()));
     Ledger::new(terms.ceiling).drawing_on(purse).entering_by(lease.door().cloned())
 }
 
@@ -273,7 +272,7 @@ async fn propose(
     let folder = working_folder(desk)?;
     let workspace = cloned(desk, folder.path(), lease).await?;
     let material = conversation::material(desk, claim, &terms.repo).await?;
-    let mut ledger = ledger(lease, desk, terms);
+    let mut ledger = ledger(lease, desk.forge, terms);
     record(config, desk, terms);
     let made = tokio::select! {
         made = ask_model(config, desk, claim, terms, &workspace, &material, &mut ledger) => made,

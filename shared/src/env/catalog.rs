@@ -310,11 +310,16 @@ group! {
 }
 
 group! {
+    /// How many calls to a model all runs together make at once.
+    CALLS_AT_ONCE;
+    AGENT_MODEL_CALLS_AT_ONCE: u32 = number(1, 999), NONE,
+        "calls to one provider that all runs of `ai-agent consume` and `ai-agent learn` together make at once; a provider's \
+         `retry-after` holds for all of them";
+}
+
+group! {
     /// How much all runs together do at once.
     AT_ONCE;
-    AGENT_MODEL_CALLS_AT_ONCE: u32 = number(1, 999), NONE,
-        "calls to one provider that all runs of `ai-agent consume` together make at once; a provider's `retry-after` holds for \
-         all of them";
     AGENT_RUNS_PER_REPO: u32 = number(1, 999), NONE,
         "runs that ask a model for one repository at once; tasks beyond that wait, and others go first";
     AGENT_RUNS_PER_PERSON: u32 = number(1, 999), NONE, "the same for one person";
@@ -397,6 +402,7 @@ pub const GROUPS: &[&Group] = &[
     &CYCLE,
     &RUN,
     &BUDGETS,
+    &CALLS_AT_ONCE,
     &AT_ONCE,
     &PROBE,
     &CONSUME,

@@ -4,12 +4,15 @@
 //! the message.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::{QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection};
 use shared::broker::Broker;
+use shared::env::catalog::{AGENT_AMQP_URL, AGENT_BROKER_MAX_WAIT};
+use shared::env::{Environment, SettingError};
 use shared::queue::BUDGET;
 use tokio::sync::OnceCell;
 
@@ -38,6 +41,14 @@ impl Line {
             max_wait,
             connection: OnceCell::new(),
         }
+    }
+
+    /// For a command that takes no message: a line to the broker that is named, if one is. Nothing is asked yet.
+    pub fn beside(env: &Environment, name: &str) -> Result<Option<Arc<Self>>, SettingError> {
+        if env.find(&AGENT_AMQP_URL)?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(Self::new(&Broker::from_env(env)?, name, env.read(&AGENT_BROKER_MAX_WAIT)?))))
     }
 
     pub async fn connection(&self) -> Result<&Connection, BrokerError> {

@@ -3,10 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use shared::broker::Broker;
-use shared::env::catalog::{AGENT_AMQP_URL, AGENT_BROKER_MAX_WAIT};
-use shared::env::{Environment, SettingError};
-
 use super::book::Desk;
 use super::period::Period;
 use super::{BudgetError, Budgets, Limit, Purse, Scope, Shortage, Span, UNIT};
@@ -37,20 +33,6 @@ impl Bank {
     /// None where nothing is limited: then the broker is asked for nothing.
     pub fn new(line: &Arc<Line>, budgets: &Budgets) -> Option<Self> {
         budgets.is_set().then(|| Self { line: Arc::clone(line), budgets: budgets.clone() })
-    }
-
-    /// For a command that takes no message: the line to the broker, and the bank behind it, where a broker is named and
-    /// something is limited. Nothing is asked yet.
-    pub fn beside(
-        env: &Environment,
-        budgets: &Budgets,
-        name: &str,
-    ) -> Result<Option<(Arc<Line>, Self)>, SettingError> {
-        if env.find(&AGENT_AMQP_URL)?.is_none() {
-            return Ok(None);
-        }
-        let line = Arc::new(Line::new(&Broker::from_env(env)?, name, env.read(&AGENT_BROKER_MAX_WAIT)?));
-        Ok(Self::new(&line, budgets).map(|bank| (line, bank)))
     }
 
     /// For the calls of one run in a repository.

@@ -62,7 +62,7 @@ pub(super) async fn update(
     let Some(mut base) = base_of(desk, &talk).await? else { return up_to_date(desk, &talk).await };
     let earlier = desk.own_status().map(|(_, status)| status);
     let claim = fix::claim(desk, &talk, fix::basis(&talk, None), earlier).await?;
-    let mut ledger = super::ledger(lease, desk, terms);
+    let mut ledger = super::ledger(lease, desk.forge, terms);
     for is_last in [false, true] {
         let claim = Claim {
             head: talk.pull.head.commit.clone(),

@@ -7,7 +7,7 @@ use tests::github::File;
 use tests::model::{Answer, Counts, Fault as ModelFault, Step};
 
 use crate::pauses::{fix, reviewed};
-use crate::stage::{EDIT, REPO, Stage, TASK, wish};
+use crate::stage::{Consumer, EDIT, REPO, Stage, TASK, wish};
 
 /// Dollars for a million tokens, and what an answer may have.
 pub(crate) const PRICE: [(&str, &str); 2] =
@@ -410,11 +410,14 @@ async fn a_broker_that_dies_forgets_no_reservation() {
     assert_eq!(host.lengths(BUDGET).await.unwrap(), units);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn learning_draws_on_the_budget_of_all_runs() {
-    let broker = Broker::shared().await.unwrap();
-    let none = "CANNOT: nobody asked for anything that holds beyond one change\n";
-    let stage = Stage::set(&broker, vec![Step::Answer(Answer { counts: USED, ..Answer::new(none) })]).await;
+/// Starts `ai-agent learn`.
+pub(crate) fn learn(stage: &Stage<'_>, more: &[(&str, &str)]) -> Consumer {
+    let repository = stage.github.repo_url(REPO);
+    stage.start_command(&["learn", "--repo", &repository, "--since", "2000-01-01", "--json"], more)
+}
+
+/// Pull requests that [`learn`] has something to learn from.
+pub(crate) fn declined(stage: &Stage<'_>) {
     for _ in 0..5 {
         stage.github.now(|state| {
             let mut scene = state.at(REPO);
@@ -428,13 +431,19 @@ async fn learning_draws_on_the_budget_of_all_runs() {
             scene.close("dev1", pull);
         });
     }
-    let repository = stage.github.repo_url(REPO);
-    let learn = ["learn", "--repo", repository.as_str(), "--since", "2000-01-01", "--json"];
-    let end = stage.start_command(&learn, &with(&[("AGENT_BUDGET_DAY", "5")])).end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn learning_draws_on_the_budget_of_all_runs() {
+    let broker = Broker::shared().await.unwrap();
+    let none = "CANNOT: nobody asked for anything that holds beyond one change\n";
+    let stage = Stage::set(&broker, vec![Step::Answer(Answer { counts: USED, ..Answer::new(none) })]).await;
+    declined(&stage);
+    let end = learn(&stage, &with(&[("AGENT_BUDGET_DAY", "5")])).end().await;
     assert_eq!((end.status, units(&stage).await), (0, vec![USED_UNITS]), "{end:#?}");
 
     // What is left of the day would not pay for the call, so that it is not made.
-    let end = stage.start_command(&learn, &with(&[("AGENT_BUDGET_DAY", "0.30")])).end().await;
+    let end = learn(&stage, &with(&[("AGENT_BUDGET_DAY", "0.30")])).end().await;
     assert_eq!((end.status, units(&stage).await), (75, vec![USED_UNITS]), "{end:#?}");
     assert_eq!(stage.model.requests().len(), 1, "{end:#?}");
 }

@@ -7,6 +7,7 @@ use tests::broker::Broker;
 use tests::github::{Fault, GitHub, When};
 use tests::model::{Fault as ModelFault, ScriptedModel, Step};
 
+use crate::budget::{declined, learn};
 use crate::soak::{setting, task_id, world};
 use crate::stage::{EDIT, REPO, Stage, TASK, people, until, wish};
 
@@ -63,6 +64,25 @@ async fn a_provider_that_asks_one_run_to_wait_is_left_alone_by_all() {
     stage.host.purge("agent-budget.pause.openai").await.unwrap();
     let end = other.end().await;
     assert_eq!((end.status, stage.model.requests().len()), (0, 2), "{end:#?}");
+}
+
+/// `ai-agent learn` asks a model as runs do, and takes a place as they do.
+#[tokio::test(flavor = "multi_thread")]
+async fn learning_takes_a_place_among_the_calls() {
+    let broker = Broker::shared().await.unwrap();
+    let none = "CANNOT: nobody asked for anything that holds beyond one change\n";
+    let stage = crowd(&broker, 1, vec![Step::Hang, Step::text(none)]).await;
+    declined(&stage);
+    let limit = [("AGENT_MODEL_CALLS_AT_ONCE", "1")];
+    let running = stage.start(&limit);
+    until("a call", || stage.model.requests().len() == 1).await;
+    let learning = learn(&stage, &limit);
+    learning.until_logged(WAITING).await;
+    assert_eq!(stage.model.requests().len(), 1);
+    running.signal("-KILL");
+    let end = learning.end().await;
+    assert_eq!((end.status, stage.model.requests().len()), (0, 2), "{end:#?}");
+    drop(running);
 }
 
 /// A repository with many labels and one with two: the second waits for no run of the first.
