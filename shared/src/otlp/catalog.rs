@@ -115,7 +115,9 @@ macro_rules! attributes {
 
 attributes! {
     TASK_ID: Text = "agent.task.id", "id of the task, as in logs, markers and commits";
-    MODE: Text = "agent.mode", "what the task asks for: `quickfix`, `plan`, `revise`, `approve`, …; `learn` of `ai-agent learn`";
+    MODE: Text = "agent.mode",
+        "what the task asks for: `quickfix`, `plan`, `revise`, `approve`, …; of a run for Jira, what its request does, such as \
+         `begin`; `learn` of `ai-agent learn`";
     ATTEMPT: Number = "agent.attempt", "delivery of the task's message, from 1";
     ISSUE: Text = "agent.issue.id", "number or key of the issue";
     OUTCOME: Text = "agent.outcome",

@@ -11,4 +11,5 @@ mod harness;
 mod network;
 mod operate;
 mod plan;
+mod telemetry;
 mod whole_way;

@@ -110,6 +110,29 @@ fn a_run_is_told_whole() {
     story.finish();
 }
 
+/// With more files than are read at once the model chooses some of them first.
+#[test]
+fn a_choice_of_files_is_told_with_its_call() {
+    let world = (0..45).fold(hello(), |world, number| {
+        world.file(&format!("src/part{number:02}.py"), "def seconds(early):\n    return early\n")
+    });
+    let story = Story::new(offline(world), &["READ: config.toml\nREAD: src/part44.py\n", EDIT]);
+    let collector = Collector::start(Mood::Good);
+    // A model of an unknown name is taken for a small one, which has no room for a choice.
+    let settings = [("AGENT_FILE_SELECTION", "always"), ("AGENT_CONTEXT_WINDOW", "128000")];
+    let ended = run(&story, &collector, &settings);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    assert_eq!(collector.violations(), Vec::<String>::new());
+    let spans = collector.spans();
+    assert_eq!(
+        tree(&spans),
+        "run quickfix\n  clone\n  walk\n  rank\n  choose\n    chat scripted\n  chat scripted\n  check\n  commit\n  publish\n"
+    );
+    let choose = spans.iter().find(|span| span.name == "choose").unwrap();
+    assert_eq!(text_of(&choose.attributes), "agent.context.chosen=2");
+    story.finish();
+}
+
 #[test]
 fn a_failure_tells_its_reason_and_a_correction_is_counted() {
     let bad = EDIT.replace("timeout = 30", "timeout = 31");
