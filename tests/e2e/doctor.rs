@@ -9,7 +9,7 @@ use std::{
 use tests::{
     bin::program,
     broker::{Broker, VirtualHost},
-    github::{GitHub, Level, Permission, World},
+    github::{Fault, GitHub, Level, Permission, Refused, When, World},
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -254,6 +254,23 @@ async fn each_trouble_is_told_with_its_mend() -> anyhow::Result<()> {
         assert!(said.lines().all(|line| text.lines().any(|found| found == line)), "{name}:\n{text}");
         assert_eq!(ended, Some(*status), "{name}:\n{text}");
     }
+    Ok(())
+}
+
+/// Giving a token back says nothing about the repository that it was for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_cannot_be_revoked_makes_no_repository_wrong() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    host.until_policies_are_told().await?;
+    let github = GitHub::start(world());
+    let revoking = When::next("apps/revoke-installation-access-token");
+    github.fault(revoking, Fault::Refused(Refused::Permission));
+    let (status, text) = doctor(&github, &host, &[]);
+    assert!(text.contains("ok      Repository  octo/hello takes changes\n"), "{text}");
+    assert!(text.contains("note    GitHub      the token of this check could not be revoked: "), "{text}");
+    assert!(text.ends_with("\nA run can do its work.\n"), "{text}");
+    assert_eq!(status, Some(0), "{text}");
     Ok(())
 }
 

@@ -193,6 +193,27 @@ async fn wrong_credentials_are_told_apart_from_a_missing_queue() -> anyhow::Resu
     Ok(())
 }
 
+/// Whoever looks why no webhook is taken reads which setting it is, or that the broker is away.
+#[tokio::test]
+async fn readiness_tells_a_refused_login_and_a_refused_virtual_host_from_an_absent_broker()
+-> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let there = host.url("ingest");
+    let (address, _) = there.rsplit_once('/').context("no virtual host")?;
+    let elsewhere = format!("{address}/no-such-host");
+    for (url, password, reason) in [
+        (there.as_str(), "wrong", "the broker refuses the login"),
+        (elsewhere.as_str(), PASSWORD, "the broker refuses the virtual host"),
+        ("amqp://ingest@127.0.0.1:1/agents", PASSWORD, "the broker cannot be reached"),
+    ] {
+        let ingest = Ingest::start(url, &[("AGENT_AMQP_PASSWORD", password)])?;
+        let (status, told) = ingest.get("/ready").await?;
+        assert_eq!((status.as_u16(), serde_json::from_str(&told)?), unavailable(reason));
+    }
+    Ok(())
+}
+
 /// Secrets that ingest is given stand in no line of its log, in no answer, and in nothing that a collector is sent but its header,
 /// whether all goes well or nothing does.
 #[tokio::test]
