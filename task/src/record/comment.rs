@@ -345,9 +345,15 @@ fn paragraphs<const N: usize>(parts: [String; N]) -> String {
     parts.join("\n\n")
 }
 
-/// An answer to someone who may not ask.
-pub fn not_allowed(user: &str) -> String {
-    format!("@{user}, only people with write access to this repository can ask for this.")
+/// An answer to someone who may not ask, and who may not be heard for a time after it.
+pub fn not_allowed(user: &str, unheard_for: Option<Duration>) -> String {
+    let mut text = format!("@{user}, only people with write access to this repository can ask for this.");
+    if let Some(time) = unheard_for {
+        let minutes = time.as_secs().div_ceil(60);
+        write!(text, " If you are given it, ask again here after {minutes} minutes.")
+            .expect("a String takes any text");
+    }
+    text
 }
 
 /// An answer on an issue of Jira that was moved, to another project or by another name of its own.

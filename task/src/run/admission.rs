@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use secrecy::SecretString;
+use shared::queue::REFUSED_FOR;
 use shared::task::Task;
 
 use super::desk::{Desk, Place};
@@ -79,7 +80,9 @@ async fn answer_stranger(
     let is_told = record.statuses().iter().any(|said| said.status.bars(&task.trigger_user));
     if !is_told && record.status_of(&task.id.to_string()).is_none() {
         let gate = Gate::new(secrets, &[], None).with_mention(task.trigger_user.as_str());
-        let text = comment::not_allowed(task.trigger_user.as_str());
+        // Nobody remembers a refusal of a request on Jira.
+        let unheard_for = place.records.tracker.counts_pull_requests().then_some(REFUSED_FOR);
+        let text = comment::not_allowed(task.trigger_user.as_str(), unheard_for);
         record.say_at_last(&gate, None, &text, Status::barred(task)).await?;
     }
     Ok(())

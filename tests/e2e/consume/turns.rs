@@ -184,7 +184,9 @@ async fn a_refusal_is_left_at_the_broker() {
     assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
     assert_eq!(
         stage.comments(),
-        ["@guest, only people with write access to this repository can ask for this."]
+        [
+            "@guest, only people with write access to this repository can ask for this. If you are given it, ask again here after 60 minutes."
+        ]
     );
     let left = stage.host.lengths("agent-budget.refused.").await.unwrap();
     assert_eq!(left.len(), 1, "{left:?}");

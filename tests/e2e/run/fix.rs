@@ -352,7 +352,7 @@ const CASES: &[Case] = &[
         happen: |story, _| {
             story.github.now(|state| state.at(REPO).set_permission("dev1", Permission::Read));
         },
-        answer: "@dev1, only people with write access to this repository can ask for this.",
+        answer: "@dev1, only people with write access to this repository can ask for this. If you are given it, ask again here after 60 minutes.",
     },
 ];
 
@@ -611,7 +611,7 @@ fn a_stranger_starts_nothing_and_is_not_shown_to_the_model() {
     let (review, threads) = story
         .github
         .now(|state| state.at(REPO).give_review("guest", 2, Opinion::ChangesRequested, "Do it.", &lines));
-    let words = "@guest, only people with write access to this repository can ask for this.";
+    let words = "@guest, only people with write access to this repository can ask for this. If you are given it, ask again here after 60 minutes.";
     for _ in 0..2 {
         ended(&story, &asked(&story, "guest", review));
         assert_eq!(story.answer(2), words);

@@ -455,7 +455,7 @@ const CASES: &[Case] = &[
     Case {
         name: "its author lost access",
         happen: |scene| scene.set_permission("dev1", Permission::Read),
-        answer: "@dev1, only people with write access to this repository can ask for this.",
+        answer: "@dev1, only people with write access to this repository can ask for this. If you are given it, ask again here after 60 minutes.",
     },
     Case {
         name: "the base branch is gone",
