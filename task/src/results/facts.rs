@@ -34,6 +34,8 @@ pub(super) struct TaskFacts {
     pub(super) asked: Timestamp,
     pub(super) ended: Ended,
     pub(super) cost_usd: Option<f64>,
+    /// The pull request that the agent closed itself, because nothing had to change.
+    pub(super) withdrew: Option<u64>,
 }
 
 /// A pull request of the agent's.
@@ -111,7 +113,9 @@ pub struct Figures {
     pub merged: u64,
     pub declined: u64,
     pub open: u64,
-    /// Merged of those that are closed; `None` where none is.
+    /// Closed by the agent itself, because nothing had to change.
+    pub withdrawn: u64,
+    /// Merged of those that people closed; `None` where they closed none.
     pub merge_rate: Option<f64>,
     /// How often reviewers asked for changes.
     pub review_rounds: u64,
@@ -147,10 +151,11 @@ impl Figures {
         }
     }
 
-    fn add_pull(&mut self, repository: &str, pull: &PullFacts, wait: Option<u64>) {
+    fn add_pull(&mut self, repository: &str, pull: &PullFacts, wait: Option<u64>, closed_by_agent: bool) {
         self.pull_requests += 1;
         match pull.stage {
             Stage::Merged => self.merged += 1,
+            Stage::Closed if closed_by_agent => self.withdrawn += 1,
             Stage::Closed => self.declined += 1,
             Stage::Open => self.open += 1,
         }
@@ -280,6 +285,7 @@ impl Results {
             let asked = of_issue().map(|task| task.asked).filter(|asked| *asked <= pull.opened).max();
             let wait =
                 asked.and_then(|asked| u64::try_from(pull.opened.duration_since(asked).as_secs()).ok());
+            let closed_by_agent = of_issue().any(|task| task.withdrew == Some(pull.number));
             let mode = of.opened_by(pull).to_owned();
             // Of an issue of Jira the comments are there; the description tells what its pull request cost.
             let elsewhere = of_issue().next().is_none().then_some(pull.cost_usd).flatten();
@@ -289,7 +295,7 @@ impl Results {
                 self.by_week.entry(week_of(pull.opened)).or_default(),
                 self.by_mode.entry(mode).or_default(),
             ] {
-                figures.add_pull(name, pull, wait);
+                figures.add_pull(name, pull, wait, closed_by_agent);
                 figures.cost_usd += elsewhere.unwrap_or_default();
             }
         }
@@ -348,6 +354,7 @@ mod tests {
             asked: time("2026-11-02T10:00:00Z"),
             ended,
             cost_usd: cost,
+            withdrew: (id == "e").then_some(7),
         };
         let pull = |number, issue: &str, stage| PullFacts {
             number,
@@ -364,21 +371,28 @@ mod tests {
             task("d", "3", "quickfix", Ended::Failed, Some(0.3)),
             // Told twice: the later word counts.
             task("d", "3", "quickfix", Ended::NotYet, None),
+            // It found nothing to change, and closed the draft with the plan.
+            task("e", "4", "approve", Ended::Done, Some(0.0)),
         ];
-        let pulls =
-            vec![pull(4, "1", Stage::Merged), pull(5, "2", Stage::Closed), pull(6, "PROJ-1", Stage::Open)];
+        let pulls = vec![
+            pull(4, "1", Stage::Merged),
+            pull(5, "2", Stage::Closed),
+            pull(6, "PROJ-1", Stage::Open),
+            pull(7, "4", Stage::Closed),
+        ];
         let mut results = Results::new(time("2026-10-30T00:00:00Z"), time("2026-11-09T00:00:00Z"));
         results.add(Of::new("octo/hello".to_owned(), tasks, pulls, true));
         results.finish();
         let Figures { issues, tasks, done, failed, merged, declined, open, .. } = results.total;
-        assert_eq!((issues, tasks, done, failed, merged, declined, open), (4, 4, 3, 1, 1, 1, 1));
+        assert_eq!((issues, tasks, done, failed, merged, declined, open), (5, 5, 4, 1, 1, 1, 1));
         let total = &results.total;
+        assert_eq!(total.withdrawn, 1);
         assert_eq!((total.merge_rate, total.cost_usd, total.usd_per_merged), (Some(0.5), 0.85, Some(0.85)));
-        assert_eq!((total.review_rounds, total.tasks_of_unknown_cost, total.wait_seconds), (3, 1, Some(600)));
+        assert_eq!((total.review_rounds, total.tasks_of_unknown_cost, total.wait_seconds), (4, 1, Some(600)));
         let names = |rows: &[Row]| rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&results.weeks), ["2026-10-26", "2026-11-02", "2026-11-09"]);
         assert_eq!(names(&results.modes), ["approve", "plan", "quickfix", "unknown"]);
-        assert_eq!(results.modes[1].figures.pull_requests, 1);
+        assert_eq!(results.modes[1].figures.pull_requests, 2);
     }
 
     #[test]

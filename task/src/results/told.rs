@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use shared::issue::IssueId;
+use shared::issue::{IssueId, PullRequestNumber};
 
 use super::facts::{Ended, TaskFacts};
 use crate::forge::model::PastComment;
@@ -34,6 +34,16 @@ struct Told {
     barred: Option<IgnoredAny>,
     #[serde(default)]
     bill: Option<Billed>,
+    #[serde(default)]
+    already: Option<Already>,
+}
+
+/// That nothing had to change.
+#[derive(Deserialize)]
+struct Already {
+    /// The one with the plan, which was closed for that.
+    #[serde(default)]
+    pull_request: Option<PullRequestNumber>,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +86,7 @@ pub(super) fn task(marks: &Marks, comment: &PastComment) -> Option<TaskFacts> {
         asked: told.asked.unwrap_or(began),
         ended,
         cost_usd,
+        withdrew: told.already.and_then(|already| already.pull_request).map(u64::from),
     })
 }
 
@@ -137,6 +148,9 @@ mod tests {
         let new = told(&new, bill, 7).unwrap();
         assert_eq!(new.asked.to_string(), "2026-11-02T08:50:00Z");
         assert_eq!((new.ended, new.cost_usd), (Ended::Failed, Some(0.5)));
+        let closed =
+            json!({"task": "t", "phase": "ended", "done": true, "already": {"text": "", "pull_request": 9}});
+        assert_eq!(told(&closed, bill, 7).unwrap().withdrew, Some(9));
         assert!(told(&json!({"task": "t", "refused": true}), "", 7).is_none());
         assert!(told(&json!({"phase": "ended"}), "", 7).is_none());
         // Copied to another issue it is none.
