@@ -10,7 +10,7 @@ use super::wire::{GraphqlState, Label, Nodes, account_id, digits};
 use super::{Effect, GitHub};
 use crate::call::CallError;
 use crate::forge::model::{
-    self, ChangedFile, Discussion, GivenReview, Home, NewCommit, PullRequestKind, ReviewThread,
+    self, ChangedFile, Discussion, GivenReview, Home, NewCommit, PullRequestKind, ReviewThread, Stage,
     ThreadComment, ThreadPlace, ThreadState, Verdict,
 };
 use crate::outbound::Outbound;
@@ -263,6 +263,13 @@ struct File {
 impl GitHub {
     /// A pull request with what reviewers said of it; `None` if it is gone.
     pub async fn discussion(&self, number: PullRequestNumber) -> Result<Option<Discussion>, CallError> {
+        let found = self.discussion_as_told(number).await?;
+        // An open one has a commit. By commits a plan is told from a change, so an answer without any is doubted once.
+        let is_odd = |found: &Discussion| found.pull.stage == Stage::Open && found.commits.is_empty();
+        if found.as_ref().is_some_and(is_odd) { self.discussion_as_told(number).await } else { Ok(found) }
+    }
+
+    async fn discussion_as_told(&self, number: PullRequestNumber) -> Result<Option<Discussion>, CallError> {
         let mut found: Option<Discussion> = None;
         let mut after = None;
         for _ in 0..MAX_PAGES {
