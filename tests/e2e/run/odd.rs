@@ -254,8 +254,10 @@ fn queries(mode: Mode) -> Vec<Query> {
 /// Of the queries that a quick fix does not make, one value of so many is tried in the gate.
 const NULLS_BY_TURNS: usize = 4;
 
-/// What is not there if it is null, so that a run may end with nothing done, or with an explanation.
-const ABSENT: [&str; 4] = ["/repository", "/issue", "/defaultBranchRef", "/target"];
+/// What is not there if it is null, so that a run may end with nothing done, or with an explanation: a pull request without an author
+/// is not the agent's.
+const ABSENT: [&str; 6] =
+    ["/repository", "/issue", "/pullRequest", "/pullRequest/author", "/defaultBranchRef", "/target"];
 
 /// What GitHub's schema allows to be null is null once in a while: where that says that there is nothing, nothing is done;
 /// else the run goes on. In the gate each query is tried in the first mode that makes it.

@@ -10,7 +10,7 @@ use super::wire::{GraphqlState, Label, Nodes, account_id, digits};
 use super::{Effect, GitHub};
 use crate::call::CallError;
 use crate::forge::model::{
-    self, ChangedFile, Discussion, GivenReview, Home, NewCommit, PullRequestKind, ReviewThread, Stage,
+    self, ChangedFile, Discussion, GivenReview, Home, NewCommit, PullRequestKind, ReviewThread,
     ThreadComment, ThreadPlace, ThreadState, Verdict,
 };
 use crate::outbound::Outbound;
@@ -231,6 +231,13 @@ impl Thread {
 }
 
 impl PullRequest {
+    /// Whether it is open and has no commit, or one without a parent: no pull request is so.
+    fn lacks_commits(&self) -> bool {
+        let commits = &self.commits.nodes;
+        let lacks = commits.is_empty() || commits.iter().any(|it| it.commit.parents.nodes.is_empty());
+        lacks && matches!(self.state, GraphqlState::Open)
+    }
+
     fn discussion(self, number: PullRequestNumber) -> Discussion {
         Discussion {
             pull: model::PullRequest {
@@ -263,24 +270,17 @@ struct File {
 impl GitHub {
     /// A pull request with what reviewers said of it; `None` if it is gone.
     pub async fn discussion(&self, number: PullRequestNumber) -> Result<Option<Discussion>, CallError> {
-        let found = self.discussion_as_told(number).await?;
-        // An open one has a commit. By commits a plan is told from a change, so an answer without any is doubted once.
-        let is_odd = |found: &Discussion| found.pull.stage == Stage::Open && found.commits.is_empty();
-        if found.as_ref().is_some_and(is_odd) { self.discussion_as_told(number).await } else { Ok(found) }
-    }
-
-    async fn discussion_as_told(&self, number: PullRequestNumber) -> Result<Option<Discussion>, CallError> {
         let mut found: Option<Discussion> = None;
         let mut after = None;
         for _ in 0..MAX_PAGES {
             let variables = json!({
                 "owner": self.repo.owner(), "name": self.repo.name(), "pull": number, "threads": after,
             });
-            let page = match self.query_pull_request(DISCUSSION, variables).await {
+            let page = match self.discussion_page(&variables).await {
                 Err(CallError::NotFound { .. }) => return Ok(None),
                 page => page?,
             };
-            let Some(page): Option<PullRequest> = page else { return Ok(None) };
+            let Some(page) = page else { return Ok(None) };
             after = page.review_threads.behind();
             let page = page.discussion(number);
             match &mut found {
@@ -292,6 +292,15 @@ impl GitHub {
             }
         }
         Ok(found)
+    }
+
+    /// A page of it. By its commits a plan is told from a change, so an answer that does not name them is doubted once.
+    async fn discussion_page(&self, variables: &Value) -> Result<Option<PullRequest>, CallError> {
+        let page: Option<PullRequest> = self.query_pull_request(DISCUSSION, variables.clone()).await?;
+        if page.as_ref().is_some_and(PullRequest::lacks_commits) {
+            return self.query_pull_request(DISCUSSION, variables.clone()).await;
+        }
+        Ok(page)
     }
 
     /// What a pull request changes: the first files of many.
