@@ -17,10 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, de::MapAccess};
 use shared::{mode::Mode, task::checks_of};
 
-use crate::{
-    event::{EventError, Installation, Repository, Text, missing},
-    metrics::Closed,
-};
+use crate::event::{EventError, Installation, Repository, Text, missing};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,20 +169,6 @@ struct PullHead<'a> {
 #[derive(Deserialize)]
 struct Place {
     id: NonZeroU64,
-}
-
-/// What became of the pull request that an event tells is closed, for counting alone: a run asks GitHub.
-pub(crate) fn closed(payload: &[u8]) -> Option<Closed> {
-    #[derive(Deserialize)]
-    struct Payload {
-        pull_request: Pull,
-    }
-    #[derive(Deserialize)]
-    struct Pull {
-        merged: bool,
-    }
-    let Payload { pull_request: Pull { merged } } = serde_json::from_slice(payload).ok()?;
-    Some(if merged { Closed::Merged } else { Closed::Declined })
 }
 
 impl<'a> Happening<'a> {

@@ -9,9 +9,7 @@ use std::{
 
 use shared::otlp::{
     self,
-    catalog::{
-        INGEST_OUTCOME, Metric, PUBLISH_DURATION, PULL_REQUESTS_CLOSED, RESULT, WEBHOOKS, prometheus_label,
-    },
+    catalog::{INGEST_OUTCOME, Metric, PUBLISH_DURATION, WEBHOOKS, prometheus_label},
 };
 
 /// How a webhook ended.
@@ -40,25 +38,6 @@ impl Outcome {
     }
 }
 
-/// What became of a pull request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closed {
-    Merged,
-    /// Closed without that.
-    Declined,
-}
-
-impl Closed {
-    const ALL: [Self; 2] = [Self::Merged, Self::Declined];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Merged => "merged",
-            Self::Declined => "declined",
-        }
-    }
-}
-
 /// Upper bounds of the histogram in milliseconds: a confirm on one machine takes 3, the limit is 7000.
 const BUCKETS: [u64; 10] = [1, 2, 5, 10, 25, 50, 100, 500, 2_000, 7_000];
 
@@ -66,7 +45,6 @@ const BUCKETS: [u64; 10] = [1, 2, 5, 10, 25, 50, 100, 500, 2_000, 7_000];
 #[derive(Debug, Default)]
 pub struct Metrics {
     webhooks: [AtomicU64; 4],
-    closed: [AtomicU64; 2],
     publish_buckets: [AtomicU64; BUCKETS.len()],
     publish_count: AtomicU64,
     publish_micros: AtomicU64,
@@ -76,12 +54,6 @@ impl Metrics {
     pub fn count(&self, outcome: Outcome) {
         self.webhooks[outcome as usize].fetch_add(1, Relaxed);
         otlp::count(&WEBHOOKS, &[(&INGEST_OUTCOME, outcome.name())]);
-    }
-
-    /// A pull request of the agent's was closed.
-    pub fn closed(&self, closed: Closed) {
-        self.closed[closed as usize].fetch_add(1, Relaxed);
-        otlp::count(&PULL_REQUESTS_CLOSED, &[(&RESULT, closed.name())]);
     }
 
     /// One attempt to publish, whether it went well or not.
@@ -104,11 +76,6 @@ impl Metrics {
             let (label, count) =
                 (prometheus_label(INGEST_OUTCOME.name), self.webhooks[outcome as usize].load(Relaxed));
             writeln!(text, "{name}{{{label}=\"{}\"}} {count}", outcome.name())?;
-        }
-        let name = begin(&mut text, &PULL_REQUESTS_CLOSED, "counter")?;
-        for closed in Closed::ALL {
-            let (label, count) = (prometheus_label(RESULT.name), self.closed[closed as usize].load(Relaxed));
-            writeln!(text, "{name}{{{label}=\"{}\"}} {count}", closed.name())?;
         }
         let name = begin(&mut text, &PUBLISH_DURATION, "histogram")?;
         for (bound, bucket) in BUCKETS.iter().zip(&self.publish_buckets) {
@@ -144,7 +111,6 @@ mod tests {
         metrics.count(Outcome::Accepted);
         metrics.count(Outcome::Ignored);
         metrics.count(Outcome::Ignored);
-        metrics.closed(Closed::Declined);
         metrics.published(Duration::from_micros(1_500));
         metrics.published(Duration::from_secs(30));
         let expect = r#"# HELP ingest_webhooks_total Webhooks by how they ended.
@@ -153,10 +119,6 @@ ingest_webhooks_total{outcome="accepted"} 1
 ingest_webhooks_total{outcome="ignored"} 2
 ingest_webhooks_total{outcome="refused"} 0
 ingest_webhooks_total{outcome="unavailable"} 0
-# HELP agent_pull_requests_closed_total Pull requests of the agent that were closed, by what became of them.
-# TYPE agent_pull_requests_closed_total counter
-agent_pull_requests_closed_total{agent_result="merged"} 0
-agent_pull_requests_closed_total{agent_result="declined"} 1
 # HELP ingest_publish_seconds Time to hand a task to the broker, or to fail.
 # TYPE ingest_publish_seconds histogram
 ingest_publish_seconds_bucket{le="0.001"} 0

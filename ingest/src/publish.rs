@@ -22,7 +22,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use shared::{
-    broker::{Broker, ConnectError, message_properties, with_priority},
+    broker::{Broker, ConnectError, leads_to, message_properties, with_priority},
     message::Message,
     queue,
     trace::TraceContext,
@@ -230,24 +230,12 @@ impl Link {
         }
     }
 
-    /// Whether a queue is bound by that name to the exchange of what runs share. A question that closes no channel and
-    /// stands in no log: a message that nobody would keep comes back.
+    /// Whether a queue is bound by that name to the exchange of what runs share; `None` where that is not known.
     async fn leads_to(&self, name: &str) -> Option<bool> {
         if self.connection.status().blocked() || self.knows_none.load(Ordering::Relaxed) {
             return None;
         }
-        let asked = async {
-            // Of its own: where the exchange is missing, it is closed.
-            let channel = self.connection.create_channel().await?;
-            channel.confirm_select(ConfirmSelectOptions::default()).await?;
-            let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-            let (exchange, key) = (queue::BUDGET.into(), name.into());
-            let properties = BasicProperties::default();
-            let confirmed = channel.basic_publish(exchange, key, options, b"", properties).await?.await?;
-            channel.close(200, "asked".into()).await?;
-            Ok::<_, lapin::Error>(matches!(confirmed, Confirmation::Ack(None)))
-        };
-        match asked.await {
+        match leads_to(&self.connection, name).await {
             Ok(leads) => Some(leads),
             Err(error) => {
                 tracing::warn!(

@@ -23,7 +23,6 @@ use url::form_urlencoded;
 use crate::{
     body::{Bodies, BodyError},
     connections::Connection,
-    happening,
     jira::{JiraError, Sites},
     limits::Limits,
     metrics::{Metrics, Outcome},
@@ -190,10 +189,6 @@ impl Webhooks {
         };
         let payload: &[u8] = unwrapped.as_deref().unwrap_or(body.bytes());
         let decision = trigger::decide(event, payload, Some(&delivery), &self.rules)?;
-        let closed = match &decision {
-            Decision::Publish(task) if task.mode.kind().is_about_end() => happening::closed(payload),
-            _ => None,
-        };
         // The broker is waited for without the body.
         drop(unwrapped);
         drop(body);
@@ -202,15 +197,12 @@ impl Webhooks {
             Decision::Publish(task)
                 if task.mode.kind().is_asked_for() && self.publisher.is_refused(&task.refusal()).await =>
             {
-                Ok(Answer::Ignored("the sender was refused on this thread within the last hour".to_owned()))
+                Ok(Answer::Ignored("the sender was refused on this thread a short while ago".to_owned()))
             }
             Decision::Publish(task) => {
                 let message = Message::Task(task);
                 let arrival = Arrival { route: PATH, event, at: arrived };
                 self.publish(&message, headers, &arrival).await?;
-                if let Some(closed) = closed {
-                    self.metrics.closed(closed);
-                }
                 Ok(Answer::Accepted(message.id()))
             }
         }

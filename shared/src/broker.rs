@@ -3,11 +3,12 @@
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::tcp::OwnedTLSConfig;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::{AMQPScheme, AMQPUri};
-use lapin::{BasicProperties, Connection, ConnectionBuilder, ConnectionProperties, ErrorKind};
+use lapin::{BasicProperties, Confirmation, Connection, ConnectionBuilder, ConnectionProperties, ErrorKind};
 use secrecy::ExposeSecret as _;
 use url::{Host, Url};
 
@@ -167,6 +168,19 @@ pub fn with_priority(properties: BasicProperties, priority: Option<u8>) -> Basic
         Some(priority) => properties.with_priority(priority),
         None => properties,
     }
+}
+
+/// Whether a queue is bound by that name to the exchange of what runs share ([`queue::BUDGET`]). A question that stands in no
+/// log, and that closes no channel unless the exchange is missing: a message that nobody would keep comes back.
+pub async fn leads_to(connection: &Connection, name: &str) -> Result<bool, lapin::Error> {
+    let channel = connection.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let (exchange, key) = (queue::BUDGET.into(), name.into());
+    let properties = BasicProperties::default();
+    let confirmed = channel.basic_publish(exchange, key, options, b"", properties).await?.await?;
+    channel.close(200, "asked".into()).await?;
+    Ok(matches!(confirmed, Confirmation::Ack(None)))
 }
 
 /// Checks what is handed to TLS later, which leaves out what it does not understand.

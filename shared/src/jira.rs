@@ -252,6 +252,14 @@ impl Asks {
         self.comment
     }
 
+    /// Whether it answers what the agent made. A label, an assignment and `/retry` ask for new work.
+    pub fn is_answer(self) -> bool {
+        match self.word {
+            Word::Begin => false,
+            Word::Command(name) => name != Command::Retry.name(),
+        }
+    }
+
     /// Whether a command is the one that this asks for.
     pub fn is_of(self, command: &Command<'_>) -> bool {
         Word::of_command(command) == Some(self.word)

@@ -62,7 +62,7 @@ impl Message {
     pub fn priority(&self) -> Option<u8> {
         let is_answer = match self {
             Self::Task(task) => task.mode.command().is_some(),
-            Self::Jira(_) => false,
+            Self::Jira(request) => request.asks.is_answer(),
         };
         is_answer.then_some(ANSWER_PRIORITY)
     }
@@ -93,6 +93,12 @@ mod tests {
         }
         assert!(matches!(parse("{}"), Err(MessageError::Task(TaskError::Json(_)))));
         assert!(matches!(parse(r#"{"jira":{}}"#), Err(MessageError::Jira(_))));
+        let priority = |asks: &str| parse(&jira.replace(r#""begin""#, asks)).unwrap().priority();
+        assert_eq!(priority(r#""begin""#), None);
+        assert_eq!(priority(r#""retry","comment":9"#), None);
+        for command in ["approve", "revise", "fix", "ci", "update"] {
+            assert_eq!(priority(&format!(r#""{command}","comment":9"#)), Some(ANSWER_PRIORITY), "{command}");
+        }
         let long = format!(r#"{{"jira":{{}},"x":"{}"}}"#, "x".repeat(MAX_MESSAGE_BYTES));
         assert!(matches!(parse(&long), Err(MessageError::Task(TaskError::TooLong(_)))));
     }

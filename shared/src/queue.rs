@@ -55,6 +55,9 @@ pub const BUDGET: &str = "agent-budget";
 /// given write access meanwhile has to wait as long.
 pub const REFUSED_FOR: Duration = Duration::from_hours(1);
 
+/// The same for a person whom the thread's own record shows as refused before.
+pub const REFUSED_AGAIN_FOR: Duration = Duration::from_hours(24);
+
 /// The `content_type` of a message.
 pub const CONTENT_TYPE: &str = "application/json";
 

@@ -66,7 +66,8 @@ impl Task {
         format!("{}.refused.{}", queue::BUDGET, self.refusal_digest())
     }
 
-    /// The slot of which there is one: who has it says on this thread that this person is refused.
+    /// The slot of which there is one: who has it asks whether this person may ask on this thread, and says that they may
+    /// not.
     pub fn refusal_slot(&self) -> String {
         format!("{}.runs.{}", queue::BUDGET, self.refusal_digest())
     }

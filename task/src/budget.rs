@@ -24,6 +24,7 @@ mod book;
 mod door;
 mod period;
 mod purse;
+pub mod turns;
 
 use std::collections::BTreeMap;
 
@@ -35,12 +36,13 @@ use shared::env::setting::Setting;
 use shared::env::{Environment, SettingError};
 
 use crate::broker::BrokerError;
-use crate::llm::{Usd, UsdError};
+use crate::usd::{Usd, UsdError};
 
 pub use bank::{Bank, Left};
 pub use door::Door;
 pub use period::Span;
 pub use purse::{Draw, Purse};
+pub use turns::Turns;
 
 /// What one message of a book stands for: small against a call, so that rounding loses little, and large enough that a
 /// queue stays short.
@@ -183,6 +185,11 @@ impl Budgets {
     pub fn is_set(&self) -> bool {
         let ceilings = [self.all, self.each];
         ceilings.iter().chain(self.single.values()).any(|limits| limits.day.or(limits.month).is_some())
+    }
+
+    /// Whether all repositories together are limited.
+    pub fn limits_all(&self) -> bool {
+        self.all.day.or(self.all.month).is_some()
     }
 
     /// The ceilings over a call for a repository, the narrowest first.

@@ -33,6 +33,11 @@ impl Call {
     pub fn new(service: Service, name: impl Into<String>) -> Self {
         Self { service, name: name.into() }
     }
+
+    /// Who is called.
+    pub fn service(&self) -> Service {
+        self.service
+    }
 }
 
 impl fmt::Display for Call {

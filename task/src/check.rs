@@ -24,7 +24,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::time::Instant;
 
-pub use checked::{CheckedPatch, check, merged};
+pub use checked::{ALLOWED, CheckedPatch, EXECUTED, check, executed, merged};
 use leftovers::Leftovers;
 pub(crate) use leftovers::marker_in;
 pub use message::Problem;

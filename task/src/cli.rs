@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use shared::env::Environment;
-use shared::env::catalog::{self, Group, TASK_JSON};
+use shared::env::catalog::{self, AGENT_MODEL_CALLS_AT_ONCE, Group, TASK_JSON};
 use shared::message::Message;
 use shared::otlp::{self, Lifetime, catalog::Program};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
-use crate::budget::{Bank, Budgets};
+use crate::broker::Line;
+use crate::budget::{Bank, Budgets, Door};
 use crate::config::{self, Config};
 use crate::delivery::{self, failed_start, settings::Settings as DeliverySettings};
 use crate::doctor::{self, DoctorArgs};
@@ -397,11 +398,15 @@ fn tell_end(ended: &Ended) -> Exit {
             terminal::eprint_line("done");
             Exit::Done
         }
+        Ended::Already => {
+            terminal::eprint_line("done: nothing has to change");
+            Exit::Done
+        }
         Ended::Explained(reason) => {
             terminal::eprint_line(&format!("ended with an explanation on the issue ({reason:?})"));
             Exit::Done
         }
-        Ended::Refused => {
+        Ended::Refused(_) => {
             terminal::eprint_line("nothing to do: the requester has no write access");
             Exit::Done
         }
@@ -419,6 +424,11 @@ fn tell_end(ended: &Ended) -> Exit {
         }
         Ended::NoBudget { why, shortage } => {
             terminal::eprint_line(&format!("error: {why}; try again after {}", shortage.until));
+            Exit::Passing
+        }
+        Ended::OthersFirst(whose) => {
+            let why = format!("as many runs of its {whose} go as may at once");
+            terminal::eprint_line(&format!("error: {why}; try again later"));
             Exit::Passing
         }
         Ended::Misconfigured(why) => {
@@ -492,16 +502,18 @@ fn learn(args: &LearnArgs, env: &Environment) -> Result<Exit, Failure> {
     start_logging(env, LEARN)?;
     let (settings, config) = settings(args.model.as_deref(), env)?;
     start_telemetry(env, &settings)?;
-    let bank = Bank::beside(env, &settings.budgets, "learn").map_err(|error| wrong_setting(&error))?;
+    let line = Line::beside(env, "learn").map_err(|error| wrong_setting(&error))?;
+    let bank = line.as_ref().and_then(|line| Bank::new(line, &settings.budgets));
     if bank.is_none() {
         tell_uncounted(env);
     }
-    let (line, bank) = bank.unzip();
+    let calls = env.find(&AGENT_MODEL_CALLS_AT_ONCE).map_err(|error| wrong_setting(&error))?;
+    let door = line.as_ref().zip(calls).map(|(line, most)| Door::new(line, most));
     let runtime = runtime()?;
     let (mut is_lost, mut failed) = (None, None);
     let learn = async |show: &mut (dyn FnMut(Step) + Send), _: &mut Known| {
         let (revoker, lease) = Lease::new();
-        let lease = lease.with_bank(bank);
+        let lease = lease.with_bank(bank).with_door(door);
         let learned = learn::learn(&config, &settings, args, env, &lease, show);
         let (learned, lost) = until_stopped(settings.deadline, &revoker, learned).await;
         is_lost = lost;

@@ -11,6 +11,7 @@
 
 mod bm25;
 mod closer;
+mod confidence;
 mod entry;
 mod excerpt;
 mod features;
@@ -22,6 +23,7 @@ pub(crate) mod lookup;
 mod mention;
 pub(crate) mod more;
 pub(crate) mod pack;
+mod places;
 pub mod query;
 pub mod rank;
 pub mod read_set;
@@ -31,9 +33,9 @@ pub(crate) mod scan;
 pub(crate) mod secret_names;
 mod stats;
 mod stop_words;
-mod sureness;
 mod term;
 pub(crate) mod tokens;
+mod told;
 pub mod walk;
 pub mod weights;
 mod why;

@@ -12,6 +12,7 @@
 //! | the run's time is over | reject and requeue | 143 |
 //! | the message is no longer ours | none | 70 |
 //! | the message is not a valid task | reject to the dead letters | 0 |
+//! | who asked was refused on this thread before | ack, and the next message is taken | |
 //! | no message | none | 0 |
 //!
 //! A failure is rejected, never nacked: RabbitMQ from 4.3 on does not count what is nacked
@@ -24,12 +25,13 @@
 //! Waiting for budget is no pause in that sense: it lasts as long as it has to. A task that comes back for it is asked
 //! about at the broker alone, and put off again without a run while what it needs is not there.
 //!
-//! Nor is a wait for others of the same repository or person: [`fairness`].
+//! Nor is a wait for others of the same repository or person: [`turns`]. Messages of a person who was refused end without a
+//! run: [`refusal`].
 //!
 //! A process that fails before it holds a message ends with 2 or 75, after a wait: [`failed_start`].
 
 pub mod failed_start;
-mod fairness;
+mod refusal;
 pub mod settings;
 
 use std::sync::Arc;
@@ -44,21 +46,21 @@ use shared::otlp::catalog::{
     ATTEMPT, MESSAGE_ID, MESSAGING_OPERATION, MESSAGING_SYSTEM, MESSAGING_TYPE, PROCESS, QUEUE, RECEIVE, Work,
 };
 use shared::otlp::{self, Span};
-use shared::queue::{DELIVERY_LIMIT, REFUSED_FOR, TASKS};
+use shared::queue::{DELIVERY_LIMIT, TASKS};
 use shared::trace::TraceContext;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::broker::{self, BrokerError, BudgetWait, Held, Line, Settlement, Slot};
-use crate::budget::{Bank, Door, Shortage};
+use crate::broker::{self, BrokerError, BudgetWait, Held, Line, Settlement};
+use crate::budget::{Bank, Door, Shortage, Turns, turns};
 use crate::config::Config;
 use crate::lease::{Lease, Lost, Revoker};
 use crate::outcome::Exit;
 use crate::probe;
 use crate::run::settings::RunSettings;
 use crate::run::{self, Attempt, Delivery, Ended};
-use fairness::Turn;
-use settings::{AtOnce, Settings};
+use refusal::Admission;
+use settings::Settings;
 
 /// How long a run that has lost its lease may take to notice. Kubernetes kills 60 s after it has asked.
 const NOTICE: Duration = Duration::from_secs(40);
@@ -72,22 +74,42 @@ const BUDGET_LOOKS: [Duration; 3] =
     [Duration::from_mins(5), Duration::from_mins(15), Duration::from_mins(35)];
 const LONGEST_BUDGET_LOOK: Duration = Duration::from_mins(65);
 
-/// Takes one message, does its task, settles it.
+/// How long after its start a process takes another message when the one that it had needed no run: so short that the task
+/// of that one has the time that a Job has.
+const GOES_ON_FOR: Duration = Duration::from_mins(1);
+
+/// Takes one message, does its task, settles it. Messages of people who were refused a short while ago are settled on the way.
 pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings, started: Instant) -> Exit {
     let (revoker, lease) = Lease::new();
     if let Err(error) = revoke_on_signal(&revoker) {
         tracing::error!(error = &error as &dyn std::error::Error, "signals cannot be waited for");
         return Exit::Passing;
     }
-    let failed = match take(settings, &lease).await {
-        Taken::Message(held) => {
-            return Box::pin(deliver(config, run, settings, *held, &revoker, lease, started)).await;
+    let mut since = started;
+    let failed = loop {
+        match take(settings, &lease).await {
+            Taken::Message(held) => {
+                let delivered =
+                    Box::pin(deliver(config, run, settings, *held, &revoker, lease.clone(), since)).await;
+                match delivered {
+                    Delivered::Refused if started.elapsed() < GOES_ON_FOR => since = Instant::now(),
+                    Delivered::Refused => return Exit::Done,
+                    Delivered::Ended(exit) => return exit,
+                }
+            }
+            Taken::Nothing(exit) => return exit,
+            Taken::Failed(exit) => break exit,
         }
-        Taken::Nothing(exit) => return exit,
-        Taken::Failed(exit) => exit,
     };
     failed_start::wait_out(started, settings.failed_start_wait, lease.lost()).await;
     failed
+}
+
+/// What became of a message.
+enum Delivered {
+    Ended(Exit),
+    /// Whoever asked was refused before, and nothing but the broker was asked.
+    Refused,
 }
 
 /// What came of looking for a message.
@@ -135,8 +157,8 @@ async fn deliver(
     held: Held,
     revoker: &Revoker,
     lease: Lease,
-    started: Instant,
-) -> Exit {
+    since: Instant,
+) -> Delivered {
     let (attempt, trace) = (held.attempt(), held.trace());
     let message = match Message::parse(held.body(), &run.hosts) {
         Ok(message) => message,
@@ -148,11 +170,11 @@ async fn deliver(
                 message_id,
                 "the message is not a valid task"
             );
-            return settle(held, Settlement::DeadLetter, Exit::Done).await;
+            return Delivered::Ended(settle(held, Settlement::DeadLetter, Exit::Done).await);
         }
     };
     let trace = trace.unwrap_or_else(|| TraceContext::of_task(message.id()));
-    drop(traced(&RECEIVE, ("get", "receive"), &message, &trace, Some(started)));
+    drop(traced(&RECEIVE, ("get", "receive"), &message, &trace, Some(since)));
     let process = traced(&PROCESS, ("process", "process"), &message, &trace, None).with(&ATTEMPT, attempt);
     let span = tracing::info_span!(
         "task",
@@ -170,14 +192,18 @@ async fn deliver(
         tracing::info!("task taken");
         let line = Arc::new(Line::new(&settings.broker, &settings.name, settings.max_wait));
         let bank = Bank::new(&line, &run.budgets);
-        // Held until the line is closed.
-        let _slots = match start(&held, &line, bank.as_ref(), settings.at_once, &message).await {
-            Start::Now(slots) => slots,
-            Start::Later => {
+        let admission = match refusal::admission(&line, &message).await {
+            Admission::Open(slot) => slot,
+            Admission::Refused => {
                 line.close().await;
-                return settle(held, Settlement::Ack, Exit::Done).await;
+                return end_refused(held).await;
             }
         };
+        let turns = Arc::new(Turns::new(&line, settings.at_once.repository, settings.at_once.person));
+        if start(&held, &turns, bank.as_ref(), &message).await == Start::Later {
+            line.close().await;
+            return Delivered::Ended(settle(held, Settlement::Ack, Exit::Done).await);
+        }
         let door = settings.at_once.calls.map(|most| Door::new(&line, most));
         let delivery = Delivery {
             number: held.delivery(),
@@ -188,16 +214,10 @@ async fn deliver(
             if attempt > DELIVERY_LIMIT { Attempt::Last(delivery) } else { Attempt::MoreFollow(delivery) };
         revoke_on_loss(revoker, &held, run.deadline);
         let lease = lease.with_channel(held.channel().clone()).with_bank(bank).with_door(door);
-        let lease = lease.with_line(Arc::clone(&line));
+        let lease = lease.with_line(Arc::clone(&line)).with_turns(turns).with_admission(admission);
         let ended = run_until_lost(config, run, &message, &lease, follow).await;
-        if let (Ended::Refused, Message::Task(task)) = (&ended, &message)
-            && let Err(error) = line.remember(&task.refusal(), REFUSED_FOR).await
-        {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                fix = error.fix(),
-                "a refusal is not remembered: each further command of that person costs a Job"
-            );
+        if let Ended::Refused(before) = ended {
+            refusal::remember(&line, &message, before).await;
         }
         line.close().await;
         let (settlement, exit) = verdict(&ended, follow);
@@ -207,30 +227,45 @@ async fn deliver(
         } else {
             tracing::warn!(end, "run ended");
         }
-        let Some(settlement) = settlement else { return exit };
+        let Some(settlement) = settlement else { return Delivered::Ended(exit) };
         if put_off_after(&held, &ended, follow).await {
-            return settle(held, Settlement::Ack, exit_of_waiting(&ended, exit)).await;
+            return Delivered::Ended(settle(held, Settlement::Ack, exit_of_waiting(&ended, exit)).await);
         }
         if matches!(
             (&ended, settlement),
             (
-                Ended::Passing(_) | Ended::PutOff { .. } | Ended::NoBudget { .. } | Ended::Misconfigured(_),
+                Ended::Passing(_)
+                    | Ended::PutOff { .. }
+                    | Ended::NoBudget { .. }
+                    | Ended::OthersFirst(_)
+                    | Ended::Misconfigured(_),
                 Settlement::Requeue
             )
         ) {
             pause(&lease, settings.pause).await;
         }
-        settle(held, settlement, exit).await
+        Delivered::Ended(settle(held, settlement, exit).await)
     };
-    let exit = process.run(work.instrument(span)).await;
-    if !matches!(exit, Exit::Done) {
+    let delivered = process.run(work.instrument(span)).await;
+    if let Delivered::Ended(exit) = delivered
+        && exit != Exit::Done
+    {
         process.fail(&format!("exit {}", exit as u8));
     }
     drop(process);
     if let Err(error) = probe::unready(&settings.ready_file) {
         tracing::warn!(error = &error as &dyn std::error::Error, "the readiness file cannot be removed");
     }
-    exit
+    delivered
+}
+
+/// Ends a message of a requester who was refused a short while ago.
+async fn end_refused(held: Held) -> Delivered {
+    tracing::info!("the requester was refused on this thread a short while ago");
+    match settle(held, Settlement::Ack, Exit::Done).await {
+        Exit::Done => Delivered::Refused,
+        exit => Delivered::Ended(exit),
+    }
 }
 
 /// Work on a message, as part of the trace that came with it.
@@ -252,15 +287,15 @@ fn traced(
 }
 
 /// Whether a task is run now.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Start {
-    /// With what it holds until its end.
-    Now(Vec<Slot>),
+    Now,
     /// It was published again to wait.
     Later,
 }
 
 /// Looks at the broker alone whether a task may run now. Where it should wait and cannot, it runs.
-async fn start(held: &Held, line: &Line, bank: Option<&Bank>, at_once: AtOnce, message: &Message) -> Start {
+async fn start(held: &Held, turns: &Turns, bank: Option<&Bank>, message: &Message) -> Start {
     if let Some(until) = held.not_before().filter(|until| *until > Timestamp::now()) {
         match held.put_off(until, held.pauses()).await {
             Ok(()) => {
@@ -281,28 +316,12 @@ async fn start(held: &Held, line: &Line, bank: Option<&Bank>, at_once: AtOnce, m
             Err(error) => not_put_off(&error),
         }
     }
-    let whose = match fairness::turn(line, at_once, message).await {
-        Ok(Turn::Now(slots)) => return Start::Now(slots),
-        Ok(Turn::Later(whose)) => whose,
-        Err(error) => {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                fix = error.fix(),
-                "how many runs go at once is not known, and not limited"
-            );
-            return Start::Now(Vec::new());
-        }
-    };
-    let waits = held.turn_waits();
-    let until = Timestamp::now().saturating_add(fairness::wait(waits)).unwrap_or(Timestamp::MAX);
-    match held.put_off_for_others(until, waits.saturating_add(1)).await {
-        Ok(()) => {
-            tracing::info!(whose, waits, %until, "others go first");
-            Start::Later
-        }
+    let Some(whose) = turns.take(message).await else { return Start::Now };
+    match put_off_for_others(held, whose).await {
+        Ok(_) => Start::Later,
         Err(error) => {
             not_put_off(&error);
-            Start::Now(Vec::new())
+            Start::Now
         }
     }
 }
@@ -313,6 +332,7 @@ async fn put_off_after(held: &Held, ended: &Ended, follow: Attempt) -> bool {
         Ended::NoBudget { shortage, .. } => {
             put_off_for_budget(held, *shortage).await.map(|()| shortage.until)
         }
+        Ended::OthersFirst(whose) => put_off_for_others(held, whose).await,
         Ended::PutOff { until, .. } if follow.may_be_put_off() => {
             held.put_off(*until, held.pauses() + 1).await.map(|()| *until)
         }
@@ -330,9 +350,9 @@ async fn put_off_after(held: &Held, ended: &Ended, follow: Attempt) -> bool {
     }
 }
 
-/// Waiting for budget is no failure.
+/// Waiting for budget or for others is no failure.
 fn exit_of_waiting(ended: &Ended, exit: Exit) -> Exit {
-    if matches!(ended, Ended::NoBudget { .. }) { Exit::Done } else { exit }
+    if matches!(ended, Ended::NoBudget { .. } | Ended::OthersFirst(_)) { Exit::Done } else { exit }
 }
 
 /// For the log: the repository, or the site of Jira, whose configuration says which it is.
@@ -368,6 +388,15 @@ async fn still_short(bank: Option<&Bank>, message: &Message, units: u32) -> Opti
         tracing::warn!(error = &error as &dyn std::error::Error, "what is left of the budget is not known");
         None
     })
+}
+
+/// Until when a task waits of whose repository or person as many runs go as may.
+async fn put_off_for_others(held: &Held, whose: &str) -> Result<Timestamp, BrokerError> {
+    let waits = held.turn_waits();
+    let until = Timestamp::now().saturating_add(turns::wait(waits)).unwrap_or(Timestamp::MAX);
+    held.put_off_for_others(until, waits.saturating_add(1)).await?;
+    tracing::info!(whose, waits, %until, "others go first");
+    Ok(until)
 }
 
 async fn put_off_for_budget(held: &Held, shortage: Shortage) -> Result<(), BrokerError> {
@@ -414,13 +443,13 @@ fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
         Attempt::Last(_) | Attempt::ByHand => (Settlement::DeadLetter, Exit::CouldNotSolve),
     };
     match ended {
-        Ended::Done | Ended::Explained(_) | Ended::Refused | Ended::Nothing(_) => {
+        Ended::Done | Ended::Already | Ended::Explained(_) | Ended::Refused(_) | Ended::Nothing(_) => {
             (Some(Settlement::Ack), Exit::Done)
         }
         // Where the broker does not keep it for later. It is no failure of the last attempt.
         Ended::PutOff { .. } if attempt.may_be_put_off() => (Some(Settlement::Requeue), Exit::Passing),
         // The same: it is nobody's failure.
-        Ended::NoBudget { .. } => (Some(Settlement::Requeue), Exit::Passing),
+        Ended::NoBudget { .. } | Ended::OthersFirst(_) => (Some(Settlement::Requeue), Exit::Passing),
         Ended::Passing(_) | Ended::PutOff { .. } => (Some(again), passing),
         // Credentials may be exchanged right now, and GitHub has refused good ones before. Nothing is lost while the
         // broker counts, and a Job that fails with a status of its own is what an operator sees.
@@ -435,12 +464,16 @@ fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
 fn describe(ended: &Ended) -> String {
     match ended {
         Ended::Done => "done".to_owned(),
+        Ended::Already => "done: nothing has to change".to_owned(),
         Ended::Explained(reason) => format!("explained on the issue: {reason:?}"),
-        Ended::Refused => "nothing to do: the requester has no write access".to_owned(),
+        Ended::Refused(_) => "nothing to do: the requester has no write access".to_owned(),
         Ended::Nothing(why) => format!("nothing to do: {why}"),
         Ended::Passing(why) => format!("transient error: {why}"),
         Ended::PutOff { why, until } => format!("has to wait until {until}: {why}"),
         Ended::NoBudget { why, shortage } => format!("waits for budget until {}: {why}", shortage.until),
+        Ended::OthersFirst(whose) => {
+            format!("lets others go first: its {whose} has as many runs as may go at once")
+        }
         Ended::Misconfigured(why) => format!("the operator has to fix something: {why}"),
         Ended::Lost(lost) => lost.to_string(),
     }
@@ -516,6 +549,7 @@ fn revoke_on_loss(revoker: &Revoker, held: &Held, deadline: Duration) {
 mod tests {
     use super::*;
     use crate::outcome::Reason;
+    use crate::run::Before;
 
     #[test]
     fn every_end_has_its_settlement_and_its_status() {
@@ -533,10 +567,11 @@ mod tests {
         let table = [
             (Ended::Done, first, Some(Ack), 0),
             (Ended::Done, last, Some(Ack), 0),
+            (Ended::Already, last, Some(Ack), 0),
             (Ended::Explained(Reason::Budget), first, Some(Ack), 0),
             (Ended::Explained(Reason::Budget), last, Some(Ack), 0),
             (Ended::Nothing("x"), last, Some(Ack), 0),
-            (Ended::Refused, first, Some(Ack), 0),
+            (Ended::Refused(Before::NotTold), first, Some(Ack), 0),
             (passing(), first, Some(Requeue), 75),
             (passing(), last, Some(DeadLetter), 1),
             // What becomes of it if the broker does not keep it.
@@ -546,6 +581,8 @@ mod tests {
             (put_off(), last_tired, Some(DeadLetter), 1),
             (no_budget(), first, Some(Requeue), 75),
             (no_budget(), last_tired, Some(Requeue), 75),
+            (Ended::OthersFirst("person"), first, Some(Requeue), 75),
+            (Ended::OthersFirst("person"), last_tired, Some(Requeue), 75),
             (misconfigured(), first, Some(Requeue), 2),
             (misconfigured(), last, Some(DeadLetter), 2),
             (Ended::Lost(Lost::Terminated), last, Some(HandBack), 143),

@@ -8,6 +8,7 @@ mod budget;
 mod github;
 mod host;
 mod jira;
+mod mapped;
 mod model;
 mod policies;
 mod way_in;
@@ -31,13 +32,13 @@ use crate::terminal::{Colour, visible};
 /// Check configuration, GitHub, queue, model and machine, and suggest fixes
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
-    /// A repository that the agent is to work on, such as <https://github.com/octo/hello>
+    /// A repository that the agent is to work on, such as `https://github.com/octo/hello`
     #[arg(long, value_name = "URL")]
     repo: Option<String>,
     /// `anthropic`, `openai`, `ollama` or `builtin`; a model may follow [default: `AGENT_MODEL`, which is required]
     #[arg(long, value_name = "PROVIDER[:MODEL]")]
     model: Option<String>,
-    /// Ask the model nothing: it costs a few tokens
+    /// Skip the test request to the model, which costs a few tokens
     #[arg(long)]
     no_model_call: bool,
     /// Print the findings as JSON
@@ -178,6 +179,8 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
             findings.extend(broker::examine(&delivery.broker, delivery.max_wait).await);
             if let Ok(settings) = &settings {
                 findings.extend(budget::examine(&delivery, &settings.budgets, seen.as_ref()).await);
+                let engine = config.as_ref().ok().map(|config| &config.engine);
+                findings.extend(engine.and_then(|engine| budget::unlimited(&settings.budgets, engine)));
             }
             match env.find(&AGENT_AMQP_MANAGEMENT_URL) {
                 Ok(management) => {

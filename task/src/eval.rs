@@ -68,7 +68,10 @@ pub struct EvalArgs {
     /// How many cases, the newest first.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=1000))]
     last: u16,
-    /// The model whose price is told, and which is asked with `--budget` [default: `AGENT_MODEL`, else builtin]
+    /// The model whose price is told, and which is asked with `--budget` [default: `AGENT_MODEL`]
+    ///
+    /// Its key has to be set, although it is not sent without `--budget`. Where no model is named, the files are those that
+    /// any model is given, 24,000 tokens or `AGENT_CONTEXT_TOKENS`, and nothing is priced.
     #[arg(long, value_name = "PROVIDER[:MODEL]")]
     model: Option<String>,
     /// Ask the model, for at most so many dollars in all; what an earlier evaluation with the same state spent counts.
@@ -113,7 +116,8 @@ pub async fn eval(
         None => None,
     };
     let mut facts = Vec::new();
-    let mut at_most = config.engine.cost(Usd::ZERO);
+    // Rules without a model have no price.
+    let at_most = config.engine.model().and_then(|_| config.usd_at_most(&config.engine, &config.ceiling));
     for (number, Ready { case, fix }) in (1..).zip(&ready) {
         let title: String = case.issue.title.as_str().chars().take(TITLE_CHARS).collect();
         progress(Step::Note(format!("case {number} of {}: {title}", ready.len())));
@@ -121,7 +125,6 @@ pub async fn eval(
         let workspace = Workspace::open(&args.repo, Some(&base.to_string()))
             .map_err(|error| Failure::of_message(Reason::Repository, &error.to_string(), ""))?;
         let mut looked = look(&config, &workspace, case, fix, progress)?;
-        at_most = at_most.and(config.usd_at_most(&config.engine, &config.ceiling));
         if let (Some(budget), Some(state)) = (args.budget, &mut state) {
             let key = key(&config, case, fix, args.already_fixed);
             let answer = answered(&config, &workspace, case, fix, (budget, &key), state, progress).await?;
@@ -240,10 +243,8 @@ fn look(
     let size = fix.size();
     let tokens = context.spent.total();
     let bytes = ANSWER_BYTES + LINE_BYTES * (size.added + size.removed);
-    let one_call_usd = match config.engine.model() {
-        Some(llm) => llm.so_far(tokens.saturating_add(FRAME_TOKENS), bytes),
-        None => Some(Usd::ZERO),
-    };
+    let model = config.engine.model();
+    let one_call_usd = model.and_then(|llm| llm.so_far(tokens.saturating_add(FRAME_TOKENS), bytes));
     Ok(CaseFacts {
         number: case.issue.id.clone(),
         title: case.issue.title.as_str().to_owned(),

@@ -43,7 +43,11 @@ pub struct ExplainArgs {
     /// The branch, tag or commit to start from [default: what HEAD points to]
     #[arg(long, value_name = "REF")]
     base: Option<String>,
-    /// The model that a run would ask, which decides what it may cost [default: `AGENT_MODEL`, else builtin]
+    /// The model that a run would ask: it decides how much is read, and what that may cost [default: `AGENT_MODEL`]
+    ///
+    /// It is not asked, but its key has to be set. Where none is named, the files are those that any model is given, 24,000
+    /// tokens or `AGENT_CONTEXT_TOKENS`, and nothing is priced: the rule-based engine (builtin), which `ai-agent solve` then
+    /// uses, searches every file.
     #[arg(long, value_name = "PROVIDER[:MODEL]")]
     model: Option<String>,
     /// How many of the best files to show, at most 100; those that would be read are shown in any case.

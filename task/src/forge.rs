@@ -434,10 +434,14 @@ impl Forge {
         }
     }
 
-    /// Shows who asked for something on a pull request that somebody is at it.
-    pub async fn acknowledge(&self, pull_request: PullRequestNumber) -> Result<(), CallError> {
+    /// Shows who reviewed a pull request that somebody is at it.
+    pub async fn acknowledge_review(
+        &self,
+        pull_request: PullRequestNumber,
+        review: u64,
+    ) -> Result<(), CallError> {
         match self {
-            Self::GitHub(session) => session.github.react(&format!("issues/{pull_request}")).await,
+            Self::GitHub(session) => session.github.react_to_review(pull_request, review).await,
         }
     }
 
@@ -452,6 +456,13 @@ impl Forge {
     pub async fn acknowledge_line(&self, id: u64) -> Result<(), CallError> {
         match self {
             Self::GitHub(session) => session.github.react(&format!("pulls/comments/{id}")).await,
+        }
+    }
+
+    /// Shows on a pull request that its merge was seen. Answers whether that was not shown before.
+    pub async fn celebrate(&self, pull_request: PullRequestNumber) -> Result<bool, CallError> {
+        match self {
+            Self::GitHub(session) => session.github.celebrate(pull_request.into()).await,
         }
     }
 

@@ -24,19 +24,19 @@ use shared::repo::Repo;
 pub use told::{Learned, Of, Outcome};
 
 use crate::bill::Bill;
-use crate::budget::Bank;
 use crate::call::CallError;
 use crate::config::Config;
 use crate::forge::Forge;
 use crate::forge::model::{Listing, PullRequest};
 use crate::lease::Lease;
-use crate::llm::{Ledger, Llm, Usd};
+use crate::llm::{Llm, Usd};
 use crate::marker::Marks;
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
 use crate::progress::Step;
 use crate::repo_config::{PATH, RepoConfig};
 use crate::results;
+use crate::run::ledger;
 use crate::run::settings::{RunSettings, Terms, terms};
 use ask::{Asked, Question, Refused, Stop};
 use file::FileError;
@@ -46,7 +46,8 @@ use publish::{Own, Place, Standing};
 use rules::{Known, Lesson};
 
 /// What [`learn`] reads in addition to what a run does.
-pub const READS: &[&Group] = &[&catalog::BROKER, &catalog::BROKER_WAIT, &catalog::LEARN];
+pub const READS: &[&Group] =
+    &[&catalog::BROKER, &catalog::BROKER_WAIT, &catalog::CALLS_AT_ONCE, &catalog::LEARN];
 
 /// What stands in the place of a task's mode where costs are told.
 const MODE: &str = "learn";
@@ -357,9 +358,7 @@ impl Learner<'_> {
         let language = terms.repo.language.as_deref();
         let question = Question { material, instructions, declined: &declined, language };
         let forge = place.forge;
-        let purse =
-            self.lease.bank().map(|bank: &Bank| bank.purse(forge.repository().id, &forge.repo().to_string()));
-        let mut ledger = Ledger::new(terms.ceiling).drawing_on(purse);
+        let mut ledger = ledger(self.lease, forge, terms);
         let asked =
             ask::ask(llm, &mut ledger, &question, &mut known, forge, files, &mut *self.progress).await;
         of.bill = Bill::if_asked(terms.engine, ledger.spent());

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use shared::task::Task;
+use tokio::sync::{Mutex, watch};
 
-use crate::broker::Line;
-use crate::budget::{Bank, Door};
+use crate::broker::{Line, Slot};
+use crate::budget::{Bank, Door, Turns};
 
 /// See the module's documentation. Clones share their fate.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Lease {
     bank: Option<Bank>,
     door: Option<Door>,
     line: Option<Arc<Line>>,
+    turns: Option<Arc<Turns>>,
+    admission: Arc<Mutex<Option<Slot>>>,
 }
 
 /// Ends a lease. Clones end the same one.
@@ -49,7 +52,9 @@ impl Lease {
     /// A lease that only its [`Revoker`] ends.
     pub fn new() -> (Revoker, Self) {
         let (sender, lost) = watch::channel(None);
-        (Revoker(sender), Self { lost, channel: None, bank: None, door: None, line: None })
+        let admission = Arc::new(Mutex::new(None));
+        let lease = Self { lost, channel: None, bank: None, door: None, line: None, turns: None, admission };
+        (Revoker(sender), lease)
     }
 
     /// Ties the lease to the channel that holds the message.
@@ -74,6 +79,30 @@ impl Lease {
     #[must_use]
     pub fn with_line(self, line: Arc<Line>) -> Self {
         Self { line: Some(line), ..self }
+    }
+
+    /// Ties the run to how many of one repository and of one person go at once.
+    #[must_use]
+    pub fn with_turns(self, turns: Arc<Turns>) -> Self {
+        Self { turns: Some(turns), ..self }
+    }
+
+    /// Of what others have all the places that a task needs which is known only now; none if it is its turn.
+    pub async fn lets_others_go_first(&self, task: &Task) -> Option<&'static str> {
+        self.turns.as_ref()?.take_for(task).await
+    }
+
+    /// Ties the run to the slot of those whose requester may or may not ask.
+    #[must_use]
+    pub fn with_admission(self, slot: Option<Slot>) -> Self {
+        Self { admission: Arc::new(Mutex::new(slot)), ..self }
+    }
+
+    /// The requester may ask: what else they ask for on this thread need not wait for this run.
+    pub async fn admitted(&self) {
+        if let Some(slot) = self.admission.lock().await.take() {
+            slot.give_back().await;
+        }
     }
 
     /// Whether this run is the one that does what has that name, until its connection ends. Where nobody can tell, every run

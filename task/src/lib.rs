@@ -58,7 +58,7 @@ mod terminal;
 mod text;
 mod thread;
 mod tracker;
-mod transcript;
+mod usd;
 
 // Strangers write what these read, so they are fuzzed from outside.
 pub use tracker::jira::{adf, document};

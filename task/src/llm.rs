@@ -8,16 +8,20 @@ mod anthropic;
 mod budget;
 mod config;
 mod error;
+mod headers;
 mod http;
 mod lines;
+mod margin;
 mod measured;
 mod ollama;
 mod openai;
 mod parts;
 mod price;
+mod provider;
 mod refusal;
 mod retry;
 mod stop;
+mod transcript;
 mod turn;
 
 use std::sync::{Arc, OnceLock};
@@ -30,16 +34,18 @@ use tokio::time::{sleep, timeout};
 
 pub use budget::{Ceiling, Ledger, MoneyCeiling, Spent};
 pub(crate) use config::ConfigError;
-pub use config::{Effort, LlmConfig, ModelSpec, Provider, Retries};
+pub use config::{Effort, LlmConfig, ModelSpec, Retries};
 pub use error::{LlmError, Wait};
-pub use price::{Pricing, Usd, UsdError};
+pub use price::Pricing;
+pub use provider::Provider;
+pub(crate) use transcript::{Existing, Transcript};
 
 use http::Server;
 use parts::{Part, Parts};
 use retry::Pauses;
 use turn::Turn;
 
-use crate::transcript::Transcript;
+pub use crate::usd::Usd;
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -430,7 +436,10 @@ impl Llm {
                     // What keeps its reservation may leave no room for another attempt of this run. That is no matter of a
                     // ceiling that is too low: another run may have better luck.
                     let (asked, answered) = (prompt.estimated_tokens, prompt.max_output_tokens);
-                    if !is_known && !ledger.affords(endpoint.pricing, asked.into(), answered.into(), 1) {
+                    let name = self.name();
+                    let is_affordable =
+                        ledger.affords(&name, endpoint.pricing, asked.into(), answered.into(), 1);
+                    if !is_known && !is_affordable {
                         return Err(error);
                     }
                     progress(Progress::Retrying { error: &error, pause });

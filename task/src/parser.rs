@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use child::{Child, Program};
-pub use outline::Definition;
+pub use wire::Definition;
 use wire::{Answer, Failure, Job, Request};
 pub(crate) use wire::{Findings, Holder, HolderKind, ParseError, ParseFault};
 

@@ -23,7 +23,7 @@ use std::fmt;
 
 pub(crate) use elision::{Placeholder, placeholder};
 pub use error::{EditError, EditErrors, Excerpt, Refusal};
-pub use ladder::Rung;
+pub use ladder::MatchStrategy;
 pub use resolution::resolve;
 
 use crate::context::read_set::FileMode;
@@ -96,7 +96,7 @@ pub struct Applied {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// A block that was found so.
-    Block(Rung),
+    Block(MatchStrategy),
     /// The whole file was written, moved or removed.
     Whole,
     /// SEARCH and REPLACE are the same.
@@ -161,7 +161,7 @@ impl fmt::Display for Applied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "edit {} of {}: ", self.number, self.path)?;
         match self.how {
-            How::Block(rung) => write!(f, "{rung}"),
+            How::Block(strategy) => write!(f, "{strategy}"),
             How::Whole => f.write_str("whole file"),
             How::NoOp => f.write_str("changes nothing, SEARCH and REPLACE are the same"),
             How::SameLines => f.write_str(

@@ -43,7 +43,8 @@
 //!   looks like. Else a comment sign, `File:`, bold type and back ticks around it are taken off, one after the other,
 //!   until it is one. What is none is guessed at where it can be nothing else, and refused where it could be two things.
 //!   Only a block without any name belongs to the file of the edit before it: a word of a sentence that is spelled like
-//!   a file which the tree has not is a name, unless it is a product, a version, an abbreviation or a field.
+//!   a file which the tree has not is a name, unless it is a product, a version, an abbreviation or a field. Two such
+//!   words are two names, of which either could be meant.
 //! - What stands before the last end of thinking, or before the final channel, is a draft and does not count. Where
 //!   that would lose edits of the answer, the reply is refused. So it is where edits stand inside of a tag of unknown
 //!   meaning.
@@ -78,6 +79,18 @@ pub use rule::{Cite, Place, Rule};
 pub(crate) use solved::FORM as SOLVED_FORM;
 pub use solved::{Quote, Solved};
 pub use word::{Word, WordKind};
+
+/// What is kept of a text of the model's: at most so many characters.
+fn clip(text: &str, max: usize) -> String {
+    let text = text.trim();
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(max - 1).collect();
+    cut.truncate(cut.trim_end().len());
+    cut.push('…');
+    cut
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! The words of a *pull request*: title, description and commit message, as pure functions of what a run found.
 
+pub mod top;
+
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -123,7 +125,7 @@ pub fn body(facts: &Facts) -> String {
         .expect("a String takes any text");
     }
     for warning in &facts.warnings {
-        write!(body, "> **Look at this first:** {warning}\n\n").expect("a String takes any text");
+        write!(body, "{}{warning}\n\n", top::FIRST).expect("a String takes any text");
     }
     let summary = facts.summary.trim();
     body.push_str(if summary.is_empty() { &facts.title } else { summary });
@@ -144,7 +146,7 @@ pub fn body(facts: &Facts) -> String {
 pub fn repair_body(facts: &Facts, failed: &str) -> String {
     let mut body = format!("These checks failed:\n{failed}");
     for warning in &facts.warnings {
-        write!(body, "\n\n> **Look at this first:** {warning}").expect("a String takes any text");
+        write!(body, "\n\n{}{warning}", top::FIRST).expect("a String takes any text");
     }
     let summary = facts.summary.trim();
     write!(body, "\n\n{}", if summary.is_empty() { &facts.title } else { summary })

@@ -24,6 +24,7 @@ use shared::repo::Repo;
 
 pub use facts::Results;
 
+use crate::broker::Line;
 use crate::budget::Bank;
 use crate::call::CallError;
 use crate::forge::model::Whole;
@@ -78,7 +79,8 @@ pub async fn report(
     let settings = RunSettings::from_env(env).map_err(|error| usage(error.to_string()))?;
     let until = Timestamp::now();
     let since = since(&args.since, until).ok_or_else(|| usage(not_a_time(&args.since)))?;
-    let bank = Bank::beside(env, &settings.budgets, "report").map_err(|error| usage(error.to_string()))?;
+    let line = Line::beside(env, "report").map_err(|error| usage(error.to_string()))?;
+    let bank = line.as_ref().and_then(|line| Bank::new(line, &settings.budgets));
     let (_keep, lease) = Lease::new();
     let (repositories, whole) = repositories(args, &settings, &lease).await?;
     let mut results = Results::new(since, until);
@@ -104,11 +106,13 @@ pub async fn report(
     if let (true, Some(failure)) = (numbers.is_empty(), first_unread) {
         return Err(failure);
     }
-    if let Some((line, bank)) = bank {
+    if let Some(bank) = bank {
         match budgets::left(&bank, &numbers).await {
             Ok(left) => results.budgets = Some(left),
             Err(error) => results.budgets_unknown = Some(crate::causes::chain(&error)),
         }
+    }
+    if let Some(line) = line {
         line.close().await;
     }
     results.finish();
@@ -212,7 +216,7 @@ async fn read(settings: &RunSettings, repo: &Repo, past: &Past, since: Timestamp
     let of_pulls = past
         .pull_requests(since, |pull| {
             if let Some(issue) = IssueId::of_branch(&pull.branch) {
-                pulls.push(PullFacts::of(&pull, issue));
+                pulls.push(told::pull_request(&pull, issue));
             }
         })
         .await?;

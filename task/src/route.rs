@@ -10,6 +10,7 @@ const WORDS: &[&str] = &[
     "annotations",
     "api",
     "app",
+    "blobs",
     "branches",
     "changelog",
     "check-runs",
@@ -72,6 +73,7 @@ const REST: &[(&str, &str)] = &[("heads", "{branch}"), ("compare", "{range}"), (
 
 /// What stands behind a word.
 const ONE: &[(&str, &str)] = &[
+    ("blobs", "{blob}"),
     ("check-runs", "{id}"),
     ("check-suites", "{id}"),
     ("collaborators", "{login}"),
@@ -140,6 +142,7 @@ mod tests {
                 "/repos/octo/hello/issues/7/labels/in%20work",
                 "/repos/{owner}/{name}/issues/{number}/labels/{label}",
             ),
+            ("/repos/o/n/git/blobs/0123abc", "/repos/{owner}/{name}/git/blobs/{blob}"),
             ("/repos/o/n/compare/main...ai-agent/issue-7", "/repos/{owner}/{name}/compare/{range}"),
             (
                 "/repos/o/n/collaborators/dev1/permission",

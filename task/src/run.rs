@@ -17,6 +17,7 @@ mod claim;
 mod closed;
 mod commit;
 mod conversation;
+mod description;
 mod desk;
 mod digest;
 mod ended;
@@ -27,6 +28,7 @@ mod holder;
 pub(crate) mod jira;
 mod measured;
 mod missing;
+mod no_issue;
 mod posted;
 mod publish;
 mod repair;
@@ -57,16 +59,16 @@ use crate::git::remote::{Remote, RemoteError};
 use crate::git::workspace::Workspace;
 use crate::issue::Issue;
 use crate::lease::Lease;
-use crate::llm::Ledger;
+use crate::llm::{Existing, Ledger, Transcript};
 use crate::marker::Marks;
 use crate::outcome::{Failure, Reason};
 use crate::patience::Patience;
 use crate::progress::Step;
 use crate::record::Records;
-use crate::record::status::{Finding, Phase, Proposal};
+use crate::record::status::{Finding, Phase};
 use crate::repo_config::{self, RepoConfig, RepoConfigError};
-use crate::transcript::{Existing, Transcript};
 use claim::Claimed;
+use commit::Committed;
 use desk::{Desk, Place};
 use ended::Stop;
 use settings::{RunSettings, Terms};
@@ -74,7 +76,7 @@ use work::{Basis, Claim, Made, Material};
 
 pub(crate) use ask::scan;
 pub(crate) use checks::is_followed;
-pub use ended::{Attempt, Delivery, Ended};
+pub use ended::{Attempt, Before, Delivery, Ended};
 
 /// Does what a message asks for, and measures it.
 pub async fn run(
@@ -111,6 +113,9 @@ async fn run_message(
                 account = request.account.as_ref().map_or("", |account| account.as_str()),
                 "the request of Jira is a task"
             );
+            if let Some(whose) = lease.lets_others_go_first(&task).await {
+                return Ended::OthersFirst(whose);
+            }
             Box::pin(run_task(config, settings, &task, Some(found), lease, attempt)).await
         }
     }
@@ -208,7 +213,7 @@ async fn work(
     }
     admission::admit(desk).await?;
     if let Some(finding) = already::kept(desk) {
-        return already::complete(desk, &finding).await;
+        return Err(already::complete(desk, &finding).await?);
     }
     let terms = settings::terms(config, desk.settings, repo_config.map_err(|error| unusable(&error))?)?;
     match start {
@@ -229,19 +234,19 @@ async fn resolve(config: &Config, lease: &Lease, desk: &Desk<'_>, terms: &Terms<
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
         Claimed::Ours(claim) => claim,
     };
-    let proposal = match (claim.proposal.clone(), claim.plan.clone()) {
-        (Some(proposal), _) => proposal,
+    let committed = match (claim.proposal.clone(), claim.plan.clone()) {
+        (Some(proposal), _) => Committed { proposal, commit: Some(claim.head.clone()) },
         (None, Some(plan)) => {
             wanted::still_wanted(desk, &claim).await?;
-            commit::over_api(desk, &claim, None, &plan).await?;
-            plan
+            let commit = commit::over_api(desk, &claim, None, &plan).await?;
+            Committed { proposal: plan, commit: Some(commit) }
         }
         (None, None) => match Box::pin(propose(config, lease, desk, &claim, terms)).await? {
-            End::Made(proposal) => proposal,
-            End::Already(finding) => return already::complete(desk, &finding).await,
+            End::Made(committed) => committed,
+            End::Already(finding) => return Err(already::complete(desk, &finding).await?),
         },
     };
-    publish::complete(desk, &claim, &proposal).await
+    publish::complete(desk, &claim, &committed).await
 }
 
 /// A file that cannot be used, quoted for who can fix it.
@@ -255,10 +260,9 @@ fn unusable(error: &RepoConfigError) -> Failure {
     Failure::new(Reason::Usage, what, "Correct the file on the default branch.")
 }
 
-/// What a run may spend, by its own ceiling and by those of all runs together.
-fn ledger(lease: &Lease, desk: &Desk<'_>, terms: &Terms<'_>) -> Ledger {
-    let purse =
-        lease.bank().map(|bank| bank.purse(desk.forge.repository().id, &desk.forge.repo().to_string()));
+/// What a run may spend, by its own ceiling and by those of all runs together, and when it may ask.
+pub(crate) fn ledger(lease: &Lease, forge: &Forge, terms: &Terms<'_>) -> Ledger {
+    let purse = lease.bank().map(|bank| bank.purse(forge.repository().id, &forge.repo().to_string()));
     Ledger::new(terms.ceiling).drawing_on(purse).entering_by(lease.door().cloned())
 }
 
@@ -269,11 +273,11 @@ async fn propose(
     desk: &Desk<'_>,
     claim: &Claim,
     terms: &Terms<'_>,
-) -> Result<End<Proposal, Finding>, Stop> {
+) -> Result<End<Committed, Finding>, Stop> {
     let folder = working_folder(desk)?;
     let workspace = cloned(desk, folder.path(), lease).await?;
     let material = conversation::material(desk, claim, &terms.repo).await?;
-    let mut ledger = ledger(lease, desk, terms);
+    let mut ledger = ledger(lease, desk.forge, terms);
     record(config, desk, terms);
     let made = tokio::select! {
         made = ask_model(config, desk, claim, terms, &workspace, &material, &mut ledger) => made,

@@ -17,7 +17,7 @@ use crate::cycle::{self, Account, Already, End, Planned, Solution};
 use crate::engine::Engine;
 use crate::git::workspace::{CommitText, Identity, OpenError, PublishError, TASK_TRAILER, Workspace};
 use crate::issue::{Issue, source};
-use crate::llm::{Ledger, Usd};
+use crate::llm::{Existing, Ledger, Transcript, Usd};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
 use crate::patch;
@@ -33,7 +33,6 @@ use crate::report::{
 };
 use crate::run;
 use crate::terminal::{Colour, diff};
-use crate::transcript::{Existing, Transcript};
 
 /// Solve an issue in a git repository on this machine: nothing is pushed, the work tree is not touched.
 #[derive(Args, Debug)]
@@ -61,7 +60,7 @@ pub struct SolveArgs {
     /// Carry out the plan that `--mode plan --out PLAN` wrote; you may have edited it.
     #[arg(long, value_name = "PLAN")]
     approve: Option<PathBuf>,
-    /// Where to write the plan; on standard output it is shown as well.
+    /// Write the plan to FILE; it is printed on standard output as well.
     #[arg(long, value_name = "FILE", conflicts_with = "approve")]
     out: Option<PathBuf>,
     /// anthropic, openai, ollama or builtin; a model may follow, as in ollama:qwen3-coder:30b [default: `AGENT_MODEL`, else builtin]

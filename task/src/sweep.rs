@@ -55,7 +55,7 @@ pub(crate) const WITHIN: Duration = Duration::from_mins(20);
 /// Recover lost work: dead-lettered tasks, missed webhooks, orphaned runs
 #[derive(Args, Clone, Copy, Debug)]
 pub struct SweepArgs {
-    /// Only say what would be done
+    /// Report what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
 }

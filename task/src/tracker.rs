@@ -87,6 +87,14 @@ impl Tracker {
         }
     }
 
+    /// The open issues that ask for work by this label, or by an assignment where that is enough, oldest first.
+    pub async fn asking_for_work(&self, trigger: &str) -> Result<Listing, CallError> {
+        match self {
+            Self::GitHub(issues) => issues.labelled(trigger, Listed::Open).await,
+            Self::Jira(issues) => issues.asking_for_work(trigger).await,
+        }
+    }
+
     /// An issue as it is now, with all that was said on it since; `None` if it is gone.
     pub async fn snapshot(&self, issue: &IssueId, since: Since) -> Result<Option<IssueSnapshot>, CallError> {
         match self {

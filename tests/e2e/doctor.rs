@@ -9,7 +9,7 @@ use std::{
 use tests::{
     bin::program,
     broker::{Broker, VirtualHost},
-    github::{GitHub, Level, Permission, World},
+    github::{Fault, GitHub, Level, Permission, Refused, When, World},
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -231,6 +231,23 @@ note    Settings    AGENT_PATIENCE is now called AGENT_GITHUB_MAX_WAIT
         said: "                      Start it with `ollama serve`, or set OLLAMA_BASE_URL.\n",
     },
     Trouble {
+        name: "no ceiling over all runs",
+        github: world,
+        variables: &[
+            ("AGENT_MODEL", "openai:m"),
+            ("AGENT_MODEL_PRICE", "1/2"),
+            ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1"),
+            ("OPENAI_API_KEY", "k"),
+            ("AGENT_MODEL_RETRIES", "0"),
+            ("AGENT_REPO_BUDGET_DAY", "5"),
+        ],
+        status: 75,
+        said: "\
+note    Budget      no ceiling for a day or a month is set: what one run may spend is limited, how many runs there are is not
+                      Set AGENT_BUDGET_DAY, such as 50 for as many dollars, or AGENT_BUDGET_MONTH.
+",
+    },
+    Trouble {
         name: "no price",
         github: world,
         variables: &[
@@ -254,6 +271,23 @@ async fn each_trouble_is_told_with_its_mend() -> anyhow::Result<()> {
         assert!(said.lines().all(|line| text.lines().any(|found| found == line)), "{name}:\n{text}");
         assert_eq!(ended, Some(*status), "{name}:\n{text}");
     }
+    Ok(())
+}
+
+/// Giving a token back says nothing about the repository that it was for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_cannot_be_revoked_makes_no_repository_wrong() -> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    host.until_policies_are_told().await?;
+    let github = GitHub::start(world());
+    let revoking = When::next("apps/revoke-installation-access-token");
+    github.fault(revoking, Fault::Refused(Refused::Permission));
+    let (status, text) = doctor(&github, &host, &[]);
+    assert!(text.contains("ok      Repository  octo/hello takes changes\n"), "{text}");
+    assert!(text.contains("note    GitHub      the token of this check could not be revoked: "), "{text}");
+    assert!(text.ends_with("\nA run can do its work.\n"), "{text}");
+    assert_eq!(status, Some(0), "{text}");
     Ok(())
 }
 
@@ -304,6 +338,16 @@ async fn what_is_left_of_the_budgets_is_told() -> anyhow::Result<()> {
     assert!(text.contains(day) && text.contains(month), "{text}");
     assert!(text.contains("Tasks wait. To let them go on, raise AGENT_BUDGET_MONTH.\n"), "{text}");
     assert_eq!(status, Some(0));
+    let priced = [
+        ("AGENT_MODEL", "openai:m"),
+        ("AGENT_MODEL_PRICE", "1/2"),
+        ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1"),
+        ("OPENAI_API_KEY", "k"),
+        ("AGENT_MODEL_RETRIES", "0"),
+        ("AGENT_BUDGET_MONTH", "50"),
+    ];
+    let (_, text) = doctor(&github, &host, &priced);
+    assert!(text.contains("AGENT_BUDGET_MONTH: $50") && !text.contains("no ceiling"), "{text}");
     // Of the repository that it is asked about, with a ceiling of its own or that of each.
     let own =
         [("AGENT_BUDGET_DAY", "5"), ("AGENT_REPO_BUDGET_DAY", "2"), ("AGENT_REPO_BUDGETS", "octo/hello=-/0")];

@@ -10,7 +10,8 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use shared::queue;
 use tests::{
-    broker::{Alarm, Broker, Signal},
+    broker::{Alarm, Broker, PASSWORD, Signal},
+    collector::{Collector, Mood, Temporality},
     ingest::{Answer, Ingest, SECRET, answer},
     webhook::sign,
 };
@@ -59,7 +60,7 @@ async fn who_was_refused_on_a_thread_starts_no_further_job_there() -> anyhow::Re
     for _ in 0..3 {
         let (status, told) = ask(&ingest, 1).await?;
         assert_eq!((status, &told["status"]), (200, &json!("ignored")), "{told}");
-        assert_eq!(told["reason"], "the sender was refused on this thread within the last hour");
+        assert_eq!(told["reason"], "the sender was refused on this thread a short while ago");
     }
     // Other threads are not concerned, and it is over when the queue is.
     assert_eq!(ask(&ingest, 2).await?.0, 202);
@@ -189,6 +190,86 @@ async fn wrong_credentials_are_told_apart_from_a_missing_queue() -> anyhow::Resu
     let ingest = Ingest::start(&host.url("task"), &[])?;
     assert_eq!(ask(&ingest, 1).await?, unavailable("the connection to the broker failed"));
     assert_eq!(host.take(queue::TASKS).await?, None);
+    Ok(())
+}
+
+/// Whoever looks why no webhook is taken reads which setting it is, or that the broker is away.
+#[tokio::test]
+async fn readiness_tells_a_refused_login_and_a_refused_virtual_host_from_an_absent_broker()
+-> anyhow::Result<()> {
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let there = host.url("ingest");
+    let (address, _) = there.rsplit_once('/').context("no virtual host")?;
+    let elsewhere = format!("{address}/no-such-host");
+    for (url, password, reason) in [
+        (there.as_str(), "wrong", "the broker refuses the login"),
+        (elsewhere.as_str(), PASSWORD, "the broker refuses the virtual host"),
+        ("amqp://ingest@127.0.0.1:1/agents", PASSWORD, "the broker cannot be reached"),
+    ] {
+        let ingest = Ingest::start(url, &[("AGENT_AMQP_PASSWORD", password)])?;
+        let (status, told) = ingest.get("/ready").await?;
+        assert_eq!((status.as_u16(), serde_json::from_str(&told)?), unavailable(reason));
+    }
+    Ok(())
+}
+
+/// Secrets that ingest is given stand in no line of its log, in no answer, and in nothing that a collector is sent but its header,
+/// whether all goes well or nothing does.
+#[tokio::test]
+async fn planted_secrets_are_told_nowhere() -> anyhow::Result<()> {
+    const JIRA: &str = "jira-canary-3c59dc048e885024";
+    const COLLECTOR: &str = "collector-canary-9bf31c7ff062936a";
+    const AWAY: &str = "broker-canary-5d41402abc4b2a76";
+    let broker = Broker::shared().await?;
+    let host = broker.virtual_host().await?;
+    let away = format!("amqp://ingest:{AWAY}@127.0.0.1:1/agents");
+    for (url, expected) in [(host.url("ingest"), 202), (away, 503)] {
+        let collector = Collector::of(Mood::Good, Temporality::Cumulative);
+        let (jira, header) = (format!("acme={JIRA}"), format!("x-token={COLLECTOR}"));
+        let more = [
+            ("RUST_LOG", "debug"),
+            ("AGENT_JIRA_WEBHOOK_SECRETS", jira.as_str()),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()),
+            ("OTEL_EXPORTER_OTLP_HEADERS", header.as_str()),
+        ];
+        let mut ingest = Ingest::start(&url, &more)?;
+        let mut told = Vec::new();
+        let (status, answered) = ask(&ingest, 1).await?;
+        assert_eq!(status, expected, "{answered}");
+        told.push(answered.to_string());
+        // What cannot be read, and who is not believed.
+        for (path, secret, expected) in [
+            ("/webhook/github", SECRET, 422),
+            ("/webhook/github", "another", 401),
+            ("/webhook/jira/acme", "another", 401),
+        ] {
+            let request =
+                reqwest::Client::new().post(ingest.url(path)).header("content-type", "application/json");
+            let signature = sign(secret, b"{");
+            let request =
+                request.header("x-hub-signature-256", &signature).header("x-hub-signature", &signature);
+            let request =
+                request.header("x-github-event", "issues").header("x-github-delivery", "delivery-2");
+            let (status, answered) = answer(request.body("{")).await?;
+            assert_eq!(status, expected, "{path}: {answered}");
+            told.push(answered.to_string());
+        }
+        for path in ["/ready", "/metrics"] {
+            told.push(ingest.get(path).await?.1);
+        }
+        ingest.terminate()?;
+        ingest.wait_for("stopping")?;
+        assert!(ingest.wait()?.success());
+        told.extend(ingest.log().iter().map(Value::to_string));
+        let collected = String::from_utf8_lossy(&collector.bytes()).into_owned();
+        assert!(collected.contains(COLLECTOR), "the collector received nothing");
+        told.push(collected.replace(&format!("x-token{COLLECTOR}"), ""));
+        for secret in [SECRET, PASSWORD, JIRA, COLLECTOR, AWAY] {
+            let found: Vec<_> = told.iter().filter(|text| text.contains(secret)).collect();
+            assert!(found.is_empty(), "{secret}: {found:#?}");
+        }
+    }
     Ok(())
 }
 

@@ -8,7 +8,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use shared::{
@@ -24,6 +23,7 @@ use tests::{
     collector::{Collector, Mood},
     github::{CheckKind, Fault, File, GitHub, Permission, Stage, Verdict, When, World},
     ingest::{Ingest, answer},
+    marker,
 };
 
 const MARKER_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -128,13 +128,8 @@ fn status(github: &GitHub, task: &str, phase: &str, since: &str) -> String {
 }
 
 fn marked(github: &GitHub, status: &Value) -> String {
-    let json = status.to_string();
     let repository = github.now(|state| state.at("octo/hello").repo().id);
-    let mut mac = Hmac::<Sha256>::new_from_slice(MARKER_KEY.as_bytes()).expect("any length");
-    mac.update(format!("status\n{repository}\n1\n{json}").as_bytes());
-    let tag = mac.finalize().into_bytes();
-    let tag = tag.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    format!("**Working on it**\n\n<!-- ai-agent:status {json} {tag} -->")
+    format!("**Working on it**\n\n{}", marker::status(MARKER_KEY, repository, 1, status))
 }
 
 /// The issues as a person sees them, without markers.
@@ -145,7 +140,7 @@ fn seen(github: &GitHub) -> String {
         .filter(|line| !line.contains("<!-- ai-agent:"))
         .skip_while(|line| !line.contains("issue #"));
     let text = kept.fold(String::new(), |text, line| text + line.trim_end() + "\n");
-    tests::github::without_log_id(text.trim_start())
+    tests::github::without_ids(text.trim_start())
 }
 
 fn writes(github: &GitHub) -> Vec<String> {
@@ -845,8 +840,18 @@ async fn what_is_left_of_the_budgets_is_measured() -> anyhow::Result<()> {
         "agent.budget.scope=installation",
         format!("agent.budget.scope=repository,vcs.repository.url.full={}", github.repo_url("octo/hello")),
     );
+    let (ends, points): (Vec<String>, Vec<String>) =
+        collector.points().into_iter().partition(|point| point.starts_with("agent.budget.end"));
+    // The beginning of the next day, and of the next month.
+    let now = jiff::Timestamp::now().as_second();
+    let ends: Vec<i64> = ends.iter().filter_map(|point| point.rsplit_once(' ')?.1.parse().ok()).collect();
+    let [of_day, of_hello, of_month] = ends[..] else { anyhow::bail!("{ends:?}") };
+    let (day, hour) = (86_400, 3_600);
+    assert!((today.as_second()..now + day + hour).contains(&of_day) && of_day == of_hello, "{ends:?}");
+    assert!((of_day..=of_day + 31 * day).contains(&of_month), "{ends:?}");
+    assert!(of_day % day == 0 && of_month % day == 0, "{ends:?}");
     assert_eq!(
-        collector.points(),
+        points,
         [
             format!("agent.budget.ceiling{{agent.budget.period=day,{installation}}} 5"),
             format!("agent.budget.ceiling{{agent.budget.period=day,{hello}}} 0.5"),

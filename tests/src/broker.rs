@@ -476,13 +476,23 @@ impl VirtualHost<'_> {
     ///
     /// The management API learns of connections with a delay of seconds: waits for one.
     pub async fn cut_connections(&self) -> anyhow::Result<usize> {
+        self.cut(None).await
+    }
+
+    /// The same for those that their client calls so.
+    pub async fn cut_connections_named(&self, name: &str) -> anyhow::Result<usize> {
+        self.cut(Some(name)).await
+    }
+
+    async fn cut(&self, name: Option<&str>) -> anyhow::Result<usize> {
         let path = format!("vhosts/{}/connections", self.name);
         let mut pause = interval(Duration::from_millis(200));
         let found = timeout(Duration::from_secs(30), async {
             loop {
                 pause.tick().await;
                 let list = self.broker.api(Method::GET, &path, None).await?;
-                let list = list.as_array().context("the broker answers no list")?.clone();
+                let mut list = list.as_array().context("the broker answers no list")?.clone();
+                list.retain(|connection| name.is_none_or(|name| connection["user_provided_name"] == name));
                 if !list.is_empty() {
                     return anyhow::Ok(list);
                 }

@@ -20,7 +20,8 @@
 //!   list-requested-reviewers, request-reviewers, create-reply-for-review-comment
 //! - git/…: get-ref, list-matching-refs, create-ref, update-ref, delete-ref, get-commit, create-commit, get-tree, create-tree, get-blob,
 //!   create-blob
-//! - graphql:…: createCommitOnBranch, markPullRequestReadyForReview, convertPullRequestToDraft, resolveReviewThread, updateRefs, viewer, rateLimit, repository,
+//! - graphql:…: createCommitOnBranch, markPullRequestReadyForReview, convertPullRequestToDraft, resolveReviewThread, addReaction (to a
+//!   review), updateRefs, viewer, rateLimit, repository,
 //!   node
 //! - git:…: upload-pack and receive-pack over smart HTTP, by `git http-backend` (`git:info/upload-pack` and `git:info/receive-pack` are the
 //!   advertisements)
@@ -60,10 +61,11 @@ pub(crate) use self::auth::{Actor, actor};
 pub(crate) use self::reply::Refusal;
 pub(crate) use self::server::Hub;
 
-/// The text without the paragraphs that name a task of the agent's log; in a snapshot they stand behind a bar.
+/// The text without the ids that no test can know: the paragraphs that name a task of the agent's log, which in a snapshot stand
+/// behind a bar, and the links to commits, comments and threads beside a pull request.
 ///
-/// Panics if one of them does not hold the id of a task.
-pub fn without_log_id(text: &str) -> String {
+/// Panics if one of them does not hold such an id.
+pub fn without_ids(text: &str) -> String {
     const LOG: &str = "` in the agent's log.";
     let mut kept: Vec<&str> = Vec::new();
     for line in text.split('\n') {
@@ -76,7 +78,28 @@ pub fn without_log_id(text: &str) -> String {
             None => kept.push(line),
         }
     }
-    kept.join("\n")
+    without_links(&kept.join("\n"))
+}
+
+/// The text without the links that lead to what a run made on a pull request.
+fn without_links(text: &str) -> String {
+    const LINKS: [(&str, &str); 4] = [
+        (", [commit](/", "/commit/"),
+        (", [comment](/", "#issuecomment-"),
+        (", [thread ", "#discussion_r"),
+        (" ([plan](/", "#issuecomment-"),
+    ];
+    LINKS.iter().fold(text.to_owned(), |text, (begin, before_id)| {
+        let mut parts = text.split(begin);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            let (link, rest) = part.split_once(')').unwrap_or_else(|| panic!("not a link: {part}"));
+            let id = link.split_once(before_id).map(|(_, id)| id);
+            let is_id = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit());
+            assert!(id.is_some_and(is_id), "not a link to {before_id}: {link}");
+            text + if begin.starts_with(" (") { rest.strip_prefix(')').unwrap_or(rest) } else { rest }
+        })
+    })
 }
 
 /// A running stand-in. It stops when it is dropped.

@@ -11,6 +11,7 @@ pub mod github;
 pub mod ingest;
 pub mod jira;
 pub mod lambda;
+pub mod marker;
 pub mod model;
 pub mod proxy;
 pub mod rotel;

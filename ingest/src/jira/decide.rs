@@ -7,7 +7,7 @@
 //!
 //! `/stop` and a label that is taken away publish nothing, as with GitHub: a run looks for both. A comment's webhook does
 //! not tell the labels of its issue, so that a command on an issue that nobody asked about is published, and declined by
-//! the run.
+//! the run. So is one on an issue that is done, where it is not about the pull request: whoever wrote it is told so.
 
 use std::num::NonZeroU64;
 
@@ -129,7 +129,10 @@ impl Context<'_> {
         at: Option<Timestamp>,
     ) -> Decided {
         let account = self.person(payload.actor.as_ref())?;
-        let mut request = self.request(payload, Asks::BEGIN, account, event, at)?;
+        if payload.issue.is_done {
+            return Err(Ignored::Done);
+        }
+        let mut request = self.request(payload, Asks::BEGIN, account, event, at);
         request.change = change;
         Ok(request)
     }
@@ -142,7 +145,7 @@ impl Context<'_> {
             Ok(account) => account,
             Err(ignored) => return Ok(Err(ignored)),
         };
-        Ok(self.request(payload, asks, account, "", comment.at))
+        Ok(Ok(self.request(payload, asks, account, "", comment.at)))
     }
 
     fn request(
@@ -152,12 +155,9 @@ impl Context<'_> {
         account: AccountId,
         event: &str,
         at: Option<Timestamp>,
-    ) -> Decided {
+    ) -> Box<JiraRequest> {
         let issue = &payload.issue;
-        if issue.is_done {
-            return Err(Ignored::Done);
-        }
-        Ok(Box::new(JiraRequest {
+        Box::new(JiraRequest {
             id: JiraOrigin { site: self.site, number: issue.number, asks, event }.id(),
             site: self.site.clone(),
             issue: issue.key.clone(),
@@ -167,7 +167,7 @@ impl Context<'_> {
             account: Some(account),
             triggered_at: at,
             delivery_id: self.delivery.clone(),
-        }))
+        })
     }
 
     fn person(&self, account: Option<&Account<'_>>) -> Result<AccountId, Ignored> {

@@ -113,6 +113,8 @@ def main():
             if time % 1800 == 0 or time == START:
                 gauges[labeled("agent_budget_left", labels)] = left[period]
                 gauges[labeled("agent_budget_ceiling", labels)] = ceiling
+                end = (time // DAY + 1) * DAY if period == "day" else END + DAY
+                gauges[labeled("agent_budget_end_seconds", labels)] = end
         gauges[labeled("rabbitmq_queue_messages_ready", {"queue": "agent-tasks"})] = waiting
         gauges[labeled("rabbitmq_queue_messages_unacked", {"queue": "agent-tasks"})] = held
         gauges[labeled("rabbitmq_queue_messages_ready", {"queue": "agent-tasks.dlq"})] = 0

@@ -198,9 +198,9 @@ group! {
 group! {
     /// The model, and what it may cost.
     MODEL;
-    AGENT_MODEL: String = MODEL_SPEC, of("required, `builtin` for `solve` and `explain`"),
+    AGENT_MODEL: String = MODEL_SPEC, of("required; `builtin` for `solve`"),
         "`anthropic`, `openai` or `ollama`, a model after a colon, or `builtin`, rules without an AI model; `--model` takes \
-         precedence";
+         precedence; without one `explain` and `eval` show what any model is given, and price nothing";
     AGENT_MODEL_PRICE: String = PRICE, of("that of the price table"),
         "price of that model: `free`, or dollars for a million tokens in and out, such as `0.50/2.00`";
     AGENT_MAX_TOKENS: u64 = number(1, u64::MAX), is("1000000"),
@@ -310,11 +310,16 @@ group! {
 }
 
 group! {
+    /// How many calls to a model all runs together make at once.
+    CALLS_AT_ONCE;
+    AGENT_MODEL_CALLS_AT_ONCE: u32 = number(1, 999), NONE,
+        "calls to one provider that all runs of `ai-agent consume` and `ai-agent learn` together make at once; a provider's \
+         `retry-after` holds for all of them";
+}
+
+group! {
     /// How much all runs together do at once.
     AT_ONCE;
-    AGENT_MODEL_CALLS_AT_ONCE: u32 = number(1, 999), NONE,
-        "calls to one provider that all runs of `ai-agent consume` together make at once; a provider's `retry-after` holds for \
-         all of them";
     AGENT_RUNS_PER_REPO: u32 = number(1, 999), NONE,
         "runs that ask a model for one repository at once; tasks beyond that wait, and others go first";
     AGENT_RUNS_PER_PERSON: u32 = number(1, 999), NONE, "the same for one person";
@@ -397,6 +402,7 @@ pub const GROUPS: &[&Group] = &[
     &CYCLE,
     &RUN,
     &BUDGETS,
+    &CALLS_AT_ONCE,
     &AT_ONCE,
     &PROBE,
     &CONSUME,

@@ -115,12 +115,14 @@ macro_rules! attributes {
 
 attributes! {
     TASK_ID: Text = "agent.task.id", "id of the task, as in logs, markers and commits";
-    MODE: Text = "agent.mode", "what the task asks for: `quickfix`, `plan`, `revise`, `approve`, …; `learn` of `ai-agent learn`";
+    MODE: Text = "agent.mode",
+        "what the task asks for: `quickfix`, `plan`, `revise`, `approve`, …; of a run for Jira, what its request does, such as \
+         `begin`; `learn` of `ai-agent learn`";
     ATTEMPT: Number = "agent.attempt", "delivery of the task's message, from 1";
     ISSUE: Text = "agent.issue.id", "number or key of the issue";
     OUTCOME: Text = "agent.outcome",
-        "how the run ended: `done`; `failed`, explained on the issue; `nothing`, nobody had to do anything; `retry`, it is tried \
-         again; `postponed`, it is tried again at a time; `misconfigured`; `interrupted`";
+        "how the run ended: `done`; `already`, nothing has to change; `failed`, explained on the issue; `nothing`, nobody had to \
+         do anything; `retry`, it is tried again; `postponed`, it is tried again at a time; `misconfigured`; `interrupted`";
     BUDGET_SCOPE: Text = "agent.budget.scope", "whose budget it is: `installation`, or `repository`";
     BUDGET_PERIOD: Text = "agent.budget.period", "what it is for, in UTC: `day` or `month`";
     RESULT: Text = "agent.result", "what became of a pull request: `merged` or `declined`";
@@ -268,6 +270,8 @@ metrics! {
         "repairs of pull requests whose checks fail, by what became of them", [REPAIR_OUTCOME];
     PULL_REQUESTS_OPENED: "agent.pull_requests.opened", "{pull_request}", Task, Instrument::Counter,
         "pull requests that were opened, drafts with a plan among them", [MODE];
+    PULL_REQUESTS_CLOSED: "agent.pull_requests.closed", "{pull_request}", Task, Instrument::Counter,
+        "pull requests that people closed, by what became of them; each counts once, however often it is told", [RESULT];
     PULL_REQUEST_WAIT: "agent.pull_request.wait", "s", Task, Instrument::Histogram(WAIT_SECONDS),
         "time from the request, such as the label, to the pull request", [MODE];
     TOKEN_USAGE: "gen_ai.client.token.usage", "{token}", Task, Instrument::Histogram(TOKENS),
@@ -280,8 +284,9 @@ metrics! {
     BUDGET_CEILING: "agent.budget.ceiling", "{USD}", Task, Instrument::Gauge,
         "US dollars that all runs together may spend on models in the day or the month",
         [BUDGET_SCOPE, BUDGET_PERIOD, VCS_URL];
-    PULL_REQUESTS_CLOSED: "agent.pull_requests.closed", "{pull_request}", Ingest, Instrument::Counter,
-        "pull requests of the agent that were closed, by what became of them", [RESULT];
+    BUDGET_END: "agent.budget.end", "s", Task, Instrument::Gauge,
+        "Unix time at which the day or the month ends that the two above are about: later they say nothing",
+        [BUDGET_SCOPE, BUDGET_PERIOD, VCS_URL];
     WEBHOOKS: "ingest.webhooks", "{webhook}", Ingest, Instrument::Counter, "webhooks by how they ended", [INGEST_OUTCOME];
     PUBLISH_DURATION: "ingest.publish", "s", Ingest, Instrument::Histogram(PUBLISH_SECONDS),
         "time to hand a task to the broker, or to fail", [];
@@ -311,6 +316,7 @@ mod tests {
             "agent_run_duration_seconds",
             "agent_run_cost",
             "agent_budget_left",
+            "agent_budget_end_seconds",
             "agent_repairs_total",
             "agent_pull_requests_closed_total",
             "gen_ai_client_token_usage",

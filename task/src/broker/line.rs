@@ -1,17 +1,21 @@
 //! A *line* is a second connection to the broker, for what runs share: what they may spend, and how many go at once.
 //!
-//! It is made when it is needed. It is not the one that holds the message, on which a refusal would look like the loss of
-//! the message.
+//! It is made when it is needed, and made again when it was lost: what was held by it, such as a slot, is lost all the same.
+//! It is not the one that holds the message, on which a refusal would look like the loss of the message.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::{QueueBindOptions, QueueDeclareOptions};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection};
-use shared::broker::Broker;
+use lapin::{Channel, Connection, ErrorKind};
+use shared::broker::{Broker, leads_to};
+use shared::env::catalog::{AGENT_AMQP_URL, AGENT_BROKER_MAX_WAIT};
+use shared::env::{Environment, SettingError};
 use shared::queue::BUDGET;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::{BrokerError, within};
 
@@ -20,7 +24,7 @@ pub struct Line {
     broker: Broker,
     name: String,
     max_wait: Duration,
-    connection: OnceCell<Connection>,
+    connection: Mutex<Option<Arc<Connection>>>,
 }
 
 impl fmt::Debug for Line {
@@ -36,32 +40,67 @@ impl Line {
             broker: broker.clone(),
             name: format!("{name} (shared)"),
             max_wait,
-            connection: OnceCell::new(),
+            connection: Mutex::new(None),
         }
     }
 
-    pub async fn connection(&self) -> Result<&Connection, BrokerError> {
-        self.connection.get_or_try_init(|| super::connect(&self.broker, &self.name, self.max_wait)).await
+    /// For a command that takes no message: a line to the broker that is named, if one is. Nothing is asked yet.
+    pub fn beside(env: &Environment, name: &str) -> Result<Option<Arc<Self>>, SettingError> {
+        if env.find(&AGENT_AMQP_URL)?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(Self::new(&Broker::from_env(env)?, name, env.read(&AGENT_BROKER_MAX_WAIT)?))))
     }
 
-    /// Leaves a queue of that name at the broker, bound by it to [`BUDGET`], for so long.
+    /// The connection there is, or a new one. Others wait for it meanwhile.
+    pub async fn connection(&self) -> Result<Arc<Connection>, BrokerError> {
+        let mut place = self.connection.lock().await;
+        if let Some(connection) = place.as_ref().filter(|connection| connection.status().connected()) {
+            return Ok(Arc::clone(connection));
+        }
+        if place.take().is_some() {
+            tracing::info!("the connection to the broker for what runs share was lost, connecting again");
+        }
+        let connection = Arc::new(super::connect(&self.broker, &self.name, self.max_wait).await?);
+        *place = Some(Arc::clone(&connection));
+        Ok(connection)
+    }
+
+    /// Leaves a queue of that name at the broker, bound by it to [`BUDGET`], for so long. One that is there stays as it is.
     pub async fn remember(&self, name: &str, time: Duration) -> Result<(), BrokerError> {
         let connection = self.connection().await?;
         within(async {
             let channel = connection.create_channel().await?;
             // Whoever looks whether it is there leaves a message in it.
-            declare_bound(&channel, name, classic_for(time, 1)).await?;
-            channel.close(200, "remembered".into()).await
+            match declare_bound(&channel, name, classic_for(time, 1)).await {
+                Ok(_) => channel.close(200, "remembered".into()).await,
+                // It was left for another time. The channel is closed.
+                Err(error) if is_another(&error) => Ok(()),
+                Err(error) => Err(error),
+            }
         })
         .await
     }
 
+    /// Whether [`Self::remember`] has left a queue of that name that is still there.
+    pub async fn remembers(&self, name: &str) -> Result<bool, BrokerError> {
+        let connection = self.connection().await?;
+        within(leads_to(&connection, name)).await
+    }
+
     /// Says goodbye, and with that gives back every slot.
     pub async fn close(&self) {
-        if let Some(connection) = self.connection.get() {
-            super::close(connection).await;
+        let connection = self.connection.lock().await.take();
+        if let Some(connection) = connection.filter(|connection| connection.status().connected()) {
+            super::close(&connection).await;
         }
     }
+}
+
+/// Whether a queue of that name is there with other arguments.
+fn is_another(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error)
+        if *error.kind() == AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED))
 }
 
 /// The arguments of a queue of the type `classic`, whatever the default of the virtual host is.

@@ -3,16 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use shared::broker::Broker;
-use shared::env::catalog::{AGENT_AMQP_URL, AGENT_BROKER_MAX_WAIT};
-use shared::env::{Environment, SettingError};
+use jiff::Timestamp;
 
-use super::book::Desk;
+use super::book::{Book, Desk};
 use super::period::Period;
 use super::{BudgetError, Budgets, Limit, Purse, Scope, Shortage, Span, UNIT};
 use crate::broker::Line;
 use crate::clock;
-use crate::llm::Usd;
+use crate::usd::Usd;
 
 /// See the module's documentation. Clones are the same one.
 #[derive(Clone)]
@@ -31,26 +29,14 @@ pub struct Left {
     pub ceiling: Usd,
     /// Spent, or reserved by runs that are at work or have died.
     pub counted: Usd,
+    /// When the period ends that all of this is about.
+    pub until: Timestamp,
 }
 
 impl Bank {
     /// None where nothing is limited: then the broker is asked for nothing.
     pub fn new(line: &Arc<Line>, budgets: &Budgets) -> Option<Self> {
         budgets.is_set().then(|| Self { line: Arc::clone(line), budgets: budgets.clone() })
-    }
-
-    /// For a command that takes no message: the line to the broker, and the bank behind it, where a broker is named and
-    /// something is limited. Nothing is asked yet.
-    pub fn beside(
-        env: &Environment,
-        budgets: &Budgets,
-        name: &str,
-    ) -> Result<Option<(Arc<Line>, Self)>, SettingError> {
-        if env.find(&AGENT_AMQP_URL)?.is_none() {
-            return Ok(None);
-        }
-        let line = Arc::new(Line::new(&Broker::from_env(env)?, name, env.read(&AGENT_BROKER_MAX_WAIT)?));
-        Ok(Self::new(&line, budgets).map(|bank| (line, bank)))
     }
 
     /// For the calls of one run in a repository.
@@ -66,8 +52,9 @@ impl Bank {
     ) -> Result<Option<Shortage>, BudgetError> {
         let mut shortage = None;
         for limit in self.limits(repository) {
-            if self.counted(&limit).await?.saturating_add(units.into()) > limit.units() {
-                let until = Period::at(limit.span, clock::now()).end();
+            let now = clock::now();
+            if self.counted(&limit.book(now)).await?.saturating_add(units.into()) > limit.units() {
+                let until = Period::at(limit.span, now).end();
                 let later = shortage.map_or(until, |found: Shortage| found.until.max(until));
                 shortage = Some(Shortage { units, until: later });
             }
@@ -80,10 +67,13 @@ impl Bank {
         let mut all = Vec::new();
         let is_asked_for = |limit: &Limit| (limit.scope == Scope::Installation) == repository.is_none();
         for limit in self.limits(repository).into_iter().filter(is_asked_for) {
-            let counted = UNIT.times(self.counted(&limit).await?);
+            let now = clock::now();
+            let book = limit.book(now);
+            let counted = UNIT.times(self.counted(&book).await?);
             let Limit { scope, span, ceiling } = limit;
-            let queue = limit.book(clock::now()).name().to_owned();
-            all.push(Left { scope, span, setting: limit.setting(), queue, ceiling, counted });
+            let (setting, queue, until) =
+                (limit.setting(), book.name().to_owned(), Period::at(span, now).end());
+            all.push(Left { scope, span, setting, queue, ceiling, counted, until });
         }
         Ok(all)
     }
@@ -100,9 +90,9 @@ impl Bank {
         repository.map_or_else(|| self.budgets.of_all(), |(id, name)| self.budgets.of(id, name))
     }
 
-    async fn counted(&self, limit: &Limit) -> Result<u64, BudgetError> {
-        let book = limit.book(clock::now());
-        Ok(Desk::count(self.line.connection().await?, &book).await?.unwrap_or(0))
+    async fn counted(&self, book: &Book) -> Result<u64, BudgetError> {
+        let connection = self.line.connection().await?;
+        Ok(Desk::count(&connection, book).await?.unwrap_or(0))
     }
 }
 

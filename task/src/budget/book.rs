@@ -92,8 +92,8 @@ impl Desk {
         }
     }
 
-    /// Adds so many units. `Ok` when the broker has all of them on its disk.
-    pub(super) async fn add(&self, book: &Book, units: u64) -> Result<(), BrokerError> {
+    /// Adds so many units. How many of them the broker has on its disk: fewer if the queue is full, or not bound.
+    pub(super) async fn add(&self, book: &Book, units: u64) -> Result<u64, BrokerError> {
         within(async {
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
             let properties = BasicProperties::default().with_delivery_mode(queue::PERSISTENT);
@@ -103,14 +103,13 @@ impl Desk {
                 confirms
                     .push(self.channel.basic_publish(exchange, key, options, b"", properties.clone()).await?);
             }
-            let mut kept = true;
+            let mut kept = 0;
             for confirm in confirms {
-                kept &= matches!(confirm.await?, Confirmation::Ack(None));
+                kept += u64::from(matches!(confirm.await?, Confirmation::Ack(None)));
             }
             Ok(kept)
         })
         .await
-        .and_then(|kept| if kept { Ok(()) } else { Err(BrokerError::NotKept) })
     }
 
     /// Whether this user may publish to the exchange. What is published has a key that no queue is bound by.
@@ -131,13 +130,17 @@ impl Desk {
         within(declared).await.map(|found| found.message_count().into())
     }
 
-    /// Takes so many units off; how many were there. A broker that forgets that it did counts too much, never too little.
+    /// Takes so many units off; how many were there: none if somebody has deleted the queue. A broker that forgets that it did
+    /// counts too much, never too little.
     pub(super) async fn take_off(&self, book: &Book, units: u64) -> Result<u64, BrokerError> {
         within(async {
             for taken in 0..units {
                 let options = BasicGetOptions { no_ack: true };
-                if self.channel.basic_get(book.name().into(), options).await?.is_none() {
-                    return Ok(taken);
+                match self.channel.basic_get(book.name().into(), options).await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return Ok(taken),
+                    Err(error) if is_missing(&error) => return Ok(taken),
+                    Err(error) => return Err(error),
                 }
             }
             Ok(units)

@@ -86,7 +86,7 @@ impl Door {
     async fn tell(&self, provider: &str, time: Duration) -> Result<(), BrokerError> {
         let connection = self.line.connection().await?;
         within(async {
-            let (channel, _) = pauses(connection, provider).await?;
+            let (channel, _) = pauses(&connection, provider).await?;
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             let properties = BasicProperties::default().with_expiration(time.as_millis().to_string().into());
             let (exchange, key) = (BUDGET.into(), name_of(provider).into());
@@ -100,7 +100,7 @@ impl Door {
     async fn is_left_alone(&self, provider: &str) -> Result<bool, BrokerError> {
         let connection = self.line.connection().await?;
         within(async {
-            let (channel, words) = pauses(connection, provider).await?;
+            let (channel, words) = pauses(&connection, provider).await?;
             channel.close(200, "asked".into()).await?;
             Ok(words > 0)
         })

@@ -12,7 +12,7 @@ use super::period::Period;
 use super::{BudgetError, Limit, Shortage, UNIT};
 use crate::broker::{BrokerError, Line};
 use crate::clock;
-use crate::llm::Usd;
+use crate::usd::Usd;
 
 /// How often a reservation is tried again that only another run's, made at the same moment, was in the way of.
 const TRIES: u32 = 4;
@@ -60,8 +60,19 @@ impl Purse {
         self.pockets.first().map(|pocket| pocket.limit.setting())
     }
 
-    /// Reserves `needed` under every ceiling, or under none of them.
+    /// Reserves `needed` under every ceiling, or under none of them. Once more, where the connection to the broker was lost
+    /// meanwhile: what the first time left there stays counted.
     pub async fn draw(&mut self, needed: Usd) -> Result<Draw, BudgetError> {
+        match self.draw_once(needed).await {
+            Err(BudgetError::Uncounted { why, is_transient: true, .. }) => {
+                tracing::warn!(error = why, "a call is reserved once more");
+                self.draw_once(needed).await
+            }
+            drawn => drawn,
+        }
+    }
+
+    async fn draw_once(&mut self, needed: Usd) -> Result<Draw, BudgetError> {
         if needed == Usd::ZERO || self.pockets.is_empty() {
             return Ok(Draw { needed: Usd::ZERO, books: Vec::new() });
         }
@@ -70,11 +81,10 @@ impl Purse {
             pocket.turn_to(now);
             pocket.fits(needed, self.spent)?;
         }
-        let desk = Desk::open(&self.line).await?;
         let mut drawn: Vec<u64> = Vec::new();
         let mut refused = None;
         for pocket in &self.pockets {
-            match pocket.draw(&desk, needed).await {
+            match pocket.draw(&self.line, needed).await {
                 Ok(Drawn::Units(units)) => drawn.push(units),
                 Ok(Drawn::Refused { counted }) => {
                     refused = Some(pocket.reached(needed, self.spent, counted, now));
@@ -88,12 +98,10 @@ impl Purse {
         }
         if let Some(error) = refused {
             for (pocket, units) in self.pockets.iter().zip(drawn) {
-                pocket.give_back(&desk, units).await;
+                pocket.put_back(&self.line, units).await;
             }
-            desk.close().await;
             return Err(error);
         }
-        desk.close().await;
         for (pocket, units) in self.pockets.iter_mut().zip(drawn) {
             pocket.over = pocket.over.plus(UNIT.times(units)).left_after(needed);
         }
@@ -112,20 +120,12 @@ impl Purse {
         if cost > needed {
             tracing::warn!(%cost, reserved = %needed, "a call to the model cost more than its worst case");
         }
-        let desk = match Desk::open(&self.line).await {
-            Ok(desk) => desk,
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, %needed, %cost, "what a call did not use stays counted");
-                return;
-            }
-        };
         for (pocket, book) in self.pockets.iter_mut().zip(books) {
             // What was reserved in a period that is over is of no use in this one.
             if pocket.book == book {
-                pocket.settle(&desk, needed, cost).await;
+                pocket.settle(&self.line, needed, cost).await;
             }
         }
-        desk.close().await;
     }
 }
 
@@ -156,8 +156,15 @@ impl Pocket {
         Err(BudgetError::TooLow { what, limit: self.limit.setting().to_owned(), needed, ceiling })
     }
 
-    async fn draw(&self, desk: &Desk, needed: Usd) -> Result<Drawn, BrokerError> {
-        let units = needed.left_after(self.over).in_units_up(UNIT);
+    /// By a channel of its own, as all that follows: a queue that is missing or of another type closes it.
+    async fn draw(&self, line: &Line, needed: Usd) -> Result<Drawn, BrokerError> {
+        let desk = Desk::open(line).await?;
+        let drawn = self.draw_at(&desk, needed.left_after(self.over).in_units_up(UNIT)).await;
+        desk.close().await;
+        drawn
+    }
+
+    async fn draw_at(&self, desk: &Desk, units: u64) -> Result<Drawn, BrokerError> {
         let most = self.limit.units();
         let mut counted = desk.open_book(&self.book).await?;
         if units == 0 {
@@ -167,7 +174,11 @@ impl Pocket {
             if counted.saturating_add(units) > most {
                 return Ok(Drawn::Refused { counted });
             }
-            desk.add(&self.book, units).await?;
+            let kept = desk.add(&self.book, units).await?;
+            if kept < units {
+                self.give_back(desk, kept).await;
+                return Err(BrokerError::NotKept);
+            }
             let length = desk.length(&self.book).await?;
             if length <= most {
                 return Ok(Drawn::Units(units));
@@ -178,6 +189,20 @@ impl Pocket {
             sleep(pause(again)).await;
         }
         Ok(Drawn::Refused { counted })
+    }
+
+    /// Gives back what no call uses.
+    async fn put_back(&self, line: &Line, units: u64) {
+        if units == 0 {
+            return;
+        }
+        match Desk::open(line).await {
+            Ok(desk) => {
+                self.give_back(&desk, units).await;
+                desk.close().await;
+            }
+            Err(error) => self.stays_counted(&error, units),
+        }
     }
 
     async fn give_back(&self, desk: &Desk, units: u64) {
@@ -191,22 +216,31 @@ impl Pocket {
                 );
             }
             Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    book,
-                    units,
-                    "a reservation stays counted"
-                );
-            }
+            Err(error) => self.stays_counted(&error, units),
         }
     }
 
-    async fn settle(&mut self, desk: &Desk, needed: Usd, cost: Usd) {
+    fn stays_counted(&self, error: &BrokerError, units: u64) {
+        tracing::warn!(
+            error = error as &dyn std::error::Error,
+            book = self.book.name(),
+            units,
+            "a reservation stays counted"
+        );
+    }
+
+    async fn add(&self, line: &Line, units: u64) -> Result<(), BrokerError> {
+        let desk = Desk::open(line).await?;
+        let kept = desk.add(&self.book, units).await;
+        desk.close().await;
+        if kept? == units { Ok(()) } else { Err(BrokerError::NotKept) }
+    }
+
+    async fn settle(&mut self, line: &Line, needed: Usd, cost: Usd) {
         let have = self.over.plus(needed);
         if cost > have {
             let units = cost.left_after(have).in_units_up(UNIT);
-            match desk.add(&self.book, units).await {
+            match self.add(line, units).await {
                 Ok(()) => self.over = have.plus(UNIT.times(units)).left_after(cost),
                 Err(error) => {
                     tracing::error!(
@@ -221,9 +255,7 @@ impl Pocket {
         }
         let unused = have.left_after(cost);
         let units = unused.in_units_down(UNIT);
-        if units > 0 {
-            self.give_back(desk, units).await;
-        }
+        self.put_back(line, units).await;
         self.over = unused.left_after(UNIT.times(units));
     }
 

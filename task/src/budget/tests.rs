@@ -26,6 +26,7 @@ fn ceilings_are_those_of_the_repository_and_of_all() {
     assert_eq!(limits("Octo/hello"), own);
     assert_eq!(limits("octo/free"), [month]);
     assert!(!read(&[]).unwrap().is_set());
+    assert!(budgets.limits_all() && !read(&[("AGENT_REPO_BUDGET_DAY", "5")]).unwrap().limits_all());
     assert!(!read(&[("AGENT_REPO_BUDGETS", "octo/free=-/-")]).unwrap().is_set());
     assert!(read(&[("AGENT_BUDGET_DAY", "0")]).unwrap().is_set(), "a ceiling of nothing is one");
 }

@@ -1,5 +1,6 @@
 //! The gate itself: a patch goes in, and comes out as one that may be committed, or not at all.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::{FileErrors, Note, SyntaxErrors, Verdict, file, first_problems, unseen};
@@ -11,6 +12,10 @@ use crate::protect::{self, Protection};
 
 /// Files that a warning names.
 const MAX_NAMED: usize = 20;
+/// How the sentence begins that names changed files which are run by what builds, tests or opens the repository.
+pub const EXECUTED: &str = "CI or build tools execute: ";
+/// How the sentence begins that names changed files which only the configuration lets the agent change.
+pub const ALLOWED: &str = "Protected, and changed because the configuration allows it: ";
 
 /// A patch that passed the gate; only [`check`] makes one, and only such a patch can be committed.
 #[derive(Clone, Debug)]
@@ -88,12 +93,22 @@ impl CheckedPatch {
     /// What a reviewer should look at before anything else: words that can be taken for others, and files that building,
     /// testing or opening the repository runs. One sentence each.
     pub fn warnings(&self) -> Vec<String> {
-        executed(self.changes()).into_iter().chain(self.warnings.iter().cloned()).collect()
+        self.executed().into_iter().chain(self.warnings.iter().cloned()).collect()
     }
 
     /// Whether building, testing or opening the repository runs a file that the change touches.
     pub fn is_executed(&self) -> bool {
-        !executed(self.changes()).is_empty()
+        !self.executed().is_empty()
+    }
+
+    fn executed(&self) -> Vec<String> {
+        executed(self.changes().iter().flat_map(|change| {
+            let from = match change.kind() {
+                ChangeKind::Rename { from } | ChangeKind::Copy { from } => Some(from),
+                ChangeKind::Create | ChangeKind::Modify | ChangeKind::Delete => None,
+            };
+            from.into_iter().chain([change.path()])
+        }))
     }
 
     /// What a reviewer should know: files that could not be checked, errors that may be the grammar's, edits without
@@ -104,30 +119,22 @@ impl CheckedPatch {
     }
 }
 
-/// The changed files that are run by what builds, tests or opens the repository, and those that only the configuration
-/// lets the agent change.
-fn executed(changes: &[Change]) -> Vec<String> {
+/// What a reviewer should look at first among the paths of a change, of renamed files both of their names: those that are run by
+/// what builds, tests or opens the repository, and those that only the configuration lets the agent change. A sentence for each kind.
+pub fn executed<'p>(paths: impl IntoIterator<Item = &'p RepoPath>) -> Vec<String> {
     let built_in = Protection::default();
     let (mut run, mut allowed) = (Vec::new(), Vec::new());
-    for change in changes {
-        let from = match change.kind() {
-            ChangeKind::Rename { from } | ChangeKind::Copy { from } => Some(from),
-            ChangeKind::Create | ChangeKind::Modify | ChangeKind::Delete => None,
-        };
-        for path in from.into_iter().chain([change.path()]) {
-            let name = code_span(path.as_str());
-            if let Some(reason) = built_in.reason(path) {
-                allowed.push(format!("{name} ({reason})"));
-            } else if protect::executed_by(path).is_some() {
-                run.push(name);
-            }
+    for path in paths.into_iter().collect::<BTreeSet<_>>() {
+        let name = code_span(path.as_str());
+        if let Some(reason) = built_in.reason(path) {
+            allowed.push(format!("{name} ({reason})"));
+        } else if protect::executed_by(path).is_some() {
+            run.push(name);
         }
     }
-    let list =
-        |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what}: {}.", listed(names)));
-    let run = list("CI or build tools execute", &run);
-    let allowed = list("Protected, and changed because the configuration allows it", &allowed);
-    run.into_iter().chain(allowed).collect()
+    let sentence =
+        |begin: &str, names: &[String]| (!names.is_empty()).then(|| format!("{begin}{}.", listed(names)));
+    sentence(EXECUTED, &run).into_iter().chain(sentence(ALLOWED, &allowed)).collect()
 }
 
 /// The first few names, and how many more there are.

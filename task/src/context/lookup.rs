@@ -8,12 +8,10 @@ mod definitions;
 mod folder;
 mod glob;
 mod hits;
-mod places;
 mod search;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::fmt;
 
 use super::more::{Answer, Outcome};
@@ -24,7 +22,6 @@ use super::tokens;
 use crate::path::RepoPath;
 use crate::protocol::request::{MAX_TEXT, Pattern, Request};
 use glob::Glob;
-pub(super) use places::Places;
 use search::{Needle, Search};
 
 /// The part of a round's tokens that hits and lists may take; the rest is for files.
@@ -43,14 +40,6 @@ pub struct Found {
     pub answers: Vec<String>,
     /// Whether the model learns anything.
     pub is_new: bool,
-}
-
-/// What the model was told of the tree in addition to files.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    requests: HashSet<Request>,
-    /// Lines that were quoted: number of the entry, and of the line.
-    lines: HashSet<(usize, usize)>,
 }
 
 /// Why nothing is searched for. The text is for the model.

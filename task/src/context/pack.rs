@@ -4,15 +4,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::confidence::Confidence;
 use super::excerpt::{Excerpt, Wanted};
 use super::index::Index;
-use super::lookup::{Places, Told};
+use super::places::Places;
 use super::query::Query;
 use super::rank::Ranked;
 use super::role::{self, Omission, Role};
 use super::stats::{FileStats, Reader};
-use super::sureness::Sureness;
 use super::tokens;
+use super::told::Told;
 use super::walk::{Caps, Entry, Walk};
 use super::weights::Feature;
 use super::why;
@@ -151,7 +152,7 @@ pub struct Context {
     pub explained: Vec<Explained>,
     pub spent: Spent,
     /// How sure the ranking is of itself.
-    pub sureness: Sureness,
+    pub confidence: Confidence,
     /// What the map has: outlines first.
     pub mapped: Vec<RepoPath>,
     /// All paths of the tree.
@@ -183,7 +184,7 @@ pub fn pack(
         left_out: index.left_out().clone(),
         explained: explain(&ranked, &index, &walk, &query),
         spent: Spent { instructions: instruction_tokens, ..Spent::default() },
-        sureness: Sureness::of(&ranked),
+        confidence: Confidence::of(&ranked),
         places: Places::of(&ranked, &walk),
         told: Told::default(),
         walk,

@@ -142,7 +142,7 @@ impl Cycle<'_> {
                     let worst = price.at_most(prompt.into(), ANSWER_TOKENS.into());
                     worst < self.ledger.money_ceiling().part(CEILING_PART)
                 }
-                Pricing::Free | Pricing::Unknown => !context.sureness.is_sure(),
+                Pricing::Free | Pricing::Unknown => !context.confidence.is_sure(),
             },
         }
     }

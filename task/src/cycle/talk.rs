@@ -154,7 +154,7 @@ impl Cycle<'_> {
     }
 
     fn affords(&self, talk: &Conversation<'_>, prompt: u32, output: u32, calls: u64) -> bool {
-        self.ledger.affords(talk.llm.pricing(), prompt.into(), output.into(), calls)
+        self.ledger.affords(&talk.llm.name(), talk.llm.pricing(), prompt.into(), output.into(), calls)
     }
 
     /// Asks once more, with what was wrong; returns the answer, and what stands of the one before.

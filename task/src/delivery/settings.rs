@@ -13,8 +13,14 @@ use shared::env::{Environment, SettingError};
 use crate::probe;
 
 /// What [`Settings::from_env`] reads.
-pub const READS: &[&Group] =
-    &[&catalog::BROKER, &catalog::BROKER_WAIT, &catalog::CONSUME, &catalog::AT_ONCE, &catalog::PROBE];
+pub const READS: &[&Group] = &[
+    &catalog::BROKER,
+    &catalog::BROKER_WAIT,
+    &catalog::CONSUME,
+    &catalog::CALLS_AT_ONCE,
+    &catalog::AT_ONCE,
+    &catalog::PROBE,
+];
 
 /// For a failed start where the setting cannot be read: what the deployed startup probe leaves room for.
 const DEPLOYED_FAILED_START_WAIT: Duration = Duration::from_secs(100);

@@ -9,6 +9,8 @@ use super::{About, Finding, Health};
 use crate::broker::Line;
 use crate::budget::{Bank, BudgetError, Budgets, Left};
 use crate::delivery::settings::Settings;
+use crate::engine::Engine;
+use crate::llm::Usd;
 
 pub(super) async fn examine(delivery: &Settings, budgets: &Budgets, seen: Option<&Seen>) -> Vec<Finding> {
     let line = Arc::new(Line::new(&delivery.broker, "doctor", delivery.max_wait));
@@ -18,6 +20,16 @@ pub(super) async fn examine(delivery: &Settings, budgets: &Budgets, seen: Option
     }
     line.close().await;
     findings
+}
+
+/// That nothing limits what all runs together spend, where that is money.
+pub(super) fn unlimited(budgets: &Budgets, engine: &Engine) -> Option<Finding> {
+    if budgets.limits_all() || engine.at_most(1, 1) == Some(Usd::ZERO) {
+        return None;
+    }
+    let what = "no ceiling for a day or a month is set: what one run may spend is limited, how many runs there are is not";
+    let fix = "Set AGENT_BUDGET_DAY, such as 50 for as many dollars, or AGENT_BUDGET_MONTH.";
+    Some(Finding::new(About::Budget, Health::Note, what).fix(fix))
 }
 
 /// Whether the broker gives out places for what goes on at once.
@@ -54,7 +66,7 @@ async fn counted(line: &Arc<Line>, budgets: &Budgets, seen: Option<&Seen>) -> Ve
         Ok(left) => left
             .into_iter()
             .map(|(what, found)| {
-                if found.left() > crate::llm::Usd::ZERO {
+                if found.left() > Usd::ZERO {
                     Finding::good(About::Budget, what)
                 } else {
                     Finding::new(About::Budget, Health::Note, what)

@@ -31,7 +31,7 @@ const CLOSING_EVENT: &str = "pull_request";
 /// (<https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app>).
 const CLOCK_MARGIN: SignedDuration = SignedDuration::from_secs(45);
 /// A person waits for the answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Deliveries that GitHub still repeats on request
 /// (<https://docs.github.com/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks>).
 const REPEATABLE: SignedDuration = SignedDuration::from_hours(3 * 24);
@@ -293,13 +293,16 @@ async fn repository(login: &Login<'_>) -> (Vec<Finding>, Option<Seen>) {
         Finding::wrong(About::Repository, format!("{name} has no issues"), "Turn issues on in its settings.")
     };
     let mut findings = vec![finding];
-    // That says nothing about the repository.
-    if let Err(error) = session.close().await {
-        let what = format!("the token of this check could not be revoked: {error}");
-        let fix = "It expires within the hour. If that comes again, look at the network.";
-        findings.push(Finding::new(About::GitHub, Health::Note, what).fix(fix));
-    }
+    findings.extend(closed(session).await);
     (findings, Some(seen))
+}
+
+/// Gives a session back. That this fails says nothing about the repository.
+pub(super) async fn closed(session: Session) -> Option<Finding> {
+    let error = session.close().await.err()?;
+    let what = format!("the token of this check could not be revoked: {error}");
+    let fix = "It expires within the hour. If that comes again, look at the network.";
+    Some(Finding::new(About::GitHub, Health::Note, what).fix(fix))
 }
 
 /// `https://HOST/apps/SLUG` is the public page; the owner's is beside it.
@@ -307,7 +310,8 @@ fn settings_page(profile: &AppProfile) -> String {
     profile.html_url.replacen("/apps/", "/settings/apps/", 1)
 }
 
-fn failed(about: About, error: &CallError) -> Finding {
+/// What a failed call means to whoever set the agent up.
+pub(super) fn failed(about: About, error: &CallError) -> Finding {
     let fix = match error {
         CallError::Unauthorized { .. } => {
             "Look at AGENT_GITHUB_APP_ID and the key, or at the token: is it whole, of this host, and not expired?"

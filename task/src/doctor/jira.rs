@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{About, Finding, Health};
+use super::{About, Finding, Health, mapped};
 use crate::call::CallError;
 use crate::lease::Lease;
 use crate::run::jira;
@@ -26,6 +26,7 @@ pub(super) async fn examine(settings: &RunSettings) -> Vec<Finding> {
             Err(error) => findings.push(unreachable(site, &error)),
         }
         findings.push(mapping(site));
+        findings.extend(mapped::examine(settings, site, &lease).await);
     }
     findings
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use shared::issue::IssueId;
 
 use super::fix::{How, Size};
+use crate::builtin;
 use crate::explain::Given;
 use crate::llm::Usd;
 use crate::path::RepoPath;
@@ -23,6 +24,13 @@ pub struct Evaluation {
     /// Merged changes that are no cases.
     pub left_out: Vec<LeftOut>,
     pub total_ms: u64,
+}
+
+impl Evaluation {
+    /// The model that was named; the rule-based engine is none, and has no price.
+    pub(super) fn named_model(&self) -> Option<&str> {
+        Some(self.model.as_str()).filter(|model| *model != builtin::NAME)
+    }
 }
 
 /// What was looked at.
@@ -50,7 +58,7 @@ pub struct Summary {
     pub files_whole: usize,
     /// Of the first message, the median of all cases.
     pub tokens_median: u32,
-    /// About what one call for each case costs; `None` where the price of the model is unknown.
+    /// About what one call for each case costs; `None` where no model is named, or its price is unknown.
     pub one_call_each_usd: Option<Usd>,
     /// The most that a run can cost.
     pub run_at_most_usd: Option<Usd>,

@@ -22,7 +22,7 @@ pub(super) fn page(evaluation: &Evaluation) -> String {
     let left_out: Vec<Value> =
         left_out.map(|left| context! { what => visible(&left.what), why => visible(&left.why) }).collect();
     let values = context! {
-        model => evaluation.model.as_str(),
+        model => evaluation.named_model(),
         asked => evaluation.measure != Measure::Reading,
         already_fixed => evaluation.measure == Measure::AlreadyFixed,
         sentences => evaluation.sentences(),

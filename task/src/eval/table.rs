@@ -76,10 +76,12 @@ impl Evaluation {
             Some(cost) => format!("one call for each costs about {} together", money(cost)),
             None => "the price of the model is unknown".to_owned(),
         };
-        sentences.push(format!(
-            "The first message has about {} tokens (median); with {} {each}{at_most}.",
-            sums.tokens_median, self.model
-        ));
+        let price = match self.named_model() {
+            Some(model) => format!("with {model} {each}{at_most}"),
+            None => "any model is given that, and `--model` names one to price it".to_owned(),
+        };
+        sentences
+            .push(format!("The first message has about {} tokens (median); {price}.", sums.tokens_median));
         let rest = |text: &mut String| {
             for (count, what) in [
                 (sums.interrupted, "interrupted before"),

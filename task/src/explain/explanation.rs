@@ -10,6 +10,9 @@ use crate::llm::Usd;
 use crate::path::RepoPath;
 use crate::report::{BaseFacts, IssueFacts};
 
+/// Ranges of lines that are named of a file; the rest is counted.
+const SHOWN_RANGES: usize = 6;
+
 /// What a run would read, and why.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
@@ -126,6 +129,32 @@ impl FileFacts {
         shares.sort_by(|a, b| b.1.total_cmp(&a.1));
         shares
     }
+
+    /// The lines of a part; most are more than one.
+    pub(super) fn ranges(&self) -> impl Iterator<Item = String> {
+        self.lines.iter().map(
+            |(first, last)| {
+                if first == last { first.to_string() } else { format!("{first}–{last}") }
+            },
+        )
+    }
+
+    /// How much of the file is given, for people: its size says nothing of that.
+    pub(super) fn amount(&self) -> String {
+        match self.given {
+            Given::Whole => format!("about {} tokens", self.tokens),
+            Given::Part => {
+                let shown: Vec<String> = self.ranges().take(SHOWN_RANGES).collect();
+                let shown = shown.join(", ");
+                match self.lines.len().saturating_sub(SHOWN_RANGES) {
+                    0 => format!("lines {shown}"),
+                    more => format!("lines {shown} and {more} more"),
+                }
+            }
+            Given::Map => "name and definitions".to_owned(),
+            Given::No => "nothing".to_owned(),
+        }
+    }
 }
 
 /// Milliseconds spent in each step.
@@ -151,4 +180,36 @@ fn thousandths<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Er
 
 fn shares<S: Serializer>(shares: &[(&'static str, f32)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(shares.iter().map(|(name, share)| (name, rounded(*share))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_says_what_is_given() {
+        let of = |given, lines: &[(usize, usize)]| {
+            let file = FileFacts {
+                rank: 1,
+                path: RepoPath::parse("a.rs").unwrap(),
+                role: Role::Source,
+                given,
+                lines: lines.to_vec(),
+                tokens: 40,
+                score: 0.0,
+                prior: 0.0,
+                shares: Vec::new(),
+                why: String::new(),
+            };
+            file.amount()
+        };
+        assert_eq!(of(Given::Whole, &[]), "about 40 tokens");
+        assert_eq!(of(Given::Part, &[(1, 4), (9, 9)]), "lines 1–4, 9");
+        let many: Vec<(usize, usize)> = (1..=8).map(|n| (n * 10, n * 10 + 1)).collect();
+        assert_eq!(of(Given::Part, &many), "lines 10–11, 20–21, 30–31, 40–41, 50–51, 60–61 and 2 more");
+        assert_eq!(
+            (of(Given::Map, &[]), of(Given::No, &[])),
+            ("name and definitions".into(), "nothing".into())
+        );
+    }
 }

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use minijinja::{Value, context};
 
 use super::explanation::{Explanation, FileFacts, Given};
-use super::page::amount;
 use super::treemap::{self, Keep, Leaf, Rect, Tile};
 use crate::context::pack::Context;
 use crate::context::role::Role;
@@ -71,7 +70,8 @@ impl<'a> Map<'a> {
                 match self.listed.get(path) {
                     Some(file) => {
                         let label = label(file, *rect);
-                        let words = format!("{}. {path}: {}, {}", file.rank, file.given.name(), amount(file));
+                        let words =
+                            format!("{}. {path}: {}, {}", file.rank, file.given.name(), file.amount());
                         tile_values(file.given.name(), *rect, label.as_deref(), &words, Some(file.rank))
                     }
                     None if self.mapped.contains(path) => {

@@ -24,9 +24,6 @@ const BAR: f32 = 300.0;
 /// Characters of the issue that are shown.
 const ISSUE_CHARS: usize = 4_000;
 
-/// Ranges of lines that a row shows; the rest is counted there, and listed below it.
-const SHOWN_RANGES: usize = 6;
-
 /// Families in the order of a bar's parts.
 const FAMILIES: [(Family, &str, &str); 6] = [
     (Family::Words, "words", "words of the issue in the text"),
@@ -90,7 +87,7 @@ fn rows(files: &[FileFacts]) -> Vec<Value> {
                 Some((folder, name)) => (format!("{folder}/"), name),
                 None => (String::new(), file.path.as_str()),
             };
-            let lines: Vec<String> = file.lines.iter().map(range).collect();
+            let lines: Vec<String> = file.ranges().collect();
             context! {
                 rank => file.rank,
                 folder,
@@ -98,7 +95,7 @@ fn rows(files: &[FileFacts]) -> Vec<Value> {
                 role => file.role.name(),
                 given => file.given.name(),
                 lines => lines.join(", "),
-                amount => amount(file),
+                amount => file.amount(),
                 score => format!("{:.2}", file.score),
                 prior => (file.prior != 0.0).then(|| format!("{:.2}", file.prior)),
                 why => visible(&file.why),
@@ -107,28 +104,6 @@ fn rows(files: &[FileFacts]) -> Vec<Value> {
             }
         })
         .collect()
-}
-
-/// The lines of a part; most are more than one.
-fn range((first, last): &(usize, usize)) -> String {
-    if first == last { first.to_string() } else { format!("{first}–{last}") }
-}
-
-/// How much of a file is given, for its row: its size tells nothing of that.
-pub(super) fn amount(file: &FileFacts) -> String {
-    match file.given {
-        Given::Whole => format!("about {} tokens", file.tokens),
-        Given::Part => {
-            let shown: Vec<String> = file.lines.iter().take(SHOWN_RANGES).map(range).collect();
-            let shown = shown.join(", ");
-            match file.lines.len().saturating_sub(SHOWN_RANGES) {
-                0 => format!("lines {shown}"),
-                more => format!("lines {shown} and {more} more"),
-            }
-        }
-        Given::Map => "name and definitions".to_owned(),
-        Given::No => "nothing".to_owned(),
-    }
 }
 
 /// One bar for all features, family by family.
@@ -180,8 +155,6 @@ fn class_of(family: Family) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::role::Role;
-    use crate::path::RepoPath;
 
     /// The contrast of two colors by <https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio>.
     fn contrast(a: &str, b: &str) -> f64 {
@@ -217,31 +190,5 @@ mod tests {
             }
         }
         assert!((contrast("#ffffff", "#000000") - 21.0).abs() < 0.01);
-    }
-
-    #[test]
-    fn a_row_says_what_is_given() {
-        let of = |given, lines: &[(usize, usize)]| {
-            amount(&FileFacts {
-                rank: 1,
-                path: RepoPath::parse("a.rs").unwrap(),
-                role: Role::Source,
-                given,
-                lines: lines.to_vec(),
-                tokens: 40,
-                score: 0.0,
-                prior: 0.0,
-                shares: Vec::new(),
-                why: String::new(),
-            })
-        };
-        assert_eq!(of(Given::Whole, &[]), "about 40 tokens");
-        assert_eq!(of(Given::Part, &[(1, 4), (9, 9)]), "lines 1–4, 9");
-        let many: Vec<(usize, usize)> = (1..=8).map(|n| (n * 10, n * 10 + 1)).collect();
-        assert_eq!(of(Given::Part, &many), "lines 10–11, 20–21, 30–31, 40–41, 50–51, 60–61 and 2 more");
-        assert_eq!(
-            (of(Given::Map, &[]), of(Given::No, &[])),
-            ("name and definitions".into(), "nothing".into())
-        );
     }
 }

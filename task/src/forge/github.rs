@@ -112,6 +112,7 @@ impl Request<'_> {
 
 /// An answer with a status of 200 to 299.
 struct Answer {
+    status: http::StatusCode,
     body: Bytes,
     next: Option<String>,
 }
@@ -262,7 +263,7 @@ impl GitHub {
                 graphql::check(&bytes, &refused, request.needs)?;
             }
             let next = limits::next_page(&head.headers, &self.api, call)?;
-            return Ok(Answer { body: bytes, next });
+            return Ok(Answer { status: head.status, body: bytes, next });
         }
         Err(CallError::Unexpected { call: call.clone(), why: "too many redirects".to_owned() })
     }

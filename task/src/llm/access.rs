@@ -10,13 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use shared::env;
 use shared::env::catalog::AGENT_MODEL_HEADERS;
 
-use super::Provider;
 use super::config::{ConfigError, LlmConfig};
 use super::error::LlmError;
-
-/// What the client itself writes.
-const OWN: [&str; 6] =
-    ["host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding"];
+use super::headers;
+use super::provider::Provider;
 
 /// A secret, and the file that has its present value.
 struct Source {
@@ -101,7 +98,7 @@ impl Access {
             self.remember(key);
         }
         if let Some(headers) = headers {
-            for (name, value) in parse_headers(headers.expose_secret()).map_err(Unusable::Headers)? {
+            for (name, value) in headers::parse(headers.expose_secret()).map_err(Unusable::Headers)? {
                 for secret in env::setting::header_secrets(&value) {
                     self.remember(SecretString::from(secret));
                 }
@@ -155,27 +152,6 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Reads headers, one a line. An error names no value.
-pub(super) fn parse_headers(text: &str) -> Result<Vec<(HeaderName, String)>, String> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .enumerate()
-        .map(|(at, line)| {
-            let at = at + 1;
-            let (name, value) =
-                line.split_once(':').ok_or_else(|| format!("line {at} has no colon; {HEADERS_HINT}"))?;
-            let name = HeaderName::from_bytes(name.trim().as_bytes())
-                .map_err(|_| format!("line {at} begins with no header's name; {HEADERS_HINT}"))?;
-            if OWN.contains(&name.as_str()) {
-                return Err(format!("the header {name} is written by the client itself; leave it out"));
-            }
-            Ok((name, value.trim().to_owned()))
-        })
-        .collect()
-}
-
-pub(super) const HEADERS_HINT: &str = "write one header a line, as in `x-gateway-key: VALUE`";
-
 /// Without the secrets.
 impl std::fmt::Debug for Access {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -195,23 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_one_a_line_and_take_precedence_over_the_key() {
+    fn headers_take_precedence_over_the_key() {
         let given = "# of the gateway\nX-Team: agents\n\n authorization: Basic dGVhbTpzZWNyZXQ= \r\n";
         let access = Access::new(Provider::OpenAi, &config(Some("sk-1"), Some(given))).unwrap();
         let headers = access.headers().unwrap();
         assert_eq!(headers["x-team"], "agents");
         assert_eq!(headers["authorization"], "Basic dGVhbTpzZWNyZXQ=");
         assert!(headers.values().all(HeaderValue::is_sensitive));
-        for (text, expect) in [
-            ("x-team agents", "line 1 has no colon; write one header a line, as in `x-gateway-key: VALUE`"),
-            (
-                "ok: 1\nx team: a",
-                "line 2 begins with no header's name; write one header a line, as in `x-gateway-key: VALUE`",
-            ),
-            ("Host: x", "the header host is written by the client itself; leave it out"),
-        ] {
-            assert_eq!(parse_headers(text).unwrap_err(), expect);
-        }
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! A *ceiling* is what a run may spend on the model, in tokens and in money; the *ledger* keeps what it has spent.
 //!
-//! Every call is reserved before it is made, at the most that it can cost, and settled afterwards at what it did cost. A
+//! Every call is reserved before it is made, at the most that it can cost, and settled afterwards at what it did cost: a prompt
+//! at the most tokens that it may be counted as ([`super::margin`]), an answer at its limit. A
 //! reservation that is never settled, because the call was abandoned, stays spent. Where all runs together are limited,
 //! the ledger draws each reservation from the run's [`Purse`] as well.
 
 use shared::env::catalog::{AGENT_MAX_COST, AGENT_MAX_TOKENS, AGENT_UNKNOWN_PRICE};
 use shared::env::{Environment, SettingError};
 
-use super::price::{Pricing, Usd, UsdError};
-use super::{Counted, LlmError, Provider, Usage};
+use super::error::{BudgetError, LlmError};
+use super::margin::Margins;
+use super::price::Pricing;
+use super::{Counted, Provider, Usage};
 use crate::broker::Slot;
 use crate::budget::{self, Door, Draw, Purse};
+use crate::usd::{Usd, UsdError};
 
 /// What a run may spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,26 +62,6 @@ impl Ceiling {
     }
 }
 
-/// Why a call was not made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BudgetError {
-    #[error(
-        "the next call to the model may need {needed} tokens, and {spent} of the {ceiling} that a run may use are gone; \
-         raise AGENT_MAX_TOKENS, or make the issue smaller"
-    )]
-    Tokens { spent: u64, needed: u64, ceiling: u64 },
-    #[error(
-        "the next call to the model may cost {needed}, and {spent} of the {ceiling} that a run may cost are gone; \
-         raise AGENT_MAX_COST, or make the issue smaller"
-    )]
-    Money { spent: Usd, needed: Usd, ceiling: Usd },
-    #[error(
-        "the price of {model} is unknown, so its cost cannot be kept under {ceiling}; set AGENT_MODEL_PRICE to it (`free` \
-         if nobody charges for it), or AGENT_UNKNOWN_PRICE=allow to limit tokens alone"
-    )]
-    PriceUnknown { model: String, ceiling: Usd },
-}
-
 /// What a run has spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
@@ -119,6 +103,7 @@ pub struct Ledger {
     ceiling: Ceiling,
     spent: Spent,
     reserved: Reserved,
+    margins: Margins,
     /// What all runs together may spend, if that is limited.
     purse: Option<Purse>,
     /// How many calls all runs together make at once, if that is limited.
@@ -129,13 +114,17 @@ pub struct Ledger {
 #[derive(Debug)]
 #[must_use = "a reservation is settled with what the call used"]
 pub(super) struct Reservation {
+    model: String,
+    /// Tokens of the prompt.
+    estimated: u64,
     share: Reserved,
     pricing: Pricing,
 }
 
 impl Ledger {
     pub fn new(ceiling: Ceiling) -> Self {
-        Self { ceiling, spent: Spent::default(), reserved: Reserved::default(), purse: None, door: None }
+        let (spent, reserved, margins) = (Spent::default(), Reserved::default(), Margins::default());
+        Self { ceiling, spent, reserved, margins, purse: None, door: None }
     }
 
     /// The same, within what all runs together may spend.
@@ -180,9 +169,17 @@ impl Ledger {
         self.spent.plus(&self.reserved)
     }
 
-    /// Whether so many more calls of this size are within the ceilings, each at its most.
-    pub fn affords(&self, pricing: Pricing, prompt_tokens: u64, output_tokens: u64, calls: u64) -> bool {
+    /// Whether so many more calls of this size are within the ceilings, each at its most. The prompt's tokens are estimated.
+    pub fn affords(
+        &self,
+        model: &str,
+        pricing: Pricing,
+        prompt_tokens: u64,
+        output_tokens: u64,
+        calls: u64,
+    ) -> bool {
         let spent = self.spent();
+        let prompt_tokens = self.margins.at_most(model, prompt_tokens);
         let tokens = prompt_tokens.saturating_add(output_tokens).saturating_mul(calls);
         let is_within = spent.tokens().saturating_add(tokens) <= self.ceiling.tokens;
         let Pricing::Known(price) = pricing else { return is_within };
@@ -198,15 +195,16 @@ impl Ledger {
         ceiling
     }
 
-    /// Sets aside what a call of `model` can use at most, or says why it may not be made.
+    /// Sets aside what a call of `model` can use at most, or says why it may not be made. The prompt's tokens are estimated.
     pub(super) fn reserve(
         &mut self,
         model: &str,
         pricing: Pricing,
-        prompt_tokens: u64,
+        estimated: u64,
         output_tokens: u64,
     ) -> Result<Reservation, BudgetError> {
         let spent = self.spent();
+        let prompt_tokens = self.margins.at_most(model, estimated);
         let tokens = prompt_tokens.saturating_add(output_tokens);
         if spent.tokens().saturating_add(tokens) > self.ceiling.tokens {
             return Err(BudgetError::Tokens {
@@ -235,7 +233,7 @@ impl Ledger {
         reserved.input_tokens = reserved.input_tokens.saturating_add(prompt_tokens);
         reserved.output_tokens = reserved.output_tokens.saturating_add(output_tokens);
         reserved.money = reserved.money.plus(money);
-        Ok(Reservation { share, pricing })
+        Ok(Reservation { model: model.to_owned(), estimated, share, pricing })
     }
 
     /// Draws a reservation from what all runs together may spend; where it may not be made, it is taken back.
@@ -299,9 +297,11 @@ impl Ledger {
     }
 
     /// Replaces a reservation by what the call used.
-    #[expect(clippy::needless_pass_by_value, reason = "a reservation is settled once")]
     pub(super) fn settle(&mut self, reservation: Reservation, usage: &Usage) {
-        let Reservation { share, pricing } = reservation;
+        let Reservation { model, estimated, share, pricing } = reservation;
+        if usage.counted == Counted::ByProvider {
+            self.margins.note(&model, estimated, usage.prompt_tokens());
+        }
         let reserved = &mut self.reserved;
         reserved.input_tokens = reserved.input_tokens.saturating_sub(share.input_tokens);
         reserved.output_tokens = reserved.output_tokens.saturating_sub(share.output_tokens);
@@ -333,13 +333,13 @@ mod tests {
 
     #[test]
     fn a_call_is_counted_at_its_most_until_it_is_settled() {
-        let ceiling = Ceiling { tokens: 100_000, money: MoneyCeiling::AtMost(usd("0.20")) };
+        let ceiling = Ceiling { tokens: 100_000, money: MoneyCeiling::AtMost(usd("0.30")) };
         let mut ledger = Ledger::new(ceiling);
         let call = ledger.reserve("m", sonnet(), 40_000, 8_000).unwrap();
-        // 40,000 at the price of a cache write, 2.50, and 8,000 at 10.
+        // Half as many again as 40,000, at the price of a cache write, 2.50, and 8,000 at 10.
         assert_eq!(
             ledger.spent(),
-            Spent { calls: 1, input_tokens: 40_000, output_tokens: 8_000, money: usd("0.18") }
+            Spent { calls: 1, input_tokens: 60_000, output_tokens: 8_000, money: usd("0.23") }
         );
         ledger.settle(call, &used(30_000, 1_000));
         assert_eq!(
@@ -348,17 +348,44 @@ mod tests {
         );
     }
 
+    /// However much more than estimated a provider counts, if it is no more than half as many again and goes on as it began.
+    #[test]
+    fn no_more_is_spent_than_the_ceiling_whatever_the_provider_counts() {
+        for percent in [1, 60, 99, 100, 101, 130, 149, 150] {
+            for (tokens, money) in [(u64::MAX, "1.00"), (900_000, "99")] {
+                let ceiling = Ceiling { tokens, money: MoneyCeiling::AtMost(usd(money)) };
+                let mut ledger = Ledger::new(ceiling);
+                let mut prompt = 12_345;
+                while let Ok(call) = ledger.reserve("m", sonnet(), prompt, 8_000) {
+                    // One text differs from the next.
+                    let of_first = match ledger.spent().calls {
+                        1 => 100,
+                        even if even % 2 == 0 => 95,
+                        _ => 105,
+                    };
+                    let counted = prompt * percent * of_first / 10_000;
+                    let most = Usage { cache_write_tokens: counted, ..used(0, 8_000) };
+                    ledger.settle(call, &most);
+                    prompt += prompt / 3;
+                }
+                let spent = ledger.spent();
+                assert!(spent.calls > 1, "{percent} %: {ledger:?}");
+                assert!(spent.money <= usd(money) && spent.tokens() <= tokens, "{percent} %: {ledger:?}");
+            }
+        }
+    }
+
     #[test]
     fn a_call_over_a_ceiling_is_refused_and_costs_nothing() {
         let ceiling = Ceiling { tokens: 50_000, money: MoneyCeiling::AtMost(usd("0.10")) };
         let mut ledger = Ledger::new(ceiling);
         assert_eq!(
-            ledger.reserve("m", sonnet(), 45_000, 8_000).unwrap_err(),
+            ledger.reserve("m", sonnet(), 30_000, 8_000).unwrap_err(),
             BudgetError::Tokens { spent: 0, needed: 53_000, ceiling: 50_000 }
         );
         assert_eq!(
             ledger.reserve("m", sonnet(), 20_000, 8_000).unwrap_err(),
-            BudgetError::Money { spent: Usd::ZERO, needed: usd("0.13"), ceiling: usd("0.10") }
+            BudgetError::Money { spent: Usd::ZERO, needed: usd("0.155"), ceiling: usd("0.10") }
         );
         assert_eq!(ledger.spent(), Spent::default());
     }
@@ -367,13 +394,13 @@ mod tests {
     fn calls_to_come_are_held_against_what_is_left() {
         let ceiling = Ceiling { tokens: 100_000, money: MoneyCeiling::AtMost(usd("0.40")) };
         let mut ledger = Ledger::new(ceiling);
-        assert!(ledger.affords(sonnet(), 40_000, 8_000, 2));
-        assert!(!ledger.affords(sonnet(), 40_000, 8_000, 3), "tokens");
-        assert!(!ledger.affords(sonnet(), 10_000, 38_000, 2), "money");
-        assert!(ledger.affords(Pricing::Free, 10_000, 38_000, 2));
-        drop(ledger.reserve("m", sonnet(), 40_000, 8_000).unwrap());
-        assert!(ledger.affords(sonnet(), 40_000, 8_000, 1));
-        assert!(!ledger.affords(sonnet(), 40_000, 8_000, 2));
+        assert!(ledger.affords("m", sonnet(), 26_000, 8_000, 2));
+        assert!(!ledger.affords("m", sonnet(), 26_000, 8_000, 3), "tokens");
+        assert!(!ledger.affords("m", sonnet(), 8_000, 37_000, 2), "money");
+        assert!(ledger.affords("m", Pricing::Free, 8_000, 37_000, 2));
+        drop(ledger.reserve("m", sonnet(), 26_000, 8_000).unwrap());
+        assert!(ledger.affords("m", sonnet(), 26_000, 8_000, 1));
+        assert!(!ledger.affords("m", sonnet(), 26_000, 8_000, 2));
     }
 
     #[test]
@@ -397,7 +424,7 @@ mod tests {
         drop(ledger.reserve("m", Pricing::Free, 1_000, 1_000).unwrap());
         assert_eq!(
             ledger.reserve("m", Pricing::Free, 1_000, 1_000).unwrap_err(),
-            BudgetError::Tokens { spent: 2_000, needed: 2_000, ceiling: 3_000 }
+            BudgetError::Tokens { spent: 2_500, needed: 2_500, ceiling: 3_000 }
         );
     }
 
@@ -408,7 +435,7 @@ mod tests {
         let ceiling = Ceiling { tokens: 100_000, money: MoneyCeiling::AtMost(usd("0.40")) };
         for (status, usage, is_known, tokens, money) in [
             (503, Usage::default(), true, 0, "0"),
-            (502, Usage::default(), false, 48_000, "0.18"),
+            (502, Usage::default(), false, 68_000, "0.23"),
             (502, used(30_000, 1_000), true, 31_000, "0.07"),
         ] {
             let mut ledger = Ledger::new(ceiling);

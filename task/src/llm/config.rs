@@ -9,96 +9,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 use shared::env::catalog::{
     AGENT_CONTEXT_WINDOW, AGENT_EFFORT, AGENT_MAX_OUTPUT_TOKENS, AGENT_MODEL_HEADERS,
     AGENT_MODEL_IDLE_TIMEOUT, AGENT_MODEL_RETRIES, AGENT_MODEL_TIMEOUT, AGENT_PRICES, AGENT_TEMPERATURE,
-    ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, OLLAMA_API_KEY, OLLAMA_BASE_URL, OLLAMA_HOST, OPENAI_API_KEY,
-    OPENAI_BASE_URL,
+    ANTHROPIC_BASE_URL, OLLAMA_HOST,
 };
-use shared::env::setting::Setting;
 use shared::env::{Environment, SettingError};
 use url::{Host, Url};
 
-use super::access;
+use super::headers;
 use super::price::PriceTable;
+use super::provider::Provider;
 use crate::network::Network;
-
-/// Whose interface is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// Anthropic's Messages API.
-    Anthropic,
-    /// Ollama's own `/api/chat`.
-    Ollama,
-    /// OpenAI's chat completions, or any server that imitates them.
-    OpenAi,
-}
-
-impl Provider {
-    const ALL: [Self; 3] = [Self::Anthropic, Self::Ollama, Self::OpenAi];
-
-    /// The name in specifications.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Anthropic => "anthropic",
-            Self::Ollama => "ollama",
-            Self::OpenAi => "openai",
-        }
-    }
-
-    /// The model that is asked when none is named: as of November 2026 the vendors' own choice for everyday coding, and
-    /// for Ollama a code model of 19 GB that a workstation can hold.
-    pub fn default_model(self) -> &'static str {
-        match self {
-            Self::Anthropic => "claude-sonnet-5-5",
-            Self::Ollama => "qwen3-coder:30b",
-            Self::OpenAi => "gpt-6.2-sol",
-        }
-    }
-
-    fn key_setting(self) -> &'static Setting<SecretString> {
-        match self {
-            Self::Anthropic => &ANTHROPIC_API_KEY,
-            Self::Ollama => &OLLAMA_API_KEY,
-            Self::OpenAi => &OPENAI_API_KEY,
-        }
-    }
-
-    fn url_setting(self) -> &'static Setting<String> {
-        match self {
-            Self::Anthropic => &ANTHROPIC_BASE_URL,
-            Self::Ollama => &OLLAMA_BASE_URL,
-            Self::OpenAi => &OPENAI_BASE_URL,
-        }
-    }
-
-    /// The variable that holds the key.
-    pub fn key_variable(self) -> &'static str {
-        self.key_setting().variable().name
-    }
-
-    /// The variable that holds the address.
-    pub fn url_variable(self) -> &'static str {
-        self.url_setting().variable().name
-    }
-
-    /// The vendor's own host, which answers to nobody without a key.
-    pub(super) fn vendor(self) -> &'static str {
-        match self {
-            Self::Anthropic => "api.anthropic.com",
-            Self::Ollama => "ollama.com",
-            Self::OpenAi => "api.openai.com",
-        }
-    }
-}
-
-impl fmt::Display for Provider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// A provider and one of its models.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -273,7 +195,7 @@ impl LlmConfig {
         config.headers_file = env.file_of(&AGENT_MODEL_HEADERS);
         let is_in_clear = config.base_url.scheme() == "http" && !is_local(&config.base_url);
         if let Some(headers) = &config.headers {
-            access::parse_headers(headers.expose_secret())
+            headers::parse(headers.expose_secret())
                 .map_err(|hint| env.refuse(&AGENT_MODEL_HEADERS, "", hint))?;
             if is_in_clear {
                 return Err(ConfigError::HeadersInClear { url: config.base_url });

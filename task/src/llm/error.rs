@@ -7,9 +7,9 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use super::Provider;
-use super::budget::BudgetError;
 use super::parts::Part;
 use crate::budget;
+use crate::usd::Usd;
 
 /// What was waited for when the time was up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +107,26 @@ pub enum LlmError {
     /// What all runs together may spend.
     #[error("{0}")]
     SharedBudget(#[from] budget::BudgetError),
+}
+
+/// Why the ledger allows no call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BudgetError {
+    #[error(
+        "the next call to the model may need {needed} tokens, and {spent} of the {ceiling} that a run may use are gone; \
+         raise AGENT_MAX_TOKENS, or make the issue smaller"
+    )]
+    Tokens { spent: u64, needed: u64, ceiling: u64 },
+    #[error(
+        "the next call to the model may cost {needed}, and {spent} of the {ceiling} that a run may cost are gone; \
+         raise AGENT_MAX_COST, or make the issue smaller"
+    )]
+    Money { spent: Usd, needed: Usd, ceiling: Usd },
+    #[error(
+        "the price of {model} is unknown, so its cost cannot be kept under {ceiling}; set AGENT_MODEL_PRICE to it (`free` \
+         if nobody charges for it), or AGENT_UNKNOWN_PRICE=allow to limit tokens alone"
+    )]
+    PriceUnknown { model: String, ceiling: Usd },
 }
 
 impl LlmError {

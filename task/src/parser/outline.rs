@@ -6,30 +6,11 @@
 
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
 use tree_sitter::{Node, TreeCursor};
 
 use super::syntax::Syntax;
-use super::wire::{Failure, MAX_DEFINITIONS};
+use super::wire::{Definition, Failure, MAX_DEFINITIONS, MAX_DEPTH, MAX_NAME, MAX_SIGNATURE};
 use crate::language::Language;
-
-/// Longest signature in an outline, in characters.
-pub(super) const MAX_SIGNATURE: usize = 160;
-/// Longest name in bytes; what is longer is an expression.
-pub(super) const MAX_NAME: usize = 120;
-pub(super) const MAX_DEPTH: usize = 24;
-
-/// A named piece of code.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Definition {
-    pub name: String,
-    /// What stands before the body, on one line.
-    pub signature: String,
-    /// First and last line, 1-based, with the comments and attributes right above.
-    pub lines: (usize, usize),
-    /// How many definitions enclose it.
-    pub depth: usize,
-}
 
 /// Whether definitions are looked for inside.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,6 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::MAX_BYTES;
-use super::outline::{Definition, MAX_DEPTH, MAX_NAME, MAX_SIGNATURE};
 use crate::language::Language;
 
 /// The longest header of a request in bytes. Only the places that it asks about make it long.
@@ -23,6 +22,12 @@ const MAX_ANSWER: usize = 8 << 20;
 pub(super) const MAX_ERRORS: usize = 2_000;
 /// Definitions that are kept of one text.
 pub(super) const MAX_DEFINITIONS: usize = 10_000;
+/// Longest signature of a definition, in characters.
+pub(super) const MAX_SIGNATURE: usize = 160;
+/// Longest name of a definition in bytes; what is longer is an expression.
+pub(super) const MAX_NAME: usize = 120;
+/// Definitions that may enclose one that is kept.
+pub(super) const MAX_DEPTH: usize = 24;
 /// The longest message of a parser, in bytes.
 pub(super) const MAX_MESSAGE: usize = 300;
 
@@ -48,6 +53,18 @@ pub(super) enum Answer {
     Outline(Vec<Definition>),
     Findings(Findings),
     Failed(Failure),
+}
+
+/// A named piece of code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Definition {
+    pub name: String,
+    /// What stands before the body, on one line.
+    pub signature: String,
+    /// First and last line, 1-based, with the comments and attributes right above.
+    pub lines: (usize, usize),
+    /// How many definitions enclose it.
+    pub depth: usize,
 }
 
 /// Why a parser that is alive has nothing to say of a text.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::{Applied, MAX_BYTES, MAX_EDITS, MAX_FILES, Rung};
+use super::{Applied, MAX_BYTES, MAX_EDITS, MAX_FILES, MatchStrategy};
 use crate::context::role::Omission;
 use crate::path::{PathError, RepoPath, Unportable, is_hidden};
 use crate::protect::Reason;
@@ -98,7 +98,7 @@ pub enum Refusal {
     },
     /// SEARCH is in the file in several places, which begin at these lines.
     Ambiguous {
-        rung: Rung,
+        strategy: MatchStrategy,
         lines: Vec<usize>,
     },
     /// SEARCH is nearly there, and the change touches what differs.
@@ -264,11 +264,11 @@ impl fmt::Display for Refusal {
                  exactly. The file has there:\n{excerpt}\nCopy these lines."
             ),
             Self::Absent { closest, elsewhere } => absent(f, closest.as_ref(), elsewhere.as_ref()),
-            Self::Ambiguous { rung, lines } => {
+            Self::Ambiguous { strategy, lines } => {
                 let lines: Vec<String> = lines.iter().map(usize::to_string).collect();
                 write!(
                     f,
-                    "SEARCH matches in several places ({rung}), at lines {}. Add lines before or after until only \
+                    "SEARCH matches in several places ({strategy}), at lines {}. Add lines before or after until only \
                      one place matches.",
                     lines.join(", ")
                 )

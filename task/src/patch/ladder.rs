@@ -1,7 +1,7 @@
 //! The *ladder*: ways to find a SEARCH in a file, from the letter to the likeness, and the first that finds it once.
 //!
-//! Each rung forgives one thing that models do to text they copy. A rung that finds the text in several places ends
-//! the climb: a later, more forgiving one could only pick the wrong place. What a rung finds is merged with the
+//! Each strategy forgives one thing that models do to text they copy. A strategy that finds the text in several places ends
+//! the climb: a later, more forgiving one could only pick the wrong place. What a strategy finds is merged with the
 //! file, so that being forgiving about the place never means being careless about the text.
 
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ const TELLING: usize = 16;
 
 /// How a block was found to apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rung {
+pub enum MatchStrategy {
     /// To the letter, whole lines.
     Exact,
     TrailingSpace,
@@ -49,7 +49,7 @@ pub enum Rung {
 
 /// Where a block applies, and what it does there.
 pub(super) struct Placed {
-    pub(super) rung: Rung,
+    pub(super) strategy: MatchStrategy,
     pub(super) change: Change,
 }
 
@@ -60,10 +60,10 @@ pub(super) enum Change {
 }
 
 /// Why a block does not apply. Lines are of the file, counted from 0.
-pub(super) enum Miss {
+pub(super) enum NoMatch {
     Absent,
     Ambiguous {
-        rung: Rung,
+        strategy: MatchStrategy,
         starts: Vec<usize>,
     },
     /// Found, but the change touches lines that differ from what the model saw.
@@ -76,7 +76,7 @@ pub(super) enum Miss {
     PartOfLine(usize),
 }
 
-impl Miss {
+impl NoMatch {
     fn of(stuck: Stuck, place: Range<usize>) -> Self {
         match stuck {
             Stuck::Differs => Self::Differs(place),
@@ -85,7 +85,7 @@ impl Miss {
     }
 }
 
-impl Rung {
+impl MatchStrategy {
     fn of(form: Form) -> Self {
         match form {
             Form::Exact => Self::Exact,
@@ -97,7 +97,7 @@ impl Rung {
     }
 }
 
-impl fmt::Display for Rung {
+impl fmt::Display for MatchStrategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Exact => "exact",
@@ -116,7 +116,7 @@ impl fmt::Display for Rung {
 }
 
 /// Climbs the ladder with one block.
-pub(super) fn place(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Placed, Miss> {
+pub(super) fn place(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Placed, NoMatch> {
     for form in Form::ALL {
         // The spaces in front of a diff's lines would pass for indentation.
         if form == Form::Unindented
@@ -124,7 +124,7 @@ pub(super) fn place(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Resul
             && let Some(placed) =
                 in_forms(text, &listing::borrowed(&plain.search), &listing::borrowed(&plain.replace))?
         {
-            return Ok(Placed { rung: Rung::Listing, ..placed });
+            return Ok(Placed { strategy: MatchStrategy::Listing, ..placed });
         }
         if let Some(placed) = at_form(text, form, search, replace)? {
             return Ok(placed);
@@ -137,14 +137,14 @@ pub(super) fn place(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Resul
     if let Some((search, replace)) = trimmed
         && let Some(placed) = in_forms(text, search, replace)?
     {
-        return Ok(Placed { rung: Rung::BlankEnds, ..placed });
+        return Ok(Placed { strategy: MatchStrategy::BlankEnds, ..placed });
     }
     if let Some(placed) = without_listing(text, search, replace)? {
         return Ok(placed);
     }
     let (search, replace) = trimmed.unwrap_or((search, replace));
     if is_already_there(text, search, replace) {
-        return Ok(Placed { rung: Rung::Exact, change: Change::AlreadyThere });
+        return Ok(Placed { strategy: MatchStrategy::Exact, change: Change::AlreadyThere });
     }
     if let Some(placed) = in_chunks(text, search, replace)? {
         return Ok(placed);
@@ -155,8 +155,8 @@ pub(super) fn place(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Resul
     by_likeness(text, search, replace)
 }
 
-/// The first five rungs.
-fn in_forms(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Option<Placed>, Miss> {
+/// The first five strategies.
+fn in_forms(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Option<Placed>, NoMatch> {
     for form in Form::ALL {
         if let Some(placed) = at_form(text, form, search, replace)? {
             return Ok(Some(placed));
@@ -166,7 +166,7 @@ fn in_forms(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Option
 }
 
 /// The block without the artefacts of a listing; a reading that matches to the letter takes precedence over all others.
-fn without_listing(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Option<Placed>, Miss> {
+fn without_listing(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Option<Placed>, NoMatch> {
     let readings = listing::readings(search, replace);
     for forms in [&Form::ALL[..1], &Form::ALL[1..]] {
         for plain in &readings {
@@ -174,7 +174,7 @@ fn without_listing(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result
             let (search, replace) = without_blank_ends(&search, &replace).unwrap_or((&search, &replace));
             for form in forms {
                 if let Some(placed) = at_form(text, *form, search, replace)? {
-                    return Ok(Some(Placed { rung: Rung::Listing, ..placed }));
+                    return Ok(Some(Placed { strategy: MatchStrategy::Listing, ..placed }));
                 }
             }
         }
@@ -182,19 +182,24 @@ fn without_listing(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result
     Ok(None)
 }
 
-fn at_form(text: &Text<'_>, form: Form, search: &[&str], replace: &[&str]) -> Result<Option<Placed>, Miss> {
+fn at_form(
+    text: &Text<'_>,
+    form: Form,
+    search: &[&str],
+    replace: &[&str],
+) -> Result<Option<Placed>, NoMatch> {
     let starts = text.find(form, search, MAX_HITS);
-    let rung = Rung::of(form);
+    let strategy = MatchStrategy::of(form);
     match starts[..] {
         [] => Ok(None),
         [start] => {
             if repeats_what_follows(text, start, search, replace) {
-                return Ok(Some(Placed { rung, change: Change::AlreadyThere }));
+                return Ok(Some(Placed { strategy, change: Change::AlreadyThere }));
             }
             let splices = merged(text, search, replace, &Alignment::same(start, search.len()), form)?;
-            Ok(Some(Placed { rung, change: Change::Lines(splices) }))
+            Ok(Some(Placed { strategy, change: Change::Lines(splices) }))
         }
-        _ => Err(Miss::Ambiguous { rung, starts }),
+        _ => Err(NoMatch::Ambiguous { strategy, starts }),
     }
 }
 
@@ -205,12 +210,12 @@ fn merged(
     replace: &[&str],
     alignment: &Alignment,
     form: Form,
-) -> Result<Vec<Splice>, Miss> {
+) -> Result<Vec<Splice>, NoMatch> {
     let same = |(at, line): (usize, &Match)| (*line == Match::Same).then_some((at, alignment.start + at));
     let pairs: Vec<(usize, usize)> = alignment.lines.iter().enumerate().filter_map(same).collect();
     let search = as_indented(text, search, replace, &pairs);
     let adapter = Adapter::new(text, &search, replace, &pairs, form);
-    merge(text, &search, replace, alignment, &adapter).map_err(|stuck| Miss::of(stuck, alignment.range()))
+    merge(text, &search, replace, alignment, &adapter).map_err(|stuck| NoMatch::of(stuck, alignment.range()))
 }
 
 /// SEARCH, or the lines of the file in its place if REPLACE is indented as they are.
@@ -230,7 +235,7 @@ fn as_indented<'a>(
 }
 
 /// A SEARCH that begins or ends within a line, found once to the letter.
-fn in_part_of_line(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Option<Placed>, Miss> {
+fn in_part_of_line(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Option<Placed>, NoMatch> {
     let ([first, rest @ ..], lines) = (search, text.lines()) else { return Ok(None) };
     if is_blank(first) || search.last().is_some_and(|last| is_blank(last)) {
         return Ok(None);
@@ -261,7 +266,10 @@ fn in_part_of_line(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result
         [hit] => hit,
         _ => {
             let starts: BTreeSet<usize> = hits.iter().map(|(at, _)| *at).collect();
-            return Err(Miss::Ambiguous { rung: Rung::PartOfLine, starts: starts.into_iter().collect() });
+            return Err(NoMatch::Ambiguous {
+                strategy: MatchStrategy::PartOfLine,
+                starts: starts.into_iter().collect(),
+            });
         }
     };
     let last = at + rest.len();
@@ -279,7 +287,7 @@ fn in_part_of_line(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result
         || cuts_word(before.chars().next_back(), first.chars().next())
         || cuts_word(tail.chars().next_back(), after.chars().next())
     {
-        return Err(Miss::PartOfLine(at));
+        return Err(NoMatch::PartOfLine(at));
     }
     let mut lines: Vec<String> = replace.iter().map(|line| (*line).to_owned()).collect();
     lines[0].insert_str(0, before);
@@ -287,7 +295,7 @@ fn in_part_of_line(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result
         last.push_str(after);
     }
     let change = Change::Lines(vec![Splice { range: at..last + 1, lines }]);
-    Ok(Some(Placed { rung: Rung::PartOfLine, change }))
+    Ok(Some(Placed { strategy: MatchStrategy::PartOfLine, change }))
 }
 
 /// The block without blank lines at either end of SEARCH, and as many fewer in REPLACE.
@@ -343,10 +351,10 @@ fn adds_something_telling(search: &[&str], replace: &[&str]) -> bool {
 }
 
 /// A block taken apart at its elisions, each part found in the first five forms.
-fn in_chunks(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Option<Placed>, Miss> {
+fn in_chunks(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Option<Placed>, NoMatch> {
     let chunks = match elision::split(search, replace) {
         Split::None => return Ok(None),
-        Split::Unequal => return Err(Miss::Elision),
+        Split::Unequal => return Err(NoMatch::Elision),
         Split::Chunks(chunks) => chunks,
     };
     let mut found: Vec<Chunk<'_>> = Vec::new();
@@ -381,11 +389,11 @@ fn in_chunks(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Optio
             _ if chunk.search == chunk.replace => {}
             _ => {
                 let starts = starts.iter().copied().take(MAX_HITS).collect();
-                return Err(Miss::Ambiguous { rung: Rung::Elision, starts });
+                return Err(NoMatch::Ambiguous { strategy: MatchStrategy::Elision, starts });
             }
         }
     }
-    Ok(Some(Placed { rung: Rung::Elision, change: Change::Lines(splices) }))
+    Ok(Some(Placed { strategy: MatchStrategy::Elision, change: Change::Lines(splices) }))
 }
 
 /// Takes away the places of each chunk that cannot lie between those of its neighbors.
@@ -402,7 +410,11 @@ fn narrow(chunks: &[Chunk<'_>], hits: &mut [(Form, Vec<usize>)]) {
 }
 
 /// A SEARCH whose blank lines are not those of the file.
-fn without_blank_lines(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Option<Placed>, Miss> {
+fn without_blank_lines(
+    text: &Text<'_>,
+    search: &[&str],
+    replace: &[&str],
+) -> Result<Option<Placed>, NoMatch> {
     let (file, wanted) = (blank::full(text.lines()), blank::full(search));
     let dense_file: Vec<&str> = file.iter().map(|at| text.lines()[*at]).collect();
     let dense_search: Vec<&str> = wanted.iter().map(|at| search[*at]).collect();
@@ -418,23 +430,26 @@ fn without_blank_lines(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Re
                 let adapter = Adapter::new(text, &search, replace, &pairs, form);
                 let region = places.first().copied().unwrap_or(0)..places.last().map_or(0, |last| last + 1);
                 let splices = blank::merge(text, &search, replace, places, &adapter)
-                    .map_err(|stuck| Miss::of(stuck, region))?;
-                return Ok(Some(Placed { rung: Rung::BlankLines, change: Change::Lines(splices) }));
+                    .map_err(|stuck| NoMatch::of(stuck, region))?;
+                return Ok(Some(Placed {
+                    strategy: MatchStrategy::BlankLines,
+                    change: Change::Lines(splices),
+                }));
             }
             _ => {
                 let starts = starts.iter().map(|start| file[*start]).collect();
-                return Err(Miss::Ambiguous { rung: Rung::BlankLines, starts });
+                return Err(NoMatch::Ambiguous { strategy: MatchStrategy::BlankLines, starts });
             }
         }
     }
     Ok(None)
 }
 
-/// The last rung: line by line nearly the same.
-fn by_likeness(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Placed, Miss> {
+/// The last strategy: line by line nearly the same.
+fn by_likeness(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Placed, NoMatch> {
     match similarity::nearest(text, search) {
-        Nearest::None => Err(Miss::Absent),
-        Nearest::Several(starts) => Err(Miss::Ambiguous { rung: Rung::Likeness, starts }),
+        Nearest::None => Err(NoMatch::Absent),
+        Nearest::Several(starts) => Err(NoMatch::Ambiguous { strategy: MatchStrategy::Likeness, starts }),
         Nearest::At(start) => {
             let form = Form::Unindented;
             let lines = search
@@ -447,7 +462,7 @@ fn by_likeness(text: &Text<'_>, search: &[&str], replace: &[&str]) -> Result<Pla
                 .collect();
             let alignment = Alignment { start, lines };
             let splices = merged(text, search, replace, &alignment, form)?;
-            Ok(Placed { rung: Rung::Likeness, change: Change::Lines(splices) })
+            Ok(Placed { strategy: MatchStrategy::Likeness, change: Change::Lines(splices) })
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::form::{Form, is_blank};
-use super::ladder::{self, Change as Effect, Miss};
+use super::ladder::{self, Change as Effect, NoMatch};
 use super::name::{Names, Target};
 use super::pinned::{self, Loose};
 use super::text::{Edges, Splice, Text};
@@ -369,7 +369,7 @@ impl<'a> Resolution<'a> {
                 match pinned::place(&text, (&search, before), (&replace, after)) {
                     Ok(placed) => {
                         let is_idle = placed.splice.is_none() && placed.edges == text.edges();
-                        let how = if is_idle { How::NoOp } else { How::Block(ladder::Rung::Exact) };
+                        let how = if is_idle { How::NoOp } else { How::Block(ladder::MatchStrategy::Exact) };
                         self.done(block.edit, path, how);
                         splices.extend(placed.splice.map(|splice| (block.edit, splice)));
                         match edges {
@@ -400,11 +400,11 @@ impl<'a> Resolution<'a> {
                             refused.push((block.edit, Refusal::Placeholder(line)));
                             continue;
                         }
-                        self.done(block.edit, path, How::Block(placed.rung));
+                        self.done(block.edit, path, How::Block(placed.strategy));
                         splices.extend(lines.into_iter().map(|splice| (block.edit, splice)));
                     }
                 },
-                Err(miss) => refused.push((block.edit, self.refusal(path, &text, &search, miss))),
+                Err(no_match) => refused.push((block.edit, self.refusal(path, &text, &search, no_match))),
             }
         }
         splices.sort_by(|(a, one), (b, two)| {
@@ -428,21 +428,21 @@ impl<'a> Resolution<'a> {
         Some(text.splice(&splices, edges.map_or(text.edges(), |(_, edges)| edges)))
     }
 
-    /// A miss in words that the model can act on.
-    fn refusal(&self, path: &RepoPath, text: &Text<'_>, search: &[&str], miss: Miss) -> Refusal {
+    /// Why there is no match, in words that the model can act on.
+    fn refusal(&self, path: &RepoPath, text: &Text<'_>, search: &[&str], no_match: NoMatch) -> Refusal {
         let excerpt = |range: std::ops::Range<usize>| Excerpt::new(text.lines(), range);
-        match miss {
-            Miss::Absent => Refusal::Absent {
+        match no_match {
+            NoMatch::Absent => Refusal::Absent {
                 closest: similarity::closest(text, search).map(excerpt),
                 elsewhere: self.elsewhere(path, search),
             },
-            Miss::Ambiguous { rung, starts } => {
-                Refusal::Ambiguous { rung, lines: starts.into_iter().map(|start| start + 1).collect() }
+            NoMatch::Ambiguous { strategy, starts } => {
+                Refusal::Ambiguous { strategy, lines: starts.into_iter().map(|start| start + 1).collect() }
             }
-            Miss::Differs(range) => Refusal::Differs(excerpt(range)),
-            Miss::Indentation(range) => Refusal::Indentation(excerpt(range)),
-            Miss::Elision => Refusal::Elision,
-            Miss::PartOfLine(line) => Refusal::PartOfLine(excerpt(line..line + search.len())),
+            NoMatch::Differs(range) => Refusal::Differs(excerpt(range)),
+            NoMatch::Indentation(range) => Refusal::Indentation(excerpt(range)),
+            NoMatch::Elision => Refusal::Elision,
+            NoMatch::PartOfLine(line) => Refusal::PartOfLine(excerpt(line..line + search.len())),
         }
     }
 

@@ -1,4 +1,4 @@
-//! How alike texts are: for the last rung of the ladder, and for showing what a SEARCH may have meant.
+//! How alike texts are: for the last strategy of the ladder, and for showing what a SEARCH may have meant.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;

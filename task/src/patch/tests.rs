@@ -79,7 +79,7 @@ fn blank_lines_that_the_model_overlooked() {
         ("a();\nb();\nc();\n", "a();\n\nb();\nc();\n", "a();\n\nb();\nd();\n", Some("a();\nb();\nd();\n")),
     ] {
         let found = apply(file, search, replace).map(|(after, how)| {
-            assert_eq!(how, How::Block(Rung::BlankLines), "{search:?}");
+            assert_eq!(how, How::Block(MatchStrategy::BlankLines), "{search:?}");
             after
         });
         assert_eq!(found.ok().as_deref(), expect, "{file:?} {search:?} {replace:?}");
@@ -97,7 +97,7 @@ fn a_likely_place_is_not_taken_for_another() {
     let slip = apply(file, &search("test_serialise_all"), &replace("test_serialise_all"));
     assert_eq!(
         slip,
-        Ok((file.replace("    check(&value);", "    verify(&value);"), How::Block(Rung::Likeness)))
+        Ok((file.replace("    check(&value);", "    verify(&value);"), How::Block(MatchStrategy::Likeness)))
     );
     let other = apply(file, &search("test_deserialize_all"), &replace("test_deserialize_all"));
     assert!(matches!(other, Err(Refusal::Absent { closest: Some(_), elsewhere: None })), "{other:?}");
@@ -344,7 +344,7 @@ proptest! {
         let file = lines(&before) + &lines(&search) + &lines(&after);
         prop_assume!(!replace.is_empty() || !search.is_empty());
         match apply(&file, &lines(&search), &lines(&replace)) {
-            Ok((found, How::Block(Rung::Exact))) => {
+            Ok((found, How::Block(MatchStrategy::Exact))) => {
                 prop_assert_eq!(found, lines(&before) + &lines(&replace) + &lines(&after));
             }
             other => prop_assert!(false, "{other:?}"),

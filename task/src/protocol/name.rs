@@ -225,7 +225,7 @@ pub(super) fn of_block(above: &[&str], paths: &Paths<'_>) -> Naming {
             match in_info(fence.info(), paths) {
                 Found::Path(path) => return clear(odd, Name { path, line: None }),
                 Found::Two(one, other) => return Naming::Two(one, other),
-                Found::Bare(_) | Found::Doubtful(_) | Found::Nothing => continue,
+                Found::Bare(_) | Found::Doubtful(_) | Found::TwoUnknown(..) | Found::Nothing => continue,
             }
         }
         if line.trim().is_empty() {
@@ -245,7 +245,8 @@ pub(super) fn of_block(above: &[&str], paths: &Paths<'_>) -> Naming {
                 Found::Bare(path) if last == Naming::Nothing && is_meant(&path, line) => {
                     last = Naming::Hint(path);
                 }
-                Found::Bare(_) | Found::Doubtful(_) | Found::Nothing => {}
+                Found::TwoUnknown(one, other) if last == Naming::Nothing => last = Naming::Two(one, other),
+                Found::Bare(_) | Found::Doubtful(_) | Found::TwoUnknown(..) | Found::Nothing => {}
             }
         }
         match alone {
@@ -303,6 +304,8 @@ enum Found {
     Doubtful(String),
     /// Two that are there.
     Two(String, String),
+    /// Two words of a sentence that have to be names, of files that the tree has not.
+    TwoUnknown(String, String),
     Nothing,
 }
 
@@ -373,15 +376,25 @@ fn in_sentence<'l>(line: &'l str, paths: &Paths<'_>) -> Found {
     }
     let is_spelled_so = |text: &&str| has_extension(text) || BARE_NAMES.contains(text);
     let is_likely = |text: &&str| (is_spelled_so(text) && !is_prose(text)) || paths.has_tail(text);
-    let likely = |texts: &[&str]| -> Vec<String> {
-        let texts = texts.iter().copied().map(relative).filter(|text| is_pathlike(text) && is_likely(text));
-        distinct(texts).into_iter().map(str::to_owned).collect()
+    let likely = |texts: &[&'l str]| -> Vec<&'l str> {
+        let texts = texts.iter().copied().map(relative);
+        distinct(texts.filter(|text| is_pathlike(text) && is_likely(text)))
     };
-    match (&likely(&quoted)[..], &likely(&words)[..]) {
-        ([one], _) => Found::Path(one.clone()),
-        (_, [one]) if one.contains('/') || paths.has_tail(one) => Found::Path(one.clone()),
-        (_, [one]) => Found::Bare(one.clone()),
-        _ => Found::Nothing,
+    let (quoted, words) = (likely(&quoted), likely(&words));
+    if let [one] = quoted[..] {
+        return Found::Path(one.to_owned());
+    }
+    let is_path = |text: &str| text.contains('/') || paths.has_tail(text);
+    let mut names = distinct(words.into_iter().chain(quoted));
+    if names.len() > 1 {
+        // Of several words, those that could be fields or methods are not names.
+        names.retain(|name| is_path(name) || has_known_extension(name));
+    }
+    match names[..] {
+        [] => Found::Nothing,
+        [one] if is_path(one) => Found::Path(one.to_owned()),
+        [one] => Found::Bare(one.to_owned()),
+        [one, other, ..] => Found::TwoUnknown(one.to_owned(), other.to_owned()),
     }
 }
 
@@ -590,6 +603,7 @@ mod tests {
     fn names_of_files_that_are_not_known() {
         let hint = |path: &str| Naming::Hint(path.to_owned());
         let doubtful = |text: &str| Naming::Doubtful(text.to_owned());
+        let two = |one: &str, other: &str| Naming::Two(one.to_owned(), other.to_owned());
         for (above, expect) in [
             ("src/a.rs", clear("src/a.rs")),
             ("./src/a.rs", clear("src/a.rs")),
@@ -640,7 +654,15 @@ mod tests {
             ("Now as the README says:", Naming::Nothing),
             ("Release Notes.md", doubtful("Release Notes.md")),
             ("So that and/or works:", Naming::Nothing),
-            ("From src/a.rs to src/b.rs:", Naming::Nothing),
+            ("From src/a.rs to src/b.rs:", two("src/a.rs", "src/b.rs")),
+            ("Move the case from a.py to b.py:", two("a.py", "b.py")),
+            ("As `a.py` and `b.py` do:", two("a.py", "b.py")),
+            ("As `a.py`/`b.py` do:", two("a.py", "b.py")),
+            ("src/a.rs\n\nAs b.rs and c.rs do:", clear("src/a.rs")),
+            ("In src/a.rs, replace self.total by self.sum:", clear("src/a.rs")),
+            ("In config.yml, use `self.total`, not `self.sum`:", hint("config.yml")),
+            ("Replace `self.total` by `self.sum`:", Naming::Nothing),
+            ("As in Node.js and Vue.js:", Naming::Nothing),
             ("src/a.rs\n\nThis handles the empty case.\n\n```", clear("src/a.rs")),
             ("TITLE: Fix src/a.rs", Naming::Nothing),
             ("READ: src/a.rs\nNow the change:", Naming::Nothing),
@@ -697,6 +719,8 @@ mod tests {
             ("From a.rs to src/foo.ts:", two("a.rs", "src/foo.ts")),
             ("Change b.rs:", clear("b.rs")),
             ("Change c.rs:", Naming::Hint("c.rs".to_owned())),
+            ("Change b.rs and c.rs:", two("b.rs", "c.rs")),
+            ("Change a.rs as c.rs and d.rs:", clear("a.rs")),
             ("Change Next.js:", clear("Next.js")),
         ] {
             assert_eq!(naming(above, &paths), expect, "{above:?}");

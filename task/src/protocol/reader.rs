@@ -9,8 +9,8 @@ use super::name::{self, Paths};
 use super::request::{self, Request, Requests};
 use super::rule::{MAX_RULES, Rule};
 use super::solved::Solved;
-use super::thinking;
 use super::word::{self, Word, WordKind};
+use super::{clip, thinking};
 
 /// Characters of a title that are kept: what fits a commit's subject line and a list of pull requests.
 const MAX_TITLE_CHARS: usize = 72;
@@ -483,15 +483,4 @@ fn unquoted(text: &str) -> &str {
         }
     }
     text
-}
-
-pub(super) fn clip(text: &str, max: usize) -> String {
-    let text = text.trim();
-    if text.chars().count() <= max {
-        return text.to_owned();
-    }
-    let mut cut: String = text.chars().take(max - 1).collect();
-    cut.truncate(cut.trim_end().len());
-    cut.push('…');
-    cut
 }

@@ -9,8 +9,8 @@
 //! PLACE: docs/releases.md:12
 //! ```
 
+use super::clip;
 use super::name::Paths;
-use super::reader::clip;
 
 /// Rules of one answer that are kept.
 pub(super) const MAX_RULES: usize = 10;

@@ -12,9 +12,9 @@
 //! }
 //! ```
 
+use super::clip;
 use super::marker::Fence;
 use super::name::Paths;
-use super::reader::clip;
 
 /// Characters of the reason that are kept.
 const MAX_WHY: usize = 2_000;

@@ -179,6 +179,8 @@ fn the_file_of_the_block_before_counts_only_without_a_name() {
     ] {
         check(&second(words), &Err(ReadError::UnclearName { line: 8, text: text.to_owned() }));
     }
+    let (one, other) = ("x.yml".to_owned(), "y.yml".to_owned());
+    check(&second("Move it from x.yml to y.yml:"), &Err(ReadError::TwoNames { line: 8, one, other }));
     let both = [replace("a.yaml", 2, "a\n", "b\n"), replace("a.yaml", 8, "c\n", "d\n")];
     for words in ["and", "Then, as in Node.js:", "Others, e.g. this:", "and for 1.x:", "Then a.yaml again:"] {
         check(&second(words), &Ok(both.to_vec()));

@@ -6,11 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use shared::issue::{IssueKey, PullRequestNumber};
 use shared::mode::{Mode, RETRY};
+use shared::queue::{REFUSED_AGAIN_FOR, REFUSED_FOR};
 
 use crate::bill::Bill;
 use crate::forge::model::PullRequestKind;
 use crate::outbound::{Outbound, markup};
-use crate::outcome::{Failure, Reason};
+use crate::outcome::{Failure, Reason, capitalized};
 use crate::path::RepoPath;
 use crate::plan::Moved;
 use crate::record::status::{Phase, Status};
@@ -70,9 +71,35 @@ pub fn repairing(done: &[String], now: &str) -> String {
 /// What is left of a comment that a second run of the same task made.
 pub const WITHDRAWN: &str = "Another run of the same task had begun before this one, and tells how it goes.";
 
-/// A pull request and what it changes. The path is of the host that shows the comment.
-pub fn with_diff(repository: &str, pull_request: PullRequestNumber) -> String {
-    format!("#{pull_request} ([diff](/{repository}/pull/{pull_request}/files))")
+/// What a run made on a pull request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Links<'a> {
+    pub commit: Option<&'a str>,
+    /// The id of a comment in its conversation.
+    pub comment: Option<u64>,
+    /// The ids of the first comments of threads.
+    pub threads: &'a [u64],
+}
+
+/// A pull request, with links to what it changes and to what a run made there. The paths are of the host that shows the comment.
+pub fn linked(repository: &str, pull_request: PullRequestNumber, links: Links<'_>) -> String {
+    let page = format!("/{repository}/pull/{pull_request}");
+    let mut shown = vec![format!("[diff]({page}/files)")];
+    shown.extend(links.commit.map(|commit| format!("[commit](/{repository}/commit/{commit})")));
+    shown.extend(links.comment.map(|id| format!("[comment]({page}#issuecomment-{id})")));
+    let threads = links.threads.iter().zip(1..);
+    shown.extend(threads.map(|(first, number)| format!("[thread {number}]({page}#discussion_r{first})")));
+    format!("#{pull_request} ({})", shown.join(", "))
+}
+
+/// A pull request with a plan, and a link to the comment that holds it.
+pub fn with_plan(repository: &str, pull_request: PullRequestNumber, comment: u64) -> String {
+    format!("#{pull_request} ([plan](/{repository}/pull/{pull_request}#issuecomment-{comment}))")
+}
+
+/// The last words on an issue about a task that is about a pull request; `link` is that one.
+pub fn about(link: &str, text: &str) -> String {
+    format!("On {link}: {text}")
 }
 
 /// The text, with what an operator needs to find the run in the log once it has ended.
@@ -103,11 +130,18 @@ pub fn drafted(pull_request: &str, why: &str, bill: &str, missing: &[String]) ->
     paragraphs([what, list_of(missing), bill.to_owned(), next.to_owned()])
 }
 
+/// What starts checks that are held back, and who may.
+pub const LET_GO: &str = "Read the change, then comment `/ci` on the pull request to start them. Only people with write access can, \
+                          because CI then runs the change with its secrets.";
+
 /// Why a draft is one whose checks are held back.
 pub fn held(why: &str) -> String {
-    format!(
-        "Its checks are held back: {why}. Read the change, then comment `/ci` on the pull request to start them."
-    )
+    format!("Its checks are held back: {why}. {LET_GO}")
+}
+
+/// The same for a commit on top of what is there.
+pub fn held_on_top(why: &str) -> String {
+    format!("The checks of this commit are held back: {why}. {LET_GO}")
 }
 
 /// Why a draft is one whose checks are not through.
@@ -345,9 +379,30 @@ fn paragraphs<const N: usize>(parts: [String; N]) -> String {
     parts.join("\n\n")
 }
 
-/// An answer to someone who may not ask.
-pub fn not_allowed(user: &str) -> String {
-    format!("@{user}, only people with write access to this repository can ask for this.")
+/// An answer on a pull request whose issue cannot be worked on; the same once for all that happens there unasked.
+pub fn without_issue(failure: &Failure, is_asked_for: bool) -> String {
+    let what = sentence(&capitalized(&failure.what));
+    let what = if is_asked_for {
+        format!("**Could not be done.** {what}")
+    } else {
+        format!("**The checks of this pull request are left to you.** {what}")
+    };
+    paragraphs([what, next_of(failure)])
+}
+
+/// An answer to someone who may not ask. Where the broker remembers that, it says for how long nothing that they ask for there
+/// is heard.
+pub fn not_allowed(user: &str, is_remembered: bool) -> String {
+    let mut text = format!("@{user}, only people with write access to this repository can ask for this.");
+    if is_remembered {
+        let minutes = REFUSED_FOR.as_secs().div_ceil(60);
+        let hours = REFUSED_AGAIN_FOR.as_secs().div_ceil(3_600);
+        let then = format!(
+            " If you are given it, ask again here after {minutes} minutes. Whoever asks again without it is not heard here for {hours} hours."
+        );
+        text.push_str(&then);
+    }
+    text
 }
 
 /// An answer on an issue of Jira that was moved, to another project or by another name of its own.
@@ -567,9 +622,17 @@ mod tests {
     }
 
     #[test]
-    fn a_pull_request_leads_to_its_diff() {
+    fn a_pull_request_leads_to_its_diff_and_to_what_a_run_made() {
         let number = PullRequestNumber::from(NonZeroU64::MIN);
-        assert_eq!(with_diff("octo/hello", number), "#1 ([diff](/octo/hello/pull/1/files))");
+        let linked = |links| linked("octo/hello", number, links);
+        assert_eq!(linked(Links::default()), "#1 ([diff](/octo/hello/pull/1/files))");
+        let all = linked(Links { commit: Some("c0ffee"), comment: Some(7), threads: &[8, 9] });
+        assert_eq!(
+            all,
+            "#1 ([diff](/octo/hello/pull/1/files), [commit](/octo/hello/commit/c0ffee), \
+             [comment](/octo/hello/pull/1#issuecomment-7), [thread 1](/octo/hello/pull/1#discussion_r8), \
+             [thread 2](/octo/hello/pull/1#discussion_r9))"
+        );
     }
 
     #[test]

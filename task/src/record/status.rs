@@ -23,9 +23,12 @@ pub(crate) struct Status {
     pub(crate) task: String,
     pub(crate) phase: Phase,
     pub(crate) since: Timestamp,
+    /// When it was asked for, by the clock of whoever keeps the issue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asked: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) proposal: Option<Proposal>,
-    /// That nothing has to be changed, found and not told yet.
+    /// That nothing has to be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) already: Option<Finding>,
     /// What reviewers are answered, and is not told yet.
@@ -169,7 +172,7 @@ pub(crate) struct Proposal {
 /// That nothing has to be changed, in our words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Finding {
-    /// What the issue is told.
+    /// What the issue is told; empty once it is told.
     pub(crate) text: String,
     /// The pull request with the plan, which is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -225,6 +228,7 @@ impl Status {
             task: task.into(),
             phase: Phase::Ended,
             since: Timestamp::now(),
+            asked: None,
             proposal: None,
             already: None,
             follow_up: None,

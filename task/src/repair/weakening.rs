@@ -1,10 +1,13 @@
-//! A *weakening* makes checks pass by taking away what they check: tests deleted, skipped or without their assertions, or a
-//! change of nothing but tests and the files that run them. It is refused, whatever else the change does.
+//! A *weakening* makes checks pass by taking away what they check: tests deleted, skipped, left out by a setting or without their
+//! assertions, or a change of nothing but tests and the files that run them. It is refused, whatever else the change does.
 //!
 //! The rule looks at the change alone. It counts, over all files of the change together, so a test may move from one file to
 //! another; comments do not count, so a test that is commented out is gone. What it cannot see is a test that runs and no longer
 //! means anything: that is for the reviewer.
 
+mod settings;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -12,9 +15,13 @@ use regex::Regex;
 
 use crate::context::role::is_test;
 use crate::language::Language;
+use crate::outbound::markup::code_span;
 use crate::patch::{Change, ChangeKind};
 use crate::path::RepoPath;
 use crate::protect::{self, Protection};
+
+/// Characters of a setting that are shown.
+const MAX_SHOWN: usize = 100;
 
 /// See the module's documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +36,10 @@ pub(crate) enum Weakening {
     },
     /// More tests are skipped, or one is run alone.
     Skips,
+    /// A setting leaves tests out, or does not count that they fail: what stands there now.
+    LeavesOut(String),
+    /// The script for tests runs none.
+    StopsScript(RepoPath),
     FewerAssertions {
         before: usize,
         after: usize,
@@ -48,6 +59,12 @@ impl fmt::Display for Weakening {
                 )
             }
             Self::Skips => f.write_str("it has tests skipped, or runs one of them alone"),
+            Self::LeavesOut(what) => {
+                write!(f, "a setting leaves tests out or does not count that they fail: {}", code_span(what))
+            }
+            Self::StopsScript(path) => {
+                write!(f, "the script for tests in {} runs no tests any more", code_span(path.as_str()))
+            }
             Self::FewerAssertions { before, after } => write!(
                 f,
                 "it removes assertions of tests: there were {before} in the files that it changes, and there are {after}"
@@ -101,6 +118,17 @@ fn judge(files: &[File<'_>]) -> Option<Weakening> {
     if after.skips > before.skips {
         return Some(Weakening::Skips);
     }
+    let is_new = |(what, count): &(&String, &usize)| before.exclusions.get(*what) < Some(*count);
+    if let Some((what, _)) = after.exclusions.iter().find(is_new) {
+        return Some(Weakening::LeavesOut(what.chars().take(MAX_SHOWN).collect()));
+    }
+    let stops = |file: &&File<'_>| match (&file.before, &file.after) {
+        (Some(before), Some(after)) => settings::stops_script(file.path, before, after),
+        _ => false,
+    };
+    if let Some(file) = files.iter().find(stops) {
+        return Some(Weakening::StopsScript(file.path.clone()));
+    }
     if after.assertions < before.assertions {
         return Some(Weakening::FewerAssertions { before: before.assertions, after: after.assertions });
     }
@@ -148,11 +176,16 @@ struct Counts {
     tests: usize,
     skips: usize,
     assertions: usize,
+    /// What settings leave out, and how often.
+    exclusions: BTreeMap<String, usize>,
 }
 
 impl Counts {
     fn add(&mut self, path: &RepoPath, text: Option<&str>) {
         let Some(text) = text else { return };
+        for exclusion in settings::exclusions(path, text) {
+            *self.exclusions.entry(exclusion).or_default() += 1;
+        }
         let language = Language::of_file(path, text);
         let dialect = &DIALECTS[Dialect::at(language)];
         let whole = without_comments(text, language);

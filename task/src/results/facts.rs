@@ -8,8 +8,7 @@ use serde::Serialize;
 use shared::issue::IssueId;
 
 use super::budgets::Budget;
-use super::told::cost_in;
-use crate::forge::model::{PastPullRequest, Stage};
+use crate::forge::model::Stage;
 
 /// How a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +29,12 @@ pub(super) struct TaskFacts {
     pub(super) issue: IssueId,
     pub(super) mode: Option<String>,
     pub(super) began: Timestamp,
+    /// When it was asked for; where nobody told it, when it began.
+    pub(super) asked: Timestamp,
     pub(super) ended: Ended,
     pub(super) cost_usd: Option<f64>,
+    /// The pull request that the agent closed itself, because nothing had to change.
+    pub(super) withdrew: Option<u64>,
 }
 
 /// A pull request of the agent's.
@@ -45,19 +48,6 @@ pub(super) struct PullFacts {
     pub(super) review_rounds: Option<u32>,
     /// What its description tells, for an issue whose comments are elsewhere.
     pub(super) cost_usd: Option<f64>,
-}
-
-impl PullFacts {
-    pub(super) fn of(pull: &PastPullRequest, issue: IssueId) -> Self {
-        Self {
-            number: pull.number,
-            issue,
-            stage: pull.stage,
-            opened: pull.created_at,
-            review_rounds: None,
-            cost_usd: cost_in(pull.body.for_machine()),
-        }
-    }
 }
 
 /// What one repository has.
@@ -109,7 +99,9 @@ pub struct Figures {
     pub merged: u64,
     pub declined: u64,
     pub open: u64,
-    /// Merged of those that are closed; `None` where none is.
+    /// Closed by the agent itself, because nothing had to change.
+    pub withdrawn: u64,
+    /// Merged of those that people closed; `None` where they closed none.
     pub merge_rate: Option<f64>,
     /// How often reviewers asked for changes.
     pub review_rounds: u64,
@@ -145,10 +137,11 @@ impl Figures {
         }
     }
 
-    fn add_pull(&mut self, repository: &str, pull: &PullFacts, wait: Option<u64>) {
+    fn add_pull(&mut self, repository: &str, pull: &PullFacts, wait: Option<u64>, closed_by_agent: bool) {
         self.pull_requests += 1;
         match pull.stage {
             Stage::Merged => self.merged += 1,
+            Stage::Closed if closed_by_agent => self.withdrawn += 1,
             Stage::Closed => self.declined += 1,
             Stage::Open => self.open += 1,
         }
@@ -194,7 +187,7 @@ pub struct Results {
     pub outcome: &'static str,
     pub since: Timestamp,
     pub until: Timestamp,
-    /// Whether all was read. Very long lists are not.
+    /// Whether all was read; very long lists are not. Known at the end.
     pub complete: bool,
     /// Repositories that are in none of the figures.
     pub unread: Vec<Unread>,
@@ -223,7 +216,7 @@ impl Results {
             outcome: "reported",
             since,
             until,
-            complete: true,
+            complete: false,
             unread: Vec::new(),
             total: Figures::default(),
             repositories: Vec::new(),
@@ -249,13 +242,11 @@ impl Results {
 
     /// Says that there are more repositories.
     pub(super) fn leave_out_repositories(&mut self) {
-        self.complete = false;
         self.are_repositories_cut = true;
     }
 
     /// Says that a repository could not be read.
     pub(super) fn leave_out(&mut self, name: String, why: String) {
-        self.complete = false;
         self.unread.push(Unread { name, why });
     }
 
@@ -275,9 +266,10 @@ impl Results {
         }
         for pull in &of.pulls {
             let of_issue = || of.tasks.iter().filter(|task| task.issue == pull.issue);
-            let asked = of_issue().map(|task| task.began).filter(|began| *began <= pull.opened).max();
+            let asked = of_issue().map(|task| task.asked).filter(|asked| *asked <= pull.opened).max();
             let wait =
                 asked.and_then(|asked| u64::try_from(pull.opened.duration_since(asked).as_secs()).ok());
+            let closed_by_agent = of_issue().any(|task| task.withdrew == Some(pull.number));
             let mode = of.opened_by(pull).to_owned();
             // Of an issue of Jira the comments are there; the description tells what its pull request cost.
             let elsewhere = of_issue().next().is_none().then_some(pull.cost_usd).flatten();
@@ -287,16 +279,16 @@ impl Results {
                 self.by_week.entry(week_of(pull.opened)).or_default(),
                 self.by_mode.entry(mode).or_default(),
             ] {
-                figures.add_pull(name, pull, wait);
+                figures.add_pull(name, pull, wait, closed_by_agent);
                 figures.cost_usd += elsewhere.unwrap_or_default();
             }
         }
-        self.complete &= of.is_whole;
         self.is_list_cut |= !of.is_whole;
         self.repositories.push(Row { name: of.name, figures: own });
     }
 
     pub(super) fn finish(&mut self) {
+        self.complete = self.unread.is_empty() && !self.is_list_cut && !self.are_repositories_cut;
         let rows = |figures: BTreeMap<String, Figures>| {
             figures.into_iter().map(|(name, figures)| Row { name, figures }).collect::<Vec<_>>()
         };
@@ -342,9 +334,11 @@ mod tests {
             id: id.to_owned(),
             issue: issue.parse().unwrap(),
             mode: Some(mode.to_owned()),
-            began: time("2026-11-02T10:00:00Z"),
+            began: time("2026-11-02T10:02:00Z"),
+            asked: time("2026-11-02T10:00:00Z"),
             ended,
             cost_usd: cost,
+            withdrew: (id == "e").then_some(7),
         };
         let pull = |number, issue: &str, stage| PullFacts {
             number,
@@ -361,41 +355,55 @@ mod tests {
             task("d", "3", "quickfix", Ended::Failed, Some(0.3)),
             // Told twice: the later word counts.
             task("d", "3", "quickfix", Ended::NotYet, None),
+            // It found nothing to change, and closed the draft with the plan.
+            task("e", "4", "approve", Ended::Done, Some(0.0)),
         ];
-        let pulls =
-            vec![pull(4, "1", Stage::Merged), pull(5, "2", Stage::Closed), pull(6, "PROJ-1", Stage::Open)];
+        let pulls = vec![
+            pull(4, "1", Stage::Merged),
+            pull(5, "2", Stage::Closed),
+            pull(6, "PROJ-1", Stage::Open),
+            pull(7, "4", Stage::Closed),
+        ];
         let mut results = Results::new(time("2026-10-30T00:00:00Z"), time("2026-11-09T00:00:00Z"));
         results.add(Of::new("octo/hello".to_owned(), tasks, pulls, true));
         results.finish();
         let Figures { issues, tasks, done, failed, merged, declined, open, .. } = results.total;
-        assert_eq!((issues, tasks, done, failed, merged, declined, open), (4, 4, 3, 1, 1, 1, 1));
+        assert_eq!((issues, tasks, done, failed, merged, declined, open), (5, 5, 4, 1, 1, 1, 1));
         let total = &results.total;
+        assert_eq!(total.withdrawn, 1);
         assert_eq!((total.merge_rate, total.cost_usd, total.usd_per_merged), (Some(0.5), 0.85, Some(0.85)));
-        assert_eq!((total.review_rounds, total.tasks_of_unknown_cost, total.wait_seconds), (3, 1, Some(600)));
+        assert_eq!((total.review_rounds, total.tasks_of_unknown_cost, total.wait_seconds), (4, 1, Some(600)));
         let names = |rows: &[Row]| rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&results.weeks), ["2026-10-26", "2026-11-02", "2026-11-09"]);
         assert_eq!(names(&results.modes), ["approve", "plan", "quickfix", "unknown"]);
-        assert_eq!(results.modes[1].figures.pull_requests, 1);
+        assert_eq!(results.modes[1].figures.pull_requests, 2);
     }
 
     #[test]
     fn what_was_left_out_is_said() {
-        let new = || Results::new(time("2026-11-02T00:00:00Z"), time("2026-11-03T00:00:00Z"));
+        let results_with = |leave_out: fn(&mut Results)| {
+            let mut results = Results::new(time("2026-11-02T00:00:00Z"), time("2026-11-03T00:00:00Z"));
+            leave_out(&mut results);
+            results.finish();
+            results
+        };
         let said =
             |results: &Results, words: &str| results.sentences().iter().any(|said| said.starts_with(words));
-        let whole = new();
+        let whole = results_with(|_| {});
         assert!(whole.complete);
         assert!(!said(&whole, "Not everything was read") && !said(&whole, "Not all repositories"));
-        let mut cut = new();
-        cut.add(Of::new("octo/hello".to_owned(), Vec::new(), Vec::new(), false));
+        let cut = results_with(|results| {
+            results.add(Of::new("octo/hello".to_owned(), Vec::new(), Vec::new(), false));
+        });
         assert!(
             !cut.complete && said(&cut, "Not everything was read") && !said(&cut, "Not all repositories")
         );
-        let mut some = new();
-        some.leave_out_repositories();
+        let some = results_with(Results::leave_out_repositories);
         assert!(
             !some.complete && said(&some, "Not all repositories") && !said(&some, "Not everything was read")
         );
+        let unread = results_with(|results| results.leave_out("octo/hello".to_owned(), "404".to_owned()));
+        assert!(!unread.complete);
     }
 
     #[test]

@@ -62,7 +62,13 @@ impl Results {
                 "{issues} issues, {tasks} tasks: {done} done, {failed} failed, {} canceled",
                 self.total.cancelled
             ),
-            format!("{pull_requests} pull requests: {merged} merged, {declined} declined, {open} open"),
+            format!(
+                "{pull_requests} pull requests: {merged} merged, {declined} declined, {open} open{}",
+                match self.total.withdrawn {
+                    0 => String::new(),
+                    some => format!(", {some} closed by the agent because nothing had to change"),
+                }
+            ),
         ];
         match self.total.merge_rate {
             Some(_) => sentences.push(format!("Merge rate {} of those that are closed", rate(&self.total))),

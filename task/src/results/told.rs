@@ -1,12 +1,13 @@
-//! What a comment of the agent's *tells* of a task: its marker, and, where that is of an earlier release, its words.
+//! What a comment of the agent's *tells* of a task: its marker, and, where that is of an earlier release, its words. And what
+//! a pull request of the agent's tells of itself.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use shared::issue::IssueId;
+use shared::issue::{IssueId, PullRequestNumber};
 
-use super::facts::{Ended, TaskFacts};
-use crate::forge::model::PastComment;
+use super::facts::{Ended, PullFacts, TaskFacts};
+use crate::forge::model::{PastComment, PastPullRequest};
 use crate::marker::{Kind, Marks, On};
 
 /// A status as any release wrote it. What it does not have was not written yet, or does not hold.
@@ -17,6 +18,8 @@ struct Told {
     phase: Option<String>,
     #[serde(default)]
     since: Option<Timestamp>,
+    #[serde(default)]
+    asked: Option<Timestamp>,
     #[serde(default)]
     answered: Option<String>,
     #[serde(default)]
@@ -32,6 +35,16 @@ struct Told {
     barred: Option<IgnoredAny>,
     #[serde(default)]
     bill: Option<Billed>,
+    #[serde(default)]
+    already: Option<Already>,
+}
+
+/// That nothing had to change.
+#[derive(Deserialize)]
+struct Already {
+    /// The one with the plan, which was closed for that.
+    #[serde(default)]
+    pull_request: Option<PullRequestNumber>,
 }
 
 #[derive(Deserialize)]
@@ -65,18 +78,33 @@ pub(super) fn task(marks: &Marks, comment: &PastComment) -> Option<TaskFacts> {
         _ if told.answered.is_some() => Ended::Failed,
         _ => Ended::Cancelled,
     };
+    let began = told.since.unwrap_or(comment.written_at);
     Some(TaskFacts {
         id: told.task,
         issue,
         mode: told.answered,
-        began: told.since.unwrap_or(comment.written_at),
+        began,
+        asked: told.asked.unwrap_or(began),
         ended,
         cost_usd,
+        withdrew: told.already.and_then(|already| already.pull_request).map(u64::from),
     })
 }
 
+/// A pull request for an issue. Its reviews are read elsewhere.
+pub(super) fn pull_request(pull: &PastPullRequest, issue: IssueId) -> PullFacts {
+    PullFacts {
+        number: pull.number,
+        issue,
+        stage: pull.stage,
+        opened: pull.created_at,
+        review_rounds: None,
+        cost_usd: cost_in(pull.body.for_machine()),
+    }
+}
+
 /// The cost that the words of a comment or a description tell, in US dollars.
-pub(super) fn cost_in(words: &str) -> Option<f64> {
+fn cost_in(words: &str) -> Option<f64> {
     words.lines().rev().find_map(|line| {
         if line.starts_with("Rule-based change: no AI model was used") {
             return Some(0.0);
@@ -127,9 +155,15 @@ mod tests {
             (first.ended, first.cost_usd, first.began.to_string().as_str()),
             (Ended::Cancelled, None, "2026-11-02T10:00:00Z")
         );
-        let new = json!({"task": "t", "phase": "ended", "answered": "plan", "bill": {"model": "m", "cost_usd": 0.5}, "later": {}});
+        assert_eq!(first.asked, first.began);
+        let new = json!({"task": "t", "phase": "ended", "asked": "2026-11-02T08:50:00Z", "answered": "plan",
+            "bill": {"model": "m", "cost_usd": 0.5}, "later": {}});
         let new = told(&new, bill, 7).unwrap();
+        assert_eq!(new.asked.to_string(), "2026-11-02T08:50:00Z");
         assert_eq!((new.ended, new.cost_usd), (Ended::Failed, Some(0.5)));
+        let closed =
+            json!({"task": "t", "phase": "ended", "done": true, "already": {"text": "", "pull_request": 9}});
+        assert_eq!(told(&closed, bill, 7).unwrap().withdrew, Some(9));
         assert!(told(&json!({"task": "t", "refused": true}), "", 7).is_none());
         assert!(told(&json!({"phase": "ended"}), "", 7).is_none());
         // Copied to another issue it is none.

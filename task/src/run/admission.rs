@@ -5,17 +5,17 @@ use secrecy::SecretString;
 use shared::task::Task;
 
 use super::desk::{Desk, Place};
-use super::ended::{Attempt, Ended, Stop};
+use super::ended::{Attempt, Before, Ended, Stop};
 use super::holder::{self, InTheWay};
 use super::settings::{RunSettings, Strangers};
-use super::{acknowledge, branch, ending, wanted};
+use super::{acknowledge, branch, ending, no_issue, wanted};
 use crate::config::Config;
 use crate::forge::model::{Collaborator, Permission};
 use crate::lease::Lease;
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason};
-use crate::record::comment;
 use crate::record::status::{Phase, Status, StatusComment};
+use crate::record::{Records, Subject, comment};
 use crate::tracker::Tracker;
 use crate::tracker::model::{IssueKind, IssueState, Talk};
 
@@ -45,23 +45,46 @@ pub(super) async fn open_desk<'a>(
     let mut secrets: Vec<SecretString> = config.secrets();
     secrets.extend(settings.secrets());
     secrets.push(place.forge.token().clone());
-    if !task.mode.kind().is_asked_for() {
-        let login = task.trigger_user.to_string();
-        let nobody = Collaborator { login, id: None, permission: Permission::Less };
-        return Desk::open(settings, task, place, nobody, &secrets, attempt).await;
-    }
+    let asker = if task.mode.kind().is_asked_for() {
+        find_asker(settings, task, place, &secrets, lease).await?
+    } else {
+        Collaborator { login: task.trigger_user.to_string(), id: None, permission: Permission::Less }
+    };
+    let failure = match place.records.subject(place.forge, &task.issue).await? {
+        Subject::Issue(issue) | Subject::PullRequest(issue) => {
+            return Desk::open(settings, task, place, *issue, asker, &secrets, attempt).await;
+        }
+        Subject::Gone { id } => no_issue::gone(&id, place.records.tracker),
+        Subject::Elsewhere { id, url } => no_issue::moved(&id, &url),
+    };
+    secrets.extend(settings.jira_secrets());
+    let gate = Gate::new(&secrets, &[], None).with_mention(task.trigger_user.as_str());
+    no_issue::tell(task, place.forge, place.records, &gate, &failure).await?;
+    Err(failure.into())
+}
+
+/// Who asked, if that person may. The issue of Jira that was assigned to the agent gets its label then.
+async fn find_asker(
+    settings: &RunSettings,
+    task: &Task,
+    place: Place<'_>,
+    secrets: &[SecretString],
+    lease: &Lease,
+) -> Result<Collaborator, Stop> {
     let asker = place.forge.collaborator(task.trigger_user.as_str()).await?;
     if asker.permission == Permission::Less {
-        if settings.strangers == Strangers::Answered {
-            answer_stranger(task, place, &secrets, lease).await?;
-        }
-        return Err(Stop::Ended(Ended::Refused));
+        let before = match settings.strangers {
+            Strangers::Answered => answer_stranger(task, place, secrets, lease).await?,
+            Strangers::Ignored => Before::NotTold,
+        };
+        return Err(Stop::Ended(Ended::Refused(before)));
     }
+    lease.admitted().await;
     // Set for somebody who may not ask, it would stay when the assignment is taken back, and be nobody's.
     if let (Some(key), Tracker::Jira(issues)) = (place.unlabelled, place.records.tracker) {
         issues.set_label(key, &settings.labels.trigger).await?;
     }
-    Desk::open(settings, task, place, asker, &secrets, attempt).await
+    Ok(asker)
 }
 
 /// One short comment for each person and thread, however many commands there are, and however often they are delivered.
@@ -70,19 +93,23 @@ async fn answer_stranger(
     place: Place<'_>,
     secrets: &[SecretString],
     lease: &Lease,
-) -> Result<(), Stop> {
+) -> Result<Before, Stop> {
     // Of two runs at the same instant one answers for both.
     if !lease.is_the_one(&task.refusal_slot()).await {
-        return Ok(());
+        return Ok(Before::NotTold);
     }
-    let record = place.records.read_own(&task.issue, Vec::new()).await?;
+    // A command on a pull request is answered there, whichever tracker has the issue.
+    let beside = Tracker::beside(place.forge);
+    let tracker = if task.issue.number().is_some() { &beside } else { place.records.tracker };
+    let record = Records { tracker, ..place.records }.read_own(&task.issue, Vec::new()).await?;
     let is_told = record.statuses().iter().any(|said| said.status.bars(&task.trigger_user));
     if !is_told && record.status_of(&task.id.to_string()).is_none() {
         let gate = Gate::new(secrets, &[], None).with_mention(task.trigger_user.as_str());
-        let text = comment::not_allowed(task.trigger_user.as_str());
+        // Nobody remembers a refusal of a request on Jira.
+        let text = comment::not_allowed(task.trigger_user.as_str(), tracker.counts_pull_requests());
         record.say_at_last(&gate, None, &text, Status::barred(task)).await?;
     }
-    Ok(())
+    Ok(if is_told { Before::Told } else { Before::NotTold })
 }
 
 /// Whether there is anything to do: a task that ended stays ended, whatever happened since.
@@ -92,6 +119,9 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
     }
     // Before anything that is told on the issue, whose labels are another run's.
     if let Some(found) = holder::in_the_way(&desk.claimant(), &before_us(desk)) {
+        if found == InTheWay::Other && desk.task.mode.command().is_some() {
+            acknowledge::acknowledge(desk).await?;
+        }
         if found == InTheWay::Other && desk.task.mode.kind().waits_its_turn() {
             return Err(wait_turn(desk).await?);
         }

@@ -7,7 +7,7 @@ use shared::issue::PullRequestNumber;
 use shared::state::Event;
 
 use super::desk::Desk;
-use super::ended::Stop;
+use super::ended::{Ended, Stop};
 use super::ending;
 use super::settings::Terms;
 use super::work::Claim;
@@ -84,8 +84,9 @@ pub(super) fn kept(desk: &Desk<'_>) -> Option<Finding> {
     desk.own_status()?.1.already
 }
 
-/// The pull request of the plan is closed, the labels say that the task is done, and the last words say why.
-pub(super) async fn complete(desk: &Desk<'_>, finding: &Finding) -> Result<(), Stop> {
+/// The end of a run: the pull request of the plan is closed, the labels say that the task is done, and the last words say
+/// why.
+pub(super) async fn complete(desk: &Desk<'_>, finding: &Finding) -> Result<Stop, Stop> {
     desk.turns_to(Turn::START);
     let mut left = Vec::new();
     if let Some(number) = finding.pull_request
@@ -102,11 +103,14 @@ pub(super) async fn complete(desk: &Desk<'_>, finding: &Finding) -> Result<(), S
         left.push(format!("set the labels of this issue: {error}"));
     }
     let text = comment::with_left(&finding.text, &left);
-    let status = desk.signed(Status::done(desk.task));
+    // By this it is known later that nobody declined the pull request.
+    let closed =
+        finding.pull_request.map(|number| Finding { text: String::new(), pull_request: Some(number) });
+    let status = desk.signed(Status { already: closed, ..Status::done(desk.task) });
     let known = desk.own_status().map(|(id, _)| id);
     if let Err(error) = desk.record.say_at_last(&desk.gate, known, &text, status).await {
         let error = ending::tolerated(desk, error)?;
         tracing::error!(%error, text, "the outcome could not be reported on the issue");
     }
-    Ok(())
+    Ok(Stop::Ended(Ended::Already))
 }

@@ -27,7 +27,7 @@ const MAX_SUMMARY: usize = 8_000;
 /// Characters of a note on a check, or of a reason why a file was read.
 const MAX_NOTE: usize = 600;
 /// Characters of what a reviewer should look at first.
-const MAX_WARNING: usize = 2_000;
+pub(super) const MAX_WARNING: usize = 2_000;
 
 /// Asks the model for what the task wants.
 pub(super) async fn ask(

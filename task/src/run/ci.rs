@@ -18,15 +18,11 @@ use crate::check::CheckedPatch;
 use crate::forge::model::{Commit, Permission, PullRequest, PullRequestKind};
 use crate::outbound::HOLD;
 use crate::outcome::{Failure, Reason};
-use crate::record::comment;
+use crate::pull_request::top;
+use crate::record::comment::{self, Links};
 use crate::record::status::{Phase, Proposal, Status};
 use crate::repo_config::Ci;
 use crate::thread::UserKind;
-
-/// What stands before the reason in the description of a pull request whose checks are held back.
-const NOTE: &str = "> **Checks are held back**: ";
-/// What stands behind it.
-const NOTE_END: &str = ". Read the change, then comment `/ci` to start them.\n\n";
 
 /// Commits of ours in a row whose messages are rewritten.
 const MAX_HELD: usize = 20;
@@ -71,15 +67,8 @@ async fn is_by_insider(desk: &Desk<'_>) -> Result<bool, CallError> {
 /// The proposal, with what its reviewers read first if its checks are held back.
 pub(super) fn noted(proposal: Proposal, held: Option<String>) -> Proposal {
     let Some(why) = &held else { return proposal };
-    let body = format!("{NOTE}{why}{NOTE_END}{}", proposal.body);
+    let body = top::holding(&proposal.body, why);
     Proposal { body, held, ..proposal }
-}
-
-/// The description without that note; `None` if it has none.
-fn without_note(body: &str) -> Option<String> {
-    let (before, rest) = body.split_once(NOTE)?;
-    let (_, after) = rest.split_once(NOTE_END)?;
-    Some(format!("{before}{after}"))
 }
 
 /// Whether a commit message keeps CI from starting.
@@ -102,7 +91,7 @@ pub(super) async fn release(desk: &Desk<'_>, terms: &Terms<'_>, at: CommandAt) -
     let is_outside_plan = commit::is_outside_plan(&head.message);
     let head = let_go(desk, &pull, head, command.at).await?;
     tracing::info!(pull_request = %pull.number, head, "the checks may start");
-    if let Some(body) = without_note(&pull.body) {
+    if let Some(body) = top::released(&pull.body) {
         let edited = desk.forge.edit_description(pull.number, &desk.gate.composed(&body)).await;
         untold(desk, edited, "the description still says that the checks are held back")?;
     }
@@ -111,7 +100,8 @@ pub(super) async fn release(desk: &Desk<'_>, terms: &Terms<'_>, at: CommandAt) -
         PullRequestKind::Draft if is_outside_plan => Stance::OutsidePlan,
         PullRequestKind::Draft => checks::stance_of_checks(desk, desk.base_branch(terms)?).await?,
     };
-    let (link, user) = (desk.linked(pull.number), desk.task.trigger_user.as_str());
+    let link = desk.linked_to(pull.number, Links { commit: Some(&head), ..Links::default() });
+    let user = desk.task.trigger_user.as_str();
     let text = match stance {
         Stance::Ready => comment::released(&link, user, "", show(desk, &pull).await?.as_deref()),
         Stance::OutsidePlan => comment::released(&link, user, comment::OUTSIDE_PLAN, None),
@@ -214,30 +204,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_holds_checks_back_is_taken_out_of_message_and_description_without_a_trace() {
+    fn what_holds_checks_back_is_taken_out_of_the_message_without_a_trace() {
         let message = format!("Add x\n\n{HOLD}\n\nProposed for #1.\n\nAgent-Task: 1\n");
         assert!(is_held(&message));
         assert_eq!(released(&message), "Add x\n\nProposed for #1.\n\nAgent-Task: 1\n");
         assert!(!is_held(&released(&message)));
         // A person's words about it are no order of ours.
         assert!(!is_held("Add x\n\nAbout [skip ci] and /ci.\n"));
-
-        let plain = Proposal {
-            title: "Add x".to_owned(),
-            body: "It adds x.\n\nFixes #1".to_owned(),
-            bill: String::new(),
-            plan: None,
-            held: None,
-            unplanned: Vec::new(),
-        };
-        assert_eq!(noted(plain.clone(), None), plain);
-        let held = noted(plain.clone(), Some("nobody knows why".to_owned()));
-        assert_eq!(
-            held.body,
-            "> **Checks are held back**: nobody knows why. Read the change, then comment `/ci` to start them.\n\n\
-             It adds x.\n\nFixes #1"
-        );
-        assert_eq!(without_note(&held.body), Some(plain.body.clone()));
-        assert_eq!(without_note(&plain.body), None);
     }
 }

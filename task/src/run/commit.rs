@@ -38,6 +38,13 @@ const CO_AUTHOR: &str = "Co-authored-by";
 /// Bytes of changed files that go into one commit over GraphQL; larger ones are pushed.
 pub(super) const MAX_API_BYTES: usize = 1024 * 1024;
 
+/// A proposal, and the commit that it is on the branch with.
+pub(super) struct Committed {
+    pub(super) proposal: Proposal,
+    /// `None` for a plan that is written again: the commit of the plan before stays.
+    pub(super) commit: Option<String>,
+}
+
 /// Makes the commit. The proposal, which tells what the pull request says, is kept first: once the commit is made, a run
 /// that dies is completed without the model.
 pub(super) async fn commit(
@@ -46,7 +53,7 @@ pub(super) async fn commit(
     workspace: &Workspace,
     claim: &Claim,
     made: Made,
-) -> Result<Proposal, Stop> {
+) -> Result<Committed, Stop> {
     let (patch, proposal) = match made {
         Made::Change { patch, proposal } => {
             let held = ci::hold(desk, terms, &patch).await?;
@@ -56,13 +63,13 @@ pub(super) async fn commit(
     };
     working::keep(desk, claim, &proposal).await?;
     if !desk.task.mode.kind().makes_commit() {
-        return Ok(proposal);
+        return Ok(Committed { proposal, commit: None });
     }
-    match patch {
+    let commit = match patch {
         Some(patch) => land(desk, workspace, claim, &patch, &proposal).await?,
         None => over_api(desk, claim, None, &proposal).await?,
     };
-    Ok(proposal)
+    Ok(Committed { proposal, commit: Some(commit) })
 }
 
 /// Puts a change onto the branch, and returns its commit.

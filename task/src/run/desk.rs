@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use shared::issue::{IssueId, IssueKey, PullRequestNumber};
+use shared::issue::{IssueKey, PullRequestNumber};
 use shared::mode::Product;
 use shared::state::State;
 use shared::task::Task;
@@ -26,9 +26,9 @@ use crate::marker::{self, Marks};
 use crate::outbound::Gate;
 use crate::outcome::{Failure, Reason, capitalized};
 use crate::plan;
-use crate::record::comment::{Turn, with_diff};
+use crate::record::comment::{Links, Turn, linked};
 use crate::record::status::{Billed, Holder, Spend, Status};
-use crate::record::{Record, Records, Subject};
+use crate::record::{Record, Records};
 use crate::repo_config::PATH;
 use crate::thread::Comment;
 use crate::tracker::Tracker;
@@ -75,33 +75,16 @@ pub(super) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    /// Reads the issue and its conversation.
+    /// Reads the conversation on the issue.
     pub(super) async fn open(
         settings: &'a RunSettings,
         task: &'a Task,
         Place { forge, records, .. }: Place<'a>,
+        issue: Issue,
         asker: Collaborator,
         secrets: &[SecretString],
         attempt: Attempt,
     ) -> Result<Self, Stop> {
-        let issue = match records.subject(forge, &task.issue).await? {
-            Subject::Issue(found) | Subject::PullRequest(found) => *found,
-            Subject::Gone { id: IssueId::Key(key) } if records.tracker.counts_pull_requests() => {
-                let what = format!(
-                    "{key} is an issue of Jira, and no site is configured that has it for this repository"
-                );
-                let next = "Add the project to AGENT_JIRA_FILE.";
-                return Err(Failure::new(Reason::Usage, what, next).into());
-            }
-            Subject::Gone { id } => {
-                let what = format!("issue {} is not there: it was deleted or transferred", id.reference());
-                return Err(Failure::new(Reason::Usage, what, "").into());
-            }
-            Subject::Elsewhere { id, url } => {
-                let what = format!("issue {} was transferred to {url}", id.reference());
-                return Err(Failure::new(Reason::Usage, what, "").into());
-            }
-        };
         let secrets: Vec<SecretString> = secrets.iter().cloned().chain(settings.jira_secrets()).collect();
         let record = records.read(&issue.id, issue.labels.clone()).await?;
         let pull_request = task.mode.command().and_then(|at| at.pull_request);
@@ -157,6 +140,12 @@ impl<'a> Desk<'a> {
         })
     }
 
+    /// The records of the repository's issues.
+    pub(super) fn records(&self) -> Records<'_> {
+        let Self { tracker, marks, settings, record, .. } = self;
+        Records { tracker, marks, names: record.names(), help: settings.help.as_deref() }
+    }
+
     /// The state that the labels tell.
     pub(super) fn state(&self) -> Result<State, Failure> {
         self.record.state().map_err(|error| {
@@ -180,8 +169,8 @@ impl<'a> Desk<'a> {
         Self { task, turn: Mutex::new(Turn::of(task.mode)), ..self }
     }
 
-    /// The status, with this run as who writes it, and with what a repair has to know: of a change, which text of the issue it
-    /// is for; of a repair, what it has cost so far.
+    /// The status, with this run as who writes it, when it was asked for, and what a repair has to know: of a change, which text
+    /// of the issue it is for; of a repair, what it has cost so far.
     pub(super) fn signed(&self, status: Status) -> Status {
         let kind = self.task.mode.kind();
         let request = *self.request.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,7 +188,7 @@ impl<'a> Desk<'a> {
             return Status { spent: self.spent_so_far(), ..status };
         }
         let issue = (kind.makes() == Product::Change).then(|| digest(&self.issue));
-        Status { issue, ..status }
+        Status { issue, asked: self.task.triggered_at, ..status }
     }
 
     /// What this task cost, by what was read of it and by what this run paid.
@@ -260,7 +249,12 @@ impl<'a> Desk<'a> {
 
     /// A pull request and what it changes, for comments.
     pub(super) fn linked(&self, pull_request: PullRequestNumber) -> String {
-        with_diff(&self.forge.repo().to_string(), pull_request)
+        self.linked_to(pull_request, Links::default())
+    }
+
+    /// The same with what this run made there.
+    pub(super) fn linked_to(&self, pull_request: PullRequestNumber, links: Links<'_>) -> String {
+        linked(&self.forge.repo().to_string(), pull_request, links)
     }
 
     /// Whoever asked, as the binding of a plan names them.

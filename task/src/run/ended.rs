@@ -18,10 +18,12 @@ pub(super) const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 pub enum Ended {
     /// Everything is on GitHub.
     Done,
+    /// The repository does what the issue asks for, and the issue says where.
+    Already,
     /// The task cannot be done, and whoever asked can read why.
     Explained(Reason),
     /// Who asked may not ask.
-    Refused,
+    Refused(Before),
     /// Another run has the issue, or this task was finished before.
     Nothing(&'static str),
     /// The same task may succeed later.
@@ -36,9 +38,19 @@ pub enum Ended {
         why: String,
         shortage: Shortage,
     },
+    /// As many runs go of the task's repository or person, as is named here, as may at once; nothing was begun.
+    OthersFirst(&'static str),
     /// The operator has to fix something first.
     Misconfigured(String),
     Lost(Lost),
+}
+
+/// Whether somebody who may not ask was told so on this thread before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    Told,
+    /// Or nobody looked.
+    NotTold,
 }
 
 impl Ended {

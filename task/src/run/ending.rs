@@ -6,12 +6,12 @@ use shared::state::{Event, State};
 
 use super::desk::Desk;
 use super::ended::{Attempt, Ended, Stop};
-use super::fix;
 use super::work::Claim;
+use super::{fix, no_issue};
 use crate::call::CallError;
 use crate::lease::Lost;
 use crate::outcome::{Exit, Failure, Reason};
-use crate::record::comment;
+use crate::record::comment::{self, Links};
 use crate::record::status::{Phase, Status};
 use crate::tracker::model::{IssueState, Milestone};
 
@@ -61,7 +61,7 @@ pub(super) async fn stopped(desk: &Desk<'_>, stop: Stop) -> Ended {
     // What nobody asked for has somewhere to be told once it has begun.
     let has_begun = desk.own_status().is_some_and(|(_, status)| status.phase != Phase::Ended);
     if !desk.task.mode.kind().is_asked_for() && !has_begun {
-        return stop.untold();
+        return untold(desk, stop).await;
     }
     let told = match stop {
         Stop::Ended(ended) => return ended,
@@ -85,6 +85,35 @@ pub(super) async fn stopped(desk: &Desk<'_>, stop: Stop) -> Ended {
         }
         Ended::of(&error)
     })
+}
+
+/// The end of what nobody asked for and nothing was begun for. That an issue elsewhere takes no words is said on the pull request.
+async fn untold(desk: &Desk<'_>, stop: Stop) -> Ended {
+    if let Stop::Call(error) = &stop
+        && !matches!(desk.attempt, Attempt::MoreFollow(_))
+        && !desk.tracker.counts_pull_requests()
+        && error.call().is_some_and(|call| call.service() == desk.tracker.service())
+        && takes_no_words(error)
+    {
+        let failure = no_issue::mute(&desk.issue.id, error);
+        if let Err(error) = no_issue::tell(desk.task, desk.forge, desk.records(), &desk.gate, &failure).await
+        {
+            return Ended::of(&error);
+        }
+    }
+    stop.untold()
+}
+
+/// Whether an issue that could be read refuses what is written on it: it is archived, say.
+fn takes_no_words(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::Locked { .. }
+            | CallError::Forbidden { .. }
+            | CallError::Invalid { .. }
+            | CallError::NotFound { .. }
+            | CallError::Gone { .. }
+    )
 }
 
 /// An issue on which we may not say a word.
@@ -208,28 +237,36 @@ async fn called_off(desk: &Desk<'_>, why: &str) -> Result<(), CallError> {
     last_word(desk, &comment::stopped(why, desk.bill().as_ref(), desk.turn()), status).await
 }
 
-/// Says it on the pull request as well, where that is what the task is about: reviewers need not read the issue.
-async fn tell_reviewers(desk: &Desk<'_>, text: &str) -> Result<(), Lost> {
+/// Says it on the pull request as well, where that is what the task is about: reviewers need not read the issue. Returns the
+/// words for the issue, which lead there.
+async fn tell_reviewers(desk: &Desk<'_>, text: &str) -> Result<String, Lost> {
     let Some(number) = desk.pull_request.filter(|_| desk.task.mode.kind().is_told_to_reviewers()) else {
-        return Ok(());
+        return Ok(text.to_owned());
     };
     match fix::tell(desk, number, text).await {
-        Ok(()) => Ok(()),
+        Ok(comment) => {
+            let links = Links { comment: Some(comment), ..Links::default() };
+            Ok(comment::about(&desk.linked_to(number, links), text))
+        }
         Err(CallError::Lost(lost)) => Err(lost),
         Err(error) => {
             tracing::warn!(%error, "the outcome could not be written to the pull request");
-            Ok(())
+            Ok(text.to_owned())
         }
     }
 }
 
 /// Says it on the issue; where that does not take it, on the pull request that the task is about, if there is one.
 async fn last_word(desk: &Desk<'_>, text: &str, status: Status) -> Result<(), CallError> {
-    tell_reviewers(desk, text).await?;
-    let told = desk.record.say_at_last(&desk.gate, None, text, desk.signed(status)).await;
-    let Err(CallError::Locked { .. } | CallError::Forbidden { .. }) = told else { return told };
+    let on_issue = tell_reviewers(desk, text).await?;
+    let told = desk.record.say_at_last(&desk.gate, None, &on_issue, desk.signed(status)).await;
+    let Err(error) = &told else { return told };
+    if !takes_no_words(error) {
+        return told;
+    }
+    // Reviewers may have read it there already.
     if let Some(number) = desk.pull_request
-        && desk.forge.create_comment(number, &desk.gate.body(text)).await.is_ok()
+        && fix::tell(desk, number, text).await.is_ok()
     {
         return Ok(());
     }

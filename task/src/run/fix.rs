@@ -119,7 +119,7 @@ pub(super) async fn answer(
     // Before the claim: whoever cannot be answered leaves no trace but the answer.
     let mut wanted = find(desk, &talk, at).await?;
     let claim = claim(desk, &talk, basis(&talk, Some(rounds(&talk) + 1)), earlier).await?;
-    let mut ledger = super::ledger(lease, desk, terms);
+    let mut ledger = super::ledger(lease, desk.forge, terms);
     for is_last in [false, true] {
         let basis = basis(&talk, Some(rounds(&talk) + 1));
         let claim = Claim { head: talk.pull.head.commit.clone(), basis, ..claim.clone() };
@@ -237,6 +237,7 @@ fn nothing(request: &Request, chosen: &Chosen) -> Failure {
     } else {
         "No thread waits for an answer, and nothing else is said."
     };
+    let what = words::joined(&[what.to_owned(), words::unheard(&chosen.unheard)]);
     let next = "Comment `/fix` and what should be different.";
     // What helps is no `/retry`.
     Failure::new(Reason::StalePlan, what, next)

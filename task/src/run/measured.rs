@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use shared::issue::PullRequestNumber;
 use shared::message::Message;
 use shared::otlp::catalog::{
-    COMMIT, ERROR_TYPE, ISSUE, MODE, OUTCOME, PUBLISH, PULL_REQUEST_WAIT, PULL_REQUESTS_OPENED,
-    REPAIR_OUTCOME, REPAIRS, RUN, RUN_DURATION, RUNS, TASK_ID, VCS_BRANCH, VCS_CHANGE, VCS_PROVIDER, VCS_URL,
+    COMMIT, ERROR_TYPE, ISSUE, MODE, OUTCOME, PUBLISH, PULL_REQUEST_WAIT, PULL_REQUESTS_CLOSED,
+    PULL_REQUESTS_OPENED, REPAIR_OUTCOME, REPAIRS, RESULT, RUN, RUN_DURATION, RUNS, TASK_ID, VCS_BRANCH,
+    VCS_CHANGE, VCS_PROVIDER, VCS_URL,
 };
 use shared::otlp::{self, Span};
 use shared::task::Task;
@@ -71,11 +72,13 @@ fn mode_of(message: &Message) -> &'static str {
 fn told(ended: &Ended) -> (&'static str, Option<String>) {
     match ended {
         Ended::Done => ("done", None),
-        Ended::Nothing(_) | Ended::Refused => ("nothing", None),
+        Ended::Already => ("already", None),
+        Ended::Nothing(_) | Ended::Refused(_) => ("nothing", None),
         Ended::Explained(reason) => ("failed", Some(reason.name())),
         Ended::Passing(_) => ("retry", Some("transient".to_owned())),
         Ended::PutOff { .. } => ("postponed", Some("rate-limit".to_owned())),
         Ended::NoBudget { .. } => ("postponed", Some("budget".to_owned())),
+        Ended::OthersFirst(_) => ("postponed", Some("turn".to_owned())),
         Ended::Misconfigured(_) => ("misconfigured", Some("misconfigured".to_owned())),
         Ended::Lost(lost) => ("interrupted", Some(lost.kind().to_owned())),
     }
@@ -94,6 +97,11 @@ pub(super) fn opened(task: &Task) {
     // Of two clocks one may be ahead.
     let wait: Duration = asked.duration_until(Timestamp::now()).try_into().unwrap_or_default();
     otlp::measure(&PULL_REQUEST_WAIT, wait.as_secs_f64(), &mode);
+}
+
+/// What became of a pull request that a person closed: `merged` or `declined`.
+pub(super) fn closed(result: &'static str) {
+    otlp::count(&PULL_REQUESTS_CLOSED, &[(&RESULT, result)]);
 }
 
 /// What became of a repair.
@@ -153,5 +161,35 @@ fn why(stop: &Stop) -> String {
         Stop::Failure(failure) | Stop::Moved(failure) => failure.reason.name(),
         Stop::Ended(ended) => told(ended).1.unwrap_or_else(|| "nothing".to_owned()),
         Stop::CalledOff(_) => "canceled".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Shortage;
+    use crate::lease::Lost;
+    use crate::outcome::Reason;
+    use crate::run::Before;
+
+    #[test]
+    fn the_catalog_has_every_way_in_which_a_run_ends() {
+        let (why, until) = (String::new, Timestamp::UNIX_EPOCH);
+        let shortage = Shortage { units: 1, until };
+        for ended in [
+            Ended::Done,
+            Ended::Already,
+            Ended::Explained(Reason::Budget),
+            Ended::Refused(Before::NotTold),
+            Ended::Nothing(""),
+            Ended::Passing(why()),
+            Ended::PutOff { why: why(), until },
+            Ended::NoBudget { why: why(), shortage },
+            Ended::Misconfigured(why()),
+            Ended::Lost(Lost::Deadline),
+        ] {
+            let (outcome, _) = told(&ended);
+            assert!(OUTCOME.meaning.contains(&format!("`{outcome}`")), "{outcome}");
+        }
     }
 }

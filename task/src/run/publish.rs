@@ -7,6 +7,7 @@ use shared::otlp::catalog::{PUBLISH, VCS_BRANCH, VCS_CHANGE};
 use shared::state::{Event, same_label};
 
 use super::checks::{self, Stance};
+use super::commit::Committed;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::missing::Missing;
@@ -19,7 +20,7 @@ use crate::outbound::Outbound;
 use crate::outcome::{Failure, Reason};
 use crate::patience::Patience;
 use crate::plan::Plan;
-use crate::record::comment::{self, Turn};
+use crate::record::comment::{self, Links, Turn};
 use crate::record::status::{PlanComment, Proposal};
 use crate::tracker::model::Milestone;
 
@@ -30,12 +31,13 @@ const LATE_LOOKS: u32 = 4;
 
 /// Pull request, comment, labels, status: each found or made. Once the pull request is there, what cannot be set around
 /// it is told, and is no failure.
-pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Result<(), Stop> {
+pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, committed: &Committed) -> Result<(), Stop> {
     let span = Span::start(&PUBLISH).with(&VCS_BRANCH, &desk.branch);
-    measured::part(&span, publish(desk, claim, proposal, &span)).await
+    measured::part(&span, publish(desk, claim, committed, &span)).await
 }
 
-async fn publish(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal, span: &Span) -> Result<(), Stop> {
+async fn publish(desk: &Desk<'_>, claim: &Claim, committed: &Committed, span: &Span) -> Result<(), Stop> {
+    let Committed { proposal, commit } = committed;
     desk.turns_to(Turn::after_commit(desk.task.mode));
     let stance = match &proposal.plan {
         Some(_) => Stance::Unchecked,
@@ -50,11 +52,12 @@ async fn publish(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal, span: &Spa
     let is_new = matches!(standing, Standing::Opened);
     let set = Late::of(desk, is_new).made(async || desk.forge.add_labels(pull.number, &names).await).await?;
     missing.unless(set, &format!("set the labels {} of the pull request", listed(&names)))?;
+    let mut plan_comment = None;
     let event = match (&proposal.plan, standing) {
         // What was merged needs nothing more.
         (_, Standing::Merged) => Event::Finished,
         (Some(plan), Standing::Open | Standing::Opened) => {
-            post_plan(desk, pull.number, plan, is_new).await?;
+            plan_comment = Some(post_plan(desk, pull.number, plan, is_new).await?);
             if !desk.task.mode.kind().begins_work() {
                 // The description holds the plan before.
                 let title = desk.gate.title(&proposal.title);
@@ -75,11 +78,13 @@ async fn publish(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal, span: &Spa
     missing.unless(linked, &format!("link {page} on this issue"))?;
     let reached = desk.tracker.reached(&desk.issue.id, Milestone::PullRequest).await;
     missing.unless(reached, "move this issue to the status of an open pull request")?;
-    let text = if event == Event::PlanPosted {
+    let text = if let Some(plan_comment) = plan_comment {
+        let link = comment::with_plan(&desk.forge.repo().to_string(), pull.number, plan_comment);
         let summary = summary_elsewhere(desk, proposal);
-        comment::planned(&format!("#{}", pull.number), &summary, &proposal.bill, &missing.lines)
+        comment::planned(&link, &summary, &proposal.bill, &missing.lines)
     } else {
-        let link = desk.linked(pull.number);
+        let links = Links { commit: commit.as_deref(), ..Links::default() };
+        let link = desk.linked_to(pull.number, links);
         let (bill, missing) = (&proposal.bill, &missing.lines);
         match &stance {
             Stance::Ready => comment::done(&link, bill, missing),
@@ -310,19 +315,19 @@ fn not_taken(desk: &Desk<'_>, error: CallError) -> Stop {
     Failure::new(Reason::Branch, what, "Look at the rules for branches, then comment `/retry`.").into()
 }
 
-/// The plan's comment, made once and rewritten by a revision.
+/// The plan's comment, made once and rewritten by a revision. Returns its id.
 async fn post_plan(
     desk: &Desk<'_>,
     pull_request: PullRequestNumber,
     plan: &PlanComment,
     is_new: bool,
-) -> Result<(), Stop> {
+) -> Result<u64, Stop> {
     let mut patience = desk.forge.patience();
     let mut late = Late::of(desk, is_new);
     loop {
         let posted = posted::find_plan(desk, pull_request).await?;
-        if posted.as_ref().is_some_and(|posted| posted.binding == plan.binding) {
-            return Ok(());
+        if let Some(posted) = posted.as_ref().filter(|posted| posted.binding == plan.binding) {
+            return Ok(posted.comment);
         }
         let text = match &posted {
             // Somebody else has asked for the plan that is there: its text stays.
@@ -338,11 +343,11 @@ async fn post_plan(
             Failure::new(Reason::NoPlan, what, "Ask for a smaller change.")
         })?;
         let written = match &posted {
-            Some(posted) => desk.forge.edit_comment(posted.comment, &body).await,
-            None => desk.forge.create_comment(pull_request, &body).await.map(drop),
+            Some(posted) => desk.forge.edit_comment(posted.comment, &body).await.map(|()| posted.comment),
+            None => desk.forge.create_comment(pull_request, &body).await,
         };
         match (written, posted) {
-            (Ok(()), _) => return Ok(()),
+            (Ok(id), _) => return Ok(id),
             // Someone deleted it, or it is not seen everywhere yet.
             (Err(error), Some(_)) if error.is_absence() => patience.before_retry_of_lag(error).await?,
             // An edit was made again already.

@@ -14,15 +14,16 @@ use shared::command::Command;
 use shared::mode::ModeKind;
 
 use super::checks::{self, Seen};
-use super::commit::{self, RepairTrailer};
+use super::commit::{self, Committed, RepairTrailer};
 use super::desk::Desk;
 use super::ended::{Ended, LOOK_AGAIN, Stop};
 use super::failures::{self, Failures};
 use super::holder::{self, InTheWay};
 use super::measured::Repaired;
+use super::missing::Missing;
 use super::settings::{self, Terms};
 use super::work::{Basis, Claim, Repair};
-use super::{branch, measured, posted, working};
+use super::{branch, description, measured, posted, working};
 use crate::config::Config;
 use crate::context::secret_names;
 use crate::cycle::End;
@@ -34,7 +35,7 @@ use crate::llm::Usd;
 use crate::outbound::markup::code_span;
 use crate::outcome::{Exit, Failure, Reason};
 use crate::path::RepoPath;
-use crate::record::comment::{self, Red};
+use crate::record::comment::{self, Links, Red};
 use crate::record::status::{Proposal, Spend, Status};
 use crate::repair::evidence::{self, Failed};
 use crate::repo_config::{RepoConfig, RepoConfigError};
@@ -337,9 +338,9 @@ async fn make(
         plan: None,
     };
     match Box::pin(super::propose(config, lease, desk, &claim, terms)).await {
-        Ok(End::Made(proposal)) => {
+        Ok(End::Made(Committed { proposal, commit })) => {
             measured::repaired(Repaired::Committed);
-            finish(desk, &case.seen.pull, &proposal, &trailer).await
+            finish(desk, &case.seen.pull, &proposal, &trailer, commit.as_deref()).await
         }
         Ok(End::Already(found)) => {
             measured::repaired(Repaired::NotMade);
@@ -432,7 +433,7 @@ pub(super) async fn complete(desk: &Desk<'_>, pull: &PullRequest, head: &Commit)
         held: super::ci::is_held(&head.message).then(|| "why is not known any more".to_owned()),
         unplanned: Vec::new(),
     });
-    finish(desk, pull, &proposal, &trailer).await
+    finish(desk, pull, &proposal, &trailer, Some(&head.id)).await
 }
 
 async fn said_at_last(desk: &Desk<'_>, text: &str) -> Result<(), Stop> {
@@ -444,7 +445,13 @@ async fn finish(
     pull: &PullRequest,
     proposal: &Proposal,
     which: &RepairTrailer,
+    commit: Option<&str>,
 ) -> Result<(), Stop> {
+    let mut missing = Missing::of(desk);
+    if let Some(commit) = commit {
+        let described = description::follow(desk, pull, commit, proposal.held.as_deref()).await;
+        missing.unless(described, description::LEFT)?;
+    }
     let then = match &proposal.held {
         Some(why) => comment::held(why),
         None if !proposal.unplanned.is_empty() => match pull.kind {
@@ -455,8 +462,9 @@ async fn finish(
     };
     let RepairTrailer { number, most, .. } = which;
     let Proposal { title, body, bill, .. } = proposal;
-    let link = desk.linked(pull.number);
+    let link = desk.linked_to(pull.number, Links { commit, ..Links::default() });
     let text = comment::repaired(&link, &format!("{number} of {most}"), title, body, &then, bill);
+    let text = comment::with_left(&text, &missing.lines);
     measured::published(desk, pull.number, said_at_last(desk, &text)).await
 }
 

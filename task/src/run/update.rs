@@ -16,9 +16,10 @@ use shared::mode::CommandAt;
 
 use super::desk::Desk;
 use super::ended::Stop;
+use super::missing::Missing;
 use super::settings::Terms;
 use super::work::Claim;
-use super::{approval, ask, ci, commit, ending, fix, measured, wanted, working};
+use super::{approval, ask, ci, commit, description, ending, fix, measured, wanted, working};
 use crate::bill::Bill;
 use crate::call::CallError;
 use crate::config::Config;
@@ -29,7 +30,7 @@ use crate::llm::Ledger;
 use crate::merge::{self, Merged, Trees};
 use crate::outcome::{Failure, Reason};
 use crate::protect;
-use crate::record::comment::Turn;
+use crate::record::comment::{self, Links, Turn};
 use crate::record::status::{Proposal, Status};
 use settle::Contents;
 
@@ -62,7 +63,7 @@ pub(super) async fn update(
     let Some(mut base) = base_of(desk, &talk).await? else { return up_to_date(desk, &talk).await };
     let earlier = desk.own_status().map(|(_, status)| status);
     let claim = fix::claim(desk, &talk, fix::basis(&talk, None), earlier).await?;
-    let mut ledger = super::ledger(lease, desk, terms);
+    let mut ledger = super::ledger(lease, desk.forge, terms);
     for is_last in [false, true] {
         let claim = Claim {
             head: talk.pull.head.commit.clone(),
@@ -252,24 +253,32 @@ fn lost(talk: &Discussion) -> Proposal {
 
 /// There is nothing to merge.
 async fn up_to_date(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
-    tell(desk, talk, &words::up_to_date(&talk.pull.base)).await
+    tell(desk, talk, &words::up_to_date(&talk.pull.base), None).await
 }
 
 /// Tells of a merge that is on the branch. What the pull request is to its reviewers stays as it is.
 async fn complete(desk: &Desk<'_>, talk: &Discussion, kept: &Proposal, commit: &str) -> Result<(), Stop> {
     desk.turns_to(Turn::after_commit(desk.task.mode));
-    let text = words::done(kept, commit);
-    measured::published(desk, talk.pull.number, tell(desk, talk, &text)).await
+    let mut missing = Missing::of(desk);
+    let described = description::follow(desk, &talk.pull, commit, kept.held.as_deref()).await;
+    missing.unless(described, description::LEFT)?;
+    let text = comment::with_left(&words::done(kept, commit), &missing.lines);
+    measured::published(desk, talk.pull.number, tell(desk, talk, &text, Some(commit))).await
 }
 
 /// The last words: on the pull request once, and on the issue.
-async fn tell(desk: &Desk<'_>, talk: &Discussion, text: &str) -> Result<(), Stop> {
+async fn tell(desk: &Desk<'_>, talk: &Discussion, text: &str, commit: Option<&str>) -> Result<(), Stop> {
     let number = talk.pull.number;
-    if let Err(error) = fix::tell_after(desk, number, text, Some(&talk.remarks)).await {
-        let error = ending::tolerated(desk, error)?;
-        tracing::warn!(%error, "it could not be told on the pull request");
-    }
-    let text = words::on_issue(&desk.linked(number), text);
+    let comment = match fix::tell_after(desk, number, text, Some(&talk.remarks)).await {
+        Ok(comment) => Some(comment),
+        Err(error) => {
+            let error = ending::tolerated(desk, error)?;
+            tracing::warn!(%error, "it could not be told on the pull request");
+            None
+        }
+    };
+    let links = Links { commit, comment, ..Links::default() };
+    let text = comment::about(&desk.linked_to(number, links), text);
     Ok(desk.record.say_at_last(&desk.gate, None, &text, desk.signed(Status::done(desk.task))).await?)
 }
 

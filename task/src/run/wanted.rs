@@ -8,6 +8,7 @@ use shared::mode::Comment as CommentId;
 
 use super::desk::Desk;
 use super::ended::Stop;
+use super::no_issue;
 use super::work::Claim;
 use crate::call::CallError;
 use crate::forge::model::{Permission, Review, Stage};
@@ -85,11 +86,7 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
 /// Why there is no such issue any more.
 async fn where_it_went(desk: &Desk<'_>) -> Result<String, CallError> {
     match desk.tracker.issue(&desk.issue.id).await {
-        Ok(Found::Elsewhere { url }) => {
-            // An issue of Jira has its new key there.
-            let place = url.rsplit_once("/browse/").map_or(url.as_str(), |(_, key)| key);
-            Ok(format!("the issue was moved to {place}"))
-        }
+        Ok(Found::Elsewhere { url }) => Ok(format!("the issue was moved to {}", no_issue::name_of(&url))),
         Ok(Found::Here(_)) => Ok("the issue is gone".to_owned()),
         Err(error) if error.is_absence() => Ok("the issue is gone".to_owned()),
         Err(error) => Err(error),

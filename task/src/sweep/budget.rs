@@ -2,7 +2,7 @@
 //! nothing.
 
 use shared::otlp;
-use shared::otlp::catalog::{BUDGET_CEILING, BUDGET_LEFT, BUDGET_PERIOD, BUDGET_SCOPE, VCS_URL};
+use shared::otlp::catalog::{BUDGET_CEILING, BUDGET_END, BUDGET_LEFT, BUDGET_PERIOD, BUDGET_SCOPE, VCS_URL};
 
 use super::site::Site;
 use crate::budget::{Bank, Left, Scope};
@@ -45,4 +45,6 @@ fn measure(found: &Left, site: Option<&Site<'_>>) {
     values.extend(url.as_deref().map(|url| (&VCS_URL, url)));
     otlp::measure(&BUDGET_LEFT, found.left().dollars(), &values);
     otlp::measure(&BUDGET_CEILING, found.ceiling.dollars(), &values);
+    // A collector keeps showing what it heard last, also when another period has begun.
+    otlp::measure(&BUDGET_END, found.until.as_duration().as_secs_f64(), &values);
 }

@@ -58,9 +58,14 @@ async fn look_through(sweep: &mut Sweep<'_>, site: &Site<'_>, queue: &Queue) -> 
             sweep.found(&finding);
         }
     }
-    cut(sweep, site, &working, &site.labels().working);
-    let asking_issues = site.tracker.labelled(&site.labels().trigger, Listed::Open).await?;
-    cut(sweep, site, &asking_issues, &site.labels().trigger);
+    cut(sweep, site, &working, &labelled(&site.labels().working));
+    let trigger = &site.labels().trigger;
+    let asking_issues = site.tracker.asking_for_work(trigger).await?;
+    let asking_how = match &site.tracker {
+        Tracker::GitHub(_) => labelled(trigger),
+        Tracker::Jira(_) => format!("{} or the agent as assignee", labelled(trigger)),
+    };
+    cut(sweep, site, &asking_issues, &asking_how);
     for listed in &asking_issues.issues {
         let asked = asking(site, listed, sweep.settings.grace).await;
         let name = site.name(&listed.issue.id);
@@ -92,12 +97,15 @@ async fn look_through(sweep: &mut Sweep<'_>, site: &Site<'_>, queue: &Queue) -> 
     Ok(())
 }
 
-/// A list that is too long hides what is newest.
-fn cut(sweep: &mut Sweep<'_>, site: &Site<'_>, listing: &Listing, label: &str) {
+fn labelled(label: &str) -> String {
+    format!("with the label `{label}`")
+}
+
+/// A list that is too long hides what is newest. `which` says what its issues have.
+fn cut(sweep: &mut Sweep<'_>, site: &Site<'_>, listing: &Listing, which: &str) {
     if listing.is_cut {
-        let why = format!(
-            "there are more issues with the label `{label}` than are listed, oldest first; take it off old ones"
-        );
+        let why =
+            format!("there are more issues {which} than are listed, oldest first; take it off old ones");
         sweep.found(&Finding::Skipped { issue: site.repo.to_string(), why });
     }
 }
@@ -109,7 +117,7 @@ async fn merged(sweep: &mut Sweep<'_>, site: &Site<'_>, bad: &mut BadIssues) -> 
         _ => return Ok(()),
     };
     let done = site.tracker.labelled(&site.labels().done, Listed::Open).await?;
-    cut(sweep, site, &done, &site.labels().done);
+    cut(sweep, site, &done, &labelled(&site.labels().done));
     for ListedIssue { issue, .. } in &done.issues {
         let looked = move_merged(site, issues, issue, sweep.hand).await;
         if bad.past(sweep, site, &issue.id, looked)? == Some(true) {
@@ -400,7 +408,7 @@ async fn asking_on_jira(
     let IssueId::Key(key) = &issue.id else { return Ok(Asking::No) };
     let details = issues.details(key).await?;
     let Some(asked) = issues.asked(&details, &site.labels().trigger).await? else {
-        return Ok(Asking::InVain("nobody's request stands any more; remove the label and add it again"));
+        return Ok(Asking::InVain("nobody's request stands any more; set the label or the assignee again"));
     };
     let (Some(actor), Some(number)) = (&asked.by, NonZeroU64::new(details.number)) else {
         return Ok(Asking::InVain("the requester is not known"));
@@ -418,7 +426,7 @@ async fn asking_on_jira(
         return Ok(Asking::InVain("the requester has no write access"));
     }
     if site.tracker.is_edited_since(&issue.id, asked.at).await? {
-        return Ok(Asking::InVain("it was edited after the request; remove the label and add it again"));
+        return Ok(Asking::InVain("it was edited after the request; set the label or the assignee again"));
     }
     let request = JiraRequest {
         id,

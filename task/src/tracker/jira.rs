@@ -152,8 +152,19 @@ impl Issues {
         account.account_id == self.site.account.as_str()
     }
 
-    /// Only one page of texts is in memory. An issue that cannot be read hides no other one.
     pub(super) async fn labelled(&self, label: &str, listed: Listed) -> Result<Listing, CallError> {
+        self.search(&format!("labels = {}", quoted(label)), listed).await
+    }
+
+    /// The open issues that ask for work by that label or by an assignment to us.
+    pub(super) async fn asking_for_work(&self, trigger: &str) -> Result<Listing, CallError> {
+        // An id that the site does not know would make the whole question invalid.
+        self.search(&format!("(labels = {} OR assignee = currentUser())", quoted(trigger)), Listed::Open)
+            .await
+    }
+
+    /// Only one page of texts is in memory. An issue that cannot be read hides no other one.
+    async fn search(&self, condition: &str, listed: Listed) -> Result<Listing, CallError> {
         let mut listing = Listing::default();
         let Some(repo) = &self.repo else { return Ok(listing) };
         let projects: Vec<String> = self.site.projects_of(repo).map(quoted).collect();
@@ -164,8 +175,8 @@ impl Issues {
             Listed::Open => " AND statusCategory != Done",
             Listed::All => "",
         };
-        let (projects, label) = (projects.join(", "), quoted(label));
-        let jql = format!("project in ({projects}) AND labels = {label}{open} ORDER BY created ASC");
+        let projects = projects.join(", ");
+        let jql = format!("project in ({projects}) AND {condition}{open} ORDER BY created ASC");
         let fields: Vec<&str> = wire::FIELDS.split(',').collect();
         let mut next: Option<String> = None;
         let mut seen = 0;

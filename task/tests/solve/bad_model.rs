@@ -147,7 +147,7 @@ fn servers() {
             PASSING,
             "error: openai cannot answer now (HTTP 500): The server had an error |   This passes by \
              itself, try again later. |   \
-             Spent: openai:m, 1 call, 1398 tokens in, 8192 out, no cost.",
+             Spent: openai:m, 1 call, 2097 tokens in, 8192 out, no cost.",
         ),
         (
             "out of memory",
@@ -155,7 +155,7 @@ fn servers() {
             USAGE,
             "error: ollama refuses the request (HTTP 500): model requires more system memory (21.5 \
              GiB) than is available (7.1 GiB) |   Try again, or choose another model. |   \
-             Spent: ollama:m, 1 call, 1398 tokens in, 8192 out, no cost.",
+             Spent: ollama:m, 1 call, 2097 tokens in, 8192 out, no cost.",
         ),
         (
             "529, then an answer that is no use",
@@ -189,7 +189,7 @@ fn servers() {
             |world| play_with(world, Wire::OpenAi, ending(End::Silence), &[("AGENT_MODEL_TIMEOUT", "200ms")]),
             PASSING,
             "error: openai did not finish within 200ms |   Try again, or raise AGENT_MODEL_TIMEOUT. |   \
-             Spent: openai:m, 1 call, 1398 tokens in, 8192 out, no cost.",
+             Spent: openai:m, 1 call, 2097 tokens in, 8192 out, no cost.",
         ),
         (
             "100 MB",
@@ -221,7 +221,7 @@ fn servers() {
             PASSING,
             "error: openai cannot answer now (HTTP 502): a web page |   This passes by itself, try \
              again later. |   \
-             Spent: openai:m, 1 call, 1398 tokens in, 8192 out, no cost.",
+             Spent: openai:m, 1 call, 2097 tokens in, 8192 out, no cost.",
         ),
         (
             "no protocol",
@@ -237,7 +237,7 @@ fn servers() {
             USAGE,
             "error: openai at URL/chat/completions redirects to https://example.org/ |   Redirects \
              are not followed, set OPENAI_BASE_URL to the final address. |   \
-             Spent: openai:m, 1 call, 1398 tokens in, 8192 out, no cost.",
+             Spent: openai:m, 1 call, 2097 tokens in, 8192 out, no cost.",
         ),
         (
             "ends early",
@@ -291,7 +291,7 @@ fn servers() {
             "tokens spent",
             |world| play_with(world, Wire::OpenAi, [], &[("AGENT_MAX_TOKENS", "100")]),
             COULD_NOT_SOLVE,
-            "error: the next call to the model may need 9590 tokens, and 0 of the 100 that a run may \
+            "error: the next call to the model may need 10289 tokens, and 0 of the 100 that a run may \
              use are gone |   Raise AGENT_MAX_TOKENS, or make the issue smaller.",
         ),
     ]);

@@ -107,16 +107,20 @@ fn what_would_be_read_is_measured_without_a_model() {
     {
         assert_eq!(sums[name], value, "{name}: {sums}");
     }
+    assert_eq!((&sums["one_call_each_usd"], &sums["run_at_most_usd"]), (&Value::Null, &Value::Null));
     // The page is whole in itself, and what strangers wrote is no markup on it.
     let page = std::fs::read_to_string(world.path("page.html")).unwrap();
     assert!(page.contains("Sensors go offline &amp; &quot;early&quot; {{ x }}"), "{page}");
     for foreign in ["\"early\"", "http://", "https://", "<script", "src="] {
         assert!(!page.contains(foreign), "{foreign} is in {page}");
     }
+    assert!(page.contains("What the agent would have read</p>") && !page.contains("builtin"), "{page}");
     let text = world.eval(&["--repo", "repo", "--cases", &cases], &[]).done();
     assert!(text.stdout.contains("#7 Sensors go offline & \"early\" {{ x }}"), "{}", text.stdout);
     let sentence = "2 cases: all files that had to change would be given in 2 (100 %), whole in 2 (100 %); of 2 such files 2, whole 2.";
     assert!(text.stdout.contains(sentence), "{}", text.stdout);
+    let priced = "tokens (median); any model is given that, and `--model` names one to price it.";
+    assert!(text.stdout.contains(priced), "{}", text.stdout);
     assert!(
         text.stdout.ends_with("No model was asked. With `--model` and `--budget` it is.\n"),
         "{}",

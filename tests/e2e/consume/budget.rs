@@ -1,13 +1,15 @@
 //! What all runs together may spend: counted by the broker, reserved before each call, never more than the ceiling.
 
+use std::sync::mpsc::channel;
+
 use serde_json::{Value, json};
 use shared::queue::{BUDGET, HEADER_NOT_BEFORE, TASKS};
 use tests::broker::Broker;
-use tests::github::File;
-use tests::model::{Answer, Counts, Fault as ModelFault, Step};
+use tests::github::{File, When};
+use tests::model::{Answer, Counts, Fault as ModelFault, Request, Step};
 
 use crate::pauses::{fix, reviewed};
-use crate::stage::{EDIT, REPO, Stage, TASK, wish};
+use crate::stage::{Consumer, EDIT, REPO, Stage, TASK, wish};
 
 /// Dollars for a million tokens, and what an answer may have.
 pub(crate) const PRICE: [(&str, &str); 2] =
@@ -137,7 +139,7 @@ async fn what_a_call_does_not_use_goes_back_under_every_ceiling() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_ceiling_the_broker_is_asked_for_nothing() {
+async fn without_a_ceiling_nothing_is_counted() {
     let broker = Broker::shared().await.unwrap();
     let stage = Stage::set(&broker, vec![step()]).await;
     stage.host.delete_exchange(BUDGET).await.unwrap();
@@ -201,8 +203,8 @@ async fn a_new_day_begins_by_the_clock_of_github() {
         github: tests::github::GitHub::start(crate::soak::world(2)),
         model: tests::model::ScriptedModel::start(vec![step(), step()]).await,
     };
-    // Enough for one task a day: a call may need five units, and uses four.
-    let ceiling = with(&[("AGENT_BUDGET_DAY", "0.25")]);
+    // Enough for one task a day: a call may need seven units, and uses four.
+    let ceiling = with(&[("AGENT_BUDGET_DAY", "0.35")]);
     let mut second = stage.wish("11112222333344445555666677778888", "dev1");
     second["issue_id"] = 2.into();
     stage.publish(&stage.wish(TASK, "dev1")).await;
@@ -349,12 +351,16 @@ async fn what_cannot_be_counted_is_not_spent() {
                 stage.host.delete_queue(&today).await.unwrap();
                 stage.host.declare_queue(&today, json!({"x-queue-type": "quorum"})).await.unwrap();
             }
-            Trouble::Full => stage.host.limit_queues("^agent-budget", 3).await.unwrap(),
+            Trouble::Full => stage.host.limit_queues(&format!("^{today}$"), 3).await.unwrap(),
         }
         let queue = put_off(&stage, "5m").await;
         come_back(&stage, &queue).await;
-        let end = stage.consume(&with(&[("AGENT_BUDGET_DAY", "5")])).await;
+        let ceilings = with(&[("AGENT_BUDGET_DAY", "5"), ("AGENT_REPO_BUDGET_DAY", "5")]);
+        let end = stage.consume(&ceilings).await;
         assert_eq!((end.status, stage.queues().await), (75, (1, 0)), "{trouble:?}: {end:#?}");
+        // Nor is anything counted of it: not under the other ceiling, and not as much as the queue has room for.
+        let left = counted(&stage).await;
+        assert!(left.iter().all(|(_, units)| *units == 0), "{trouble:?}: {left:?}");
         let told = end.log.iter().find(|line| line["message"] == "the model is not asked").unwrap();
         let error = told["error"].as_str().unwrap();
         assert!(
@@ -363,6 +369,44 @@ async fn what_cannot_be_counted_is_not_spent() {
         );
         assert!(error.contains("import the definitions of k8s/base/rabbitmq"), "{trouble:?}: {error}");
         stage.model.finish();
+    }
+}
+
+/// Somebody empties or deletes a queue that a run has reserved in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_at_work_ends_well_whatever_is_done_to_its_queue() {
+    let broker = Broker::shared().await.unwrap();
+    for is_deleted in [false, true] {
+        let ((arrived, told), (go_on, told_to)) = (channel(), channel());
+        let answer = move |_: &Request| {
+            arrived.send(()).unwrap();
+            told_to.recv().unwrap();
+            step()
+        };
+        let stage = Stage {
+            host: broker.virtual_host().await.unwrap(),
+            github: tests::github::GitHub::start(crate::stage::world()),
+            model: tests::model::ScriptedModel::answering(answer).await,
+        };
+        stage.publish(&stage.wish(TASK, "dev1")).await;
+        let running = stage.start(&with(&[("AGENT_BUDGET_DAY", "5"), ("AGENT_REPO_BUDGET_DAY", "5")]));
+        tokio::task::spawn_blocking(move || told.recv().unwrap()).await.unwrap();
+        let [(all, reserved), (own, _)] = <[_; 2]>::try_from(counted(&stage).await).unwrap();
+        assert!(reserved > USED_UNITS);
+        let left = if is_deleted {
+            stage.host.delete_queue(&all).await.unwrap();
+            vec![(own, USED_UNITS)]
+        } else {
+            stage.host.purge(&all).await.unwrap();
+            vec![(all, 0), (own, USED_UNITS)]
+        };
+        go_on.send(()).unwrap();
+        let end = running.end().await;
+        assert_eq!((end.status, stage.labels()), (0, "ai-done ai-help quickfix".to_owned()), "{end:#?}");
+        // The other ceiling is counted as ever.
+        assert_eq!(counted(&stage).await, left, "{end:#?}");
+        let told = "the budget's queue was emptied by somebody else";
+        assert!(end.log.iter().any(|line| line["message"] == told), "{end:#?}");
     }
 }
 
@@ -382,6 +426,25 @@ async fn a_queue_that_was_emptied_or_deleted_begins_again_and_is_never_less_than
     stage.host.until_ready(TASKS, 1).await.unwrap();
     let end = stage.consume(&ceiling).await;
     assert_eq!((end.status, units(&stage).await), (0, vec![USED_UNITS]), "{end:#?}");
+    stage.model.finish();
+}
+
+/// The second connection, by which a run counts, is made again. The one that holds the message is another matter.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_lost_before_a_call_is_made_again() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![step()]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let (arrived, go_on) = stage.hold(When::next("issues/create-comment"));
+    let running = stage.start(&with(&[("AGENT_BUDGET_DAY", "5"), ("AGENT_GITHUB_TIMEOUT", "10min")]));
+    tokio::task::spawn_blocking(move || arrived.recv().unwrap()).await.unwrap();
+    assert_eq!(stage.host.cut_connections_named("agent-task-x7 (shared)").await.unwrap(), 1);
+    go_on.send(()).unwrap();
+    let end = running.end().await;
+    assert_eq!((end.status, stage.labels()), (0, "ai-done ai-help quickfix".to_owned()), "{end:#?}");
+    let told = "the connection to the broker for what runs share was lost, connecting again";
+    assert!(end.log.iter().any(|line| line["message"] == told), "{end:#?}");
+    assert_eq!(units(&stage).await, [USED_UNITS]);
     stage.model.finish();
 }
 
@@ -410,11 +473,14 @@ async fn a_broker_that_dies_forgets_no_reservation() {
     assert_eq!(host.lengths(BUDGET).await.unwrap(), units);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn learning_draws_on_the_budget_of_all_runs() {
-    let broker = Broker::shared().await.unwrap();
-    let none = "CANNOT: nobody asked for anything that holds beyond one change\n";
-    let stage = Stage::set(&broker, vec![Step::Answer(Answer { counts: USED, ..Answer::new(none) })]).await;
+/// Starts `ai-agent learn`.
+pub(crate) fn learn(stage: &Stage<'_>, more: &[(&str, &str)]) -> Consumer {
+    let repository = stage.github.repo_url(REPO);
+    stage.start_command(&["learn", "--repo", &repository, "--since", "2000-01-01", "--json"], more)
+}
+
+/// Pull requests that [`learn`] has something to learn from.
+pub(crate) fn declined(stage: &Stage<'_>) {
     for _ in 0..5 {
         stage.github.now(|state| {
             let mut scene = state.at(REPO);
@@ -428,13 +494,19 @@ async fn learning_draws_on_the_budget_of_all_runs() {
             scene.close("dev1", pull);
         });
     }
-    let repository = stage.github.repo_url(REPO);
-    let learn = ["learn", "--repo", repository.as_str(), "--since", "2000-01-01", "--json"];
-    let end = stage.start_command(&learn, &with(&[("AGENT_BUDGET_DAY", "5")])).end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn learning_draws_on_the_budget_of_all_runs() {
+    let broker = Broker::shared().await.unwrap();
+    let none = "CANNOT: nobody asked for anything that holds beyond one change\n";
+    let stage = Stage::set(&broker, vec![Step::Answer(Answer { counts: USED, ..Answer::new(none) })]).await;
+    declined(&stage);
+    let end = learn(&stage, &with(&[("AGENT_BUDGET_DAY", "5")])).end().await;
     assert_eq!((end.status, units(&stage).await), (0, vec![USED_UNITS]), "{end:#?}");
 
     // What is left of the day would not pay for the call, so that it is not made.
-    let end = stage.start_command(&learn, &with(&[("AGENT_BUDGET_DAY", "0.30")])).end().await;
+    let end = learn(&stage, &with(&[("AGENT_BUDGET_DAY", "0.30")])).end().await;
     assert_eq!((end.status, units(&stage).await), (75, vec![USED_UNITS]), "{end:#?}");
     assert_eq!(stage.model.requests().len(), 1, "{end:#?}");
 }

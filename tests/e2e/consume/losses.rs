@@ -64,7 +64,7 @@ async fn a_connection_that_the_broker_closes_ends_the_run() {
     let running = stage.start(&[]);
     stage.asked(1).await;
     let before = stage.writes();
-    assert_eq!(stage.host.cut_connections().await.unwrap(), 1);
+    assert_eq!(stage.host.cut_connections_named("agent-task-x7").await.unwrap(), 1);
     check_lost(&running.end().await, &before, &stage.writes());
     check_completed(&stage, &expected).await;
     stage.model.finish();

@@ -56,7 +56,7 @@ async fn a_failure_that_is_explained_is_acknowledged() {
             "guest",
             vec![],
             "ai-help quickfix",
-            "@guest, only people with write access to this repository can ask for this.",
+            "@guest, only people with write access to this repository can ask for this. If you are given it, ask again here after 60 minutes. Whoever asks again without it is not heard here for 24 hours.",
         ),
     ] {
         let stage = Stage::set(&broker, steps).await;

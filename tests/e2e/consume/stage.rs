@@ -11,7 +11,7 @@ use shared::queue;
 use tempfile::TempDir;
 use tests::bin::program;
 use tests::broker::{Broker, VirtualHost};
-use tests::github::{GitHub, Permission, When, World, without_log_id};
+use tests::github::{GitHub, Permission, When, World, without_ids};
 use tests::model::{KEY, ScriptedModel, Step, Wire};
 use tokio::time::{interval, timeout};
 
@@ -68,9 +68,14 @@ pub(crate) fn world() -> World {
 impl<'a> Stage<'a> {
     /// The model takes these steps one after the other.
     pub(crate) async fn set(broker: &'a Broker, steps: Vec<Step>) -> Self {
+        Self::set_in(broker, world(), steps).await
+    }
+
+    /// The same in another world.
+    pub(crate) async fn set_in(broker: &'a Broker, world: World, steps: Vec<Step>) -> Self {
         Self {
             host: broker.virtual_host().await.unwrap(),
-            github: GitHub::start(world()),
+            github: GitHub::start(world),
             model: ScriptedModel::start(steps).await,
         }
     }
@@ -173,11 +178,18 @@ impl<'a> Stage<'a> {
         (told, go_on)
     }
 
-    /// The visible state without the markers, which hold times and keys.
+    /// The visible state without the markers, which hold times and keys, and without ids of tasks and commits.
     pub(crate) fn seen(&self) -> String {
         let text = self.github.snapshot();
         let kept = text.lines().filter(|line| !line.contains("<!-- ai-agent:"));
-        kept.fold(String::new(), |text, line| text + line.trim_end() + "\n")
+        let text = without_ids(&kept.fold(String::new(), |text, line| text + line.trim_end() + "\n"));
+        ["**Changed** in ", "**Updated** in "].into_iter().fold(text, |text, words| {
+            let mut parts = text.split(words);
+            let first = parts.next().unwrap_or_default().to_owned();
+            parts.fold(first, |text, part| {
+                text + words + "COMMIT" + part.trim_start_matches(|c: char| c.is_ascii_hexdigit())
+            })
+        })
     }
 
     /// What was written to the repository, by GitHub's names. A token is no part of it.
@@ -191,7 +203,7 @@ impl<'a> Stage<'a> {
     pub(crate) fn comments(&self) -> Vec<String> {
         self.github.now(|state| {
             let scene = state.at(REPO);
-            let text = |body: &str| without_log_id(body.split("\n\n<!-- ai-agent:").next().unwrap());
+            let text = |body: &str| without_ids(body.split("\n\n<!-- ai-agent:").next().unwrap());
             scene.issue(1).comments.iter().map(|comment| text(&comment.body)).collect()
         })
     }

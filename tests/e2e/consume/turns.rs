@@ -7,11 +7,15 @@ use tests::broker::Broker;
 use tests::github::{Fault, GitHub, When};
 use tests::model::{Fault as ModelFault, ScriptedModel, Step};
 
+use crate::budget::{declined, learn};
 use crate::soak::{setting, task_id, world};
 use crate::stage::{EDIT, REPO, Stage, TASK, people, until, wish};
 
 const CALLS: [(&str, &str); 1] = [("AGENT_MODEL_CALLS_AT_ONCE", "2")];
 const WAITING: &str = "waiting for other runs to end their calls";
+const WAITING_FOR_ADMISSION: &str = "waiting for another run to find out whether the requester may ask";
+/// What the queues of people who were refused begin with.
+const REFUSALS: &str = "agent-budget.refused.";
 
 /// A stage with so many issues of one repository, each with its task in the queue.
 async fn crowd(broker: &Broker, tasks: u64, steps: Vec<Step>) -> Stage<'_> {
@@ -63,6 +67,25 @@ async fn a_provider_that_asks_one_run_to_wait_is_left_alone_by_all() {
     stage.host.purge("agent-budget.pause.openai").await.unwrap();
     let end = other.end().await;
     assert_eq!((end.status, stage.model.requests().len()), (0, 2), "{end:#?}");
+}
+
+/// `ai-agent learn` asks a model as runs do, and takes a place as they do.
+#[tokio::test(flavor = "multi_thread")]
+async fn learning_takes_a_place_among_the_calls() {
+    let broker = Broker::shared().await.unwrap();
+    let none = "CANNOT: nobody asked for anything that holds beyond one change\n";
+    let stage = crowd(&broker, 1, vec![Step::Hang, Step::text(none)]).await;
+    declined(&stage);
+    let limit = [("AGENT_MODEL_CALLS_AT_ONCE", "1")];
+    let running = stage.start(&limit);
+    until("a call", || stage.model.requests().len() == 1).await;
+    let learning = learn(&stage, &limit);
+    learning.until_logged(WAITING).await;
+    assert_eq!(stage.model.requests().len(), 1);
+    running.signal("-KILL");
+    let end = learning.end().await;
+    assert_eq!((end.status, stage.model.requests().len()), (0, 2), "{end:#?}");
+    drop(running);
 }
 
 /// A repository with many labels and one with two: the second waits for no run of the first.
@@ -153,36 +176,76 @@ async fn a_person_has_so_many_runs_at_once_and_another_one_has_others() {
     drop(running);
 }
 
-/// Who may not ask is told once, and costs no further Job on that thread for an hour: `ingest` looks for what the run left.
+/// Who may not ask is told once, and costs no further Job on that thread for an hour: `ingest` looks for what the run left. Who
+/// asks again after that costs none for a day.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_left_at_the_broker() {
+    const SAID: &str = "@guest, only people with write access to this repository can ask for this. \
+        If you are given it, ask again here after 60 minutes. Whoever asks again without it is not heard here for 24 hours.";
     let broker = Broker::shared().await.unwrap();
     let stage = Stage::set(&broker, vec![]).await;
-    let task = stage.wish(TASK, "guest");
-    stage.publish(&task).await;
-    let end = stage.consume(&[]).await;
-    assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
-    assert_eq!(
-        stage.comments(),
-        ["@guest, only people with write access to this repository can ask for this."]
-    );
-    let left = stage.host.lengths("agent-budget.refused.").await.unwrap();
-    assert_eq!(left.len(), 1, "{left:?}");
+    for (number, hours) in [(1, 1), (2, 24), (3, 24)] {
+        stage.publish(&stage.wish(&task_id(number), "guest")).await;
+        let end = stage.consume(&[]).await;
+        assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
+        assert_eq!(stage.comments(), [SAID]);
+        let [(left, _)] = <[_; 1]>::try_from(stage.host.lengths(REFUSALS).await.unwrap()).unwrap();
+        // A queue cannot be declared again with other arguments.
+        let arguments = json!({"x-queue-type": "classic", "x-expires": hours * 3_600_000, "x-max-length": 1});
+        stage.host.declare_queue(&left, arguments).await.unwrap();
+        // Its time is over.
+        stage.host.delete_queue(&left).await.unwrap();
+    }
 
     // The definitions of an earlier release: the run ends as before, and the log says what is missing.
     stage.host.permit("task", ["^$", r"^agent-tasks\.later(\.[0-9]+m)?$", "^agent-tasks$"]).await.unwrap();
     stage.publish(&stage.wish(&task_id(7), "guest")).await;
     let end = stage.consume(&[]).await;
     assert_eq!((end.status, stage.queues().await), (0, (0, 0)), "{end:#?}");
-    let told = end.log.iter().find(|line| line["fix"].is_string()).unwrap();
-    assert!(told["message"].as_str().unwrap().starts_with("a refusal is not remembered"), "{told}");
-    assert_eq!(stage.comments().len(), 1);
+    for missing in ["who was refused is not known to the broker", "a refusal is not remembered: "] {
+        let is_told = |line: &serde_json::Value| {
+            line["message"].as_str().unwrap_or_default().starts_with(missing) && line["fix"].is_string()
+        };
+        assert!(end.log.iter().any(is_told), "{missing}: {end:#?}");
+    }
+    assert_eq!(stage.comments(), [SAID]);
     stage.model.finish();
 }
 
-/// Of two runs that refuse a person on a thread at the same instant, one says so.
+/// A burst of commands that are all in the queue before the first is refused: one run asks GitHub, and the others end at the
+/// broker, in the same process if nobody else takes them. What somebody else asks for is done.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_refusals_at_once_one_is_told() {
+async fn a_burst_of_commands_of_one_person_is_asked_about_once() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![Step::text(EDIT)]).await;
+    for number in 1..=20 {
+        stage.publish(&stage.wish(&task_id(number), "guest")).await;
+    }
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let (arrived, go_on) = stage.hold(When::next("issues/create-comment"));
+    let start = || stage.start(&[("AGENT_GITHUB_TIMEOUT", "10min")]);
+    let (first, second) = (start(), start());
+    tokio::task::spawn_blocking(move || arrived.recv().unwrap()).await.unwrap();
+    tokio::select! {
+        () = first.until_logged(WAITING_FOR_ADMISSION) => {}
+        () = second.until_logged(WAITING_FOR_ADMISSION) => {}
+    }
+    go_on.send(()).unwrap();
+    for end in [first.end().await, second.end().await] {
+        assert_eq!(end.status, 0, "{end:#?}");
+    }
+    // The person who may ask is asked about as well.
+    let asked = stage.github.journal().count("repos/get-collaborator-permission-level");
+    assert_eq!((stage.queues().await, asked), ((0, 0), 2));
+    assert_eq!(stage.labels(), "ai-done ai-help quickfix");
+    let refused = stage.comments().iter().filter(|comment| comment.starts_with("@guest, ")).count();
+    assert_eq!(refused, 1, "{:?}", stage.comments());
+    stage.model.finish();
+}
+
+/// A run that dies before it has said that a person is refused leaves that to the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_told_by_another_run_if_the_first_dies() {
     let broker = Broker::shared().await.unwrap();
     let stage = Stage::set(&broker, vec![]).await;
     for number in [7, 8] {
@@ -193,15 +256,32 @@ async fn of_two_refusals_at_once_one_is_told() {
     let first = stage.start(&[("AGENT_GITHUB_TIMEOUT", "10min")]);
     let said = || stage.github.journal().count("issues/create-comment");
     until("a comment without an answer", || said() == 1).await;
-    let second = stage.consume(&[]).await;
-    assert_eq!((second.status, said()), (0, 1), "{second:#?}");
-    // It dies, and its next delivery says it.
+    let second = stage.start(&[]);
+    second.until_logged(WAITING_FOR_ADMISSION).await;
     drop(first);
+    let end = second.end().await;
+    assert_eq!((end.status, said()), (0, 2), "{end:#?}");
+    // The message of the first comes back, and needs no run.
     stage.host.until_ready(TASKS, 1).await.unwrap();
     let again = stage.consume(&[]).await;
-    assert_eq!((again.status, stage.queues().await), (0, (0, 0)), "{again:#?}");
+    assert_eq!((again.status, stage.queues().await, said()), (0, (0, 0), 2), "{again:#?}");
     assert_eq!(stage.comments().len(), 1);
     stage.model.finish();
+}
+
+/// What a person who may ask asks for twice on a thread goes on side by side once that is known.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_ask_does_not_wait_for_their_first_run() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![Step::Hang]).await;
+    stage.publish(&stage.wish(TASK, "dev1")).await;
+    let first = stage.start(&[]);
+    stage.asked(1).await;
+    stage.publish(&stage.wish(&task_id(8), "dev1")).await;
+    let second = stage.consume(&[]).await;
+    assert_eq!(second.status, 0, "{second:#?}");
+    assert!(second.log.iter().all(|line| line["message"] != WAITING_FOR_ADMISSION), "{second:#?}");
+    drop(first);
 }
 
 /// What people answer takes precedence over new work where the broker knows priorities: quorum queues from 4.0 on.

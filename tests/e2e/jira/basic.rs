@@ -1,6 +1,6 @@
 //! What whoever asked sees in the end, in the ordinary cases.
 
-use tests::jira::{AGENT, account};
+use tests::jira::{AGENT, Fault, account};
 
 use crate::harness::{BRANCH, EDIT, ISSUE, REPO, Story, offline, people, typo};
 
@@ -128,6 +128,40 @@ fn a_service_account_logs_in_with_a_token_of_an_hour() {
     let run = story.run_by_rules(&story.label("dev1", &["ai-help", "quickfix"]));
     assert_eq!(run.status, Some(0), "{}", story.told(&run));
     assert!(story.github.snapshot().contains(BRANCH), "{}", story.told(&run));
+    story.finish();
+}
+
+/// A token that is refused within a run is renewed, whatever the call does, and the call is made again.
+#[test]
+fn a_token_that_expires_is_renewed() {
+    for operation in ["getIssue", "getComments", "addComment", "updateComment", "editIssue"] {
+        let mut story = Story::new(typo(), &[]);
+        story.is_client = true;
+        let message = story.label("dev1", &["ai-help", "quickfix"]);
+        story.jira.on_call(operation, 1, |site| site.access.push("of somebody else".to_owned()));
+        let run = story.run_by_rules(&message);
+        assert_eq!(run.status, Some(0), "{operation}: {}", story.told(&run));
+        assert_eq!(story.labels(), "ai-done ai-help quickfix", "{operation}");
+        assert_eq!(story.said().len(), 1, "{operation}: {}", story.told(&run));
+        assert_eq!(story.jira.now(|site| site.access.len()), 3, "{operation}: {}", story.told(&run));
+        story.finish();
+    }
+}
+
+/// One that is refused again is for the operator: nobody asks for tokens without end.
+#[test]
+fn a_token_that_is_refused_is_renewed_once() {
+    let mut story = Story::new(typo(), &[]);
+    story.is_client = true;
+    let message = story.label("dev1", &["ai-help", "quickfix"]);
+    for nth in 1..=12 {
+        story.jira.fault("getIssue", nth, Fault::Unauthorized);
+    }
+    let run = story.run_by_rules(&message);
+    let words = "Jira does not accept the credentials";
+    assert!(run.status == Some(2) && run.stderr.contains(words), "{}", story.told(&run));
+    assert_eq!(story.jira.now(|site| site.access.len()), 2, "{}", story.told(&run));
+    story.jira.recover();
     story.finish();
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tests::cases::{FAULTS_BY_TURNS, KILLS_BY_TURNS, check_all, is_tried};
-use tests::github::without_log_id;
+use tests::github::without_ids;
 use tests::jira::{AGENT, Fault};
 
 use crate::after::{FIX_AT_ONCE, REPAIR, changed, checked, fails, happened};
@@ -105,7 +105,7 @@ fn seen(story: &Story) -> String {
     let (status, links) = story.jira.now(|site| (site.at(ISSUE).status, site.at(ISSUE).links.clone()));
     let github = story.github.snapshot().replace(&story.github.url(), "GITHUB");
     let github = github.lines().filter(|line| !line.starts_with("      | <!-- ai-agent:"));
-    let github = without_log_id(&github.fold(String::new(), |text, line| text + line.trim_end() + "\n"));
+    let github = without_ids(&github.fold(String::new(), |text, line| text + line.trim_end() + "\n"));
     let said = format!("{}\n{}\n{status} {links:?}", story.said().join("\n---\n"), story.labels());
     let text = format!("{}\n{github}", said.replace(&story.github.url(), "GITHUB"));
     ["Changed in ", "Updated in ", "**Updated** in "].iter().fold(text, |text, before| {

@@ -63,6 +63,19 @@ pub(crate) fn typo() -> Site {
     )
 }
 
+fn without_links(text: &str) -> String {
+    const LINKS: [(&str, &str); 4] =
+        [(", commit <", ">"), (", comment <", ">"), (", thread ", ">"), (" (plan <", ">)")];
+    LINKS.iter().fold(text.to_owned(), |text, (begin, end)| {
+        let mut parts = text.split(begin);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            let (_, rest) = part.split_once(end).unwrap_or_else(|| panic!("not a link: {part}"));
+            text + rest
+        })
+    })
+}
+
 /// An issue for a model.
 pub(crate) fn offline() -> Site {
     let text = "Change `timeout` from 30 to 90 in config.toml.";
@@ -217,10 +230,12 @@ impl Story {
         })
     }
 
-    /// What the agent says on the issue, without what it says for the log.
+    /// What the agent says on the issue, without what it says for the log, and without links to what it made on GitHub, whose ids
+    /// hang on the time.
     pub(crate) fn said(&self) -> Vec<String> {
         let said = self.jira.now(|site| site.said(ISSUE));
-        said.iter().map(|text| text.split("\nTask `").next().unwrap_or_default().to_owned()).collect()
+        let text = |text: &String| without_links(text.split("\nTask `").next().unwrap_or_default());
+        said.iter().map(text).collect()
     }
 
     /// The labels of the issue, in alphabetical order.

@@ -50,7 +50,9 @@ fn sweep(story: &Story, host: &VirtualHost<'_>, arguments: &[&str]) -> (Option<i
 /// The id that the webhook of the label has, from `ingest` itself.
 fn id_of_webhook(story: &Story, host: &VirtualHost<'_>) -> String {
     let secrets = format!("acme={SECRET}");
-    let ingest = Ingest::start(&host.url("ingest"), &[("AGENT_JIRA_WEBHOOK_SECRETS", &secrets)]).unwrap();
+    let accounts = format!("acme={AGENT}");
+    let settings = [("AGENT_JIRA_WEBHOOK_SECRETS", &*secrets), ("AGENT_JIRA_ACCOUNTS", &*accounts)];
+    let ingest = Ingest::start(&host.url("ingest"), &settings).unwrap();
     let body = story.jira.now(|site| site.webhook(ISSUE));
     let request = reqwest::Client::builder()
         .no_proxy()
@@ -90,6 +92,40 @@ fn a_missed_label_is_published_with_the_id_of_its_webhook() {
     story.finish();
 }
 
+/// An assignment to the agent asks without the label. One that is done, one that was taken back and one to somebody else ask for
+/// nothing.
+#[test]
+fn a_missed_assignment_is_published_with_the_id_of_its_webhook() {
+    let site = typo()
+        .issue("PROJ-8", "dev1", "Done", "x", &[])
+        .issue("PROJ-9", "dev1", "Taken back", "x", &[])
+        .issue("OPS-1", "dev1", "Of another project", "x", &[]);
+    let story = Story::new(site, &[]);
+    story.jira.now(|site| {
+        for key in ["PROJ-8", "PROJ-9", "OPS-1"] {
+            site.assign(key, "dev1", AGENT);
+        }
+        site.transition("PROJ-8", "dev1", "Done");
+        site.assign("PROJ-9", "dev1", "dev2");
+        site.relabel(ISSUE, "dev2", &["quickfix"]);
+        site.assign(ISSUE, "dev1", AGENT);
+    });
+    let broker = story.runtime.block_on(Broker::shared()).unwrap();
+    let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+    let id = id_of_webhook(&story, &host);
+    let line = format!("PROJ-7: published the quickfix that dev1 asked for, as task {id}\n");
+    assert_eq!(sweep(&story, &host, &[]), (Some(0), line), "{}", story.jira.summary());
+    let message = story.runtime.block_on(host.take(queue::TASKS)).unwrap().unwrap();
+    let message: Value = serde_json::from_str(message["payload"].as_str().unwrap()).unwrap();
+    let run = story.run_by_rules(&message);
+    assert_eq!(run.status, Some(0), "{}", story.told(&run));
+    assert_eq!(story.labels(), "ai-done ai-help quickfix");
+    // Nothing is missed any more, also where the labels are taken off.
+    story.jira.now(|site| site.relabel(ISSUE, "dev1", &[]));
+    assert_eq!(sweep(&story, &host, &[]), (Some(0), String::new()));
+    story.finish();
+}
+
 #[test]
 fn only_who_may_ask_has_missed_something() {
     for (who, edit, expected) in [
@@ -98,7 +134,7 @@ fn only_who_may_ask_has_missed_something() {
         (
             "dev1",
             true,
-            "PROJ-7: not published: it was edited after the request; remove the label and add it again\n",
+            "PROJ-7: not published: it was edited after the request; set the label or the assignee again\n",
         ),
     ] {
         let story = Story::new(typo(), &[]);
@@ -131,7 +167,7 @@ fn a_label_of_the_agents_own_is_nobodys_request() {
         let broker = story.runtime.block_on(Broker::shared()).unwrap();
         let host = story.runtime.block_on(broker.virtual_host()).unwrap();
         let line =
-            "PROJ-7: not published: nobody's request stands any more; remove the label and add it again\n";
+            "PROJ-7: not published: nobody's request stands any more; set the label or the assignee again\n";
         assert_eq!(sweep(&story, &host, &[]), (Some(0), line.to_owned()), "{}", story.jira.summary());
         assert_eq!(story.runtime.block_on(host.ready(queue::TASKS)).unwrap(), 0);
         story.finish();
@@ -247,6 +283,8 @@ fn the_doctor_says_who_we_are_and_what_we_may_do() {
             "ok      Jira        acme: logged in as the account 557058:agent",
             "ok      Jira        acme: project PROJ: the agent may read, comment and label",
             "ok      Jira        acme: projects with a repository: 1, accounts with a login: 3",
+            "ok      Jira        acme: octo/hello takes changes",
+            "ok      Jira        acme: logins that GitHub knows: 3",
         ],
         "{text}"
     );
@@ -266,6 +304,42 @@ fn the_doctor_says_who_we_are_and_what_we_may_do() {
     assert!(text.contains("Put a new token into the file of AGENT_JIRA_CREDENTIALS_FILE."), "{text}");
     assert_eq!(status, Some(2), "{text}");
     story.jira.recover();
+    story.finish();
+}
+
+/// What the configuration names has to be there: the repositories, for the App or the token, and the logins.
+#[test]
+fn the_doctor_looks_at_what_is_mapped() {
+    let world = crate::harness::hello().repo("octo/old").file("a.txt", "a\n").archived();
+    let mut story = Story::of(world, typo(), &[]);
+    let url = |name: &str| story.github.repo_url(name);
+    let more = format!(
+        "\"557058:ghost\" = \"ghost\"\n[sites.acme.components.PROJ]\nOld = \"{}\"\nGone = \"{}\"\n",
+        url("octo/old"),
+        url("octo/gone")
+    );
+    story.more = more;
+    let broker = story.runtime.block_on(Broker::shared()).unwrap();
+    let host = story.runtime.block_on(broker.virtual_host()).unwrap();
+    let (status, text) = command(&story, &host, &["doctor", "--no-model-call"], "task");
+    assert_eq!(status, Some(2), "{text}");
+    for line in [
+        "FAILED  Jira        acme: octo/gone: GitHub finds nothing for GET /repos/octo/gone/installation: Not Found",
+        "                      Is the App installed there, and does the token reach it?",
+        "ok      Jira        acme: octo/hello takes changes",
+        "FAILED  Jira        acme: octo/old is archived and takes no changes",
+        "FAILED  Jira        acme: `people` has the login ghost, and GitHub has no such account",
+        "ok      Jira        acme: logins that GitHub knows: 3",
+    ] {
+        assert!(text.lines().any(|known| known.trim_end() == line), "{line}\n{text}");
+    }
+
+    // A token of somebody who may only read.
+    let token = story.github.personal_token("guest");
+    let own = [("AGENT_GITHUB_APP_ID", ""), ("AGENT_GITHUB_TOKEN", &*token)];
+    let (status, text) = command_with(&story, &host, &["doctor", "--no-model-call"], "task", &own);
+    let line = "FAILED  Jira        acme: octo/hello: the token's account may not write to it";
+    assert!(status == Some(2) && text.lines().any(|known| known.trim_end() == line), "{text}");
     story.finish();
 }
 
@@ -404,7 +478,7 @@ fn issues_beyond_those_that_are_listed_are_told_by_the_sweep() {
     let broker = story.runtime.block_on(Broker::shared()).unwrap();
     let host = story.runtime.block_on(broker.virtual_host()).unwrap();
     let (status, text) = sweep(&story, &host, &[]);
-    let line = "octo/hello: not looked at: there are more issues with the label `ai-help` than are listed";
+    let line = "octo/hello: not looked at: there are more issues with the label `ai-help` or the agent as assignee than are listed";
     assert!(status != Some(0) && text.starts_with(line), "{status:?}: {text}");
     assert_eq!(text.lines().count(), 1, "{text}");
     story.finish();

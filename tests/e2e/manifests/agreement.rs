@@ -53,6 +53,17 @@ fn the_chart_installs_what_the_overlays_install() {
     }
 }
 
+/// What is deployed as it comes has a ceiling over all runs, and the documentation says which.
+#[test]
+fn a_day_has_a_ceiling_as_it_is_deployed() {
+    for way in WAYS {
+        let objects = way.render();
+        let settings = objects.iter().find(|object| object["metadata"]["name"] == "task-settings").unwrap();
+        assert_eq!(settings["data"]["AGENT_BUDGET_DAY"], "50", "{way:?}");
+    }
+    assert!(read("docs/OPERATIONS.md").contains("`AGENT_BUDGET_DAY=50`"));
+}
+
 #[test]
 fn the_chart_mounts_what_jira_needs_as_the_component_does() {
     let overlay = Way::Overlay("dev", &["jira"]).render();

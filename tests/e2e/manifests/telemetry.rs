@@ -199,6 +199,25 @@ fn rules() -> BTreeMap<String, Value> {
     rules.map(|rule| (rule["alert"].as_str().unwrap().to_owned(), rule.clone())).collect()
 }
 
+/// Expressions of the dashboard and of the alerts, each with its title.
+fn asked() -> Vec<(String, String)> {
+    let of_alerts = rules().into_iter().map(|(name, rule)| (name, rule["expr"].as_str().unwrap().to_owned()));
+    expressions().into_iter().chain(of_alerts).collect()
+}
+
+/// Labels of an expression with the values that they are compared with.
+fn compared(expression: &str) -> Vec<(String, String)> {
+    let parts: Vec<&str> = expression.split('"').collect();
+    // Every second part stands in quotes. The one before it ends with the label and a sign.
+    let pairs = parts.chunks_exact(2).map(|pair| {
+        let label = pair[0].trim_end_matches(['=', '~', '!']);
+        (label.rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap_or_default(), pair[1])
+    });
+    pairs
+        .flat_map(|(label, values)| values.split('|').map(move |value| (label.to_owned(), value.to_owned())))
+        .collect()
+}
+
 /// Words of an expression that have the form of a metric or a label of ours.
 fn words(expression: &str) -> BTreeSet<String> {
     let bare: String = expression.split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
@@ -230,10 +249,7 @@ fn dashboard_and_alerts_ask_for_what_there_is() {
     known.extend(
         ["__name__", "__range", "__interval", "histogram_quantile", "min_over_time"].map(str::to_owned),
     );
-    let alerts = rules();
-    let of_alerts =
-        alerts.iter().map(|(name, rule)| (name.clone(), rule["expr"].as_str().unwrap().to_owned()));
-    let all: Vec<(String, String)> = expressions().into_iter().chain(of_alerts).collect();
+    let all = asked();
     assert!(all.len() > 25, "{}", all.len());
     for (title, expression) in &all {
         let unknown: Vec<String> = words(expression).difference(&known).cloned().collect();
@@ -258,6 +274,24 @@ fn dashboard_and_alerts_ask_for_what_there_is() {
         "Budget left",
     ] {
         assert!(dashboard.contains(&format!("\"title\": \"{title}")), "{title}");
+    }
+}
+
+/// A panel that compares with a value that no program gives shows nothing, and no error.
+#[test]
+fn dashboard_and_alerts_compare_with_values_that_there_are() {
+    let mut values = BTreeSet::new();
+    for (title, expression) in asked() {
+        for (label, value) in compared(&expression).into_iter().filter(|(_, value)| !value.is_empty()) {
+            let ours = ATTRIBUTES.iter().find(|attribute| prometheus_label(attribute.name) == label);
+            let Some(attribute) = ours else { continue };
+            assert!(attribute.meaning.contains(&format!("`{value}`")), "{title}: {label}=\"{value}\"");
+            values.insert(format!("{label}={value}"));
+        }
+    }
+    for value in ["agent_outcome=already", "agent_outcome=failed", "agent_result=merged", "error_type=budget"]
+    {
+        assert!(values.contains(value), "{value}: {values:?}");
     }
 }
 

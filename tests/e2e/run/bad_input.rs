@@ -2,7 +2,7 @@
 
 use tests::github::{Availability, Feature, Level, Permission, State, Visibility, When, World};
 
-use crate::harness::{EDIT, REPO, Story, check_all, hello, offline};
+use crate::harness::{EDIT, PLAN, REPO, Story, check_all, hello, offline};
 
 /// One misfortune, when it happens, and what comes of it.
 struct Case {
@@ -311,6 +311,29 @@ fn an_issue_that_was_transferred_is_left_alone() {
     story.finish();
 }
 
+/// Whoever commands something on its pull request is answered there, once.
+#[test]
+fn a_command_on_the_pull_request_of_an_issue_that_was_transferred_is_answered() {
+    let world = offline(hello()).repo("octo/other").file("a.txt", "a\n");
+    let story = Story::new(world, &[EDIT]);
+    let done = story.run(&story.wish("quickfix"));
+    assert_eq!(done.status, Some(0), "{}", story.told(&done));
+    story.github.now(|state| state.at(REPO).transfer(1, "octo/other"));
+    let task = story.command("fix", "dev1", 2, "/fix make it 120");
+    let ended = story.run(&task);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    let answer = story.answer(2);
+    assert!(
+        answer.starts_with("**Could not be done.** Issue #1 was transferred to ")
+            && answer.ends_with("Ask there, or go on with this pull request yourself."),
+        "{answer}"
+    );
+    let before = story.github.snapshot();
+    let ended = story.run(&task);
+    assert_eq!((ended.status, story.github.snapshot()), (Some(0), before), "{}", story.told(&ended));
+    story.finish();
+}
+
 #[test]
 fn a_repository_that_is_not_there_is_the_operators_matter() {
     let story = Story::new(offline(hello()), &[]);
@@ -481,5 +504,52 @@ fn a_failure_tells_its_cost() {
     let last = answer.trim_end().rsplit_once("\n\n").map_or("", |(_, last)| last);
     assert!(answer.starts_with("**Could not be done.**"), "{}", story.told(&ended));
     assert!(crate::harness::tells_its_cost(last), "{answer}");
+    story.finish();
+}
+
+/// What a reader of an issue does not see on GitHub, each where PLANTED stands.
+const UNSEEN: [&str; 13] = [
+    "<!-- PLANTED -->",
+    "<div hidden>PLANTED</div>",
+    "```mermaid\ngraph TD\n%% PLANTED\nA[seen]\n```",
+    "```geojson\n{\"type\": \"Feature\", \"properties\": {\"note\": \"PLANTED\"}, \"geometry\": null}\n```",
+    "```topojson\n{\"note\": \"PLANTED\"}\n```",
+    "```stl\nsolid PLANTED\nendsolid\n```",
+    "```math\nx % PLANTED\n```",
+    "It is $\\phantom{PLANTED}$ too early.",
+    "$$\n\\color{white}{PLANTED}\n$$",
+    "<ruby>a<rp>PLANTED</rp><rt>b</rt></ruby>",
+    "<bdo dir=rtl>PLANTED</bdo>",
+    "```PLANTED\ncode\n```",
+    "[ ](https://example.com/PLANTED)",
+];
+
+/// Whoever writes an issue or a comment tells the model nothing that a maintainer who reads the same does not see.
+#[test]
+fn what_nobody_sees_on_github_reaches_no_prompt() {
+    let numbered =
+        (1..).zip(UNSEEN).map(|(number, text)| text.replace("PLANTED", &format!("PLANTED-{number}-")));
+    let unseen = numbered.collect::<Vec<_>>().join("\n\n");
+    let text = |request: &str| format!("{request}\n\n{unseen}\n\nThat is all.");
+    let world = hello().issue(
+        1,
+        "Sensors go offline too early",
+        &text("Change `timeout` from 30 to 90 in config.toml."),
+        &["ai-help"],
+    );
+    let story = Story::new(world, &[PLAN, &PLAN.replace("to 90", "to 120")]);
+    let planned = story.run(&story.wish("plan"));
+    assert_eq!(planned.status, Some(0), "{}", story.told(&planned));
+    let revised = story.run(&story.command("revise", "dev1", 2, &text("/revise make it 120")));
+    assert_eq!(revised.status, Some(0), "{}", story.told(&revised));
+    let prompts: Vec<String> = story.asked().iter().map(|request| request.body.to_string()).collect();
+    for (prompt, said) in prompts.iter().zip(["from 30 to 90 in config.toml.", "make it 120"]) {
+        let seen = [said, "(diagram)", "(map)", "(3D model)", "(formula)", "That is all."];
+        assert!(seen.iter().all(|text| prompt.contains(text)), "{prompt}");
+        let found: Vec<&str> =
+            prompt.split("PLANTED-").skip(1).filter_map(|rest| rest.split('-').next()).collect();
+        assert_eq!(found, Vec::<&str>::new(), "{prompt}");
+    }
+    assert_eq!(prompts.len(), 2);
     story.finish();
 }

@@ -140,7 +140,7 @@ fn a_stranger_gets_one_answer_and_no_run() {
         let ended = run(&github, &wish(&github, "quickfix", "guest"), &[]);
         assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     }
-    let expected = "    comment by ai-agent[bot]\n      | @guest, only people with write access to this repository can ask for this.\n";
+    let expected = "    comment by ai-agent[bot]\n      | @guest, only people with write access to this repository can ask for this. If you are given it, ask again here after 60 minutes. Whoever asks again without it is not heard here for 24 hours.\n";
     assert_eq!(seen(&github).matches(expected).count(), 1, "{}", seen(&github));
     assert_eq!(github.journal().count("issues/create-comment"), 1);
     assert_eq!(github.journal().count("git/create-ref"), 0);

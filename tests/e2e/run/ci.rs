@@ -43,7 +43,7 @@ fn is_started(github: &GitHub) -> bool {
     })
 }
 
-fn description(github: &GitHub) -> String {
+pub(crate) fn description(github: &GitHub) -> String {
     github.now(|state| state.first().issue(2).body.clone()).unwrap()
 }
 
@@ -144,7 +144,7 @@ fn a_change_that_is_pushed_waits_as_well() {
 }
 
 /// A quick fix whose checks are held back.
-fn held() -> Story {
+pub(crate) fn held() -> Story {
     let story = Story::new(offline(hello()), &[EDIT]);
     let ended = story.run_with(&story.wish("quickfix"), &[("AGENT_CI", "ask")]);
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));

@@ -4,14 +4,15 @@ use serde_json::{Value, json};
 use tests::github::{Fault, File, GitHub, Opinion, Permission, Scene, Stage, When, World};
 use tests::model::KEY;
 
+use crate::ci::description;
 use crate::harness::{
     EDIT, PLAN, REPO, Run, Story, check_all, hello, offline, seen, without_commits, without_tokens,
 };
 
-const BRANCH: &str = "ai-agent/issue-1";
+pub(crate) const BRANCH: &str = "ai-agent/issue-1";
 const README: &str = "README.md";
 const CONFIG: &str = "config.toml";
-const BOT: &str = "ai-agent[bot]";
+pub(crate) const BOT: &str = "ai-agent[bot]";
 
 /// A change, an answer and a question, for the three threads of [`review`].
 pub(crate) const ANSWER: &str = "FIX: 1 It is 120 now.\nANSWER: 2 The port is not part of the issue.\nASK: 3 Which text do you mean?\n\
@@ -352,7 +353,7 @@ const CASES: &[Case] = &[
         happen: |story, _| {
             story.github.now(|state| state.at(REPO).set_permission("dev1", Permission::Read));
         },
-        answer: "@dev1, only people with write access to this repository can ask for this.",
+        answer: "@dev1, only people with write access to this repository can ask for this. If you are given it, ask again here after 60 minutes. Whoever asks again without it is not heard here for 24 hours.",
     },
 ];
 
@@ -540,8 +541,8 @@ fn what_moves_meanwhile_is_started_over_once_and_never_overwritten() {
         let story = opened(&replies[..between.asked]);
         let (review, first) = short_review(&story, "dev1");
         let happen = between.happen;
-        // The first look is before the model is asked.
-        let nth = if between.call == "graphql:repository" { 2 } else { 1 };
+        // The first is for the reaction, the second before the model is asked.
+        let nth = if between.call == "graphql:repository" { 3 } else { 1 };
         for time in 0..between.times {
             let when = When::nth(between.call, nth + time);
             story.github.on_call(when, move |state| happen(&mut state.at(REPO), review, first));
@@ -561,7 +562,7 @@ fn what_moves_meanwhile_is_started_over_once_and_never_overwritten() {
 fn a_pull_request_that_becomes_a_draft_meanwhile_is_not_shown_to_anybody() {
     let story = opened(&[BOTH]);
     let (review, first) = short_review(&story, "dev1");
-    story.github.on_call(When::nth("graphql:repository", 2), |state| {
+    story.github.on_call(When::nth("graphql:repository", 3), |state| {
         state.at(REPO).stage("dev1", 2, Stage::Draft);
     });
     let run = ended(&story, &asked(&story, "dev1", review));
@@ -611,7 +612,7 @@ fn a_stranger_starts_nothing_and_is_not_shown_to_the_model() {
     let (review, threads) = story
         .github
         .now(|state| state.at(REPO).give_review("guest", 2, Opinion::ChangesRequested, "Do it.", &lines));
-    let words = "@guest, only people with write access to this repository can ask for this.";
+    let words = "@guest, only people with write access to this repository can ask for this. If you are given it, ask again here after 60 minutes. Whoever asks again without it is not heard here for 24 hours.";
     for _ in 0..2 {
         ended(&story, &asked(&story, "guest", review));
         assert_eq!(story.answer(2), words);
@@ -718,6 +719,34 @@ fn of_many_threads_some_are_answered_and_the_rest_is_named() {
     story.finish();
 }
 
+/// The permission of ten people is looked up, and who is beyond that is named; with the ten answered, it is their turn.
+#[test]
+fn of_many_reviewers_nobody_is_passed_over_without_a_word() {
+    let people: Vec<String> = (1..=11).map(|number| format!("writer{number:02}")).collect();
+    let world = people.iter().fold(hello(), |world, name| world.user(name, Permission::Write));
+    let ten: Vec<String> = (1..=10).map(|number| format!("ANSWER: {number} It is meant so.\n")).collect();
+    let ten = ten.concat();
+    let story = Story::new(opened_in(world), &[&ten, "ANSWER: 1 It is meant so.\n"]);
+    let threads: Vec<u64> = people
+        .iter()
+        .map(|name| {
+            let give = |scene: &mut Scene<'_>| {
+                scene.give_review(name, 2, Opinion::Commented, "", &[(CONFIG, 2, "Why?")])
+            };
+            story.github.now(|state| give(&mut state.at(REPO))).1[0]
+        })
+        .collect();
+    let answered = |story: &Story| threads.iter().filter(|first| thread(story, **first).len() == 2).count();
+    let run = ended(&story, &story.command("fix", "dev1", 2, "/fix"));
+    assert_eq!(answered(&story), 10, "{}", story.told(&run));
+    let words = "What these people say in threads was passed over: `writer11`. One run looks up whether 10 people have write access.";
+    assert!(story.answer(2).contains(words), "{}", story.answer(2));
+    let run = ended(&story, &story.command("fix", "dev1", 2, "/fix"));
+    assert_eq!(answered(&story), 11, "{}", story.told(&run));
+    assert!(!story.answer(2).contains("passed over"), "{}", story.answer(2));
+    story.finish();
+}
+
 /// A commit that follows one that is held back is held back as well.
 #[test]
 fn the_gate_before_ci_holds_for_follow_ups() {
@@ -731,8 +760,13 @@ fn the_gate_before_ci_holds_for_follow_ups() {
         story.told(&run)
     );
     let words = "The checks of this commit are held back: here somebody with write access always starts them. Read the change, then \
-                 comment `/ci` to start them.";
+                 comment `/ci` on the pull request to start them. Only people with write access can, because CI then runs the change \
+                 with its secrets.";
     assert!(story.answer(2).contains(words), "{}", story.answer(2));
+    let top = "> **Checks are held back**: here somebody with write access always starts them. Read the change, then comment `/ci` on";
+    assert!(description(&story.github).starts_with(top), "{}", story.told(&run));
+    let run = ended(&story, &story.command("ci", "dev1", 2, "/ci"));
+    assert!(!description(&story.github).contains("held back"), "{}", story.told(&run));
     // The operator thinks better of it, and what is below is still held back.
     let story = opened(&[BOTH]);
     let (review, _) = short_review(&story, "dev1");
@@ -785,6 +819,12 @@ fn of_two_reviews_at_once_the_second_is_told_to_wait() {
     // Without a queue behind it nothing comes again by itself.
     let run = story.run(&asked(&story, "guest", second));
     assert!(story.answer(1).contains("Another run is at work on this issue."), "{}", story.told(&run));
+    // It was heard at once all the same.
+    let page = seen(&story.github);
+    for by in ["dev1", "guest"] {
+        let heard = format!("    review by {by}\n    reactions: eyes by ai-agent[bot]\n");
+        assert!(page.contains(&heard), "{}", story.told(&run));
+    }
     story.github.take_violations();
     drop(story);
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use tests::bin::program;
 pub(crate) use tests::cases::check_all;
-use tests::github::{Fault, GitHub, Permission, When, World, without_log_id};
+use tests::github::{Fault, GitHub, Permission, When, World, without_ids};
 use tests::model::{KEY, Request, ScriptedModel, Step, Wire};
 
 pub(crate) const REPO: &str = "octo/hello";
@@ -112,7 +112,7 @@ pub(crate) fn wish(github: &GitHub, mode: &str, user: &str) -> Value {
 pub(crate) fn seen(github: &GitHub) -> String {
     let text = github.snapshot();
     let kept = text.lines().filter(|line| !line.starts_with("      | <!-- ai-agent:"));
-    without_commits(&without_log_id(&kept.fold(String::new(), |text, line| text + line.trim_end() + "\n")))
+    without_commits(&without_ids(&kept.fold(String::new(), |text, line| text + line.trim_end() + "\n")))
 }
 
 /// The text without the ids of commits that answer reviews or bring a branch up to date, which hang on the time.
@@ -222,7 +222,7 @@ impl Story {
             let scene = state.first();
             let newest = scene.issue(thread).comments.iter().rfind(|comment| comment.author == bot);
             let body = newest.map_or("", |comment| comment.body.as_str());
-            without_log_id(body.split("\n\n<!-- ai-agent:").next().unwrap_or_default())
+            without_ids(body.split("\n\n<!-- ai-agent:").next().unwrap_or_default())
         })
     }
 

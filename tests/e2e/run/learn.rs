@@ -16,12 +16,12 @@ const BOT: &str = "ai-agent[bot]";
 const BRANCH: &str = "ai-agent/lessons";
 const FILE: &str = ".github/ai-agent.toml";
 const RULE: &str = "Add a line to CHANGELOG.md for every change that users notice.";
-const QUOTE: &str = "add a line to CHANGELOG.md";
+pub(crate) const QUOTE: &str = "add a line to CHANGELOG.md";
 
 /// Something that somebody said: the pull request, and the id of the comment.
-type Said = (u64, u64);
+pub(crate) type Said = (u64, u64);
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     hello().file("CHANGELOG.md", "# Changes\n\n- One.\n")
 }
 
@@ -51,13 +51,13 @@ fn closed(github: &GitHub, count: usize) -> Vec<Said> {
 }
 
 /// A rule as a model writes it.
-fn rule(text: &str, said: &[Said], quote: &str) -> String {
+pub(crate) fn rule(text: &str, said: &[Said], quote: &str) -> String {
     let cites = said.iter().map(|(pull, id)| format!("CITE: {pull}/c{id} \"{quote}\"\n"));
     format!("RULE: {text}\n{}PLACE: CHANGELOG.md:3\n", cites.collect::<String>())
 }
 
 /// A story with five closed pull requests, and answers made of what was said on them.
-fn story(world: World, replies: impl Fn(&[Said]) -> Vec<String>) -> (Story, Vec<Said>) {
+pub(crate) fn story(world: World, replies: impl Fn(&[Said]) -> Vec<String>) -> (Story, Vec<Said>) {
     let github = GitHub::start(world);
     let said = closed(&github, 5);
     let replies = replies(&said);
@@ -70,13 +70,13 @@ fn good(said: &[Said]) -> Vec<String> {
 
 /// What the command printed and how it ended.
 #[derive(Debug)]
-struct Learned {
-    status: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Learned {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-fn learn(story: &Story, arguments: &[&str], variables: &[(&str, &str)]) -> Learned {
+pub(crate) fn learn(story: &Story, arguments: &[&str], variables: &[(&str, &str)]) -> Learned {
     learn_watched(story, arguments, variables, &AtomicU32::new(0))
 }
 

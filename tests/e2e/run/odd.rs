@@ -5,11 +5,13 @@
 //! `ODD_ANSWERS=all` in the environment tries all of them in every mode, `ODD_ANSWERS=fix` in that one (the names are those of
 //! [`Mode`], in small letters), and `CASE=N` the N-th case alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
+use serde_json::Value;
 use tests::github::{Effect, Fault, Refused, When};
 
-use crate::faults::{Mode, settings, stage, usual};
+use crate::faults::{Mode, Usual, settings, stage, usual};
 use crate::harness::{Story, check_all, seen};
 
 type Class = &'static [Fault];
@@ -130,18 +132,24 @@ fn cases(mode: Mode, extent: Extent) -> Vec<Case> {
     cases
 }
 
-#[test]
-fn an_odd_answer_that_comes_once_changes_nothing() {
-    let (extent, modes) = match std::env::var("ODD_ANSWERS").as_deref() {
+/// How much is tried, in which modes; in the gate in these.
+fn tried(gate: &[Mode]) -> (Extent, Vec<Mode>) {
+    let (extent, modes): (_, Vec<Mode>) = match std::env::var("ODD_ANSWERS").as_deref() {
         Ok("all") => (Extent::All, Mode::ALL.to_vec()),
         Ok(name) => {
             let named = |mode: &Mode| format!("{mode:?}").eq_ignore_ascii_case(name);
             (Extent::All, Mode::ALL.into_iter().filter(named).collect())
         }
-        Err(_) => (Extent::Gate, vec![Mode::QuickFix]),
+        Err(_) => (Extent::Gate, gate.to_vec()),
     };
     let names = Mode::ALL.map(|mode| format!("{mode:?}").to_lowercase()).join(", ");
     assert!(!modes.is_empty(), "ODD_ANSWERS is `all` or one of: {names}");
+    (extent, modes)
+}
+
+#[test]
+fn an_odd_answer_that_comes_once_changes_nothing() {
+    let (extent, modes) = tried(&[Mode::QuickFix]);
     for mode in modes {
         let usual = usual(mode);
         check_all(&cases(mode, extent), |Case { operation, nth, fault }| {
@@ -223,31 +231,63 @@ fn what_is_final_stays_final() {
     });
 }
 
+/// A query of a run: its operation, its number among the calls of that, and its text.
+type Query = (String, usize, String);
+
+/// The queries of a run without trouble.
+fn queries(mode: Mode) -> Vec<Query> {
+    let (story, task) = stage(mode);
+    let before = story.github.journal().calls.len();
+    let ended = story.run_with(&task, &unhurried(mode));
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    let mut counted: HashMap<String, usize> = HashMap::new();
+    let calls = story.github.journal().calls.split_off(before).into_iter();
+    let queries = calls.filter(|call| call.operation.starts_with("graphql:")).map(|call| {
+        let nth = counted.entry(call.operation.clone()).or_default();
+        *nth += 1;
+        let request: Value = serde_json::from_slice(&call.body).unwrap();
+        (call.operation, *nth, request["query"].as_str().unwrap().to_owned())
+    });
+    queries.collect()
+}
+
+/// Of the queries that a quick fix does not make, one value of so many is tried in the gate.
+const NULLS_BY_TURNS: usize = 4;
+
+/// What is not there if it is null, so that a run may end with nothing done, or with an explanation: a pull request without an author
+/// is not the agent's.
+const ABSENT: [&str; 6] =
+    ["/repository", "/issue", "/pullRequest", "/pullRequest/author", "/defaultBranchRef", "/target"];
+
 /// What GitHub's schema allows to be null is null once in a while: where that says that there is nothing, nothing is done;
-/// else the run goes on.
+/// else the run goes on. In the gate each query is tried in the first mode that makes it.
 #[test]
 fn what_the_schema_allows_to_be_null_ends_no_run() {
-    let usual = usual(Mode::QuickFix);
-    let queries: Vec<Case> = cases(Mode::QuickFix, Extent::All)
-        .into_iter()
-        .filter(|case| case.fault == Fault::Unexplained)
-        .collect();
-    assert!(queries.len() >= 3);
-    check_all(&queries, |Case { nth: call, operation, .. }| {
-        for nth in 0.. {
-            let (story, task) = stage(Mode::QuickFix);
+    let (extent, modes) = tried(&Mode::ALL);
+    let mut known = HashSet::new();
+    let mut cases: Vec<(Mode, Arc<Usual>, Query)> = Vec::new();
+    for mode in modes {
+        let is_tried = |(_, _, text): &Query| known.insert(text.clone()) || extent == Extent::All;
+        let tried: Vec<Query> = queries(mode).into_iter().filter(is_tried).collect();
+        if !tried.is_empty() {
+            let usual = Arc::new(usual(mode));
+            cases.extend(tried.into_iter().map(|query| (mode, Arc::clone(&usual), query)));
+        }
+    }
+    check_all(&cases, |(mode, usual, (operation, call, _))| {
+        let is_whole = extent == Extent::All || *mode == Mode::QuickFix;
+        for nth in (0..).step_by(if is_whole { 1 } else { NULLS_BY_TURNS }) {
+            let (story, task) = stage(*mode);
             story.github.fault(When::nth(operation, *call), Fault::Null(nth));
-            let ended = story.run_with(&task, UNHURRIED);
+            let ended = story.run_with(&task, &unhurried(*mode));
             story.github.recover();
             let Some(pointer) = story.github.take_nulled() else { break };
-            let is_absence = ["/repository", "/issue", "/defaultBranchRef", "/target"]
-                .iter()
-                .any(|end| pointer.ends_with(end));
+            let is_absence = ABSENT.iter().any(|end| pointer.ends_with(end));
             let as_usual = ended.status == Some(0) && seen(&story.github) == usual.page;
             let understood =
                 !ended.stderr.contains("that was expected") && !ended.stderr.contains("panicked");
             if !(as_usual || is_absence && understood) {
-                return Err(format!("{operation}, null at {pointer}: {}", story.told(&ended)));
+                return Err(format!("{mode:?}, {operation}, null at {pointer}: {}", story.told(&ended)));
             }
         }
         Ok(())

@@ -2,9 +2,10 @@
 
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::bin::program;
 use tests::github::{Call, Fault, GitHub, Permission, Refused, When, World};
+use tests::marker;
 
 use crate::harness::{EDIT, MARKER_KEY, REPO, Story, hello, offline};
 
@@ -61,7 +62,10 @@ fn what_became_of_runs_is_told_and_nothing_is_changed() {
     let world = offline(hello()).issue(2, "Unclear", "Make it nicer.", &["ai-help"]);
     let story = Story::new(world, &[EDIT, "CANNOT: It is not clear."]);
     let priced = [("AGENT_MODEL_PRICE", "1.00/2.00")];
-    let task = story.wish("quickfix");
+    let mut task = story.wish("quickfix");
+    // Whatever happens between the label and the run counts.
+    let labeled = story.github.now(|state| state.first().issue(1).updated_at);
+    task["triggered_at"] = labeled.to_string().into();
     let ended = story.run_with(&task, &priced);
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
     story.github.now(|state| {
@@ -101,6 +105,8 @@ fn what_became_of_runs_is_told_and_nothing_is_changed() {
     let cost = total["cost_usd"].as_f64().unwrap();
     assert!(cost > 0.0);
     assert_eq!(total["usd_per_merged"], total["cost_usd"]);
+    let opened = story.github.now(|state| state.first().issue(3).created_at);
+    assert_eq!(total["wait_seconds"], opened.duration_since(labeled).as_secs());
     assert_eq!(value["modes"][0]["name"], "quickfix");
     assert_eq!(value["complete"], true);
 
@@ -143,31 +149,41 @@ fn a_repository_without_anything_is_reported_too() {
     github.finish();
 }
 
-/// Ten thousand issues, each with a comment of the agent's of an earlier release.
+/// Ten thousand issues, each with a comment of the agent's, of the first release or of one that told costs in words only.
 #[test]
-fn ten_thousand_issues_are_read_in_bounds() {
+fn ten_thousand_issues_with_markers_of_older_forms_are_read_in_bounds() {
     const ISSUES: u64 = 10_000;
+    const BILL: &str = "openai:m, 2 calls, 1200 tokens in, 90 out, $0.0100";
     let story = Story::new(offline(hello()), &[EDIT]);
     let ended = story.run(&story.wish("quickfix"));
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
     let bot = story.github.app_login();
     story.github.now(|state| {
         let mut scene = state.first();
-        for _ in 0..ISSUES {
+        let repository = scene.repo().id;
+        for nth in 0..ISSUES {
             let number = scene.open("dev1", "x", None);
-            // The MAC is of another issue: what is not the agent's is passed over.
-            scene.comment(&bot, number, "x\n\n<!-- ai-agent:status {\"task\":\"t\"} 00 -->");
+            let task = format!("{number:032x}");
+            let (words, content) = match nth % 4 {
+                0 => ("**Done.**", json!({"task": task})),
+                1 => (BILL, json!({"task": task, "phase": "ended", "answered": "quickfix"})),
+                _ => (BILL, json!({"task": task, "phase": "ended", "answered": "quickfix", "done": true})),
+            };
+            // The MAC of another issue: what is not the agent's is passed over.
+            let place = if nth % 4 == 3 { number + 1 } else { number };
+            let marker = marker::status(MARKER_KEY, repository, place, &content);
+            scene.comment(&bot, number, &format!("{words}\n\n{marker}"));
         }
     });
     let from = story.github.journal().calls.len();
     let address = story.github.repo_url(REPO);
     let reported = report(&story.github, &["--repo", &address, "--json", "--since", "2000-01-01"], &[]);
     let value = json(&reported);
-    assert_eq!(
-        (value["total"]["tasks"].clone(), value["complete"].clone()),
-        (1.into(), true.into()),
-        "{value:#}"
-    );
+    let total = &value["total"];
+    let of = ["tasks", "done", "failed", "cancelled", "tasks_of_unknown_cost"];
+    let found: Vec<u64> = of.iter().map(|name| total[*name].as_u64().unwrap()).collect();
+    assert_eq!(found, [7_501, 2_501, 2_500, 2_500, 2_500], "{total:#}");
+    assert_eq!((total["cost_usd"].as_f64(), &value["complete"]), (Some(50.0), &true.into()), "{total:#}");
     let calls = methods(&story.github, from).len();
     assert!(calls < 120, "{calls} calls");
     story.finish();

@@ -86,8 +86,8 @@ const CASES: &[Case] = &[
         file: "ci = \"ask\"\n",
         variables: &[("AGENT_CI", "auto")],
         answer: "**Done**: #2 ([diff](/octo/hello/pull/2/files)) is open as a draft. Its checks are held back: here somebody with write access \
-            always starts them. Read the change, then comment `/ci` on the pull request to start them.\n\nopenai:scripted, 1 call, BILL\n\nNot what \
-            you meant? Close the pull request, say more on this issue, and comment `/retry`.",
+            always starts them. Read the change, then comment `/ci` on the pull request to start them. Only people with write access can, because \
+            CI then runs the change with its secrets.\n\nopenai:scripted, 1 call, BILL\n\nNot what you meant? Close the pull request, say more on this issue, and comment `/retry`.",
         ..PLAIN
     },
     Case {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tests::collector::{Collector, Mood, text_of};
 use tests::rotel::Rotel;
 
+use crate::already::SOLVED;
 use crate::fix::{FIX, opened_in};
 use crate::harness::{EDIT, REPO, Run, Story, check_all, hello, offline, seen};
 use crate::repair::{checked, event, fails, log, repair};
@@ -109,6 +110,29 @@ fn a_run_is_told_whole() {
     story.finish();
 }
 
+/// With more files than are read at once the model chooses some of them first.
+#[test]
+fn a_choice_of_files_is_told_with_its_call() {
+    let world = (0..45).fold(hello(), |world, number| {
+        world.file(&format!("src/part{number:02}.py"), "def seconds(early):\n    return early\n")
+    });
+    let story = Story::new(offline(world), &["READ: config.toml\nREAD: src/part44.py\n", EDIT]);
+    let collector = Collector::start(Mood::Good);
+    // A model of an unknown name is taken for a small one, which has no room for a choice.
+    let settings = [("AGENT_FILE_SELECTION", "always"), ("AGENT_CONTEXT_WINDOW", "128000")];
+    let ended = run(&story, &collector, &settings);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    assert_eq!(collector.violations(), Vec::<String>::new());
+    let spans = collector.spans();
+    assert_eq!(
+        tree(&spans),
+        "run quickfix\n  clone\n  walk\n  rank\n  choose\n    chat scripted\n  chat scripted\n  check\n  commit\n  publish\n"
+    );
+    let choose = spans.iter().find(|span| span.name == "choose").unwrap();
+    assert_eq!(text_of(&choose.attributes), "agent.context.chosen=2");
+    story.finish();
+}
+
 #[test]
 fn a_failure_tells_its_reason_and_a_correction_is_counted() {
     let bad = EDIT.replace("timeout = 30", "timeout = 31");
@@ -174,21 +198,54 @@ fn whatever_is_committed_and_told_on_a_pull_request_has_its_spans() {
     told(story, &task);
 }
 
+/// What one run of a task counts of a metric.
+fn counted(story: &Story, task: &Value, metric: &str) -> Vec<String> {
+    let collector = Collector::start(Mood::Good);
+    let ended = story.run_with(task, &[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())]);
+    assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+    assert_eq!(collector.violations(), Vec::<String>::new());
+    let mut points = collector.points();
+    points.retain(|point| point.split('{').next() == Some(metric));
+    points
+}
+
+/// An issue that is solved without a pull request has an end of its own.
+#[test]
+fn nothing_to_change_is_an_outcome() {
+    let story = Story::new(offline(hello()), &[SOLVED]);
+    let expected = ["agent.runs{agent.mode=quickfix,agent.outcome=already} 1"];
+    assert_eq!(counted(&story, &story.wish("quickfix"), "agent.runs"), expected);
+    story.finish();
+}
+
+/// A webhook that is delivered again counts nothing, nor does a run that is repeated.
+#[test]
+fn a_pull_request_that_people_close_counts_once() {
+    type Closing = (&'static str, fn(&Story));
+    let closings: [Closing; 2] = [
+        ("merged", |story| story.github.now(|state| state.at(REPO).merge("dev1", 2))),
+        ("declined", |story| story.github.now(|state| state.at(REPO).close("dev1", 2))),
+    ];
+    for (result, close) in closings {
+        let story = Story::new(offline(hello()), &[EDIT]);
+        let ended = story.run(&story.wish("quickfix"));
+        assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
+        close(&story);
+        let closed = story.wish_of("closed", "octo");
+        let once = format!("agent.pull_requests.closed{{agent.result={result}}} 1");
+        assert_eq!(counted(&story, &closed, "agent.pull_requests.closed"), [once]);
+        assert_eq!(counted(&story, &closed, "agent.pull_requests.closed"), Vec::<String>::new());
+        story.finish();
+    }
+}
+
 /// One that is committed, one that the model declines, and none for what fails as it did before a repair.
 #[test]
 fn repairs_are_counted_by_what_became_of_them() {
     let story = Story::new(checked(), &[EDIT, &repair(90, 60), "CANNOT: I do not know how."]);
     let ended = story.run(&story.wish("quickfix"));
     assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
-    let told = |task: &Value, expected: &[&str]| {
-        let collector = Collector::start(Mood::Good);
-        let ended = story.run_with(task, &[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())]);
-        assert_eq!(ended.status, Some(0), "{}", story.told(&ended));
-        assert_eq!(collector.violations(), Vec::<String>::new());
-        let mut points = collector.points();
-        points.retain(|point| point.starts_with("agent.repairs"));
-        assert_eq!(points, expected, "{}", story.told(&ended));
-    };
+    let told = |task: &Value, expected: &[&str]| assert_eq!(counted(&story, task, "agent.repairs"), expected);
     fails(&story, "build", log("E   assert 90 < 80"));
     let first = event(&story);
     told(&first, &["agent.repairs{agent.repair.outcome=committed} 1"]);

@@ -455,7 +455,7 @@ const CASES: &[Case] = &[
     Case {
         name: "its author lost access",
         happen: |scene| scene.set_permission("dev1", Permission::Read),
-        answer: "@dev1, only people with write access to this repository can ask for this.",
+        answer: "@dev1, only people with write access to this repository can ask for this. If you are given it, ask again here after 60 minutes. Whoever asks again without it is not heard here for 24 hours.",
     },
     Case {
         name: "the base branch is gone",
@@ -694,7 +694,8 @@ fn checks_that_are_held_back_stay_so_until_a_person_lets_them_start() {
     assert!(message.contains("\n\n[skip ci] The checks start when"), "{}", story.told(&run));
     assert!(!is_started(&story) && parents[1] == theirs);
     let words = "The checks of this commit are held back: those of the commit before are held back as well. Read the change, then \
-                 comment `/ci` to start them.";
+                 comment `/ci` on the pull request to start them. Only people with write access can, because CI then runs the change \
+                 with its secrets.";
     assert!(says(&story).ends_with(words), "{}", says(&story));
     // Events about checks change nothing as long as that is so.
     let run = story.run(&repair::event(&story));

@@ -3,7 +3,9 @@
 
 use std::fmt::{self, Write as _};
 
-use super::state::{Age, Comment, Issue, Lock, Place, Reaction, Repo, Resolution, Stage, State, Thread};
+use super::state::{
+    Age, Comment, Issue, Lock, Place, Reaction, Repo, Resolution, Review, Stage, State, Thread,
+};
 use super::store::Depth;
 
 pub(crate) fn render(state: &State) -> String {
@@ -93,6 +95,12 @@ fn render_issue(text: &mut String, issue: &Issue) -> fmt::Result {
         writeln!(text, "    comment by {author}{edited}")?;
         render_reactions(text, reactions)?;
         render_text(text, body)?;
+    }
+    for Review { text: said, .. } in issue.pull.iter().flat_map(|pull| &pull.reviews) {
+        if !said.reactions.is_empty() {
+            writeln!(text, "    review by {}", said.author)?;
+            render_reactions(text, &said.reactions)?;
+        }
     }
     for thread in issue.pull.iter().flat_map(|pull| &pull.threads) {
         render_thread(text, issue, thread)?;

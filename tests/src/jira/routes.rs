@@ -13,8 +13,6 @@ use super::server::Reply;
 use super::state::{Comment, Issue, Site};
 use super::{AGENT, CLIENT, EMAIL, TOKEN};
 
-/// The token that a service account gets.
-const ACCESS: &str = "access-token-of-the-service-account-0123456789";
 /// Bytes of the value of a property.
 const MAX_PROPERTY: usize = 32_768;
 /// Comments that an issue can have.
@@ -24,21 +22,24 @@ const MAX_PAGE: usize = 100;
 
 type Parameters = BTreeMap<String, String>;
 
-pub(super) fn is_known(authorization: Option<&str>) -> bool {
+pub(super) fn is_known(site: &Site, authorization: Option<&str>) -> bool {
     let basic = format!("Basic {}", STANDARD.encode(format!("{EMAIL}:{TOKEN}")));
-    authorization.is_some_and(|given| given == basic || given == format!("Bearer {ACCESS}"))
+    let bearer = site.access.last().map(|access| format!("Bearer {access}"));
+    authorization.is_some_and(|given| given == basic || Some(given) == bearer.as_deref())
 }
 
 /// `POST /oauth/token`
-pub(super) fn token(body: &[u8]) -> Reply {
+pub(super) fn token(site: &mut Site, body: &[u8]) -> Reply {
     let asked: Value = serde_json::from_slice(body).unwrap_or_default();
     let good = asked["grant_type"] == "client_credentials"
         && asked["client_id"] == CLIENT.0
         && asked["client_secret"] == CLIENT.1;
     if good {
+        let access = format!("access-token-of-the-service-account-{}", site.access.len());
+        site.access.push(access.clone());
         return Reply::json(
             200,
-            json!({ "access_token": ACCESS, "expires_in": 3600, "token_type": "Bearer" }),
+            json!({ "access_token": access, "expires_in": 3600, "token_type": "Bearer" }),
         );
     }
     Reply::json(401, json!({ "error": "access_denied", "error_description": "Unauthorized" }))
@@ -307,26 +308,31 @@ fn link(site: &mut Site, issue: &Issue, body: &Value) -> Reply {
     )
 }
 
-/// The one query that is played: projects, a label, and perhaps that it is not done.
+/// The queries that are played: projects, a label or that label and an assignment to us, and perhaps that it is not done.
 fn search(site: &Site, body: &Value) -> Reply {
     let jql = body["jql"].as_str().unwrap_or_default();
-    let rest = jql.strip_prefix("project in (").and_then(|rest| rest.split_once(") AND labels = "));
+    let rest = jql.strip_prefix("project in (").and_then(|rest| rest.split_once(") AND "));
     let Some((projects, rest)) = rest else { return Reply::refused(400, "The query is not played.") };
     let Some(rest) = rest.strip_suffix(" ORDER BY created ASC") else {
         return Reply::refused(400, "The query is not played.");
     };
-    let (label, is_open) = match rest.strip_suffix(" AND statusCategory != Done") {
-        Some(label) => (label, true),
+    let (condition, is_open) = match rest.strip_suffix(" AND statusCategory != Done") {
+        Some(condition) => (condition, true),
         None => (rest, false),
+    };
+    let either = condition.strip_prefix('(').and_then(|it| it.strip_suffix(" OR assignee = currentUser())"));
+    let Some(label) = either.unwrap_or(condition).strip_prefix("labels = ") else {
+        return Reply::refused(400, "The query is not played.");
     };
     let bare = |text: &str| text.trim().trim_matches('"').to_owned();
     let (projects, label): (Vec<String>, String) = (projects.split(',').map(bare).collect(), bare(label));
+    let is_ours = |issue: &Issue| either.is_some() && issue.assignee.as_deref() == Some(AGENT);
     let fields: Vec<&str> =
         body["fields"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let fits = |issue: &&Issue| {
         !issue.is_restricted
             && projects.iter().any(|project| issue.key.split('-').next() == Some(project))
-            && issue.labels.iter().any(|known| known.eq_ignore_ascii_case(&label))
+            && (is_ours(issue) || issue.labels.iter().any(|known| known.eq_ignore_ascii_case(&label)))
             && !(is_open && issue.status == "Done")
     };
     let found: Vec<&Issue> = site.issues.iter().filter(fits).collect();

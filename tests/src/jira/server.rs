@@ -129,7 +129,7 @@ impl Hub {
         let whole = request.uri().path();
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         if whole == "/oauth/token" {
-            return Ok(routes::token(request.body()));
+            return Ok(routes::token(&mut self.site, request.body()));
         }
         let path = whole.strip_prefix(self.site.base_path).unwrap_or("/nowhere");
         let query: Vec<(String, String)> =
@@ -159,7 +159,7 @@ impl Hub {
         if header("user-agent").is_none() {
             wrong.push("a call without a User-Agent header".to_owned());
         }
-        let reply = if routes::is_known(header("authorization")) {
+        let reply = if routes::is_known(&self.site, header("authorization")) {
             routes::answer(&mut self.site, &operation, &found.parameters, &query, request.body())
         } else {
             Reply::json(

@@ -26,6 +26,8 @@ pub struct Site {
     pub page: usize,
     /// The number before that of the next thing.
     pub next_id: u64,
+    /// The tokens of the service account, of which the newest is good.
+    pub access: Vec<String>,
     clock: Timestamp,
 }
 
@@ -129,6 +131,7 @@ impl Site {
             needs_resolution: false,
             page: 2,
             next_id: 10_000,
+            access: Vec::new(),
             clock: Timestamp::from_millisecond(clock.as_millisecond()).expect("a time of this century"),
         };
         site.person(AGENT, "The agent", EMAIL, "atlassian")

@@ -132,6 +132,10 @@ fn a_comment_asks_by_the_command_on_its_first_line() {
     ] {
         assert_eq!(told(&commented(text)), expected, "{text:?}");
     }
+    // The pull request of an issue that is done can be open, and who commands in vain is told so.
+    let mut done = commented("/fix use tokio");
+    done["issue"]["fields"]["status"] = json!({ "statusCategory": { "key": "done" } });
+    assert_eq!(told(&done), "fix PROJ-7 10040");
     let request = decided(&commented("/approve").to_string()).unwrap();
     assert_eq!(request.asks.comment().map(u64::from), Some(10019));
     assert_eq!(request.account.unwrap().as_str(), DEV);

@@ -8,8 +8,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::auth::{app_client, jwt_key};
-use super::{Answer, GitHub, Login, decode};
+use super::{Answer, GitHub, Login, Session, decode};
 use crate::call::CallError;
+use crate::forge::model::Permission;
 
 pub use super::auth::clock;
 
@@ -85,4 +86,23 @@ impl AppClient {
 /// The account that a personal token belongs to.
 pub async fn account(login: &Login<'_>, token: &SecretString) -> Result<Account, CallError> {
     GitHub::with_token(login, token.clone())?.get("/user").await
+}
+
+/// Whether there is an account of that name.
+pub async fn has_account(session: &Session, login: &shared::user::Login) -> Result<bool, CallError> {
+    match session.github.get::<Account>(&format!("/users/{login}")).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_absence() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the account that a session belongs to may write to its repository.
+pub async fn may_write(session: &Session) -> Result<bool, CallError> {
+    match session.github.collaborator(&session.identity.login).await {
+        Ok(own) => Ok(own.permission == Permission::Write),
+        // Only who may write is told who else may.
+        Err(CallError::Forbidden { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }

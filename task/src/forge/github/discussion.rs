@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::issue::PullRequestNumber;
 
 use super::wire::{GraphqlState, Label, Nodes, account_id, digits};
-use super::{Effect, GitHub};
+use super::{Effect, GitHub, call};
 use crate::call::CallError;
 use crate::forge::model::{
     self, ChangedFile, Discussion, GivenReview, Home, NewCommit, PullRequestKind, ReviewThread,
@@ -39,6 +39,26 @@ const DISCUSSION: &str = "query($owner: String!, $name: String!, $pull: Int!, $t
             comments(last: 30) { nodes { fullDatabaseId body createdAt lastEditedAt pullRequestReview { fullDatabaseId } \
                 author { __typename login ... on User { databaseId } ... on Bot { databaseId } } } } } } } } }";
 pub(super) const RESOLVE: &str = "mutation($input: ResolveReviewThreadInput!) { resolveReviewThread(input: $input) { thread { isResolved } } }";
+/// What reviews are called where one is reacted to: no webhook and no task tells that.
+const REVIEW_HANDLES: &str = "query($owner: String!, $name: String!, $pull: Int!) { \
+    repository(owner: $owner, name: $name) { pullRequest(number: $pull) { \
+        reviews(last: 100) { nodes { id fullDatabaseId } } } } }";
+pub(super) const REACT: &str =
+    "mutation($input: AddReactionInput!) { addReaction(input: $input) { reaction { content } } }";
+
+#[derive(Deserialize)]
+struct Reviewed {
+    #[serde(default)]
+    reviews: Nodes<ReviewHandle>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReviewHandle {
+    id: String,
+    #[serde(deserialize_with = "digits")]
+    full_database_id: Option<u64>,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -231,6 +251,13 @@ impl Thread {
 }
 
 impl PullRequest {
+    /// Whether it is open and has no commit, or one without a parent: no pull request is so.
+    fn lacks_commits(&self) -> bool {
+        let commits = &self.commits.nodes;
+        let lacks = commits.is_empty() || commits.iter().any(|it| it.commit.parents.nodes.is_empty());
+        lacks && matches!(self.state, GraphqlState::Open)
+    }
+
     fn discussion(self, number: PullRequestNumber) -> Discussion {
         Discussion {
             pull: model::PullRequest {
@@ -269,11 +296,11 @@ impl GitHub {
             let variables = json!({
                 "owner": self.repo.owner(), "name": self.repo.name(), "pull": number, "threads": after,
             });
-            let page = match self.query_pull_request(DISCUSSION, variables).await {
+            let page = match self.discussion_page(&variables).await {
                 Err(CallError::NotFound { .. }) => return Ok(None),
                 page => page?,
             };
-            let Some(page): Option<PullRequest> = page else { return Ok(None) };
+            let Some(page) = page else { return Ok(None) };
             after = page.review_threads.behind();
             let page = page.discussion(number);
             match &mut found {
@@ -285,6 +312,15 @@ impl GitHub {
             }
         }
         Ok(found)
+    }
+
+    /// A page of it. By its commits a plan is told from a change, so an answer that does not name them is doubted once.
+    async fn discussion_page(&self, variables: &Value) -> Result<Option<PullRequest>, CallError> {
+        let page: Option<PullRequest> = self.query_pull_request(DISCUSSION, variables.clone()).await?;
+        if page.as_ref().is_some_and(PullRequest::lacks_commits) {
+            return self.query_pull_request(DISCUSSION, variables.clone()).await;
+        }
+        Ok(page)
     }
 
     /// What a pull request changes: the first files of many.
@@ -306,6 +342,24 @@ impl GitHub {
         self.write::<Value>(Method::POST, &route, &json!({ "body": body.as_str() }), Effect::Makes)
             .await
             .map(drop)
+    }
+
+    /// Puts 👀 on the text of a review, for which REST has no call; once, however often it is asked for.
+    pub async fn react_to_review(&self, number: PullRequestNumber, review: u64) -> Result<(), CallError> {
+        let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "pull": number });
+        // Somebody has just heard of the review, so an answer without it is doubted once.
+        for _ in 0..2 {
+            let found: Option<Reviewed> = self.query_pull_request(REVIEW_HANDLES, variables.clone()).await?;
+            let reviews = found.map(|pull| pull.reviews.nodes).unwrap_or_default();
+            let handle = reviews.into_iter().find(|known| known.full_database_id == Some(review));
+            if let Some(ReviewHandle { id, .. }) = handle {
+                let input = json!({ "subjectId": id, "content": "EYES" });
+                let done = self.graphql::<Value>(REACT, json!({ "input": input }), Effect::Sets).await;
+                return done.map(drop);
+            }
+        }
+        let message = format!("#{number} has no review {review} among its newest ones");
+        Err(CallError::NotFound { call: call("GraphQL addReaction"), message })
     }
 
     /// Marks a thread as resolved; one that is stays so.

@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 use shared::issue::PullRequestNumber;
 
-use super::discussion::RESOLVE;
+use super::discussion::{REACT, RESOLVE};
 use super::limits::{Refused, is_not_yet};
 use super::wire::{Nodes, OfPullRequest, OfRepository, PullRequestSnapshot, Repository, Review};
 use super::{Effect, GitHub, Request, call};
@@ -298,7 +298,7 @@ impl GitHub {
 fn needed(document: &str) -> Option<&'static str> {
     match document {
         CREATE_COMMIT | UPDATE_REFS => Some("contents=write"),
-        MARK_READY | RESOLVE => Some("pull_requests=write"),
+        MARK_READY | REACT | RESOLVE => Some("pull_requests=write"),
         _ => None,
     }
 }

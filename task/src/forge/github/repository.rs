@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::issue::PullRequestNumber;
@@ -73,10 +73,22 @@ impl GitHub {
         self.get::<wire::Comment>(&self.under(&format!("issues/comments/{id}"))).await.map(Into::into)
     }
 
-    /// Puts 👀 on something; once, however often it is asked for.
+    /// Puts 👀 on something.
     pub(crate) async fn react(&self, what: &str) -> Result<(), CallError> {
+        self.react_by(what, "eyes").await.map(drop)
+    }
+
+    /// Puts 🎉 on a pull request. Answers whether it was not there before.
+    pub(crate) async fn celebrate(&self, number: u64) -> Result<bool, CallError> {
+        self.react_by(&format!("issues/{number}"), "hooray").await
+    }
+
+    /// Puts a reaction on something; once, however often it is asked for: GitHub answers 201 to the first time alone.
+    async fn react_by(&self, what: &str, content: &str) -> Result<bool, CallError> {
         let route = self.under(&format!("{what}/reactions"));
-        self.write::<Value>(Method::POST, &route, &json!({ "content": "eyes" }), Effect::Sets).await.map(drop)
+        let request = self.request(Method::POST, &route, Effect::Sets);
+        let answer = self.send(&request, Some(&json!({ "content": content }))).await?;
+        Ok(answer.status == StatusCode::CREATED)
     }
 
     /// Makes a comment, and only one: a lost answer is [`CallError::Unknown`].

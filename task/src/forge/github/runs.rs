@@ -152,20 +152,43 @@ impl GitHub {
     /// Reads the log of a job, piece by piece: it is never in memory as a whole.
     ///
     /// GitHub answers with the address of another host, which holds for a minute and is a secret of its own. Our token is not
-    /// sent there, and no further redirect is followed.
+    /// sent there, and no further redirect is followed. That there is no log is believed when it is said for the second time.
     pub async fn job_log(&self, job: u64, mut take: impl FnMut(&[u8])) -> Result<LogEnd, CallError> {
         let route = self.under(&format!("actions/jobs/{job}/logs"));
-        let request = self.request(Method::GET, &route, Effect::Reads);
+        let call = self.request(Method::GET, &route, Effect::Reads).call;
         let mut patience = self.patience();
+        let mut is_doubted = false;
         loop {
-            let error = match self.log_address(&route, &request.call).await {
-                Ok(address) => match self.log_at(&address, &request.call).await {
-                    Ok(answer) => return self.stream(answer, &mut take).await,
-                    Err(error) => error,
-                },
-                Err(error) => error,
+            let mut is_empty = true;
+            let found = match self.log_address(&route, &call).await {
+                Ok(address) => self.log_at(&address, &call).await,
+                Err(error) => Err(error),
             };
-            patience.before_retry(error).await?;
+            let read = match found {
+                Ok(answer) => {
+                    let end = self.stream(answer, |piece| {
+                        is_empty &= piece.is_empty();
+                        take(piece);
+                    });
+                    Ok(end.await)
+                }
+                Err(error) => Err(error),
+            };
+            let doubt = match &read {
+                Ok(_) => is_empty.then(|| "the log is empty".to_owned()),
+                Err(error @ (CallError::Gone { .. } | CallError::Unexpected { .. })) => {
+                    Some(error.to_string())
+                }
+                Err(_) => None,
+            };
+            match (read, doubt.filter(|_| !is_doubted)) {
+                (_, Some(why)) => {
+                    is_doubted = true;
+                    patience.before_retry(CallError::Unavailable { call: call.clone(), why }).await?;
+                }
+                (Err(error), None) => patience.before_retry(error).await?,
+                (Ok(end), None) => return Ok(end),
+            }
         }
     }
 
@@ -221,26 +244,22 @@ impl GitHub {
         }
     }
 
-    async fn stream(
-        &self,
-        answer: reqwest::Response,
-        take: &mut impl FnMut(&[u8]),
-    ) -> Result<LogEnd, CallError> {
+    async fn stream(&self, answer: reqwest::Response, mut take: impl FnMut(&[u8])) -> LogEnd {
         let until = tokio::time::Instant::now() + self.log_timeout();
         let mut pieces = answer.bytes_stream();
         let mut read = 0_usize;
         loop {
             match tokio::time::timeout_at(until, pieces.next()).await {
-                Ok(None) => return Ok(LogEnd::Reached),
+                Ok(None) => return LogEnd::Reached,
                 Ok(Some(Ok(piece))) => {
                     read = read.saturating_add(piece.len());
                     take(&piece);
                     if read >= MAX_LOG_BYTES {
-                        return Ok(LogEnd::Cut);
+                        return LogEnd::Cut;
                     }
                 }
                 // What arrived is better than nothing.
-                Ok(Some(Err(_))) | Err(_) => return Ok(LogEnd::Cut),
+                Ok(Some(Err(_))) | Err(_) => return LogEnd::Cut,
             }
         }
     }

@@ -252,3 +252,139 @@ fn a_test_may_move_from_file_to_file() {
     let better = RepoPath::parse("tests/test_c.py").unwrap();
     assert_eq!(judge(&[renamed(&better)]), Some(Weakening::OnlyTests));
 }
+
+#[test]
+fn settings_leave_no_tests_out() {
+    let script = |script: &str| format!(r#"{{"scripts": {{"test": "{script}"}}}}"#);
+    let jest =
+        |ignored: &str| format!(r#"{{"jest": {{"testPathIgnorePatterns": ["/node_modules/"{ignored}]}}}}"#);
+    let pytest = |options: &str| format!("[tool.pytest.ini_options]\naddopts = [\n    \"-q\",\n{options}]\n");
+    let text = str::to_owned;
+    for (path, before, after, what) in [
+        (
+            "package.json",
+            script("jest"),
+            script("jest --testPathIgnorePatterns=limit"),
+            "--testPathIgnorePatterns=limit",
+        ),
+        ("package.json", script("jest"), script("jest --passWithNoTests"), "--passWithNoTests"),
+        ("web/package.json", script("jest"), script("jest || true"), "|| true"),
+        ("package.json", script("mocha"), script("mocha; exit 0"), "; exit 0"),
+        ("package.json", jest(""), jest(r#", "limit.test.ts""#), "limit.test.ts"),
+        (
+            "pyproject.toml",
+            pytest(""),
+            pytest("    \"--deselect=tests/test_limit.py::test_holds\",\n"),
+            "--deselect=tests/test_limit.py::test_holds",
+        ),
+        (
+            "pytest.ini",
+            text("[pytest]\naddopts = -q\n"),
+            text("[pytest]\naddopts = -q --ignore=tests/slow\n"),
+            "--ignore=tests/slow",
+        ),
+        (
+            "setup.cfg",
+            text("[tool:pytest]\nnorecursedirs = docs\n"),
+            text("[tool:pytest]\nnorecursedirs = docs\n    tests/slow\n"),
+            "tests/slow",
+        ),
+        (
+            "tox.ini",
+            text("[testenv]\ncommands = pytest\n"),
+            text("[testenv]\ncommands = pytest -k 'not limit'\n"),
+            "-k 'not limit",
+        ),
+        (
+            "Makefile",
+            text("test:\n\tcargo test\n"),
+            text("test:\n\tcargo test -- --skip holds\n"),
+            "--skip holds",
+        ),
+        (
+            "vitest.config.ts",
+            text("export default { test: { exclude: ['dist'] } }\n"),
+            text("export default { test: { exclude: ['dist', 'src/limit.test.ts'] } }\n"),
+            "src/limit.test.ts",
+        ),
+        (
+            "Cargo.toml",
+            text("[lib]\nname = \"a\"\n"),
+            text("[lib]\nname = \"a\"\ntest = false\n"),
+            "test = false",
+        ),
+        (
+            "pom.xml",
+            text("<skipTests>false</skipTests>"),
+            text("<skipTests>true</skipTests>"),
+            "<skipTests>true",
+        ),
+    ] {
+        let change = |before: &str, after: &str| found(&[PRODUCT, (path, Some(before), Some(after))]);
+        assert_eq!(change(&before, &after), Some(Weakening::LeavesOut(what.to_owned())), "{path}: {after}");
+        // Who takes it away strengthens, and what was there may stay.
+        assert_eq!(change(&after, &before), None, "{path}: {before}");
+        assert_eq!(change(&after, &format!("{after}\n")), None, "{path}: {after}");
+    }
+}
+
+#[test]
+fn settings_may_change_in_other_ways() {
+    let scripts =
+        |test: &str, lint: &str| format!(r#"{{"scripts": {{"test": "{test}", "lint": "{lint}"}}}}"#);
+    let jest =
+        |ignored: &str| format!(r#"{{"jest": {{"testPathIgnorePatterns": ["/node_modules/"{ignored}]}}}}"#);
+    let text = str::to_owned;
+    for (path, before, after) in [
+        ("package.json", scripts("jest", "eslint ."), scripts("jest --runInBand", "eslint . || true")),
+        (
+            "package.json",
+            scripts("jest", "eslint ."),
+            scripts("vitest run", "eslint . --ignore-path .gitignore"),
+        ),
+        ("package.json", scripts("jest --ignore=a", "x"), scripts("jest --ignore=a --ci", "x")),
+        (
+            "package.json",
+            scripts("jest --testPathIgnorePatterns=a", "x"),
+            scripts("jest --testPathIgnorePatterns=a --ci", "x"),
+        ),
+        ("package.json", jest(""), jest(r#", "<rootDir>/dist/""#)),
+        ("package.json", text("{}"), scripts("jest", "eslint .")),
+        ("pytest.ini", text("[pytest]\naddopts = -q\n"), text("[pytest]\naddopts = -q --strict-markers\n")),
+        (
+            "pytest.ini",
+            text("[pytest]\naddopts = -q\n"),
+            text("[pytest]\naddopts = -q\n# --ignore=tests/slow\n"),
+        ),
+        ("Makefile", text("clean:\n\trm -r build\n"), text("clean:\n\trm -r build || true\n")),
+        ("playwright.config.ts", text("retries: 1,\n"), text("grepInvert: /out/,\n  retries: 2,\n")),
+        ("README.md", text("Run jest.\n"), text("Run jest --testPathIgnorePatterns=limit || true\n")),
+    ] {
+        assert_eq!(
+            found(&[PRODUCT, (path, Some(before.as_str()), Some(after.as_str()))]),
+            None,
+            "{path}: {after}"
+        );
+    }
+}
+
+#[test]
+fn the_script_for_tests_runs_some() {
+    let scripts = |scripts: &str| format!(r#"{{"scripts": {{{scripts}}}}}"#);
+    let before = scripts(r#""test": "jest", "test:unit": "jest unit""#);
+    let change = |path, after: &str| found(&[PRODUCT, (path, Some(before.as_str()), Some(after))]);
+    let stopped = Some(Weakening::StopsScript(RepoPath::parse("package.json").unwrap()));
+    for after in [
+        r#""test:unit": "jest unit""#,
+        r#""test": "", "test:unit": "jest unit""#,
+        r#""test": "echo no tests", "test:unit": "jest unit""#,
+        r#""test": "true && exit 0", "test:unit": "jest unit""#,
+        r#""test": "jest", "test:unit": "exit 0""#,
+    ] {
+        assert_eq!(change("package.json", &scripts(after)), stopped, "{after}");
+    }
+    for after in [r#""test": "npm run units", "units": "jest unit""#, r#""test": "echo all && jest""#] {
+        assert_eq!(change("package.json", &scripts(after)), None, "{after}");
+    }
+    assert_eq!(change("package.lock.json", "{}"), None);
+}

@@ -10,13 +10,13 @@ use crate::call::CallError;
 use crate::forge::model::{Discussion, PullRequestKind, Stage, ThreadComment, ThreadState};
 use crate::marker::{Kind, On};
 use crate::outbound::Outbound;
-use crate::record::comment::Turn;
+use crate::record::comment::{Links, Turn};
 use crate::record::status::{FollowUp, Reply, ReplyKind, Status};
 use crate::run::desk::Desk;
 use crate::run::ended::Stop;
 use crate::run::missing::Missing;
 use crate::run::settings::Terms;
-use crate::run::{ending, measured};
+use crate::run::{description, ending, measured};
 use crate::text::Raw;
 use crate::thread::User;
 
@@ -59,6 +59,10 @@ async fn publish(
             missing.unless(desk.forge.resolve_thread(&reply.thread).await, "mark a thread as resolved")?;
         }
     }
+    if let Some(commit) = commit {
+        let described = description::follow(desk, &talk.pull, commit, kept.held.as_deref()).await;
+        missing.unless(described, description::LEFT)?;
+    }
     let is_shown = talk.pull.stage == Stage::Open && talk.pull.kind == PullRequestKind::Ready;
     if is_shown && kept.held.is_none() {
         for login in reviewers(desk, talk, kept) {
@@ -67,8 +71,10 @@ async fn publish(
         }
     }
     let text = words::comment(kept, commit, &missing.lines);
-    tell_after(desk, number, &text, Some(&talk.remarks)).await?;
-    let text = words::done(&desk.linked(number), kept, commit);
+    let comment = tell_after(desk, number, &text, Some(&talk.remarks)).await?;
+    let threads: Vec<u64> = kept.replies.iter().map(|reply| reply.first).collect();
+    let links = Links { commit, comment: Some(comment), threads: &threads };
+    let text = words::done(&desk.linked_to(number, links), kept, commit);
     let status = desk.signed(Status::done(desk.task));
     let Err(error) = desk.record.say_at_last(&desk.gate, None, &text, status).await else { return Ok(()) };
     let error = ending::tolerated(desk, error)?;
@@ -151,12 +157,12 @@ async fn say(
     }
 }
 
-/// Says it on the pull request, in the one comment that this task has there.
+/// Says it on the pull request, in the one comment that this task has there. Returns the id of the comment.
 pub(in crate::run) async fn tell(
     desk: &Desk<'_>,
     number: PullRequestNumber,
     text: &str,
-) -> Result<(), CallError> {
+) -> Result<u64, CallError> {
     tell_after(desk, number, text, None).await
 }
 
@@ -166,7 +172,7 @@ pub(in crate::run) async fn tell_after(
     number: PullRequestNumber,
     text: &str,
     known: Option<&[ThreadComment]>,
-) -> Result<(), CallError> {
+) -> Result<u64, CallError> {
     let body = marked(desk, number, None, text);
     let mut patience = desk.forge.patience();
     let known = known.filter(|known| known.len() < MAX_KNOWN);
@@ -176,12 +182,14 @@ pub(in crate::run) async fn tell_after(
     };
     loop {
         let written = match &ours {
-            Some((_, said)) if said == body.as_str() => return Ok(()),
-            Some((id, _)) => desk.forge.edit_comment(*id, &body).await,
-            None => desk.forge.create_comment(number, &body).await.map(drop),
+            Some((id, said)) if said == body.as_str() => return Ok(*id),
+            Some((id, _)) => desk.forge.edit_comment(*id, &body).await.map(|()| *id),
+            None => desk.forge.create_comment(number, &body).await,
         };
-        let Err(error) = written else { return Ok(()) };
-        patience.before_retry(error).await?;
+        match written {
+            Ok(id) => return Ok(id),
+            Err(error) => patience.before_retry(error).await?,
+        }
         ours = own_now(desk, number).await?;
     }
 }

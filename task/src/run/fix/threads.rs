@@ -1,7 +1,7 @@
 //! The *threads* that wait for an answer: those in which a person with write access had the last word, as it was when the
 //! follow-up was asked for. What others write there is passed over: it neither asks for anything nor hides what does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,8 +18,8 @@ use crate::run::ended::Stop;
 const MAX_THREADS: usize = 20;
 /// Tokens of all of them.
 const MAX_TOKENS: u32 = 8_000;
-/// Authors whose permission is asked for; each is a call.
-const MAX_AUTHORS: usize = 10;
+/// Authors whose permission is asked for, beside who asked; each is a call.
+pub(super) const MAX_AUTHORS: usize = 10;
 /// Characters of one comment.
 const MAX_COMMENT: usize = 4_000;
 /// Lines of a hunk, those nearest to the place.
@@ -51,6 +51,8 @@ pub(super) struct Chosen {
     pub(super) left_out: usize,
     /// How many have changed since the request.
     pub(super) changed: usize,
+    /// The logins of whom nobody knows whether they may ask, because too many write in threads.
+    pub(super) unheard: BTreeSet<String>,
 }
 
 /// What the model is shown of it.
@@ -77,7 +79,7 @@ impl Chosen {
 
     /// Whether each of them still waits, says what it said, and nobody with write access has said more.
     pub(super) async fn still_holds(&self, desk: &Desk<'_>, now: &Discussion) -> Result<bool, Stop> {
-        let mut known: HashMap<String, bool> = HashMap::new();
+        let mut voices = Voices::default();
         for waiting in &self.open {
             let Some(thread) = now.threads.iter().find(|thread| thread.handle == waiting.handle) else {
                 return Ok(false);
@@ -89,7 +91,7 @@ impl Chosen {
             }
             for said in &thread.comments {
                 let is_new = !waiting.seen.contains(&said.id);
-                if is_new && voice(desk, &mut known, said).await? == Voice::Insider {
+                if is_new && voices.of(desk, said).await? == Voice::Insider {
                     return Ok(false);
                 }
             }
@@ -118,8 +120,9 @@ enum Age {
 
 /// Reads which threads wait.
 pub(super) async fn choose(desk: &Desk<'_>, talk: &Discussion, request: &Request) -> Result<Chosen, Stop> {
-    let mut known: HashMap<String, bool> = HashMap::new();
-    let mut chosen = Chosen { open: Vec::new(), gone: Vec::new(), left_out: 0, changed: 0 };
+    let mut voices = Voices::default();
+    let mut chosen =
+        Chosen { open: Vec::new(), gone: Vec::new(), left_out: 0, changed: 0, unheard: BTreeSet::new() };
     let mut threads: Vec<&ReviewThread> =
         talk.threads.iter().filter(|thread| thread.state == ThreadState::Open).collect();
     let is_of_request = |thread: &&ReviewThread| {
@@ -127,11 +130,16 @@ pub(super) async fn choose(desk: &Desk<'_>, talk: &Discussion, request: &Request
     };
     // What was asked for comes first.
     threads.sort_by_key(|thread| !is_of_request(thread));
+    // Of what is answered and has not changed nobody's permission is asked for.
+    threads.retain(|thread| {
+        let is_late = |said: &ThreadComment| age(said, request.until) == Age::After;
+        !thread.comments.last().is_some_and(|last| is_ours(desk, last)) || thread.comments.iter().any(is_late)
+    });
     let mut room = MAX_TOKENS.saturating_sub(tokens::estimate(&request.text));
     for thread in threads {
         let mut said = Vec::new();
         for comment in &thread.comments {
-            let voice = voice(desk, &mut known, comment).await?;
+            let voice = voices.of(desk, comment).await?;
             if voice != Voice::Other {
                 said.push((comment, voice, age(comment, request.until)));
             }
@@ -159,32 +167,47 @@ pub(super) async fn choose(desk: &Desk<'_>, talk: &Discussion, request: &Request
             chosen.open.push(waiting);
         }
     }
+    chosen.unheard = voices.unheard;
     Ok(chosen)
 }
 
-async fn voice(
-    desk: &Desk<'_>,
-    known: &mut HashMap<String, bool>,
-    comment: &ThreadComment,
-) -> Result<Voice, Stop> {
-    let Some(user) = &comment.by else { return Ok(Voice::Other) };
-    // Whoever runs the agent with a token of their own writes under the same account.
-    if desk.forge.identity().is(Some(user)) && crate::marker::is_in(comment.body.for_machine()) {
-        return Ok(Voice::Ours);
-    }
-    if !request::is_person(user) {
-        return Ok(Voice::Other);
-    }
-    let may = match known.get(&user.login) {
-        Some(may) => *may,
-        None if known.len() >= MAX_AUTHORS => false,
-        None => {
-            let may = request::may_ask(desk, &user.login).await?;
-            known.insert(user.login.clone(), may);
-            may
+/// Whether a run wrote it. Whoever runs the agent with a token of their own writes under the same account.
+fn is_ours(desk: &Desk<'_>, comment: &ThreadComment) -> bool {
+    desk.forge.identity().is(comment.by.as_ref()) && crate::marker::is_in(comment.body.for_machine())
+}
+
+/// Who may ask, as far as that was asked for.
+#[derive(Default)]
+struct Voices {
+    known: HashMap<String, bool>,
+    unheard: BTreeSet<String>,
+}
+
+impl Voices {
+    async fn of(&mut self, desk: &Desk<'_>, comment: &ThreadComment) -> Result<Voice, Stop> {
+        let Some(user) = &comment.by else { return Ok(Voice::Other) };
+        if is_ours(desk, comment) {
+            return Ok(Voice::Ours);
         }
-    };
-    Ok(if may { Voice::Insider } else { Voice::Other })
+        if !request::is_person(user) {
+            return Ok(Voice::Other);
+        }
+        let may = match self.known.get(&user.login) {
+            Some(may) => *may,
+            // Asking for it is no call.
+            None if desk.task.trigger_user.is(&user.login) => true,
+            None if self.known.len() >= MAX_AUTHORS => {
+                self.unheard.insert(user.login.clone());
+                false
+            }
+            None => {
+                let may = request::may_ask(desk, &user.login).await?;
+                self.known.insert(user.login.clone(), may);
+                may
+            }
+        };
+        Ok(if may { Voice::Insider } else { Voice::Other })
+    }
 }
 
 fn age(comment: &ThreadComment, until: Option<Timestamp>) -> Age {

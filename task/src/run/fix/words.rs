@@ -1,11 +1,18 @@
 //! What a follow-up says on the pull request, as pure functions.
 
-use super::threads::Chosen;
+use std::collections::BTreeSet;
+
+use super::threads::{Chosen, MAX_AUTHORS};
+use crate::outbound::markup::code_span;
 use crate::protocol::WordKind;
+use crate::record::comment::{about, held_on_top};
 use crate::record::status::{FollowUp, Reply, ReplyKind};
 
 /// Characters of a commit's id that are shown.
 const SHORT: usize = 10;
+
+/// People who are named.
+const MAX_NAMES: usize = 5;
 
 /// While another run is at work on the issue.
 pub(super) const WAITING: &str =
@@ -40,7 +47,25 @@ pub(super) fn left_out(chosen: &Chosen) -> String {
             "{threads} changed since this was asked for. Comment `/fix` to have answered what is said there now."
         ));
     }
+    parts.push(unheard(&chosen.unheard));
     joined(&parts)
+}
+
+/// Whose words in threads were passed over, because nobody looked whether they may ask.
+pub(super) fn unheard(logins: &BTreeSet<String>) -> String {
+    if logins.is_empty() {
+        return String::new();
+    }
+    let mut names: Vec<String> = logins.iter().take(MAX_NAMES).map(|login| code_span(login)).collect();
+    let more = logins.len().saturating_sub(MAX_NAMES);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    let names = names.join(", ");
+    format!(
+        "What these people say in threads was passed over: {names}. One run looks up whether {MAX_AUTHORS} people have write access. \
+         Who has it is heard with a review or `/fix` of their own."
+    )
 }
 
 /// What the model said nothing to.
@@ -97,9 +122,7 @@ fn heading(kept: &FollowUp, commit: Option<&str>) -> String {
 
 /// The comment on the pull request. `missing` is what a person has to do.
 pub(super) fn comment(kept: &FollowUp, commit: Option<&str>, missing: &[String]) -> String {
-    let held = kept.held.as_ref().filter(|_| commit.is_some()).map(|why| {
-        format!("The checks of this commit are held back: {why}. Read the change, then comment `/ci` to start them.")
-    });
+    let held = kept.held.as_deref().filter(|_| commit.is_some()).map(held_on_top);
     let missing = match missing {
         [] => String::new(),
         missing => format!("This is left for you:\n\n{}", notes(missing)),
@@ -110,7 +133,7 @@ pub(super) fn comment(kept: &FollowUp, commit: Option<&str>, missing: &[String])
 /// The last words on the issue. `link` is the pull request.
 pub(super) fn done(link: &str, kept: &FollowUp, commit: Option<&str>) -> String {
     let next = "Not what you meant? Say so in the thread or comment `/fix` and what should be different.";
-    joined(&[format!("On {link}: {}", heading(kept, commit)), kept.bill.clone(), next.to_owned()])
+    joined(&[about(link, &heading(kept, commit)), kept.bill.clone(), next.to_owned()])
 }
 
 #[cfg(test)]
@@ -147,8 +170,8 @@ mod tests {
         assert_eq!(
             comment(&kept, commit, &["resolve a thread: no".to_owned()]),
             "**Changed** in 0123456789: 2 threads changed, 1 thread answered, 1 thread asked about.\n\nLeft out.\n\n\
-             The checks of this commit are held back: nobody knows. Read the change, then comment `/ci` to start them.\n\n\
-             This is left for you:\n\n- resolve a thread: no\n\nno cost"
+             The checks of this commit are held back: nobody knows. Read the change, then comment `/ci` on the pull request to start \
+             them. Only people with write access can, because CI then runs the change with its secrets.\n\nThis is left for you:\n\n- resolve a thread: no\n\nno cost"
         );
         let none = FollowUp { changes: false, replies: Vec::new(), held: None, ..kept };
         assert_eq!(

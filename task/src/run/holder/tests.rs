@@ -33,6 +33,7 @@ fn status(task: &str, phase: Phase, delivery: Option<u32>, answered: Option<&str
         task: task.to_owned(),
         phase,
         since: at("09:00:00"),
+        asked: None,
         proposal: None,
         already: None,
         follow_up: None,

@@ -5,6 +5,7 @@ use crate::cycle::BY_HAND;
 use crate::merge::Merged;
 use crate::outbound::markup::code_span;
 use crate::outcome::{Failure, Reason};
+use crate::record::comment::held_on_top;
 use crate::record::status::Proposal;
 
 /// Paths that are named.
@@ -59,9 +60,7 @@ pub(super) fn body(base: &str, commits: u64, merged: &Merged, contents: &Content
 /// The comment on the pull request.
 pub(super) fn done(kept: &Proposal, commit: &str) -> String {
     let what = format!("**Updated** in {}.", commit.get(..SHORT).unwrap_or(commit));
-    let held = kept.held.as_ref().map(|why| {
-        format!("The checks of this commit are held back: {why}. Read the change, then comment `/ci` to start them.")
-    });
+    let held = kept.held.as_deref().map(held_on_top);
     let parts = [what, kept.body.clone(), held.unwrap_or_default(), kept.bill.clone()];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
@@ -69,9 +68,4 @@ pub(super) fn done(kept: &Proposal, commit: &str) -> String {
 /// The comment where there is nothing to merge.
 pub(super) fn up_to_date(base: &str) -> String {
     format!("**Nothing to update**: the branch has all of `{base}`.")
-}
-
-/// The last words on the issue. `link` is the pull request.
-pub(super) fn on_issue(link: &str, text: &str) -> String {
-    format!("On {link}: {text}")
 }

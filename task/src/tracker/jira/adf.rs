@@ -3,7 +3,7 @@
 //! what everything behind a tracker reads.
 //!
 //! What a person sees on the page is kept, and nothing else is: attributes of nodes, such as the description of an image,
-//! are no text, and a text in the color of the page is left out. What a stranger wrote as text stays text: characters
+//! are no text, and a text in the color of what is behind it is left out. What a stranger wrote as text stays text: characters
 //! that Markdown would act on are escaped, so that no text becomes a comment that hides what follows, or ends the block
 //! that it stands in. A node that is not known is its text. The result still is a stranger's: it is [`Raw`].
 //!
@@ -22,9 +22,19 @@ const MAX_DEPTH: usize = 40;
 /// Characters of one document; Jira itself allows 32,767.
 const MAX_CHARS: usize = 200_000;
 
+/// Red, green and blue.
+type Color = [u8; 3];
+
+/// What is behind a text where nothing else says so.
+const PAGE: Color = [0xff; 3];
+/// The colors that a text without one has in Jira's light theme: in the older and in the newer palette.
+const INKS: [Color; 2] = [[0x17, 0x2b, 0x4d], [0x29, 0x2a, 0x2e]];
+/// How far two colors are apart, in each of the three, that nobody tells from each other at a glance.
+const NEAR: u8 = 0x18;
+
 /// The text of a document, as Markdown. A document that is no tree is empty.
 pub fn to_markdown(document: &Value) -> Raw {
-    let mut reader = Reader { nodes: 0, chars: 0 };
+    let mut reader = Reader { nodes: 0, chars: 0, ground: PAGE };
     let mut text = match document {
         // The interface before this version had plain texts.
         Value::String(text) => reader.text(text, Place::Prose),
@@ -47,6 +57,8 @@ enum Place {
 struct Reader {
     nodes: usize,
     chars: usize,
+    /// What is behind the text here.
+    ground: Color,
 }
 
 impl Reader {
@@ -123,7 +135,13 @@ impl Reader {
                     Some("success") => "Success",
                     _ => "Note",
                 };
-                quoted(&format!("**{title}:**\n\n{}", self.blocks(node, depth)))
+                let own = &node["attrs"]["panelColor"];
+                let own = opaque(own).filter(|_| node["attrs"]["panelType"] == "custom");
+                let around = self.ground;
+                self.ground = own.unwrap_or(around);
+                let body = self.blocks(node, depth);
+                self.ground = around;
+                quoted(&format!("**{title}:**\n\n{body}"))
             }
             "rule" => "---".to_owned(),
             "table" => self.table(node, depth),
@@ -207,6 +225,10 @@ impl Reader {
         if !self.enter(depth) {
             return String::new();
         }
+        let own = opaque(&cell["attrs"]["background"])
+            .filter(|_| matches!(kind(cell), "tableCell" | "tableHeader"));
+        let around = self.ground;
+        self.ground = own.unwrap_or(around);
         let mut parts = Vec::new();
         let mut inline: Vec<&Value> = Vec::new();
         for child in children(cell) {
@@ -218,6 +240,7 @@ impl Reader {
             parts.push(self.cell(child, depth + 1));
         }
         parts.push(self.line(inline.drain(..), depth, Place::Cell));
+        self.ground = around;
         let words: Vec<&str> = parts.iter().flat_map(|part| part.split_whitespace()).collect();
         words.join(" ")
     }
@@ -267,7 +290,7 @@ impl Reader {
         let text = visible(node["text"].as_str().unwrap_or_default());
         let marks: Vec<&Value> = node["marks"].as_array().into_iter().flatten().collect();
         let has = |name: &str| marks.iter().any(|mark| kind(mark) == name);
-        if marks.iter().any(|mark| is_color_of_the_page(mark)) {
+        if is_hidden(&marks, self.ground) {
             return String::new();
         }
         if has("code") && place == Place::Prose && !text.contains('\n') {
@@ -395,15 +418,36 @@ fn quoted(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A color that cannot be told from that of a page.
-fn is_color_of_the_page(mark: &Value) -> bool {
-    if kind(mark) != "textColor" {
-        return false;
+/// Whether a text with these marks cannot be told from what is behind it.
+fn is_hidden(marks: &[&Value], ground: Color) -> bool {
+    let colors = |name: &'static str| {
+        marks.iter().filter(move |mark| kind(mark) == name).map(|mark| &mark["attrs"]["color"])
+    };
+    let mut inks: Vec<Color> = colors("textColor").filter_map(color).collect();
+    if inks.is_empty() {
+        inks.extend(INKS);
     }
-    let color = mark["attrs"]["color"].as_str().unwrap_or_default().trim_start_matches('#');
-    let channel = |at: usize| color.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-    let channels = [channel(0), channel(2), channel(4)];
-    color.len() >= 6 && channels.iter().all(|channel| channel.is_some_and(|value| value >= 0xf0))
+    let mut grounds: Vec<Color> = colors("backgroundColor").filter_map(opaque).collect();
+    if grounds.is_empty() {
+        grounds.push(ground);
+    }
+    inks.iter().any(|ink| grounds.iter().any(|ground| is_near(*ink, *ground)))
+}
+
+fn is_near(a: Color, b: Color) -> bool {
+    a.iter().zip(b).all(|(a, b)| a.abs_diff(b) <= NEAR)
+}
+
+/// A color as `#rrggbb`, with or without how much shines through it.
+fn color(value: &Value) -> Option<Color> {
+    let digits = value.as_str()?.trim_start_matches('#');
+    let channel = |at: usize| digits.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+    Some([channel(0)?, channel(2)?, channel(4)?])
+}
+
+/// The same for one that nothing shines through.
+fn opaque(value: &Value) -> Option<Color> {
+    color(value).filter(|_| value.as_str().is_some_and(|text| text.len() == "#rrggbb".len()))
 }
 
 /// The address of a link, if it is one of the web; written so that nothing in it ends the link.

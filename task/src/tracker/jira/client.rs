@@ -1,8 +1,10 @@
 //! The *client* of one site: calls with a time limit, bounded answers, and patience.
 //!
 //! Redirects are not followed: Jira's interface has none, and one leads to a page to log in, or to somebody else, who
-//! would get the token. Every write asks the [`Lease`] first.
+//! would get the token. Every write asks the [`Lease`] first. The token of a service account that is refused is renewed, once for
+//! each call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -15,6 +17,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::otlp::Span;
+use tokio::sync::Mutex;
 
 use super::config::{Credentials, Site};
 use super::wire::Complaint;
@@ -36,7 +39,9 @@ const MAX_MESSAGE: usize = 300;
 pub(super) struct Client {
     http: reqwest::Client,
     api: String,
-    authorization: HeaderValue,
+    credentials: Credentials,
+    /// What calls are sent with.
+    authorization: Arc<Mutex<HeaderValue>>,
     lease: Lease,
     patience: Duration,
 }
@@ -72,7 +77,6 @@ pub(super) fn call(name: impl Into<String>) -> Call {
 impl Client {
     /// Logs in, which for a service account is a call of its own.
     pub(super) async fn open(site: &Site, access: Access<'_>) -> Result<Self, CallError> {
-        let broken = |why: String| CallError::Unexpected { call: call("set up a client"), why };
         let http = access
             .network
             .client()
@@ -80,30 +84,50 @@ impl Client {
             .timeout(access.timeout)
             .user_agent(concat!("ai-agent/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| broken(chain(&error)))?;
-        let mut client = Self {
+            .map_err(|error| not_set_up(chain(&error)))?;
+        let client = Self {
             http,
             api: site.api.as_str().trim_end_matches('/').to_owned(),
-            authorization: HeaderValue::from_static(""),
+            credentials: site.credentials.clone(),
+            authorization: Arc::new(Mutex::new(HeaderValue::from_static(""))),
             lease: access.lease.clone(),
             patience: access.patience,
         };
-        let value = match &site.credentials {
+        let authorization = client.log_in().await?;
+        *client.authorization.lock().await = authorization;
+        Ok(client)
+    }
+
+    async fn log_in(&self) -> Result<HeaderValue, CallError> {
+        let value = match &self.credentials {
             Credentials::Token { email, token } => {
                 format!("Basic {}", STANDARD.encode(format!("{email}:{}", token.expose_secret())))
             }
             Credentials::Client { id, secret, tokens } => {
-                let token = client.token(id, secret, tokens).await?;
+                let token = self.token(id, secret, tokens).await?;
                 format!("Bearer {}", token.expose_secret())
             }
         };
-        client.authorization = HeaderValue::from_str(&value)
-            .map_err(|_| broken("the credentials cannot stand in a header".to_owned()))?;
-        client.authorization.set_sensitive(true);
-        Ok(client)
+        let mut value = HeaderValue::from_str(&value)
+            .map_err(|_| not_set_up("the credentials cannot stand in a header".to_owned()))?;
+        value.set_sensitive(true);
+        Ok(value)
     }
 
-    /// A token of the service account; it lives for an hour, longer than a run.
+    /// Gets another token in place of the one that was refused; false where the operator alone can.
+    async fn renew(&self, refused: &HeaderValue) -> Result<bool, CallError> {
+        if matches!(self.credentials, Credentials::Token { .. }) {
+            return Ok(false);
+        }
+        let mut current = self.authorization.lock().await;
+        // Of several calls at once the first renews it for all.
+        if *current == *refused {
+            *current = self.log_in().await?;
+        }
+        Ok(true)
+    }
+
+    /// A token of the service account; it lives for an hour.
     async fn token(
         &self,
         id: &str,
@@ -144,24 +168,21 @@ impl Client {
 
     /// The same for what need not be there: that it is not is no answer to doubt.
     pub(super) async fn get_once<T: DeserializeOwned>(&self, route: &str) -> Result<T, CallError> {
-        let call = named(&Method::GET, route);
-        let mut patience = self.patience();
-        loop {
-            let request = self.request(Method::GET, route, None);
-            let span = measured::exchange(&Method::GET, route, &self.api, &call);
-            match self.exchange(request, Effect::Reads, &call, span).await {
-                Ok(answer) => return decode(&answer, &call),
-                Err(error) if error.is_absence() => return Err(error),
-                Err(error) => patience.before_retry(error).await?,
-            }
-        }
+        let answer = self.exchange_patiently(Method::GET, route, None, Effect::Reads, CallError::is_absence);
+        decode(&answer.await?, &named(&Method::GET, route))
     }
 
-    fn request(&self, method: Method, route: &str, body: Option<&Value>) -> reqwest::RequestBuilder {
+    fn request(
+        &self,
+        method: Method,
+        route: &str,
+        body: Option<&Value>,
+        authorization: &HeaderValue,
+    ) -> reqwest::RequestBuilder {
         let request = self
             .http
             .request(method, format!("{}{route}", self.api))
-            .header(AUTHORIZATION, self.authorization.clone())
+            .header(AUTHORIZATION, authorization.clone())
             .header(http::header::ACCEPT, "application/json");
         match body {
             Some(body) => request.json(body),
@@ -195,20 +216,42 @@ impl Client {
         body: Option<&Value>,
         effect: Effect,
     ) -> Result<Vec<u8>, CallError> {
+        // Whoever asked for something to be made looks first whether it was made after all.
+        let is_final = |_: &CallError| effect == Effect::Makes;
+        self.exchange_patiently(method, route, body, effect, is_final).await
+    }
+
+    /// Makes a call again that failed for the moment, unless that failure is final.
+    async fn exchange_patiently(
+        &self,
+        method: Method,
+        route: &str,
+        body: Option<&Value>,
+        effect: Effect,
+        is_final: impl Fn(&CallError) -> bool,
+    ) -> Result<Vec<u8>, CallError> {
         let call = named(&method, route);
         let mut patience = self.patience();
+        let mut may_renew = true;
         loop {
             if effect != Effect::Reads {
                 self.lease.check().await?;
             }
-            let request = self.request(method.clone(), route, body);
+            let authorization = self.authorization.lock().await.clone();
+            let request = self.request(method.clone(), route, body, &authorization);
             let span = measured::exchange(&method, route, &self.api, &call);
-            match self.exchange(request, effect, &call, span).await {
+            let error = match self.exchange(request, effect, &call, span).await {
                 Ok(answer) => return Ok(answer),
-                // Whoever asked for it looks first whether it was made after all.
-                Err(error) if effect == Effect::Makes => return Err(error),
-                Err(error) => patience.before_retry(error).await?,
+                Err(error) => error,
+            };
+            let is_refused = matches!(error, CallError::Unauthorized { .. });
+            if is_refused && std::mem::take(&mut may_renew) && self.renew(&authorization).await? {
+                continue;
             }
+            if is_final(&error) {
+                return Err(error);
+            }
+            patience.before_retry(error).await?;
         }
     }
 
@@ -351,6 +394,10 @@ impl Refused<'_> {
     fn number(&self, name: &str) -> Option<u64> {
         self.headers.get(name)?.to_str().ok()?.trim().parse().ok()
     }
+}
+
+fn not_set_up(why: String) -> CallError {
+    CallError::Unexpected { call: call("set up a client"), why }
 }
 
 fn is_page(headers: &HeaderMap) -> bool {

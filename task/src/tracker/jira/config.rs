@@ -354,6 +354,11 @@ impl Site {
         self.people.len()
     }
 
+    /// The logins that accounts have, each once.
+    pub fn logins(&self) -> BTreeMap<&str, &Login> {
+        self.people.values().map(|login| (login.as_str(), login)).collect()
+    }
+
     /// The credentials, which must be in nothing that is posted.
     pub fn secret(&self) -> SecretString {
         match &self.credentials {

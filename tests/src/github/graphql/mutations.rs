@@ -9,7 +9,7 @@ use super::objects::{Stage, find_pull, refuse, show_commit, show_pull, show_refe
 use crate::github::auth::{Actor, Level};
 use crate::github::present::node_id;
 use crate::github::scene::Scene;
-use crate::github::state::{Availability, Permission, Stage as PullStage};
+use crate::github::state::{Availability, Permission, Review, Stage as PullStage};
 use crate::github::store::{Change, Commit, Oid, Signature};
 
 const FORBIDDEN: &str = "Resource not accessible by integration";
@@ -26,6 +26,7 @@ pub(super) fn mutate(stage: &mut Stage<'_>, name: &str, input: &Value) -> Option
         }
         "updateRefs" => update_references(stage, input),
         "resolveReviewThread" => resolve_thread(stage, input),
+        "addReaction" => react(stage, input),
         _ => return None,
     })
 }
@@ -86,6 +87,33 @@ fn resolve_thread(stage: &mut Stage<'_>, input: &Value) -> Result<Value, FieldEr
         "__typename": "ResolveReviewThreadPayload",
         "clientMutationId": input["clientMutationId"],
         "thread": { "__typename": "PullRequestReviewThread", "id": id, "isResolved": true },
+    }))
+}
+
+/// Reacts to the text of a review. One user has each reaction once.
+fn react(stage: &mut Stage<'_>, input: &Value) -> Result<Value, FieldError> {
+    let id = input["subjectId"].as_str().unwrap_or_default();
+    let is_it = |review: &Review| node_id("PRR", review.text.id) == id;
+    let found = stage.state.repos.iter().enumerate().find_map(|(at, repo)| {
+        let mut pulls = repo.issues.values().filter_map(|issue| Some((issue.number, issue.pull.as_ref()?)));
+        pulls.find(|(_, pull)| pull.reviews.iter().any(is_it)).map(|(number, _)| (at, number))
+    });
+    let (at, number) = found.ok_or_else(|| unresolved(id))?;
+    allow(stage, at, "pull_requests")?;
+    // REST writes in small letters what is large here.
+    let content = input["content"].as_str().unwrap_or_default().to_lowercase();
+    let actor = stage.actor.login(stage.state);
+    let mut scene = Scene { state: stage.state, at };
+    let reaction = scene.react(&actor, &content);
+    let reviews = &mut scene.issue_mut(number).pull.as_mut().expect("a pull request").reviews;
+    let review = reviews.iter_mut().find(|review| is_it(review)).expect("the review was found");
+    if !review.text.reactions.iter().any(|known| known.author == actor && known.content == content) {
+        review.text.reactions.push(reaction);
+    }
+    Ok(json!({
+        "__typename": "AddReactionPayload",
+        "clientMutationId": input["clientMutationId"],
+        "reaction": { "__typename": "Reaction", "content": input["content"] },
     }))
 }
 

@@ -233,6 +233,63 @@ fn what_nobody_sees_is_left_out() {
     ] {
         assert_eq!(markdown(&paragraph_of(&[colored(color)])), expected, "{color}");
     }
+    let within = |node: Value, text: &Value| {
+        let mut node = node;
+        node["content"] = json!([{ "type": "paragraph", "content": [text] }]);
+        node
+    };
+    let cell = |background: &str, text: &Value| {
+        let cell = within(json!({ "type": "tableCell", "attrs": { "background": background } }), text);
+        json!([{ "type": "table", "content": [{ "type": "tableRow", "content": [cell] }] }])
+    };
+    let panel = |kind: &str, text: &Value| {
+        json!([within(
+            json!({ "type": "panel", "attrs": { "panelType": kind, "panelColor": "#172b4d" } }),
+            text
+        )])
+    };
+    let on = |ground: &str, ink: &str| {
+        let mark = |kind: &str, color: &str| json!({ "type": kind, "attrs": { "color": color } });
+        let marks = [("backgroundColor", ground), ("textColor", ink)].map(|(kind, color)| mark(kind, color));
+        let marks: Vec<&Value> = marks.iter().filter(|mark| mark["attrs"]["color"] != "").collect();
+        json!({ "type": "text", "text": "seen?", "marks": marks })
+    };
+    for (document, is_seen) in [
+        (paragraph_of(&[on("#dfe1e6", "#dfe1e6")]), false),
+        (paragraph_of(&[on("#fedec8", "#FEDEC8")]), false),
+        (paragraph_of(&[on("#00875a", "#0a8c64")]), false),
+        (paragraph_of(&[on("#172b4d", "")]), false),
+        (paragraph_of(&[on("#fedec8", "")]), true),
+        (paragraph_of(&[on("#fedec8", "#bf2600")]), true),
+        // White on dark is read, as long as the dark is there.
+        (paragraph_of(&[on("#172b4d", "#ffffff")]), true),
+        (paragraph_of(&[on("#172b4d00", "#ffffff")]), false),
+        (paragraph_of(&[on("navy", "#ffffff")]), false),
+        (cell("#172b4d", &on("", "#ffffff")), true),
+        (cell("#172b4d", &on("", "#172b4d")), false),
+        (cell("#172b4d", &on("", "")), false),
+        (cell("", &on("", "#ffffff")), false),
+        (panel("custom", &on("", "#ffffff")), true),
+        (panel("custom", &on("", "#172b4d")), false),
+        (panel("info", &on("", "#ffffff")), false),
+        // Behind the table and the panel the page is white again.
+        (
+            json!([cell("#172b4d", &on("", "#ffffff"))[0], panel("custom", &on("", "#ffffff"))[0],
+            { "type": "paragraph", "content": [on("", "#ffffff"), text("end")] }]),
+            true,
+        ),
+        // No other node has a background.
+        (
+            json!([within(
+                json!({ "type": "blockquote", "attrs": { "background": "#172b4d" } }),
+                &on("", "#ffffff")
+            )]),
+            false,
+        ),
+    ] {
+        assert_eq!(markdown(&document).contains("seen?"), is_seen, "{document}");
+        assert!(!markdown(&document).contains("seen?end"), "{document}");
+    }
     let hidden = json!([{ "type": "paragraph", "attrs": { "localId": "obey" }, "content": [
         { "type": "text", "text": "a", "marks": [{ "type": "annotation", "attrs": { "id": "obey" } }], "attrs": { "x": "obey" } },
     ] }]);

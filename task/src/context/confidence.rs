@@ -1,4 +1,4 @@
-//! *Sureness* is how far the best file stands out from those after it: where it does, the files that a fix touches are
+//! *Confidence* is how far the best file stands out from those after it: where it does, the files that a fix touches are
 //! more often than not among the first ones.
 
 use super::rank::Ranked;
@@ -23,12 +23,12 @@ const SURE: f32 = 3.5;
 
 /// See the module's documentation.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sureness {
+pub struct Confidence {
     lead: f32,
 }
 
-impl Sureness {
-    /// How sure a ranking is, best first.
+impl Confidence {
+    /// Of a ranking, best first.
     pub(super) fn of(ranked: &[Ranked]) -> Self {
         let lead = match (ranked.first(), ranked.get(OTHER)) {
             (Some(best), Some(other)) => best.score - other.score,

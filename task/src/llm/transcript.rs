@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::llm::{Message, Prompt, Reply, Role};
+use super::{Message, Prompt, Reply, Role};
 use crate::outbound::{Gate, without_tokens};
 
 /// Only its owner reads it: it holds the repository's text.
@@ -81,7 +81,7 @@ impl Transcript {
     }
 
     /// What a model is about to be asked.
-    pub(crate) fn asked(&self, model: &str, prompt: &Prompt<'_>) {
+    pub(super) fn asked(&self, model: &str, prompt: &Prompt<'_>) {
         let mut state = self.state();
         state.calls += 1;
         let system = (None, prompt.system);
@@ -100,7 +100,7 @@ impl Transcript {
     }
 
     /// What it answered.
-    pub(crate) fn answered(&self, reply: &Reply) {
+    pub(super) fn answered(&self, reply: &Reply) {
         let mut state = self.state();
         state.known.push(Known::Answer);
         let Reply { text, usage, model, .. } = reply;
@@ -114,7 +114,7 @@ impl Transcript {
     }
 
     /// Why it did not.
-    pub(crate) fn failed(&self, error: &str) {
+    pub(super) fn failed(&self, error: &str) {
         let error = self.clean(error);
         self.write(&mut self.state(), json!({ "error": error }));
     }

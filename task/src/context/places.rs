@@ -1,14 +1,14 @@
 //! The *places* of the files of a tree in the ranking, so that what is found in the likely ones is told first.
 
-use crate::context::rank::Ranked;
-use crate::context::walk::Walk;
+use super::rank::Ranked;
+use super::walk::Walk;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(in crate::context) struct Places(Vec<u32>);
+pub(super) struct Places(Vec<u32>);
 
 impl Places {
-    pub(in crate::context) fn of(ranked: &[Ranked], walk: &Walk) -> Self {
+    pub(super) fn of(ranked: &[Ranked], walk: &Walk) -> Self {
         let entries = walk.entries();
         let mut places = vec![u32::MAX; entries.len()];
         for (place, file) in (0_u32..).zip(ranked) {
