@@ -216,11 +216,8 @@ impl GitHub {
         number: PullRequestNumber,
     ) -> Result<PullRequestChecks, CallError> {
         let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "pull": number });
-        let mut found: Option<PullRequest> = self.query_pull_request(PULL_REQUEST, variables.clone()).await?;
-        // Each has a commit, so an answer that names none is doubted once.
-        if found.as_ref().is_some_and(|pull| pull.commits.nodes.is_empty()) {
-            found = self.query_pull_request(PULL_REQUEST, variables).await?;
-        }
+        let has_none = |pull: &PullRequest| pull.commits.nodes.is_empty();
+        let found = self.query_pull_request_with(PULL_REQUEST, variables, has_none).await?;
         let unseen = || CallError::Unexpected {
             call: call("GraphQL checks of a pull request"),
             why: "the answer names no commit".to_owned(),

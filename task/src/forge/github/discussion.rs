@@ -296,7 +296,9 @@ impl GitHub {
             let variables = json!({
                 "owner": self.repo.owner(), "name": self.repo.name(), "pull": number, "threads": after,
             });
-            let page = match self.discussion_page(&variables).await {
+            // By its commits a plan is told from a change.
+            let page = self.query_pull_request_with(DISCUSSION, variables, PullRequest::lacks_commits);
+            let page = match page.await {
                 Err(CallError::NotFound { .. }) => return Ok(None),
                 page => page?,
             };
@@ -312,15 +314,6 @@ impl GitHub {
             }
         }
         Ok(found)
-    }
-
-    /// A page of it. By its commits a plan is told from a change, so an answer that does not name them is doubted once.
-    async fn discussion_page(&self, variables: &Value) -> Result<Option<PullRequest>, CallError> {
-        let page: Option<PullRequest> = self.query_pull_request(DISCUSSION, variables.clone()).await?;
-        if page.as_ref().is_some_and(PullRequest::lacks_commits) {
-            return self.query_pull_request(DISCUSSION, variables.clone()).await;
-        }
-        Ok(page)
     }
 
     /// What a pull request changes: the first files of many.
@@ -347,19 +340,16 @@ impl GitHub {
     /// Puts 👀 on the text of a review, for which REST has no call; once, however often it is asked for.
     pub async fn react_to_review(&self, number: PullRequestNumber, review: u64) -> Result<(), CallError> {
         let variables = json!({ "owner": self.repo.owner(), "name": self.repo.name(), "pull": number });
-        // Somebody has just heard of the review, so an answer without it is doubted once.
-        for _ in 0..2 {
-            let found: Option<Reviewed> = self.query_pull_request(REVIEW_HANDLES, variables.clone()).await?;
-            let reviews = found.map(|pull| pull.reviews.nodes).unwrap_or_default();
-            let handle = reviews.into_iter().find(|known| known.full_database_id == Some(review));
-            if let Some(ReviewHandle { id, .. }) = handle {
-                let input = json!({ "subjectId": id, "content": "EYES" });
-                let done = self.graphql::<Value>(REACT, json!({ "input": input }), Effect::Sets).await;
-                return done.map(drop);
-            }
-        }
-        let message = format!("#{number} has no review {review} among its newest ones");
-        Err(CallError::NotFound { call: call("GraphQL addReaction"), message })
+        let is_it = |known: &ReviewHandle| known.full_database_id == Some(review);
+        let lacks_it = |pull: &Reviewed| !pull.reviews.nodes.iter().any(is_it);
+        let found = self.query_pull_request_with(REVIEW_HANDLES, variables, lacks_it).await?;
+        let Some(ReviewHandle { id, .. }) = found.and_then(|pull| pull.reviews.nodes.into_iter().find(is_it))
+        else {
+            let message = format!("#{number} has no review {review} among its newest ones");
+            return Err(CallError::NotFound { call: call("GraphQL addReaction"), message });
+        };
+        let input = json!({ "subjectId": id, "content": "EYES" });
+        self.graphql::<Value>(REACT, json!({ "input": input }), Effect::Sets).await.map(drop)
     }
 
     /// Marks a thread as resolved; one that is stays so.

@@ -213,6 +213,22 @@ impl GitHub {
         Ok(found.repository.and_then(|asked| asked.pull_request))
     }
 
+    /// The same, asked for once more where the first answer lacks something that each such pull request has: GitHub leaves out once
+    /// in a while what its schema allows to be null.
+    pub(super) async fn query_pull_request_with<P: DeserializeOwned>(
+        &self,
+        document: &str,
+        variables: Value,
+        lacks: impl Fn(&P) -> bool,
+    ) -> Result<Option<P>, CallError> {
+        let found = self.query_pull_request(document, variables.clone()).await?;
+        if found.as_ref().is_some_and(lacks) {
+            self.query_pull_request(document, variables).await
+        } else {
+            Ok(found)
+        }
+    }
+
     pub(super) async fn graphql<T: DeserializeOwned>(
         &self,
         document: &str,
