@@ -14,8 +14,9 @@ use lapin::message::{BasicGetMessage, Delivery};
 use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
 };
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::AMQPValue;
-use lapin::{Channel, Connection, Event};
+use lapin::{Channel, Connection, ErrorKind, Event};
 use shared::broker::{Broker, ConnectError};
 use shared::queue::{
     self, DELIVERY_LIMIT, HEADER_ACQUIRED_COUNT, HEADER_DELIVERY_COUNT, HEADER_PUBLICATION,
@@ -176,6 +177,11 @@ pub(crate) async fn within<T>(
     exchange: impl Future<Output = Result<T, lapin::Error>>,
 ) -> Result<T, BrokerError> {
     timeout(ANSWER_WITHIN, exchange).await.map_err(|_| BrokerError::TimedOut)?.map_err(not_given)
+}
+
+/// Whether the broker closed a channel for this reason.
+pub(crate) fn is_soft(error: &lapin::Error, reason: AMQPSoftError) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if *error.kind() == AMQPErrorKind::Soft(reason))
 }
 
 /// Connects. A broker that cannot be reached is tried again for `max_wait`.

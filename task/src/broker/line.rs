@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::{QueueBindOptions, QueueDeclareOptions};
-use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ErrorKind};
+use lapin::{Channel, Connection};
 use shared::broker::{Broker, leads_to};
 use shared::env::catalog::{AGENT_AMQP_URL, AGENT_BROKER_MAX_WAIT};
 use shared::env::{Environment, SettingError};
 use shared::queue::BUDGET;
 use tokio::sync::Mutex;
 
-use super::{BrokerError, within};
+use super::{BrokerError, is_soft, within};
 
 /// See the module's documentation.
 pub struct Line {
@@ -74,8 +74,8 @@ impl Line {
             // Whoever looks whether it is there leaves a message in it.
             match declare_bound(&channel, name, classic_for(time, 1)).await {
                 Ok(_) => channel.close(200, "remembered".into()).await,
-                // It was left for another time. The channel is closed.
-                Err(error) if is_another(&error) => Ok(()),
+                // It was left for another time: the queue is there with other arguments. The channel is closed.
+                Err(error) if is_soft(&error, AMQPSoftError::PRECONDITIONFAILED) => Ok(()),
                 Err(error) => Err(error),
             }
         })
@@ -95,12 +95,6 @@ impl Line {
             super::close(&connection).await;
         }
     }
-}
-
-/// Whether a queue of that name is there with other arguments.
-fn is_another(error: &lapin::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(error)
-        if *error.kind() == AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED))
 }
 
 /// The arguments of a queue of the type `classic`, whatever the default of the virtual host is.

@@ -6,11 +6,11 @@
 
 use lapin::Channel;
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
-use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::protocol::AMQPSoftError;
 use tokio::time::timeout;
 
 use super::line::classic;
-use super::{ANSWER_WITHIN, BrokerError, Line, not_given};
+use super::{ANSWER_WITHIN, BrokerError, Line, is_soft, not_given};
 
 /// See the module's documentation. It ends with its connection, if it is not given back before.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Line {
             };
             match timeout(ANSWER_WITHIN, taking).await.map_err(|_| BrokerError::TimedOut)? {
                 Ok(channel) => return Ok(Some(Slot { channel, name })),
-                Err(error) if is_taken(&error) => {}
+                Err(error) if is_soft(&error, AMQPSoftError::RESOURCELOCKED) => {}
                 Err(error) => return Err(not_given(error)),
             }
         }
@@ -57,9 +57,4 @@ impl Slot {
             tracing::debug!(slot = self.name, "a slot is given back with its connection");
         }
     }
-}
-
-fn is_taken(error: &lapin::Error) -> bool {
-    matches!(error.kind(), lapin::ErrorKind::ProtocolError(error)
-        if *error.kind() == AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED))
 }

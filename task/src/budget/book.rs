@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use shared::queue::{self, BUDGET};
 
 use super::period::{Period, Span};
 use super::{HIGHEST, Scope, UNIT};
-use crate::broker::{BrokerError, Line, classic_for, declare_bound, within};
+use crate::broker::{BrokerError, Line, classic_for, declare_bound, is_soft, within};
 
 /// How long a queue stays that nobody asks for: longer than its period, so that it is never one that
 /// still counts. RabbitMQ allows no more than 2³² milliseconds, which are 49 days.
@@ -87,7 +88,7 @@ impl Desk {
                 within(channel.close(200, "asked".into())).await?;
                 Ok(Some(found.message_count().into()))
             }
-            Err(BrokerError::NoQueue(error)) if is_missing(&error) => Ok(None),
+            Err(BrokerError::NoQueue(error)) if is_soft(&error, AMQPSoftError::NOTFOUND) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -139,7 +140,7 @@ impl Desk {
                 match self.channel.basic_get(book.name().into(), options).await {
                     Ok(Some(_)) => {}
                     Ok(None) => return Ok(taken),
-                    Err(error) if is_missing(&error) => return Ok(taken),
+                    Err(error) if is_soft(&error, AMQPSoftError::NOTFOUND) => return Ok(taken),
                     Err(error) => return Err(error),
                 }
             }
@@ -153,10 +154,4 @@ impl Desk {
             tracing::debug!(error = &error as &dyn std::error::Error, "closing a channel of the budget");
         }
     }
-}
-
-fn is_missing(error: &lapin::Error) -> bool {
-    use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
-    matches!(error.kind(), lapin::ErrorKind::ProtocolError(error)
-        if *error.kind() == AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
 }

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
-use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::protocol::AMQPSoftError;
 use lapin::types::FieldTable;
-use lapin::{BasicProperties, Connection, ErrorKind};
+use lapin::{BasicProperties, Connection};
 use shared::broker::Broker;
 use shared::queue;
 use tokio::time::timeout;
 
 use super::{About, Finding, Health};
-use crate::broker::{self, BrokerError, NO_QUEUE_FIX};
+use crate::broker::{self, BrokerError, NO_QUEUE_FIX, is_soft};
 use crate::causes::chain;
 
 /// Time for one exchange.
@@ -63,7 +63,7 @@ async fn look(connection: &Connection, name: &'static str) -> Finding {
             }
         }
         // Newer brokers tell of a queue only those who may use it.
-        Ok(Err(error)) if name == queue::DEAD_LETTERS && is_refused(&error) => {
+        Ok(Err(error)) if name == queue::DEAD_LETTERS && is_soft(&error, AMQPSoftError::ACCESSREFUSED) => {
             Finding::new(About::Queue, Health::Unseen, format!("`{name}` is not shown to this user"))
         }
         Ok(Err(error)) => {
@@ -97,7 +97,7 @@ async fn publishing(connection: &Connection) -> Finding {
         channel.basic_publish(exchange, NOWHERE.into(), options, b"", properties).await?.await
     };
     match timeout(WITHIN, tried).await {
-        Ok(Err(error)) if is_refused(&error) => {
+        Ok(Err(error)) if is_soft(&error, AMQPSoftError::ACCESSREFUSED) => {
             Finding::good(About::Queue, "this user cannot publish, as it should be")
         }
         Ok(Ok(_)) => Finding::new(About::Queue, Health::Note, "this user may publish messages")
@@ -109,9 +109,4 @@ async fn publishing(connection: &Connection) -> Finding {
 
 fn away(what: String) -> Finding {
     Finding::new(About::Queue, Health::Away, what)
-}
-
-fn is_refused(error: &lapin::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(error)
-        if *error.kind() == AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED))
 }
