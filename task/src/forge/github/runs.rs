@@ -160,20 +160,11 @@ impl GitHub {
         let mut is_doubted = false;
         loop {
             let mut is_empty = true;
-            let found = match self.log_address(&route, &call).await {
-                Ok(address) => self.log_at(&address, &call).await,
-                Err(error) => Err(error),
+            let seen = |piece: &[u8]| {
+                is_empty &= piece.is_empty();
+                take(piece);
             };
-            let read = match found {
-                Ok(answer) => {
-                    let end = self.stream(answer, |piece| {
-                        is_empty &= piece.is_empty();
-                        take(piece);
-                    });
-                    Ok(end.await)
-                }
-                Err(error) => Err(error),
-            };
+            let read = self.read_log(&route, &call, seen).await;
             let doubt = match &read {
                 Ok(_) => is_empty.then(|| "the log is empty".to_owned()),
                 Err(error @ (CallError::Gone { .. } | CallError::Unexpected { .. })) => {
@@ -190,6 +181,12 @@ impl GitHub {
                 (Ok(end), None) => return Ok(end),
             }
         }
+    }
+
+    async fn read_log(&self, route: &str, call: &Call, take: impl FnMut(&[u8])) -> Result<LogEnd, CallError> {
+        let address = self.log_address(route, call).await?;
+        let answer = self.log_at(&address, call).await?;
+        Ok(self.stream(answer, take).await)
     }
 
     /// Where the log is.
