@@ -60,6 +60,18 @@ pub(crate) fn on_pull_request(story: &Story, mode: &str, user: &str, text: &str)
     })
 }
 
+/// The message of a review that requests a change in one thread.
+pub(crate) fn reviewed(story: &Story) -> Value {
+    let lines = [("config.toml", 2, "Still too long: make it 45.")];
+    let (review, _) = story
+        .github
+        .now(|state| state.at(REPO).give_review("dev2", 1, Opinion::ChangesRequested, "", &lines));
+    json!({
+        "repo_url": story.github.repo_url(REPO), "issue_id": 1, "mode": "fix", "trigger_user": "dev2",
+        "comment_id": review, "comment_kind": "review", "pull_request": 1,
+    })
+}
+
 fn ended(story: &Story, message: &Value) -> Run {
     let run = story.run(message);
     assert_eq!(run.status, Some(0), "{}", story.told(&run));
@@ -119,15 +131,7 @@ fn an_issue_of_jira_goes_from_red_checks_over_a_review_to_merged() {
     assert!(story.github.snapshot().contains("    reviewers: dev1\n"), "{}", story.told(&run));
 
     // A review: it is answered there, and told here.
-    let lines = [("config.toml", 2, "Still too long: make it 45.")];
-    let (review, _) = story
-        .github
-        .now(|state| state.at(REPO).give_review("dev2", 1, Opinion::ChangesRequested, "", &lines));
-    let asked = json!({
-        "repo_url": story.github.repo_url(REPO), "issue_id": 1, "mode": "fix", "trigger_user": "dev2",
-        "comment_id": review, "comment_kind": "review", "pull_request": 1,
-    });
-    let run = ended(&story, &asked);
+    let run = ended(&story, &reviewed(&story));
     assert_eq!(config(&story), "port = 8000\ntimeout = 45\n", "{}", story.told(&run));
     assert!(last(&story).contains("1 thread changed"), "{}", story.told(&run));
     assert!(story.github.snapshot().contains("PROJ-7 Wait for 45 seconds"), "{}", story.told(&run));

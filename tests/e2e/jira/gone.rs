@@ -1,10 +1,11 @@
 //! A pull request whose issue on Jira was moved, deleted, restricted or archived: the words stand where somebody asked.
 
 use serde_json::{Value, json};
-use tests::github::Opinion;
 use tests::jira::Site;
 
-use crate::after::{FIX_AT_ONCE, changed, checked, config, fails, happened, jira_waits, on_pull_request};
+use crate::after::{
+    FIX_AT_ONCE, changed, checked, config, fails, happened, jira_waits, on_pull_request, reviewed,
+};
 use crate::harness::{ISSUE, PLAN, REPO, Run, Story, hello, offline};
 
 /// What the agent says on the pull request, without markers and what is for the log.
@@ -53,15 +54,7 @@ fn commands_reviews_and_checks_are_answered_on_the_pull_request_of_an_issue_that
             expected.push(format!("**Could not be done.** T{words}"));
             assert_eq!(told(&story), expected, "{text}: {run:?}");
         }
-        let lines = [("config.toml", 2, "Still too long: make it 45.")];
-        let (review, _) = story
-            .github
-            .now(|state| state.at(REPO).give_review("dev2", 1, Opinion::ChangesRequested, "", &lines));
-        let asked = json!({
-            "repo_url": story.github.repo_url(REPO), "issue_id": 1, "mode": "fix", "trigger_user": "dev2",
-            "comment_id": review, "comment_kind": "review", "pull_request": 1,
-        });
-        let run = twice(&story, &asked);
+        let run = twice(&story, &reviewed(&story));
         expected.push(format!("**Could not be done.** T{words}"));
         assert_eq!(told(&story), expected, "{run:?}");
 
