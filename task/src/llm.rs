@@ -23,6 +23,7 @@ mod retry;
 mod stop;
 mod transcript;
 mod turn;
+mod words;
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};

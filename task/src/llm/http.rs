@@ -1,6 +1,5 @@
 //! The one way to a model's server: a POST whose answer is read line by line, within limits of time and size.
 
-use std::error::Error;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
@@ -15,19 +14,18 @@ use super::config::{ConfigError, LlmConfig, is_local};
 use super::error::{LlmError, Wait};
 use super::lines::{Lines, looks_like_html};
 use super::refusal::{self, Refusal};
+use super::words::Words;
 use super::{Provider, Turn};
 
 /// As much of an error's body as is read.
 const MAX_ERROR_BYTES: u64 = 64 << 10;
-/// As much of a server's message as is quoted, in characters.
-const MAX_QUOTE: usize = 300;
 
 /// A model's server.
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) provider: Provider,
     pub(super) base_url: Url,
-    access: Access,
+    words: Words,
     client: Client,
     idle: Duration,
     /// For a whole answer.
@@ -37,7 +35,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn key(&self) -> Option<&SecretString> {
-        self.access.key()
+        self.words.access.key()
     }
 
     /// Whether this is where the host's name leads.
@@ -58,7 +56,7 @@ impl Server {
         Ok(Self {
             provider,
             base_url: config.base_url.clone(),
-            access: Access::new(provider, config)?,
+            words: Words { provider, access: Access::new(provider, config)? },
             client: builder.build().map_err(ConfigError::Client)?,
             idle: config.timeouts.idle,
             total: config.timeouts.total,
@@ -88,15 +86,19 @@ impl Server {
             request = request.header(*name, *value);
         }
         // The operator's last: they replace those of the same name.
-        request = request.headers(self.access.headers()?);
+        request = request.headers(self.words.access.headers()?);
         let response = match timeout(idle, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) if error.is_connect() => {
-                return Err(LlmError::Unreachable { provider: self.provider, url, why: self.cause(&error) });
+                return Err(LlmError::Unreachable {
+                    provider: self.provider,
+                    url,
+                    why: self.words.cause(&error),
+                });
             }
             Ok(Err(error)) => {
                 turn.accept();
-                return Err(LlmError::Interrupted { provider: self.provider, why: self.cause(&error) });
+                return Err(LlmError::Interrupted { provider: self.provider, why: self.words.cause(&error) });
             }
             Err(_) => {
                 // The server may have worked on the prompt all the while.
@@ -116,7 +118,8 @@ impl Server {
         }
         let headers = response.headers().clone();
         // Whatever the operator allows for an answer; an error is not waited for that long.
-        let body = Lines::new(self, response, self.idle).beginning(MAX_ERROR_BYTES).await;
+        let lines = Lines::new(&self.words, response, self.idle, self.max_bytes);
+        let body = lines.beginning(MAX_ERROR_BYTES).await;
         Err(refused(self.refusal(status, url, &headers, &body)))
     }
 
@@ -161,34 +164,9 @@ impl Server {
         self.quote(&words.unwrap_or_else(|| body.to_string()))
     }
 
-    /// A server's text on one line, shortened, without what cannot be seen, and without the secrets that were sent.
+    /// See [`Words::quote`].
     pub(super) fn quote(&self, text: &str) -> String {
-        let text = self.access.redact(text);
-        let clean: String = text
-            .chars()
-            .map(|c| if crate::path::is_hidden(c) { ' ' } else { c })
-            .take(MAX_QUOTE + 1)
-            .collect();
-        let words: Vec<&str> = clean.split_whitespace().collect();
-        let line = words.join(" ");
-        match line.char_indices().nth(MAX_QUOTE) {
-            Some((end, _)) => format!("{}…", &line[..end]),
-            None if line.is_empty() => "no message".to_owned(),
-            None => line,
-        }
-    }
-
-    /// The innermost cause of an error, the one that helps ("Connection refused", "certificate has expired").
-    pub(super) fn cause(&self, error: &reqwest::Error) -> String {
-        let mut why: &dyn Error = error;
-        while let Some(source) = why.source() {
-            why = source;
-        }
-        self.quote(&why.to_string())
-    }
-
-    pub(super) fn max_bytes(&self) -> u64 {
-        self.max_bytes
+        self.words.quote(text)
     }
 
     fn lines(&self, response: Response, idle: Duration) -> Result<Lines<'_>, LlmError> {
@@ -197,7 +175,7 @@ impl Server {
         if html {
             return Err(LlmError::Malformed { provider: self.provider, what: "it is a web page".to_owned() });
         }
-        Ok(Lines::new(self, response, idle))
+        Ok(Lines::new(&self.words, response, idle, self.max_bytes))
     }
 }
 
@@ -256,20 +234,6 @@ mod tests {
         let mut config = LlmConfig::new(Url::parse("http://127.0.0.1:9/v1/").unwrap());
         config.api_key = key.map(SecretString::from);
         Server::new(Provider::OpenAi, &config).unwrap()
-    }
-
-    #[test]
-    fn quotes_are_short_clean_and_keyless() {
-        let server = server(Some("sk-secret"));
-        for (text, expect) in [
-            ("plain", "plain"),
-            ("", "no message"),
-            ("a\n\tb\u{1b}[31m\u{202e}c", "a b [31m c"),
-            ("Incorrect API key provided: sk-secret.", "Incorrect API key provided: [key]."),
-        ] {
-            assert_eq!(server.quote(text), expect);
-        }
-        assert_eq!(server.quote(&"x".repeat(400)), format!("{}…", "x".repeat(300)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::error::{LlmError, Wait};
-use super::http::Server;
+use super::words::Words;
 
 /// What servers send to keep a connection open, as the name of an event or as its data.
 const PINGS: [&str; 5] = ["ping", "keepalive", "keep-alive", "keep_alive", "heartbeat"];
@@ -19,10 +19,12 @@ const PINGS: [&str; 5] = ["ping", "keepalive", "keep-alive", "keep_alive", "hear
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Lines<'a> {
-    server: &'a Server,
+    server: &'a Words,
     response: Response,
     /// The longest silence.
     idle: Duration,
+    /// Of the whole response, in bytes.
+    limit: u64,
     buffer: Vec<u8>,
     /// How much of the buffer is known to hold no line end.
     searched: usize,
@@ -42,11 +44,12 @@ pub(super) struct Event {
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(server: &'a Server, response: Response, idle: Duration) -> Self {
+    pub(super) fn new(server: &'a Words, response: Response, idle: Duration, limit: u64) -> Self {
         Self {
             server,
             response,
             idle,
+            limit,
             buffer: Vec::new(),
             searched: 0,
             received: 0,
@@ -223,9 +226,8 @@ impl<'a> Lines<'a> {
         };
         let Some(chunk) = chunk else { return Ok(false) };
         self.received += chunk.len() as u64;
-        let limit = self.server.max_bytes();
-        if self.received > limit {
-            return Err(LlmError::TooLarge { provider, limit });
+        if self.received > self.limit {
+            return Err(LlmError::TooLarge { provider, limit: self.limit });
         }
         self.buffer.extend_from_slice(&chunk);
         Ok(true)

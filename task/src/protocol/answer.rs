@@ -1,12 +1,9 @@
 //! An *answer* is what a reply of the model says, before anything is known of the files that it names.
 
-use super::name::Paths;
-use super::reader::{Reader, Reading};
 use super::request::Requests;
 use super::rule::Rule;
 use super::solved::Solved;
 use super::word::Word;
-use super::{thinking, wrapping};
 
 /// See the module's documentation. Made by [`Answer::read`] alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +24,7 @@ pub struct Answer {
     pub edits: Result<Vec<Edit>, ReadError>,
     /// What was meant as a change, it seems, and is none.
     pub misfit: Option<Misfit>,
-    text: String,
+    pub(super) text: String,
     headings: Vec<Heading>,
 }
 
@@ -170,43 +167,8 @@ pub(super) struct Heading {
 }
 
 impl Answer {
-    /// Reads a reply about a tree with these paths. This is the only reading: whatever a reply says is told by what
-    /// comes of it.
-    ///
-    /// What stands before the last end of thinking, or before the final channel, is no part of the answer, nor is a
-    /// fence around the whole of it.
-    pub fn read(reply: &str, paths: &Paths<'_>) -> Self {
-        let reply = reply.strip_prefix('\u{feff}').unwrap_or(reply);
-        let mut text = thinking::without_end_of_turn(reply);
-        if let Some(at) = thinking::behind_joined_channels(text) {
-            text = &text[at..];
-        }
-        let mut answer = loop {
-            match Reader::new(text, paths).read() {
-                Reading::Answer(answer) => break *answer,
-                Reading::BeginsAt(at) => text = &text[at..],
-            }
-        };
-        if let Some(inner) = wrapping::inner(text)
-            && let Reading::Answer(unwrapped) = Reader::new(inner, paths).read()
-            && unwrapped.is_better_than(&answer)
-        {
-            answer = *unwrapped;
-        }
-        if text.trim().is_empty() {
-            answer.misfit = Some(Misfit::Nothing);
-            reply.clone_into(&mut answer.text);
-        }
-        answer
-    }
-
-    /// Reads a text that was an answer, or a part of one, and was kept.
-    pub fn read_kept(text: &str) -> Self {
-        Reader::new(text, &Paths::default()).of_kept().read_all()
-    }
-
     /// Whether this reading of a text finds in it what the other one does not.
-    fn is_better_than(&self, other: &Self) -> bool {
+    pub(super) fn is_better_than(&self, other: &Self) -> bool {
         let is_sound = self.edits.as_ref().is_ok_and(|edits| !edits.is_empty());
         let says_something = is_sound
             || !self.requests.is_empty()

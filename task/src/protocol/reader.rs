@@ -10,7 +10,7 @@ use super::request::{self, Request, Requests};
 use super::rule::{MAX_RULES, Rule};
 use super::solved::Solved;
 use super::word::{self, Word, WordKind};
-use super::{clip, thinking};
+use super::{clip, thinking, wrapping};
 
 /// Characters of a title that are kept: what fits a commit's subject line and a list of pull requests.
 const MAX_TITLE_CHARS: usize = 72;
@@ -19,14 +19,51 @@ const MAX_TEXT_CHARS: usize = 8_000;
 /// Ways to divide a block that are tried.
 const MAX_DIVIDERS: usize = 40;
 
+impl Answer {
+    /// Reads a reply about a tree with these paths. This is the only reading: whatever a reply says is told by what
+    /// comes of it.
+    ///
+    /// What stands before the last end of thinking, or before the final channel, is no part of the answer, nor is a
+    /// fence around the whole of it.
+    pub fn read(reply: &str, paths: &Paths<'_>) -> Self {
+        let reply = reply.strip_prefix('\u{feff}').unwrap_or(reply);
+        let mut text = thinking::without_end_of_turn(reply);
+        if let Some(at) = thinking::behind_joined_channels(text) {
+            text = &text[at..];
+        }
+        let mut answer = loop {
+            match Reader::new(text, paths).read() {
+                Reading::Answer(answer) => break *answer,
+                Reading::BeginsAt(at) => text = &text[at..],
+            }
+        };
+        if let Some(inner) = wrapping::inner(text)
+            && let Reading::Answer(unwrapped) = Reader::new(inner, paths).read()
+            && unwrapped.is_better_than(&answer)
+        {
+            answer = *unwrapped;
+        }
+        if text.trim().is_empty() {
+            answer.misfit = Some(Misfit::Nothing);
+            reply.clone_into(&mut answer.text);
+        }
+        answer
+    }
+
+    /// Reads a text that was an answer, or a part of one, and was kept.
+    pub fn read_kept(text: &str) -> Self {
+        Reader::new(text, &Paths::default()).of_kept().read_all()
+    }
+}
+
 /// What comes of reading a text.
-pub(super) enum Reading {
+enum Reading {
     Answer(Box<Answer>),
     /// What is before this byte was thinking.
     BeginsAt(usize),
 }
 
-pub(super) struct Reader<'a, 'p> {
+struct Reader<'a, 'p> {
     text: &'a str,
     paths: &'a Paths<'p>,
     /// Whether the text comes from a model, and may have thinking in it.
@@ -88,7 +125,7 @@ enum PassageOf {
 }
 
 impl<'a, 'p> Reader<'a, 'p> {
-    pub(super) fn new(text: &'a str, paths: &'a Paths<'p>) -> Self {
+    fn new(text: &'a str, paths: &'a Paths<'p>) -> Self {
         let mut start = 0;
         let (mut lines, mut starts) = (Vec::new(), Vec::new());
         for line in text.split('\n') {
@@ -117,12 +154,12 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     /// For a text in which a tag is a word like any other.
-    pub(super) fn of_kept(self) -> Self {
+    fn of_kept(self) -> Self {
         Self { origin: Origin::Kept, ..self }
     }
 
     /// Reads to the end, or to where thinking ends.
-    pub(super) fn read(mut self) -> Reading {
+    fn read(mut self) -> Reading {
         while self.at < self.lines.len() {
             match self.thinking() {
                 Step::BeginsAt(byte) => return Reading::BeginsAt(byte),
