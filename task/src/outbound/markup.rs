@@ -1,5 +1,6 @@
 //! One pass over Markdown that makes active text and links show what they say, and do nothing.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Parser, Tag, TagEnd};
@@ -12,6 +13,10 @@ use crate::text::FLAVOUR;
 
 /// Stands in a run for what is not text of its own, such as code.
 const OBJECT: char = '\u{fffc}';
+/// Names in a list.
+const MAX_NAMED: usize = 10;
+/// Characters of one.
+const MAX_NAME: usize = 100;
 
 /// Text without links and active text that the gate does not allow. Code spans show both as they are written.
 pub(super) fn tame(source: &str, gate: &Gate) -> String {
@@ -208,6 +213,19 @@ fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or_default()
 }
 
+/// Names as a list, each on a line of its own, as far as there is room for them.
+pub(crate) fn names(names: &[String]) -> String {
+    let mut text = String::new();
+    for name in names.iter().take(MAX_NAMED) {
+        let short: String = name.chars().take(MAX_NAME).collect();
+        write!(text, "\n- {}", code_span(&short)).expect("a String takes any text");
+    }
+    if names.len() > MAX_NAMED {
+        write!(text, "\n- and {} more", names.len() - MAX_NAMED).expect("a String takes any text");
+    }
+    text
+}
+
 /// A code span on one line that shows the text, whatever back ticks are in it
 /// (<https://spec.commonmark.org/0.31.2/#code-spans>).
 pub(crate) fn code_span(text: &str) -> String {
@@ -251,4 +269,15 @@ pub(super) fn open_fence(text: &str) -> Option<String> {
         line.len() >= fence.len() && line.chars().all(|c| fence.starts_with(c))
     });
     (!closed && !fence.is_empty()).then_some(fence)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn checks_that_failed_are_named_as_far_as_there_is_room() {
+        let names: Vec<String> = (0..12).map(|number| format!("build `{number}`\n@all")).collect();
+        let text = super::names(&names);
+        assert_eq!(text.lines().filter(|line| line.starts_with("- ")).count(), 11, "{text}");
+        assert!(text.ends_with("\n- and 2 more"), "{text}");
+    }
 }

@@ -3,16 +3,17 @@
 use shared::issue::IssueId;
 use shared::mode::Product;
 
+use super::already;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
 use super::work::{Basis, Claim, Made, Material, Repair};
-use super::{already, checks};
 use crate::bill::Bill;
 use crate::check::{CheckedPatch, unseen};
 use crate::config::Config;
 use crate::cycle::{Account, Cycle, End, Planned, Solution};
 use crate::git::workspace::Workspace;
+use crate::outbound::markup::names;
 use crate::outbound::{Gate, Outbound, REDACTED};
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
@@ -125,7 +126,7 @@ fn change(
     facts.unplanned.clone_from(&unplanned);
     let body = match form {
         Form::PullRequest => pull_request::body(&facts),
-        Form::Repair(repair) => pull_request::repair_body(&facts, &checks::listed(&repair.ours)),
+        Form::Repair(repair) => pull_request::repair_body(&facts, &names(&repair.ours)),
     };
     let body = desk.gate.composed(&body);
     let bill = facts.bill.to_string();

@@ -138,6 +138,9 @@ async fn is_finished(
     Ok(ended && (!is_plan(desk, commit).await? || posted::find_plan(desk, pull_request).await?.is_some()))
 }
 
+/// Why nothing is done about the checks of an empty commit.
+pub(super) const HOLDS_PLAN: &str = "the pull request holds a plan";
+
 /// Whether a commit of ours is that of a plan: it changes nothing.
 pub(super) async fn is_plan(desk: &Desk<'_>, commit: &Commit) -> Result<bool, CallError> {
     is_empty(desk.forge, commit).await

@@ -4,80 +4,21 @@
 //! either shows the pull request to its reviewers or goes on to [`repair`] what failed. So it does not matter in which order
 //! events come, nor whether one comes twice.
 
-use std::fmt::Write as _;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::desk::Desk;
 use super::ended::{Ended, Stop};
-use super::{branch, ci, commit, ending, holder, repair, working};
+use super::repair::Seen;
+use super::{branch, commit, ending, hold, holder, repair, working};
 use crate::call::CallError;
 use crate::config::Config;
 use crate::forge::Forge;
-use crate::forge::model::{Checks, Commit, Decision, PullRequest, PullRequestKind, StageWish};
+use crate::forge::model::{Checks, Commit, PullRequest, PullRequestKind, StageWish};
 use crate::lease::Lease;
-use crate::outbound::markup::code_span;
+use crate::outbound::markup::names;
 use crate::record::comment;
-use crate::record::status::{Phase, Proposal, Status};
+use crate::record::status::{Phase, Status};
 use crate::repo_config::{RepoConfig, RepoConfigError};
-
-/// Checks that are named.
-const MAX_NAMED: usize = 10;
-/// Characters of a name.
-const MAX_NAME: usize = 100;
-
-/// Whether reviewers are shown a change now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Stance {
-    Ready,
-    /// Somebody has to let its checks start first. Says why.
-    Held(String),
-    /// Its checks are not through yet.
-    Unchecked,
-    /// It changes files that the approved plan does not name: somebody looks at them first.
-    OutsidePlan,
-}
-
-/// What a change of this task is to its reviewers before it has a pull request.
-pub(super) async fn stance(desk: &Desk<'_>, base: &str, proposal: &Proposal) -> Result<Stance, Stop> {
-    if let Some(why) = &proposal.held {
-        return Ok(Stance::Held(why.clone()));
-    }
-    if !proposal.unplanned.is_empty() {
-        return Ok(Stance::OutsidePlan);
-    }
-    stance_of_checks(desk, base).await
-}
-
-/// The same for a change that is not held back.
-pub(super) async fn stance_of_checks(desk: &Desk<'_>, base: &str) -> Result<Stance, Stop> {
-    let (head, has_checks) = match desk.forge.checks_of(&desk.branch, base).await {
-        Ok(checks) => checks,
-        Err(error) => {
-            // As long as the App may not see checks, nothing would ever end the wait.
-            let error = ending::tolerated(desk, error)?;
-            tracing::info!(%error, "the checks cannot be seen, so nothing waits for them");
-            return Ok(Stance::Ready);
-        }
-    };
-    Ok(match (head, has_checks) {
-        (Checks::Passed, _) | (Checks::Absent, false) => Stance::Ready,
-        // They have not begun yet, or not on every commit.
-        (Checks::Absent | Checks::Running | Checks::Failed(_), _) => Stance::Unchecked,
-    })
-}
-
-/// The same once the pull request is there: what ended before that, no event tells any more.
-pub(super) async fn stance_now(desk: &Desk<'_>, pull: &PullRequest, before: Stance) -> Result<Stance, Stop> {
-    if before != Stance::Unchecked {
-        return Ok(before);
-    }
-    match desk.forge.pull_request_checks(pull.number).await {
-        Ok(now) if now.checks == Checks::Passed => Ok(Stance::Ready),
-        Ok(_) => Ok(before),
-        Err(error) => ending::tolerated(desk, error).map(|_| before),
-    }
-}
 
 /// Does what there is to do once checks have ended, or once they should have.
 pub(super) async fn look(
@@ -125,7 +66,7 @@ async fn look_at(
     if maker == desk.task.id.to_string() {
         return repair::complete(desk, &pull, &head).await;
     }
-    if ci::is_held(&head.message) {
+    if hold::is_held(&head.message) {
         return nothing("its checks are held back");
     }
     if is_draft && commit::is_outside_plan(&head.message) {
@@ -139,7 +80,7 @@ async fn look_at(
         Checks::Passed if is_draft && now.wish == StageWish::Draft => {
             return nothing("a person made it a draft");
         }
-        Checks::Passed if branch::is_plan(desk, &head).await? => return nothing(HOLDS_PLAN),
+        Checks::Passed if branch::is_plan(desk, &head).await? => return nothing(branch::HOLDS_PLAN),
         Checks::Passed => return show(desk, &pull, &head.message, &now.skipped).await,
         Checks::Absent | Checks::Running => Vec::new(),
         Checks::Failed(names) => names.clone(),
@@ -153,7 +94,7 @@ async fn look_at(
     }
     if failed.is_empty() {
         if branch::is_plan(desk, &head).await? {
-            return nothing(HOLDS_PLAN);
+            return nothing(branch::HOLDS_PLAN);
         }
         if !is_draft {
             return nothing(SHOWN);
@@ -164,23 +105,8 @@ async fn look_at(
     Box::pin(repair::repair(config, lease, desk, repo_config, &seen)).await
 }
 
-/// Why nothing is done about the checks of an empty commit.
-pub(super) const HOLDS_PLAN: &str = "the pull request holds a plan";
-
 /// Why nothing is done about a pull request that its reviewers see.
 const SHOWN: &str = "the pull request is ready for review already";
-
-/// A pull request whose checks failed.
-pub(super) struct Seen {
-    pub(super) pull: PullRequest,
-    pub(super) head: Commit,
-    /// The names of the checks, in any order.
-    pub(super) failed: Vec<String>,
-    /// The names of checks that fail on its base by now.
-    pub(super) failing_on_base: Vec<String>,
-    /// What a person decided about it.
-    pub(super) decision: Option<Decision>,
-}
 
 /// Whether the checks of a commit should have ended by now.
 fn is_overdue(desk: &Desk<'_>, head: &Commit) -> bool {
@@ -196,7 +122,7 @@ fn is_told(desk: &Desk<'_>) -> bool {
 /// Whether anything comes of the checks of a commit, as far as that shows in the commit.
 pub(crate) async fn is_followed(forge: &Forge, head: &Commit) -> Result<bool, CallError> {
     let is_ours = forge.made(head) && branch::trailer(&head.message).is_some();
-    if !is_ours || ci::is_held(&head.message) || commit::is_outside_plan(&head.message) {
+    if !is_ours || hold::is_held(&head.message) || commit::is_outside_plan(&head.message) {
         return Ok(false);
     }
     Ok(!branch::is_empty(forge, head).await?)
@@ -210,7 +136,7 @@ async fn stuck(desk: &Desk<'_>, pull: &PullRequest, running: &[String]) -> Resul
     if running.is_empty() {
         return Err(Stop::Ended(Ended::Nothing("no check has begun")));
     }
-    let text = comment::stuck(&desk.linked(pull.number), &listed(running));
+    let text = comment::stuck(&desk.linked(pull.number), &names(running));
     let status = desk.signed(Status::open_again(desk.task));
     desk.record.say_at_last(&desk.gate, None, &text, status).await?;
     working::said_alone(desk, true).await
@@ -238,35 +164,9 @@ async fn show(desk: &Desk<'_>, pull: &PullRequest, message: &str, skipped: &[Str
     if !tells {
         return Ok(());
     }
-    let text = comment::passed(&desk.linked(pull.number), &listed(skipped));
+    let text = comment::passed(&desk.linked(pull.number), &names(skipped));
     let status = desk.signed(Status { passed: true, ..Status::done(desk.task) });
     let (is_first, known) = (told.is_none(), told.map(|(id, _)| id));
     desk.record.say_at_last(&desk.gate, known, &text, status).await?;
     working::said_alone(desk, is_first).await
-}
-
-/// Names as a list, each on a line of its own.
-pub(super) fn listed(names: &[String]) -> String {
-    let mut text = String::new();
-    for name in names.iter().take(MAX_NAMED) {
-        let short: String = name.chars().take(MAX_NAME).collect();
-        write!(text, "\n- {}", code_span(&short)).expect("a String takes any text");
-    }
-    if names.len() > MAX_NAMED {
-        write!(text, "\n- and {} more", names.len() - MAX_NAMED).expect("a String takes any text");
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn checks_that_failed_are_named_as_far_as_there_is_room() {
-        let names: Vec<String> = (0..12).map(|number| format!("build `{number}`\n@all")).collect();
-        let text = listed(&names);
-        assert_eq!(text.lines().filter(|line| line.starts_with("- ")).count(), 11, "{text}");
-        assert!(text.ends_with("\n- and 2 more"), "{text}");
-    }
 }

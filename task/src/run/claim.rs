@@ -12,7 +12,7 @@ use super::holder::InTheWay;
 use super::posted::{self, Posted};
 use super::settings::Terms;
 use super::work::{Basis, Claim};
-use super::{ci, working};
+use super::{hold, working};
 use crate::forge::model::Commit;
 use crate::record::status::{PlanComment, Proposal};
 
@@ -113,7 +113,7 @@ fn of_commit(desk: &Desk<'_>, commit: &Commit) -> Proposal {
         "{title}\n\nFixes {}\n\nThe rest of this description was lost with the comment that kept it.",
         desk.issue.id.reference()
     );
-    let held = ci::is_held(&commit.message).then(|| "why is not known any more".to_owned());
+    let held = hold::is_held(&commit.message).then(|| "why is not known any more".to_owned());
     let bill = "The report of the run was lost.".to_owned();
-    ci::noted(Proposal { title, body, bill, plan: None, held: None, unplanned: Vec::new() }, held)
+    hold::noted(Proposal { title, body, bill, plan: None, held: None, unplanned: Vec::new() }, held)
 }

@@ -4,9 +4,9 @@ use gix::ObjectId;
 use shared::user::Login;
 
 use super::branch::trailer;
-use super::ci;
 use super::desk::Desk;
 use super::ended::Stop;
+use super::hold;
 use super::settings::Terms;
 use super::work::{Basis, Claim, Made};
 use super::working;
@@ -56,8 +56,8 @@ pub(super) async fn commit(
 ) -> Result<Committed, Stop> {
     let (patch, proposal) = match made {
         Made::Change { patch, proposal } => {
-            let held = ci::hold(desk, terms, &patch).await?;
-            (Some(patch), ci::noted(proposal, held))
+            let held = hold::hold(desk, terms, &patch).await?;
+            (Some(patch), hold::noted(proposal, held))
         }
         Made::Plan(proposal) => (None, proposal),
     };

@@ -7,7 +7,7 @@ use shared::state::{Event, State};
 use super::desk::Desk;
 use super::ended::{Attempt, Ended, Stop};
 use super::work::Claim;
-use super::{fix, no_issue};
+use super::{answers, no_issue};
 use crate::call::CallError;
 use crate::lease::Lost;
 use crate::outcome::{Exit, Failure, Reason};
@@ -243,7 +243,7 @@ async fn tell_reviewers(desk: &Desk<'_>, text: &str) -> Result<String, Lost> {
     let Some(number) = desk.pull_request.filter(|_| desk.task.mode.kind().is_told_to_reviewers()) else {
         return Ok(text.to_owned());
     };
-    match fix::tell(desk, number, text).await {
+    match answers::tell(desk, number, text).await {
         Ok(comment) => {
             let links = Links { comment: Some(comment), ..Links::default() };
             Ok(comment::about(&desk.linked_to(number, links), text))
@@ -266,7 +266,7 @@ async fn last_word(desk: &Desk<'_>, text: &str, status: Status) -> Result<(), Ca
     }
     // Reviewers may have read it there already.
     if let Some(number) = desk.pull_request
-        && fix::tell(desk, number, text).await.is_ok()
+        && answers::tell(desk, number, text).await.is_ok()
     {
         return Ok(());
     }

@@ -10,36 +10,28 @@ mod request;
 mod threads;
 mod words;
 
-use std::fmt::Write as _;
-
-use jiff::Timestamp;
-use shared::issue::PullRequestNumber;
 use shared::mode::{CommandAt, Mode, Start};
-use shared::state::same_label;
 use shared::task::Task;
 
 use self::request::Request;
 use self::threads::Chosen;
+use super::change::{basis, claim, diff, discussion, holds_plan, is_open, is_ours, number_of, own_commit};
 use super::desk::Desk;
 use super::ended::Stop;
-use super::holder::{self, InTheWay};
 use super::settings::Terms;
-use super::work::{Basis, Claim, Material};
-use super::{admission, approval, ask, ci, commit, conversation, measured, wanted, working};
+use super::work::{Claim, Material};
+use super::{ask, clone, commit, conversation, hold, session, spans, wanted, working};
 use crate::bill::Bill;
 use crate::config::Config;
-use crate::context::secret_names;
 use crate::cycle::Followed;
-use crate::forge::model::{ChangedFile, Discussion, Home, NewCommit, PullRequestKind, Stage};
+use crate::forge::model::{ChangedFile, Discussion, PullRequestKind, Stage};
 use crate::git::workspace::Workspace;
 use crate::lease::Lease;
 use crate::llm::Ledger;
 use crate::outcome::{Failure, Reason};
 use crate::protocol::ask::Follow;
 use crate::protocol::{Word, WordKind};
-use crate::record::status::{FollowUp, Phase, Proposal, Reply, ReplyKind, Status};
-
-pub(super) use publish::{tell, tell_after};
+use crate::record::status::{FollowUp, Proposal, Reply, ReplyKind};
 
 /// Changes that answer reviews, of one pull request.
 const MAX_ROUNDS: usize = 5;
@@ -47,8 +39,6 @@ const MAX_ROUNDS: usize = 5;
 const MAX_REPLY: usize = 1_500;
 /// Characters of what is said to the pull request as a whole.
 const MAX_TEXT: usize = 6_000;
-/// Characters of the diff that the model is shown.
-const MAX_DIFF: usize = 24_000;
 
 /// The task in its place, if a person asked to revise a plan that is carried out already, or is none: that is a follow-up
 /// on the change.
@@ -68,24 +58,6 @@ pub(super) async fn in_place_of(desk: &Desk<'_>) -> Result<Option<Task>, Stop> {
     }
     let at = CommandAt { pull_request: Some(number), ..at };
     Ok(Some(Task { mode: Mode::Fix(at), ..desk.task.clone() }))
-}
-
-fn is_ours(desk: &Desk<'_>, talk: &Discussion) -> bool {
-    talk.home == Home::Here
-        && talk.pull.head.name == desk.branch
-        && desk.forge.identity().is(talk.pull.by.as_ref())
-}
-
-/// Whether the newest commit changes nothing: that of a plan.
-pub(super) fn holds_plan(talk: &Discussion) -> bool {
-    talk.commits.last().is_some_and(|head| head.is_empty)
-}
-
-/// The task's own commit, once it is on the branch.
-pub(super) fn own_commit(desk: &Desk<'_>, talk: &Discussion) -> Option<String> {
-    let own = desk.task.id.to_string();
-    let is_own = |commit: &&NewCommit| super::branch::trailer(&commit.message) == Some(own.as_str());
-    talk.commits.iter().rev().find(is_own).map(|commit| commit.id.clone())
 }
 
 /// Does what a task of this mode asks for.
@@ -119,7 +91,7 @@ pub(super) async fn answer(
     // Before the claim: whoever cannot be answered leaves no trace but the answer.
     let mut wanted = find(desk, &talk, at).await?;
     let claim = claim(desk, &talk, basis(&talk, Some(rounds(&talk) + 1)), earlier).await?;
-    let mut ledger = super::ledger(lease, desk.forge, terms);
+    let mut ledger = session::ledger(lease, desk.forge, terms);
     for is_last in [false, true] {
         let basis = basis(&talk, Some(rounds(&talk) + 1));
         let claim = Claim { head: talk.pull.head.commit.clone(), basis, ..claim.clone() };
@@ -146,22 +118,6 @@ pub(super) async fn answer(
     Ok(())
 }
 
-pub(super) async fn number_of(desk: &Desk<'_>, at: CommandAt) -> Result<PullRequestNumber, Stop> {
-    match at.pull_request.or(desk.pull_request) {
-        Some(number) => Ok(number),
-        None => Ok(approval::pull_of(desk, None, "There is no pull request to change.").await?.number),
-    }
-}
-
-/// The pull request, if it is ours.
-pub(super) async fn discussion(desk: &Desk<'_>, number: PullRequestNumber) -> Result<Discussion, Stop> {
-    let talk = desk.forge.discussion(number).await?;
-    talk.filter(|talk| is_ours(desk, talk)).ok_or_else(|| {
-        let what = format!("#{number} is not the agent's pull request for this issue.");
-        Failure::new(Reason::StalePlan, what, "Ask on the pull request that is.").into()
-    })
-}
-
 /// Whether there is a change that can be followed up.
 fn may_follow(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
     is_open(desk, talk)?;
@@ -180,38 +136,8 @@ fn may_follow(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Whether the pull request is open, and still the agent's by its label.
-pub(super) fn is_open(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
-    let number = talk.pull.number;
-    let over = |what: String| {
-        let next = "Comment `/retry` on the issue to start again.";
-        Err(Failure::new(Reason::StalePlan, what, next).into())
-    };
-    match talk.pull.stage {
-        Stage::Open => {}
-        Stage::Merged => return over(format!("#{number} is merged already.")),
-        Stage::Closed => return over(format!("#{number} is closed.")),
-    }
-    let (names, operator) = (desk.record.names(), &desk.settings.labels);
-    let is_ours =
-        |label: &String| same_label(label, &names.generated) || same_label(label, &operator.generated);
-    if !talk.labels.iter().any(is_ours) {
-        return Err(Stop::CalledOff(format!("the label `{}` was taken off #{number}", names.generated)));
-    }
-    Ok(())
-}
-
 fn rounds(talk: &Discussion) -> usize {
     talk.commits.iter().filter(|commit| commit::is_round(&commit.message)).count()
-}
-
-/// What a task goes on from that answers reviews in such a round, or does something else with the change.
-pub(super) fn basis(talk: &Discussion, round: Option<usize>) -> Basis {
-    Basis::Change {
-        pull_request: talk.pull.number,
-        round,
-        is_outside_plan: talk.commits.last().is_some_and(|head| commit::is_outside_plan(&head.message)),
-    }
 }
 
 /// What is to be answered.
@@ -241,36 +167,6 @@ fn nothing(request: &Request, chosen: &Chosen) -> Failure {
     let next = "Comment `/fix` and what should be different.";
     // What helps is no `/retry`.
     Failure::new(Reason::StalePlan, what, next)
-}
-
-/// The right to work on the issue. Of two that take it at once, the one whose comment came first has it.
-pub(super) async fn claim(
-    desk: &Desk<'_>,
-    talk: &Discussion,
-    basis: Basis,
-    earlier: Option<Status>,
-) -> Result<Claim, Stop> {
-    let since = earlier.as_ref().map_or_else(Timestamp::now, |status| status.since);
-    let status = working::begin(desk, earlier).await?;
-    let others = desk.record.statuses_now().await?;
-    working::alone(desk, status, &others).await?;
-    let others: Vec<_> = others.into_iter().filter(|said| said.id < status).collect();
-    if holder::in_the_way(&desk.claimant(), &others) == Some(InTheWay::Other) {
-        if desk.attempt.may_be_put_off() {
-            let waiting = desk.signed(Status::of(desk.task, Phase::Waiting, None));
-            desk.record.say(&desk.gate, Some(status), words::WAITING, waiting).await?;
-        }
-        return Err(admission::wait_turn(desk).await?);
-    }
-    Ok(Claim {
-        head: talk.pull.head.commit.clone(),
-        status,
-        since,
-        base: talk.pull.base.clone(),
-        basis,
-        proposal: None,
-        plan: None,
-    })
 }
 
 /// What came of asking the model.
@@ -306,14 +202,14 @@ async fn once(
         working::keep_follow_up(desk, claim, &follow_up).await?;
         return Ok(Made { kept: follow_up, commit: None, kind: talk.pull.kind });
     }
-    let folder = super::working_folder(desk)?;
-    let workspace = super::cloned(desk, folder.path(), lease).await?;
+    let folder = clone::folder(desk)?;
+    let workspace = clone::cloned(desk, folder.path(), lease).await?;
     if gix::ObjectId::from_hex(claim.head.as_bytes()).ok() != Some(workspace.base().commit) {
         return Err(Stop::Moved(commit::moved(desk)));
     }
     let material = conversation::material(desk, claim, &terms.repo).await?;
     let files = desk.forge.changed_files(talk.pull.number).await?;
-    super::record(config, desk, terms);
+    session::record(config, desk, terms);
     let asking = ask_model(config, desk, claim, terms, &workspace, &material, &files, &said, ledger);
     let followed = tokio::select! {
         followed = asking => followed,
@@ -350,8 +246,8 @@ async fn once(
     };
     ask::scan(&desk.gate, &patch)?;
     follow_up.changes = true;
-    let is_held = talk.commits.last().is_some_and(|head| ci::is_held(&head.message));
-    follow_up.held = match ci::hold(desk, terms, &patch).await? {
+    let is_held = talk.commits.last().is_some_and(|head| hold::is_held(&head.message));
+    follow_up.held = match hold::hold(desk, terms, &patch).await? {
         // What is below has not been let go either.
         None if is_held => Some("those of the commit before are held back as well".to_owned()),
         held => held,
@@ -367,7 +263,7 @@ async fn once(
     };
     working::keep_follow_up(desk, claim, &follow_up).await?;
     let landed = commit::land(desk, &workspace, claim, &patch, &proposal);
-    let commit = measured::committed(desk, landed).await?;
+    let commit = spans::committed(desk, landed).await?;
     Ok(Made { kept: follow_up, commit: Some(commit), kind })
 }
 
@@ -392,8 +288,8 @@ async fn ask_model(
     said: &threads::Said,
     ledger: &mut Ledger,
 ) -> Result<Followed, Stop> {
-    super::watched(desk, claim, terms, async |progress| {
-        let cycle = super::cycle(config, terms, workspace, &material.issue, ledger, progress);
+    session::watched(desk, claim, terms, async |progress| {
+        let cycle = session::cycle(config, terms, workspace, &material.issue, ledger, progress);
         let (change, paths) = (diff(files), paths(files));
         let follow = Follow { change: &change, paths: &paths, said: &said.text, count: said.count };
         cycle.follow(follow).await.map_err(Stop::from)
@@ -413,21 +309,6 @@ async fn still_the_same(
         return Err(Stop::Moved(commit::moved(desk)));
     }
     Ok(now.pull.kind)
-}
-
-/// What files have become, as far as there is room for it, without those that hold secrets by their names.
-pub(super) fn diff(files: &[ChangedFile]) -> String {
-    let mut text = String::new();
-    for ChangedFile { path, how, patch } in files {
-        let patch = match patch.as_deref() {
-            Some(_) if secret_names::may_be_secret(path) => secret_names::NOT_SHOWN,
-            patch => patch.unwrap_or("(not shown)"),
-        };
-        let room = MAX_DIFF.saturating_sub(text.chars().count() + path.chars().count());
-        let patch = if patch.chars().count() > room { "(too long to be shown here)" } else { patch };
-        write!(text, "{path} ({how}):\n{patch}\n\n").expect("a String takes any text");
-    }
-    text
 }
 
 fn paths(files: &[ChangedFile]) -> String {

@@ -3,19 +3,16 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use shared::issue::PullRequestNumber;
 use shared::message::Message;
 use shared::otlp::catalog::{
-    COMMIT, ERROR_TYPE, ISSUE, MODE, OUTCOME, PUBLISH, PULL_REQUEST_WAIT, PULL_REQUESTS_CLOSED,
-    PULL_REQUESTS_OPENED, REPAIR_OUTCOME, REPAIRS, RESULT, RUN, RUN_DURATION, RUNS, TASK_ID, VCS_BRANCH,
-    VCS_CHANGE, VCS_PROVIDER, VCS_URL,
+    ERROR_TYPE, ISSUE, MODE, OUTCOME, PULL_REQUEST_WAIT, PULL_REQUESTS_CLOSED, PULL_REQUESTS_OPENED,
+    REPAIR_OUTCOME, REPAIRS, RESULT, RUN, RUN_DURATION, RUNS, TASK_ID, VCS_PROVIDER, VCS_URL,
 };
 use shared::otlp::{self, Span};
 use shared::task::Task;
 use shared::trace::TraceContext;
 
-use super::desk::Desk;
-use super::ended::{Ended, Stop};
+use super::ended::Ended;
 use crate::bill::Bill;
 use crate::llm::Usd;
 
@@ -69,7 +66,7 @@ fn mode_of(message: &Message) -> &'static str {
 }
 
 /// How a run ended, in a word, and why it did not get to its end. Neither holds anything of what anybody wrote.
-fn told(ended: &Ended) -> (&'static str, Option<String>) {
+pub(super) fn told(ended: &Ended) -> (&'static str, Option<String>) {
     match ended {
         Ended::Done => ("done", None),
         Ended::Already => ("already", None),
@@ -122,46 +119,6 @@ pub(super) fn repaired(outcome: Repaired) {
         Repaired::GivenUp => "given-up",
     };
     otlp::count(&REPAIRS, &[(&REPAIR_OUTCOME, outcome)]);
-}
-
-/// Does a part of a run, which has failed where it answers with a [`Stop`].
-pub(super) async fn part<T>(span: &Span, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
-    let done = span.run(work).await;
-    if let Err(stop) = &done {
-        span.fail(&why(stop));
-    }
-    done
-}
-
-/// Puts a commit onto the branch of a run.
-pub(super) async fn committed<T>(
-    desk: &Desk<'_>,
-    work: impl Future<Output = Result<T, Stop>>,
-) -> Result<T, Stop> {
-    let span = Span::start(&COMMIT).with(&VCS_BRANCH, &desk.branch);
-    // Boxed, so that a future is not as many times as large as there are layers around it.
-    part(&span, Box::pin(work)).await
-}
-
-/// Tells on a pull request that is there what became of it.
-pub(super) async fn published<T>(
-    desk: &Desk<'_>,
-    pull_request: PullRequestNumber,
-    work: impl Future<Output = Result<T, Stop>>,
-) -> Result<T, Stop> {
-    let span =
-        Span::start(&PUBLISH).with(&VCS_BRANCH, &desk.branch).with(&VCS_CHANGE, pull_request.to_string());
-    part(&span, Box::pin(work)).await
-}
-
-/// Why a run stopped, in a word.
-fn why(stop: &Stop) -> String {
-    match stop {
-        Stop::Call(error) => error.kind().to_owned(),
-        Stop::Failure(failure) | Stop::Moved(failure) => failure.reason.name(),
-        Stop::Ended(ended) => told(ended).1.unwrap_or_else(|| "nothing".to_owned()),
-        Stop::CalledOff(_) => "canceled".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ use shared::otlp::Span;
 use shared::otlp::catalog::{PUBLISH, VCS_BRANCH, VCS_CHANGE};
 use shared::state::{Event, same_label};
 
-use super::checks::{self, Stance};
 use super::commit::Committed;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::missing::Missing;
+use super::stance::{self, Stance};
 use super::work::Claim;
-use super::{commit, ending, measured, posted, wanted};
+use super::{commit, ending, measured, posted, spans, wanted};
 use crate::call::CallError;
 use crate::forge::model::{NewPullRequest, PullRequest, PullRequestKind, Stage};
 use crate::marker::{Kind, On};
@@ -33,7 +33,7 @@ const LATE_LOOKS: u32 = 4;
 /// it is told, and is no failure.
 pub(super) async fn complete(desk: &Desk<'_>, claim: &Claim, committed: &Committed) -> Result<(), Stop> {
     let span = Span::start(&PUBLISH).with(&VCS_BRANCH, &desk.branch);
-    measured::part(&span, publish(desk, claim, committed, &span)).await
+    spans::part(&span, publish(desk, claim, committed, &span)).await
 }
 
 async fn publish(desk: &Desk<'_>, claim: &Claim, committed: &Committed, span: &Span) -> Result<(), Stop> {
@@ -41,11 +41,11 @@ async fn publish(desk: &Desk<'_>, claim: &Claim, committed: &Committed, span: &S
     desk.turns_to(Turn::after_commit(desk.task.mode));
     let stance = match &proposal.plan {
         Some(_) => Stance::Unchecked,
-        None => checks::stance(desk, &claim.base, proposal).await?,
+        None => stance::of(desk, &claim.base, proposal).await?,
     };
     let (pull, standing) = pull_request(desk, claim, proposal, &stance).await?;
     span.set(&VCS_CHANGE, pull.number.to_string());
-    let stance = checks::stance_now(desk, &pull, stance).await?;
+    let stance = stance::now(desk, &pull, stance).await?;
     let mut missing = Missing::of(desk);
     // First of all: commands on a pull request without our label are not listened to.
     let names = labels(desk);

@@ -13,7 +13,6 @@ use jiff::Timestamp;
 use shared::command::Command;
 use shared::mode::ModeKind;
 
-use super::checks::{self, Seen};
 use super::commit::{self, Committed, RepairTrailer};
 use super::desk::Desk;
 use super::ended::{Ended, LOOK_AGAIN, Stop};
@@ -23,16 +22,16 @@ use super::measured::Repaired;
 use super::missing::Missing;
 use super::settings::{self, Terms};
 use super::work::{Basis, Claim, Repair};
-use super::{branch, description, measured, posted, working};
+use super::{branch, description, hold, measured, posted, propose, spans, working};
 use crate::config::Config;
 use crate::context::secret_names;
 use crate::cycle::End;
 use crate::forge::model::{
-    Checks, Commit, Comparison, Decision, FileDiff, Permission, PullRequest, PullRequestKind, Review,
+    Commit, Comparison, Decision, FileDiff, Permission, PullRequest, PullRequestKind, Review,
 };
 use crate::lease::Lease;
 use crate::llm::Usd;
-use crate::outbound::markup::code_span;
+use crate::outbound::markup::{code_span, names};
 use crate::outcome::{Exit, Failure, Reason};
 use crate::path::RepoPath;
 use crate::record::comment::{self, Links, Red};
@@ -51,6 +50,18 @@ const MAX_FILE_DIFF: usize = 20_000;
 const MAX_FINGERPRINTS: usize = 3;
 /// Characters of a title.
 const MAX_TITLE: usize = 200;
+
+/// A pull request whose checks failed.
+pub(super) struct Seen {
+    pub(super) pull: PullRequest,
+    pub(super) head: Commit,
+    /// The names of the checks, in any order.
+    pub(super) failed: Vec<String>,
+    /// The names of checks that fail on its base by now.
+    pub(super) failing_on_base: Vec<String>,
+    /// What a person decided about it.
+    pub(super) decision: Option<Decision>,
+}
 
 /// What the branch tells of the change so far.
 struct History {
@@ -113,7 +124,7 @@ pub(super) async fn repair(
     }
     let compared = desk.forge.compare(&seen.pull.base, &seen.head.id).await?;
     if compared.paths.as_ref().is_some_and(Vec::is_empty) {
-        return Err(Stop::Ended(Ended::Nothing(checks::HOLDS_PLAN)));
+        return Err(Stop::Ended(Ended::Nothing(branch::HOLDS_PLAN)));
     }
     let mut on_base = seen.failing_on_base.clone();
     // The base can have moved on since.
@@ -129,7 +140,7 @@ pub(super) async fn repair(
     let tried = history.as_ref().map(|history| listed(&history.repairs)).unwrap_or_default();
     let case = Case { seen, ours, on_base, tried };
     let terms = match repo_config
-        .map_err(|error| super::unusable(&error))
+        .map_err(|error| settings::unusable(&error))
         .and_then(|repo| settings::terms(config, desk.settings, repo))
     {
         Ok(terms) => terms,
@@ -337,7 +348,7 @@ async fn make(
         proposal: None,
         plan: None,
     };
-    match Box::pin(super::propose(config, lease, desk, &claim, terms)).await {
+    match Box::pin(propose::propose(config, lease, desk, &claim, terms)).await {
         Ok(End::Made(Committed { proposal, commit })) => {
             measured::repaired(Repaired::Committed);
             finish(desk, &case.seen.pull, &proposal, &trailer, commit.as_deref()).await
@@ -395,29 +406,6 @@ fn not_made(failure: &Failure, which: &RepairTrailer) -> String {
     if next.is_empty() { what } else { format!("{what}\n\n{next}") }
 }
 
-/// Looks once more whether there is anything to repair: checks can have run again, and the branch can have moved.
-pub(super) async fn still_red(desk: &Desk<'_>, claim: &Claim, repair: &Repair) -> Result<(), Stop> {
-    let nothing = |why| Err(Stop::Ended(Ended::Nothing(why)));
-    let now = desk.forge.pull_request_checks(repair.pull_request).await?;
-    if now.head != claim.head {
-        return nothing("the branch was changed");
-    }
-    match now.decision {
-        Some(Decision::Approved(_)) => return nothing("somebody approved it"),
-        Some(Decision::MergesItself) => return nothing("somebody let it be merged by itself"),
-        None => {}
-    }
-    match now.checks {
-        Checks::Failed(mut names) => {
-            names.sort();
-            names.dedup();
-            if names == repair.red { Ok(()) } else { nothing("its checks came to another result") }
-        }
-        Checks::Absent | Checks::Running => nothing("its checks began to run again"),
-        Checks::Passed => nothing("its checks passed after all"),
-    }
-}
-
 /// Tells of a repair that is on the branch, where the run that made it did not get to that.
 pub(super) async fn complete(desk: &Desk<'_>, pull: &PullRequest, head: &Commit) -> Result<(), Stop> {
     let own = working::behind_commit(desk).await?;
@@ -430,7 +418,7 @@ pub(super) async fn complete(desk: &Desk<'_>, pull: &PullRequest, head: &Commit)
         body: "The report of the repair was lost.".to_owned(),
         bill: String::new(),
         plan: None,
-        held: super::ci::is_held(&head.message).then(|| "why is not known any more".to_owned()),
+        held: hold::is_held(&head.message).then(|| "why is not known any more".to_owned()),
         unplanned: Vec::new(),
     });
     finish(desk, pull, &proposal, &trailer, Some(&head.id)).await
@@ -465,7 +453,7 @@ async fn finish(
     let link = desk.linked_to(pull.number, Links { commit, ..Links::default() });
     let text = comment::repaired(&link, &format!("{number} of {most}"), title, body, &then, bill);
     let text = comment::with_left(&text, &missing.lines);
-    measured::published(desk, pull.number, said_at_last(desk, &text)).await
+    spans::published(desk, pull.number, said_at_last(desk, &text)).await
 }
 
 /// Tells that there is no repair, and counts it where the change is at fault and repairs are wanted.
@@ -481,7 +469,7 @@ async fn give_up(desk: &Desk<'_>, case: &Case<'_>, why: &str) -> Result<(), Stop
 async fn tell(desk: &Desk<'_>, case: &Case<'_>, why: &str) -> Result<(), Stop> {
     let is_first = desk.own_status().is_none();
     let bill = desk.bill().map_or_else(String::new, |bill| bill.to_string());
-    let (ours, on_base) = (checks::listed(&case.ours), checks::listed(&case.on_base));
+    let (ours, on_base) = (names(&case.ours), names(&case.on_base));
     let kind = case.seen.pull.kind;
     let red = Red { ours: &ours, on_base: &on_base, tried: &case.tried, why, bill: &bill, kind };
     let text = comment::checks_failed(&desk.linked(case.seen.pull.number), &red);

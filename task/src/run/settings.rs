@@ -25,7 +25,7 @@ use crate::llm::{Ceiling, MoneyCeiling, Usd};
 use crate::network::Network;
 use crate::outcome::{Failure, Reason};
 use crate::protect::Protection;
-use crate::repo_config::{ApproveBy, Ci, PATH, RepoConfig};
+use crate::repo_config::{ApproveBy, Ci, PATH, RepoConfig, RepoConfigError};
 use crate::tracker::jira::{JiraConfig, Site};
 
 /// What [`RunSettings::from_env`] reads.
@@ -234,6 +234,17 @@ pub fn terms<'c>(config: &'c Config, settings: &RunSettings, repo: RepoConfig) -
     let may_repair = repo.repair != Some(false) && engine.model().is_some();
     let repairs = if may_repair { settings.repairs } else { 0 };
     Ok(Terms { engine, protection, ceiling, repo, approve_by, ci, repairs, digest })
+}
+
+/// A file that cannot be used, quoted for who can fix it.
+pub(super) fn unusable(error: &RepoConfigError) -> Failure {
+    let what = match error {
+        RepoConfigError::Invalid(why) => {
+            format!("`{}` cannot be used:\n\n```text\n{why}\n```\n", PATH)
+        }
+        other => format!("{other}."),
+    };
+    Failure::new(Reason::Usage, what, "Correct the file on the default branch.")
 }
 
 fn digest(parts: &[&str]) -> String {

@@ -19,7 +19,9 @@ use super::ended::Stop;
 use super::missing::Missing;
 use super::settings::Terms;
 use super::work::Claim;
-use super::{approval, ask, ci, commit, description, ending, fix, measured, wanted, working};
+use super::{
+    answers, approval, ask, change, clone, commit, description, ending, hold, session, spans, wanted, working,
+};
 use crate::bill::Bill;
 use crate::call::CallError;
 use crate::config::Config;
@@ -51,9 +53,9 @@ pub(super) async fn update(
     terms: &Terms<'_>,
     at: CommandAt,
 ) -> Result<(), Stop> {
-    let number = fix::number_of(desk, at).await?;
-    let mut talk = fix::discussion(desk, number).await?;
-    if let Some(commit) = fix::own_commit(desk, &talk) {
+    let number = change::number_of(desk, at).await?;
+    let mut talk = change::discussion(desk, number).await?;
+    if let Some(commit) = change::own_commit(desk, &talk) {
         let own = working::behind_commit(desk).await?;
         let kept = own.and_then(|status| status.proposal).unwrap_or_else(|| lost(&talk));
         return complete(desk, &talk, &kept, &commit).await;
@@ -62,20 +64,20 @@ pub(super) async fn update(
     approval::command_of(desk, at.comment, |command| command == Command::Update).await?;
     let Some(mut base) = base_of(desk, &talk).await? else { return up_to_date(desk, &talk).await };
     let earlier = desk.own_status().map(|(_, status)| status);
-    let claim = fix::claim(desk, &talk, fix::basis(&talk, None), earlier).await?;
-    let mut ledger = super::ledger(lease, desk.forge, terms);
+    let claim = change::claim(desk, &talk, change::basis(&talk, None), earlier).await?;
+    let mut ledger = session::ledger(lease, desk.forge, terms);
     for is_last in [false, true] {
         let claim = Claim {
             head: talk.pull.head.commit.clone(),
             base: base.name.clone(),
-            basis: fix::basis(&talk, None),
+            basis: change::basis(&talk, None),
             ..claim.clone()
         };
         let made = Box::pin(once(config, lease, desk, terms, &claim, &talk, &base, &mut ledger)).await;
         match made {
             Err(Stop::Moved(_)) if !is_last => {
                 tracing::info!(pull_request = %number, "the branch has moved; starting over");
-                talk = fix::discussion(desk, number).await?;
+                talk = change::discussion(desk, number).await?;
                 may_update(desk, &talk)?;
                 base = match base_of(desk, &talk).await? {
                     Some(base) => base,
@@ -96,8 +98,8 @@ pub(super) async fn update(
 
 /// Whether there is a change that can be brought up to date.
 fn may_update(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
-    fix::is_open(desk, talk)?;
-    if fix::holds_plan(talk) {
+    change::is_open(desk, talk)?;
+    if change::holds_plan(talk) {
         let what =
             format!("#{} holds a plan: there is no change yet that could be merged.", talk.pull.number);
         let next = "Comment `/revise` and what should be different for a plan that is made from how things are now, or `/approve`: \
@@ -138,13 +140,13 @@ async fn once(
     base: &Base,
     ledger: &mut Ledger,
 ) -> Result<(Proposal, String), Stop> {
-    let folder = super::working_folder(desk)?;
-    let workspace = super::cloned(desk, folder.path(), lease).await?;
+    let folder = clone::folder(desk)?;
+    let workspace = clone::cloned(desk, folder.path(), lease).await?;
     if gix::ObjectId::from_hex(claim.head.as_bytes()).ok() != Some(workspace.base().commit) {
         return Err(Stop::Moved(commit::moved(desk)));
     }
     let commits = [object(&base.compared.merge_base)?, object(&base.commit)?];
-    super::fetched(desk, &workspace, commits, lease).await?;
+    clone::fetched(desk, &workspace, commits, lease).await?;
     let merged = merged(&workspace, base)?;
     let refused = settle::refusals(&merged, terms);
     if !refused.is_empty() {
@@ -165,7 +167,7 @@ async fn once(
     let merge =
         land::Merge { tree, trees: merged.trees(), other: object(&base.commit)?, contents: &contents };
     let landed = land::land(desk, &workspace, claim, &merge, &proposal);
-    let commit = measured::committed(desk, landed).await?;
+    let commit = spans::committed(desk, landed).await?;
     Ok((proposal, commit))
 }
 
@@ -213,14 +215,14 @@ async fn proposal(
     merged: &Merged,
     contents: &Contents,
 ) -> Result<Proposal, Stop> {
-    let is_held = talk.commits.last().is_some_and(|head| ci::is_held(&head.message));
+    let is_held = talk.commits.last().is_some_and(|head| hold::is_held(&head.message));
     let mut settled = merged.files.iter().filter(|file| file.has_conflicts()).peekable();
     let held = if is_held {
         // What is below has not been let go either.
         Some("those of the commit before are held back as well".to_owned())
     } else if settled.peek().is_some() {
         let is_executed = settled.any(|file| protect::executed_by(&file.path).is_some());
-        ci::hold_of(desk, terms, is_executed).await?
+        hold::hold_of(desk, terms, is_executed).await?
     } else {
         // Nothing in it is a model's that the commits before it have not.
         None
@@ -240,7 +242,7 @@ async fn proposal(
 
 /// What is told of a merge that is on the branch where the comment that kept the rest is gone.
 fn lost(talk: &Discussion) -> Proposal {
-    let is_held = talk.commits.last().is_some_and(|head| ci::is_held(&head.message));
+    let is_held = talk.commits.last().is_some_and(|head| hold::is_held(&head.message));
     Proposal {
         title: String::new(),
         body: "What was merged was lost with the comment that kept it.".to_owned(),
@@ -263,13 +265,13 @@ async fn complete(desk: &Desk<'_>, talk: &Discussion, kept: &Proposal, commit: &
     let described = description::follow(desk, &talk.pull, commit, kept.held.as_deref()).await;
     missing.unless(described, description::LEFT)?;
     let text = comment::with_left(&words::done(kept, commit), &missing.lines);
-    measured::published(desk, talk.pull.number, tell(desk, talk, &text, Some(commit))).await
+    spans::published(desk, talk.pull.number, tell(desk, talk, &text, Some(commit))).await
 }
 
 /// The last words: on the pull request once, and on the issue.
 async fn tell(desk: &Desk<'_>, talk: &Discussion, text: &str, commit: Option<&str>) -> Result<(), Stop> {
     let number = talk.pull.number;
-    let comment = match fix::tell_after(desk, number, text, Some(&talk.remarks)).await {
+    let comment = match answers::tell_after(desk, number, text, Some(&talk.remarks)).await {
         Ok(comment) => Some(comment),
         Err(error) => {
             let error = ending::tolerated(desk, error)?;

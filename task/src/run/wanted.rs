@@ -7,11 +7,11 @@ use shared::command::Command;
 use shared::mode::Comment as CommentId;
 
 use super::desk::Desk;
-use super::ended::Stop;
+use super::ended::{Ended, Stop};
 use super::no_issue;
-use super::work::Claim;
+use super::work::{Basis, Claim, Repair};
 use crate::call::CallError;
-use crate::forge::model::{Permission, Review, Stage};
+use crate::forge::model::{Checks, Decision, Permission, Review, Stage};
 use crate::text::Raw;
 use crate::thread::{Remark, Since};
 use crate::tracker::model::{Found, IssueState, has_label};
@@ -31,7 +31,7 @@ pub(super) async fn not_called_off_yet(desk: &Desk<'_>) -> Result<(), Stop> {
     stopped_by(desk, authors).await
 }
 
-/// Looks whether a person has called the task off since it was claimed.
+/// Looks whether a person has called the task off since it was claimed, and whether a repair has anything to repair yet.
 pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), Stop> {
     let pull_request = claim.basis.pull_request().or(desk.pull_request);
     let asked_at = desk.task.triggered_at.unwrap_or(claim.since);
@@ -80,7 +80,34 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
         .flat_map(Review::texts)
         .filter(|text| text.created_at >= asked_at && is_stop(&text.body))
         .filter_map(|text| text.by.as_deref());
-    stopped_by(desk, authors.chain(reviewers)).await
+    stopped_by(desk, authors.chain(reviewers)).await?;
+    match &claim.basis {
+        Basis::Repair(repair) => still_red(desk, claim, repair).await,
+        _ => Ok(()),
+    }
+}
+
+/// Looks once more whether there is anything to repair: checks can have run again, and the branch can have moved.
+async fn still_red(desk: &Desk<'_>, claim: &Claim, repair: &Repair) -> Result<(), Stop> {
+    let nothing = |why| Err(Stop::Ended(Ended::Nothing(why)));
+    let now = desk.forge.pull_request_checks(repair.pull_request).await?;
+    if now.head != claim.head {
+        return nothing("the branch was changed");
+    }
+    match now.decision {
+        Some(Decision::Approved(_)) => return nothing("somebody approved it"),
+        Some(Decision::MergesItself) => return nothing("somebody let it be merged by itself"),
+        None => {}
+    }
+    match now.checks {
+        Checks::Failed(mut names) => {
+            names.sort();
+            names.dedup();
+            if names == repair.red { Ok(()) } else { nothing("its checks came to another result") }
+        }
+        Checks::Absent | Checks::Running => nothing("its checks began to run again"),
+        Checks::Passed => nothing("its checks passed after all"),
+    }
 }
 
 /// Why there is no such issue any more.

@@ -14,10 +14,6 @@ const SHORT: usize = 10;
 /// People who are named.
 const MAX_NAMES: usize = 5;
 
-/// While another run is at work on the issue.
-pub(super) const WAITING: &str =
-    "**Waiting** for another run on this issue. This one goes on by itself after that.";
-
 /// Texts below each other, without those that are empty.
 pub(super) fn joined(parts: &[String]) -> String {
     let parts = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty());

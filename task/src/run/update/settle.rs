@@ -18,7 +18,7 @@ use crate::run::desk::Desk;
 use crate::run::ended::Stop;
 use crate::run::settings::Terms;
 use crate::run::work::Claim;
-use crate::run::{conversation, fix};
+use crate::run::{change, conversation, session};
 use crate::text::Raw;
 
 /// Files with conflicts that the model settles, at most.
@@ -138,7 +138,7 @@ pub(super) async fn contents(
         let files = merged.files.iter().map(clean).collect();
         return Ok(Contents { files, notes: checked(merged), ..Contents::default() });
     }
-    crate::run::record(config, desk, terms);
+    session::record(config, desk, terms);
     let asking = ask(config, desk, terms, claim, about, workspace, &disputed, ledger);
     let settled = tokio::select! {
         settled = asking => settled,
@@ -223,10 +223,10 @@ async fn ask(
             patch: Some(file.diff.for_machine().to_owned()),
         })
         .collect();
-    let (ours, theirs, subjects) = (fix::diff(&ours), fix::diff(&theirs), subjects(base));
+    let (ours, theirs, subjects) = (change::diff(&ours), change::diff(&theirs), subjects(base));
     let dispute = Dispute { files: disputed, ours: &ours, theirs: &theirs, subjects: &subjects };
-    crate::run::watched(desk, claim, terms, async |progress| {
-        let cycle = crate::run::cycle(config, terms, workspace, &material.issue, ledger, progress);
+    session::watched(desk, claim, terms, async |progress| {
+        let cycle = session::cycle(config, terms, workspace, &material.issue, ledger, progress);
         cycle.settle(dispute).await.map_err(Stop::from)
     })
     .await
