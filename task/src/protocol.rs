@@ -61,20 +61,23 @@
 
 mod answer;
 pub mod ask;
+mod decoration;
 pub(crate) mod ends;
 mod marker;
 mod name;
+mod paths;
 mod reader;
 pub mod request;
 mod rule;
 mod solved;
+mod spelling;
 mod thinking;
 mod word;
 mod wrapping;
 
 pub use answer::{Action, Answer, Edit, Halves, Misfit, ReadError};
 pub(crate) use marker::{Fence, Side, edit_marker, has_markers, other_markers};
-pub use name::Paths;
+pub use paths::Paths;
 pub use rule::{Cite, Place, Rule};
 pub(crate) use solved::FORM as SOLVED_FORM;
 pub use solved::{Quote, Solved};

@@ -3,13 +3,10 @@
 //! What stands there is compared with the paths of the tree first, as it is, then with one piece of decoration after
 //! the other taken off. Only what is none of them is guessed at.
 
-use std::cell::OnceCell;
-use std::collections::HashMap;
-use std::hash::Hash;
-
+use super::decoration::{Decoration, Stages, label, unquoted};
 use super::marker::{self, Directive, Fence};
-use crate::language::Language;
-use crate::path::{RepoPath, fold};
+use super::paths::Paths;
+use super::spelling::{BARE_NAMES, has_extension, has_known_extension, is_pathlike, is_possible, is_prose};
 
 /// Lines above a block, not counting blank ones and fences, in which its name may stand alone.
 const LOOK_BACK: usize = 6;
@@ -17,51 +14,6 @@ const LOOK_BACK: usize = 6;
 const SENTENCES: usize = 2;
 /// Words of a name at most, where it is not known whether it is one.
 const NAME_WORDS: usize = 4;
-/// Names of files that have neither a folder nor an extension.
-const BARE_NAMES: [&str; 16] = [
-    "BUILD",
-    "Brewfile",
-    "Caddyfile",
-    "Containerfile",
-    "Dockerfile",
-    "Gemfile",
-    "Jenkinsfile",
-    "LICENSE",
-    "Makefile",
-    "NOTICE",
-    "Pipfile",
-    "Procfile",
-    "README",
-    "Rakefile",
-    "Vagrantfile",
-    "WORKSPACE",
-];
-/// Extensions of files that have no grammar, and that no field or method is called.
-const EXTENSIONS: [&str; 34] = [
-    "adoc", "bat", "bazel", "bzl", "cfg", "cmake", "conf", "csproj", "csv", "dart", "gradle", "graphql",
-    "hcl", "ini", "j2", "less", "md", "mdx", "mk", "nix", "proto", "ps1", "rst", "scss", "sln", "sql",
-    "svelte", "svg", "tex", "tf", "tpl", "txt", "vue", "xml",
-];
-/// Products and sites that are spelled like files.
-const PRODUCTS: [&str; 13] = [
-    "Alpine.js",
-    "Angular.js",
-    "Backbone.js",
-    "Chart.js",
-    "D3.js",
-    "Ember.js",
-    "Express.js",
-    "Next.js",
-    "Node.js",
-    "Nuxt.js",
-    "Three.js",
-    "Vue.js",
-    "docs.rs",
-];
-/// What people write in front of a file's name.
-const LABELS: [&str; 6] = ["file path:", "filepath:", "file name:", "filename:", "file:", "path:"];
-/// Signs of comments, headings, lists and quotes.
-const SIGNS: [&str; 10] = ["#", "//", "--", "/*", "<!--", ";", "%", "- ", "* ", "> "];
 /// Words that stand alone between two blocks and name nothing.
 const JOINTS: [&str; 16] = [
     "again",
@@ -81,102 +33,6 @@ const JOINTS: [&str; 16] = [
     "then",
     "third",
 ];
-/// Words of a note in parentheses behind a name.
-const NOTE_WORDS: [&str; 20] = [
-    "a",
-    "added",
-    "change",
-    "changed",
-    "changes",
-    "continued",
-    "created",
-    "deleted",
-    "edit",
-    "edited",
-    "excerpt",
-    "existing",
-    "file",
-    "modified",
-    "moved",
-    "new",
-    "renamed",
-    "the",
-    "unchanged",
-    "updated",
-];
-
-/// The paths that a name can mean: those of the tree that the model was shown.
-#[derive(Clone, Debug, Default)]
-pub struct Paths<'a> {
-    sorted: Vec<&'a str>,
-    with_spaces: Vec<&'a str>,
-    by_name: OnceCell<HashMap<&'a str, Vec<&'a str>>>,
-    by_folded: OnceCell<HashMap<String, Vec<&'a str>>>,
-}
-
-impl<'a> Paths<'a> {
-    pub fn new(paths: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut sorted: Vec<&str> = paths.into_iter().collect();
-        sorted.sort_unstable();
-        let with_spaces = sorted.iter().copied().filter(|path| path.contains(' ')).collect();
-        Self { sorted, with_spaces, ..Self::default() }
-    }
-
-    /// Whether the text, as it is, is one of them.
-    pub(super) fn has(&self, text: &str) -> bool {
-        self.sorted.binary_search(&text).is_ok()
-    }
-
-    /// The only one that differs from the text in letter case, or in how its characters are written.
-    fn folded(&self, text: &str) -> Option<&'a str> {
-        let known = self.by_folded.get_or_init(|| grouped(&self.sorted, fold));
-        match known.get(&fold(text)).map(Vec::as_slice) {
-            Some([one]) => Some(one),
-            _ => None,
-        }
-    }
-
-    /// Whether one of them has the text as its last folders and name.
-    fn has_tail(&self, text: &str) -> bool {
-        let known = self.by_name.get_or_init(|| grouped(&self.sorted, last_name));
-        let is_tail = |path: &&str| path.strip_suffix(text).is_some_and(|front| front.ends_with('/'));
-        known.get(last_name(text)).is_some_and(|paths| paths.iter().any(is_tail))
-    }
-
-    /// Those with spaces that a sentence has in it as whole words, none of them a part of another one.
-    fn spaced_in<'s>(&self, sentence: &'s str) -> Vec<&'s str> {
-        let is_whole = |at: usize, path: &str| {
-            let before = sentence[..at].chars().next_back().zip(path.chars().next());
-            let after = path.chars().next_back().zip(sentence[at + path.len()..].chars().next());
-            [before, after]
-                .into_iter()
-                .flatten()
-                .all(|(left, right)| !(left.is_ascii_alphanumeric() && right.is_ascii_alphanumeric()))
-        };
-        let mut found: Vec<&'s str> = Vec::new();
-        for path in &self.with_spaces {
-            if let Some((at, _)) = sentence.match_indices(path).find(|(at, path)| is_whole(*at, path)) {
-                found.push(&sentence[at..at + path.len()]);
-            }
-        }
-        let all = found.clone();
-        found.retain(|path| all.iter().all(|other| path == other || !other.contains(path)));
-        found
-    }
-}
-
-fn grouped<'a, K: Eq + Hash>(paths: &[&'a str], key: impl Fn(&'a str) -> K) -> HashMap<K, Vec<&'a str>> {
-    let mut groups: HashMap<K, Vec<&str>> = HashMap::new();
-    for path in paths {
-        groups.entry(key(path)).or_default().push(path);
-    }
-    groups
-}
-
-fn last_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
 /// What names the file of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Naming {
@@ -435,48 +291,6 @@ fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     found
 }
 
-fn is_pathlike(text: &str) -> bool {
-    is_possible(text)
-        && !text.contains(|c: char| c.is_whitespace() || "<>|\"*?=;{}()".contains(c))
-        && !text.ends_with('/')
-}
-
-/// Whether a path could be spelled so at all.
-fn is_possible(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 512
-        && !text.contains('`')
-        && !text.contains("://")
-        && text.chars().any(char::is_alphanumeric)
-}
-
-fn has_extension(text: &str) -> bool {
-    last_name(text).rsplit_once('.').is_some_and(|(_, extension)| {
-        (1..=12).contains(&extension.len())
-            && extension.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
-            && !extension.bytes().all(|byte| byte.is_ascii_digit())
-    })
-}
-
-/// Whether the extension is one that files have, and hardly anything else.
-fn has_known_extension(text: &str) -> bool {
-    let extension = last_name(text).rsplit_once('.').map_or("", |(_, extension)| extension);
-    EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
-        || RepoPath::parse(text).is_ok_and(|path| Language::of(&path).is_some())
-}
-
-/// Whether a word is spelled like a file and is none: a product, a version, an abbreviation.
-fn is_prose(word: &str) -> bool {
-    if PRODUCTS.iter().any(|product| product.eq_ignore_ascii_case(word)) {
-        return true;
-    }
-    let Some((stem, _)) = word.rsplit_once('.') else { return false };
-    let number = stem.strip_prefix(['v', 'V']).unwrap_or(stem);
-    let is_version = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let is_abbreviation = word.split('.').all(|part| part.len() == 1);
-    (is_version || is_abbreviation) && !has_known_extension(word)
-}
-
 /// Whether a word of a line names a file that is meant, and not a field or a method: by its extension, or because the
 /// line introduces with it.
 fn is_meant(word: &str, line: &str) -> bool {
@@ -492,89 +306,6 @@ fn relative(text: &str) -> &str {
         text = rest;
     }
     text
-}
-
-/// What may be around a name.
-struct Decoration {
-    signs: &'static [&'static str],
-    ends: &'static [&'static str],
-    labels: bool,
-}
-
-impl Decoration {
-    /// In a line of its own.
-    const LINE: Self = Self { signs: &SIGNS, ends: &["*/", "-->", ":"], labels: true };
-    /// Behind a directive.
-    const QUOTATION: Self = Self { signs: &[], ends: &[], labels: false };
-}
-
-/// A text with one piece of decoration after the other taken off.
-struct Stages<'a> {
-    next: Option<&'a str>,
-    decoration: &'static Decoration,
-}
-
-impl<'a> Stages<'a> {
-    fn new(text: &'a str, decoration: &'static Decoration) -> Self {
-        Self { next: Some(text.trim()), decoration }
-    }
-}
-
-impl<'a> Iterator for Stages<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        let text = self.next?;
-        self.next = less(text, self.decoration);
-        Some(text)
-    }
-}
-
-/// The text with one piece of decoration less.
-fn less<'a>(text: &'a str, decoration: &Decoration) -> Option<&'a str> {
-    if let Some(inner) = unquoted(text) {
-        return Some(inner);
-    }
-    if let Some(rest) = decoration.ends.iter().find_map(|end| text.strip_suffix(end)) {
-        return Some(rest.trim_end());
-    }
-    if let Some(rest) = label(text).filter(|_| decoration.labels) {
-        return Some(rest);
-    }
-    if let Some(rest) = decoration.signs.iter().find_map(|sign| text.strip_prefix(sign)) {
-        return Some(rest.trim_start());
-    }
-    // "src/a.rs (new file)" and "src/a.rs:12".
-    if let Some((path, note)) = text.rsplit_once(" (")
-        && let Some(note) = note.strip_suffix(')')
-        && note.split_whitespace().all(|word| NOTE_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)))
-    {
-        return Some(path.trim_end());
-    }
-    if let Some((path, position)) = text.rsplit_once(':')
-        && !position.is_empty()
-        && position.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
-    {
-        return Some(path);
-    }
-    None
-}
-
-/// What stands behind a word such as "File:".
-fn label(text: &str) -> Option<&str> {
-    LABELS.iter().find_map(|label| {
-        let start = text.get(..label.len())?;
-        start.eq_ignore_ascii_case(label).then(|| text[label.len()..].trim_start())
-    })
-}
-
-/// What is inside of the quotation marks, the back ticks or the bold type around a text.
-fn unquoted(text: &str) -> Option<&str> {
-    [("**", "**"), ("`", "`"), ("\"", "\""), ("'", "'"), ("__", "__")]
-        .into_iter()
-        .find_map(|(open, close)| text.strip_prefix(open)?.strip_suffix(close))
-        .filter(|inner| !inner.trim().is_empty())
-        .map(str::trim)
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ mod draft;
 
 use super::answer::{Action, Answer, Edit, Heading, Misfit, ReadError};
 use super::marker::{self, Directive, Fence, Marker};
-use super::name::{self, Paths};
+use super::name;
+use super::paths::Paths;
 use super::request::{self, Request, Requests};
 use super::rule::{MAX_RULES, Rule};
 use super::solved::Solved;

@@ -4,7 +4,8 @@
 use std::fmt;
 
 use super::marker;
-use super::name::{self, Paths};
+use super::name;
+use super::paths::Paths;
 
 /// Requests of one answer that are kept; of more, only the number is.
 const MAX_KEPT: usize = 100;

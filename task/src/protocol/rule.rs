@@ -10,7 +10,7 @@
 //! ```
 
 use super::clip;
-use super::name::Paths;
+use super::paths::Paths;
 
 /// Rules of one answer that are kept.
 pub(super) const MAX_RULES: usize = 10;

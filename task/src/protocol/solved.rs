@@ -14,7 +14,7 @@
 
 use super::clip;
 use super::marker::Fence;
-use super::name::Paths;
+use super::paths::Paths;
 
 /// Characters of the reason that are kept.
 const MAX_WHY: usize = 2_000;
