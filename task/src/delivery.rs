@@ -25,21 +25,21 @@
 //! Waiting for budget is no pause in that sense: it lasts as long as it has to. A task that comes back for it is asked
 //! about at the broker alone, and put off again without a run while what it needs is not there.
 //!
-//! Nor is a wait for others of the same repository or person: [`turns`]. Messages of a person who was refused end without a
+//! Nor is a wait for others of the same repository or person: [`crate::budget::turns`]. Messages of a person who was refused end without a
 //! run: [`refusal`].
 //!
 //! A process that fails before it holds a message ends with 2 or 75, after a wait: [`failed_start`].
 
 pub mod failed_start;
 mod refusal;
+mod revocation;
 pub mod settings;
+mod verdict;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use jiff::Timestamp;
-use lapin::Event;
 use shared::issue::IssueId;
 use shared::message::Message;
 use shared::otlp::catalog::{
@@ -51,28 +51,24 @@ use shared::trace::TraceContext;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::broker::{self, BrokerError, BudgetWait, Held, Line, Settlement};
-use crate::budget::{Bank, Door, Shortage, Turns, turns};
+use crate::broker::{self, Held, Line, Settlement};
+use crate::budget::{Bank, Door, Turns};
 use crate::config::Config;
-use crate::lease::{Lease, Lost, Revoker};
+use crate::lease::{Lease, Revoker};
 use crate::outcome::Exit;
 use crate::probe;
 use crate::run::settings::RunSettings;
 use crate::run::{self, Attempt, Delivery, Ended};
 use refusal::Admission;
 use settings::Settings;
+use verdict::{describe, exit_of_waiting, verdict};
+use waiting::{Start, put_off_after, start};
 
 /// How long a run that has lost its lease may take to notice. Kubernetes kills 60 s after it has asked.
 const NOTICE: Duration = Duration::from_secs(40);
 
 /// How often a task is put off.
 const MAX_PAUSES: u32 = 10;
-
-/// How long a task waits that found no budget before it is looked again: what runs did not use comes back soon, and an
-/// operator may raise a ceiling at any time.
-const BUDGET_LOOKS: [Duration; 3] =
-    [Duration::from_mins(5), Duration::from_mins(15), Duration::from_mins(35)];
-const LONGEST_BUDGET_LOOK: Duration = Duration::from_mins(65);
 
 /// How long after its start a process takes another message when the one that it had needed no run: so short that the task
 /// of that one has the time that a Job has.
@@ -81,7 +77,7 @@ const GOES_ON_FOR: Duration = Duration::from_mins(1);
 /// Takes one message, does its task, settles it. Messages of people who were refused a short while ago are settled on the way.
 pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings, started: Instant) -> Exit {
     let (revoker, lease) = Lease::new();
-    if let Err(error) = revoke_on_signal(&revoker) {
+    if let Err(error) = revocation::on_signal(&revoker) {
         tracing::error!(error = &error as &dyn std::error::Error, "signals cannot be waited for");
         return Exit::Passing;
     }
@@ -212,7 +208,7 @@ async fn deliver(
         };
         let follow =
             if attempt > DELIVERY_LIMIT { Attempt::Last(delivery) } else { Attempt::MoreFollow(delivery) };
-        revoke_on_loss(revoker, &held, run.deadline);
+        revocation::on_loss(revoker, &held, run.deadline);
         let lease = lease.with_channel(held.channel().clone()).with_bank(bank).with_door(door);
         let lease = lease.with_line(Arc::clone(&line)).with_turns(turns).with_admission(admission);
         let ended = run_until_lost(config, run, &message, &lease, follow).await;
@@ -286,75 +282,6 @@ fn traced(
         .with(&MESSAGE_ID, message.id().to_string())
 }
 
-/// Whether a task is run now.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Start {
-    Now,
-    /// It was published again to wait.
-    Later,
-}
-
-/// Looks at the broker alone whether a task may run now. Where it should wait and cannot, it runs.
-async fn start(held: &Held, turns: &Turns, bank: Option<&Bank>, message: &Message) -> Start {
-    if let Some(until) = held.not_before().filter(|until| *until > Timestamp::now()) {
-        match held.put_off(until, held.pauses()).await {
-            Ok(()) => {
-                tracing::info!(%until, "the task has to wait longer");
-                return Start::Later;
-            }
-            Err(error) => not_put_off(&error),
-        }
-    }
-    if let Some(wait) = held.budget_wait()
-        && let Some(shortage) = still_short(bank, message, wait.units).await
-    {
-        match put_off_for_budget(held, shortage).await {
-            Ok(()) => {
-                tracing::info!(until = %shortage.until, waits = wait.waits, "there is still no budget");
-                return Start::Later;
-            }
-            Err(error) => not_put_off(&error),
-        }
-    }
-    let Some(whose) = turns.take(message).await else { return Start::Now };
-    match put_off_for_others(held, whose).await {
-        Ok(_) => Start::Later,
-        Err(error) => {
-            not_put_off(&error);
-            Start::Now
-        }
-    }
-}
-
-/// Publishes a task again that waits for a time or for budget; whether the broker keeps it.
-async fn put_off_after(held: &Held, ended: &Ended, follow: Attempt) -> bool {
-    let kept = match ended {
-        Ended::NoBudget { shortage, .. } => {
-            put_off_for_budget(held, *shortage).await.map(|()| shortage.until)
-        }
-        Ended::OthersFirst(whose) => put_off_for_others(held, whose).await,
-        Ended::PutOff { until, .. } if follow.may_be_put_off() => {
-            held.put_off(*until, held.pauses() + 1).await.map(|()| *until)
-        }
-        _ => return false,
-    };
-    match kept {
-        Ok(until) => {
-            tracing::info!(%until, "task postponed");
-            true
-        }
-        Err(error) => {
-            not_put_off(&error);
-            false
-        }
-    }
-}
-
-/// Waiting for budget or for others is no failure.
-fn exit_of_waiting(ended: &Ended, exit: Exit) -> Exit {
-    if matches!(ended, Ended::NoBudget { .. } | Ended::OthersFirst(_)) { Exit::Done } else { exit }
-}
-
 /// For the log: the repository, or the site of Jira, whose configuration says which it is.
 fn repository_of(message: &Message) -> String {
     match message {
@@ -377,46 +304,6 @@ fn mode_of(message: &Message) -> &'static str {
     }
 }
 
-/// Whether a task that waits for budget has to wait on: whatever cannot be told is left to the run.
-async fn still_short(bank: Option<&Bank>, message: &Message, units: u32) -> Option<Shortage> {
-    let repository = match message {
-        Message::Task(task) => task.repository_id.map(|id| (u64::from(id), task.repo.to_string())),
-        Message::Jira(_) => None,
-    };
-    let repository = repository.as_ref().map(|(id, name)| (*id, name.as_str()));
-    bank?.shortage(repository, units).await.unwrap_or_else(|error| {
-        tracing::warn!(error = &error as &dyn std::error::Error, "what is left of the budget is not known");
-        None
-    })
-}
-
-/// Until when a task waits of whose repository or person as many runs go as may.
-async fn put_off_for_others(held: &Held, whose: &str) -> Result<Timestamp, BrokerError> {
-    let waits = held.turn_waits();
-    let until = Timestamp::now().saturating_add(turns::wait(waits)).unwrap_or(Timestamp::MAX);
-    held.put_off_for_others(until, waits.saturating_add(1)).await?;
-    tracing::info!(whose, waits, %until, "others go first");
-    Ok(until)
-}
-
-async fn put_off_for_budget(held: &Held, shortage: Shortage) -> Result<(), BrokerError> {
-    let waits = held.budget_wait().map_or(0, |wait| wait.waits);
-    let wait = usize::try_from(waits).ok().and_then(|waits| BUDGET_LOOKS.get(waits)).copied();
-    let look = Timestamp::now().saturating_add(wait.unwrap_or(LONGEST_BUDGET_LOOK)).unwrap_or(Timestamp::MAX);
-    let budget = BudgetWait { units: shortage.units, waits: waits.saturating_add(1) };
-    // By a clock that is ahead the period is over already.
-    let until = if shortage.until > Timestamp::now() { look.min(shortage.until) } else { look };
-    held.put_off_for_budget(until, budget).await
-}
-
-fn not_put_off(error: &BrokerError) {
-    tracing::error!(
-        error = error as &dyn std::error::Error,
-        fix = error.fix(),
-        "the task cannot be postponed"
-    );
-}
-
 /// A run looks at its lease before each write; one that does not get there is left behind.
 async fn run_until_lost(
     config: &Config,
@@ -433,49 +320,6 @@ async fn run_until_lost(
     tokio::select! {
         ended = run::run(config, settings, message, lease, attempt) => ended,
         lost = overdue => Ended::Lost(lost),
-    }
-}
-
-/// What becomes of the message, and of the process. `None` if the message is no longer ours.
-fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
-    let (again, passing) = match attempt {
-        Attempt::MoreFollow(_) => (Settlement::Requeue, Exit::Passing),
-        Attempt::Last(_) | Attempt::ByHand => (Settlement::DeadLetter, Exit::CouldNotSolve),
-    };
-    match ended {
-        Ended::Done | Ended::Already | Ended::Explained(_) | Ended::Refused(_) | Ended::Nothing(_) => {
-            (Some(Settlement::Ack), Exit::Done)
-        }
-        // Where the broker does not keep it for later. It is no failure of the last attempt.
-        Ended::PutOff { .. } if attempt.may_be_put_off() => (Some(Settlement::Requeue), Exit::Passing),
-        // The same: it is nobody's failure.
-        Ended::NoBudget { .. } | Ended::OthersFirst(_) => (Some(Settlement::Requeue), Exit::Passing),
-        Ended::Passing(_) | Ended::PutOff { .. } => (Some(again), passing),
-        // Credentials may be exchanged right now, and GitHub has refused good ones before. Nothing is lost while the
-        // broker counts, and a Job that fails with a status of its own is what an operator sees.
-        Ended::Misconfigured(_) => (Some(again), Exit::Usage),
-        Ended::Lost(Lost::Terminated) => (Some(Settlement::HandBack), Exit::Terminated),
-        // Counted: a task that never ends in time must not come back for ever.
-        Ended::Lost(Lost::Deadline) => (Some(Settlement::Requeue), Exit::Terminated),
-        Ended::Lost(Lost::Connection) => (None, Exit::LostLease),
-    }
-}
-
-fn describe(ended: &Ended) -> String {
-    match ended {
-        Ended::Done => "done".to_owned(),
-        Ended::Already => "done: nothing has to change".to_owned(),
-        Ended::Explained(reason) => format!("explained on the issue: {reason:?}"),
-        Ended::Refused(_) => "nothing to do: the requester has no write access".to_owned(),
-        Ended::Nothing(why) => format!("nothing to do: {why}"),
-        Ended::Passing(why) => format!("transient error: {why}"),
-        Ended::PutOff { why, until } => format!("has to wait until {until}: {why}"),
-        Ended::NoBudget { why, shortage } => format!("waits for budget until {}: {why}", shortage.until),
-        Ended::OthersFirst(whose) => {
-            format!("lets others go first: its {whose} has as many runs as may go at once")
-        }
-        Ended::Misconfigured(why) => format!("the operator has to fix something: {why}"),
-        Ended::Lost(lost) => lost.to_string(),
     }
 }
 
@@ -501,97 +345,6 @@ async fn settle(held: Held, settlement: Settlement, exit: Exit) -> Exit {
                 "the broker did not confirm what became of the message"
             );
             if exit == Exit::Terminated { exit } else { Exit::LostLease }
-        }
-    }
-}
-
-/// SIGTERM is what Kubernetes sends before it kills, SIGINT what a person does.
-fn revoke_on_signal(revoker: &Revoker) -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let revoker = revoker.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-        }
-        revoker.revoke(Lost::Terminated);
-    });
-    Ok(())
-}
-
-/// Ends the lease with the connection, the channel, or the time. In tasks of their own, because a run may compute for
-/// seconds without a pause.
-fn revoke_on_loss(revoker: &Revoker, held: &Held, deadline: Duration) {
-    let mut events = held.events();
-    let of_connection = revoker.clone();
-    tokio::spawn(async move {
-        while let Some(event) = events.next().await {
-            if let Event::Error(error) = event {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the connection to the broker was lost"
-                );
-                of_connection.revoke(Lost::Connection);
-                return;
-            }
-        }
-        of_connection.revoke(Lost::Connection);
-    });
-    let of_time = revoker.clone();
-    tokio::spawn(async move {
-        tokio::time::sleep(deadline).await;
-        of_time.revoke(Lost::Deadline);
-    });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::outcome::Reason;
-    use crate::run::Before;
-
-    #[test]
-    fn every_end_has_its_settlement_and_its_status() {
-        use Settlement::{Ack, DeadLetter, HandBack, Requeue};
-        let passing = || Ended::Passing("x".to_owned());
-        let no_budget = || Ended::NoBudget {
-            why: "x".to_owned(),
-            shortage: Shortage { units: 1, until: Timestamp::UNIX_EPOCH },
-        };
-        let misconfigured = || Ended::Misconfigured("x".to_owned());
-        let put_off = || Ended::PutOff { why: "x".to_owned(), until: Timestamp::UNIX_EPOCH };
-        let of = |number, pauses_left| Delivery { number, publication: None, pauses_left };
-        let (first, last) = (Attempt::MoreFollow(of(1, 10)), Attempt::Last(of(3, 10)));
-        let (first_tired, last_tired) = (Attempt::MoreFollow(of(11, 0)), Attempt::Last(of(13, 0)));
-        let table = [
-            (Ended::Done, first, Some(Ack), 0),
-            (Ended::Done, last, Some(Ack), 0),
-            (Ended::Already, last, Some(Ack), 0),
-            (Ended::Explained(Reason::Budget), first, Some(Ack), 0),
-            (Ended::Explained(Reason::Budget), last, Some(Ack), 0),
-            (Ended::Nothing("x"), last, Some(Ack), 0),
-            (Ended::Refused(Before::NotTold), first, Some(Ack), 0),
-            (passing(), first, Some(Requeue), 75),
-            (passing(), last, Some(DeadLetter), 1),
-            // What becomes of it if the broker does not keep it.
-            (put_off(), first, Some(Requeue), 75),
-            (put_off(), last, Some(Requeue), 75),
-            (put_off(), first_tired, Some(Requeue), 75),
-            (put_off(), last_tired, Some(DeadLetter), 1),
-            (no_budget(), first, Some(Requeue), 75),
-            (no_budget(), last_tired, Some(Requeue), 75),
-            (Ended::OthersFirst("person"), first, Some(Requeue), 75),
-            (Ended::OthersFirst("person"), last_tired, Some(Requeue), 75),
-            (misconfigured(), first, Some(Requeue), 2),
-            (misconfigured(), last, Some(DeadLetter), 2),
-            (Ended::Lost(Lost::Terminated), last, Some(HandBack), 143),
-            (Ended::Lost(Lost::Deadline), last, Some(Requeue), 143),
-            (Ended::Lost(Lost::Connection), first, None, 70),
-        ];
-        for (ended, attempt, settlement, status) in table {
-            let (given, exit) = verdict(&ended, attempt);
-            assert_eq!((given, exit as u8), (settlement, status), "{ended:?} {attempt:?}");
         }
     }
 }

@@ -1,20 +1,30 @@
 //! The *comments* that a run writes on an issue or pull request, as pure functions. Markers are added by who posts.
 
+mod checks;
+mod refused;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shared::issue::{IssueKey, PullRequestNumber};
+use shared::issue::PullRequestNumber;
 use shared::mode::{Mode, RETRY};
-use shared::queue::{REFUSED_AGAIN_FOR, REFUSED_FOR};
 
 use crate::bill::Bill;
-use crate::forge::model::PullRequestKind;
 use crate::outbound::{Outbound, markup};
-use crate::outcome::{Failure, Reason, capitalized};
+use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::plan::Moved;
 use crate::record::status::{Phase, Status};
+
+pub use checks::{
+    CHECKED_AGAIN, REPAIRED_OUTSIDE_PLAN, Red, checks_failed, left_off, not_needed, passed, released,
+    repaired, stuck,
+};
+pub use refused::{
+    EDITED, RESTRICTED, moved, no_component, no_login, no_repository, not_allowed, not_by_asker,
+    two_repositories, without_issue,
+};
 
 /// What stands before each earlier plan that is folded below the newest.
 const FOLD: &str = "\n\n<details><summary>The plan before</summary>\n\n";
@@ -151,95 +161,7 @@ pub const UNCHECKED: &str =
 /// Why a draft is one whose checks may be through.
 pub const OUTSIDE_PLAN: &str = "It changes files that the approved plan does not name, so it stays a draft until you mark it as ready yourself.";
 
-/// Checks that fail, and why the agent does no more about them. Lists are empty where there is nothing to tell.
-pub struct Red<'a> {
-    /// Checks that fail because of the change, as a list.
-    pub ours: &'a str,
-    /// Checks that fail on the base as well, as a list.
-    pub on_base: &'a str,
-    /// The repairs so far, as a list.
-    pub tried: &'a str,
-    /// Why there is no further repair, in sentences.
-    pub why: &'a str,
-    pub bill: &'a str,
-    pub kind: PullRequestKind,
-}
-
-/// What is red for the maintainer to look at.
-pub fn checks_failed(pull_request: &str, red: &Red<'_>) -> String {
-    let Red { ours, on_base, tried, why, bill, kind } = red;
-    let labelled =
-        |label: &str, list: &str| if list.is_empty() { String::new() } else { format!("{label}\n{list}") };
-    let what = if ours.is_empty() {
-        labelled(&format!("**Checks failed** on {pull_request}, and on its base as well:"), on_base)
-    } else {
-        format!("**Checks failed** on {pull_request}:\n{ours}")
-    };
-    let left_alone = if ours.is_empty() { "" } else { on_base };
-    let left_alone = labelled("These fail on the base as well and were left alone:", left_alone);
-    let tried = labelled("The agent has tried:", tried);
-    let next = match kind {
-        PullRequestKind::Draft => {
-            "The pull request stays a draft. Push a commit that fixes it, or mark it as ready for review as it is."
-        }
-        PullRequestKind::Ready => {
-            "Push a commit that fixes it, or comment `/fix` on the pull request and what should be different."
-        }
-    };
-    paragraphs([what, left_alone, tried, (*why).to_owned(), next.to_owned(), (*bill).to_owned()])
-}
-
-/// A repair that is committed. `body` says what it is, `then` what comes next.
-pub fn repaired(pull_request: &str, which: &str, title: &str, body: &str, then: &str, bill: &str) -> String {
-    let what = format!("**Repair {which}** of {pull_request}: {}", sentence(title));
-    paragraphs([what, body.to_owned(), then.to_owned(), bill.to_owned()])
-}
-
-/// What comes next after a repair whose checks are not held back.
-pub const CHECKED_AGAIN: &str = "Its checks run now. Their result will follow here.";
-
-/// The same for a repair of what reviewers see already, and whose checks may be through.
-pub const REPAIRED_OUTSIDE_PLAN: &str =
-    "It changes files that the approved plan does not name: look at these first.";
-
-/// A repair that was given up because something else happened meanwhile.
-pub fn not_needed(pull_request: &str, why: &str) -> String {
-    format!("**Not repaired**: while the agent worked on {pull_request}, {why}. Nothing was committed.")
-}
-
-/// A repair that was interrupted, and that there is no more reason for.
-pub fn left_off(why: &str) -> String {
-    format!("**Not repaired**: {why}. Nothing was committed.")
-}
-
-/// Checks that do not end. `names` lists those that run.
-pub fn stuck(pull_request: &str, names: &str) -> String {
-    let what = format!("**Checks do not end** on {pull_request}:\n{names}");
-    let next = "The pull request stays a draft as long as they run. See whether they wait for somebody or for a runner, run \
-                them again, or mark the pull request as ready for review as it is.";
-    paragraphs([what, next.to_owned()])
-}
-
-/// Checks that failed and then did not. `skipped` lists those that are required and did not run.
-pub fn passed(pull_request: &str, skipped: &str) -> String {
-    let what = format!("**Checks passed**: {pull_request} is ready for review.");
-    let skipped = if skipped.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "These checks are required and were skipped, so nobody knows whether they would pass:\n{skipped}"
-        )
-    };
-    paragraphs([what, skipped])
-}
-
-/// The answer to `/ci`. `then` says what the pull request waits for, `missing` is what a person still has to do.
-pub fn released(pull_request: &str, user: &str, then: &str, missing: Option<&str>) -> String {
-    let what = format!("**Checks may start** on {pull_request}: @{user} has let them.");
-    paragraphs([what, then.to_owned(), list_of(missing.map(str::to_owned).as_slice())])
-}
-
-/// The same for a pull request that stays a draft, because it changes files that the approved plan does not name.
+/// The end of a run that leaves a draft, because it changes files that the approved plan does not name.
 pub fn done_outside_plan(
     pull_request: &str,
     unplanned: &[RepoPath],
@@ -377,93 +299,6 @@ fn paragraphs<const N: usize>(parts: [String; N]) -> String {
     let parts = parts.into_iter().filter(|part| !part.is_empty());
     let parts: Vec<String> = parts.map(|part| markup::closed(part).trim_end().to_owned()).collect();
     parts.join("\n\n")
-}
-
-/// An answer on a pull request whose issue cannot be worked on; the same once for all that happens there unasked.
-pub fn without_issue(failure: &Failure, is_asked_for: bool) -> String {
-    let what = sentence(&capitalized(&failure.what));
-    let what = if is_asked_for {
-        format!("**Could not be done.** {what}")
-    } else {
-        format!("**The checks of this pull request are left to you.** {what}")
-    };
-    paragraphs([what, next_of(failure)])
-}
-
-/// An answer to someone who may not ask. Where the broker remembers that, it says for how long nothing that they ask for there
-/// is heard.
-pub fn not_allowed(user: &str, is_remembered: bool) -> String {
-    let mut text = format!("@{user}, only people with write access to this repository can ask for this.");
-    if is_remembered {
-        let minutes = REFUSED_FOR.as_secs().div_ceil(60);
-        let hours = REFUSED_AGAIN_FOR.as_secs().div_ceil(3_600);
-        let then = format!(
-            " If you are given it, ask again here after {minutes} minutes. Whoever asks again without it is not heard here for {hours} hours."
-        );
-        text.push_str(&then);
-    }
-    text
-}
-
-/// An answer on an issue of Jira that was moved, to another project or by another name of its own.
-pub fn moved(before: &IssueKey, now: &IssueKey) -> String {
-    format!(
-        "This issue was {before} when the agent was asked, and is {now} now. Comment `/retry` to ask again."
-    )
-}
-
-/// An answer to a command whose comment was edited.
-pub const EDITED: &str = "The comment with the command was edited. Write the command in a new comment.";
-
-/// An answer to a command in a comment for a role or group, or in an internal note. It quotes nothing of it.
-pub const RESTRICTED: &str = "A command counts only where everybody can read it who can read this issue. Write it in a new comment \
-                              that is neither restricted nor internal.";
-
-/// An answer on an issue of Jira whose project has no repository.
-pub fn no_repository(project: &str) -> String {
-    format!(
-        "**Could not be done.** No repository is configured for the project {project}.\n\nAsk the agent's operator to add it to \
-         `projects` in the Jira configuration, then comment `/retry`."
-    )
-}
-
-/// The same where only some of its components have one.
-pub fn no_component(project: &str) -> String {
-    format!(
-        "**Could not be done.** In the project {project} the repository depends on the component, and none of this issue's \
-         components has one.\n\nSet a component, or ask the agent's operator to add it to `components` in the Jira \
-         configuration, then comment `/retry`."
-    )
-}
-
-/// The same where two of them have two.
-pub fn two_repositories() -> String {
-    "**Could not be done.** The components of this issue belong to two repositories.\n\nLeave one of them, then comment `/retry`."
-        .to_owned()
-}
-
-/// An answer to an account of Jira of which nobody knows the login.
-pub fn no_login(account: &str) -> String {
-    format!(
-        "**Could not be done.** The Jira account `{account}` has no GitHub login in the agent's configuration, so its permission cannot \
-         be checked.\n\nAsk the agent's operator to add the account to `people` in the Jira configuration, then comment \
-         `/retry`."
-    )
-}
-
-/// An answer to someone who asked for a plan, or may have, and whose approval does not count.
-pub fn not_by_asker(user: &str, is_known: bool) -> String {
-    if is_known {
-        format!(
-            "@{user}, you asked for this plan, and here only others may approve it (`approve-by = \"others\"`). Ask someone \
-             else with write access to comment `/approve`."
-        )
-    } else {
-        format!(
-            "@{user}, here whoever asked for a plan may not approve it (`approve-by = \"others\"`), and this plan does not \
-             say who asked. Comment `/revise` and what should be different for a plan that does."
-        )
-    }
 }
 
 /// The comment that holds a plan. `earlier` is the comment that it replaces, without its marker: the plans in it are
