@@ -1,6 +1,7 @@
 //! The *command line*: what `ai-agent` can be asked to do, and how each answer reaches the one who asked.
 
 mod help;
+mod told;
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ use crate::solve::{self, SolveArgs};
 use crate::sweep::settings::SweepSettings;
 use crate::sweep::{self, Finding, SweepArgs, Swept};
 use crate::terminal::{self, Colour, Progress};
+use told::{as_json, give, tell, tell_end, tell_failed, tell_swept, written};
 
 /// The version, and the commit that the program was built from.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SOURCE_REVISION"), ")");
@@ -330,20 +332,6 @@ fn doctor(args: &DoctorArgs, env: &Environment) -> Result<Exit, Failure> {
     Ok(findings.exit())
 }
 
-fn tell_swept(swept: &Swept) -> Exit {
-    match swept {
-        Swept::Whole => Exit::Done,
-        Swept::InPart(why) => {
-            terminal::eprint_line(&format!("error: {}", terminal::visible(why)));
-            Exit::Passing
-        }
-        Swept::Lost(lost) => {
-            terminal::eprint_line(&format!("error: {lost}; the next sweep goes on"));
-            Exit::Terminated
-        }
-    }
-}
-
 fn read_task(source: Option<&Path>, env: &Environment) -> std::io::Result<Vec<u8>> {
     let limit = shared::task::MAX_MESSAGE_BYTES as u64 + 1;
     let mut message = Vec::new();
@@ -389,56 +377,6 @@ async fn terminated() {
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}
-    }
-}
-
-fn tell_end(ended: &Ended) -> Exit {
-    match ended {
-        Ended::Done => {
-            terminal::eprint_line("done");
-            Exit::Done
-        }
-        Ended::Already => {
-            terminal::eprint_line("done: nothing has to change");
-            Exit::Done
-        }
-        Ended::Explained(reason) => {
-            terminal::eprint_line(&format!("ended with an explanation on the issue ({reason:?})"));
-            Exit::Done
-        }
-        Ended::Refused(_) => {
-            terminal::eprint_line("nothing to do: the requester has no write access");
-            Exit::Done
-        }
-        Ended::Nothing(why) => {
-            terminal::eprint_line(&format!("nothing to do: {why}"));
-            Exit::Done
-        }
-        Ended::Passing(why) => {
-            terminal::eprint_line(&format!("error: {why}"));
-            Exit::Passing
-        }
-        Ended::PutOff { why, until } => {
-            terminal::eprint_line(&format!("error: {why}; try again after {until}"));
-            Exit::Passing
-        }
-        Ended::NoBudget { why, shortage } => {
-            terminal::eprint_line(&format!("error: {why}; try again after {}", shortage.until));
-            Exit::Passing
-        }
-        Ended::OthersFirst(whose) => {
-            let why = format!("as many runs of its {whose} go as may at once");
-            terminal::eprint_line(&format!("error: {why}; try again later"));
-            Exit::Passing
-        }
-        Ended::Misconfigured(why) => {
-            terminal::eprint_line(&format!("error: {why}"));
-            Exit::Usage
-        }
-        Ended::Lost(lost) => {
-            terminal::eprint_line(&format!("error: {lost}; nothing more was written"));
-            Exit::Terminated
-        }
     }
 }
 
@@ -550,79 +488,6 @@ fn watched<T: serde::Serialize>(
     progress.finish();
     known.total_ms = millis(started.elapsed());
     give(made, &known, json, words)
-}
-
-/// Prints what came of a command, in words or as JSON; a failure is told on standard error as well.
-fn give<T: serde::Serialize>(
-    result: Result<T, Failure>,
-    known: &Known,
-    json: bool,
-    words: impl Fn(&T) -> String,
-) -> Exit {
-    let (exit, text) = match result {
-        Ok(value) if json => (Exit::Done, as_json(&value)),
-        Ok(value) => (Exit::Done, words(&value)),
-        Err(failure) => {
-            let exit = failure.reason.exit();
-            let text = if json {
-                as_json(&FailureReport { outcome: "failed", failure: &failure, known })
-            } else {
-                String::new()
-            };
-            tell(&failure);
-            (exit, text)
-        }
-    };
-    match written(terminal::print(&text)) {
-        Exit::Done => exit,
-        unwritten => unwritten,
-    }
-}
-
-/// How a command ends whose result was printed so.
-fn written(printed: std::io::Result<()>) -> Exit {
-    match printed {
-        Ok(()) => Exit::Done,
-        // Whoever read our output has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
-        Err(error) => {
-            terminal::eprint_line(&format!("error: the result cannot be written: {error}"));
-            Exit::CouldNotSolve
-        }
-    }
-}
-
-/// A failure as JSON; what was known by then has the names that it has in a report.
-#[derive(serde::Serialize)]
-struct FailureReport<'a> {
-    outcome: &'static str,
-    failure: &'a Failure,
-    #[serde(flatten)]
-    known: &'a Known,
-}
-
-fn as_json(value: &impl serde::Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("a report has a JSON form");
-    text.push('\n');
-    // Runners of CI obey such a mark wherever it stands in a line; in JSON it can be written otherwise.
-    text.replace("##", "#\\u0023")
-}
-
-/// Tells a failure, and answers how the command ends by it.
-fn tell_failed(failure: &Failure) -> Exit {
-    tell(failure);
-    failure.reason.exit()
-}
-
-fn tell(failure: &Failure) {
-    terminal::eprint_line(&format!("error: {}", terminal::visible(&failure.what)));
-    // What to do stands apart from what takes more than a line.
-    let mut apart = if failure.what.contains('\n') { "\n" } else { "" };
-    let bill = failure.bill.as_ref().map_or_else(String::new, |bill| format!("Spent: {bill}."));
-    for line in [&failure.next, &bill].into_iter().filter(|line| !line.is_empty()) {
-        terminal::eprint_line(&format!("{apart}  {}", terminal::visible(line)));
-        apart = "";
-    }
 }
 
 #[cfg(test)]
