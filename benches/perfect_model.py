@@ -263,9 +263,9 @@ class Model:
         """What was shown: paths with lines, and words."""
         self.seen = collections.defaultdict(set)
         whole = self.whole = set()
-        form = re.compile(rf"\[{nonce}\n([^\n]+)\n{nonce}\](?: \(([^\n]*)\))?:\n\[{nonce}\n(.*?){nonce}\]", re.S)
+        form = re.compile(rf"(?:^\(([^\n]*)\)\n)?^\[{nonce} ([^\n]+)\n(.*?)^{nonce}\]", re.S | re.M)
         for text in said:
-            for name, notes, _ in form.findall(text):
+            for notes, name, _ in form.findall(text):
                 ranges = re.search(r"excerpt: lines ([\d, -]+) of (\d+)", notes)
                 if not ranges:
                     whole.add(name)

@@ -77,12 +77,23 @@ impl Fences {
 
     /// A text between fences.
     pub(crate) fn around(&self, text: &str) -> String {
+        self.between("", text)
+    }
+
+    /// A file between fences. Its path is no word of ours either; models find it most easily where an info string stands.
+    pub(crate) fn around_file(&self, path: &RepoPath, text: &str) -> String {
+        self.between(&format!(" {path}"), text)
+    }
+
+    fn between(&self, info: &str, text: &str) -> String {
         // Only a text that quotes this very run could hold the word: the word is a hash over the text.
-        let text = text.replace(&self.nonce, "(removed)");
-        // What a provider was sent cannot be taken back.
-        let text = without_tokens(&text);
+        let clean = |text: &str| {
+            // What a provider was sent cannot be taken back.
+            without_tokens(&text.replace(&self.nonce, "(removed)")).to_string()
+        };
+        let (info, text) = (clean(info), clean(text));
         let end = if text.ends_with('\n') { "" } else { "\n" };
-        format!("[{nonce}\n{text}{end}{nonce}]", nonce = self.nonce)
+        format!("[{nonce}{info}\n{text}{end}{nonce}]", nonce = self.nonce)
     }
 }
 
@@ -230,11 +241,8 @@ impl Prompter {
             _ => None,
         };
         let (diff, evidence) = broken.unzip();
-        let instructions: Vec<_> = context
-            .instructions
-            .iter()
-            .map(|note| context! { name => self.fence(note.path.as_str()), text => self.fence(&note.text) })
-            .collect();
+        let instructions: Vec<_> =
+            context.instructions.iter().map(|note| self.fences.around_file(&note.path, &note.text)).collect();
         let map = context.map.as_str();
         let unreadable: Vec<String> =
             unreadable.iter().map(|(path, why)| format!("{path}: {}", why.clause())).collect();
@@ -332,8 +340,7 @@ impl Prompter {
 
     fn file(&self, path: &RepoPath, file: &ReadFile, lines: &Shown) -> minijinja::Value {
         let (notes, text) = shown(file, lines);
-        let (name, notes) = (self.fence(path.as_str()), notes.join("; "));
-        context! { name, notes, text => self.fence(&text) }
+        context! { notes => notes.join("; "), text => self.fences.around_file(path, &text) }
     }
 
     fn fence(&self, text: &str) -> String {
@@ -388,7 +395,7 @@ mod tests {
         let answer = Answer::read(include_str!("../prompts/example_answer.md"), &Paths::default());
         let edits = answer.edits.unwrap();
         assert!(edits.iter().all(|edit| is_of_example(&edit.path)), "{edits:?}");
-        assert!(include_str!("../prompts/example.md").starts_with(EXAMPLES[0]));
+        assert!(include_str!("../prompts/example.md").contains(EXAMPLES[0]));
         assert_eq!(answer.title.as_deref(), Some("Greet by name"));
         for form in [
             include_str!("../prompts/edit.md"),

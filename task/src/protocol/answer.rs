@@ -170,25 +170,36 @@ impl Answer {
     /// Whether this reading of a text finds in it what the other one does not.
     pub(super) fn is_better_than(&self, other: &Self) -> bool {
         let is_sound = self.edits.as_ref().is_ok_and(|edits| !edits.is_empty());
-        let says_something = is_sound
-            || !self.requests.is_empty()
-            || self.cannot.is_some()
-            || self.solved.is_some()
-            || !self.words.is_empty()
-            || !self.rules.is_empty()
-            || !self.headings.is_empty();
         let proposes = |answer: &Self| answer.edits.as_ref().map_or(0, Vec::len);
-        says_something && proposes(self) >= proposes(other)
+        (is_sound || self.says_something()) && proposes(self) >= proposes(other)
     }
 
-    /// Whether nothing of the form is in it.
+    /// Whether anything of the form is in it beside edits, a title and a summary.
+    fn says_something(&self) -> bool {
+        let Self {
+            title: _,
+            summary: _,
+            requests,
+            cannot,
+            solved,
+            words,
+            rules,
+            edits: _,
+            misfit: _,
+            text: _,
+            headings,
+        } = self;
+        !requests.is_empty()
+            || cannot.is_some()
+            || solved.is_some()
+            || !words.is_empty()
+            || !rules.is_empty()
+            || !headings.is_empty()
+    }
+
+    /// Whether nothing of the form is in it, so that what is asked for in a code block may count.
     pub(super) fn says_nothing(&self) -> bool {
-        self.requests.is_empty()
-            && self.cannot.is_none()
-            && self.title.is_none()
-            && self.words.is_empty()
-            && self.rules.is_empty()
-            && self.headings.is_empty()
+        self.title.is_none() && !self.says_something()
     }
 
     pub(super) fn of(text: &str) -> Self {

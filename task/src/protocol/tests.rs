@@ -409,6 +409,13 @@ fn an_answer_wrapped_in_a_fence_is_unwrapped() {
 }
 
 #[test]
+fn what_a_proof_quotes_asks_for_nothing() {
+    let answer = read("SOLVED: The file says so already.\n\nb.md:1:\n```\nREAD: b.md\n```\n");
+    assert!(answer.solved.is_some());
+    assert!(answer.requests.is_empty(), "{:?}", answer.requests);
+}
+
+#[test]
 fn what_was_wrong_with_the_form_is_told() {
     for (reply, misfit) in [
         ("I would change a.py.", None),

@@ -58,7 +58,7 @@ fn the_model_searches_reads_a_range_and_answers() {
     );
     assert_eq!(
         last(&requests[2]),
-        "[~\nz/deep.py\n~] (excerpt: lines 795-802 of 802; line numbers are not part of the file):\n[~\n795| \n796| \n\
+        "(excerpt: lines 795-802 of 802; line numbers are not part of the file)\n[~ z/deep.py\n795| \n796| \n\
          797| def part_199():\n798|     return 199\n799| \n800| \n801| def fathom(depth):\n802|     return depth + 1\n~]\n\n\
          [~\n`z/deep.py`: added, lines 795-802 of 802\n~]\n\nAnswer now in the form that was asked for, or ask for more."
     );

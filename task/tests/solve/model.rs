@@ -138,14 +138,11 @@ fn the_model_is_shown_fenced_material_and_no_secret() {
     let nonce = nonce(&requests[0]);
     let material = last(&requests[0]);
     let fenced = |text: &str| format!("[{nonce}\n{text}{nonce}]\n");
+    let file = |path: &str, text: &str| format!("[{nonce} {path}\n{text}{nonce}]\n");
     for part in [
-        format!(
-            "The project's own notes for contributors, in the file\n{}:\n{}",
-            fenced("AGENTS.md\n").trim_end(),
-            fenced("Keep lines short.\n")
-        ),
-        format!("{}:\n{}", fenced("README.md\n").trim_end(), fenced(README)),
-        format!("{}:\n{}", fenced("src/station.py\n").trim_end(), fenced(STATION)),
+        format!("The project's own notes for contributors:\n{}", file("AGENTS.md", "Keep lines short.\n")),
+        file("README.md", README),
+        file("src/station.py", STATION),
         format!(
             "The issue #3:\n{}",
             fenced("Sensors go offline too early\n\nThey should have 90 seconds.\n")
@@ -156,7 +153,7 @@ fn the_model_is_shown_fenced_material_and_no_secret() {
     // Outside of the fences there are only words of ours.
     let mut outside = String::new();
     let mut rest = material.as_str();
-    while let Some((before, after)) = rest.split_once(&format!("[{nonce}\n")) {
+    while let Some((before, after)) = rest.split_once(&format!("[{nonce}")) {
         outside.push_str(before);
         rest = after.split_once(&format!("{nonce}]")).unwrap().1;
     }
@@ -223,7 +220,7 @@ fn a_fence_cannot_be_closed_from_within() {
     assert_ne!(first, second);
     assert_eq!(
         material.matches(&format!("\n{second}]")).count(),
-        material.matches(&format!("[{second}\n")).count()
+        material.matches(&format!("[{second}")).count()
     );
 }
 
@@ -239,7 +236,7 @@ fn the_model_may_ask_for_files_twice() {
     assert_eq!(
         last(&requests[1]),
         format!(
-            "[{nonce}\nz/deep.py\n{nonce}]:\n[{nonce}\ndepth = 1\n{nonce}]\n\n[{nonce}\n`z/deep.py`: added, whole\n\n\
+            "[{nonce} z/deep.py\ndepth = 1\n{nonce}]\n\n[{nonce}\n`z/deep.py`: added, whole\n\n\
              `z/depe.py`: there is no such file; similar names: `z/deep.py`\n{nonce}]\n\nAnswer now in the form that was \
              asked for, or ask for more."
         )
