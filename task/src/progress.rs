@@ -27,8 +27,8 @@ pub enum Step {
     Answering { bytes: usize, cost: Option<Usd> },
     /// A call is repeated after a pause.
     Waiting { pause: Duration, why: String },
-    /// The model asked to see these files, and searched so often.
-    ReadingMore { paths: Vec<RepoPath>, searches: usize },
+    /// The model asked to see these files, whether they are there or not, and searched so often.
+    ReadingMore { paths: Vec<String>, searches: usize },
     /// The answer is resolved and checked.
     Checking,
     /// The answer could not be used and is asked for once more.
@@ -75,13 +75,13 @@ impl fmt::Display for Step {
                 write!(f, "the model answers ({bytes} bytes{})", about(*cost))
             }
             Self::Waiting { pause, why } => write!(f, "waiting {}s: {why}", pause.as_secs()),
-            Self::ReadingMore { paths, searches: 0 } => write!(f, "the model asked for {}", names(paths)),
+            Self::ReadingMore { paths, searches: 0 } => write!(f, "the model asked for {}", paths.join(", ")),
             Self::ReadingMore { paths, searches } => {
                 let searches =
                     if *searches == 1 { "a search".to_owned() } else { format!("{searches} searches") };
                 match paths.as_slice() {
                     [] => write!(f, "the model asked for {searches}"),
-                    paths => write!(f, "the model asked for {} and {searches}", names(paths)),
+                    paths => write!(f, "the model asked for {} and {searches}", paths.join(", ")),
                 }
             }
             Self::Checking => write!(f, "resolving and checking the edits"),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::excerpt::{self, Excerpt, Source, Wanted};
-use super::pack::{Context, FRAME_TOKENS};
+use super::pack::{Context, FRAME_TOKENS, MIN_LINES};
 use super::role::{self, Omission};
 use super::stats::Reader;
 use super::tokens;
@@ -45,9 +45,20 @@ pub enum Outcome {
         files: Vec<RepoPath>,
     },
     Unreadable(Omission),
-    /// What is left of the budget, in tokens, is too little for any part of it.
+    /// The path leads through a symlink or into a submodule.
+    Behind {
+        entry: RepoPath,
+        omission: Omission,
+    },
+    /// There is too little room for it, or for a part of it that is worth reading.
     OverBudget {
-        left: u32,
+        /// The lines of the file.
+        of: usize,
+        coverage: Coverage,
+        /// Whether other requests of the same answer took room.
+        is_beside: bool,
+        /// About how many of its lines there is room for.
+        room: usize,
     },
 }
 
@@ -58,7 +69,7 @@ pub enum Coverage {
     Lines,
 }
 
-/// The answer to one request. Displayed, it is a line for the model.
+/// The answer to one request. Displayed, it is a line for the model, but for [`Answer::how`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub path: RepoPath,
@@ -75,10 +86,7 @@ impl fmt::Display for Answer {
             Outcome::Added { shown: Shown::Whole, .. } => f.write_str("added, whole"),
             Outcome::Added { shown: Shown::Lines(lines), of, is_complete } => {
                 write!(f, "added, lines {} of {of}", ranges(lines))?;
-                if *is_complete {
-                    return Ok(());
-                }
-                write!(f, "; the rest does not fit, ask for what you need of it as `READ: {path}:FROM-TO`")
+                if *is_complete { Ok(()) } else { f.write_str("; the rest does not fit") }
             }
             Outcome::AlreadyRead(Coverage::Whole) => f.write_str("you have the whole of it already"),
             Outcome::AlreadyRead(Coverage::Lines) => f.write_str("you have these lines already"),
@@ -87,8 +95,58 @@ impl fmt::Display for Answer {
             Outcome::Unknown { near } => write!(f, "there is no such file; similar names: {}", list(near)),
             Outcome::Folder { files } => write!(f, "is a folder; ask for files, such as {}", list(files)),
             Outcome::Unreadable(omission) => write!(f, "cannot be shown: {}", omission.clause()),
-            Outcome::OverBudget { left } => write!(f, "does not fit: {left} tokens are left for files"),
+            Outcome::Behind { entry, omission } => {
+                write!(f, "cannot be shown, for it is behind `{entry}`: {}", omission.clause())
+            }
+            Outcome::OverBudget { of, coverage, is_beside, room } => {
+                let what = match coverage {
+                    Coverage::Whole => "it does not fit",
+                    Coverage::Lines => "these lines do not fit",
+                };
+                match (is_beside, room) {
+                    (true, _) => write!(f, "{what} beside the others; the file has {of} lines"),
+                    (false, 0) => write!(f, "{what}, not even one line; the file has {of} lines"),
+                    (false, room) => {
+                        write!(f, "{what}; the file has {of} lines, and there is room for about {room}")
+                    }
+                }
+            }
         }
+    }
+}
+
+impl Answer {
+    /// How to get what does not fit.
+    pub(super) fn how(&self) -> Option<String> {
+        let path = &self.path;
+        match &self.outcome {
+            Outcome::Added { is_complete: false, .. } => {
+                Some(format!("ask for what you need of it as `READ: {path}:FROM-TO`"))
+            }
+            Outcome::OverBudget { is_beside: true, .. } => {
+                Some(format!("ask again, for it alone or for a part of it as `READ: {path}:FROM-TO`"))
+            }
+            Outcome::OverBudget { room: 1.., .. } => {
+                Some(format!("ask for a part of it as `READ: {path}:FROM-TO`"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A file, or lines of it, that there may be room for.
+pub(super) struct Wish {
+    entry: Entry,
+    content: Vec<u8>,
+    /// Its lines.
+    of: usize,
+    coverage: Coverage,
+    wanted: (usize, usize),
+}
+
+impl Wish {
+    fn text(&self) -> &str {
+        role::plain_text(&self.content).unwrap_or_default()
     }
 }
 
@@ -102,18 +160,6 @@ fn ranges(lines: &[(usize, usize)]) -> String {
 }
 
 impl Context {
-    /// Adds a file that the model asks for, or some of its lines, for at most `left` tokens, of which it takes what it
-    /// uses.
-    pub(super) fn read_more(
-        &mut self,
-        reader: &Reader,
-        path: &RepoPath,
-        lines: Option<(usize, usize)>,
-        left: &mut u32,
-    ) -> Answer {
-        Answer { path: path.clone(), outcome: self.read_one(reader, path, lines, left) }
-    }
-
     /// Whether the tree has a file there that may be shown, as far as its path tells.
     pub fn is_readable(&self, path: &RepoPath) -> bool {
         self.walk.get(path).is_some_and(|entry| entry.role.is_ok())
@@ -156,72 +202,132 @@ impl Context {
         Ok(content)
     }
 
-    fn read_one(
-        &mut self,
+    /// What is read where the model asks for a file or for lines of it; an outcome where there is nothing to read.
+    pub(super) fn wish(
+        &self,
         reader: &Reader,
         path: &RepoPath,
         lines: Option<(usize, usize)>,
-        left: &mut u32,
-    ) -> Outcome {
+    ) -> Result<Wish, Outcome> {
         let Some(entry) = self.walk.get(path).cloned() else {
             let files = self.walk.under(path, FOLDER_FILES);
-            return if files.is_empty() {
-                Outcome::Unknown { near: near(&self.walk, path) }
-            } else {
-                Outcome::Folder { files }
-            };
+            return Err(match self.behind(path) {
+                Some((entry, omission)) => Outcome::Behind { entry, omission },
+                None if files.is_empty() => Outcome::Unknown { near: near(&self.walk, path) },
+                None => Outcome::Folder { files },
+            });
         };
-        let content = match self.content(reader, &entry) {
-            Ok(content) => content,
-            Err(omission) => return Outcome::Unreadable(omission),
-        };
-        let Ok(text) = role::plain_text(&content) else { return Outcome::Unreadable(Omission::NotUtf8) };
-        let of = text.lines().count();
+        let content = self.content(reader, &entry).map_err(Outcome::Unreadable)?;
+        let of = role::plain_text(&content).map_err(Outcome::Unreadable)?.lines().count();
         let coverage = if lines.is_some() { Coverage::Lines } else { Coverage::Whole };
-        let wanted = match lines {
-            None => (1, of),
-            // Some count from zero, and some write the range backwards.
-            Some((first, last)) => (first.min(last).max(1), last.max(first).min(of)),
-        };
+        let wanted = lines_of(lines, of);
         if wanted.0 > of && of > 0 {
-            return Outcome::NoSuchLines { of };
+            return Err(Outcome::NoSuchLines { of });
         }
-        let known = self.read.get(path).map_or_else(|| Shown::Lines(Vec::new()), |file| file.shown.clone());
-        let missing = known.missing(&[wanted]);
-        if known == Shown::Whole || (missing.is_empty() && of > 0) {
-            return Outcome::AlreadyRead(coverage);
-        }
-        let Some(room) = left.checked_sub(FRAME_TOKENS) else { return Outcome::OverBudget { left: *left } };
-        let is_new = known == Shown::Lines(Vec::new());
-        let whole = tokens::estimate(text);
-        let (added, taken) = if coverage == Coverage::Whole && is_new && whole <= room {
-            (Shown::Whole, whole)
+        Ok(Wish { entry, content, of, coverage, wanted })
+    }
+
+    /// The symlink or submodule that a path leads through.
+    pub(super) fn behind(&self, path: &RepoPath) -> Option<(RepoPath, Omission)> {
+        let mut folders = path.as_str().match_indices('/').map(|(at, _)| &path.as_str()[..at]);
+        folders.find_map(|folder| {
+            let path = RepoPath::parse(folder).ok()?;
+            match self.walk.get(&path)?.role {
+                Err(omission @ (Omission::Symlink | Omission::Submodule)) => Some((path, omission)),
+                _ => None,
+            }
+        })
+    }
+
+    /// Whether all of these lines, or all of the file, was shown.
+    pub(super) fn has_read(&self, path: &RepoPath, lines: Option<(usize, usize)>) -> bool {
+        self.read.get(path).is_some_and(|file| {
+            let of = role::plain_text(&file.content).map_or(0, |text| text.lines().count());
+            let wanted = lines_of(lines, of);
+            file.shown == Shown::Whole
+                || (of > 0 && wanted.0 <= of && file.shown.missing(&[wanted]).is_empty())
+        })
+    }
+
+    fn shown(&self, wish: &Wish) -> Shown {
+        self.read.get(&wish.entry.path).map_or_else(|| Shown::Lines(Vec::new()), |file| file.shown.clone())
+    }
+
+    /// The tokens of all that is not shown yet of what is asked for; none where there is nothing.
+    pub(super) fn need(&self, wish: &Wish) -> u32 {
+        let known = self.shown(wish);
+        let missing = known.missing(&[wish.wanted]);
+        if known == Shown::Whole || (missing.is_empty() && wish.of > 0) {
+            0
+        } else if wish.coverage == Coverage::Whole && known == Shown::Lines(Vec::new()) {
+            tokens::estimate(wish.text()).saturating_add(FRAME_TOKENS)
         } else {
-            let mut excerpt = excerpt::within(text, &missing, room);
-            if coverage == Coverage::Whole && excerpt.lines != missing {
-                excerpt = self.excerpt(&entry, text, Wanted::All, room);
-            }
-            let Excerpt { lines, tokens } = excerpt;
-            if lines.is_empty() {
-                return Outcome::OverBudget { left: *left };
-            }
-            (Shown::Lines(lines), tokens)
+            excerpt::within(wish.text(), &missing, u32::MAX).tokens.saturating_add(FRAME_TOKENS)
+        }
+    }
+
+    /// Reads all that is asked for, if there is room, of which it takes what it uses.
+    pub(super) fn read_all(&mut self, wish: &Wish, left: &mut u32) -> Option<Outcome> {
+        let known = self.shown(wish);
+        let missing = known.missing(&[wish.wanted]);
+        if known == Shown::Whole || (missing.is_empty() && wish.of > 0) {
+            return Some(Outcome::AlreadyRead(wish.coverage));
+        }
+        let need = self.need(wish);
+        *left = left.checked_sub(need)?;
+        let is_whole = wish.coverage == Coverage::Whole && known == Shown::Lines(Vec::new());
+        Some(self.added(wish, if is_whole { Shown::Whole } else { Shown::Lines(missing) }, need))
+    }
+
+    /// Reads the best part, where all of it does not fit; of `budget` tokens that all requests share, `left` are left.
+    ///
+    /// A part that is too short to work with is not read beside other files: the model can ask for it again, alone.
+    pub(super) fn read_part(&mut self, wish: &Wish, left: &mut u32, budget: u32) -> Outcome {
+        let is_beside = *left < budget;
+        let room = left.saturating_sub(FRAME_TOKENS);
+        let missing = self.shown(wish).missing(&[wish.wanted]);
+        let count =
+            |lines: &[(usize, usize)]| lines.iter().map(|(first, last)| last + 1 - first).sum::<usize>();
+        let mut part = excerpt::within(wish.text(), &missing, room);
+        if wish.coverage == Coverage::Whole && part.lines != missing {
+            part = self.excerpt(&wish.entry, wish.text(), Wanted::All, room);
+        }
+        let Excerpt { lines, tokens } = part;
+        let enough = if !is_beside {
+            1
+        } else if self.need(wish) <= budget {
+            (count(&missing) / 2).max(MIN_LINES)
+        } else {
+            MIN_LINES
         };
-        *left = room.saturating_sub(taken);
-        self.spent.files += taken + FRAME_TOKENS;
-        let all = match &added {
+        let read: usize = count(&lines);
+        if read < enough {
+            let (of, coverage) = (wish.of, wish.coverage);
+            let fits: usize = count(&excerpt::within(wish.text(), &missing, room).lines);
+            return Outcome::OverBudget { of, coverage, is_beside, room: fits };
+        }
+        *left = room.saturating_sub(tokens);
+        self.added(wish, Shown::Lines(lines), tokens + FRAME_TOKENS)
+    }
+
+    fn added(&mut self, wish: &Wish, shown: Shown, tokens: u32) -> Outcome {
+        self.spent.files += tokens;
+        let (path, of) = (&wish.entry.path, wish.of);
+        let known = self.shown(wish);
+        let all = match &shown {
             Shown::Whole => Shown::Whole,
             Shown::Lines(lines) => known.joined(lines, of),
         };
-        let is_complete = all.missing(&[wanted]).is_empty();
-        if is_new {
-            let (blob, mode) = (entry.blob, entry.mode);
+        let is_complete = all.missing(&[wish.wanted]).is_empty();
+        if known == Shown::Lines(Vec::new()) {
+            let Wish { entry: Entry { blob, mode, .. }, content, .. } = wish;
+            let (blob, mode, content) = (*blob, *mode, content.clone());
             let why = "the model asked for it".to_owned();
             self.read.insert(path.clone(), ReadFile { content, blob, mode, shown: all, why });
         } else {
             self.read.show(path, all);
         }
-        Outcome::Added { shown: added, of, is_complete }
+        Outcome::Added { shown, of, is_complete }
     }
 
     /// The best part of a file for so many tokens, of what was not shown yet.
@@ -235,6 +341,15 @@ impl Context {
         let shown = self.read.get(&entry.path).map(|file| &file.shown);
         let source = Source { text, outline: &outline, shown };
         excerpt::choose(&source, &self.query, self.index.corpus(), wanted, budget)
+    }
+}
+
+/// The lines that are meant, of a file that has so many.
+fn lines_of(lines: Option<(usize, usize)>, of: usize) -> (usize, usize) {
+    match lines {
+        None => (1, of),
+        // Some count from zero, and some write the range backwards.
+        Some((first, last)) => (first.min(last).max(1), last.max(first).min(of)),
     }
 }
 

@@ -69,7 +69,7 @@ const TEST_PART: u32 = 3;
 const EXCERPTED: usize = 8;
 const EXCERPT_PART: u32 = 3;
 /// A part that has fewer lines is not enough to edit a file by.
-const MIN_LINES: usize = 30;
+pub(super) const MIN_LINES: usize = 30;
 /// Files that the map outlines.
 const MAP_FILES: usize = 60;
 /// Definitions of one file on the map.

@@ -93,6 +93,11 @@ impl Walk {
         inside.take(count).map(|entry| entry.path.clone()).collect()
     }
 
+    /// How many entries have no usable path, if any.
+    pub(super) fn unusable(&self) -> Option<usize> {
+        Some(self.unusable).filter(|unusable| *unusable > 0)
+    }
+
     /// How many entries are left out for what their path and mode say.
     pub fn left_out(&self) -> BTreeMap<Omission, usize> {
         let mut counts = BTreeMap::new();

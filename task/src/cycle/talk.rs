@@ -12,11 +12,9 @@ use crate::context::pack::Context;
 use crate::context::tokens;
 use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role};
 use crate::outcome::{Failure, Reason};
-use crate::path::RepoPath;
 use crate::progress::Step;
 use crate::prompt::{MAX_REQUESTS, More, Offer, Prompter};
 use crate::protocol::ask::{Broken, Follow, Goal};
-use crate::protocol::request::Request;
 use crate::protocol::{Answer, Paths};
 
 /// Part of the first message's tokens that the answers of one round may take.
@@ -105,34 +103,22 @@ impl Cycle<'_> {
 
     /// What an answer asks to see, in words; ends the rounds where this is the last that can be paid for.
     fn looked_up(&mut self, talk: &mut Conversation<'_>, context: &mut Context, answer: &Answer) -> String {
-        let requests: Vec<&Request> = answer.requests.iter().take(MAX_REQUESTS).collect();
         let budget = self.round_tokens(talk);
-        let found = context.look_up(self.workspace.shared(), &requests, budget);
-        let mut answers = found.answers;
-        let dropped = answer.requests.iter().len() - requests.len() + answer.requests.dropped;
-        if dropped > 0 {
-            answers.push(format!(
-                "{dropped} more requests of that answer were not looked at: at most {MAX_REQUESTS} are, each time"
-            ));
-        }
-        let paths = requests.iter().filter_map(|request| match request {
-            Request::Read { path, .. } => RepoPath::parse(path).ok(),
-            _ => None,
-        });
-        let mut paths: Vec<RepoPath> = paths.collect();
+        let found = context.look_up(self.workspace.shared(), &answer.requests, MAX_REQUESTS, budget);
+        let mut paths = found.asked.clone();
         paths.dedup();
-        let searches = requests.iter().filter(|request| !matches!(request, Request::Read { .. })).count();
-        (self.progress)(Step::ReadingMore { paths, searches });
+        (self.progress)(Step::ReadingMore { paths, searches: found.searches });
         let (prompt, output) = (talk.tokens().saturating_add(budget), talk.max_output_tokens);
         let is_affordable = self.affords(talk, prompt, output, CALLS_TO_COME);
-        if !found.is_new || !is_affordable || self.round_tokens(talk) < SPARE_TOKENS.min(budget) {
+        let is_stale = !found.is_new && !found.is_left_out;
+        if is_stale || !is_affordable || self.round_tokens(talk) < SPARE_TOKENS.min(budget) {
             talk.rounds_left = 0;
         }
         let more = More {
             files: &found.files,
-            answers: &answers,
+            answers: &found.answers(talk.rounds_left == 0),
             is_last: talk.rounds_left == 0,
-            is_stale: !found.is_new,
+            is_stale: found.is_had,
             has_edits: answer.edits.as_ref().map_or(true, |edits| !edits.is_empty()),
         };
         talk.prompter.more(context, &more)

@@ -106,8 +106,8 @@ fn who_asks_for_the_same_again_is_told_so_and_has_to_answer() {
     assert_eq!(
         last(&requests[2]),
         "[~\nFIND: fathom: you asked for that before; the answer is above\n\n`z/deep.py`: you have the whole of it \
-         already\n~]\n\nYou have all of that already.\n\nNothing more can be shown. Answer now with what you have, in the \
-         form that was asked for, or with CANNOT."
+         already\n~]\n\nNothing more can be shown. Answer now with what you have, in the form that was asked for, or with \
+         CANNOT."
     );
     // Who does not gets the one correction, and nothing else.
     let again = "FIND: fathom";
@@ -118,6 +118,28 @@ fn who_asks_for_the_same_again_is_told_so_and_has_to_answer() {
         "{}",
         last(&requests[3])
     );
+}
+
+#[test]
+fn looking_goes_on_where_a_path_is_not_understood_or_something_was_left_out() {
+    let reads = |n: usize| format!("READ: z/deep.py:{}-{}\n", 4 * n + 1, 4 * n + 2);
+    let reads = (0..12).map(reads).collect::<Vec<_>>().concat();
+    let outside = "READ: ../deep.py";
+    let (_, run, requests) = solve(&[outside, "READ: /z\\deep.py:801-802", &reads, &reads, &good()], &[]);
+    run.done();
+    for request in &requests[1..] {
+        let said = last(request);
+        assert!(said.ends_with("Answer now in the form that was asked for, or ask for more."), "{said}");
+        assert!(!said.contains("You have all of that already."), "{said}");
+    }
+    assert!(last(&requests[1]).contains("\"../deep.py\" cannot be read: "), "{}", last(&requests[1]));
+    assert!(
+        last(&requests[2]).contains("`z/deep.py`: added, lines 801-802 of 802"),
+        "{}",
+        last(&requests[2])
+    );
+    let (_, _, requests) = solve(&[outside, outside, "CANNOT: no"], &[]);
+    assert!(last(&requests[2]).contains("Nothing more can be shown."), "{}", last(&requests[2]));
 }
 
 #[test]
@@ -156,7 +178,7 @@ fn fifty_requests_are_cut_to_what_one_answer_may_ask() {
     let answer = last(&requests[1]);
     assert_eq!(answer.matches("FIND: part_").count(), 10, "{answer}");
     assert!(
-        answer.contains("\n40 more requests of that answer were not looked at: at most 10 are, each time\n"),
+        answer.contains("\n40 more requests of that answer were not looked at: at most 10 are, each time; ask for them again\n"),
         "{answer}"
     );
 }

@@ -245,8 +245,7 @@ fn the_model_may_ask_for_files_twice() {
         last(&requests[2]),
         format!(
             "[{nonce}\n\"../../etc/passwd\" cannot be read: the path has an empty, `.` or `..` component; it must stay \
-             inside the repository\n{nonce}]\n\nYou have all of that already.\n\nNothing more can be shown. Answer now with \
-             what you have, in the form that was asked for, or with CANNOT."
+             inside the repository\n{nonce}]\n\nAnswer now in the form that was asked for, or ask for more."
         )
     );
     let read = report["read"].as_array().unwrap().iter().find(|file| file["path"] == "z/deep.py");

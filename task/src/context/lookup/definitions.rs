@@ -1,7 +1,6 @@
 //! Where a name is *defined*: the files that have it are parsed, the likeliest first, and what no grammar knows is told
 //! by the look of its line.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::search::{InFile, Search};
@@ -10,15 +9,14 @@ use crate::context::closer::outline_of;
 use crate::context::index::in_parallel;
 use crate::context::pack::Context;
 use crate::context::role;
-use crate::context::tokens;
 use crate::outbound::token_places;
 use crate::parser::Definition;
 
 /// Files that are parsed, and the longest that it takes.
 const PARSED: usize = 32;
 const TIME: Duration = Duration::from_secs(3);
-/// Definitions that are told.
-const MAX_DEFINITIONS: usize = 30;
+/// Definitions that are told at once.
+pub(super) const MAX_DEFINITIONS: usize = 30;
 /// Lines at the top of a definition that its signature may be from.
 const SIGNATURE_LINES: usize = 12;
 /// Words in front of a name that is being defined, over all languages.
@@ -69,14 +67,13 @@ struct Found {
 }
 
 impl Context {
-    /// The definitions of a name, in at most so many tokens; the rest is counted.
+    /// The definitions of a name, or what there is of it instead.
     pub(super) fn definitions(
         &self,
         repo: &gix::ThreadSafeRepository,
         written: &str,
         search: &Search,
-        budget: u32,
-    ) -> String {
+    ) -> Result<Vec<String>, String> {
         let name = last_part(written);
         let looks = |file: &InFile| file.lines.iter().any(|line| defines(&line.text, name));
         // A definition that does not look like one may be in any of them.
@@ -113,32 +110,15 @@ impl Context {
                 }));
             }
         }
-        let unsearched = self.unsearched(search);
         if lines.is_empty() {
-            let all = if unsearched.is_empty() { "in the repository" } else { "in what was searched" };
-            let text = match search.lines() {
+            let all = if search.unsearched.is_empty() { "in the repository" } else { "in what was searched" };
+            return Err(match search.lines() {
                 0 => format!("the name is nowhere {all}"),
+                1 => "no definition found; the name is in 1 line, ask for it with USES".to_owned(),
                 lines => format!("no definition found; the name is in {lines} lines, ask for them with USES"),
-            };
-            return text + &unsearched;
+            });
         }
-        let mut text = String::new();
-        let mut spent = 0;
-        let mut told = 0;
-        for line in lines.iter().take(MAX_DEFINITIONS) {
-            let cost = tokens::estimate(&line.text) + 1;
-            if spent + cost > budget {
-                break;
-            }
-            text.push('\n');
-            text.push_str(&line.text);
-            (spent, told) = (spent + cost, told + 1);
-        }
-        if told < lines.len() {
-            write!(text, "\nnot listed: {} more definitions", lines.len() - told)
-                .expect("a String takes any text");
-        }
-        text + &unsearched
+        Ok(lines.into_iter().map(|found| found.text).collect())
     }
 }
 

@@ -19,7 +19,7 @@ impl Glob {
     pub(super) fn parse(text: &str) -> Self {
         let mut patterns = Vec::new();
         // One that is cut would match other files.
-        let mut pending = if text.len() > MAX_BYTES { Vec::new() } else { vec![text.to_owned()] };
+        let mut pending = if text.len() > MAX_BYTES { Vec::new() } else { vec![text.replace('\\', "/")] };
         while let Some(text) = pending.pop() {
             if patterns.len() + pending.len() >= MAX_PATTERNS {
                 break;
@@ -39,6 +39,10 @@ impl Glob {
     pub(super) fn matches(&self, path: &RepoPath) -> bool {
         self.patterns.iter().any(|pattern| {
             let folder = pattern.trim_end_matches('/');
+            // The top of the repository.
+            if folder.is_empty() || folder == "." {
+                return true;
+            }
             if let Some(rest) = path.as_str().strip_prefix(folder)
                 && (rest.is_empty() || rest.starts_with('/'))
             {
@@ -68,6 +72,10 @@ mod tests {
             ("*.py", "src/a.pyx", false),
             ("src/", "src/a/b.py", true),
             ("src", "src/a/b.py", true),
+            ("src\\a", "src/a/b.py", true),
+            ("/src", "src/a/b.py", true),
+            (".", "src/a/b.py", true),
+            ("/", "a", true),
             ("src", "src2/a.py", false),
             ("./src/*.py", "src/a.py", true),
             ("src/*.py", "src/b/a.py", false),

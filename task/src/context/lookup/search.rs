@@ -3,6 +3,8 @@
 //!
 //! Expressions are matched in linear time; a file is searched in pieces, and the clock is looked at between them.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use memchr::memmem::Finder;
@@ -27,9 +29,12 @@ const KEPT_LINES: usize = 60;
 const LINE_CHARS: usize = 160;
 /// Characters before a hit that are kept of a long line.
 const BEFORE_HIT: usize = 40;
-/// The largest that an expression may become, in bytes, and the memory that its matching may take.
-const REGEX_BYTES: usize = 128 << 10;
-const REGEX_CACHE: usize = 1 << 20;
+/// The largest that an expression may become, in bytes, and the pieces that it is searched in: at worst the time for a piece
+/// is the product of both.
+const SMALL_REGEX: (usize, usize) = (128 << 10, PIECE);
+const LARGE_REGEX: (usize, usize) = (2 << 20, PIECE / 16);
+/// The memory that its matching may take.
+const REGEX_CACHE: usize = 2 << 20;
 const BATCH: usize = 16;
 
 /// What is looked for.
@@ -37,6 +42,10 @@ const BATCH: usize = 16;
 pub(super) struct Needle {
     kind: Kind,
     glob: Option<Glob>,
+    /// Bytes that are searched between two looks at the clock.
+    piece: usize,
+    /// Whether `\w`, `\d` and `\s` are those of ASCII in it.
+    pub(super) is_ascii: bool,
 }
 
 #[derive(Debug)]
@@ -49,27 +58,40 @@ enum Kind {
 
 impl Needle {
     pub(super) fn text(text: &str, glob: Option<Glob>) -> Self {
-        Self { kind: Kind::Text(Finder::new(text).into_owned()), glob }
+        Self { kind: Kind::Text(Finder::new(text).into_owned()), glob, piece: PIECE, is_ascii: false }
     }
 
     pub(super) fn word(name: &str) -> Self {
-        Self { kind: Kind::Word(Finder::new(name).into_owned()), glob: None }
+        Self { kind: Kind::Word(Finder::new(name).into_owned()), glob: None, piece: PIECE, is_ascii: false }
     }
 
     pub(super) fn regex(pattern: &str, ignores_case: bool, glob: Option<Glob>) -> Result<Self, Refused> {
-        let mut builder = RegexBuilder::new(pattern);
-        builder.case_insensitive(ignores_case).multi_line(true).crlf(true);
-        let regex = builder.size_limit(REGEX_BYTES).dfa_size_limit(REGEX_CACHE).build();
+        let build = |pattern: &str, limit| {
+            let mut builder = RegexBuilder::new(pattern);
+            builder.case_insensitive(ignores_case).multi_line(true).crlf(true);
+            builder.size_limit(limit).dfa_size_limit(REGEX_CACHE).build()
+        };
+        let is_large = |regex: &Result<Regex, _>| matches!(regex, Err(regex::Error::CompiledTooBig(_)));
+        let (mut regex, mut piece, mut is_ascii) = (build(pattern, SMALL_REGEX.0), SMALL_REGEX.1, false);
+        if is_large(&regex) {
+            (regex, piece) = (build(pattern, LARGE_REGEX.0), LARGE_REGEX.1);
+        }
+        // The classes of Unicode are hundreds of times as large.
+        if is_large(&regex) {
+            (regex, is_ascii) = (build(&ascii_classes(pattern), LARGE_REGEX.0), true);
+        }
         let regex = regex.map_err(|error| {
             Refused::NoPattern(match error {
-                regex::Error::CompiledTooBig(_) => "the expression is too large".to_owned(),
+                regex::Error::CompiledTooBig(_) => {
+                    "the expression is too large: use `[a-z_]` for `\\w`, or no `{m,n}`".to_owned()
+                }
                 error => error.to_string(),
             })
         })?;
         if regex.is_match("") {
             return Err(Refused::MatchesAll);
         }
-        Ok(Self { kind: Kind::Regex(regex), glob })
+        Ok(Self { kind: Kind::Regex(regex), glob, piece, is_ascii })
     }
 
     /// The first hit at or behind a byte.
@@ -96,6 +118,26 @@ impl Needle {
     }
 }
 
+/// The same expression with the classes of ASCII.
+fn ascii_classes(pattern: &str) -> String {
+    let mut ascii = String::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        let escaped = if c == '\\' { chars.next() } else { None };
+        match escaped {
+            Some('w') => ascii.push_str("[0-9A-Za-z_]"),
+            Some('W') => ascii.push_str("[^0-9A-Za-z_]"),
+            Some('d') => ascii.push_str("[0-9]"),
+            Some('D') => ascii.push_str("[^0-9]"),
+            Some('s') => ascii.push_str(r"[\t-\r ]"),
+            Some('S') => ascii.push_str(r"[^\t-\r ]"),
+            Some(escaped) => ascii.extend([c, escaped]),
+            None => ascii.push(c),
+        }
+    }
+    ascii
+}
+
 /// A line with a hit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
@@ -119,10 +161,42 @@ pub(super) struct InFile {
 pub(super) struct Search {
     /// Likeliest first.
     pub(super) files: Vec<InFile>,
-    /// How many files the clock left out.
+    /// How many lines were left out of what was found.
+    pub(super) left_out: usize,
+    /// Whether any file is one of those that are to be searched.
+    pub(super) has_files: bool,
+    /// How many files were searched.
+    pub(super) searched: usize,
+    pub(super) unsearched: Unsearched,
+}
+
+/// Files with text that were not searched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unsearched {
+    /// How many the clock left out.
     pub(super) out_of_time: usize,
-    /// Files that are larger than any that is read.
-    pub(super) too_large: Vec<usize>,
+    /// What they are, by which they are named.
+    pub(super) named: BTreeMap<Omission, BTreeSet<usize>>,
+    /// The same for those of which the number is enough.
+    pub(super) counted: BTreeMap<Omission, usize>,
+}
+
+impl Unsearched {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what another search did not go through.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.out_of_time = self.out_of_time.max(other.out_of_time);
+        for (omission, files) in &other.named {
+            self.named.entry(*omission).or_default().extend(files);
+        }
+        for (omission, count) in &other.counted {
+            let most = self.counted.entry(*omission).or_default();
+            *most = (*most).max(*count);
+        }
+    }
 }
 
 impl Search {
@@ -136,6 +210,7 @@ impl Search {
             let before = file.lines.len();
             file.lines.retain(|line| !is_out(&line.text));
             file.count -= before - file.lines.len();
+            self.left_out += before - file.lines.len();
         }
         self.files.retain(|file| file.count > 0);
     }
@@ -154,10 +229,12 @@ pub(super) fn search(
     let entries = context.walk.entries();
     let until = Instant::now() + TIME;
     // The likeliest first, so that it is the others that the clock leaves out.
-    let mut order: Vec<usize> = (0..entries.len()).filter(|at| is_searched(&entries[*at])).collect();
+    let (mut order, others): (Vec<usize>, Vec<usize>) =
+        (0..entries.len()).partition(|at| is_searched(&entries[*at]));
     order.sort_by_key(|at| (context.places.of_entry(*at) >= FIRST, *at));
+    let scopes: Vec<Scope<'_>> = needles.iter().map(|needle| Scope::of(needle)).collect();
     let seen = in_parallel(repo, order.len(), BATCH, |reader, at| {
-        let found = in_file(reader, order[at], &entries[order[at]], needles, &context.caps, until);
+        let found = in_file(reader, order[at], &entries[order[at]], &scopes, &context.caps, until);
         let is_empty = found.iter().all(|found| matches!(found, Ok(None)));
         (!is_empty).then_some(found)
     });
@@ -166,16 +243,50 @@ pub(super) fn search(
             match found {
                 Ok(Some(file)) => search.files.push(file),
                 Ok(None) => {}
-                Err(Unsearched::OutOfTime) => search.out_of_time += 1,
-                Err(Unsearched::TooLarge) => search.too_large.push(order[at]),
+                Err(Why::OutOfTime) => search.unsearched.out_of_time += 1,
+                Err(Why::Is(omission)) => {
+                    search.unsearched.named.entry(omission).or_default().insert(order[at]);
+                }
             }
         }
     }
-    for search in &mut searches {
+    for (search, scope) in searches.iter_mut().zip(&scopes) {
         search.files.sort_by_key(|file| (context.places.of_entry(file.entry), file.entry));
-        search.too_large.sort_by_key(|entry| (context.places.of_entry(*entry), *entry));
+        for entry in others.iter().map(|at| &entries[*at]).filter(|entry| scope.has(entry)) {
+            if let Err(omission) = entry.role
+                && !matches!(omission, Omission::Binary | Omission::Submodule | Omission::Symlink)
+            {
+                *search.unsearched.counted.entry(omission).or_default() += 1;
+            }
+        }
+        if let (None, Some(unusable)) = (&scope.needle.glob, context.walk.unusable()) {
+            search.unsearched.counted.insert(Omission::UnusablePath, unusable);
+        }
+        search.has_files = scope.files.load(Ordering::Relaxed) > 0;
+        search.searched = scope.searched.load(Ordering::Relaxed);
     }
     searches
+}
+
+/// Where something is looked for, and how many files that are.
+struct Scope<'a> {
+    needle: &'a Needle,
+    files: AtomicUsize,
+    searched: AtomicUsize,
+}
+
+impl<'a> Scope<'a> {
+    fn of(needle: &'a Needle) -> Self {
+        Self { needle, files: AtomicUsize::new(0), searched: AtomicUsize::new(0) }
+    }
+
+    fn has(&self, entry: &Entry) -> bool {
+        let has = self.needle.glob.as_ref().is_none_or(|glob| glob.matches(&entry.path));
+        if has {
+            self.files.fetch_add(1, Ordering::Relaxed);
+        }
+        has
+    }
 }
 
 /// Files that are searched before all others.
@@ -183,9 +294,9 @@ const FIRST: u32 = 2_000;
 
 /// Why a file was not searched.
 #[derive(Clone, Copy)]
-enum Unsearched {
+enum Why {
     OutOfTime,
-    TooLarge,
+    Is(Omission),
 }
 
 /// Whether the file is of a kind that is shown, and whose lines are worth it.
@@ -197,44 +308,46 @@ fn in_file(
     reader: &Reader,
     number: usize,
     entry: &Entry,
-    needles: &[&Needle],
+    scopes: &[Scope<'_>],
     caps: &Caps,
     until: Instant,
-) -> Vec<Result<Option<InFile>, Unsearched>> {
-    let wanted: Vec<bool> = needles
-        .iter()
-        .map(|needle| needle.glob.as_ref().is_none_or(|glob| glob.matches(&entry.path)))
-        .collect();
+) -> Vec<Result<Option<InFile>, Why>> {
+    let wanted: Vec<bool> = scopes.iter().map(|scope| scope.has(entry)).collect();
     let none = || wanted.iter().map(|_| Ok(None)).collect();
     let unsearched = |why| wanted.iter().map(|wanted| if *wanted { Err(why) } else { Ok(None) }).collect();
     if !wanted.contains(&true) {
         return none();
     }
     if Instant::now() > until {
-        return unsearched(Unsearched::OutOfTime);
+        return unsearched(Why::OutOfTime);
     }
     let content = match reader.read(entry, caps) {
         Ok(content) => content,
-        Err(Omission::TooLarge) => return unsearched(Unsearched::TooLarge),
-        Err(_) => return none(),
+        Err(omission) => return unsearched(Why::Is(omission)),
     };
-    let Ok(text) = role::plain_text(&content) else { return none() };
-    let found = needles.iter().zip(&wanted).map(|(needle, wanted)| {
+    let text = match role::plain_text(&content) {
+        Ok(text) => text,
+        // It has no text.
+        Err(Omission::Binary) => return none(),
+        Err(omission) => return unsearched(Why::Is(omission)),
+    };
+    let found = scopes.iter().zip(&wanted).map(|(scope, wanted)| {
         if !*wanted {
             return Ok(None);
         }
-        let hits = hits(needle, text, until)?;
+        let hits = hits(scope.needle, text, until)?;
+        scope.searched.fetch_add(1, Ordering::Relaxed);
         Ok(kept(number, text, hits))
     });
     found.collect()
 }
 
 /// The first hit of each line that has one: where the hit begins and ends.
-fn hits(needle: &Needle, text: &str, until: Instant) -> Result<Vec<(usize, usize)>, Unsearched> {
+fn hits(needle: &Needle, text: &str, until: Instant) -> Result<Vec<(usize, usize)>, Why> {
     let mut hits = Vec::new();
     let mut start = 0;
     while start < text.len() {
-        let end = end_of_piece(text, start);
+        let end = end_of_piece(text, start, needle.piece);
         let piece = &text[start..end];
         let mut from = 0;
         while let Some((first, last)) = needle.next(piece, from) {
@@ -247,21 +360,21 @@ fn hits(needle: &Needle, text: &str, until: Instant) -> Result<Vec<(usize, usize
         }
         start = end;
         if start < text.len() && Instant::now() > until {
-            return Err(Unsearched::OutOfTime);
+            return Err(Why::OutOfTime);
         }
     }
     Ok(hits)
 }
 
 /// The end of a piece that begins here: behind a line, if it has one.
-fn end_of_piece(text: &str, start: usize) -> usize {
-    if text.len() - start <= PIECE {
+fn end_of_piece(text: &str, start: usize, piece: usize) -> usize {
+    if text.len() - start <= piece {
         return text.len();
     }
-    let window = &text.as_bytes()[start..start + PIECE];
+    let window = &text.as_bytes()[start..start + piece];
     let mut end = match memchr::memrchr(b'\n', window) {
         Some(last) => start + last + 1,
-        None => start + PIECE,
+        None => start + piece,
     };
     while !text.is_char_boundary(end) {
         end += 1;
