@@ -4,10 +4,10 @@
 //! A line in such a dress counts only in an answer that proposes nothing, so what is read here can be no reason to drop an
 //! edit. It never says what to write or delete.
 
-use super::super::marker::{Directive, Fence, Marker};
-use super::super::paths::Paths;
-use super::super::spelling::{has_extension, is_pathlike};
 use super::{MAX_PARTS, Request, find, name, note, of, read};
+use crate::protocol::marker::{Directive, Fence, Marker};
+use crate::protocol::paths::Paths;
+use crate::protocol::spelling::{has_extension, is_pathlike};
 
 /// The words of requests.
 const WORDS: [(&str, Directive); 5] = [
@@ -24,7 +24,7 @@ const MAX_BELOW: usize = 60;
 
 /// What a line is that has the look of a request, and is not written as one.
 #[derive(Debug, PartialEq, Eq)]
-pub(in super::super) enum Loose {
+pub(in crate::protocol) enum Loose {
     /// It asks for something.
     Asks(Vec<Request>),
     /// It asks for something where nothing else does: it may be quoted.
@@ -45,7 +45,7 @@ enum Form {
 }
 
 /// Reads a line that is no directive.
-pub(in super::super) fn loose(line: &str, paths: &Paths<'_>) -> Option<Loose> {
+pub(in crate::protocol) fn loose(line: &str, paths: &Paths<'_>) -> Option<Loose> {
     if line.len() > MAX_LINE {
         return None;
     }
@@ -246,7 +246,7 @@ fn is_code(argument: &str, name: &str) -> bool {
 }
 
 /// What stands in a list below a request that names nothing itself.
-pub(in super::super) fn below(directive: Directive, lines: &[&str], paths: &Paths<'_>) -> Vec<Request> {
+pub(in crate::protocol) fn below(directive: Directive, lines: &[&str], paths: &Paths<'_>) -> Vec<Request> {
     let mut found = Vec::new();
     let mut fence: Option<Fence<'_>> = None;
     for line in lines.iter().take(MAX_BELOW).filter(|line| line.len() <= MAX_LINE) {
@@ -293,7 +293,7 @@ pub(in super::super) fn below(directive: Directive, lines: &[&str], paths: &Path
 }
 
 /// The paths that lines of a text name which have nothing else in them.
-pub(in super::super) fn bare_paths(text: &str, paths: &Paths<'_>) -> Vec<String> {
+pub(in crate::protocol) fn bare_paths(text: &str, paths: &Paths<'_>) -> Vec<String> {
     let mut found = Vec::new();
     for line in text.lines().filter(|line| line.len() <= MAX_LINE) {
         let text = bare(line).text;
@@ -311,7 +311,7 @@ pub(in super::super) fn bare_paths(text: &str, paths: &Paths<'_>) -> Vec<String>
 }
 
 /// Whether a request stands in the middle of a sentence.
-pub(in super::super) fn is_mentioned(line: &str) -> bool {
+pub(in crate::protocol) fn is_mentioned(line: &str) -> bool {
     WORDS.iter().any(|(word, _)| {
         line.match_indices(word).any(|(at, _)| {
             let rest = &line[at + word.len()..];
@@ -323,7 +323,7 @@ pub(in super::super) fn is_mentioned(line: &str) -> bool {
 }
 
 /// `Solved:` and `Cannot:` in whatever letter case, and what is behind it.
-pub(in super::super) fn reason(line: &str) -> Option<(Directive, &str)> {
+pub(in crate::protocol) fn reason(line: &str) -> Option<(Directive, &str)> {
     let Bare { text, is_quoted: false, is_listed: false } = bare(line) else { return None };
     let (word, behind) = text.split_once(':')?;
     let directive = match word.trim().trim_matches(['*', '_']) {

@@ -2,13 +2,13 @@
 //!
 //! ` in …` counts where something of the tree, or a pattern, stands behind it. Else it is a part of the text.
 
-use super::super::decoration::unquoted;
-use super::super::marker;
-use super::super::paths::Paths;
 use super::{MAX_PARTS, Pattern, Request, note};
+use crate::protocol::decoration::unquoted;
+use crate::protocol::marker;
+use crate::protocol::paths::Paths;
 
 /// Bytes of a line that are taken apart. A longer one is a text, and too long to be looked for.
-const MAX_LINE: usize = 2_000;
+const MAX_LINE: usize = 800;
 /// Signs around what is looked for.
 const SIGNS: [char; 4] = ['/', '`', '"', '\''];
 /// What models call the whole tree.

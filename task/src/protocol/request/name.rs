@@ -1,9 +1,9 @@
 //! What lines `DEFINE: …`, `USES: …` and `LIST: …` ask for: names and folders.
 
-use super::super::decoration::unquoted;
-use super::super::marker;
-use super::super::paths::Paths;
 use super::{MAX_PARTS, note};
+use crate::protocol::decoration::unquoted;
+use crate::protocol::marker;
+use crate::protocol::paths::Paths;
 
 /// Bytes of a line that are read.
 const MAX_LINE: usize = 4_000;
@@ -109,8 +109,7 @@ fn name(part: &str) -> Option<String> {
         text = inner;
     }
     text = text.trim_matches(AROUND).trim();
-    loop {
-        let Some((first, rest)) = text.split_once(char::is_whitespace) else { break };
+    while let Some((first, rest)) = text.split_once(char::is_whitespace) {
         let first = first.trim_end_matches([':', '!']);
         if !KINDS.contains(&first.to_ascii_lowercase().as_str()) || rest.trim().is_empty() {
             break;
@@ -145,10 +144,7 @@ pub(super) fn folders(behind: &str, paths: &Paths<'_>) -> Vec<String> {
     // A note may have a comma in it.
     while let Some(at) = rest.find(['(', ',', ';']) {
         parts.push(&rest[..at]);
-        rest = match note::behind_parentheses(&rest[at..]) {
-            Some(behind) => behind,
-            None => &rest[at + 1..],
-        };
+        rest = note::behind_parentheses(&rest[at..]).unwrap_or(&rest[at + 1..]);
     }
     parts.push(rest);
     let parts =

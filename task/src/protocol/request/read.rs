@@ -3,11 +3,11 @@
 //!
 //! The longest path of the tree that stands somewhere goes before any other meaning of its characters.
 
-use super::super::decoration::unquoted;
-use super::super::marker;
-use super::super::paths::Paths;
-use super::super::spelling::{has_extension, is_pathlike};
 use super::{MAX_PARTS, Request, note};
+use crate::protocol::decoration::unquoted;
+use crate::protocol::marker;
+use crate::protocol::paths::Paths;
+use crate::protocol::spelling::{has_extension, is_pathlike};
 
 /// Bytes of a line that are read.
 const MAX_LINE: usize = 4_000;
@@ -232,10 +232,10 @@ fn unknown(text: &str, is_first: bool, is_apart: bool) -> Option<(&str, &str)> {
         && (2..=NAME_WORDS).contains(&piece.split_whitespace().count());
     let word = &piece[..piece.find(char::is_whitespace).filter(|_| !is_spaced).unwrap_or(piece.len())];
     // The lines stand behind the first sign that can begin them.
-    let starts = word.match_indices([':', '#', '[', '(', '@', '?']).map(|(at, _)| at).filter(|at| *at > 0);
+    let mut starts =
+        word.match_indices([':', '#', '[', '(', '@', '?']).map(|(at, _)| at).filter(|at| *at > 0);
     let cut = starts
-        .filter(|at| !ranges(&word[*at..], &Paths::default()).0.is_empty())
-        .next()
+        .find(|at| !ranges(&word[*at..], &Paths::default()).0.is_empty())
         .or_else(|| word.find("]("))
         .unwrap_or(word.len());
     let path = word[..cut].trim_end_matches(CLOSING).trim_end_matches(':');

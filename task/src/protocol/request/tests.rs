@@ -241,6 +241,8 @@ fn a_line_finds_texts_and_expressions() {
     for written in ["/api/v1", "//", "/", "fox|baz", "def fo.*\\("] {
         assert_eq!(of(Directive::Find, written, &paths), [text(written)]);
     }
+    let hostile = "' in x, ".repeat(110);
+    of(Directive::Find, &hostile, &paths);
     let long = format!("{} in src/", "x in ".repeat(100_000));
     assert_eq!(of(Directive::Find, &long, &paths).len(), 1);
 }
