@@ -8,11 +8,16 @@
 //! title     = "TITLE:" text
 //! summary   = "SUMMARY:" text, { line }                         up to the next directive or edit
 //! request   = [ "- " ] ( read | find | define | uses | list )
-//! read      = "READ:" path [ ":" line "-" line ] { "," path [ ":" line "-" line ] }
-//! find      = "FIND:" ( text | "/" regular expression "/" [ "i" ] ) [ " in " glob ]
-//! define    = "DEFINE:" name { "," name }
-//! uses      = "USES:" name { "," name }
-//! list      = "LIST:" folder
+//! read      = "READ:" file { ( "," | ";" | "and" | " " ) file } [ note ]
+//! file      = path [ ":" lines { "," lines } ]
+//! lines     = number [ "-" [ number ] ]                         also "L1-L2", "(lines 1 to 2)", "[1:2]", "1..2", "1-end", "1+"
+//! find      = "FIND:" ( sought { "," sought } | text [ in ] ) [ note ]
+//! sought    = ( quoted text | "/" regular expression "/" { flag } ) [ in ]
+//! in        = " in " place { ( "," | "and" ) place }            a path, a file's name or a folder of the tree; a pattern
+//! define    = "DEFINE:" name { "," name } [ note ]
+//! uses      = "USES:" name { "," name } [ note ]
+//! list      = "LIST:" folder { "," folder } [ note ]
+//! note      = "(" text ")" | ( "-" | "#" ) text                 why it asks; ignored
 //! cannot    = "CANNOT:" text, { line }                          up to the next blank line, directive or edit
 //! solved    = "SOLVED:" text, { quote | line }                  up to the next directive or edit
 //! quote     = path ":" number ":" text, or path ":" number and the text below it, fenced or not
@@ -36,7 +41,14 @@
 //! - Directives and headings count only outside of code blocks. Nothing inside a block or a written file is anything
 //!   but its content.
 //! - A word without a number is prose. Of two words with one number the first one counts.
-//! - Requests in code blocks count where the answer has nothing else of this grammar.
+//! - A request reads what is in the tree first: the longest path that stands somewhere is that path, whatever signs it
+//!   has in it, and ` in ` that has no place behind it is a part of the text.
+//! - In an answer without edits and reasons lines count as requests that only look like one: numbered, indented, in back
+//!   ticks, a heading, with white space before the colon or a list below it; in another letter case, without the colon,
+//!   as a call or a tag where what they ask for can be nothing else. Nothing of that holds for edits, so that no such line
+//!   costs one.
+//! - Requests in code blocks, and in lines quoted with `>`, count where the answer has nothing else of this grammar; in a
+//!   diff none does. So do `Solved:` and `Cannot:` in another letter case.
 //! - An empty search makes a new file.
 //! - The *name* of a block's file stands above it, alone on its line or the only path in a sentence, or in the info
 //!   string of a fence around the block. A line that is a path of the tree, as it is, is that path, whatever else it

@@ -9,7 +9,7 @@ use shared::otlp::catalog::{CHANGED, CHECK};
 
 use super::already::{self, Proof};
 use super::base::Base;
-use super::complaint::{Complaint, Proposed, reason_of};
+use super::complaint::{Complaint, Proposed, reason_of, unlike_request};
 use super::{CHECK_TIME, Cycle, Times};
 use crate::bounds::Bounds;
 use crate::check::{self, CheckedPatch};
@@ -180,7 +180,7 @@ pub(super) fn accept_plan(answer: &Answer, read: &ReadSet) -> Result<Accepted<Pl
             Reason::NoPlan,
             format!("It asks to see more, but nothing more can be shown. {error}"),
         ),
-        (None, error) => Complaint::new(Reason::NoPlan, error.to_string()),
+        (None, error) => Complaint::new(Reason::NoPlan, format!("{error}{}", unlike_request(answer))),
     })
 }
 

@@ -18,8 +18,8 @@ use crate::outcome::{Failure, Reason};
 use crate::path::RepoPath;
 use crate::progress::Step;
 use crate::prompt::Prompter;
-use crate::protocol::Answer;
 use crate::protocol::ask::Goal;
+use crate::protocol::{Answer, Paths};
 
 /// Candidates that the model chooses from. Of the files that a fix touches, 97 % are among the first 50.
 const CANDIDATES: usize = 50;
@@ -150,11 +150,14 @@ impl Cycle<'_> {
 
 /// The files that an answer names, of those that were `listed` or that `is_named` accepts, in its order.
 fn chosen(answer: &Answer, listed: &[RepoPath], is_named: impl Fn(&RepoPath) -> bool) -> Vec<RepoPath> {
-    let known =
-        answer.requests.paths().filter_map(|name| match listed.iter().find(|path| path.as_str() == name) {
-            Some(path) => Some(path.clone()),
-            None => RepoPath::parse(name).ok().filter(&is_named),
-        });
+    // Asked which files, a model may answer with nothing but their names.
+    let of_list = Paths::new(listed.iter().map(RepoPath::as_str));
+    let bare = answer.bare_paths(&of_list);
+    let names = answer.requests.paths().chain(bare.iter().map(String::as_str));
+    let known = names.filter_map(|name| match listed.iter().find(|path| path.as_str() == name) {
+        Some(path) => Some(path.clone()),
+        None => RepoPath::parse(name).ok().filter(&is_named),
+    });
     let mut paths: Vec<RepoPath> = Vec::new();
     for path in known {
         if !paths.contains(&path) {
@@ -177,7 +180,6 @@ fn names(text: &str, path: &RepoPath) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Paths;
 
     #[test]
     fn only_what_was_shown_can_be_chosen() {
@@ -189,7 +191,16 @@ mod tests {
             ("I think:\nREAD: `c d.py`\nREAD: src/b.rs\nREAD: src/b.rs", &["c d.py", "src/b.rs"]),
             ("READ: ../../etc/passwd\nREAD: /src/a.rs\nREAD: src/A.rs\nREAD: src", &[]),
             ("READ: lib/c.rs\nREAD: lib/d.rs, src/a.rs:1-9", &["lib/c.rs", "src/a.rs"]),
-            ("src/a.rs", &[]),
+            ("1. READ: src/b.rs\n2. `READ: src/a.rs` - the class", &["src/b.rs", "src/a.rs"]),
+            ("- READ: src/a.rs (the main file)\n- Read: c d.py", &["src/a.rs", "c d.py"]),
+            ("READ:\n- src/a.rs\n- lib/c.rs\n", &["src/a.rs", "lib/c.rs"]),
+            ("src/a.rs", &["src/a.rs"]),
+            ("src/b.rs\nc d.py\n", &["src/b.rs", "c d.py"]),
+            ("Files:\n\n- `src/b.rs`\n2. **src/a.rs** - the class\n", &["src/b.rs", "src/a.rs"]),
+            ("lib/c.rs", &[]),
+            ("src/a.rs is not the file.", &[]),
+            ("CANNOT: no\n\nsrc/a.rs", &[]),
+            ("src/a.rs\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n", &[]),
             ("CANNOT: no", &[]),
             ("", &[]),
         ] {

@@ -169,6 +169,7 @@ fn without_edits(answer: &Answer) -> Complaint {
             " The code block at line {line} says neither where it goes nor what it replaces: a file is written whole \
              below a line `WRITE: path`."
         ),
+        Some(Misfit::Request { .. }) => unlike_request(answer),
         Some(Misfit::Nothing) => " There is nothing behind the thinking.".to_owned(),
         None => String::new(),
     };
@@ -178,6 +179,15 @@ fn without_edits(answer: &Answer) -> Complaint {
             "It holds neither edits nor a line `CANNOT: reason`.{misfit} Put each change into a SEARCH/REPLACE block \
              below the path of its file."
         ),
+    )
+}
+
+/// What the model is told of a line that has the look of a request and is none; empty where there is no such line.
+pub(super) fn unlike_request(answer: &Answer) -> String {
+    let Some(Misfit::Request { line }) = answer.misfit else { return String::new() };
+    format!(
+        " Line {line} has the look of a request to see more, and asks for nothing. A request stands alone at the start of a \
+         line: `READ: path`, `READ: path:120-220`, `FIND: text`, `DEFINE: name`, `USES: name` or `LIST: folder/`."
     )
 }
 
@@ -205,5 +215,26 @@ pub(super) fn reason_of(error: &EditErrors) -> Reason {
         EditErrors::NoChange(_) => Reason::NoChange,
         EditErrors::Refused { errors, .. } if protected(errors) => Reason::Protected,
         _ => Reason::EditsDoNotApply,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Paths;
+
+    #[test]
+    fn what_looks_like_a_request_is_answered_with_how_to_write_one() {
+        for (reply, line) in [("Let me look at it: READ: a.py", 1), ("So:\nREAD:\n", 2)] {
+            let complaint = without_edits(&Answer::read(reply, &Paths::new(["a.py"])));
+            let start = format!("Line {line} has the look of a request to see more, and asks for nothing.");
+            assert!(
+                complaint.text.contains(&start) && complaint.text.contains("`FIND: text`"),
+                "{}",
+                complaint.text
+            );
+        }
+        let complaint = without_edits(&Answer::read("I see no bug.", &Paths::default()));
+        assert!(!complaint.text.contains("request"), "{}", complaint.text);
     }
 }

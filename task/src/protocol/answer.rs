@@ -1,6 +1,7 @@
 //! An *answer* is what a reply of the model says, before anything is known of the files that it names.
 
-use super::request::Requests;
+use super::paths::Paths;
+use super::request::{self, Requests};
 use super::rule::Rule;
 use super::solved::Solved;
 use super::word::Word;
@@ -71,6 +72,8 @@ pub enum Misfit {
     Diff { line: usize },
     /// The line that a code block begins at.
     CodeBlock { line: usize },
+    /// A line that has the look of a request and asks for nothing.
+    Request { line: usize },
     /// There is nothing in addition to thinking.
     Nothing,
 }
@@ -220,6 +223,22 @@ impl Answer {
 
     pub(super) fn push_heading(&mut self, heading: Heading) {
         self.headings.push(heading);
+    }
+
+    /// Whether it proposes nothing and gives no reason, so that lines count that only look like requests. `odd` is how
+    /// many of its headings are such lines.
+    pub(super) fn may_only_ask(&self, odd: usize) -> bool {
+        self.cannot.is_none()
+            && self.solved.is_none()
+            && self.words.is_empty()
+            && self.rules.is_empty()
+            && self.headings.len() == odd
+    }
+
+    /// The paths that stand alone on lines of an answer that says nothing else.
+    pub(crate) fn bare_paths(&self, paths: &Paths<'_>) -> Vec<String> {
+        let is_bare = self.edits.as_ref().is_ok_and(Vec::is_empty) && self.says_nothing();
+        if is_bare { request::bare_paths(&self.text, paths) } else { Vec::new() }
     }
 
     /// The reply, as a conversation goes on with it.

@@ -199,7 +199,13 @@ impl Directive {
             Some(_) => word::numbered(self::argument(argument)).is_some(),
             None => listed.is_none() || directive.is_request() || directive == Self::Rule,
         };
-        is_whole.then_some((directive, argument))
+        // Bold type that began before the word ends behind a request.
+        let is_bold = directive.is_request()
+            && listed.unwrap_or(word).starts_with("**")
+            && !word.ends_with("**")
+            && !argument.trim_start().starts_with("**");
+        let unbold = argument.trim_end().strip_suffix("**").filter(|_| is_bold);
+        is_whole.then_some((directive, unbold.unwrap_or(argument)))
     }
 
     /// What it says to a comment, if it does.

@@ -28,6 +28,21 @@ impl<'a> Paths<'a> {
         self.sorted.binary_search(&text).is_ok()
     }
 
+    /// Whether one of them is in a folder of this path.
+    pub(super) fn has_folder(&self, folder: &str) -> bool {
+        if folder.is_empty() || folder.ends_with('/') {
+            return false;
+        }
+        let inside = format!("{folder}/");
+        let at = self.sorted.partition_point(|path| *path < inside.as_str());
+        self.sorted.get(at).is_some_and(|path| path.starts_with(&inside))
+    }
+
+    /// Whether one of them, in whatever folder, has that name.
+    pub(super) fn has_name(&self, name: &str) -> bool {
+        self.by_name.get_or_init(|| grouped(&self.sorted, last_name)).contains_key(name)
+    }
+
     /// The only one that differs from the text in letter case, or in how its characters are written.
     pub(super) fn folded(&self, text: &str) -> Option<&'a str> {
         let known = self.by_folded.get_or_init(|| grouped(&self.sorted, fold));

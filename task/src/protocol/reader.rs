@@ -7,7 +7,7 @@ use super::answer::{Action, Answer, Edit, Heading, Misfit, ReadError};
 use super::marker::{self, Directive, Fence, Marker};
 use super::name;
 use super::paths::Paths;
-use super::request::{self, Request, Requests};
+use super::request::{self, Loose, Requests};
 use super::rule::{MAX_RULES, Rule};
 use super::solved::Solved;
 use super::word::{self, Word, WordKind};
@@ -86,6 +86,14 @@ struct Reader<'a, 'p> {
     fences: Vec<(Fence<'a>, usize)>,
     /// What is asked for in code blocks; it counts where the answer says nothing else.
     quoted: Requests,
+    /// All that is asked for, also by lines that are not written as a request is; it counts where nothing is proposed.
+    loose: Requests,
+    /// Headings that are such lines.
+    odd_headings: usize,
+    /// The first line that has the look of a request and asks for nothing.
+    unlike: Option<usize>,
+    /// The first line that gives a reason in another letter case, and what is behind its colon.
+    reason: Option<(Directive, &'a str, usize)>,
     /// The first directive that would be an edit outside of the code block that it is in.
     hidden: Option<(&'static str, usize)>,
     /// Tags of unknown meaning that are open, and how many edits were before each.
@@ -148,6 +156,10 @@ impl<'a, 'p> Reader<'a, 'p> {
             previous: None,
             fences: Vec::new(),
             quoted: Requests::default(),
+            loose: Requests::default(),
+            odd_headings: 0,
+            unlike: None,
+            reason: None,
             hidden: None,
             tags: Vec::new(),
             passage: None,
@@ -204,11 +216,45 @@ impl<'a, 'p> Reader<'a, 'p> {
             }
             (None, _) => {}
         }
-        if self.fault.is_none() && self.edits.is_empty() && self.answer.says_nothing() {
-            self.answer.requests = self.quoted;
+        if self.fault.is_none() && self.edits.is_empty() {
+            self.say_what_is_loose();
         }
         self.answer.edits = self.fault.map_or(Ok(self.edits), Err);
         self.answer
+    }
+
+    /// Takes what is not written as the grammar has it from an answer that proposes nothing.
+    fn say_what_is_loose(&mut self) {
+        // Lines of a diff are what it adds and takes away.
+        if matches!(self.answer.misfit, Some(Misfit::Diff { .. })) {
+            return;
+        }
+        if !self.loose.is_empty() && self.answer.may_only_ask(self.odd_headings) {
+            self.answer.requests = std::mem::take(&mut self.loose);
+        }
+        let proposes = matches!(self.answer.misfit, Some(Misfit::HiddenDirective { .. }));
+        if let Some((directive, first, start)) = self.reason
+            && self.answer.says_nothing()
+            && self.answer.summary.is_none()
+            && !proposes
+        {
+            self.at = start;
+            let of = if directive == Directive::Solved { PassageOf::Solved } else { PassageOf::Reason };
+            let is_blank = |line: &&str| of == PassageOf::Reason && line.trim().is_empty();
+            let below = &self.lines[start..];
+            let end = start + below.iter().position(is_blank).unwrap_or(below.len());
+            self.begin_passage(of, marker::argument(first));
+            self.end_passage(end);
+        }
+        if self.answer.says_nothing() {
+            self.answer.requests = std::mem::take(&mut self.quoted);
+        }
+        if let Some(line) = self.unlike
+            && self.answer.says_nothing()
+            && !proposes
+        {
+            self.answer.misfit = Some(Misfit::Request { line: line + 1 });
+        }
     }
 
     fn step(&mut self) -> Result<(), ReadError> {
@@ -242,9 +288,47 @@ impl<'a, 'p> Reader<'a, 'p> {
             }
             if self.fences.is_empty() {
                 self.prose(line, at);
+                self.loose(line, at);
+            } else if let Some(Loose::Asks(requests)) = request::loose(line, self.paths) {
+                self.quoted.extend(requests);
             }
         }
         Ok(())
+    }
+
+    /// Looks at a line of prose for what it may ask for.
+    fn loose(&mut self, line: &'a str, at: usize) {
+        if self.reason.is_none() {
+            self.reason = request::reason(line).map(|(directive, behind)| (directive, behind, at + 1));
+        }
+        match request::loose(line, self.paths) {
+            Some(Loose::Asks(requests)) => {
+                self.loose.extend(requests);
+                self.odd_headings += usize::from(marker::heading(line).is_some());
+            }
+            Some(Loose::Quotes(requests)) => self.quoted.extend(requests),
+            Some(Loose::Opens(directive)) => {
+                self.ask_below(directive, at);
+            }
+            Some(Loose::Unlike) => {
+                self.unlike.get_or_insert(at);
+            }
+            None if request::is_mentioned(line) => {
+                self.unlike.get_or_insert(at);
+            }
+            None => {}
+        }
+    }
+
+    /// Takes what stands below a request that names nothing itself.
+    fn ask_below(&mut self, directive: Directive, at: usize) -> bool {
+        let requests = request::below(directive, &self.lines[at + 1..], self.paths);
+        if requests.is_empty() {
+            self.unlike.get_or_insert(at);
+            return false;
+        }
+        self.loose.extend(requests);
+        true
     }
 
     /// Whether the line is the path of a file, as it is, above a block, whatever else it might be.
@@ -273,7 +357,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             | Directive::Answer
             | Directive::Ask => return,
             request => {
-                self.quoted.extend(self.requested(request, behind));
+                self.quoted.extend(request::of(request, behind, self.paths));
                 return;
             }
         };
@@ -349,24 +433,18 @@ impl<'a, 'p> Reader<'a, 'p> {
                 Ok(())
             }
             request => {
-                self.answer.requests.extend(self.requested(request, behind));
+                let requests = request::of(request, behind, self.paths);
+                self.answer.requests.extend(requests.iter().cloned());
+                // `LIST:` alone is for the top, unless folders stand below it.
+                let is_alone = argument.is_empty() && self.ask_below(request, at);
+                if !is_alone {
+                    self.loose.extend(requests);
+                }
                 Ok(())
             }
         };
         self.gap = self.at;
         outcome
-    }
-
-    /// What a directive asks to see.
-    fn requested(&self, directive: Directive, behind: &str) -> Vec<Request> {
-        match directive {
-            Directive::Read => request::reads(behind, self.paths),
-            Directive::Find => request::find(behind).into_iter().collect(),
-            Directive::Define => request::names(behind).into_iter().map(Request::Define).collect(),
-            Directive::Uses => request::names(behind).into_iter().map(Request::Uses).collect(),
-            Directive::List => vec![Request::List(request::folder(behind))],
-            _ => Vec::new(),
-        }
     }
 
     /// The edits that are directives.

@@ -428,6 +428,185 @@ fn what_was_wrong_with_the_form_is_told() {
     }
 }
 
+/// Files that requests are about.
+const TREE: [&str; 5] = ["src/a.rs", "src/b.rs", "a.py", "README.md", "src/Read: me.txt"];
+
+/// What an answer asks for, as it is written.
+fn asked(reply: &str) -> Vec<String> {
+    Answer::read(reply, &Paths::new(TREE)).requests.iter().map(request::Request::to_string).collect()
+}
+
+#[test]
+fn requests_in_many_dresses() {
+    for (reply, expect) in [
+        ("1. READ: src/b.rs", &["READ: src/b.rs"][..]),
+        ("1) READ: src/b.rs", &["READ: src/b.rs"]),
+        ("(1) READ: src/b.rs", &["READ: src/b.rs"]),
+        ("1. READ: src/b.rs\n2. FIND: fox", &["READ: src/b.rs", "FIND: fox"]),
+        ("`READ: src/b.rs`", &["READ: src/b.rs"]),
+        ("- `READ: src/b.rs`", &["READ: src/b.rs"]),
+        ("1. `READ: src/b.rs` - to see it\n2. `FIND: fox`", &["READ: src/b.rs", "FIND: fox"]),
+        ("`READ: src/b.rs`, `READ: a.py`", &["READ: src/b.rs", "READ: a.py"]),
+        ("`READ`: `src/b.rs`", &["READ: src/b.rs"]),
+        ("  READ: src/b.rs", &["READ: src/b.rs"]),
+        ("    READ: src/b.rs", &["READ: src/b.rs"]),
+        ("> READ: src/b.rs", &["READ: src/b.rs"]),
+        ("• READ: src/b.rs", &["READ: src/b.rs"]),
+        ("+ READ: src/b.rs", &["READ: src/b.rs"]),
+        ("- [ ] READ: src/b.rs", &["READ: src/b.rs"]),
+        ("### READ: src/b.rs", &["READ: src/b.rs"]),
+        ("# READ: src/b.rs\n## FIND: fox", &["READ: src/b.rs", "FIND: fox"]),
+        ("**READ:** src/b.rs", &["READ: src/b.rs"]),
+        ("**READ**: src/b.rs", &["READ: src/b.rs"]),
+        ("**READ: src/b.rs**", &["READ: src/b.rs"]),
+        ("**FIND: fox**", &["FIND: fox"]),
+        ("* **FIND:** `fox` in `src/`", &["FIND: fox in src/"]),
+        ("1. **FIND: fox**", &["FIND: fox"]),
+        ("READ : src/b.rs", &["READ: src/b.rs"]),
+        ("READ：src/b.rs", &["READ: src/b.rs"]),
+        ("Read: src/b.rs", &["READ: src/b.rs"]),
+        ("read: `src/b.rs`:1-3 (the class)", &["READ: src/b.rs:1-3"]),
+        ("Find: `fox`", &["FIND: fox"]),
+        ("Define: `Foo`\nUses: is_online\nList: src/", &["DEFINE: Foo", "USES: is_online", "LIST: src/"]),
+        ("READ src/b.rs", &["READ: src/b.rs"]),
+        ("READ(src/b.rs)", &["READ: src/b.rs"]),
+        ("READ(\"src/b.rs\");", &["READ: src/b.rs"]),
+        ("FIND(\"fox\")\nDEFINE(Foo)\nLIST(src/)", &["FIND: fox", "DEFINE: Foo", "LIST: src/"]),
+        ("<READ>src/b.rs</READ>", &["READ: src/b.rs"]),
+        ("<read path=\"src/b.rs\"/>", &["READ: src/b.rs"]),
+        ("<READ>\nsrc/b.rs\n</READ>", &["READ: src/b.rs"]),
+        ("<tool_call>\nREAD: src/b.rs\n</tool_call>", &["READ: src/b.rs"]),
+        ("{\"READ\": \"src/b.rs\"}", &["READ: src/b.rs"]),
+        ("READ:\nsrc/b.rs\na.py", &["READ: src/b.rs", "READ: a.py"]),
+        (
+            "READ:\n\n- src/b.rs\n- `a.py`:1-2\n- lib/none.rs\n\nThanks.",
+            &["READ: src/b.rs", "READ: a.py:1-2", "READ: lib/none.rs"],
+        ),
+        ("READ:\n```\nsrc/b.rs\n```", &["READ: src/b.rs"]),
+        ("**READ:**\n1. src/b.rs", &["READ: src/b.rs"]),
+        ("FIND:\n- fox\n- /a b/i", &["FIND: fox", "FIND: /a b/i"]),
+        ("DEFINE:\n- Foo\n- `bar`", &["DEFINE: Foo", "DEFINE: bar"]),
+        ("LIST:\n- src/", &["LIST: src/"]),
+        ("LIST:", &["LIST: /"]),
+        ("READ: a.py\n1. FIND: fox\n- USES: f", &["READ: a.py", "FIND: fox", "USES: f"]),
+        ("FIND: \"a\", \"b\"", &["FIND: a", "FIND: b"]),
+        ("SUMMARY: I look first.\n1. READ: a.py", &["READ: a.py"]),
+        ("I need more:\n```\n1. READ: a.py\n2. `FIND: fox`\n```", &["READ: a.py", "FIND: fox"]),
+        ("```text\n1. READ: a.py\n```", &["READ: a.py"]),
+        ("<think>\n1. READ: src/a.rs\n</think>\n1. READ: src/b.rs", &["READ: src/b.rs"]),
+        ("<think>\nREAD: src/a.rs</think>\nREAD: src/b.rs", &["READ: src/b.rs"]),
+        ("READ: src/a.rs</think>\n1. READ: src/b.rs", &["READ: src/b.rs"]),
+        // None of these is one.
+        ("Let me look: READ: src/b.rs", &[]),
+        ("I would READ: src/b.rs next.", &[]),
+        ("I will look at `READ: src/b.rs` first.", &[]),
+        ("Read the docs in README.md", &[]),
+        ("Read: the docs say so.", &[]),
+        ("Read: README.md says that it is so.", &[]),
+        ("READ the manual", &[]),
+        ("Find: the cause is in a.py", &[]),
+        ("List: of things", &[]),
+        ("Uses: Python", &[]),
+        ("- Uses: the cache", &[]),
+        ("LIST (of things)", &[]),
+        ("1. READ: the rest of it", &[]),
+        ("READING: a.py", &[]),
+        ("a.py\nREADME.md", &[]),
+        ("```diff\n--- a/a.py\n+++ b/a.py\n+ READ: a.py\n```", &[]),
+        ("> READ: a.py\n\nCANNOT: that is quoted", &[]),
+        ("1. READ: a.py\n\nCANNOT: no", &[]),
+        ("SOLVED: so\na.py:1: x\n1. READ: a.py", &[]),
+        ("## Summary\n1. READ: a.py\n", &[]),
+        ("READ:", &[]),
+        ("FIND:", &[]),
+    ] {
+        assert_eq!(asked(reply), expect, "{reply}");
+    }
+}
+
+#[test]
+fn no_line_that_looks_like_a_request_costs_an_edit() {
+    const BLOCK: &str = "<<<<<<< SEARCH\n1. READ: a.py\n=======\n`READ: a.py`\n>>>>>>> REPLACE\n";
+    let looks = [
+        "1. READ: src/b.rs",
+        "`READ: src/b.rs`",
+        "  READ: src/b.rs",
+        "> READ: src/b.rs",
+        "### READ: src/b.rs",
+        "# READ: src/b.rs",
+        "READ : src/b.rs",
+        "Read: src/b.rs",
+        "READ src/b.rs",
+        "READ(src/b.rs)",
+        "<READ>src/b.rs</READ>",
+        "READ:",
+        "READ:\n- src/b.rs",
+        "Solved: so it is",
+        "Cannot: go on",
+    ];
+    for look in looks {
+        for reply in [
+            format!("{look}\n\nsrc/a.rs\n{BLOCK}"),
+            format!("src/a.rs\n{BLOCK}\n{look}\n"),
+            format!("TITLE: t\nSUMMARY:\nSo.\n{look}\n\nsrc/a.rs\n```rust\n{BLOCK}```\n"),
+            format!("WRITE: src/a.rs\n```\n{look}\n```\n"),
+            format!("{look}\n\nDELETE: src/a.rs\n"),
+        ] {
+            let answer = Answer::read(&reply, &Paths::new(TREE));
+            let paths: Vec<String> = answer.edits.unwrap().into_iter().map(|edit| edit.path).collect();
+            assert_eq!((paths, answer.requests.is_empty()), (vec!["src/a.rs".to_owned()], true), "{reply}");
+            assert_eq!((answer.cannot, answer.solved), (None, None), "{reply}");
+        }
+    }
+    // What would be an edit in such a dress is none.
+    for reply in
+        ["1. DELETE: a.py", "`DELETE: a.py`", "Delete: a.py", "DELETE a.py", "  RENAME: a.py -> b.py"]
+    {
+        assert_eq!(Answer::read(reply, &Paths::new(TREE)).edits, Ok(vec![]), "{reply}");
+    }
+    // A block that cannot be read is told, and not taken for a request.
+    let cut = Answer::read(&format!("1. READ: src/b.rs\nsrc/a.rs\n{}", &BLOCK[..40]), &Paths::new(TREE));
+    assert!(cut.edits.is_err() && cut.requests.is_empty());
+}
+
+#[test]
+fn a_reason_in_another_letter_case_counts_where_it_is_alone() {
+    for (reply, cannot, solved) in [
+        ("Cannot: it is\nunclear.\n\nBye.", Some("it is\nunclear."), None),
+        ("**cannot:** it is unclear", Some("it is unclear"), None),
+        ("I looked.\n\nSolved: it does.\na.py:1: x = 1\n", None, Some(("it does.", 1))),
+        ("Solved: it does.\n\na.py:1\n```\nx = 1\n```\n", None, Some(("it does.", 1))),
+        ("CANNOT: a\nSolved: b", Some("a\nSolved: b"), None),
+        ("Solved: it does.\nREAD: a.py", None, None),
+        ("Solved: it does.\n1. READ: a.py", None, None),
+        ("TITLE: t\nSolved: it does.", None, None),
+        ("- Solved: it does.", None, None),
+        ("It is solved: look.", None, None),
+        ("## Summary\nCannot: x", None, None),
+        ("Solved: as here\n```diff\n--- a/a.py\n+++ b/a.py\n```", None, None),
+    ] {
+        let answer = Answer::read(reply, &Paths::new(TREE));
+        let found = answer.solved.as_ref().map(|solved| (solved.why.as_str(), solved.quotes.len()));
+        assert_eq!((answer.cannot.as_deref(), found), (cannot, solved), "{reply}");
+    }
+}
+
+#[test]
+fn what_looks_like_a_request_and_is_none_is_told() {
+    for (reply, misfit) in [
+        ("READ:", Some(Misfit::Request { line: 1 })),
+        ("So:\nFIND:\n", Some(Misfit::Request { line: 2 })),
+        ("1. READ: what comes next", Some(Misfit::Request { line: 1 })),
+        ("Let me look: READ: src/b.rs", Some(Misfit::Request { line: 1 })),
+        ("Read: it is so", None),
+        ("READ: a.py", None),
+        ("CANNOT: READ: a.py", None),
+        ("I would say that it READs: a.py", None),
+    ] {
+        assert_eq!(Answer::read(reply, &Paths::new(TREE)).misfit, misfit, "{reply}");
+    }
+}
+
 /// The paths of the edits, or the kind of the refusal.
 fn paths_of(reply: &str, tree: &[&str]) -> Result<Vec<String>, ReadError> {
     let edits = Answer::read(reply, &Paths::new(tree.iter().copied())).edits?;
@@ -545,6 +724,7 @@ proptest! {
         lines in prop::collection::vec(prop::sample::select(vec![
             "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE", "<<<<<<<<< SEARCH", "=========", ">>>>>>>>> REPLACE",
             "```", "````", "```rust", "~~~", "a.rs", "DELETE: a.rs", "RENAME: a -> b", "WRITE: c", "FIX: 1 x", "ASK: 2", "x", "", "  y", "<think>", "</think>", "<plan>", "</plan>",
+            "1. READ: a.rs", "`FIND: x`", "READ:", "- a.rs", "Solved: x", "> LIST: x", "<READ>a.rs</READ>",
         ]), 0..40)
     ) {
         let reply = lines.join("\n");

@@ -1,10 +1,12 @@
 //! A *draft* is what a model writes while it thinks: where it ends, the answer begins.
 
+use std::borrow::Cow;
+
 use super::{Origin, Passage, PassageOf, Reader, Step};
 use crate::protocol::answer::ReadError;
 use crate::protocol::marker::{Directive, Marker};
 use crate::protocol::name;
-use crate::protocol::request;
+use crate::protocol::request::{self, Request};
 use crate::protocol::thinking::{self, Place, Sign, UnknownTag};
 
 impl<'a> Reader<'a, '_> {
@@ -12,7 +14,16 @@ impl<'a> Reader<'a, '_> {
     fn names_known(&self, line: &str) -> bool {
         match Directive::of(line) {
             Some((Directive::Read, behind)) => {
-                request::reads(behind, self.paths).iter().any(|request| request.is_of(self.paths))
+                let requests = request::of(Directive::Read, behind, self.paths);
+                // The end of thinking may stand behind a path.
+                let mut rest = Cow::Borrowed(line);
+                for request in requests.iter().filter(|request| request.is_of(self.paths)) {
+                    if let Request::Read { path, .. } = request {
+                        rest = Cow::Owned(rest.replacen(path.as_str(), "", 1));
+                    }
+                }
+                let is_known = matches!(rest, Cow::Owned(_));
+                is_known && thinking::sign(&rest).is_none() && thinking::unknown(&rest).is_none()
             }
             Some((Directive::Delete | Directive::Write, behind)) => {
                 self.paths.has(&name::of_directive(behind, self.paths))
