@@ -41,6 +41,7 @@ mod session;
 pub mod settings;
 mod spans;
 mod stance;
+mod trailers;
 mod update;
 mod wanted;
 mod work;

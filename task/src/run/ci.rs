@@ -12,7 +12,7 @@ use super::ended::Stop;
 use super::hold::{is_held, released};
 use super::settings::Terms;
 use super::stance::{self, Stance};
-use super::{approval, branch, commit, ending, working};
+use super::{approval, branch, ending, trailers, working};
 use crate::call::CallError;
 use crate::forge::model::{Commit, PullRequest, PullRequestKind};
 use crate::outcome::{Failure, Reason};
@@ -30,7 +30,7 @@ pub(super) async fn release(desk: &Desk<'_>, terms: &Terms<'_>, at: CommandAt) -
     let pull =
         approval::pull_of(desk, at.pull_request, "There is no pull request with checks to start.").await?;
     let head = head_of(desk, &pull).await?;
-    let is_outside_plan = commit::is_outside_plan(&head.message);
+    let is_outside_plan = trailers::is_outside_plan(&head.message);
     let head = let_go(desk, &pull, head, command.at).await?;
     tracing::info!(pull_request = %pull.number, head, "the checks may start");
     if let Some(body) = top::released(&pull.body) {

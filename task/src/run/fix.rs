@@ -15,12 +15,12 @@ use shared::task::Task;
 
 use self::request::Request;
 use self::threads::Chosen;
-use super::change::{basis, claim, diff, discussion, holds_plan, is_open, is_ours, number_of, own_commit};
+use super::change::{basis, discussion, holds_plan, is_open, is_ours, number_of, own_commit};
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
 use super::work::{Claim, Material};
-use super::{ask, clone, commit, conversation, hold, session, spans, wanted, working};
+use super::{ask, claim, clone, commit, conversation, hold, session, spans, trailers, wanted, working};
 use crate::bill::Bill;
 use crate::config::Config;
 use crate::cycle::Followed;
@@ -90,7 +90,7 @@ pub(super) async fn answer(
     may_follow(desk, &talk)?;
     // Before the claim: whoever cannot be answered leaves no trace but the answer.
     let mut wanted = find(desk, &talk, at).await?;
-    let claim = claim(desk, &talk, basis(&talk, Some(rounds(&talk) + 1)), earlier).await?;
+    let claim = claim::claim_change(desk, &talk, basis(&talk, Some(rounds(&talk) + 1)), earlier).await?;
     let mut ledger = session::ledger(lease, desk.forge, terms);
     for is_last in [false, true] {
         let basis = basis(&talk, Some(rounds(&talk) + 1));
@@ -137,7 +137,7 @@ fn may_follow(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
 }
 
 fn rounds(talk: &Discussion) -> usize {
-    talk.commits.iter().filter(|commit| commit::is_round(&commit.message)).count()
+    talk.commits.iter().filter(|commit| trailers::is_round(&commit.message)).count()
 }
 
 /// What is to be answered.
@@ -290,7 +290,7 @@ async fn ask_model(
 ) -> Result<Followed, Stop> {
     session::watched(desk, claim, terms, async |progress| {
         let cycle = session::cycle(config, terms, workspace, &material.issue, ledger, progress);
-        let (change, paths) = (diff(files), paths(files));
+        let (change, paths) = (conversation::diff(files), paths(files));
         let follow = Follow { change: &change, paths: &paths, said: &said.text, count: said.count };
         cycle.follow(follow).await.map_err(Stop::from)
     })

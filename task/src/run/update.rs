@@ -20,7 +20,8 @@ use super::missing::Missing;
 use super::settings::Terms;
 use super::work::Claim;
 use super::{
-    answers, approval, ask, change, clone, commit, description, ending, hold, session, spans, wanted, working,
+    answers, approval, ask, change, claim, clone, commit, description, ending, hold, session, spans, wanted,
+    working,
 };
 use crate::bill::Bill;
 use crate::call::CallError;
@@ -64,7 +65,7 @@ pub(super) async fn update(
     approval::command_of(desk, at.comment, |command| command == Command::Update).await?;
     let Some(mut base) = base_of(desk, &talk).await? else { return up_to_date(desk, &talk).await };
     let earlier = desk.own_status().map(|(_, status)| status);
-    let claim = change::claim(desk, &talk, change::basis(&talk, None), earlier).await?;
+    let claim = claim::claim_change(desk, &talk, change::basis(&talk, None), earlier).await?;
     let mut ledger = session::ledger(lease, desk.forge, terms);
     for is_last in [false, true] {
         let claim = Claim {

@@ -18,7 +18,7 @@ use crate::run::desk::Desk;
 use crate::run::ended::Stop;
 use crate::run::settings::Terms;
 use crate::run::work::Claim;
-use crate::run::{change, conversation, session};
+use crate::run::{conversation, session};
 use crate::text::Raw;
 
 /// Files with conflicts that the model settles, at most.
@@ -223,7 +223,7 @@ async fn ask(
             patch: Some(file.diff.for_machine().to_owned()),
         })
         .collect();
-    let (ours, theirs, subjects) = (change::diff(&ours), change::diff(&theirs), subjects(base));
+    let (ours, theirs, subjects) = (conversation::diff(&ours), conversation::diff(&theirs), subjects(base));
     let dispute = Dispute { files: disputed, ours: &ours, theirs: &theirs, subjects: &subjects };
     session::watched(desk, claim, terms, async |progress| {
         let cycle = session::cycle(config, terms, workspace, &material.issue, ledger, progress);
