@@ -63,7 +63,8 @@ use claim::Claimed;
 use commit::Committed;
 use desk::{Desk, Place};
 use ended::Stop;
-use settings::{RunSettings, Terms, unusable};
+use settings::{RunSettings, unusable};
+use work::Job;
 
 pub(crate) use ask::scan;
 pub(crate) use checks::is_followed;
@@ -208,21 +209,21 @@ async fn work(
         return Err(already::complete(desk, &finding).await?);
     }
     let terms = settings::terms(config, desk.settings, repo_config.map_err(|error| unusable(&error))?)?;
+    let job = Job { config, lease, desk, terms: &terms };
     match start {
         Start::Release(at) => ci::release(desk, &terms, at).await,
-        Start::Reviews(at) => Box::pin(fix::answer(config, lease, desk, &terms, at)).await,
-        Start::Base(at) => Box::pin(update::update(config, lease, desk, &terms, at)).await,
-        Start::Issue | Start::ApprovedPlan(_) | Start::Feedback(_) => {
-            resolve(config, lease, desk, &terms).await
-        }
+        Start::Reviews(at) => Box::pin(fix::answer(job, at)).await,
+        Start::Base(at) => Box::pin(update::update(job, at)).await,
+        Start::Issue | Start::ApprovedPlan(_) | Start::Feedback(_) => resolve(job).await,
         // Nobody asked for these: they have ended above.
         Start::Checks | Start::End => Ok(()),
     }
 }
 
 /// Plans, or makes a change, from an issue or its plan.
-async fn resolve(config: &Config, lease: &Lease, desk: &Desk<'_>, terms: &Terms<'_>) -> Result<(), Stop> {
-    let claim = match claim::claim(desk, terms).await? {
+async fn resolve(job: Job<'_>) -> Result<(), Stop> {
+    let desk = job.desk;
+    let claim = match claim::claim(desk, job.terms).await? {
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
         Claimed::Ours(claim) => claim,
     };
@@ -233,7 +234,7 @@ async fn resolve(config: &Config, lease: &Lease, desk: &Desk<'_>, terms: &Terms<
             let commit = commit::over_api(desk, &claim, None, &plan).await?;
             Committed { proposal: plan, commit: Some(commit) }
         }
-        (None, None) => match Box::pin(propose::propose(config, lease, desk, &claim, terms)).await? {
+        (None, None) => match Box::pin(propose::propose(job, &claim)).await? {
             End::Made(committed) => committed,
             End::Already(finding) => return Err(already::complete(desk, &finding).await?),
         },

@@ -7,10 +7,9 @@ use super::already;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
-use super::work::{Basis, Claim, Made, Material, Repair};
+use super::work::{Basis, Claim, Job, Made, Material, Repair};
 use crate::bill::Bill;
 use crate::check::{CheckedPatch, unseen};
-use crate::config::Config;
 use crate::cycle::{Account, Cycle, End, Planned, Solution};
 use crate::git::workspace::Workspace;
 use crate::outbound::markup::names;
@@ -33,12 +32,11 @@ pub(super) const MAX_WARNING: usize = 2_000;
 /// Asks the model for what the task wants.
 pub(super) async fn ask(
     cycle: Cycle<'_>,
-    desk: &Desk<'_>,
-    config: &Config,
-    terms: &Terms<'_>,
-    material: &Material,
+    job: Job<'_>,
     claim: &Claim,
+    material: &Material,
 ) -> Result<End<Made, Finding>, Stop> {
+    let Job { desk, terms, .. } = job;
     let read = cycle.workspace.base().commit.to_string();
     // The commit of a plan is empty and goes with its branch: what was read is in the one below it as well.
     let shown = match claim.basis {
@@ -88,7 +86,7 @@ pub(super) async fn ask(
         }
     };
     let asked_by = asked_by.into_iter().chain(desk.askers()).collect();
-    plan(desk, config, terms, material, PlanOrigin { base, asked_by }, planned).map(End::Made)
+    plan(job, material, PlanOrigin { base, asked_by }, planned).map(End::Made)
 }
 
 /// The first parent of the commit that is read.
@@ -200,13 +198,12 @@ struct PlanOrigin {
 }
 
 fn plan(
-    desk: &Desk<'_>,
-    config: &Config,
-    terms: &Terms<'_>,
+    job: Job<'_>,
     material: &Material,
     PlanOrigin { base, asked_by }: PlanOrigin,
     planned: Planned,
 ) -> Result<Made, Stop> {
+    let Job { config, desk, terms, .. } = job;
     let Planned { plan, account } = planned;
     let read = account.read.iter().map(|(path, _)| path);
     let title = match &desk.issue.id {

@@ -18,15 +18,12 @@ use self::threads::Chosen;
 use super::change::{basis, discussion, holds_plan, is_open, is_ours, number_of, own_commit};
 use super::desk::Desk;
 use super::ended::Stop;
-use super::settings::Terms;
-use super::work::{Claim, Material};
+use super::work::{Claim, Job, Material};
 use super::{ask, claim, clone, commit, conversation, hold, session, spans, trailers, wanted, working};
 use crate::bill::Bill;
-use crate::config::Config;
 use crate::cycle::Followed;
 use crate::forge::model::{ChangedFile, Discussion, PullRequestKind, Stage};
 use crate::git::workspace::Workspace;
-use crate::lease::Lease;
 use crate::llm::Ledger;
 use crate::outcome::{Failure, Reason};
 use crate::protocol::ask::Follow;
@@ -61,13 +58,8 @@ pub(super) async fn in_place_of(desk: &Desk<'_>) -> Result<Option<Task>, Stop> {
 }
 
 /// Does what a task of this mode asks for.
-pub(super) async fn answer(
-    config: &Config,
-    lease: &Lease,
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    at: CommandAt,
-) -> Result<(), Stop> {
+pub(super) async fn answer(job: Job<'_>, at: CommandAt) -> Result<(), Stop> {
+    let Job { lease, desk, terms, .. } = job;
     let number = number_of(desk, at).await?;
     let mut talk = discussion(desk, number).await?;
     let earlier = desk.own_status().map(|(_, status)| status);
@@ -95,7 +87,7 @@ pub(super) async fn answer(
     for is_last in [false, true] {
         let basis = basis(&talk, Some(rounds(&talk) + 1));
         let claim = Claim { head: talk.pull.head.commit.clone(), basis, ..claim.clone() };
-        let made = Box::pin(once(config, lease, desk, terms, &claim, &talk, &wanted, &mut ledger)).await;
+        let made = Box::pin(once(job, &claim, &talk, &wanted, &mut ledger)).await;
         match made {
             Err(Stop::Moved(_)) if !is_last => {
                 tracing::info!(pull_request = %number, "the branch or the threads have moved; starting over");
@@ -178,17 +170,14 @@ struct Made {
 }
 
 /// Reads, asks, keeps the answer, and makes the commit if there is a change.
-#[expect(clippy::too_many_arguments, reason = "each is of another kind")]
 async fn once(
-    config: &Config,
-    lease: &Lease,
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
+    job: Job<'_>,
     claim: &Claim,
     talk: &Discussion,
     wanted: &Wanted,
     ledger: &mut Ledger,
 ) -> Result<Made, Stop> {
+    let Job { lease, desk, terms, .. } = job;
     let Wanted { request, chosen } = wanted;
     let mut follow_up = FollowUp {
         changes: false,
@@ -209,8 +198,10 @@ async fn once(
     }
     let material = conversation::material(desk, claim, &terms.repo).await?;
     let files = desk.forge.changed_files(talk.pull.number).await?;
-    session::record(config, desk, terms);
-    let asking = ask_model(config, desk, claim, terms, &workspace, &material, &files, &said, ledger);
+    session::record(job);
+    let (change, paths) = (conversation::diff(&files), paths(&files));
+    let follow = Follow { change: &change, paths: &paths, said: &said.text, count: said.count };
+    let asking = ask_model(job, claim, &workspace, &material, follow, ledger);
     let followed = tokio::select! {
         followed = asking => followed,
         lost = lease.lost() => Err(lost.into()),
@@ -276,22 +267,16 @@ fn reply(thread: &threads::Waiting, word: &Word, text: String) -> Reply {
     Reply { thread: thread.handle.clone(), first: thread.first, kind, text }
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is of another kind")]
 async fn ask_model(
-    config: &Config,
-    desk: &Desk<'_>,
+    job: Job<'_>,
     claim: &Claim,
-    terms: &Terms<'_>,
     workspace: &Workspace,
     material: &Material,
-    files: &[ChangedFile],
-    said: &threads::Said,
+    follow: Follow<'_>,
     ledger: &mut Ledger,
 ) -> Result<Followed, Stop> {
-    session::watched(desk, claim, terms, async |progress| {
-        let cycle = session::cycle(config, terms, workspace, &material.issue, ledger, progress);
-        let (change, paths) = (conversation::diff(files), paths(files));
-        let follow = Follow { change: &change, paths: &paths, said: &said.text, count: said.count };
+    session::watched(job, claim, async |progress| {
+        let cycle = session::cycle(job, workspace, &material.issue, ledger, progress);
         cycle.follow(follow).await.map_err(Stop::from)
     })
     .await

@@ -22,7 +22,7 @@ use super::measured::Repaired;
 use super::missing::Missing;
 use super::settings::{self, Terms};
 use super::trailers::{self, RepairTrailer};
-use super::work::{Basis, Claim, Repair};
+use super::work::{Basis, Claim, Job, Repair};
 use super::{branch, description, hold, measured, posted, propose, spans, working};
 use crate::config::Config;
 use crate::context::secret_names;
@@ -158,7 +158,7 @@ pub(super) async fn repair(
         Ok(prepared) => prepared,
         Err(why) => return give_up(desk, &case, &why).await,
     };
-    make(config, lease, desk, &terms, &case, repair).await
+    make(Job { config, lease, desk, terms: &terms }, &case, repair).await
 }
 
 /// Why there is no repair, in sentences for the maintainer, as far as the failure need not be looked at; empty where there is
@@ -328,14 +328,8 @@ async fn plan(
 }
 
 /// Asks the model and commits; tells what came of it.
-async fn make(
-    config: &Config,
-    lease: &Lease,
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    case: &Case<'_>,
-    repair: Repair,
-) -> Result<(), Stop> {
+async fn make(job: Job<'_>, case: &Case<'_>, repair: Repair) -> Result<(), Stop> {
+    let desk = job.desk;
     let since = desk.own_status().map_or_else(Timestamp::now, |(_, status)| status.since);
     let status = begin(desk, since).await?;
     let trailer =
@@ -349,7 +343,7 @@ async fn make(
         proposal: None,
         plan: None,
     };
-    match Box::pin(propose::propose(config, lease, desk, &claim, terms)).await {
+    match Box::pin(propose::propose(job, &claim)).await {
         Ok(End::Made(Committed { proposal, commit })) => {
             measured::repaired(Repaired::Committed);
             finish(desk, &case.seen.pull, &proposal, &trailer, commit.as_deref()).await

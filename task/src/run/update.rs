@@ -18,17 +18,15 @@ use super::desk::Desk;
 use super::ended::Stop;
 use super::missing::Missing;
 use super::settings::Terms;
-use super::work::Claim;
+use super::work::{Claim, Job};
 use super::{
     answers, approval, ask, change, claim, clone, commit, description, ending, hold, session, spans, wanted,
     working,
 };
 use crate::bill::Bill;
 use crate::call::CallError;
-use crate::config::Config;
 use crate::forge::model::{Comparison, Discussion};
 use crate::git::workspace::Workspace;
-use crate::lease::Lease;
 use crate::llm::Ledger;
 use crate::merge::{self, Merged, Trees};
 use crate::outcome::{Failure, Reason};
@@ -46,14 +44,19 @@ struct Base {
     compared: Comparison,
 }
 
+/// What is merged, and where.
+struct Merging<'a> {
+    job: Job<'a>,
+    claim: &'a Claim,
+    talk: &'a Discussion,
+    base: &'a Base,
+    /// The branch of the pull request, and what was fetched for the merge.
+    workspace: &'a Workspace,
+}
+
 /// Does what a task of this mode asks for.
-pub(super) async fn update(
-    config: &Config,
-    lease: &Lease,
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    at: CommandAt,
-) -> Result<(), Stop> {
+pub(super) async fn update(job: Job<'_>, at: CommandAt) -> Result<(), Stop> {
+    let Job { lease, desk, terms, .. } = job;
     let number = change::number_of(desk, at).await?;
     let mut talk = change::discussion(desk, number).await?;
     if let Some(commit) = change::own_commit(desk, &talk) {
@@ -74,7 +77,7 @@ pub(super) async fn update(
             basis: change::basis(&talk, None),
             ..claim.clone()
         };
-        let made = Box::pin(once(config, lease, desk, terms, &claim, &talk, &base, &mut ledger)).await;
+        let made = Box::pin(once(job, &claim, &talk, &base, &mut ledger)).await;
         match made {
             Err(Stop::Moved(_)) if !is_last => {
                 tracing::info!(pull_request = %number, "the branch has moved; starting over");
@@ -130,17 +133,14 @@ async fn base_of(desk: &Desk<'_>, talk: &Discussion) -> Result<Option<Base>, Sto
 }
 
 /// Reads, merges, has conflicts settled, and makes the commit. Returns what is told of it, and the commit.
-#[expect(clippy::too_many_arguments, reason = "each is of another kind")]
 async fn once(
-    config: &Config,
-    lease: &Lease,
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
+    job: Job<'_>,
     claim: &Claim,
     talk: &Discussion,
     base: &Base,
     ledger: &mut Ledger,
 ) -> Result<(Proposal, String), Stop> {
+    let Job { lease, desk, terms, .. } = job;
     let folder = clone::folder(desk)?;
     let workspace = clone::cloned(desk, folder.path(), lease).await?;
     if gix::ObjectId::from_hex(claim.head.as_bytes()).ok() != Some(workspace.base().commit) {
@@ -153,9 +153,8 @@ async fn once(
     if !refused.is_empty() {
         return Err(words::refused(&base.name, &desk.branch, &refused).into());
     }
-    let contents =
-        settle::contents(config, lease, desk, terms, claim, (talk, base), &workspace, &merged, ledger);
-    let contents = contents.await?;
+    let merging = Merging { job, claim, talk, base, workspace: &workspace };
+    let contents = settle::contents(&merging, &merged, ledger).await?;
     desk.forge.be_patient(desk.time_left());
     let tree = written(&workspace, &merged, &contents)?;
     if tree == merged.trees().theirs {
@@ -163,7 +162,7 @@ async fn once(
         return Err(Failure::new(Reason::Branch, what, "Close the pull request.").into());
     }
     wanted::still_wanted(desk, claim).await?;
-    let proposal = proposal(desk, terms, talk, base, &merged, &contents).await?;
+    let proposal = proposal(&merging, &merged, &contents).await?;
     working::keep(desk, claim, &proposal).await?;
     let merge =
         land::Merge { tree, trees: merged.trees(), other: object(&base.commit)?, contents: &contents };
@@ -208,14 +207,8 @@ fn written(workspace: &Workspace, merged: &Merged, contents: &Contents) -> Resul
 }
 
 /// What is kept before the commit: title, words, and whether its checks are held back.
-async fn proposal(
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    talk: &Discussion,
-    base: &Base,
-    merged: &Merged,
-    contents: &Contents,
-) -> Result<Proposal, Stop> {
+async fn proposal(merging: &Merging<'_>, merged: &Merged, contents: &Contents) -> Result<Proposal, Stop> {
+    let Merging { job: Job { desk, terms, .. }, talk, base, .. } = *merging;
     let is_held = talk.commits.last().is_some_and(|head| hold::is_held(&head.message));
     let mut settled = merged.files.iter().filter(|file| file.has_conflicts()).peekable();
     let held = if is_held {
