@@ -61,8 +61,8 @@ use crate::run::settings::RunSettings;
 use crate::run::{self, Attempt, Delivery, Ended};
 use refusal::Admission;
 use settings::Settings;
-use verdict::{describe, exit_of_waiting, verdict};
-use waiting::{Start, put_off_after, start};
+use verdict::{Verdict, verdict, waits};
+use waiting::{Start, put_off, start};
 
 /// How long a run that has lost its lease may take to notice. Kubernetes kills 60 s after it has asked.
 const NOTICE: Duration = Duration::from_secs(40);
@@ -216,29 +216,21 @@ async fn deliver(
             refusal::remember(&line, &message, before).await;
         }
         line.close().await;
-        let (settlement, exit) = verdict(&ended, follow);
-        let end = describe(&ended);
+        let Verdict { settlement, exit, pause } = verdict(&ended, follow);
+        let end = ended.words().log;
         if exit == Exit::Done {
             tracing::info!(end, "run ended");
         } else {
             tracing::warn!(end, "run ended");
         }
         let Some(settlement) = settlement else { return Delivered::Ended(exit) };
-        if put_off_after(&held, &ended, follow).await {
-            return Delivered::Ended(settle(held, Settlement::Ack, exit_of_waiting(&ended, exit)).await);
+        if let Some(wait) = waits(&ended, follow)
+            && put_off(&held, wait).await
+        {
+            return Delivered::Ended(settle(held, Settlement::Ack, wait.exit()).await);
         }
-        if matches!(
-            (&ended, settlement),
-            (
-                Ended::Passing(_)
-                    | Ended::PutOff { .. }
-                    | Ended::NoBudget { .. }
-                    | Ended::OthersFirst(_)
-                    | Ended::Misconfigured(_),
-                Settlement::Requeue
-            )
-        ) {
-            pause(&lease, settings.pause).await;
+        if pause {
+            recover(&lease, settings.pause).await;
         }
         Delivered::Ended(settle(held, settlement, exit).await)
     };
@@ -324,7 +316,7 @@ async fn run_until_lost(
 }
 
 /// Lets whatever failed recover. Who is asked to end meanwhile does not wait.
-async fn pause(lease: &Lease, pause: Duration) {
+async fn recover(lease: &Lease, pause: Duration) {
     tokio::select! {
         () = tokio::time::sleep(pause) => {}
         _ = lease.lost() => {}

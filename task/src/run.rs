@@ -68,7 +68,7 @@ use work::Job;
 
 pub(crate) use ask::scan;
 pub(crate) use checks::is_followed;
-pub use ended::{Attempt, Before, Delivery, Ended};
+pub use ended::{Attempt, Before, Delivery, Ended, Onward, Wait};
 pub(crate) use session::ledger;
 
 /// Does what a message asks for, and measures it.
