@@ -161,8 +161,7 @@ async fn on_forge(
     let marks = Marks::new(settings.marker_key.clone(), forge.repository().id);
     // A configuration that cannot be used is told as soon as there is a place to tell it.
     let repo_config = RepoConfig::of(forge.repository().config.as_ref());
-    // Labels of another tracker are not the repository's to name.
-    let own = repo_config.as_ref().ok().filter(|_| tracker.counts_pull_requests());
+    let own = repo_config.as_ref().ok().filter(|_| tracker.labels_are_the_repositorys());
     let names = own.map_or_else(|| settings.labels.clone(), |own| own.labels(&settings.labels));
     let records = Records { tracker, marks: &marks, names: &names, help: settings.help.as_deref() };
     let place = Place { forge, records, unlabelled: unlabelled.as_ref() };

@@ -81,7 +81,7 @@ fn is_unread(desk: &Desk<'_>, commit: &Commit, command: Timestamp) -> bool {
     let own = branch::maker(desk, commit);
     let told = desk.record.statuses().iter().find(|said| own == Some(said.status.task.as_str()));
     // Comments of the tracker and those of the forge have the time of one clock only where both are one service.
-    let is_one_clock = desk.tracker.counts_pull_requests() || desk.pull_request.is_none();
+    let is_one_clock = desk.tracker.shares_clock_with_forge() || desk.pull_request.is_none();
     told.is_some_and(|said| said.status.phase != Phase::Ended || is_one_clock && said.written_at >= command)
 }
 

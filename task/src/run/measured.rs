@@ -14,6 +14,7 @@ use shared::trace::TraceContext;
 
 use super::ended::{Ended, Kind};
 use crate::bill::Bill;
+use crate::forge;
 use crate::llm::Usd;
 
 /// A run that is under way.
@@ -36,7 +37,7 @@ impl Measured {
         let span = match message {
             Message::Task(task) => span
                 .with(&ISSUE, task.issue.to_string())
-                .with(&VCS_PROVIDER, "github")
+                .with(&VCS_PROVIDER, forge::PROVIDER)
                 .with(&VCS_URL, task.repo.url()),
             Message::Jira(request) => span.with(&ISSUE, request.issue_id().to_string()),
         };
