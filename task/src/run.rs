@@ -11,10 +11,12 @@ mod already;
 mod answers;
 mod approval;
 mod ask;
+mod asking;
 mod branch;
 mod change;
 mod checks;
 mod ci;
+mod ci_hold;
 mod claim;
 mod clone;
 mod closed;
@@ -27,7 +29,6 @@ mod ended;
 mod ending;
 mod failures;
 mod fix;
-mod hold;
 mod holder;
 pub(crate) mod jira;
 mod measured;
@@ -37,7 +38,6 @@ mod posted;
 mod propose;
 mod publish;
 mod repair;
-mod session;
 pub mod settings;
 mod spans;
 mod stance;
@@ -66,10 +66,9 @@ use ended::Stop;
 use settings::{RunSettings, unusable};
 use work::Job;
 
-pub(crate) use ask::scan;
+pub(crate) use asking::ledger;
 pub(crate) use checks::is_followed;
 pub use ended::{Attempt, Before, Delivery, Ended, Onward, Wait};
-pub(crate) use session::ledger;
 
 /// Does what a message asks for, and measures it.
 pub async fn run(

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::desk::Desk;
 use super::ended::{Ended, Stop};
 use super::repair::Seen;
-use super::{branch, ending, hold, holder, repair, trailers, working};
+use super::{branch, ci_hold, ending, holder, repair, trailers, working};
 use crate::call::CallError;
 use crate::config::Config;
 use crate::forge::Forge;
@@ -66,7 +66,7 @@ async fn look_at(
     if maker == desk.task.id.to_string() {
         return repair::complete(desk, &pull, &head).await;
     }
-    if hold::is_held(&head.message) {
+    if ci_hold::is_held(&head.message) {
         return nothing("its checks are held back");
     }
     if is_draft && trailers::is_outside_plan(&head.message) {
@@ -122,7 +122,7 @@ fn is_told(desk: &Desk<'_>) -> bool {
 /// Whether anything comes of the checks of a commit, as far as that shows in the commit.
 pub(crate) async fn is_followed(forge: &Forge, head: &Commit) -> Result<bool, CallError> {
     let is_ours = forge.made(head) && branch::trailer(&head.message).is_some();
-    if !is_ours || hold::is_held(&head.message) || trailers::is_outside_plan(&head.message) {
+    if !is_ours || ci_hold::is_held(&head.message) || trailers::is_outside_plan(&head.message) {
         return Ok(false);
     }
     Ok(!branch::is_empty(forge, head).await?)

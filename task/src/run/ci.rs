@@ -7,9 +7,9 @@
 use jiff::Timestamp;
 use shared::mode::CommandAt;
 
+use super::ci_hold::{is_held, released};
 use super::desk::Desk;
 use super::ended::Stop;
-use super::hold::{is_held, released};
 use super::settings::Terms;
 use super::stance::{self, Stance};
 use super::{approval, branch, ending, trailers, working};

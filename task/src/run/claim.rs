@@ -12,7 +12,7 @@ use super::holder::{self, InTheWay};
 use super::posted::{self, Posted};
 use super::settings::Terms;
 use super::work::{Basis, Claim};
-use super::{admission, approval, hold, working};
+use super::{admission, approval, ci_hold, working};
 use crate::forge::model::{Commit, Discussion};
 use crate::record::status::{Phase, PlanComment, Proposal, Status};
 
@@ -147,7 +147,7 @@ fn of_commit(desk: &Desk<'_>, commit: &Commit) -> Proposal {
         "{title}\n\nFixes {}\n\nThe rest of this description was lost with the comment that kept it.",
         desk.issue.id.reference()
     );
-    let held = hold::is_held(&commit.message).then(|| "why is not known any more".to_owned());
+    let held = ci_hold::is_held(&commit.message).then(|| "why is not known any more".to_owned());
     let bill = "The report of the run was lost.".to_owned();
-    hold::noted(Proposal { title, body, bill, plan: None, held: None, unplanned: Vec::new() }, held)
+    ci_hold::noted(Proposal { title, body, bill, plan: None, held: None, unplanned: Vec::new() }, held)
 }

@@ -7,7 +7,7 @@ use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
 use super::work::{Claim, Made};
-use super::{hold, trailers, working};
+use super::{ci_hold, trailers, working};
 use crate::call::{CallError, Retry};
 use crate::check::CheckedPatch;
 use crate::clock;
@@ -43,8 +43,8 @@ pub(super) async fn commit(
 ) -> Result<Committed, Stop> {
     let (patch, proposal) = match made {
         Made::Change { patch, proposal } => {
-            let held = hold::hold(desk, terms, &patch).await?;
-            (Some(patch), hold::noted(proposal, held))
+            let held = ci_hold::hold(desk, terms, &patch).await?;
+            (Some(patch), ci_hold::noted(proposal, held))
         }
         Made::Plan(proposal) => (None, proposal),
     };

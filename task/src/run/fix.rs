@@ -19,12 +19,13 @@ use super::change::{basis, discussion, holds_plan, is_open, is_ours, number_of, 
 use super::desk::Desk;
 use super::ended::Stop;
 use super::work::{Claim, Job, Material};
-use super::{ask, claim, clone, commit, conversation, hold, session, spans, trailers, wanted, working};
+use super::{ask, asking, ci_hold, claim, clone, commit, conversation, spans, trailers, wanted, working};
 use crate::bill::Bill;
 use crate::cycle::Followed;
 use crate::forge::model::{ChangedFile, Discussion, PullRequestKind, Stage};
 use crate::git::workspace::Workspace;
 use crate::llm::Ledger;
+use crate::outbound::scan;
 use crate::outcome::{Failure, Reason};
 use crate::protocol::ask::Follow;
 use crate::protocol::{Word, WordKind};
@@ -83,7 +84,7 @@ pub(super) async fn answer(job: Job<'_>, at: CommandAt) -> Result<(), Stop> {
     // Before the claim: whoever cannot be answered leaves no trace but the answer.
     let mut wanted = find(desk, &talk, at).await?;
     let claim = claim::claim_change(desk, &talk, basis(&talk, Some(rounds(&talk) + 1)), earlier).await?;
-    let mut ledger = session::ledger(lease, desk.forge, terms);
+    let mut ledger = asking::ledger(lease, desk.forge, terms);
     for is_last in [false, true] {
         let basis = basis(&talk, Some(rounds(&talk) + 1));
         let claim = Claim { head: talk.pull.head.commit.clone(), basis, ..claim.clone() };
@@ -198,7 +199,7 @@ async fn once(
     }
     let material = conversation::material(desk, claim, &terms.repo).await?;
     let files = desk.forge.changed_files(talk.pull.number).await?;
-    session::record(job);
+    asking::keep_transcript(job);
     let (change, paths) = (conversation::diff(&files), paths(&files));
     let follow = Follow { change: &change, paths: &paths, said: &said.text, count: said.count };
     let asking = ask_model(job, claim, &workspace, &material, follow, ledger);
@@ -235,10 +236,10 @@ async fn once(
         working::keep_follow_up(desk, claim, &follow_up).await?;
         return Ok(Made { kept: follow_up, commit: None, kind });
     };
-    ask::scan(&desk.gate, &patch)?;
+    scan::scan(&desk.gate, &patch)?;
     follow_up.changes = true;
-    let is_held = talk.commits.last().is_some_and(|head| hold::is_held(&head.message));
-    follow_up.held = match hold::hold(desk, terms, &patch).await? {
+    let is_held = talk.commits.last().is_some_and(|head| ci_hold::is_held(&head.message));
+    follow_up.held = match ci_hold::hold(desk, terms, &patch).await? {
         // What is below has not been let go either.
         None if is_held => Some("those of the commit before are held back as well".to_owned()),
         held => held,
@@ -275,8 +276,8 @@ async fn ask_model(
     follow: Follow<'_>,
     ledger: &mut Ledger,
 ) -> Result<Followed, Stop> {
-    session::watched(job, claim, async |progress| {
-        let cycle = session::cycle(job, workspace, &material.issue, ledger, progress);
+    asking::watched(job, claim, async |progress| {
+        let cycle = asking::cycle(job, workspace, &material.issue, ledger, progress);
         cycle.follow(follow).await.map_err(Stop::from)
     })
     .await

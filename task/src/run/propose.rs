@@ -3,7 +3,7 @@
 use super::commit::{self, Committed};
 use super::ended::Stop;
 use super::work::{Claim, Job, Made, Material};
-use super::{already, ask, clone, conversation, session, spans, wanted};
+use super::{already, ask, asking, clone, conversation, spans, wanted};
 use crate::bill::Bill;
 use crate::cycle::End;
 use crate::git::workspace::Workspace;
@@ -16,8 +16,8 @@ pub(super) async fn propose(job: Job<'_>, claim: &Claim) -> Result<End<Committed
     let folder = clone::folder(desk)?;
     let workspace = clone::cloned(desk, folder.path(), lease).await?;
     let material = conversation::material(desk, claim, &terms.repo).await?;
-    let mut ledger = session::ledger(lease, desk.forge, terms);
-    session::record(job);
+    let mut ledger = asking::ledger(lease, desk.forge, terms);
+    asking::keep_transcript(job);
     let made = tokio::select! {
         made = ask_model(job, claim, &workspace, &material, &mut ledger) => made,
         lost = lease.lost() => Err(lost.into()),
@@ -46,8 +46,8 @@ async fn ask_model(
     material: &Material,
     ledger: &mut Ledger,
 ) -> Result<End<Made, Finding>, Stop> {
-    session::watched(job, claim, async |progress| {
-        let cycle = session::cycle(job, workspace, &material.issue, ledger, progress);
+    asking::watched(job, claim, async |progress| {
+        let cycle = asking::cycle(job, workspace, &material.issue, ledger, progress);
         ask::ask(cycle, job, claim, material).await
     })
     .await

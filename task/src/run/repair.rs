@@ -23,7 +23,7 @@ use super::missing::Missing;
 use super::settings::{self, Terms};
 use super::trailers::{self, RepairTrailer};
 use super::work::{Basis, Claim, Job, Repair};
-use super::{branch, description, hold, measured, posted, propose, spans, working};
+use super::{branch, ci_hold, description, measured, posted, propose, spans, working};
 use crate::config::Config;
 use crate::context::secret_names;
 use crate::cycle::End;
@@ -413,7 +413,7 @@ pub(super) async fn complete(desk: &Desk<'_>, pull: &PullRequest, head: &Commit)
         body: "The report of the repair was lost.".to_owned(),
         bill: String::new(),
         plan: None,
-        held: hold::is_held(&head.message).then(|| "why is not known any more".to_owned()),
+        held: ci_hold::is_held(&head.message).then(|| "why is not known any more".to_owned()),
         unplanned: Vec::new(),
     });
     finish(desk, pull, &proposal, &trailer, Some(&head.id)).await

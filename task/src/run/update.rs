@@ -20,8 +20,8 @@ use super::missing::Missing;
 use super::settings::Terms;
 use super::work::{Claim, Job};
 use super::{
-    answers, approval, ask, change, claim, clone, commit, description, ending, hold, session, spans, wanted,
-    working,
+    answers, approval, ask, asking, change, ci_hold, claim, clone, commit, description, ending, spans,
+    wanted, working,
 };
 use crate::bill::Bill;
 use crate::call::CallError;
@@ -69,7 +69,7 @@ pub(super) async fn update(job: Job<'_>, at: CommandAt) -> Result<(), Stop> {
     let Some(mut base) = base_of(desk, &talk).await? else { return up_to_date(desk, &talk).await };
     let earlier = desk.own_status().map(|(_, status)| status);
     let claim = claim::claim_change(desk, &talk, change::basis(&talk, None), earlier).await?;
-    let mut ledger = session::ledger(lease, desk.forge, terms);
+    let mut ledger = asking::ledger(lease, desk.forge, terms);
     for is_last in [false, true] {
         let claim = Claim {
             head: talk.pull.head.commit.clone(),
@@ -209,14 +209,14 @@ fn written(workspace: &Workspace, merged: &Merged, contents: &Contents) -> Resul
 /// What is kept before the commit: title, words, and whether its checks are held back.
 async fn proposal(merging: &Merging<'_>, merged: &Merged, contents: &Contents) -> Result<Proposal, Stop> {
     let Merging { job: Job { desk, terms, .. }, talk, base, .. } = *merging;
-    let is_held = talk.commits.last().is_some_and(|head| hold::is_held(&head.message));
+    let is_held = talk.commits.last().is_some_and(|head| ci_hold::is_held(&head.message));
     let mut settled = merged.files.iter().filter(|file| file.has_conflicts()).peekable();
     let held = if is_held {
         // What is below has not been let go either.
         Some("those of the commit before are held back as well".to_owned())
     } else if settled.peek().is_some() {
         let is_executed = settled.any(|file| protect::executed_by(&file.path).is_some());
-        hold::hold_of(desk, terms, is_executed).await?
+        ci_hold::hold_of(desk, terms, is_executed).await?
     } else {
         // Nothing in it is a model's that the commits before it have not.
         None
@@ -236,7 +236,7 @@ async fn proposal(merging: &Merging<'_>, merged: &Merged, contents: &Contents) -
 
 /// What is told of a merge that is on the branch where the comment that kept the rest is gone.
 fn lost(talk: &Discussion) -> Proposal {
-    let is_held = talk.commits.last().is_some_and(|head| hold::is_held(&head.message));
+    let is_held = talk.commits.last().is_some_and(|head| ci_hold::is_held(&head.message));
     Proposal {
         title: String::new(),
         body: "What was merged was lost with the comment that kept it.".to_owned(),

@@ -15,7 +15,7 @@ use crate::run::desk::Desk;
 use crate::run::ended::Stop;
 use crate::run::settings::Terms;
 use crate::run::work::Job;
-use crate::run::{conversation, session};
+use crate::run::{asking, conversation};
 use crate::text::Raw;
 
 /// Files with conflicts that the model settles, at most.
@@ -129,7 +129,7 @@ pub(super) async fn contents(
         let files = merged.files.iter().map(clean).collect();
         return Ok(Contents { files, notes: checked(merged), ..Contents::default() });
     }
-    session::record(merging.job);
+    asking::keep_transcript(merging.job);
     let asking = ask(merging, &disputed, ledger);
     let settled = tokio::select! {
         settled = asking => settled,
@@ -208,8 +208,8 @@ async fn ask(merging: &Merging<'_>, disputed: &[&MergedFile], ledger: &mut Ledge
         .collect();
     let (ours, theirs, subjects) = (conversation::diff(&ours), conversation::diff(&theirs), subjects(base));
     let dispute = Dispute { files: disputed, ours: &ours, theirs: &theirs, subjects: &subjects };
-    session::watched(job, claim, async |progress| {
-        let cycle = session::cycle(job, workspace, &material.issue, ledger, progress);
+    asking::watched(job, claim, async |progress| {
+        let cycle = asking::cycle(job, workspace, &material.issue, ledger, progress);
         cycle.settle(dispute).await.map_err(Stop::from)
     })
     .await

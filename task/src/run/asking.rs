@@ -1,4 +1,4 @@
-//! A *session* with the model: what it may cost, where its conversation is kept, and who sees how far it is.
+//! *Asking* the model, whatever it is asked: what it may cost, where its conversation is kept, and who sees how far it is.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(crate) fn ledger(lease: &Lease, forge: &Forge, terms: &Terms<'_>) -> Ledger 
 }
 
 /// Keeps the conversation where the operator says. What cannot be kept stops no run.
-pub(super) fn record(job: Job<'_>) {
+pub(super) fn keep_transcript(job: Job<'_>) {
     let Job { config, desk, terms, .. } = job;
     let (Some(folder), Some(llm)) = (&desk.settings.transcripts, terms.engine.model()) else { return };
     let path = folder.join(format!("{}.jsonl", desk.task.id));
