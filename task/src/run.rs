@@ -48,7 +48,7 @@ mod work;
 mod working;
 
 use shared::message::Message;
-use shared::mode::Start;
+use shared::mode::{Event, Request, Start};
 use shared::task::Task;
 
 use crate::config::Config;
@@ -194,27 +194,23 @@ async fn work(
     desk: &Desk<'_>,
     repo_config: Result<RepoConfig, RepoConfigError>,
 ) -> Result<(), Stop> {
-    // These look at how things stand, whatever happened before: what there is to do is done once by itself.
-    let start = desk.task.mode.start();
-    if start == Start::Checks {
-        return checks::look(config, lease, desk, repo_config).await;
-    }
-    if start == Start::End {
-        return closed::follow(desk).await;
-    }
+    let request = match desk.task.mode.start() {
+        // These look at how things stand, whatever happened before: what there is to do is done once by itself.
+        Start::Event(Event::Checks) => return checks::look(config, lease, desk, repo_config).await,
+        Start::Event(Event::End) => return closed::follow(desk).await,
+        Start::Request(request) => request,
+    };
     admission::admit(desk).await?;
     if let Some(finding) = already::kept(desk) {
         return Err(already::complete(desk, &finding).await?);
     }
     let terms = settings::terms(config, desk.settings, repo_config.map_err(|error| unusable(&error))?)?;
     let job = Job { config, lease, desk, terms: &terms };
-    match start {
-        Start::Release(at) => ci::release(desk, &terms, at).await,
-        Start::Reviews(at) => Box::pin(fix::answer(job, at)).await,
-        Start::Base(at) => Box::pin(update::update(job, at)).await,
-        Start::Issue | Start::ApprovedPlan(_) | Start::Feedback(_) => resolve(job).await,
-        // Nobody asked for these: they have ended above.
-        Start::Checks | Start::End => Ok(()),
+    match request {
+        Request::Release(at) => ci::release(desk, &terms, at).await,
+        Request::Reviews(at) => Box::pin(fix::answer(job, at)).await,
+        Request::Base(at) => Box::pin(update::update(job, at)).await,
+        Request::Issue | Request::ApprovedPlan(_) | Request::Feedback(_) => resolve(job).await,
     }
 }
 

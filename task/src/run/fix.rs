@@ -10,7 +10,7 @@ mod request;
 mod threads;
 mod words;
 
-use shared::mode::{CommandAt, Mode, Start};
+use shared::mode::{self, CommandAt, Mode, Start};
 use shared::task::Task;
 
 use self::request::Request;
@@ -41,7 +41,7 @@ const MAX_TEXT: usize = 6_000;
 /// The task in its place, if a person asked to revise a plan that is carried out already, or is none: that is a follow-up
 /// on the change.
 pub(super) async fn in_place_of(desk: &Desk<'_>) -> Result<Option<Task>, Stop> {
-    let Start::Feedback(at) = desk.task.mode.start() else { return Ok(None) };
+    let Start::Request(mode::Request::Feedback(at)) = desk.task.mode.start() else { return Ok(None) };
     let number = match desk.pull_request {
         Some(number) => number,
         None => match desk.forge.open_pull_request_of(&desk.branch).await? {
