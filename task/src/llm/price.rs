@@ -6,7 +6,8 @@
 
 use serde::Deserialize;
 
-use super::{Provider, Usage};
+use super::prompt::Usage;
+use super::provider::Provider;
 use crate::usd::Usd;
 
 /// Dollars per million tokens, by kind of token.
