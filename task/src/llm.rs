@@ -198,7 +198,7 @@ impl Llm {
 
     /// About what a call costs by now: a prompt of so many tokens, and so many bytes of the answer. `None` where the price
     /// is not known.
-    pub fn so_far(&self, prompt_tokens: u32, answer_bytes: usize) -> Option<Usd> {
+    pub(crate) fn so_far(&self, prompt_tokens: u32, answer_bytes: usize) -> Option<Usd> {
         let answer_tokens = u64::try_from(answer_bytes / 4).unwrap_or(u64::MAX);
         match self.pricing() {
             Pricing::Free => Some(Usd::ZERO),
@@ -208,7 +208,7 @@ impl Llm {
     }
 
     /// The most that so many calls of this size can cost; `None` where the price is not known.
-    pub fn at_most(&self, prompt_tokens: u32, calls: u32) -> Option<Usd> {
+    pub(crate) fn at_most(&self, prompt_tokens: u32, calls: u32) -> Option<Usd> {
         match self.pricing() {
             Pricing::Free => Some(Usd::ZERO),
             Pricing::Unknown => None,
@@ -219,7 +219,7 @@ impl Llm {
         }
     }
 
-    pub fn guidance(&self) -> Guidance {
+    pub(crate) fn guidance(&self) -> Guidance {
         self.endpoint().guidance
     }
 

@@ -75,22 +75,6 @@ impl Usage {
         self.input_tokens.saturating_add(self.cache_read_tokens).saturating_add(self.cache_write_tokens)
     }
 
-    /// Both together; estimated if one of them is.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        let counted = match (self.counted, other.counted) {
-            (Counted::ByProvider, Counted::ByProvider) => Counted::ByProvider,
-            _ => Counted::ByEstimate,
-        };
-        Self {
-            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
-            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
-            cache_read_tokens: self.cache_read_tokens.saturating_add(other.cache_read_tokens),
-            cache_write_tokens: self.cache_write_tokens.saturating_add(other.cache_write_tokens),
-            counted,
-        }
-    }
-
     pub fn total_tokens(&self) -> u64 {
         self.prompt_tokens().saturating_add(self.output_tokens)
     }
