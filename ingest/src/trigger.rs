@@ -35,7 +35,7 @@ use jiff::Timestamp;
 use shared::{
     command::Command,
     issue::IssueId,
-    mode::{Asked, CommandAt, Comment, Mode, Start},
+    mode::{Asked, CommandAt, Comment, Mode, Request, Start},
     repo::{HostPolicy, Repo, RepoError},
     state::same_label,
     task::{self, DeliveryId, IssueDigest, Origin as IdOrigin, Task, TaskId},
@@ -314,7 +314,7 @@ fn commanded<'a>(command: &Command<'_>, remark: Remark<'a>, rules: &Rules) -> Re
     };
     // Whatever else the review asks for is asked for with it.
     let comment = match (asked(comment), review) {
-        (Asked::Task(mode), Some(review)) if matches!(mode.start(), Start::Reviews(_)) => {
+        (Asked::Task(mode), Some(review)) if matches!(mode.start(), Start::Request(Request::Reviews(_))) => {
             Comment::Review(review)
         }
         _ => comment,

@@ -82,6 +82,15 @@ pub enum Comment {
 /// What a run begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
+    /// What a person asks for, who has to be admitted first.
+    Request(Request),
+    /// What happened to a pull request, whoever is behind it.
+    Event(Event),
+}
+
+/// What a run begins with that a person asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
     /// The issue alone.
     Issue,
     /// The plan that a person approved.
@@ -94,6 +103,11 @@ pub enum Start {
     Release(CommandAt),
     /// The pull request, whose base branch has moved on.
     Base(CommandAt),
+}
+
+/// What a run begins with that nobody asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
     /// The pull request, whose checks ended.
     Checks,
     /// The pull request, which is closed.
@@ -394,26 +408,27 @@ impl Mode {
     /// What a run begins with.
     pub fn start(self) -> Start {
         match self {
-            Self::QuickFix | Self::Plan => Start::Issue,
-            Self::Revise(at) => Start::Feedback(at),
-            Self::Approve(at) => Start::ApprovedPlan(at),
-            Self::Fix(at) => Start::Reviews(at),
-            Self::Ci(at) => Start::Release(at),
-            Self::Update(at) => Start::Base(at),
-            Self::Checks => Start::Checks,
-            Self::Closed => Start::End,
+            Self::QuickFix | Self::Plan => Start::Request(Request::Issue),
+            Self::Revise(at) => Start::Request(Request::Feedback(at)),
+            Self::Approve(at) => Start::Request(Request::ApprovedPlan(at)),
+            Self::Fix(at) => Start::Request(Request::Reviews(at)),
+            Self::Ci(at) => Start::Request(Request::Release(at)),
+            Self::Update(at) => Start::Request(Request::Base(at)),
+            Self::Checks => Start::Event(Event::Checks),
+            Self::Closed => Start::Event(Event::End),
         }
     }
 
     /// The command that began the task, if one did.
     pub fn command(self) -> Option<CommandAt> {
-        match self.start() {
-            Start::Issue | Start::Checks | Start::End => None,
-            Start::ApprovedPlan(at)
-            | Start::Feedback(at)
-            | Start::Reviews(at)
-            | Start::Release(at)
-            | Start::Base(at) => Some(at),
+        let Start::Request(request) = self.start() else { return None };
+        match request {
+            Request::Issue => None,
+            Request::ApprovedPlan(at)
+            | Request::Feedback(at)
+            | Request::Reviews(at)
+            | Request::Release(at)
+            | Request::Base(at) => Some(at),
         }
     }
 

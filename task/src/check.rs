@@ -24,7 +24,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::time::Instant;
 
-pub use checked::{ALLOWED, CheckedPatch, EXECUTED, check, executed, merged};
+pub(crate) use checked::{ALLOWED, merged};
+pub use checked::{CheckedPatch, EXECUTED, check, executed};
 use leftovers::Leftovers;
 pub(crate) use leftovers::marker_in;
 pub use message::Problem;

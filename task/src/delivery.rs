@@ -61,8 +61,8 @@ use crate::run::settings::RunSettings;
 use crate::run::{self, Attempt, Delivery, Ended};
 use refusal::Admission;
 use settings::Settings;
-use verdict::{describe, exit_of_waiting, verdict};
-use waiting::{Start, put_off_after, start};
+use verdict::{Verdict, verdict, waits};
+use waiting::{Start, put_off, start};
 
 /// How long a run that has lost its lease may take to notice. Kubernetes kills 60 s after it has asked.
 const NOTICE: Duration = Duration::from_secs(40);
@@ -81,12 +81,12 @@ pub async fn consume(config: &Config, run: &RunSettings, settings: &Settings, st
         tracing::error!(error = &error as &dyn std::error::Error, "signals cannot be waited for");
         return Exit::Passing;
     }
+    let means = Means { config, run, settings, revoker: &revoker };
     let mut since = started;
     let failed = loop {
         match take(settings, &lease).await {
             Taken::Message(held) => {
-                let delivered =
-                    Box::pin(deliver(config, run, settings, *held, &revoker, lease.clone(), since)).await;
+                let delivered = Box::pin(deliver(means, *held, lease.clone(), since)).await;
                 match delivered {
                     Delivered::Refused if started.elapsed() < GOES_ON_FOR => since = Instant::now(),
                     Delivered::Refused => return Exit::Done,
@@ -146,17 +146,17 @@ async fn take(settings: &Settings, lease: &Lease) -> Taken {
     }
 }
 
-async fn deliver(
-    config: &Config,
-    run: &RunSettings,
-    settings: &Settings,
-    held: Held,
-    revoker: &Revoker,
-    lease: Lease,
-    since: Instant,
-) -> Delivered {
-    let (attempt, trace) = (held.attempt(), held.trace());
-    let message = match Message::parse(held.body(), &run.hosts) {
+/// What a delivery is done with.
+#[derive(Clone, Copy)]
+struct Means<'a> {
+    config: &'a Config,
+    run: &'a RunSettings,
+    settings: &'a Settings,
+    revoker: &'a Revoker,
+}
+
+async fn deliver(means: Means<'_>, held: Held, lease: Lease, since: Instant) -> Delivered {
+    let message = match Message::parse(held.body(), &means.run.hosts) {
         Ok(message) => message,
         Err(error) => {
             let (bytes, message_id) = (held.body().len(), held.message_id());
@@ -169,6 +169,7 @@ async fn deliver(
             return Delivered::Ended(settle(held, Settlement::DeadLetter, Exit::Done).await);
         }
     };
+    let (attempt, trace) = (held.attempt(), held.trace());
     let trace = trace.unwrap_or_else(|| TraceContext::of_task(message.id()));
     drop(traced(&RECEIVE, ("get", "receive"), &message, &trace, Some(since)));
     let process = traced(&PROCESS, ("process", "process"), &message, &trace, None).with(&ATTEMPT, attempt);
@@ -181,67 +182,7 @@ async fn deliver(
         attempt,
         traceparent = %trace,
     );
-    let work = async {
-        if let Err(error) = probe::ready(&settings.ready_file) {
-            tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "the readiness file cannot be written");
-        }
-        tracing::info!("task taken");
-        let line = Arc::new(Line::new(&settings.broker, &settings.name, settings.max_wait));
-        let bank = Bank::new(&line, &run.budgets);
-        let admission = match refusal::admission(&line, &message).await {
-            Admission::Open(slot) => slot,
-            Admission::Refused => {
-                line.close().await;
-                return end_refused(held).await;
-            }
-        };
-        let turns = Arc::new(Turns::new(&line, settings.at_once.repository, settings.at_once.person));
-        if start(&held, &turns, bank.as_ref(), &message).await == Start::Later {
-            line.close().await;
-            return Delivered::Ended(settle(held, Settlement::Ack, Exit::Done).await);
-        }
-        let door = settings.at_once.calls.map(|most| Door::new(&line, most));
-        let delivery = Delivery {
-            number: held.delivery(),
-            publication: held.publication(),
-            pauses_left: MAX_PAUSES.saturating_sub(held.pauses()),
-        };
-        let follow =
-            if attempt > DELIVERY_LIMIT { Attempt::Last(delivery) } else { Attempt::MoreFollow(delivery) };
-        revocation::on_loss(revoker, &held, run.deadline);
-        let lease = lease.with_channel(held.channel().clone()).with_bank(bank).with_door(door);
-        let lease = lease.with_line(Arc::clone(&line)).with_turns(turns).with_admission(admission);
-        let ended = run_until_lost(config, run, &message, &lease, follow).await;
-        if let Ended::Refused(before) = ended {
-            refusal::remember(&line, &message, before).await;
-        }
-        line.close().await;
-        let (settlement, exit) = verdict(&ended, follow);
-        let end = describe(&ended);
-        if exit == Exit::Done {
-            tracing::info!(end, "run ended");
-        } else {
-            tracing::warn!(end, "run ended");
-        }
-        let Some(settlement) = settlement else { return Delivered::Ended(exit) };
-        if put_off_after(&held, &ended, follow).await {
-            return Delivered::Ended(settle(held, Settlement::Ack, exit_of_waiting(&ended, exit)).await);
-        }
-        if matches!(
-            (&ended, settlement),
-            (
-                Ended::Passing(_)
-                    | Ended::PutOff { .. }
-                    | Ended::NoBudget { .. }
-                    | Ended::OthersFirst(_)
-                    | Ended::Misconfigured(_),
-                Settlement::Requeue
-            )
-        ) {
-            pause(&lease, settings.pause).await;
-        }
-        Delivered::Ended(settle(held, settlement, exit).await)
-    };
+    let work = work_on(means, held, &message, lease);
     let delivered = process.run(work.instrument(span)).await;
     if let Delivered::Ended(exit) = delivered
         && exit != Exit::Done
@@ -249,10 +190,75 @@ async fn deliver(
         process.fail(&format!("exit {}", exit as u8));
     }
     drop(process);
-    if let Err(error) = probe::unready(&settings.ready_file) {
+    if let Err(error) = probe::unready(&means.settings.ready_file) {
         tracing::warn!(error = &error as &dyn std::error::Error, "the readiness file cannot be removed");
     }
     delivered
+}
+
+/// Runs a task and settles its message, unless it has to wait or nobody may ask for it: then no run is begun.
+async fn work_on(means: Means<'_>, held: Held, message: &Message, lease: Lease) -> Delivered {
+    let Means { config, run, settings, revoker } = means;
+    if let Err(error) = probe::ready(&settings.ready_file) {
+        tracing::error!(error = &error as &dyn std::error::Error, path = %settings.ready_file.display(), "the readiness file cannot be written");
+    }
+    tracing::info!("task taken");
+    let line = Arc::new(Line::new(&settings.broker, &settings.name, settings.max_wait));
+    let bank = Bank::new(&line, &run.budgets);
+    let admission = match refusal::admission(&line, message).await {
+        Admission::Open(slot) => slot,
+        Admission::Refused => {
+            line.close().await;
+            return end_refused(held).await;
+        }
+    };
+    let turns = Arc::new(Turns::new(&line, settings.at_once.repository, settings.at_once.person));
+    if start(&held, &turns, bank.as_ref(), message).await == Start::Later {
+        line.close().await;
+        return Delivered::Ended(settle(held, Settlement::Ack, Exit::Done).await);
+    }
+    let door = settings.at_once.calls.map(|most| Door::new(&line, most));
+    let attempt = attempt_of(&held);
+    revocation::on_loss(revoker, &held, run.deadline);
+    let lease = lease.with_channel(held.channel().clone()).with_bank(bank).with_door(door);
+    let lease = lease.with_line(Arc::clone(&line)).with_turns(turns).with_admission(admission);
+    let ended = run_until_lost(config, run, message, &lease, attempt).await;
+    if let Ended::Refused(before) = ended {
+        refusal::remember(&line, message, before).await;
+    }
+    line.close().await;
+    end(held, &ended, attempt, &lease, settings.pause).await
+}
+
+/// Which attempt at its task a message is.
+fn attempt_of(held: &Held) -> Attempt {
+    let delivery = Delivery {
+        number: held.delivery(),
+        publication: held.publication(),
+        pauses_left: MAX_PAUSES.saturating_sub(held.pauses()),
+    };
+    if held.attempt() > DELIVERY_LIMIT { Attempt::Last(delivery) } else { Attempt::MoreFollow(delivery) }
+}
+
+/// Settles the message of a run that ended so.
+async fn end(held: Held, ended: &Ended, attempt: Attempt, lease: &Lease, time: Duration) -> Delivered {
+    let Verdict { settlement, exit, pause } = verdict(ended, attempt);
+    let end = ended.words().log;
+    if exit == Exit::Done {
+        tracing::info!(end, "run ended");
+    } else {
+        tracing::warn!(end, "run ended");
+    }
+    let Some(settlement) = settlement else { return Delivered::Ended(exit) };
+    if let Some(wait) = waits(ended, attempt)
+        && put_off(&held, wait).await
+    {
+        return Delivered::Ended(settle(held, Settlement::Ack, wait.exit()).await);
+    }
+    if pause {
+        recover(lease, time).await;
+    }
+    Delivered::Ended(settle(held, settlement, exit).await)
 }
 
 /// Ends a message of a requester who was refused a short while ago.
@@ -324,7 +330,7 @@ async fn run_until_lost(
 }
 
 /// Lets whatever failed recover. Who is asked to end meanwhile does not wait.
-async fn pause(lease: &Lease, pause: Duration) {
+async fn recover(lease: &Lease, pause: Duration) {
     tokio::select! {
         () = tokio::time::sleep(pause) => {}
         _ = lease.lost() => {}

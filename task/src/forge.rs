@@ -33,6 +33,9 @@ pub async fn of_organization(login: &Login<'_>) -> Result<(Vec<Repo>, Whole), Ca
     github::of_organization(login).await
 }
 
+/// The provider, in telemetry, of each repository that a message names.
+pub const PROVIDER: &str = github::PROVIDER;
+
 /// A forge as a run uses it: logged in, at one repository.
 pub enum Forge {
     GitHub(Session),
@@ -58,6 +61,13 @@ impl Forge {
     pub fn service(&self) -> Service {
         match self {
             Self::GitHub(_) => Service::GitHub,
+        }
+    }
+
+    /// What telemetry calls it.
+    pub fn provider(&self) -> &'static str {
+        match self {
+            Self::GitHub(_) => github::PROVIDER,
         }
     }
 
@@ -448,14 +458,14 @@ impl Forge {
     /// The same to who gave a command in a comment of its conversation.
     pub async fn acknowledge_comment(&self, id: u64) -> Result<(), CallError> {
         match self {
-            Self::GitHub(session) => session.github.react(&format!("issues/comments/{id}")).await,
+            Self::GitHub(session) => session.github.react_to_comment(id).await,
         }
     }
 
     /// The same to who gave one in a comment on a line.
     pub async fn acknowledge_line(&self, id: u64) -> Result<(), CallError> {
         match self {
-            Self::GitHub(session) => session.github.react(&format!("pulls/comments/{id}")).await,
+            Self::GitHub(session) => session.github.react_to_line(id).await,
         }
     }
 

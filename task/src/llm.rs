@@ -17,6 +17,7 @@ mod ollama;
 mod openai;
 mod parts;
 mod price;
+mod prompt;
 mod provider;
 mod refusal;
 mod retry;
@@ -29,7 +30,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use serde_json::{Value, json};
 use shared::env::Environment;
 use tokio::time::{sleep, timeout};
 
@@ -38,137 +38,17 @@ pub(crate) use config::ConfigError;
 pub use config::{Effort, LlmConfig, ModelSpec, Retries};
 pub use error::{LlmError, Wait};
 pub use price::Pricing;
+pub use prompt::{Counted, Message, Prompt, Reply, Role, Usage};
 pub use provider::Provider;
 pub(crate) use transcript::{Existing, Transcript};
+pub use turn::Progress;
 
 use http::Server;
-use parts::{Part, Parts};
+use parts::Parts;
 use retry::Pauses;
 use turn::Turn;
 
 pub use crate::usd::Usd;
-
-/// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    User,
-    Assistant,
-}
-
-impl Role {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Assistant => "assistant",
-        }
-    }
-}
-
-/// One turn of the conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    pub role: Role,
-    pub text: String,
-}
-
-/// What the model is asked.
-#[derive(Clone, Copy, Debug)]
-pub struct Prompt<'a> {
-    pub system: &'a str,
-    /// Starts and ends with the user's. The first holds what all calls of a run share, and is cached where that can be.
-    pub messages: &'a [Message],
-    /// Tokens of the answer, thinking included.
-    pub max_output_tokens: u32,
-    /// Tokens of `system` and `messages`, rather too many than too few.
-    pub estimated_tokens: u32,
-}
-
-impl Prompt<'_> {
-    /// The messages as both OpenAI and Ollama write them.
-    fn chat(&self, parts: &Parts) -> Value {
-        let messages =
-            self.messages.iter().map(|message| json!({"role": message.role.name(), "content": message.text}));
-        if !parts.is_refused(Part::SystemRole) {
-            let system = json!({"role": "system", "content": self.system});
-            return std::iter::once(system).chain(messages).collect();
-        }
-        let mut messages: Vec<Value> = messages.collect();
-        if let (Some(first), Some(message)) = (messages.first_mut(), self.messages.first()) {
-            first["content"] = json!(format!("{}\n\n{}", self.system, message.text));
-        }
-        messages.into()
-    }
-}
-
-/// A whole answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    /// Never blank. Thinking that the server did not set apart is still in it.
-    pub text: String,
-    pub usage: Usage,
-    /// The model that answered, as the server names it.
-    pub model: String,
-    /// From the first attempt to the last byte.
-    pub elapsed: Duration,
-}
-
-/// Tokens that a call used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Of the prompt, without those of the two cache counts.
-    pub input_tokens: u64,
-    /// Of the answer, thinking included.
-    pub output_tokens: u64,
-    pub cache_read_tokens: u64,
-    pub cache_write_tokens: u64,
-    pub counted: Counted,
-}
-
-/// Where the counts of a [`Usage`] come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Counted {
-    #[default]
-    ByProvider,
-    /// The provider gave none, or none that can be true: at least one is our estimate.
-    ByEstimate,
-}
-
-impl Usage {
-    pub fn prompt_tokens(&self) -> u64 {
-        self.input_tokens.saturating_add(self.cache_read_tokens).saturating_add(self.cache_write_tokens)
-    }
-
-    /// Both together; estimated if one of them is.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        let counted = match (self.counted, other.counted) {
-            (Counted::ByProvider, Counted::ByProvider) => Counted::ByProvider,
-            _ => Counted::ByEstimate,
-        };
-        Self {
-            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
-            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
-            cache_read_tokens: self.cache_read_tokens.saturating_add(other.cache_read_tokens),
-            cache_write_tokens: self.cache_write_tokens.saturating_add(other.cache_write_tokens),
-            counted,
-        }
-    }
-
-    pub fn total_tokens(&self) -> u64 {
-        self.prompt_tokens().saturating_add(self.output_tokens)
-    }
-}
-
-/// What can be told of a call that is under way.
-#[derive(Debug)]
-pub enum Progress<'a> {
-    /// The model thinks; so far this many bytes.
-    Thinking { bytes: usize },
-    /// The model answers; so far this many bytes.
-    Writing { bytes: usize },
-    /// An attempt failed, and the next follows.
-    Retrying { error: &'a LlmError, pause: Duration },
-}
 
 /// How much a model has to be shown before it keeps to the form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,7 +198,7 @@ impl Llm {
 
     /// About what a call costs by now: a prompt of so many tokens, and so many bytes of the answer. `None` where the price
     /// is not known.
-    pub fn so_far(&self, prompt_tokens: u32, answer_bytes: usize) -> Option<Usd> {
+    pub(crate) fn so_far(&self, prompt_tokens: u32, answer_bytes: usize) -> Option<Usd> {
         let answer_tokens = u64::try_from(answer_bytes / 4).unwrap_or(u64::MAX);
         match self.pricing() {
             Pricing::Free => Some(Usd::ZERO),
@@ -328,7 +208,7 @@ impl Llm {
     }
 
     /// The most that so many calls of this size can cost; `None` where the price is not known.
-    pub fn at_most(&self, prompt_tokens: u32, calls: u32) -> Option<Usd> {
+    pub(crate) fn at_most(&self, prompt_tokens: u32, calls: u32) -> Option<Usd> {
         match self.pricing() {
             Pricing::Free => Some(Usd::ZERO),
             Pricing::Unknown => None,
@@ -339,7 +219,7 @@ impl Llm {
         }
     }
 
-    pub fn guidance(&self) -> Guidance {
+    pub(crate) fn guidance(&self) -> Guidance {
         self.endpoint().guidance
     }
 

@@ -8,6 +8,7 @@
 mod active;
 pub(crate) mod markup;
 mod orders;
+pub(crate) mod scan;
 mod secret;
 mod smart_commits;
 

@@ -31,7 +31,7 @@ pub(crate) use wire::{Findings, Holder, HolderKind, ParseError, ParseFault};
 use crate::language::Language;
 
 /// The argument with which this program is a worker, see [`worker::serve`].
-pub const WORKER: &str = "parse-worker";
+pub(crate) const WORKER: &str = "parse-worker";
 /// The largest text that is parsed, in bytes; larger ones are data or generated.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
 /// Larger files, in bytes, have no outline: they are data or generated more often than not, and parsing them takes

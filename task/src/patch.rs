@@ -34,7 +34,7 @@ pub const MAX_FILES: usize = 100;
 /// Most bytes of changed files in a patch, the default of GitHub Agentic Workflows (`max-patch-size`, 4096 KB).
 pub const MAX_BYTES: usize = 4096 * 1024;
 /// Most edits in a reply: each may take a look at every line of its file.
-pub const MAX_EDITS: usize = 500;
+pub(crate) const MAX_EDITS: usize = 500;
 
 /// What stands at a path of the base commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

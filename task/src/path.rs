@@ -68,7 +68,7 @@ impl RepoPath {
     }
 
     /// The path that a git tree names with `bytes`.
-    pub fn from_git(bytes: &[u8]) -> Result<Self, PathError> {
+    pub(crate) fn from_git(bytes: &[u8]) -> Result<Self, PathError> {
         Self::parse(std::str::from_utf8(bytes).map_err(|_| PathError::NotUtf8)?)
     }
 
@@ -90,7 +90,7 @@ impl RepoPath {
     }
 
     /// Why Windows cannot have a file of that name.
-    pub fn unportable(&self) -> Option<Unportable> {
+    pub(crate) fn unportable(&self) -> Option<Unportable> {
         self.0.split('/').find_map(|name| {
             if gix::validate::path::component_is_windows_device(name.into()) {
                 return Some(Unportable::Device(name.to_owned()));

@@ -201,12 +201,12 @@ impl Binding {
     }
 
     /// Whether the person with this login, or of this [`account`], asked for the plan or a revision of it.
-    pub fn was_asked_by(&self, name: &str) -> bool {
+    pub(crate) fn was_asked_by(&self, name: &str) -> bool {
         self.asked_by.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
 
     /// Whether the other one binds the same plan, whoever asked for it.
-    pub fn binds_the_same(&self, other: &Self) -> bool {
+    pub(crate) fn binds_the_same(&self, other: &Self) -> bool {
         let other = Self { asked_by: self.asked_by.clone(), ..other.clone() };
         *self == other
     }
@@ -261,13 +261,13 @@ pub enum DocumentError {
 }
 
 /// The plan with its marker, as it is kept until it is approved.
-pub fn to_document(plan: &Plan, binding: &Binding) -> String {
+pub(crate) fn to_document(plan: &Plan, binding: &Binding) -> String {
     let json = serde_json::to_string(binding).expect("a struct of strings has a JSON form");
     format!("{}\n\n{MARKER_START}{json}{MARKER_END}\n", plan.text)
 }
 
 /// The plan and the binding that [`to_document`] wrote.
-pub fn from_document(document: &str) -> Result<(Plan, Binding), DocumentError> {
+pub(crate) fn from_document(document: &str) -> Result<(Plan, Binding), DocumentError> {
     let (text, rest) = document.rsplit_once(MARKER_START).ok_or(DocumentError::NoMarker)?;
     let (json, _) = rest.split_once(MARKER_END).ok_or(DocumentError::NoMarker)?;
     let binding = serde_json::from_str(json).map_err(DocumentError::BadMarker)?;

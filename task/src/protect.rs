@@ -105,7 +105,7 @@ impl Protection {
 }
 
 /// Whether the bytes are a git-lfs pointer, which stands for a file kept elsewhere.
-pub fn is_lfs_pointer(content: &[u8]) -> bool {
+pub(crate) fn is_lfs_pointer(content: &[u8]) -> bool {
     LFS_HEADS.iter().any(|head| content.starts_with(head))
 }
 
@@ -165,7 +165,7 @@ impl Glob {
 /// What runs a file, such as `a shell`; `None` where nothing that is known does.
 ///
 /// Protected paths are not looked up here: they cannot be changed at all unless the configuration allows it.
-pub fn executed_by(path: &RepoPath) -> Option<&'static str> {
+pub(crate) fn executed_by(path: &RepoPath) -> Option<&'static str> {
     spellings(path).iter().find_map(|folded| BUILT_IN.executed.find(folded)).copied()
 }
 

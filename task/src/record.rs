@@ -111,11 +111,11 @@ impl<'a> Records<'a> {
     pub(crate) async fn subject(self, forge: &Forge, thread: &IssueId) -> Result<Subject, CallError> {
         let found = match thread.number() {
             // The number is one of the forge's: of a pull request, if of anything.
-            Some(_) if !self.tracker.counts_pull_requests() => Subject::Gone { id: thread.clone() },
+            Some(_) if !self.tracker.knows(thread) => Subject::Gone { id: thread.clone() },
             _ => self.issue(thread).await?,
         };
         let Some(number) = thread.number() else { return Ok(found) };
-        if !matches!(found, Subject::PullRequest(_)) && self.tracker.counts_pull_requests() {
+        if !matches!(found, Subject::PullRequest(_)) && self.tracker.knows(thread) {
             return Ok(found);
         }
         let pull = forge.pull_request(number.into()).await?;

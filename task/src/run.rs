@@ -11,10 +11,12 @@ mod already;
 mod answers;
 mod approval;
 mod ask;
+mod asking;
 mod branch;
 mod change;
 mod checks;
 mod ci;
+mod ci_hold;
 mod claim;
 mod clone;
 mod closed;
@@ -27,7 +29,6 @@ mod ended;
 mod ending;
 mod failures;
 mod fix;
-mod hold;
 mod holder;
 pub(crate) mod jira;
 mod measured;
@@ -37,17 +38,17 @@ mod posted;
 mod propose;
 mod publish;
 mod repair;
-mod session;
 pub mod settings;
 mod spans;
 mod stance;
+mod trailers;
 mod update;
 mod wanted;
 mod work;
 mod working;
 
 use shared::message::Message;
-use shared::mode::Start;
+use shared::mode::{Event, Request, Start};
 use shared::task::Task;
 
 use crate::config::Config;
@@ -62,12 +63,12 @@ use claim::Claimed;
 use commit::Committed;
 use desk::{Desk, Place};
 use ended::Stop;
-use settings::{RunSettings, Terms, unusable};
+use settings::{RunSettings, unusable};
+use work::Job;
 
-pub(crate) use ask::scan;
+pub(crate) use asking::ledger;
 pub(crate) use checks::is_followed;
-pub use ended::{Attempt, Before, Delivery, Ended};
-pub(crate) use session::ledger;
+pub use ended::{Attempt, Before, Delivery, Ended, Onward, Wait};
 
 /// Does what a message asks for, and measures it.
 pub async fn run(
@@ -159,8 +160,7 @@ async fn on_forge(
     let marks = Marks::new(settings.marker_key.clone(), forge.repository().id);
     // A configuration that cannot be used is told as soon as there is a place to tell it.
     let repo_config = RepoConfig::of(forge.repository().config.as_ref());
-    // Labels of another tracker are not the repository's to name.
-    let own = repo_config.as_ref().ok().filter(|_| tracker.counts_pull_requests());
+    let own = repo_config.as_ref().ok().filter(|_| tracker.labels_are_the_repositorys());
     let names = own.map_or_else(|| settings.labels.clone(), |own| own.labels(&settings.labels));
     let records = Records { tracker, marks: &marks, names: &names, help: settings.help.as_deref() };
     let place = Place { forge, records, unlabelled: unlabelled.as_ref() };
@@ -194,34 +194,30 @@ async fn work(
     desk: &Desk<'_>,
     repo_config: Result<RepoConfig, RepoConfigError>,
 ) -> Result<(), Stop> {
-    // These look at how things stand, whatever happened before: what there is to do is done once by itself.
-    let start = desk.task.mode.start();
-    if start == Start::Checks {
-        return checks::look(config, lease, desk, repo_config).await;
-    }
-    if start == Start::End {
-        return closed::follow(desk).await;
-    }
+    let request = match desk.task.mode.start() {
+        // These look at how things stand, whatever happened before: what there is to do is done once by itself.
+        Start::Event(Event::Checks) => return checks::look(config, lease, desk, repo_config).await,
+        Start::Event(Event::End) => return closed::follow(desk).await,
+        Start::Request(request) => request,
+    };
     admission::admit(desk).await?;
     if let Some(finding) = already::kept(desk) {
         return Err(already::complete(desk, &finding).await?);
     }
     let terms = settings::terms(config, desk.settings, repo_config.map_err(|error| unusable(&error))?)?;
-    match start {
-        Start::Release(at) => ci::release(desk, &terms, at).await,
-        Start::Reviews(at) => Box::pin(fix::answer(config, lease, desk, &terms, at)).await,
-        Start::Base(at) => Box::pin(update::update(config, lease, desk, &terms, at)).await,
-        Start::Issue | Start::ApprovedPlan(_) | Start::Feedback(_) => {
-            resolve(config, lease, desk, &terms).await
-        }
-        // Nobody asked for these: they have ended above.
-        Start::Checks | Start::End => Ok(()),
+    let job = Job { config, lease, desk, terms: &terms };
+    match request {
+        Request::Release(at) => ci::release(desk, &terms, at).await,
+        Request::Reviews(at) => Box::pin(fix::answer(job, at)).await,
+        Request::Base(at) => Box::pin(update::update(job, at)).await,
+        Request::Issue | Request::ApprovedPlan(_) | Request::Feedback(_) => resolve(job).await,
     }
 }
 
 /// Plans, or makes a change, from an issue or its plan.
-async fn resolve(config: &Config, lease: &Lease, desk: &Desk<'_>, terms: &Terms<'_>) -> Result<(), Stop> {
-    let claim = match claim::claim(desk, terms).await? {
+async fn resolve(job: Job<'_>) -> Result<(), Stop> {
+    let desk = job.desk;
+    let claim = match claim::claim(desk, job.terms).await? {
         Claimed::Held(by) => return Err(Stop::Ended(Ended::Nothing(by))),
         Claimed::Ours(claim) => claim,
     };
@@ -232,7 +228,7 @@ async fn resolve(config: &Config, lease: &Lease, desk: &Desk<'_>, terms: &Terms<
             let commit = commit::over_api(desk, &claim, None, &plan).await?;
             Committed { proposal: plan, commit: Some(commit) }
         }
-        (None, None) => match Box::pin(propose::propose(config, lease, desk, &claim, terms)).await? {
+        (None, None) => match Box::pin(propose::propose(job, &claim)).await? {
             End::Made(committed) => committed,
             End::Already(finding) => return Err(already::complete(desk, &finding).await?),
         },

@@ -212,6 +212,78 @@ impl Tracker {
         }
     }
 
+    /// Whether it has issues with ids of this kind.
+    pub fn knows(&self, id: &IssueId) -> bool {
+        match (self, id) {
+            (Self::GitHub(_), IssueId::Number(_)) | (Self::Jira(_), IssueId::Key(_)) => true,
+            (Self::GitHub(_), IssueId::Key(_)) | (Self::Jira(_), IssueId::Number(_)) => false,
+        }
+    }
+
+    /// Whether it has this issue for the repository, as far as the id tells.
+    pub fn has(&self, id: &IssueId, repo: &Repo) -> bool {
+        match (self, id) {
+            (Self::GitHub(_), IssueId::Number(_)) => true,
+            (Self::Jira(issues), IssueId::Key(key)) => issues.site().has(key, repo),
+            (Self::GitHub(_), IssueId::Key(_)) | (Self::Jira(_), IssueId::Number(_)) => false,
+        }
+    }
+
+    /// Whether the repository's configuration may name the labels. Those of Jira are named for many repositories.
+    pub fn labels_are_the_repositorys(&self) -> bool {
+        self.counts_pull_requests()
+    }
+
+    /// Whether there are no issues where the repository has its own switched off.
+    pub fn needs_issues_of_repository(&self) -> bool {
+        self.counts_pull_requests()
+    }
+
+    /// Whether of two comments, one here and one on a pull request, the later one has the higher id.
+    pub fn shares_ids_with_forge(&self) -> bool {
+        self.counts_pull_requests()
+    }
+
+    /// Whether comments here and commits there have the time of one clock.
+    pub fn shares_clock_with_forge(&self) -> bool {
+        self.counts_pull_requests()
+    }
+
+    /// Whether whoever reads an issue is a link away from its pull request, and may read that.
+    pub fn is_read_with_code(&self) -> bool {
+        self.counts_pull_requests()
+    }
+
+    /// Whether a refusal is remembered at the broker, so that who was refused is not heard for a while. What asks on Jira is
+    /// no task yet.
+    pub fn remembers_refusals(&self) -> bool {
+        self.counts_pull_requests()
+    }
+
+    /// Whether an assignment to the agent asks for work as the label does.
+    pub fn takes_assignments(&self) -> bool {
+        match self {
+            Self::GitHub(_) => false,
+            Self::Jira(_) => true,
+        }
+    }
+
+    /// Whether an issue whose pull request is merged has somewhere to go that has to be asked for.
+    pub fn moves_merged(&self) -> bool {
+        match self {
+            Self::GitHub(_) => false,
+            Self::Jira(issues) => issues.site().moves_merged(),
+        }
+    }
+
+    /// Whether [`Self::reached`] would move the issue.
+    pub async fn is_due(&self, issue: &IssueId, milestone: Milestone) -> Result<bool, CallError> {
+        match self {
+            Self::GitHub(_) => Ok(false),
+            Self::Jira(issues) => issues.is_due(issue, milestone).await,
+        }
+    }
+
     /// Whether the text of an issue was edited after that time, where the message of a task brings no digest of it.
     pub async fn is_edited_since(
         &self,

@@ -133,8 +133,6 @@ pub(super) fn scope() -> InstrumentationScope {
 pub struct Span {
     context: Option<Context>,
     work: &'static Work,
-    /// When it ended, where that is not when this is dropped.
-    ended: Option<SystemTime>,
 }
 
 /// A value of an attribute.
@@ -238,7 +236,7 @@ impl Span {
             let span = tracer.build_with_context(builder, &parent);
             parent.with_span(span)
         });
-        Self { context, work, ended: None }
+        Self { context, work }
     }
 
     /// The same with a value.
@@ -268,11 +266,6 @@ impl Span {
         }
     }
 
-    /// It ended then.
-    pub fn end_at(mut self, ended: SystemTime) {
-        self.ended = Some(ended);
-    }
-
     /// Its trace, for whoever it is handed on to.
     pub fn trace(&self) -> Option<TraceContext> {
         trace_of(self.context.as_ref()?)
@@ -292,10 +285,8 @@ impl Span {
 
 impl Drop for Span {
     fn drop(&mut self) {
-        let Some(context) = &self.context else { return };
-        match self.ended {
-            Some(ended) => context.span().end_with_timestamp(ended),
-            None => context.span().end(),
+        if let Some(context) = &self.context {
+            context.span().end();
         }
     }
 }

@@ -15,7 +15,7 @@ const MAX_NAMED: usize = 20;
 /// How the sentence begins that names changed files which are run by what builds, tests or opens the repository.
 pub const EXECUTED: &str = "CI or build tools execute: ";
 /// How the sentence begins that names changed files which only the configuration lets the agent change.
-pub const ALLOWED: &str = "Protected, and changed because the configuration allows it: ";
+pub(crate) const ALLOWED: &str = "Protected, and changed because the configuration allows it: ";
 
 /// A patch that passed the gate; only [`check`] makes one, and only such a patch can be committed.
 #[derive(Clone, Debug)]
@@ -97,7 +97,7 @@ impl CheckedPatch {
     }
 
     /// Whether building, testing or opening the repository runs a file that the change touches.
-    pub fn is_executed(&self) -> bool {
+    pub(crate) fn is_executed(&self) -> bool {
         !self.executed().is_empty()
     }
 

@@ -79,54 +79,22 @@ pub(super) fn tell(failure: &Failure) {
     }
 }
 
+/// Tells how a run ended, and answers how the command ends by it.
 pub(super) fn tell_end(ended: &Ended) -> Exit {
-    match ended {
-        Ended::Done => {
-            terminal::eprint_line("done");
-            Exit::Done
-        }
-        Ended::Already => {
-            terminal::eprint_line("done: nothing has to change");
-            Exit::Done
-        }
-        Ended::Explained(reason) => {
-            terminal::eprint_line(&format!("ended with an explanation on the issue ({reason:?})"));
-            Exit::Done
-        }
-        Ended::Refused(_) => {
-            terminal::eprint_line("nothing to do: the requester has no write access");
-            Exit::Done
-        }
-        Ended::Nothing(why) => {
-            terminal::eprint_line(&format!("nothing to do: {why}"));
-            Exit::Done
-        }
-        Ended::Passing(why) => {
-            terminal::eprint_line(&format!("error: {why}"));
-            Exit::Passing
-        }
-        Ended::PutOff { why, until } => {
-            terminal::eprint_line(&format!("error: {why}; try again after {until}"));
-            Exit::Passing
-        }
-        Ended::NoBudget { why, shortage } => {
-            terminal::eprint_line(&format!("error: {why}; try again after {}", shortage.until));
-            Exit::Passing
-        }
-        Ended::OthersFirst(whose) => {
-            let why = format!("as many runs of its {whose} go as may at once");
-            terminal::eprint_line(&format!("error: {why}; try again later"));
-            Exit::Passing
-        }
-        Ended::Misconfigured(why) => {
-            terminal::eprint_line(&format!("error: {why}"));
-            Exit::Usage
-        }
-        Ended::Lost(lost) => {
-            terminal::eprint_line(&format!("error: {lost}; nothing more was written"));
-            Exit::Terminated
-        }
+    for line in end_lines(ended) {
+        terminal::eprint_line(&line);
     }
+    ended.exit()
+}
+
+/// What happened, and what to do. A server's own message can be in it.
+fn end_lines(ended: &Ended) -> Vec<String> {
+    let words = ended.words();
+    let mut lines = vec![terminal::visible(&words.shown).into_owned()];
+    if !words.next.is_empty() {
+        lines.push(format!("  {}", words.next));
+    }
+    lines
 }
 
 pub(super) fn tell_swept(swept: &Swept) -> Exit {
@@ -139,6 +107,30 @@ pub(super) fn tell_swept(swept: &Swept) -> Exit {
         Swept::Lost(lost) => {
             terminal::eprint_line(&format!("error: {lost}; the next sweep goes on"));
             Exit::Terminated
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_says_what_to_do_and_nothing_that_steers_the_terminal() {
+        let said = |text: &str| format!("{text}\u{202e}\u{1b}[2J");
+        for (ended, lines) in [
+            (Ended::Done, vec!["done"]),
+            (Ended::Passing(said("no answer")), vec!["error: no answer[2J", "  Try again later."]),
+            (
+                Ended::Misconfigured(said("no access")),
+                vec!["error: no access[2J", "  Run `ai-agent doctor` to find what to fix."],
+            ),
+            (
+                Ended::PutOff { why: said("not now"), until: jiff::Timestamp::UNIX_EPOCH },
+                vec!["error: not now[2J", "  Try again after 1970-01-01T00:00:00Z."],
+            ),
+        ] {
+            assert_eq!(end_lines(&ended), lines, "{ended:?}");
         }
     }
 }

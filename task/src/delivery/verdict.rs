@@ -3,55 +3,51 @@
 use crate::broker::Settlement;
 use crate::lease::Lost;
 use crate::outcome::Exit;
-use crate::run::{Attempt, Ended};
+use crate::run::{Attempt, Ended, Onward, Wait};
 
-/// What becomes of the message, and of the process. `None` if the message is no longer ours.
-pub(super) fn verdict(ended: &Ended, attempt: Attempt) -> (Option<Settlement>, Exit) {
-    let (again, passing) = match attempt {
-        Attempt::MoreFollow(_) => (Settlement::Requeue, Exit::Passing),
-        Attempt::Last(_) | Attempt::ByHand => (Settlement::DeadLetter, Exit::CouldNotSolve),
-    };
-    match ended {
-        Ended::Done | Ended::Already | Ended::Explained(_) | Ended::Refused(_) | Ended::Nothing(_) => {
-            (Some(Settlement::Ack), Exit::Done)
+/// What becomes of a message, and of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// `None` if the message is no longer ours.
+    pub(super) settlement: Option<Settlement>,
+    pub(super) exit: Exit,
+    /// Whether whatever failed gets time to recover before that.
+    pub(super) pause: bool,
+}
+
+/// Of what waits: what becomes of it where the broker does not keep it for later.
+pub(super) fn verdict(ended: &Ended, attempt: Attempt) -> Verdict {
+    let again = |pause| Verdict { settlement: Some(Settlement::Requeue), exit: ended.exit(), pause };
+    match ended.onward() {
+        Onward::Over => Verdict { settlement: Some(Settlement::Ack), exit: ended.exit(), pause: false },
+        Onward::Waits(_) if waits(ended, attempt).is_some() => again(true),
+        Onward::Retried | Onward::Waits(_) => match attempt {
+            Attempt::MoreFollow(_) => again(true),
+            Attempt::Last(_) | Attempt::ByHand => {
+                let exit = match ended.exit() {
+                    Exit::Passing => Exit::CouldNotSolve,
+                    exit => exit,
+                };
+                Verdict { settlement: Some(Settlement::DeadLetter), exit, pause: false }
+            }
+        },
+        Onward::Lost(Lost::Terminated) => {
+            Verdict { settlement: Some(Settlement::HandBack), exit: Exit::Terminated, pause: false }
         }
-        // Where the broker does not keep it for later. It is no failure of the last attempt.
-        Ended::PutOff { .. } if attempt.may_be_put_off() => (Some(Settlement::Requeue), Exit::Passing),
-        // The same: it is nobody's failure.
-        Ended::NoBudget { .. } | Ended::OthersFirst(_) => (Some(Settlement::Requeue), Exit::Passing),
-        Ended::Passing(_) | Ended::PutOff { .. } => (Some(again), passing),
-        // Credentials may be exchanged right now, and GitHub has refused good ones before. Nothing is lost while the
-        // broker counts, and a Job that fails with a status of its own is what an operator sees.
-        Ended::Misconfigured(_) => (Some(again), Exit::Usage),
-        Ended::Lost(Lost::Terminated) => (Some(Settlement::HandBack), Exit::Terminated),
         // Counted: a task that never ends in time must not come back for ever.
-        Ended::Lost(Lost::Deadline) => (Some(Settlement::Requeue), Exit::Terminated),
-        Ended::Lost(Lost::Connection) => (None, Exit::LostLease),
+        Onward::Lost(Lost::Deadline) => again(false),
+        Onward::Lost(Lost::Connection) => Verdict { settlement: None, exit: Exit::LostLease, pause: false },
     }
 }
 
-/// For the log.
-pub(super) fn describe(ended: &Ended) -> String {
-    match ended {
-        Ended::Done => "done".to_owned(),
-        Ended::Already => "done: nothing has to change".to_owned(),
-        Ended::Explained(reason) => format!("explained on the issue: {reason:?}"),
-        Ended::Refused(_) => "nothing to do: the requester has no write access".to_owned(),
-        Ended::Nothing(why) => format!("nothing to do: {why}"),
-        Ended::Passing(why) => format!("transient error: {why}"),
-        Ended::PutOff { why, until } => format!("has to wait until {until}: {why}"),
-        Ended::NoBudget { why, shortage } => format!("waits for budget until {}: {why}", shortage.until),
-        Ended::OthersFirst(whose) => {
-            format!("lets others go first: its {whose} has as many runs as may go at once")
-        }
-        Ended::Misconfigured(why) => format!("the operator has to fix something: {why}"),
-        Ended::Lost(lost) => lost.to_string(),
+/// What the task is published again to wait for. It may wait for a time only so often; to wait for budget or for others is
+/// nobody's failure, and no failure of the last attempt.
+pub(super) fn waits(ended: &Ended, attempt: Attempt) -> Option<Wait> {
+    match ended.onward() {
+        Onward::Waits(Wait::Until(_)) if !attempt.may_be_put_off() => None,
+        Onward::Waits(wait) => Some(wait),
+        Onward::Over | Onward::Retried | Onward::Lost(_) => None,
     }
-}
-
-/// Waiting for budget or for others is no failure.
-pub(super) fn exit_of_waiting(ended: &Ended, exit: Exit) -> Exit {
-    if matches!(ended, Ended::NoBudget { .. } | Ended::OthersFirst(_)) { Exit::Done } else { exit }
 }
 
 #[cfg(test)]
@@ -102,8 +98,10 @@ mod tests {
             (Ended::Lost(Lost::Connection), first, None, 70),
         ];
         for (ended, attempt, settlement, status) in table {
-            let (given, exit) = verdict(&ended, attempt);
-            assert_eq!((given, exit as u8), (settlement, status), "{ended:?} {attempt:?}");
+            let given = verdict(&ended, attempt);
+            assert_eq!((given.settlement, given.exit as u8), (settlement, status), "{ended:?} {attempt:?}");
+            let is_lost = matches!(ended, Ended::Lost(_));
+            assert_eq!(given.pause, settlement == Some(Requeue) && !is_lost, "{ended:?} {attempt:?}");
         }
     }
 }

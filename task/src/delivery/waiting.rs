@@ -8,7 +8,7 @@ use shared::message::Message;
 
 use crate::broker::{BrokerError, BudgetWait, Held};
 use crate::budget::{Bank, Shortage, Turns, turns};
-use crate::run::{Attempt, Ended};
+use crate::run::Wait;
 
 /// How long a task waits that found no budget before it is looked again: what runs did not use comes back soon, and an
 /// operator may raise a ceiling at any time.
@@ -56,17 +56,12 @@ pub(super) async fn start(held: &Held, turns: &Turns, bank: Option<&Bank>, messa
     }
 }
 
-/// Publishes a task again that waits for a time or for budget; whether the broker keeps it.
-pub(super) async fn put_off_after(held: &Held, ended: &Ended, follow: Attempt) -> bool {
-    let kept = match ended {
-        Ended::NoBudget { shortage, .. } => {
-            put_off_for_budget(held, *shortage).await.map(|()| shortage.until)
-        }
-        Ended::OthersFirst(whose) => put_off_for_others(held, whose).await,
-        Ended::PutOff { until, .. } if follow.may_be_put_off() => {
-            held.put_off(*until, held.pauses() + 1).await.map(|()| *until)
-        }
-        _ => return false,
+/// Publishes a task again to wait; whether the broker keeps it.
+pub(super) async fn put_off(held: &Held, wait: Wait) -> bool {
+    let kept = match wait {
+        Wait::Budget(shortage) => put_off_for_budget(held, shortage).await.map(|()| shortage.until),
+        Wait::Others(whose) => put_off_for_others(held, whose).await,
+        Wait::Until(until) => held.put_off(until, held.pauses() + 1).await.map(|()| until),
     };
     match kept {
         Ok(until) => {

@@ -42,6 +42,9 @@ pub(super) use past::of_organization;
 pub(crate) use repository::path_segment;
 pub(super) use survey::installed;
 
+/// What telemetry calls it.
+pub const PROVIDER: &str = "github";
+
 /// Bytes of one answer. A page of 100 comments of 65,536 characters can be 26 MB in UTF-8.
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// Redirects of one read.

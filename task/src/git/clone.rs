@@ -122,42 +122,13 @@ pub fn clone(
     )
     .map_err(|error| disk(&error))?
     .to_thread_local();
-    let received = receive(
-        remote,
-        &repo,
-        Want { tips: vec![commit], base: None, depth: NonZeroU32::MIN },
-        caps,
-        &watch,
-    )?;
+    let received = receive(remote, &repo, Want { tips: vec![commit], base: None }, caps, &watch)?;
     name_commit(&repo, &name, commit).map_err(|error| disk(&error))?;
 
     let repo = gix::ThreadSafeRepository::open_opts(into, options(caps)).map_err(|error| disk(&error))?;
     folder.keep();
     let branch = name.shorten().to_string();
     Ok(Cloned { repo, commit, branch, received })
-}
-
-/// Adds the commits of another branch to a clone, and says where the branch is; `None` if there is no such branch.
-///
-/// At most `depth` commits come, counted from the branch's tip; the walk along their parents ends in objects that are not
-/// there. `base` is a commit that the clone has, so that what it holds is not sent again. No reference is written.
-pub fn fetch_branch(
-    repo: &gix::Repository,
-    remote: &Remote,
-    branch: &str,
-    base: ObjectId,
-    depth: NonZeroU32,
-    caps: &CloneCaps,
-    interrupt: &AtomicBool,
-) -> Result<Option<ObjectId>, CloneError> {
-    let watch = Watch::start(caps.time, interrupt);
-    let mut remote = UploadPack::open(Session::open(remote, &watch)?)?;
-    let name = format!("refs/heads/{branch}");
-    let Some(tip) = tip_of(&remote.refs(&[&name])?, &name) else { return Ok(None) };
-    if !repo.has_object(tip) {
-        receive(remote, repo, Want { tips: vec![tip], base: Some(base), depth }, caps, &watch)?;
-    }
-    Ok(Some(tip))
 }
 
 /// Adds commits of the remote to a clone, each with everything that it holds and without its parents.
@@ -180,7 +151,7 @@ pub fn fetch_commits(
     }
     let watch = Watch::start(caps.time, interrupt);
     let remote = UploadPack::open(Session::open(remote, &watch)?)?;
-    let want = Want { tips, base: Some(have), depth: NonZeroU32::MIN };
+    let want = Want { tips, base: Some(have) };
     receive(remote, repo, want, caps, &watch).map(drop)
 }
 
@@ -220,11 +191,10 @@ fn has_branches(remote: &mut UploadPack<'_>) -> Result<bool, CloneError> {
     }))
 }
 
-/// What is asked of the remote: commits, and the history behind each as far as `depth`.
+/// What is asked of the remote: commits, without the history behind each.
 struct Want {
     tips: Vec<ObjectId>,
     base: Option<ObjectId>,
-    depth: NonZeroU32,
 }
 
 /// There is nothing to find out about what both sides have: all is said in one request.
@@ -272,7 +242,7 @@ fn receive(
     let packs = repo.objects.store_ref().path().join("pack");
     // What the remote knows us to have may come as a difference to it.
     let bases = want.base.map(|_| repo.objects.clone());
-    let shallow = fetch::Shallow::DepthAtRemote(want.depth);
+    let shallow = fetch::Shallow::DepthAtRemote(NonZeroU32::MIN);
     let write = gix_pack::bundle::write::Options {
         alloc_limit_bytes: Some(caps.object),
         ..gix_pack::bundle::write::Options::default()

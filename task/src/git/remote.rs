@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use gix::ObjectId;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
@@ -221,20 +220,6 @@ impl<'a> Watch<'a> {
             Ok(())
         }
     }
-}
-
-/// Where a branch of the remote is; `None` if there is no such branch. Blocks, at most for `limit`.
-pub fn ls_ref(
-    remote: &Remote,
-    branch: &str,
-    limit: Duration,
-    interrupt: &AtomicBool,
-) -> Result<Option<ObjectId>, RemoteError> {
-    let watch = Watch::start(limit, interrupt);
-    let session = Session::open(remote, &watch)?;
-    let name = format!("refs/heads/{branch}");
-    let refs = UploadPack::open(session)?.refs(&[&name])?;
-    Ok(tip_of(&refs, &name))
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ pub struct Identity {
 }
 
 /// Marks a commit as made by us, so that a later attempt may replace it.
-pub const TASK_TRAILER: &str = "Agent-Task";
+pub(crate) const TASK_TRAILER: &str = "Agent-Task";
 
 /// The values of a trailer in the message of a commit, the last one first.
 pub fn trailers<'m>(message: &'m str, name: &str) -> impl Iterator<Item = &'m str> {
@@ -134,7 +134,7 @@ impl Workspace {
     }
 
     /// Opens what a clone has just made, at the commit that was fetched.
-    pub fn of_clone(
+    pub(crate) fn of_clone(
         repo: gix::ThreadSafeRepository,
         commit: ObjectId,
         branch: &str,
@@ -202,7 +202,7 @@ impl Workspace {
     }
 
     /// Writes a commit of a tree that is there, on top of the base and then of another commit. No reference moves.
-    pub fn write_merge(
+    pub(crate) fn write_merge(
         &self,
         tree: ObjectId,
         other: ObjectId,
@@ -213,7 +213,7 @@ impl Workspace {
     }
 
     /// Whether a file at the base is another one than at `commit`; so it is, too, where that cannot be told.
-    pub fn differs_from(&self, commit: ObjectId, path: &RepoPath) -> bool {
+    pub(crate) fn differs_from(&self, commit: ObjectId, path: &RepoPath) -> bool {
         let repo = self.repo();
         let entry = |tree: gix::Tree<'_>| {
             let entry = tree.lookup_entry_by_path(path.as_str()).ok()?;
@@ -267,7 +267,7 @@ impl Workspace {
     }
 
     /// What `branch` points to, if [`Self::publish`] may replace it; `None` where there is no such branch.
-    pub fn replaceable(&self, branch: &str, task: &str) -> Result<Option<ObjectId>, PublishError> {
+    pub(crate) fn replaceable(&self, branch: &str, task: &str) -> Result<Option<ObjectId>, PublishError> {
         let repo = self.repo();
         let full = full_name(branch);
         Self::refuse_if_checked_out(&repo, branch, &full)?;

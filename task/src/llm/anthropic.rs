@@ -12,13 +12,15 @@
 
 use serde_json::{Value, json};
 
+use super::Endpoint;
 use super::error::LlmError;
 use super::http::Server;
 use super::lines::{Event, Lines};
 use super::parts::Part;
+use super::prompt::{Message, Prompt, Role};
 use super::refusal::{Refusal, Sign};
 use super::stop::Stop;
-use super::{Endpoint, Message, Prompt, Role, Turn};
+use super::turn::Turn;
 
 /// <https://platform.claude.com/docs/en/api/versioning>
 const VERSION: &str = "2023-06-01";
@@ -155,7 +157,7 @@ fn stopped(server: &Server, reason: &str, details: &Value, prompt: &Prompt<'_>) 
             let why = why.map_or_else(|| "it gives no reason".to_owned(), |why| server.quote(why));
             LlmError::Refused { why }
         }
-        other => other.error(server, reason, prompt),
+        other => other.error(server.provider, server.quote(reason), prompt),
     };
     Err(error)
 }

@@ -11,7 +11,8 @@ use shared::env::{Environment, SettingError};
 use super::error::{BudgetError, LlmError};
 use super::margin::Margins;
 use super::price::Pricing;
-use super::{Counted, Provider, Usage};
+use super::prompt::{Counted, Usage};
+use super::provider::Provider;
 use crate::broker::Slot;
 use crate::budget::{self, Door, Draw, Purse};
 use crate::usd::{Usd, UsdError};
@@ -36,7 +37,7 @@ pub enum MoneyCeiling {
 impl Ceiling {
     /// What of it is left once so much was spent.
     #[must_use]
-    pub fn left_after(self, tokens: u64, money: Usd) -> Self {
+    pub(crate) fn left_after(self, tokens: u64, money: Usd) -> Self {
         let left = match self.money {
             MoneyCeiling::AtMost(most) => MoneyCeiling::AtMost(most.left_after(money)),
             MoneyCeiling::AtMostIfPriced(most) => MoneyCeiling::AtMostIfPriced(most.left_after(money)),
@@ -45,7 +46,7 @@ impl Ceiling {
     }
 
     /// Whether nothing of it is left.
-    pub fn is_spent(self) -> bool {
+    pub(crate) fn is_spent(self) -> bool {
         let (MoneyCeiling::AtMost(left) | MoneyCeiling::AtMostIfPriced(left)) = self.money;
         self.tokens == 0 || left == Usd::ZERO
     }
@@ -129,13 +130,13 @@ impl Ledger {
 
     /// The same, within what all runs together may spend.
     #[must_use]
-    pub fn drawing_on(self, purse: Option<Purse>) -> Self {
+    pub(crate) fn drawing_on(self, purse: Option<Purse>) -> Self {
         Self { purse, ..self }
     }
 
     /// The same, within how many calls all runs together make at once.
     #[must_use]
-    pub fn entering_by(self, door: Option<Door>) -> Self {
+    pub(crate) fn entering_by(self, door: Option<Door>) -> Self {
         Self { door, ..self }
     }
 
@@ -170,7 +171,7 @@ impl Ledger {
     }
 
     /// Whether so many more calls of this size are within the ceilings, each at its most. The prompt's tokens are estimated.
-    pub fn affords(
+    pub(crate) fn affords(
         &self,
         model: &str,
         pricing: Pricing,
@@ -190,7 +191,7 @@ impl Ledger {
     }
 
     /// What the calls may cost together, where it is limited.
-    pub fn money_ceiling(&self) -> Usd {
+    pub(crate) fn money_ceiling(&self) -> Usd {
         let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = self.ceiling.money;
         ceiling
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
-use super::Provider;
 use super::parts::Part;
+use super::provider::Provider;
 use crate::budget;
 use crate::usd::Usd;
 

@@ -13,9 +13,10 @@ use super::access::Access;
 use super::config::{ConfigError, LlmConfig, is_local};
 use super::error::{LlmError, Wait};
 use super::lines::{Lines, looks_like_html};
+use super::provider::Provider;
 use super::refusal::{self, Refusal};
+use super::turn::Turn;
 use super::words::Words;
-use super::{Provider, Turn};
 
 /// As much of an error's body as is read.
 const MAX_ERROR_BYTES: u64 = 64 << 10;

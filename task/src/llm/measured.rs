@@ -9,9 +9,10 @@ use shared::otlp::catalog::{
 };
 use shared::otlp::{self, Span};
 
+use super::Endpoint;
 use super::error::LlmError;
+use super::prompt::{Prompt, Usage};
 use super::turn::Turn;
-use super::{Endpoint, Prompt, Usage};
 
 /// What is done: a conversation is continued.
 const CHATTING: &str = "chat";

@@ -9,13 +9,15 @@
 
 use serde_json::{Value, json};
 
+use super::Endpoint;
 use super::error::LlmError;
 use super::http::Server;
 use super::lines::Lines;
 use super::parts::Part;
+use super::prompt::Prompt;
 use super::refusal::{Refusal, Sign};
 use super::stop::Stop;
-use super::{Endpoint, Prompt, Turn};
+use super::turn::Turn;
 
 /// Windows are asked for in steps, since Ollama loads the model again whenever the window changes.
 const WINDOW_STEP: u32 = 8192;
@@ -43,7 +45,7 @@ fn window(prompt: &Prompt<'_>, context_window: u32) -> u32 {
 fn body(endpoint: &Endpoint, prompt: &Prompt<'_>, num_ctx: u32) -> Value {
     let mut body = json!({
         "model": endpoint.spec.model,
-        "messages": prompt.chat(&endpoint.parts),
+        "messages": endpoint.parts.messages_of(prompt),
         "stream": !endpoint.parts.is_refused(Part::Streaming),
         "truncate": false,
         "shift": false,
@@ -110,7 +112,7 @@ fn stopped(server: &Server, reason: Option<&str>, prompt: &Prompt<'_>) -> Result
     let Some(reason) = reason else { return Ok(()) };
     match Stop::of(reason) {
         Stop::Done => Ok(()),
-        other => Err(other.error(server, reason, prompt)),
+        other => Err(other.error(server.provider, server.quote(reason), prompt)),
     }
 }
 

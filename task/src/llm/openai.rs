@@ -10,13 +10,15 @@
 use serde_json::{Value, json};
 use url::Host;
 
+use super::Endpoint;
 use super::error::LlmError;
 use super::http::Server;
 use super::lines::Lines;
 use super::parts::Part;
+use super::prompt::Prompt;
 use super::refusal::{Refusal, Sign};
 use super::stop::Stop;
-use super::{Endpoint, Prompt, Turn};
+use super::turn::Turn;
 
 pub(super) async fn attempt(
     endpoint: &Endpoint,
@@ -35,7 +37,7 @@ fn body(endpoint: &Endpoint, prompt: &Prompt<'_>) -> Value {
     let limit = if is_new_name { "max_completion_tokens" } else { "max_tokens" };
     let mut body = json!({
         "model": endpoint.spec.model,
-        "messages": prompt.chat(parts),
+        "messages": parts.messages_of(prompt),
         "stream": !parts.is_refused(Part::Streaming),
         limit: prompt.max_output_tokens,
     });
@@ -100,7 +102,7 @@ fn stopped(server: &Server, reason: &str, prompt: &Prompt<'_>) -> Result<(), Llm
     let error = match Stop::of(reason) {
         Stop::Done => return Ok(()),
         Stop::Withheld => LlmError::Refused { why: "a filter of the provider stopped the answer".to_owned() },
-        other => other.error(server, reason, prompt),
+        other => other.error(server.provider, server.quote(reason), prompt),
     };
     Err(error)
 }

@@ -4,11 +4,12 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::env::catalog::{AGENT_EFFORT, AGENT_TEMPERATURE};
 
-use super::Provider;
 use super::config::Effort;
+use super::prompt::Prompt;
+use super::provider::Provider;
 
 /// A part of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +127,23 @@ impl Parts {
     /// Notes a refusal. False if it was known, so that nothing is asked twice for the same reason.
     pub(super) fn leave_out(&self, part: Part) -> bool {
         self.refused.fetch_or(part.bit(), Ordering::Relaxed) & part.bit() == 0
+    }
+
+    /// The messages as both OpenAI and Ollama write them.
+    pub(super) fn messages_of(&self, prompt: &Prompt<'_>) -> Value {
+        let messages = prompt
+            .messages
+            .iter()
+            .map(|message| json!({"role": message.role.name(), "content": message.text}));
+        if !self.is_refused(Part::SystemRole) {
+            let system = json!({"role": "system", "content": prompt.system});
+            return std::iter::once(system).chain(messages).collect();
+        }
+        let mut messages: Vec<Value> = messages.collect();
+        if let (Some(first), Some(message)) = (messages.first_mut(), prompt.messages.first()) {
+            first["content"] = json!(format!("{}\n\n{}", prompt.system, message.text));
+        }
+        messages.into()
     }
 
     /// Whether the next request would have this part, in the form that could be refused.

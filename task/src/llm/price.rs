@@ -6,7 +6,8 @@
 
 use serde::Deserialize;
 
-use super::{Provider, Usage};
+use super::prompt::Usage;
+use super::provider::Provider;
 use crate::usd::Usd;
 
 /// Dollars per million tokens, by kind of token.
@@ -42,7 +43,7 @@ impl Price {
     }
 
     /// How many tokens of a prompt an amount pays for.
-    pub fn prompt_tokens_for(&self, amount: Usd) -> u64 {
+    pub(crate) fn prompt_tokens_for(&self, amount: Usd) -> u64 {
         amount.tokens_at(self.rates.input)
     }
 
@@ -58,7 +59,7 @@ impl Price {
     }
 
     /// The most that a call can cost: the whole prompt written to the cache or read afresh, and the whole allowance used.
-    pub fn at_most(&self, prompt_tokens: u64, output_tokens: u64) -> Usd {
+    pub(crate) fn at_most(&self, prompt_tokens: u64, output_tokens: u64) -> Usd {
         let rates = self.rates(prompt_tokens);
         rates
             .input
@@ -126,7 +127,7 @@ pub struct PriceTableError(#[from] toml::de::Error);
 
 impl PriceTable {
     /// The table that was built in.
-    pub fn built_in() -> Self {
+    pub(crate) fn built_in() -> Self {
         Self::parse(include_str!("../../prices.toml")).expect("a test reads the table that is built in")
     }
 

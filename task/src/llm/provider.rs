@@ -35,7 +35,7 @@ impl Provider {
 
     /// The model that is asked when none is named: as of November 2026 the vendors' own choice for everyday coding, and
     /// for Ollama a code model of 19 GB that a workstation can hold.
-    pub fn default_model(self) -> &'static str {
+    pub(crate) fn default_model(self) -> &'static str {
         match self {
             Self::Anthropic => "claude-sonnet-5-5",
             Self::Ollama => "qwen3-coder:30b",

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::Endpoint;
 use super::error::{LlmError, Repeat};
-use super::{Endpoint, Provider};
+use super::provider::Provider;
 
 /// See the module's documentation.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! A *stop reason* says why a model ended its answer. Each interface has words for it, and servers that imitate one
 //! mix them with those of the vendor behind them.
 
-use super::Prompt;
 use super::error::LlmError;
-use super::http::Server;
+use super::prompt::Prompt;
+use super::provider::Provider;
 
 /// What a stop reason means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +67,8 @@ impl Stop {
         }
     }
 
-    /// The error of an answer that is not whole.
-    pub(super) fn error(self, server: &Server, reason: &str, prompt: &Prompt<'_>) -> LlmError {
-        let provider = server.provider;
-        let reason = server.quote(reason);
+    /// The error of an answer that is not whole, for a reason that is fit to be quoted.
+    pub(super) fn error(self, provider: Provider, reason: String, prompt: &Prompt<'_>) -> LlmError {
         match self {
             Self::Limit => LlmError::Truncated { max_output_tokens: prompt.max_output_tokens },
             Self::Window => LlmError::ContextWindow {

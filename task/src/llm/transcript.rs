@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Message, Prompt, Reply, Role};
+use super::prompt::{Message, Prompt, Reply, Role};
 use crate::outbound::{Gate, without_tokens};
 
 /// Only its owner reads it: it holds the repository's text.

@@ -1,9 +1,23 @@
 //! A *turn* is what comes of one attempt at an answer, piece by piece.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
+use super::error::LlmError;
+use super::prompt::{Counted, Prompt, Usage};
 use super::stop::Stop;
-use super::{Counted, Progress, Prompt, Usage};
+
+/// What can be told of a call that is under way.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// The model thinks; so far this many bytes.
+    Thinking { bytes: usize },
+    /// The model answers; so far this many bytes.
+    Writing { bytes: usize },
+    /// An attempt failed, and the next follows.
+    Retrying { error: &'a LlmError, pause: Duration },
+}
 
 /// What has come of an attempt so far.
 pub(super) struct Turn<'a> {

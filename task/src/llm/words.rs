@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-use super::Provider;
 use super::access::Access;
+use super::provider::Provider;
 
 /// As much of a server's message as is quoted, in characters.
 const MAX_QUOTE: usize = 300;

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use secrecy::SecretString;
+use shared::issue::IssueId;
 use shared::task::Task;
 
 use super::desk::{Desk, Place};
@@ -36,7 +37,7 @@ pub(super) async fn open_desk<'a>(
     if repository.is_archived {
         return Err(refuse("the repository is archived").into());
     }
-    if !repository.has_issues && place.records.tracker.counts_pull_requests() {
+    if !repository.has_issues && place.records.tracker.needs_issues_of_repository() {
         return Err(refuse("the repository has no issues").into());
     }
     if task.repository_id.is_some_and(|id| u64::from(id) != repository.id) {
@@ -81,8 +82,9 @@ async fn find_asker(
     }
     lease.admitted().await;
     // Set for somebody who may not ask, it would stay when the assignment is taken back, and be nobody's.
-    if let (Some(key), Tracker::Jira(issues)) = (place.unlabelled, place.records.tracker) {
-        issues.set_label(key, &settings.labels.trigger).await?;
+    if let Some(key) = place.unlabelled {
+        let label = settings.labels.trigger.as_str();
+        place.records.tracker.add_labels(&IssueId::Key(key.clone()), &[label]).await?;
     }
     Ok(asker)
 }
@@ -105,8 +107,7 @@ async fn answer_stranger(
     let is_told = record.statuses().iter().any(|said| said.status.bars(&task.trigger_user));
     if !is_told && record.status_of(&task.id.to_string()).is_none() {
         let gate = Gate::new(secrets, &[], None).with_mention(task.trigger_user.as_str());
-        // Nobody remembers a refusal of a request on Jira.
-        let text = comment::not_allowed(task.trigger_user.as_str(), tracker.counts_pull_requests());
+        let text = comment::not_allowed(task.trigger_user.as_str(), tracker.remembers_refusals());
         record.say_at_last(&gate, None, &text, Status::barred(task)).await?;
     }
     Ok(if is_told { Before::Told } else { Before::NotTold })
@@ -131,7 +132,7 @@ pub(super) async fn admit(desk: &Desk<'_>) -> Result<(), Stop> {
         return Err(Stop::Ended(Ended::Nothing(found.why())));
     }
     if desk.issue.talk == Talk::ClosedToUs {
-        return Err(ending::locked().into());
+        return Err(ending::locked(desk, desk.tracker.service()).into());
     }
     if desk.issue.kind == IssueKind::PullRequest {
         let what = format!("{} is a pull request that the agent did not open.", desk.issue.id.reference());

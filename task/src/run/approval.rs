@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use shared::command::Command;
 use shared::issue::{IssueId, PullRequestNumber};
-use shared::mode::{CommandAt, Comment as CommentId, Start};
+use shared::mode::{CommandAt, Comment as CommentId, Request, Start};
 
 use super::branch;
 use super::desk::Desk;
@@ -28,7 +28,7 @@ use crate::thread::Comment;
 /// `head` is where the branch is.
 pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> Result<Basis, Stop> {
     match desk.task.mode.start() {
-        Start::ApprovedPlan(CommandAt { pull_request, comment }) => {
+        Start::Request(Request::ApprovedPlan(CommandAt { pull_request, comment })) => {
             let pull = pull_of(desk, pull_request, "There is no plan to approve.").await?;
             let approval = command_of(desk, comment, |command| command == Command::Approve).await?;
             let posted = plan_of(desk, pull.number, head).await?;
@@ -42,7 +42,7 @@ pub(super) async fn check(desk: &Desk<'_>, terms: &Terms<'_>, head: &Commit) -> 
             hold(desk, terms, &posted).await?;
             Ok(Basis::Approved { plan: posted.plan, pull_request: pull.number })
         }
-        Start::Feedback(CommandAt { pull_request, comment }) => {
+        Start::Request(Request::Feedback(CommandAt { pull_request, comment })) => {
             let feedback = feedback(desk, comment).await?;
             let pull = pull_of(desk, pull_request, "There is no plan to revise.").await?;
             let posted = plan_of(desk, pull.number, head).await?;

@@ -7,16 +7,14 @@ use super::already;
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
-use super::work::{Basis, Claim, Made, Material, Repair};
+use super::work::{Basis, Claim, Job, Made, Material, Repair};
 use crate::bill::Bill;
-use crate::check::{CheckedPatch, unseen};
-use crate::config::Config;
 use crate::cycle::{Account, Cycle, End, Planned, Solution};
 use crate::git::workspace::Workspace;
 use crate::outbound::markup::names;
-use crate::outbound::{Gate, Outbound, REDACTED};
+use crate::outbound::{Outbound, scan};
 use crate::outcome::{Failure, Reason};
-use crate::patch::{Change, ChangeKind};
+use crate::patch::Change;
 use crate::plan::{Binding, Plan};
 use crate::protocol::ask::Broken;
 use crate::pull_request::{self, ChangeFact, Facts, ReadFact};
@@ -33,12 +31,11 @@ pub(super) const MAX_WARNING: usize = 2_000;
 /// Asks the model for what the task wants.
 pub(super) async fn ask(
     cycle: Cycle<'_>,
-    desk: &Desk<'_>,
-    config: &Config,
-    terms: &Terms<'_>,
-    material: &Material,
+    job: Job<'_>,
     claim: &Claim,
+    material: &Material,
 ) -> Result<End<Made, Finding>, Stop> {
+    let Job { desk, terms, .. } = job;
     let read = cycle.workspace.base().commit.to_string();
     // The commit of a plan is empty and goes with its branch: what was read is in the one below it as well.
     let shown = match claim.basis {
@@ -88,7 +85,7 @@ pub(super) async fn ask(
         }
     };
     let asked_by = asked_by.into_iter().chain(desk.askers()).collect();
-    plan(desk, config, terms, material, PlanOrigin { base, asked_by }, planned).map(End::Made)
+    plan(job, material, PlanOrigin { base, asked_by }, planned).map(End::Made)
 }
 
 /// The first parent of the commit that is read.
@@ -115,7 +112,7 @@ fn change(
 ) -> Result<Made, Stop> {
     let (notes, warnings) = (solution.notes(), solution.warnings());
     let Solution { patch, title, summary, unplanned, account, .. } = solution;
-    scan(&desk.gate, &patch)?;
+    scan::scan(&desk.gate, &patch)?;
     let title = title_of(desk, title.as_deref(), summary.as_deref(), material.issue.title.as_str());
     let summary = summary.as_deref().unwrap_or(title.as_str());
     let summary = desk.gate.body_within(summary, MAX_SUMMARY);
@@ -161,38 +158,6 @@ fn first_line(text: &str) -> &str {
     text.trim().lines().next().unwrap_or_default()
 }
 
-/// Refuses a change that would publish a secret, or add a file whose name passes for another one's.
-pub(crate) fn scan(gate: &Gate, patch: &CheckedPatch) -> Result<(), Failure> {
-    for change in patch.changes() {
-        let is_new = !matches!(change.kind(), ChangeKind::Modify | ChangeKind::Delete);
-        if is_new && unseen::is_deceptive(change.path().as_str()) {
-            let what = format!("`{}` mixes letters that look alike.", change.path());
-            return Err(Failure::new(Reason::Protected, what, "Make that change by hand."));
-        }
-        if is_new && gate.redact(change.path().as_str()) != change.path().as_str() {
-            let what = "The name of a new file would publish a secret.";
-            return Err(Failure::new(Reason::Secret, what, "Look at what the issue asks for."));
-        }
-        let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-        // The model is shown this in place of a secret; written back, it would replace the secret.
-        let marks = |bytes| text(bytes).matches(REDACTED).count();
-        if marks(change.after()) > marks(change.before()) {
-            let what = format!(
-                "The change of `{}` would overwrite a secret that the model was not shown.",
-                change.path()
-            );
-            return Err(Failure::new(Reason::Secret, what, "Make that change by hand."));
-        }
-        gate.scan_added_lines(change.path(), &text(change.before()), &text(change.after())).map_err(
-            |leak| {
-                let next = "Take the secret out of the issue or the repository, and revoke it.";
-                Failure::new(Reason::Secret, format!("The change would publish a secret: {leak}."), next)
-            },
-        )?;
-    }
-    Ok(())
-}
-
 /// What a plan was made from, and who asked for it.
 struct PlanOrigin {
     base: String,
@@ -200,13 +165,12 @@ struct PlanOrigin {
 }
 
 fn plan(
-    desk: &Desk<'_>,
-    config: &Config,
-    terms: &Terms<'_>,
+    job: Job<'_>,
     material: &Material,
     PlanOrigin { base, asked_by }: PlanOrigin,
     planned: Planned,
 ) -> Result<Made, Stop> {
+    let Job { config, desk, terms, .. } = job;
     let Planned { plan, account } = planned;
     let read = account.read.iter().map(|(path, _)| path);
     let title = match &desk.issue.id {

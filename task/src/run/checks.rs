@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::desk::Desk;
 use super::ended::{Ended, Stop};
 use super::repair::Seen;
-use super::{branch, commit, ending, hold, holder, repair, working};
+use super::{branch, ci_hold, ending, holder, repair, trailers, working};
 use crate::call::CallError;
 use crate::config::Config;
 use crate::forge::Forge;
@@ -66,10 +66,10 @@ async fn look_at(
     if maker == desk.task.id.to_string() {
         return repair::complete(desk, &pull, &head).await;
     }
-    if hold::is_held(&head.message) {
+    if ci_hold::is_held(&head.message) {
         return nothing("its checks are held back");
     }
-    if is_draft && commit::is_outside_plan(&head.message) {
+    if is_draft && trailers::is_outside_plan(&head.message) {
         return nothing("it changes files that the plan does not name, and a person decides");
     }
     let now = desk.forge.pull_request_checks(pull.number).await?;
@@ -122,7 +122,7 @@ fn is_told(desk: &Desk<'_>) -> bool {
 /// Whether anything comes of the checks of a commit, as far as that shows in the commit.
 pub(crate) async fn is_followed(forge: &Forge, head: &Commit) -> Result<bool, CallError> {
     let is_ours = forge.made(head) && branch::trailer(&head.message).is_some();
-    if !is_ours || hold::is_held(&head.message) || commit::is_outside_plan(&head.message) {
+    if !is_ours || ci_hold::is_held(&head.message) || trailers::is_outside_plan(&head.message) {
         return Ok(false);
     }
     Ok(!branch::is_empty(forge, head).await?)
@@ -147,12 +147,12 @@ async fn stuck(desk: &Desk<'_>, pull: &PullRequest, running: &[String]) -> Resul
 async fn show(desk: &Desk<'_>, pull: &PullRequest, message: &str, skipped: &[String]) -> Result<(), Stop> {
     // Only who was told that they failed is told that they did not; or that one was skipped which has to run.
     let told = desk.own_status();
-    let tells = told.is_some() || !skipped.is_empty() || commit::repair_of(message).is_some();
+    let tells = told.is_some() || !skipped.is_empty() || trailers::repair_of(message).is_some();
     let is_over = !tells || told.as_ref().is_some_and(|(_, status)| status.passed);
     if pull.kind == PullRequestKind::Ready && is_over {
         return Err(Stop::Ended(Ended::Nothing(SHOWN)));
     }
-    if let Some(asker) = commit::made_for(message)
+    if let Some(asker) = trailers::made_for(message)
         && let Err(error) = desk.ask_for_review(pull, &asker).await
     {
         let error = ending::tolerated(desk, error)?;

@@ -7,12 +7,12 @@
 use jiff::Timestamp;
 use shared::mode::CommandAt;
 
+use super::ci_hold::{is_held, released};
 use super::desk::Desk;
 use super::ended::Stop;
-use super::hold::{is_held, released};
 use super::settings::Terms;
 use super::stance::{self, Stance};
-use super::{approval, branch, commit, ending, working};
+use super::{approval, branch, ending, trailers, working};
 use crate::call::CallError;
 use crate::forge::model::{Commit, PullRequest, PullRequestKind};
 use crate::outcome::{Failure, Reason};
@@ -30,7 +30,7 @@ pub(super) async fn release(desk: &Desk<'_>, terms: &Terms<'_>, at: CommandAt) -
     let pull =
         approval::pull_of(desk, at.pull_request, "There is no pull request with checks to start.").await?;
     let head = head_of(desk, &pull).await?;
-    let is_outside_plan = commit::is_outside_plan(&head.message);
+    let is_outside_plan = trailers::is_outside_plan(&head.message);
     let head = let_go(desk, &pull, head, command.at).await?;
     tracing::info!(pull_request = %pull.number, head, "the checks may start");
     if let Some(body) = top::released(&pull.body) {
@@ -81,7 +81,7 @@ fn is_unread(desk: &Desk<'_>, commit: &Commit, command: Timestamp) -> bool {
     let own = branch::maker(desk, commit);
     let told = desk.record.statuses().iter().find(|said| own == Some(said.status.task.as_str()));
     // Comments of the tracker and those of the forge have the time of one clock only where both are one service.
-    let is_one_clock = desk.tracker.counts_pull_requests() || desk.pull_request.is_none();
+    let is_one_clock = desk.tracker.shares_clock_with_forge() || desk.pull_request.is_none();
     told.is_some_and(|said| said.status.phase != Phase::Ended || is_one_clock && said.written_at >= command)
 }
 

@@ -1,20 +1,23 @@
 //! The *claim*: of all runs for an issue, one works. Making the branch is what decides, because it can be done once.
+//! Where a change has its branch already, the older status comment decides.
 
 use jiff::Timestamp;
 use shared::issue::PullRequestNumber;
 use shared::mode::Product;
 
-use super::approval;
 use super::branch::{self, Branch};
 use super::desk::Desk;
 use super::ended::Stop;
-use super::holder::InTheWay;
+use super::holder::{self, InTheWay};
 use super::posted::{self, Posted};
 use super::settings::Terms;
 use super::work::{Basis, Claim};
-use super::{hold, working};
-use crate::forge::model::Commit;
-use crate::record::status::{PlanComment, Proposal};
+use super::{admission, approval, ci_hold, working};
+use crate::forge::model::{Commit, Discussion};
+use crate::record::status::{Phase, PlanComment, Proposal, Status};
+
+/// While another run is at work on the issue.
+const WAITING: &str = "**Waiting** for another run on this issue. This one goes on by itself after that.";
 
 pub(super) enum Claimed {
     Ours(Box<Claim>),
@@ -22,6 +25,7 @@ pub(super) enum Claimed {
     Held(&'static str),
 }
 
+/// The right to work on the issue from its branch.
 pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed, Stop> {
     desk.state()?;
     let earlier = desk.own_status().map(|(_, status)| status);
@@ -78,6 +82,36 @@ pub(super) async fn claim(desk: &Desk<'_>, terms: &Terms<'_>) -> Result<Claimed,
     Ok(Claimed::Ours(Box::new(Claim { head, status, since, base, basis, proposal, plan })))
 }
 
+/// The right to go on with a change that has a pull request. Of two that take it at once, the one whose comment came first has it.
+pub(super) async fn claim_change(
+    desk: &Desk<'_>,
+    talk: &Discussion,
+    basis: Basis,
+    earlier: Option<Status>,
+) -> Result<Claim, Stop> {
+    let since = earlier.as_ref().map_or_else(Timestamp::now, |status| status.since);
+    let status = working::begin(desk, earlier).await?;
+    let others = desk.record.statuses_now().await?;
+    working::alone(desk, status, &others).await?;
+    let others: Vec<_> = others.into_iter().filter(|said| said.id < status).collect();
+    if holder::in_the_way(&desk.claimant(), &others) == Some(InTheWay::Other) {
+        if desk.attempt.may_be_put_off() {
+            let waiting = desk.signed(Status::of(desk.task, Phase::Waiting, None));
+            desk.record.say(&desk.gate, Some(status), WAITING, waiting).await?;
+        }
+        return Err(admission::wait_turn(desk).await?);
+    }
+    Ok(Claim {
+        head: talk.pull.head.commit.clone(),
+        status,
+        since,
+        base: talk.pull.base.clone(),
+        basis,
+        proposal: None,
+        plan: None,
+    })
+}
+
 /// What another task proposed, and did not get to its end with. None for a plan that is nowhere.
 async fn unfinished(
     desk: &Desk<'_>,
@@ -113,7 +147,7 @@ fn of_commit(desk: &Desk<'_>, commit: &Commit) -> Proposal {
         "{title}\n\nFixes {}\n\nThe rest of this description was lost with the comment that kept it.",
         desk.issue.id.reference()
     );
-    let held = hold::is_held(&commit.message).then(|| "why is not known any more".to_owned());
+    let held = ci_hold::is_held(&commit.message).then(|| "why is not known any more".to_owned());
     let bill = "The report of the run was lost.".to_owned();
-    hold::noted(Proposal { title, body, bill, plan: None, held: None, unplanned: Vec::new() }, held)
+    ci_hold::noted(Proposal { title, body, bill, plan: None, held: None, unplanned: Vec::new() }, held)
 }

@@ -34,7 +34,7 @@ pub(super) fn folder(desk: &Desk<'_>) -> Result<tempfile::TempDir, Failure> {
 /// Clones the branch of the issue.
 pub(super) async fn cloned(desk: &Desk<'_>, folder: &Path, lease: &Lease) -> Result<Workspace, Stop> {
     let span = Span::start(&CLONE)
-        .with(&VCS_PROVIDER, "github")
+        .with(&VCS_PROVIDER, desk.forge.provider())
         .with(&VCS_URL, desk.forge.repo().url())
         .with(&VCS_BRANCH, &desk.branch);
     let workspace = spans::part(&span, clone_branch(desk, folder, lease)).await?;

@@ -1,15 +1,13 @@
 //! The *commit* of a run, made with compare-and-swap: the branch moves only from where the run found it.
 
 use gix::ObjectId;
-use shared::user::Login;
 
 use super::branch::trailer;
 use super::desk::Desk;
 use super::ended::Stop;
-use super::hold;
 use super::settings::Terms;
-use super::work::{Basis, Claim, Made};
-use super::working;
+use super::work::{Claim, Made};
+use super::{ci_hold, trailers, working};
 use crate::call::{CallError, Retry};
 use crate::check::CheckedPatch;
 use crate::clock;
@@ -17,23 +15,12 @@ use crate::context::read_set::FileMode;
 use crate::forge::model::CommitRequest;
 use crate::git::push::{self, PushCaps, PushError, Update};
 use crate::git::remote::{Remote, RemoteError};
-use crate::git::workspace::{CommitText, Identity, TASK_TRAILER, Workspace, trailers};
+use crate::git::workspace::{CommitText, Identity, Workspace};
 use crate::outbound::{HOLD, Outbound};
 use crate::outcome::{Failure, Reason};
 use crate::patch::{Change, ChangeKind};
 use crate::patience::Patience;
 use crate::record::status::Proposal;
-
-/// The trailer of a commit that changes files that the approved plan does not name.
-const OUTSIDE_PLAN: &str = "Agent-Outside-Plan";
-/// The trailer of a repair: which one it is, of how many at most, as in `2/3`.
-const REPAIR: &str = "Agent-Repair";
-/// The trailer of a repair for each failure that it is for.
-const REPAIR_OF: &str = "Agent-Repair-Of";
-/// The trailer that counts the changes that answer reviews.
-const ROUND: &str = "Agent-Review-Round";
-/// The trailer that names who a commit was made for.
-const CO_AUTHOR: &str = "Co-authored-by";
 
 /// Bytes of changed files that go into one commit over GraphQL; larger ones are pushed.
 pub(super) const MAX_API_BYTES: usize = 1024 * 1024;
@@ -56,8 +43,8 @@ pub(super) async fn commit(
 ) -> Result<Committed, Stop> {
     let (patch, proposal) = match made {
         Made::Change { patch, proposal } => {
-            let held = hold::hold(desk, terms, &patch).await?;
-            (Some(patch), hold::noted(proposal, held))
+            let held = ci_hold::hold(desk, terms, &patch).await?;
+            (Some(patch), ci_hold::noted(proposal, held))
         }
         Made::Plan(proposal) => (None, proposal),
     };
@@ -87,64 +74,6 @@ pub(super) async fn land(
     }
 }
 
-fn own_trailers(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Vec<(&'static str, String)> {
-    let mut trailers = vec![(TASK_TRAILER, desk.task.id.to_string())];
-    let mut is_outside = !proposal.unplanned.is_empty();
-    if let Basis::Change { round, is_outside_plan, .. } = &claim.basis {
-        trailers.extend(round.map(|round| (ROUND, round.to_string())));
-        is_outside |= is_outside_plan;
-    }
-    if is_outside {
-        trailers.push((OUTSIDE_PLAN, "true".to_owned()));
-    }
-    let co_author = match &claim.basis {
-        Basis::Repair(repair) => {
-            trailers.push((REPAIR, format!("{}/{}", repair.number, repair.most)));
-            trailers.extend(repair.fingerprints.iter().map(|print| (REPAIR_OF, print.clone())));
-            repair.co_author.clone()
-        }
-        _ => Some(format!("{} <{}>", desk.task.trigger_user, desk.forge.address_of(&desk.asker))),
-    };
-    trailers.extend(co_author.map(|co_author| (CO_AUTHOR, co_author)));
-    trailers
-}
-
-/// Which repair a commit of ours is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RepairTrailer {
-    /// From 1.
-    pub(super) number: u32,
-    pub(super) most: u32,
-    pub(super) fingerprints: Vec<String>,
-}
-
-/// Which repair a commit of ours is, if it is one. Nothing that a model wrote can imitate the trailers.
-pub(super) fn repair_of(message: &str) -> Option<RepairTrailer> {
-    let (number, most) = trailers(message, REPAIR).next()?.split_once('/')?;
-    let fingerprints = trailers(message, REPAIR_OF).map(str::to_owned).collect();
-    Some(RepairTrailer { number: number.parse().ok()?, most: most.parse().ok()?, fingerprints })
-}
-
-/// Whether a commit of ours changes files that the approved plan does not name.
-pub(super) fn is_outside_plan(message: &str) -> bool {
-    trailers(message, OUTSIDE_PLAN).any(|value| value == "true")
-}
-
-/// Whether a commit of ours answers reviews.
-pub(super) fn is_round(message: &str) -> bool {
-    trailers(message, ROUND).next().is_some()
-}
-
-/// Who a commit of ours was made for. Nothing that a model wrote can imitate the trailer.
-pub(super) fn made_for(message: &str) -> Option<Login> {
-    Login::parse(co_author(message)?.split(" <").next()?).ok()
-}
-
-/// The same as the commit has it, with the address.
-pub(super) fn co_author(message: &str) -> Option<&str> {
-    trailers(message, CO_AUTHOR).next()
-}
-
 /// GitHub's commit call gives every file that it writes the mode 100644, and says nothing when that takes an executable's
 /// away. So a change with an executable is pushed, and the branch never has the wrong mode.
 fn fits_api(patch: &CheckedPatch) -> bool {
@@ -159,7 +88,7 @@ fn fits_api(patch: &CheckedPatch) -> bool {
 /// Title, issue and trailers; nothing in the title can imitate a trailer.
 pub(super) fn message(desk: &Desk<'_>, claim: &Claim, proposal: &Proposal) -> Outbound {
     let text = format!("{}\n\nProposed for {}.", proposal.title, desk.issue.id.reference());
-    let trailers = own_trailers(desk, claim, proposal);
+    let trailers = trailers::own(desk, claim, proposal);
     let trailers: Vec<(&str, &str)> = trailers.iter().map(|(key, value)| (*key, value.as_str())).collect();
     let message = desk.gate.commit_message(&text, &trailers);
     if proposal.held.is_some() { message.holding_checks() } else { message }
@@ -282,7 +211,7 @@ pub(super) async fn push(
     let text = CommitText {
         subject: title.as_str(),
         body: &format!("{}Proposed for {}.", held, desk.issue.id.reference()),
-        trailers: &own_trailers(desk, claim, proposal),
+        trailers: &trailers::own(desk, claim, proposal),
     };
     let new = match content {
         Content::Patch(patch) => workspace.write_commit(patch, &text, &identity),
@@ -367,29 +296,4 @@ pub(super) fn moved(desk: &Desk<'_>) -> Failure {
 pub(super) fn gone(desk: &Desk<'_>) -> Failure {
     let what = format!("The branch `{}` was deleted while the agent worked.", desk.branch);
     Failure::new(Reason::Branch, what, "Comment `/retry` on the issue to start again.")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_commit_tells_who_it_was_made_for() {
-        let message = "Add x\n\nProposed for #1.\n\nAgent-Task: 00\nCo-authored-by: dev1 <5+dev1@users.noreply.github.com>\n";
-        assert_eq!(made_for(message).map(|login| login.to_string()), Some("dev1".to_owned()));
-        assert_eq!(co_author(message), Some("dev1 <5+dev1@users.noreply.github.com>"));
-        assert_eq!(made_for("Add x\n"), None);
-        assert_eq!(made_for("Add x\n\nCo-authored-by: a b <x@y>\n"), None);
-    }
-
-    #[test]
-    fn a_repair_tells_which_one_it_is_and_of_what() {
-        let message = "Add x\n\nProposed for #1.\n\nAgent-Task: 00\nAgent-Repair: 2/3\nAgent-Repair-Of: aa\nAgent-Repair-Of: bb\n";
-        let found = repair_of(message).unwrap();
-        assert_eq!((found.number, found.most), (2, 3));
-        assert_eq!(found.fingerprints, ["bb", "aa"]);
-        for other in ["Add x\n", "Add x\n\nAgent-Repair: x/3\n", "Add x\n\nAgent-Repair: 2\n"] {
-            assert_eq!(repair_of(other), None, "{other}");
-        }
-    }
 }

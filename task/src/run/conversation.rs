@@ -13,7 +13,8 @@ use super::digest::{clean_body, digest};
 use super::ended::Stop;
 use super::work::{Basis, Claim, Material};
 use crate::call::CallError;
-use crate::forge::model::{Permission, Stage, ThreadComment};
+use crate::context::secret_names;
+use crate::forge::model::{ChangedFile, Permission, Stage, ThreadComment};
 use crate::issue::{Issue, MAX_BODY_CHARS, MAX_TITLE_CHARS};
 use crate::outcome::{Failure, Reason};
 use crate::repo_config::RepoConfig;
@@ -30,6 +31,8 @@ const MAX_COMMENT_CHARS: usize = 8_000;
 const MAX_DECLINED_CHARS: usize = MAX_BODY_CHARS / 8;
 /// Characters of all comments. A stranger can write a body of any length; it gets what they leave.
 const MAX_TALK_CHARS: usize = MAX_BODY_CHARS / 2;
+/// Characters of the diff that the model is shown.
+const MAX_DIFF: usize = 24_000;
 
 /// The issue with its conversation. An issue that was changed since the wish is not worked on: nobody asked for it.
 pub(super) async fn material(desk: &Desk<'_>, claim: &Claim, config: &RepoConfig) -> Result<Material, Stop> {
@@ -201,4 +204,19 @@ async fn permitted<'c>(desk: &'c Desk<'_>) -> Result<Vec<(&'c str, &'c Raw)>, Ca
         }
     }
     Ok(permitted)
+}
+
+/// What files have become, as far as there is room for it, without those that hold secrets by their names.
+pub(super) fn diff(files: &[ChangedFile]) -> String {
+    let mut text = String::new();
+    for ChangedFile { path, how, patch } in files {
+        let patch = match patch.as_deref() {
+            Some(_) if secret_names::may_be_secret(path) => secret_names::NOT_SHOWN,
+            patch => patch.unwrap_or("(not shown)"),
+        };
+        let room = MAX_DIFF.saturating_sub(text.chars().count() + path.chars().count());
+        let patch = if patch.chars().count() > room { "(too long to be shown here)" } else { patch };
+        write!(text, "{path} ({how}):\n{patch}\n\n").expect("a String takes any text");
+    }
+    text
 }

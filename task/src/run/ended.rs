@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::budget::Shortage;
 use crate::call::CallError;
 use crate::lease::Lost;
-use crate::outcome::{Failure, Reason};
+use crate::outcome::{Exit, Failure, Reason};
 use crate::record::RecordError;
 
 /// When a run that nobody waits for looks again, where another one is in its way.
@@ -45,6 +45,58 @@ pub enum Ended {
     Lost(Lost),
 }
 
+/// What is told of an end.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Words {
+    /// A line for the log.
+    pub log: String,
+    /// What happened, for a person at a terminal. It can hold what a server said.
+    pub shown: String,
+    /// What that person can do, a sentence; empty where there is nothing.
+    pub next: String,
+}
+
+/// What is counted of an end. None of it holds anything of what anybody wrote.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// How the run ended, in a word.
+    pub(super) outcome: &'static str,
+    /// Why it did not get to its end.
+    pub(super) error: Option<String>,
+}
+
+/// How a task goes on after a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Onward {
+    /// It has ended.
+    Over,
+    /// It is tried again, as often as its message is delivered.
+    Retried,
+    /// It waits, which spends no attempt.
+    Waits(Wait),
+    /// Whoever ended the run decides.
+    Lost(Lost),
+}
+
+/// What a task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    Until(Timestamp),
+    Budget(Shortage),
+    /// Other runs of the same repository or person, as is named here.
+    Others(&'static str),
+}
+
+impl Wait {
+    /// How a process ends whose task waits in the queue. Waiting for budget or for others is no failure.
+    pub fn exit(self) -> Exit {
+        match self {
+            Self::Until(_) => Exit::Passing,
+            Self::Budget(_) | Self::Others(_) => Exit::Done,
+        }
+    }
+}
+
 /// Whether somebody who may not ask was told so on this thread before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
@@ -76,6 +128,93 @@ impl Ended {
         }
         let until = Timestamp::now().saturating_add(time).unwrap_or(Timestamp::MAX);
         Self::PutOff { why: why.to_owned(), until }
+    }
+
+    /// What is told of it.
+    pub fn words(&self) -> Words {
+        let same = |text: String| Words { log: text.clone(), shown: text, next: String::new() };
+        let failed = |log: String, why: &str, next: &str| Words {
+            log,
+            shown: format!("error: {why}"),
+            next: next.to_owned(),
+        };
+        let after = |until: &Timestamp| format!("Try again after {until}.");
+        match self {
+            Self::Done => same("done".to_owned()),
+            Self::Already => same("done: nothing has to change".to_owned()),
+            Self::Explained(reason) => Words {
+                log: format!("explained on the issue: {reason:?}"),
+                shown: format!("ended with an explanation on the issue ({reason:?})"),
+                next: String::new(),
+            },
+            Self::Refused(_) => same("nothing to do: the requester has no write access".to_owned()),
+            Self::Nothing(why) => same(format!("nothing to do: {why}")),
+            Self::Passing(why) => failed(format!("transient error: {why}"), why, "Try again later."),
+            Self::PutOff { why, until } => {
+                failed(format!("has to wait until {until}: {why}"), why, &after(until))
+            }
+            Self::NoBudget { why, shortage } => {
+                let until = &shortage.until;
+                failed(format!("waits for budget until {until}: {why}"), why, &after(until))
+            }
+            Self::OthersFirst(whose) => {
+                let log = format!("lets others go first: its {whose} has as many runs as may go at once");
+                failed(log, &format!("as many runs of its {whose} go as may at once"), "Try again later.")
+            }
+            Self::Misconfigured(why) => {
+                let next = "Run `ai-agent doctor` to find what to fix.";
+                failed(format!("the operator has to fix something: {why}"), why, next)
+            }
+            Self::Lost(lost) => {
+                let next = "Run the same command again to go on from there.";
+                failed(lost.to_string(), &format!("{lost}; nothing more was written"), next)
+            }
+        }
+    }
+
+    /// What is counted of it.
+    pub(super) fn kind(&self) -> Kind {
+        let (outcome, error) = match self {
+            Self::Done => ("done", None),
+            Self::Already => ("already", None),
+            Self::Nothing(_) | Self::Refused(_) => ("nothing", None),
+            Self::Explained(reason) => ("failed", Some(reason.name())),
+            Self::Passing(_) => ("retry", Some("transient".to_owned())),
+            Self::PutOff { .. } => ("postponed", Some("rate-limit".to_owned())),
+            Self::NoBudget { .. } => ("postponed", Some("budget".to_owned())),
+            Self::OthersFirst(_) => ("postponed", Some("turn".to_owned())),
+            Self::Misconfigured(_) => ("misconfigured", Some("misconfigured".to_owned())),
+            Self::Lost(lost) => ("interrupted", Some(lost.kind().to_owned())),
+        };
+        Kind { outcome, error }
+    }
+
+    /// How the task goes on.
+    pub fn onward(&self) -> Onward {
+        match self {
+            Self::Done | Self::Already | Self::Explained(_) | Self::Refused(_) | Self::Nothing(_) => {
+                Onward::Over
+            }
+            // Credentials may be exchanged right now, and GitHub has refused good ones before. Nothing is lost while the
+            // broker counts, and a Job that fails with a status of its own is what an operator sees.
+            Self::Passing(_) | Self::Misconfigured(_) => Onward::Retried,
+            Self::PutOff { until, .. } => Onward::Waits(Wait::Until(*until)),
+            Self::NoBudget { shortage, .. } => Onward::Waits(Wait::Budget(*shortage)),
+            Self::OthersFirst(whose) => Onward::Waits(Wait::Others(whose)),
+            Self::Lost(lost) => Onward::Lost(*lost),
+        }
+    }
+
+    /// How a process ends by it that nobody but a person starts again.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Misconfigured(_) => Exit::Usage,
+            ended => match ended.onward() {
+                Onward::Over => Exit::Done,
+                Onward::Retried | Onward::Waits(_) => Exit::Passing,
+                Onward::Lost(_) => Exit::Terminated,
+            },
+        }
     }
 }
 
@@ -176,6 +315,35 @@ impl Attempt {
         match self {
             Self::MoreFollow(delivery) | Self::Last(delivery) => delivery.pauses_left > 0,
             Self::ByHand => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::otlp::catalog::OUTCOME;
+
+    use super::*;
+
+    #[test]
+    fn the_catalog_has_every_way_in_which_a_run_ends() {
+        let (why, until) = (String::new, Timestamp::UNIX_EPOCH);
+        let shortage = Shortage { units: 1, until };
+        for ended in [
+            Ended::Done,
+            Ended::Already,
+            Ended::Explained(Reason::Budget),
+            Ended::Refused(Before::NotTold),
+            Ended::Nothing(""),
+            Ended::Passing(why()),
+            Ended::PutOff { why: why(), until },
+            Ended::NoBudget { why: why(), shortage },
+            Ended::OthersFirst("person"),
+            Ended::Misconfigured(why()),
+            Ended::Lost(Lost::Deadline),
+        ] {
+            let Kind { outcome, .. } = ended.kind();
+            assert!(OUTCOME.meaning.contains(&format!("`{outcome}`")), "{outcome}");
         }
     }
 }

@@ -8,7 +8,7 @@ use super::desk::Desk;
 use super::ended::{Attempt, Ended, Stop};
 use super::work::Claim;
 use super::{answers, no_issue};
-use crate::call::CallError;
+use crate::call::{CallError, Service};
 use crate::lease::Lost;
 use crate::outcome::{Exit, Failure, Reason};
 use crate::record::comment::{self, Links};
@@ -66,8 +66,8 @@ pub(super) async fn stopped(desk: &Desk<'_>, stop: Stop) -> Ended {
     let told = match stop {
         Stop::Ended(ended) => return ended,
         Stop::Moved(failure) => failed(desk, &failure).await.map(|()| Ended::Explained(failure.reason)),
-        Stop::Call(CallError::Locked { .. }) => {
-            let failure = locked();
+        Stop::Call(CallError::Locked { call, .. }) => {
+            let failure = locked(desk, call.service());
             failed(desk, &failure).await.map(|()| Ended::Explained(failure.reason))
         }
         Stop::Call(error) => return refused(desk, &error).await,
@@ -91,7 +91,7 @@ pub(super) async fn stopped(desk: &Desk<'_>, stop: Stop) -> Ended {
 async fn untold(desk: &Desk<'_>, stop: Stop) -> Ended {
     if let Stop::Call(error) = &stop
         && !matches!(desk.attempt, Attempt::MoreFollow(_))
-        && !desk.tracker.counts_pull_requests()
+        && !desk.tracker.is_read_with_code()
         && error.call().is_some_and(|call| call.service() == desk.tracker.service())
         && takes_no_words(error)
     {
@@ -116,10 +116,11 @@ fn takes_no_words(error: &CallError) -> bool {
     )
 }
 
-/// An issue on which we may not say a word.
-pub(super) fn locked() -> Failure {
-    let what = "The issue is locked, and GitHub lets no App comment on a locked issue.";
-    Failure::new(Reason::Usage, what, "Unlock the issue, then comment `/retry`.")
+/// A thread of that service on which we may not say a word: the issue, or the pull request where that is kept elsewhere.
+pub(super) fn locked(desk: &Desk<'_>, service: Service) -> Failure {
+    let thread = if service == desk.tracker.service() { "issue" } else { "pull request" };
+    let what = format!("The {thread} is locked, and {service} lets no App comment on a locked {thread}.");
+    Failure::new(Reason::Usage, what, format!("Unlock the {thread}, then comment `/retry`."))
 }
 
 /// A call that was refused is told on the issue, if that is possible. Whatever it was, it may be right the next time:

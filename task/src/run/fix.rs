@@ -10,24 +10,22 @@ mod request;
 mod threads;
 mod words;
 
-use shared::mode::{CommandAt, Mode, Start};
+use shared::mode::{self, CommandAt, Mode, Start};
 use shared::task::Task;
 
 use self::request::Request;
 use self::threads::Chosen;
-use super::change::{basis, claim, diff, discussion, holds_plan, is_open, is_ours, number_of, own_commit};
+use super::change::{basis, discussion, holds_plan, is_open, is_ours, number_of, own_commit};
 use super::desk::Desk;
 use super::ended::Stop;
-use super::settings::Terms;
-use super::work::{Claim, Material};
-use super::{ask, clone, commit, conversation, hold, session, spans, wanted, working};
+use super::work::{Claim, Job, Material};
+use super::{ask, asking, ci_hold, claim, clone, commit, conversation, spans, trailers, wanted, working};
 use crate::bill::Bill;
-use crate::config::Config;
 use crate::cycle::Followed;
 use crate::forge::model::{ChangedFile, Discussion, PullRequestKind, Stage};
 use crate::git::workspace::Workspace;
-use crate::lease::Lease;
 use crate::llm::Ledger;
+use crate::outbound::scan;
 use crate::outcome::{Failure, Reason};
 use crate::protocol::ask::Follow;
 use crate::protocol::{Word, WordKind};
@@ -43,7 +41,7 @@ const MAX_TEXT: usize = 6_000;
 /// The task in its place, if a person asked to revise a plan that is carried out already, or is none: that is a follow-up
 /// on the change.
 pub(super) async fn in_place_of(desk: &Desk<'_>) -> Result<Option<Task>, Stop> {
-    let Start::Feedback(at) = desk.task.mode.start() else { return Ok(None) };
+    let Start::Request(mode::Request::Feedback(at)) = desk.task.mode.start() else { return Ok(None) };
     let number = match desk.pull_request {
         Some(number) => number,
         None => match desk.forge.open_pull_request_of(&desk.branch).await? {
@@ -61,13 +59,8 @@ pub(super) async fn in_place_of(desk: &Desk<'_>) -> Result<Option<Task>, Stop> {
 }
 
 /// Does what a task of this mode asks for.
-pub(super) async fn answer(
-    config: &Config,
-    lease: &Lease,
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    at: CommandAt,
-) -> Result<(), Stop> {
+pub(super) async fn answer(job: Job<'_>, at: CommandAt) -> Result<(), Stop> {
+    let Job { lease, desk, terms, .. } = job;
     let number = number_of(desk, at).await?;
     let mut talk = discussion(desk, number).await?;
     let earlier = desk.own_status().map(|(_, status)| status);
@@ -90,12 +83,12 @@ pub(super) async fn answer(
     may_follow(desk, &talk)?;
     // Before the claim: whoever cannot be answered leaves no trace but the answer.
     let mut wanted = find(desk, &talk, at).await?;
-    let claim = claim(desk, &talk, basis(&talk, Some(rounds(&talk) + 1)), earlier).await?;
-    let mut ledger = session::ledger(lease, desk.forge, terms);
+    let claim = claim::claim_change(desk, &talk, basis(&talk, Some(rounds(&talk) + 1)), earlier).await?;
+    let mut ledger = asking::ledger(lease, desk.forge, terms);
     for is_last in [false, true] {
         let basis = basis(&talk, Some(rounds(&talk) + 1));
         let claim = Claim { head: talk.pull.head.commit.clone(), basis, ..claim.clone() };
-        let made = Box::pin(once(config, lease, desk, terms, &claim, &talk, &wanted, &mut ledger)).await;
+        let made = Box::pin(once(job, &claim, &talk, &wanted, &mut ledger)).await;
         match made {
             Err(Stop::Moved(_)) if !is_last => {
                 tracing::info!(pull_request = %number, "the branch or the threads have moved; starting over");
@@ -137,7 +130,7 @@ fn may_follow(desk: &Desk<'_>, talk: &Discussion) -> Result<(), Stop> {
 }
 
 fn rounds(talk: &Discussion) -> usize {
-    talk.commits.iter().filter(|commit| commit::is_round(&commit.message)).count()
+    talk.commits.iter().filter(|commit| trailers::is_round(&commit.message)).count()
 }
 
 /// What is to be answered.
@@ -178,17 +171,14 @@ struct Made {
 }
 
 /// Reads, asks, keeps the answer, and makes the commit if there is a change.
-#[expect(clippy::too_many_arguments, reason = "each is of another kind")]
 async fn once(
-    config: &Config,
-    lease: &Lease,
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
+    job: Job<'_>,
     claim: &Claim,
     talk: &Discussion,
     wanted: &Wanted,
     ledger: &mut Ledger,
 ) -> Result<Made, Stop> {
+    let Job { lease, desk, terms, .. } = job;
     let Wanted { request, chosen } = wanted;
     let mut follow_up = FollowUp {
         changes: false,
@@ -209,8 +199,10 @@ async fn once(
     }
     let material = conversation::material(desk, claim, &terms.repo).await?;
     let files = desk.forge.changed_files(talk.pull.number).await?;
-    session::record(config, desk, terms);
-    let asking = ask_model(config, desk, claim, terms, &workspace, &material, &files, &said, ledger);
+    asking::keep_transcript(job);
+    let (change, paths) = (conversation::diff(&files), paths(&files));
+    let follow = Follow { change: &change, paths: &paths, said: &said.text, count: said.count };
+    let asking = ask_model(job, claim, &workspace, &material, follow, ledger);
     let followed = tokio::select! {
         followed = asking => followed,
         lost = lease.lost() => Err(lost.into()),
@@ -244,10 +236,10 @@ async fn once(
         working::keep_follow_up(desk, claim, &follow_up).await?;
         return Ok(Made { kept: follow_up, commit: None, kind });
     };
-    ask::scan(&desk.gate, &patch)?;
+    scan::scan(&desk.gate, &patch)?;
     follow_up.changes = true;
-    let is_held = talk.commits.last().is_some_and(|head| hold::is_held(&head.message));
-    follow_up.held = match hold::hold(desk, terms, &patch).await? {
+    let is_held = talk.commits.last().is_some_and(|head| ci_hold::is_held(&head.message));
+    follow_up.held = match ci_hold::hold(desk, terms, &patch).await? {
         // What is below has not been let go either.
         None if is_held => Some("those of the commit before are held back as well".to_owned()),
         held => held,
@@ -276,22 +268,16 @@ fn reply(thread: &threads::Waiting, word: &Word, text: String) -> Reply {
     Reply { thread: thread.handle.clone(), first: thread.first, kind, text }
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is of another kind")]
 async fn ask_model(
-    config: &Config,
-    desk: &Desk<'_>,
+    job: Job<'_>,
     claim: &Claim,
-    terms: &Terms<'_>,
     workspace: &Workspace,
     material: &Material,
-    files: &[ChangedFile],
-    said: &threads::Said,
+    follow: Follow<'_>,
     ledger: &mut Ledger,
 ) -> Result<Followed, Stop> {
-    session::watched(desk, claim, terms, async |progress| {
-        let cycle = session::cycle(config, terms, workspace, &material.issue, ledger, progress);
-        let (change, paths) = (diff(files), paths(files));
-        let follow = Follow { change: &change, paths: &paths, said: &said.text, count: said.count };
+    asking::watched(job, claim, async |progress| {
+        let cycle = asking::cycle(job, workspace, &material.issue, ledger, progress);
         cycle.follow(follow).await.map_err(Stop::from)
     })
     .await

@@ -12,8 +12,9 @@ use shared::otlp::{self, Span};
 use shared::task::Task;
 use shared::trace::TraceContext;
 
-use super::ended::Ended;
+use super::ended::{Ended, Kind};
 use crate::bill::Bill;
+use crate::forge;
 use crate::llm::Usd;
 
 /// A run that is under way.
@@ -36,7 +37,7 @@ impl Measured {
         let span = match message {
             Message::Task(task) => span
                 .with(&ISSUE, task.issue.to_string())
-                .with(&VCS_PROVIDER, "github")
+                .with(&VCS_PROVIDER, forge::PROVIDER)
                 .with(&VCS_URL, task.repo.url()),
             Message::Jira(request) => span.with(&ISSUE, request.issue_id().to_string()),
         };
@@ -45,13 +46,13 @@ impl Measured {
 
     pub(super) fn end(self, ended: &Ended) {
         let Self { span, began, mode } = self;
-        let (outcome, why) = told(ended);
+        let Kind { outcome, error } = ended.kind();
         span.set(&OUTCOME, outcome);
         let mut values = vec![(&MODE, mode), (&OUTCOME, outcome)];
         otlp::measure(&RUN_DURATION, began.elapsed().as_secs_f64(), &values);
-        if let Some(why) = &why {
-            span.fail(why);
-            values.push((&ERROR_TYPE, why));
+        if let Some(error) = &error {
+            span.fail(error);
+            values.push((&ERROR_TYPE, error));
         }
         otlp::count(&RUNS, &values);
     }
@@ -62,22 +63,6 @@ fn mode_of(message: &Message) -> &'static str {
     match message {
         Message::Task(task) => task.mode.kind().name(),
         Message::Jira(request) => request.asks.name(),
-    }
-}
-
-/// How a run ended, in a word, and why it did not get to its end. Neither holds anything of what anybody wrote.
-pub(super) fn told(ended: &Ended) -> (&'static str, Option<String>) {
-    match ended {
-        Ended::Done => ("done", None),
-        Ended::Already => ("already", None),
-        Ended::Nothing(_) | Ended::Refused(_) => ("nothing", None),
-        Ended::Explained(reason) => ("failed", Some(reason.name())),
-        Ended::Passing(_) => ("retry", Some("transient".to_owned())),
-        Ended::PutOff { .. } => ("postponed", Some("rate-limit".to_owned())),
-        Ended::NoBudget { .. } => ("postponed", Some("budget".to_owned())),
-        Ended::OthersFirst(_) => ("postponed", Some("turn".to_owned())),
-        Ended::Misconfigured(_) => ("misconfigured", Some("misconfigured".to_owned())),
-        Ended::Lost(lost) => ("interrupted", Some(lost.kind().to_owned())),
     }
 }
 
@@ -119,34 +104,4 @@ pub(super) fn repaired(outcome: Repaired) {
         Repaired::GivenUp => "given-up",
     };
     otlp::count(&REPAIRS, &[(&REPAIR_OUTCOME, outcome)]);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::budget::Shortage;
-    use crate::lease::Lost;
-    use crate::outcome::Reason;
-    use crate::run::Before;
-
-    #[test]
-    fn the_catalog_has_every_way_in_which_a_run_ends() {
-        let (why, until) = (String::new, Timestamp::UNIX_EPOCH);
-        let shortage = Shortage { units: 1, until };
-        for ended in [
-            Ended::Done,
-            Ended::Already,
-            Ended::Explained(Reason::Budget),
-            Ended::Refused(Before::NotTold),
-            Ended::Nothing(""),
-            Ended::Passing(why()),
-            Ended::PutOff { why: why(), until },
-            Ended::NoBudget { why: why(), shortage },
-            Ended::Misconfigured(why()),
-            Ended::Lost(Lost::Deadline),
-        ] {
-            let (outcome, _) = told(&ended);
-            assert!(OUTCOME.meaning.contains(&format!("`{outcome}`")), "{outcome}");
-        }
-    }
 }

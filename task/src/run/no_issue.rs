@@ -21,7 +21,7 @@ const UNASKED: &str = "no issue";
 /// Why there is nothing to work on where an issue is not there.
 pub(super) fn gone(id: &IssueId, tracker: &Tracker) -> Failure {
     let (what, next) = match id {
-        IssueId::Key(key) if tracker.counts_pull_requests() => (
+        IssueId::Key(key) if !tracker.knows(id) => (
             format!("{key} is an issue of Jira, and no site is configured that has it for this repository"),
             "Add the project to AGENT_JIRA_FILE.",
         ),

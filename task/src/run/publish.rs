@@ -98,7 +98,7 @@ async fn publish(desk: &Desk<'_>, claim: &Claim, committed: &Committed, span: &S
 
 /// What a plan is in short, for an issue that is kept elsewhere than its pull request; otherwise nothing.
 fn summary_elsewhere(desk: &Desk<'_>, proposal: &Proposal) -> String {
-    let plan = proposal.plan.as_ref().filter(|_| !desk.tracker.counts_pull_requests());
+    let plan = proposal.plan.as_ref().filter(|_| !desk.tracker.is_read_with_code());
     let plan = plan.and_then(|plan| Plan::parse(&plan.text).ok());
     plan.map_or_else(String::new, |plan| {
         desk.gate.body_within(plan.summary(), MAX_SUMMARY_ELSEWHERE).as_str().to_owned()

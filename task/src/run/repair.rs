@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use shared::command::Command;
 use shared::mode::ModeKind;
 
-use super::commit::{self, Committed, RepairTrailer};
+use super::commit::Committed;
 use super::desk::Desk;
 use super::ended::{Ended, LOOK_AGAIN, Stop};
 use super::failures::{self, Failures};
@@ -21,8 +21,9 @@ use super::holder::{self, InTheWay};
 use super::measured::Repaired;
 use super::missing::Missing;
 use super::settings::{self, Terms};
-use super::work::{Basis, Claim, Repair};
-use super::{branch, description, hold, measured, posted, propose, spans, working};
+use super::trailers::{self, RepairTrailer};
+use super::work::{Basis, Claim, Job, Repair};
+use super::{branch, ci_hold, description, measured, posted, propose, spans, working};
 use crate::config::Config;
 use crate::context::secret_names;
 use crate::cycle::End;
@@ -80,9 +81,9 @@ impl History {
     fn of(desk: &Desk<'_>, compared: &Comparison) -> Option<Self> {
         let commits = compared.commits.as_ref()?;
         let is_ours = commits.iter().all(|commit| branch::maker(desk, commit).is_some());
-        let repair = |commit: &Commit| Some((commit::repair_of(&commit.message)?, title_of(commit)));
+        let repair = |commit: &Commit| Some((trailers::repair_of(&commit.message)?, title_of(commit)));
         let is_change =
-            |commit: &&Commit| commit::repair_of(&commit.message).is_none() && !branch::is_merge(commit);
+            |commit: &&Commit| trailers::repair_of(&commit.message).is_none() && !branch::is_merge(commit);
         Some(Self {
             repairs: commits.iter().filter_map(repair).collect(),
             change: commits.iter().rfind(is_change).cloned(),
@@ -157,7 +158,7 @@ pub(super) async fn repair(
         Ok(prepared) => prepared,
         Err(why) => return give_up(desk, &case, &why).await,
     };
-    make(config, lease, desk, &terms, &case, repair).await
+    make(Job { config, lease, desk, terms: &terms }, &case, repair).await
 }
 
 /// Why there is no repair, in sentences for the maintainer, as far as the failure need not be looked at; empty where there is
@@ -288,7 +289,7 @@ async fn prepare<'t>(
         plan: plan(desk, &case.seen.pull, made.as_ref()).await?,
         digest: made.and_then(|status| status.issue),
         title: history.change.as_ref().map(title_of).unwrap_or_default(),
-        co_author: commit::co_author(&case.seen.head.message).map(str::to_owned),
+        co_author: trailers::co_author(&case.seen.head.message).map(str::to_owned),
     };
     Ok(Ok((Terms { ceiling, ..terms }, repair)))
 }
@@ -327,14 +328,8 @@ async fn plan(
 }
 
 /// Asks the model and commits; tells what came of it.
-async fn make(
-    config: &Config,
-    lease: &Lease,
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    case: &Case<'_>,
-    repair: Repair,
-) -> Result<(), Stop> {
+async fn make(job: Job<'_>, case: &Case<'_>, repair: Repair) -> Result<(), Stop> {
+    let desk = job.desk;
     let since = desk.own_status().map_or_else(Timestamp::now, |(_, status)| status.since);
     let status = begin(desk, since).await?;
     let trailer =
@@ -348,7 +343,7 @@ async fn make(
         proposal: None,
         plan: None,
     };
-    match Box::pin(propose::propose(config, lease, desk, &claim, terms)).await {
+    match Box::pin(propose::propose(job, &claim)).await {
         Ok(End::Made(Committed { proposal, commit })) => {
             measured::repaired(Repaired::Committed);
             finish(desk, &case.seen.pull, &proposal, &trailer, commit.as_deref()).await
@@ -409,7 +404,7 @@ fn not_made(failure: &Failure, which: &RepairTrailer) -> String {
 /// Tells of a repair that is on the branch, where the run that made it did not get to that.
 pub(super) async fn complete(desk: &Desk<'_>, pull: &PullRequest, head: &Commit) -> Result<(), Stop> {
     let own = working::behind_commit(desk).await?;
-    let Some(trailer) = commit::repair_of(&head.message) else {
+    let Some(trailer) = trailers::repair_of(&head.message) else {
         return Err(Stop::Ended(Ended::Nothing("the newest commit is no repair")));
     };
     let kept = own.and_then(|status| status.proposal);
@@ -418,7 +413,7 @@ pub(super) async fn complete(desk: &Desk<'_>, pull: &PullRequest, head: &Commit)
         body: "The report of the repair was lost.".to_owned(),
         bill: String::new(),
         plan: None,
-        held: hold::is_held(&head.message).then(|| "why is not known any more".to_owned()),
+        held: ci_hold::is_held(&head.message).then(|| "why is not known any more".to_owned()),
         unplanned: Vec::new(),
     });
     finish(desk, pull, &proposal, &trailer, Some(&head.id)).await

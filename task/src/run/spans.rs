@@ -6,7 +6,6 @@ use shared::otlp::catalog::{COMMIT, PUBLISH, VCS_BRANCH, VCS_CHANGE};
 
 use super::desk::Desk;
 use super::ended::Stop;
-use super::measured::told;
 
 /// Does a part of a run, which has failed where it answers with a [`Stop`].
 pub(super) async fn part<T>(span: &Span, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
@@ -43,7 +42,7 @@ fn why(stop: &Stop) -> String {
     match stop {
         Stop::Call(error) => error.kind().to_owned(),
         Stop::Failure(failure) | Stop::Moved(failure) => failure.reason.name(),
-        Stop::Ended(ended) => told(ended).1.unwrap_or_else(|| "nothing".to_owned()),
+        Stop::Ended(ended) => ended.kind().error.unwrap_or_else(|| "nothing".to_owned()),
         Stop::CalledOff(_) => "canceled".to_owned(),
     }
 }

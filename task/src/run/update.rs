@@ -18,16 +18,15 @@ use super::desk::Desk;
 use super::ended::Stop;
 use super::missing::Missing;
 use super::settings::Terms;
-use super::work::Claim;
+use super::work::{Claim, Job};
 use super::{
-    answers, approval, ask, change, clone, commit, description, ending, hold, session, spans, wanted, working,
+    answers, approval, ask, asking, change, ci_hold, claim, clone, commit, description, ending, spans,
+    wanted, working,
 };
 use crate::bill::Bill;
 use crate::call::CallError;
-use crate::config::Config;
 use crate::forge::model::{Comparison, Discussion};
 use crate::git::workspace::Workspace;
-use crate::lease::Lease;
 use crate::llm::Ledger;
 use crate::merge::{self, Merged, Trees};
 use crate::outcome::{Failure, Reason};
@@ -45,14 +44,19 @@ struct Base {
     compared: Comparison,
 }
 
+/// What is merged, and where.
+struct Merging<'a> {
+    job: Job<'a>,
+    claim: &'a Claim,
+    talk: &'a Discussion,
+    base: &'a Base,
+    /// The branch of the pull request, and what was fetched for the merge.
+    workspace: &'a Workspace,
+}
+
 /// Does what a task of this mode asks for.
-pub(super) async fn update(
-    config: &Config,
-    lease: &Lease,
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    at: CommandAt,
-) -> Result<(), Stop> {
+pub(super) async fn update(job: Job<'_>, at: CommandAt) -> Result<(), Stop> {
+    let Job { lease, desk, terms, .. } = job;
     let number = change::number_of(desk, at).await?;
     let mut talk = change::discussion(desk, number).await?;
     if let Some(commit) = change::own_commit(desk, &talk) {
@@ -64,8 +68,8 @@ pub(super) async fn update(
     approval::command_of(desk, at.comment, |command| command == Command::Update).await?;
     let Some(mut base) = base_of(desk, &talk).await? else { return up_to_date(desk, &talk).await };
     let earlier = desk.own_status().map(|(_, status)| status);
-    let claim = change::claim(desk, &talk, change::basis(&talk, None), earlier).await?;
-    let mut ledger = session::ledger(lease, desk.forge, terms);
+    let claim = claim::claim_change(desk, &talk, change::basis(&talk, None), earlier).await?;
+    let mut ledger = asking::ledger(lease, desk.forge, terms);
     for is_last in [false, true] {
         let claim = Claim {
             head: talk.pull.head.commit.clone(),
@@ -73,7 +77,7 @@ pub(super) async fn update(
             basis: change::basis(&talk, None),
             ..claim.clone()
         };
-        let made = Box::pin(once(config, lease, desk, terms, &claim, &talk, &base, &mut ledger)).await;
+        let made = Box::pin(once(job, &claim, &talk, &base, &mut ledger)).await;
         match made {
             Err(Stop::Moved(_)) if !is_last => {
                 tracing::info!(pull_request = %number, "the branch has moved; starting over");
@@ -129,17 +133,14 @@ async fn base_of(desk: &Desk<'_>, talk: &Discussion) -> Result<Option<Base>, Sto
 }
 
 /// Reads, merges, has conflicts settled, and makes the commit. Returns what is told of it, and the commit.
-#[expect(clippy::too_many_arguments, reason = "each is of another kind")]
 async fn once(
-    config: &Config,
-    lease: &Lease,
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
+    job: Job<'_>,
     claim: &Claim,
     talk: &Discussion,
     base: &Base,
     ledger: &mut Ledger,
 ) -> Result<(Proposal, String), Stop> {
+    let Job { lease, desk, terms, .. } = job;
     let folder = clone::folder(desk)?;
     let workspace = clone::cloned(desk, folder.path(), lease).await?;
     if gix::ObjectId::from_hex(claim.head.as_bytes()).ok() != Some(workspace.base().commit) {
@@ -152,9 +153,8 @@ async fn once(
     if !refused.is_empty() {
         return Err(words::refused(&base.name, &desk.branch, &refused).into());
     }
-    let contents =
-        settle::contents(config, lease, desk, terms, claim, (talk, base), &workspace, &merged, ledger);
-    let contents = contents.await?;
+    let merging = Merging { job, claim, talk, base, workspace: &workspace };
+    let contents = settle::contents(&merging, &merged, ledger).await?;
     desk.forge.be_patient(desk.time_left());
     let tree = written(&workspace, &merged, &contents)?;
     if tree == merged.trees().theirs {
@@ -162,7 +162,7 @@ async fn once(
         return Err(Failure::new(Reason::Branch, what, "Close the pull request.").into());
     }
     wanted::still_wanted(desk, claim).await?;
-    let proposal = proposal(desk, terms, talk, base, &merged, &contents).await?;
+    let proposal = proposal(&merging, &merged, &contents).await?;
     working::keep(desk, claim, &proposal).await?;
     let merge =
         land::Merge { tree, trees: merged.trees(), other: object(&base.commit)?, contents: &contents };
@@ -207,22 +207,16 @@ fn written(workspace: &Workspace, merged: &Merged, contents: &Contents) -> Resul
 }
 
 /// What is kept before the commit: title, words, and whether its checks are held back.
-async fn proposal(
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    talk: &Discussion,
-    base: &Base,
-    merged: &Merged,
-    contents: &Contents,
-) -> Result<Proposal, Stop> {
-    let is_held = talk.commits.last().is_some_and(|head| hold::is_held(&head.message));
+async fn proposal(merging: &Merging<'_>, merged: &Merged, contents: &Contents) -> Result<Proposal, Stop> {
+    let Merging { job: Job { desk, terms, .. }, talk, base, .. } = *merging;
+    let is_held = talk.commits.last().is_some_and(|head| ci_hold::is_held(&head.message));
     let mut settled = merged.files.iter().filter(|file| file.has_conflicts()).peekable();
     let held = if is_held {
         // What is below has not been let go either.
         Some("those of the commit before are held back as well".to_owned())
     } else if settled.peek().is_some() {
         let is_executed = settled.any(|file| protect::executed_by(&file.path).is_some());
-        hold::hold_of(desk, terms, is_executed).await?
+        ci_hold::hold_of(desk, terms, is_executed).await?
     } else {
         // Nothing in it is a model's that the commits before it have not.
         None
@@ -242,7 +236,7 @@ async fn proposal(
 
 /// What is told of a merge that is on the branch where the comment that kept the rest is gone.
 fn lost(talk: &Discussion) -> Proposal {
-    let is_held = talk.commits.last().is_some_and(|head| hold::is_held(&head.message));
+    let is_held = talk.commits.last().is_some_and(|head| ci_hold::is_held(&head.message));
     Proposal {
         title: String::new(),
         body: "What was merged was lost with the comment that kept it.".to_owned(),

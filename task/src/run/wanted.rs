@@ -44,7 +44,7 @@ pub(super) async fn still_wanted(desk: &Desk<'_>, claim: &Claim) -> Result<(), S
     let pull = async {
         let Some(number) = pull_request else { return Ok(None) };
         // Ids of comments of another service than the tracker say nothing of what is later.
-        let comment = since.comment.filter(|_| desk.tracker.counts_pull_requests());
+        let comment = since.comment.filter(|_| desk.tracker.shares_ids_with_forge());
         let since = Since { comment, ..since };
         Ok(desk.forge.pull_request_snapshot(number, since).await?.map(|pull| (number, pull)))
     };
@@ -131,7 +131,7 @@ struct Later {
 impl Later {
     /// For comments on the issue.
     fn on_issue(desk: &Desk<'_>, status: u64) -> Self {
-        let has_one_service = desk.tracker.counts_pull_requests() || desk.pull_request.is_none();
+        let has_one_service = desk.tracker.shares_ids_with_forge() || desk.pull_request.is_none();
         match desk.task.triggered_at {
             Some(at) => Self { at: Some(at), comment: command(desk).filter(|_| has_one_service) },
             None => Self { at: None, comment: Some(status) },
@@ -140,7 +140,7 @@ impl Later {
 
     /// For comments on the pull request, where that is kept by another service than the issue.
     fn on_pull_request(desk: &Desk<'_>, claim: &Claim) -> Self {
-        if desk.tracker.counts_pull_requests() {
+        if desk.tracker.shares_ids_with_forge() {
             return Self::on_issue(desk, claim.status);
         }
         let at = desk.task.triggered_at.unwrap_or(claim.since);

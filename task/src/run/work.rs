@@ -1,13 +1,26 @@
-//! The *work* of a run, as it passes from step to step: the claim, the material, and what was made of it.
+//! The *work* of a run, as it passes from step to step: the job, the claim, the material, and what was made of it.
 
 use jiff::Timestamp;
 use shared::issue::PullRequestNumber;
 
+use super::desk::Desk;
+use super::settings::Terms;
 use crate::check::CheckedPatch;
+use crate::config::Config;
 use crate::issue::Issue;
+use crate::lease::Lease;
 use crate::path::RepoPath;
 use crate::plan::Plan;
 use crate::record::status::Proposal;
+
+/// What every step works with once the terms are known.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    pub(super) config: &'a Config,
+    pub(super) lease: &'a Lease,
+    pub(super) desk: &'a Desk<'a>,
+    pub(super) terms: &'a Terms<'a>,
+}
 
 /// The right of this task to the issue's branch.
 #[derive(Clone, Debug)]

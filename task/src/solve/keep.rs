@@ -5,13 +5,13 @@ use crate::config::Config;
 use crate::cycle::{Planned, Solution};
 use crate::git::workspace::{CommitText, Identity, PublishError, TASK_TRAILER, Workspace};
 use crate::issue::Issue;
+use crate::outbound::scan;
 use crate::outcome::{Failure, Reason};
 use crate::patch;
 use crate::plan::Binding;
 use crate::progress::Step;
 use crate::pull_request::{self, ChangeFact};
 use crate::report::{Change, ChangedFile, Outcome, PlanResult};
-use crate::run;
 use crate::terminal::{Colour, diff};
 
 /// Keeps a plan where `--out` says.
@@ -61,7 +61,7 @@ pub(super) fn change(
     let (notes, warnings) = (solution.notes(), solution.warnings());
     let Solution { patch, title, summary, unplanned, account, .. } = solution;
     let gate = gate(config, issue);
-    run::scan(&gate, &patch)?;
+    scan::scan(&gate, &patch)?;
     let title = gate.title(title.as_deref().unwrap_or(issue.title.as_str()));
     let summary = gate.body(summary.as_deref().unwrap_or_default());
     let mut facts = facts(issue, config, &account, patch.changes(), title.as_str(), summary.as_str());

@@ -61,10 +61,10 @@ async fn look_through(sweep: &mut Sweep<'_>, site: &Site<'_>, queue: &Queue) -> 
     cut(sweep, site, &working, &labelled(&site.labels().working));
     let trigger = &site.labels().trigger;
     let asking_issues = site.tracker.asking_for_work(trigger).await?;
-    let asking_how = match &site.tracker {
-        Tracker::GitHub(_) => labelled(trigger),
-        Tracker::Jira(_) => format!("{} or the agent as assignee", labelled(trigger)),
-    };
+    let mut asking_how = labelled(trigger);
+    if site.tracker.takes_assignments() {
+        asking_how.push_str(" or the agent as assignee");
+    }
     cut(sweep, site, &asking_issues, &asking_how);
     for listed in &asking_issues.issues {
         let asked = asking(site, listed, sweep.settings.grace).await;
@@ -110,16 +110,15 @@ fn cut(sweep: &mut Sweep<'_>, site: &Site<'_>, listing: &Listing, which: &str) {
     }
 }
 
-/// Moves issues of Jira on whose pull request was merged, where the operator says where to.
+/// Moves issues on whose pull request was merged, where the operator says where to.
 async fn merged(sweep: &mut Sweep<'_>, site: &Site<'_>, bad: &mut BadIssues) -> Result<(), Stop> {
-    let issues = match &site.tracker {
-        Tracker::Jira(issues) if issues.site().moves_merged() => issues,
-        _ => return Ok(()),
-    };
+    if !site.tracker.moves_merged() {
+        return Ok(());
+    }
     let done = site.tracker.labelled(&site.labels().done, Listed::Open).await?;
     cut(sweep, site, &done, &labelled(&site.labels().done));
     for ListedIssue { issue, .. } in &done.issues {
-        let looked = move_merged(site, issues, issue, sweep.hand).await;
+        let looked = move_merged(site, issue, sweep.hand).await;
         if bad.past(sweep, site, &issue.id, looked)? == Some(true) {
             sweep.found(&Finding::Merged { issue: site.name(&issue.id) });
         }
@@ -128,10 +127,10 @@ async fn merged(sweep: &mut Sweep<'_>, site: &Site<'_>, bad: &mut BadIssues) -> 
 }
 
 /// Whether the newest pull request for the issue is merged, and the issue does not show it yet.
-async fn move_merged(site: &Site<'_>, issues: &Issues, issue: &Issue, hand: Hand) -> Result<bool, CallError> {
+async fn move_merged(site: &Site<'_>, issue: &Issue, hand: Hand) -> Result<bool, CallError> {
     let newest = site.forge.pull_requests_of(&issue.id.branch()).await?.into_iter().next();
     if newest.is_none_or(|pull| pull.stage != Stage::Merged)
-        || !issues.is_due(&issue.id, Milestone::Merged).await?
+        || !site.tracker.is_due(&issue.id, Milestone::Merged).await?
     {
         return Ok(false);
     }

@@ -122,11 +122,7 @@ impl<'a> Site<'a> {
 
     /// Whether its tracker is the one that has this issue, as far as its id tells.
     pub(super) fn has(&self, issue: &IssueId) -> bool {
-        match (&self.tracker, issue) {
-            (Tracker::GitHub(_), IssueId::Number(_)) => true,
-            (Tracker::Jira(issues), IssueId::Key(key)) => issues.site().has(key, &self.repo),
-            (Tracker::GitHub(_), IssueId::Key(_)) | (Tracker::Jira(_), IssueId::Number(_)) => false,
-        }
+        self.tracker.has(issue, &self.repo)
     }
 
     /// The name of an issue, as people link it.

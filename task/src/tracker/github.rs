@@ -304,7 +304,7 @@ impl Issues {
     }
 
     pub(super) async fn acknowledge_comment(&self, id: u64) -> Result<(), CallError> {
-        self.github.react(&format!("issues/comments/{id}")).await
+        self.github.react_to_comment(id).await
     }
 
     pub(super) async fn create_comment(&self, issue: &IssueId, body: &Outbound) -> Result<u64, CallError> {

@@ -419,11 +419,6 @@ impl Issues {
         self.label(issue, "remove", &labels).await
     }
 
-    /// Sets a label of an issue that was not worked on yet.
-    pub async fn set_label(&self, key: &IssueKey, label: &str) -> Result<(), CallError> {
-        self.label(&IssueId::Key(key.clone()), "add", &[label]).await
-    }
-
     async fn label(&self, issue: &IssueId, how: &str, labels: &[&str]) -> Result<(), CallError> {
         let operations: Vec<Value> = labels.iter().map(|label| json!({ how: label })).collect();
         let route = format!("/rest/api/3/issue/{}", key_of(issue)?);

@@ -1,11 +1,10 @@
 use std::net::TcpListener;
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gix::ObjectId;
-use task::git::clone::{CloneCaps, CloneError, Source, fetch_branch};
-use task::git::remote::{Remote, RemoteError, ls_ref};
+use task::git::clone::{CloneCaps, CloneError, Source, fetch_commits};
+use task::git::remote::{Remote, RemoteError};
 
 use crate::git_host::{Announced, Fault, GitHost, TOKEN, git, run_script};
 use crate::{NEVER, SOON, clone_into, cloned, host, remote};
@@ -498,12 +497,13 @@ fn a_git_bomb_costs_its_few_objects() {
 }
 
 #[test]
-fn another_branch_can_be_fetched_with_its_history() {
+fn other_commits_can_be_fetched_without_their_history() {
     let host = host();
     let (_folder, repo, base) = cloned(&host);
+    let server = host.path("octo/hello.git");
     // The branch forks off the base, while the default branch goes on.
     run_script(
-        &host.path("octo/hello.git"),
+        &server,
         r#"
         first=$(git commit-tree -m 'Ours, 1' -p main 'main^{tree}')
         second=$(git commit-tree -m 'Ours, 2' -p "$first" 'feature^{tree}')
@@ -511,42 +511,20 @@ fn another_branch_can_be_fetched_with_its_history() {
         git update-ref refs/heads/main "$(git commit-tree -m 'Theirs' -p main 'main^{tree}')"
         "#,
     );
+    let at = |name: &str| ObjectId::from_hex(git(&server, &["rev-parse", name]).as_bytes()).unwrap();
+    let (ours, before, theirs) = (at("ai-agent/issue-7"), at("ai-agent/issue-7^"), at("main"));
     let remote = remote(&host, "octo/hello.git");
-    let depth = NonZeroU32::new(8).unwrap();
     let caps = CloneCaps::default();
-    let tip = fetch_branch(&repo, &remote, "ai-agent/issue-7", base, depth, &caps, &NEVER).unwrap().unwrap();
+    fetch_commits(&repo, &remote, &[ours, theirs, base], base, &caps, &NEVER).unwrap();
 
-    let mut subjects = Vec::new();
-    let mut commit = repo.find_commit(tip).unwrap();
-    while commit.id != base {
-        subjects.push(commit.message().unwrap().title.to_string());
-        let parents: Vec<ObjectId> = commit.parent_ids().map(gix::Id::detach).collect();
-        assert_eq!(parents.len(), 1);
-        commit = repo.find_commit(parents[0]).unwrap();
-    }
-    assert_eq!(subjects, ["Ours, 2", "Ours, 1"]);
+    let subject = |id: ObjectId| repo.find_commit(id).unwrap().message().unwrap().title.to_string();
+    assert_eq!((subject(ours), subject(theirs)), ("Ours, 2".to_owned(), "Theirs".to_owned()));
+    assert!(!repo.has_object(before));
     let entry =
-        repo.find_commit(tip).unwrap().tree().unwrap().lookup_entry_by_path("side.txt").unwrap().unwrap();
+        repo.find_commit(ours).unwrap().tree().unwrap().lookup_entry_by_path("side.txt").unwrap().unwrap();
     assert_eq!(entry.object().unwrap().data, b"side\n");
-    assert_eq!(git(repo.path(), &["fsck", "--strict", &tip.to_string()]), "");
 
-    let before = host.requests().len();
-    assert_eq!(
-        fetch_branch(&repo, &remote, "ai-agent/issue-7", base, depth, &caps, &NEVER).unwrap(),
-        Some(tip)
-    );
-    assert_eq!(host.requests().len() - before, 2, "what is there is not fetched again");
-    assert_eq!(fetch_branch(&repo, &remote, "ai-agent/issue-8", base, depth, &caps, &NEVER).unwrap(), None);
-}
-
-#[test]
-fn a_branch_is_looked_up() {
-    let host = host();
-    let at = |name: &str| ls_ref(&remote(&host, "octo/hello.git"), name, SOON * 10, &NEVER).unwrap();
-    let main = git(&host.path("octo/hello.git"), &["rev-parse", "main"]);
-    assert_eq!(at("main").map(|id| id.to_string()), Some(main));
-    // A prefix of a branch's name is no branch.
-    assert_eq!(at("mai"), None);
-    let missing = ls_ref(&remote(&host, "octo/none.git"), "main", SOON * 10, &NEVER).unwrap_err();
-    assert!(matches!(missing, RemoteError::NoAccess { status: 404, .. }), "{missing}");
+    let asked = host.requests().len();
+    fetch_commits(&repo, &remote, &[ours, theirs], base, &caps, &NEVER).unwrap();
+    assert_eq!(host.requests().len(), asked, "what is there is not fetched again");
 }

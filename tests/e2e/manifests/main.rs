@@ -11,6 +11,7 @@ mod configuration;
 mod demonstration;
 mod documentation;
 mod github_app;
+mod imports;
 mod installation;
 mod keda;
 mod learn;

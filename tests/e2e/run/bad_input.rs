@@ -287,7 +287,7 @@ fn whatever_is_amiss_is_told_where_it_can_be() {
         let ended = story.run(&task);
         let answer = crate::harness::without_tokens(&story.answer(1));
         let violations = story.github.take_violations();
-        let last = ended.stderr.lines().last().unwrap_or_default();
+        let last = ended.told().unwrap_or_default();
         let right = ended.status == Some(case.status)
             && answer == case.answer
             && (case.stderr.is_empty() || last == case.stderr)
@@ -341,7 +341,7 @@ fn a_repository_that_is_not_there_is_the_operators_matter() {
     task["repo_url"] = story.github.repo_url("octo/nowhere").into();
     let ended = story.run(&task);
     let expected = "error: GitHub finds nothing for GET /repos/octo/nowhere/installation: Not Found";
-    let last = ended.stderr.lines().last();
+    let last = ended.told();
     assert_eq!((ended.status, last), (Some(2), Some(expected)), "{}", story.told(&ended));
     // It was asked once more, and no oftener.
     assert_eq!(story.github.journal().count("apps/get-repo-installation"), 2);
@@ -408,12 +408,7 @@ fn a_token_without_a_right_is_told_as_such() {
     let ended = story
         .run_with(&story.wish("quickfix"), &[("AGENT_GITHUB_APP_ID", ""), ("AGENT_GITHUB_TOKEN", &token)]);
     let expected = "error: GitHub does not allow GET /repos/octo/hello/collaborators/dev1/permission: Must have admin rights to Repository.";
-    assert_eq!(
-        (ended.status, ended.stderr.lines().last()),
-        (Some(2), Some(expected)),
-        "{}",
-        story.told(&ended)
-    );
+    assert_eq!((ended.status, ended.told()), (Some(2), Some(expected)), "{}", story.told(&ended));
 }
 
 #[test]

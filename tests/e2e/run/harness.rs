@@ -53,6 +53,13 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
+impl Run {
+    /// The last line that says what happened: one that says what to do is indented.
+    pub(crate) fn told(&self) -> Option<&str> {
+        self.stderr.lines().rfind(|line| !line.starts_with(' '))
+    }
+}
+
 /// The program with a clean environment, as the App; `folder` is its home.
 pub(crate) fn as_app(github: &GitHub, folder: &Path) -> Command {
     let key = folder.join("key.pem");

@@ -78,6 +78,16 @@ impl GitHub {
         self.react_by(what, "eyes").await.map(drop)
     }
 
+    /// Puts 👀 on a comment of a conversation.
+    pub(crate) async fn react_to_comment(&self, id: u64) -> Result<(), CallError> {
+        self.react(&format!("issues/comments/{id}")).await
+    }
+
+    /// Puts 👀 on a comment on a line.
+    pub(crate) async fn react_to_line(&self, id: u64) -> Result<(), CallError> {
+        self.react(&format!("pulls/comments/{id}")).await
+    }
+
     /// Puts 🎉 on a pull request. Answers whether it was not there before.
     pub(crate) async fn celebrate(&self, number: u64) -> Result<bool, CallError> {
         self.react_by(&format!("issues/{number}"), "hooray").await

@@ -1,14 +1,11 @@
 //! What becomes of the files that both sides have changed: which merge the agent does not make, and what the model is asked.
 
-use super::{Base, bill};
+use super::{Base, Merging, bill};
 use crate::bill::Bill;
-use crate::config::Config;
 use crate::context::secret_names;
 use crate::cycle::{Dispute, Settled};
 use crate::engine::Engine;
-use crate::forge::model::{ChangedFile, Discussion};
-use crate::git::workspace::Workspace;
-use crate::lease::Lease;
+use crate::forge::model::ChangedFile;
 use crate::llm::Ledger;
 use crate::merge::{Merged, MergedFile};
 use crate::outbound::markup::code_span;
@@ -17,8 +14,8 @@ use crate::parser::Parsers;
 use crate::run::desk::Desk;
 use crate::run::ended::Stop;
 use crate::run::settings::Terms;
-use crate::run::work::Claim;
-use crate::run::{change, conversation, session};
+use crate::run::work::Job;
+use crate::run::{asking, conversation};
 use crate::text::Raw;
 
 /// Files with conflicts that the model settles, at most.
@@ -121,25 +118,19 @@ fn is_utf8(file: &MergedFile) -> bool {
 }
 
 /// The files as they become; the model is asked where there are conflicts.
-#[expect(clippy::too_many_arguments, reason = "each is of another kind")]
 pub(super) async fn contents(
-    config: &Config,
-    lease: &Lease,
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    claim: &Claim,
-    about: (&Discussion, &Base),
-    workspace: &Workspace,
+    merging: &Merging<'_>,
     merged: &Merged,
     ledger: &mut Ledger,
 ) -> Result<Contents, Stop> {
+    let Job { lease, desk, terms, .. } = merging.job;
     let disputed: Vec<&MergedFile> = disputed(merged).collect();
     if disputed.is_empty() {
         let files = merged.files.iter().map(clean).collect();
         return Ok(Contents { files, notes: checked(merged), ..Contents::default() });
     }
-    session::record(config, desk, terms);
-    let asking = ask(config, desk, terms, claim, about, workspace, &disputed, ledger);
+    asking::keep_transcript(merging.job);
+    let asking = ask(merging, &disputed, ledger);
     let settled = tokio::select! {
         settled = asking => settled,
         lost = lease.lost() => Err(lost.into()),
@@ -197,17 +188,9 @@ fn publishes_no_secret(desk: &Desk<'_>, files: &[&MergedFile], settled: &Settled
     Ok(())
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is of another kind")]
-async fn ask(
-    config: &Config,
-    desk: &Desk<'_>,
-    terms: &Terms<'_>,
-    claim: &Claim,
-    (talk, base): (&Discussion, &Base),
-    workspace: &Workspace,
-    disputed: &[&MergedFile],
-    ledger: &mut Ledger,
-) -> Result<Settled, Stop> {
+async fn ask(merging: &Merging<'_>, disputed: &[&MergedFile], ledger: &mut Ledger) -> Result<Settled, Stop> {
+    let Merging { job, claim, talk, base, workspace } = *merging;
+    let Job { desk, terms, .. } = job;
     let material = conversation::material(desk, claim, &terms.repo).await?;
     let is_disputed = |path: &str| disputed.iter().any(|file| file.path.as_str() == path);
     let mut ours = desk.forge.changed_files(talk.pull.number).await?;
@@ -223,10 +206,10 @@ async fn ask(
             patch: Some(file.diff.for_machine().to_owned()),
         })
         .collect();
-    let (ours, theirs, subjects) = (change::diff(&ours), change::diff(&theirs), subjects(base));
+    let (ours, theirs, subjects) = (conversation::diff(&ours), conversation::diff(&theirs), subjects(base));
     let dispute = Dispute { files: disputed, ours: &ours, theirs: &theirs, subjects: &subjects };
-    session::watched(desk, claim, terms, async |progress| {
-        let cycle = session::cycle(config, terms, workspace, &material.issue, ledger, progress);
+    asking::watched(job, claim, async |progress| {
+        let cycle = asking::cycle(job, workspace, &material.issue, ledger, progress);
         cycle.settle(dispute).await.map_err(Stop::from)
     })
     .await

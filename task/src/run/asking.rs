@@ -1,13 +1,12 @@
-//! A *session* with the model: what it may cost, where its conversation is kept, and who sees how far it is.
+//! *Asking* the model, whatever it is asked: what it may cost, where its conversation is kept, and who sees how far it is.
 
 use std::sync::Arc;
 
 use super::desk::Desk;
 use super::ended::Stop;
 use super::settings::Terms;
-use super::work::Claim;
+use super::work::{Claim, Job};
 use super::working;
-use crate::config::Config;
 use crate::cycle::Cycle;
 use crate::engine::Engine;
 use crate::forge::Forge;
@@ -24,7 +23,8 @@ pub(crate) fn ledger(lease: &Lease, forge: &Forge, terms: &Terms<'_>) -> Ledger 
 }
 
 /// Keeps the conversation where the operator says. What cannot be kept stops no run.
-pub(super) fn record(config: &Config, desk: &Desk<'_>, terms: &Terms<'_>) {
+pub(super) fn keep_transcript(job: Job<'_>) {
+    let Job { config, desk, terms, .. } = job;
     let (Some(folder), Some(llm)) = (&desk.settings.transcripts, terms.engine.model()) else { return };
     let path = folder.join(format!("{}.jsonl", desk.task.id));
     let mut secrets = config.secrets();
@@ -42,11 +42,11 @@ pub(super) fn record(config: &Config, desk: &Desk<'_>, terms: &Terms<'_>) {
 
 /// Asks the model by `ask`, and meanwhile shows in the status comment how far it is.
 pub(super) async fn watched<T>(
-    desk: &Desk<'_>,
+    job: Job<'_>,
     claim: &Claim,
-    terms: &Terms<'_>,
     ask: impl AsyncFnOnce(&mut (dyn FnMut(Step) + Send)) -> Result<T, Stop>,
 ) -> Result<T, Stop> {
+    let Job { desk, terms, .. } = job;
     let (steps, seen) = tokio::sync::mpsc::unbounded_channel();
     let asking = async move {
         // Rules are done at once: there is nothing to watch.
@@ -75,13 +75,13 @@ fn progress(
 }
 
 pub(super) fn cycle<'a>(
-    config: &'a Config,
-    terms: &'a Terms<'_>,
+    job: Job<'a>,
     workspace: &'a Workspace,
     issue: &'a Issue,
     ledger: &'a mut Ledger,
     progress: &'a mut (dyn FnMut(Step) + Send),
 ) -> Cycle<'a> {
+    let Job { config, terms, .. } = job;
     Cycle {
         engine: terms.engine,
         protection: &terms.protection,
