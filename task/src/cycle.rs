@@ -169,14 +169,13 @@ impl Cycle<'_> {
         let mut talk = self.begin(llm, &context, goal);
         let bounds = plan.map(Bounds::of_text);
         let measure = |turn| Measure { bounds: bounds.as_ref(), rule: Rule::Any, turn };
-        let accepted = self.converse(llm, &mut talk, &mut context, measure, &mut times).await?;
+        let accepted = self.converse(&mut talk, &mut context, measure, &mut times).await?;
         Ok(self.solved(accepted, context, times))
     }
 
     /// Asks for edits, and once more where they cannot be used.
     async fn converse<'m>(
         &mut self,
-        llm: &Llm,
         talk: &mut Conversation<'_>,
         context: &mut Context,
         measure: impl Fn(Try) -> Measure<'m>,
@@ -189,7 +188,7 @@ impl Cycle<'_> {
             Err(complaint) => {
                 let (answer, kept) = self.ask_corrected(talk, context, &answer, complaint, times).await?;
                 self.accept_edits(context, &answer, kept, measure(Try::Last), times)
-                    .map_err(|complaint| complaint.failure(llm))
+                    .map_err(|complaint| talk.failure(&complaint))
             }
         }
     }
@@ -219,7 +218,7 @@ impl Cycle<'_> {
             Err(complaint) => {
                 let (answer, _) =
                     self.ask_corrected(&mut talk, &mut context, &answer, complaint, &mut times).await?;
-                accept_plan(&answer, &context.read).map_err(|complaint| complaint.failure(llm))?
+                accept_plan(&answer, &context.read).map_err(|complaint| talk.failure(&complaint))?
             }
         };
         let account = self.account(context, times);

@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use shared::env::Environment;
 use tokio::time::{sleep, timeout};
 
-pub use budget::{Ceiling, Ledger, MoneyCeiling, Spent};
+pub use budget::{Ceiling, Ledger, MoneyCeiling, Scarce, Spent};
 pub(crate) use config::ConfigError;
 pub use config::{Effort, LlmConfig, ModelSpec, Retries};
 pub use error::{LlmError, Wait};
@@ -439,7 +439,7 @@ impl Llm {
                     let (asked, answered) = (prompt.estimated_tokens, prompt.max_output_tokens);
                     let name = self.name();
                     let is_affordable =
-                        ledger.affords(&name, endpoint.pricing, asked.into(), answered.into(), 1);
+                        ledger.lacks(&name, endpoint.pricing, asked.into(), answered.into(), 1).is_none();
                     if !is_known && !is_affordable {
                         return Err(error);
                     }
