@@ -213,12 +213,12 @@ impl Cycle<'_> {
         Box::pin(self.choose(llm, &mut context, goal, &mut times)).await?;
         let mut talk = self.begin(llm, &context, goal);
         let answer = self.ask_and_look(&mut talk, &mut context, &mut times).await?;
-        let accepted = match accept_plan(&answer, &context.read) {
+        let accepted = match accept_plan(&answer, &context) {
             Ok(accepted) => accepted,
             Err(complaint) => {
                 let (answer, _) =
                     self.ask_corrected(&mut talk, &mut context, &answer, complaint, &mut times).await?;
-                accept_plan(&answer, &context.read).map_err(|complaint| talk.failure(&complaint))?
+                accept_plan(&answer, &context).map_err(|complaint| talk.failure(&complaint))?
             }
         };
         let account = self.account(context, times);

@@ -14,7 +14,6 @@ use super::{CHECK_TIME, Cycle, Times};
 use crate::bounds::Bounds;
 use crate::check::{self, CheckedPatch};
 use crate::context::pack::Context;
-use crate::context::read_set::ReadSet;
 use crate::outcome::Reason;
 use crate::patch::{self, ChangeKind, EditError, EditErrors, Patch, Refusal};
 use crate::path::RepoPath;
@@ -74,7 +73,7 @@ impl Cycle<'_> {
     ) -> Result<Accepted<Change>, Complaint> {
         (self.progress)(Step::Checking);
         let (started, span) = (Instant::now(), Span::start(&CHECK));
-        let accepted = match proof_of(answer, &context.read) {
+        let accepted = match proof_of(answer, context) {
             Some(proof) => proof.map(Accepted::Already),
             None => self.check_edits(context, answer, kept, measure).map(Accepted::Made),
         };
@@ -152,10 +151,12 @@ fn weakened(weakening: &Weakening) -> Complaint {
 }
 
 /// What an answer says of nothing having to change, if it says so and nothing else.
-fn proof_of(answer: &Answer, read: &ReadSet) -> Option<Result<Proof, Complaint>> {
+fn proof_of(answer: &Answer, context: &Context) -> Option<Result<Proof, Complaint>> {
     let solved = answer.solved.as_ref()?;
     match &answer.edits {
-        Ok(edits) if edits.is_empty() => Some(already::prove(solved, read)),
+        Ok(edits) if edits.is_empty() => {
+            Some(already::prove(solved, &context.read, |path| context.is_readable(path)))
+        }
         Ok(_) => Some(Err(Complaint::new(
             Reason::Unfounded,
             "It says that nothing has to change, and proposes a change. Send one of the two.",
@@ -166,12 +167,12 @@ fn proof_of(answer: &Answer, read: &ReadSet) -> Option<Result<Proof, Complaint>>
 }
 
 /// The plan in an answer.
-pub(super) fn accept_plan(answer: &Answer, read: &ReadSet) -> Result<Accepted<Plan>, Complaint> {
+pub(super) fn accept_plan(answer: &Answer, context: &Context) -> Result<Accepted<Plan>, Complaint> {
     let error = match Plan::of(answer) {
         Ok(plan) => return Ok(Accepted::Made(plan)),
         Err(error) => error,
     };
-    if let Some(proof) = proof_of(answer, read) {
+    if let Some(proof) = proof_of(answer, context) {
         return proof.map(Accepted::Already);
     }
     Err(match (&answer.cannot, error) {
