@@ -36,6 +36,8 @@ pub(super) struct Change {
     pub(super) proposed: Proposed,
     /// Files that it changes and the approved plan does not name.
     pub(super) unplanned: Vec<RepoPath>,
+    /// The refusal of those of them that the model was not told of.
+    pub(super) untold: Option<Box<Complaint>>,
 }
 
 /// Whether the model may correct its answer.
@@ -93,6 +95,8 @@ impl Cycle<'_> {
         kept: Proposed,
         measure: Measure<'_>,
     ) -> Result<Change, Complaint> {
+        let told: Vec<EditError> =
+            kept.refused.iter().filter(|error| error.refusal == Refusal::Unplanned).cloned().collect();
         let all = kept.joined(answer)?;
         copies_no_example(context, &all.edits)?;
         let base = Base::of(&context.walk);
@@ -113,10 +117,13 @@ impl Cycle<'_> {
         if bounds.is_some() && !unplanned.is_empty() {
             return Err(refused(outside(&patch, &unplanned, &all.edits), all));
         }
+        let untold = untold(&patch, &unplanned, &told);
+        let untold = (!untold.is_empty())
+            .then(|| Box::new(refused(outside(&patch, &untold, &all.edits), all.clone())));
         match check::check(context.parsers(), patch, Instant::now() + CHECK_TIME) {
             Ok(patch) => match kept_tests(measure.rule, &patch) {
                 Some(weakening) => Err(weakened(&weakening)),
-                None => Ok(Change { patch, proposed: all, unplanned }),
+                None => Ok(Change { patch, proposed: all, unplanned, untold }),
             },
             Err(errors) => Err(Complaint::new(Reason::Syntax, errors.to_string())),
         }
@@ -241,6 +248,17 @@ fn outside(patch: &Patch, unplanned: &[RepoPath], edits: &[Edit]) -> EditErrors 
         }
     }
     EditErrors::Refused { errors, kept }
+}
+
+/// Files outside of the plan that none of these refusals was about.
+fn untold(patch: &Patch, unplanned: &[RepoPath], told: &[EditError]) -> Vec<RepoPath> {
+    let is_told = |path: &RepoPath| told.iter().any(|error| error.path == path.as_str());
+    let outside = patch.changes().iter().filter(|change| unplanned.contains(change.path()));
+    let new = outside.filter(|change| match change.kind() {
+        ChangeKind::Rename { from } | ChangeKind::Copy { from } => !is_told(change.path()) && !is_told(from),
+        _ => !is_told(change.path()),
+    });
+    new.map(|change| change.path().clone()).collect()
 }
 
 /// Refuses of the edits that are fine those whose path, as it is written, the plan does not name.

@@ -20,7 +20,7 @@ pub(super) struct Complaint {
 }
 
 /// What an answer proposes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Proposed {
     pub(super) title: Option<String>,
     pub(super) summary: Option<String>,
@@ -137,7 +137,9 @@ impl Proposed {
         let is_left_out = |error: &&EditError| {
             (may_stay_out(error) || edits.len() < failed) && edits.iter().all(|edit| edit.path != error.path)
         };
-        let left_out = self.refused.iter().filter(is_left_out).map(left_out).collect();
+        let comes_back = |said: &&String| edits.iter().any(|edit| said.contains(&code_span(&edit.path)));
+        let earlier = self.left_out.iter().filter(|said| !comes_back(said)).cloned();
+        let left_out = earlier.chain(self.refused.iter().filter(is_left_out).map(left_out)).collect();
         let words = self.words_with(answer);
         let kept = self.edits.into_iter().filter(|kept| !edits.iter().any(|edit| supersedes(edit, kept)));
         Ok(Self {
