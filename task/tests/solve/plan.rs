@@ -58,6 +58,21 @@ fn a_plan_is_shown_written_and_carried_out() {
     assert_eq!(plan.split_once('\n').unwrap().1.get(..PLAN.len()), Some(PLAN));
 }
 
+/// There is nothing else that a dry run could leave out of a plan.
+#[test]
+fn a_dry_run_writes_the_plan_that_was_asked_for() {
+    let world = World::sample();
+    let issue = world.file("issue.md", ISSUE);
+    let (refs, before) = (world.refs(), world.snapshot("repo"));
+    let model = Model::saying(&[PLAN]);
+    let run = model.solve(&world, &issue, &["--mode", "plan", "--dry-run", "--out", "plan.md"], &[]).done();
+    model.finish();
+    assert!(run.stdout.contains("--approve plan.md\n"), "{}", run.stdout);
+    assert_eq!((world.refs(), world.snapshot("repo")), (refs, before));
+    approve(&world, &issue, "plan.md", &[&change()]).0.done();
+    assert_eq!(world.at(BRANCH, "src/station.py"), STATION.replace("30", "90"));
+}
+
 /// The one correction may have been used for something else.
 #[test]
 fn a_file_outside_of_the_plan_is_refused_once_whatever_was_corrected_before() {
