@@ -430,6 +430,9 @@ impl Llm {
                 // The next request is another one, so that it is no repetition, and there is nothing to wait for.
                 Err(error @ LlmError::Unsupported { part, .. }) if endpoint.parts.leave_out(part) => {
                     tracing::warn!(%error, "part of the request refused");
+                    if is_known && usage.total_tokens() == 0 {
+                        ledger.forget_refused();
+                    }
                     progress(Progress::Retrying { error: &error, pause: Duration::ZERO });
                 }
                 Err(error) => {

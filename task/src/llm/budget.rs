@@ -72,7 +72,7 @@ impl Ceiling {
 /// What a run has spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Calls that were made, failed ones included.
+    /// Calls that were made, failed ones included, but for those that were refused for a parameter and cost nothing.
     pub calls: u32,
     /// Of all prompts, cached ones included.
     pub input_tokens: u64,
@@ -304,6 +304,12 @@ impl Ledger {
             self.settle(reservation, usage);
         }
         is_known
+    }
+
+    /// Takes a call out of the count that the server refused for a parameter: the same question follows without it, and whoever
+    /// reads a bill counts questions.
+    pub(super) fn forget_refused(&mut self) {
+        self.spent.calls = self.spent.calls.saturating_sub(1);
     }
 
     /// Replaces a reservation by what the call used.
