@@ -190,7 +190,7 @@ impl Config {
     pub fn usd_at_most(&self, engine: &Engine, ceiling: &Ceiling) -> Option<Usd> {
         let prompt = self.context_tokens(engine, ceiling).saturating_mul(2);
         let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = ceiling.money;
-        engine.at_most(prompt, self.calls_at_most(engine)).map(|worst| worst.min(ceiling))
+        engine.at_most(prompt, self.rounds + FIXED_CALLS).map(|worst| worst.min(ceiling))
     }
 
     /// The same in words.

@@ -54,7 +54,8 @@ pub use shown::Shown;
 use talk::Conversation;
 pub(crate) use talk::send;
 
-/// Calls of one cycle beside one after each round of looking: the choice of files, the first, and the correction.
+/// Calls of one cycle beside one after each round of looking: the choice of files, the first, and the correction. Where a plan is
+/// carried out there is no choice, and perhaps a question about files that the plan does not name.
 pub const FIXED_CALLS: u32 = 3;
 /// Tokens of the standing instructions, the issue and the frame of the first message.
 const FRAME_TOKENS: u32 = 4_000;
@@ -169,14 +170,14 @@ impl Cycle<'_> {
         let mut talk = self.begin(llm, &context, goal);
         let bounds = plan.map(Bounds::of_text);
         let measure = |turn| Measure { bounds: bounds.as_ref(), rule: Rule::Any, turn };
-        let accepted = self.converse(llm, &mut talk, &mut context, measure, &mut times).await?;
+        let accepted = self.converse(&mut talk, &mut context, measure, &mut times).await?;
         Ok(self.solved(accepted, context, times))
     }
 
-    /// Asks for edits, and once more where they cannot be used.
+    /// Asks for edits, and once more where they cannot be used. Where the correction changes files that the plan does not name,
+    /// and that the model was not told of yet, it is asked about these as well.
     async fn converse<'m>(
         &mut self,
-        llm: &Llm,
         talk: &mut Conversation<'_>,
         context: &mut Context,
         measure: impl Fn(Try) -> Measure<'m>,
@@ -184,21 +185,39 @@ impl Cycle<'_> {
     ) -> Result<Accepted<Change>, Failure> {
         let answer = self.ask_and_look(talk, context, times).await?;
         let nothing = Proposed::default();
-        match self.accept_edits(context, &answer, nothing, measure(Try::First), times) {
-            Ok(accepted) => Ok(accepted),
-            Err(complaint) => {
-                let (answer, kept) = self.ask_corrected(talk, context, &answer, complaint, times).await?;
-                self.accept_edits(context, &answer, kept, measure(Try::Last), times)
-                    .map_err(|complaint| complaint.failure(llm))
+        let complaint = match self.accept_edits(context, &answer, nothing, measure(Try::First), times) {
+            Ok(accepted) => return Ok(accepted),
+            Err(complaint) => complaint,
+        };
+        let (answer, kept) = self.ask_corrected(talk, context, &answer, complaint, times).await?;
+        let accepted = self
+            .accept_edits(context, &answer, kept, measure(Try::Last), times)
+            .map_err(|complaint| talk.failure(&complaint))?;
+        let Accepted::Made(mut change) = accepted else { return Ok(accepted) };
+        let Some(complaint) = change.untold.take() else { return Ok(Accepted::Made(change)) };
+        // There is a change, so whatever comes of the question is no failure.
+        Ok(match self.ask_corrected(talk, context, &answer, *complaint, times).await {
+            Ok((answer, kept)) => {
+                match self.accept_edits(context, &answer, kept, measure(Try::Last), times) {
+                    Ok(Accepted::Made(change)) => Accepted::Made(change),
+                    Ok(Accepted::Already(_)) | Err(_) => Accepted::Made(change),
+                }
             }
-        }
+            Err(failure) => {
+                let what = failure.what;
+                (self.progress)(Step::Note(format!(
+                    "the model was not asked about files outside of the plan: {what}"
+                )));
+                Accepted::Made(change)
+            }
+        })
     }
 
     fn solved(self, accepted: Accepted<Change>, context: Context, times: Times) -> End<Solution> {
         let account = self.account(context, times);
         match accepted {
             Accepted::Already(proof) => End::Already(Already { proof, account }),
-            Accepted::Made(Change { patch, proposed, unplanned }) => {
+            Accepted::Made(Change { patch, proposed, unplanned, untold: _ }) => {
                 let Proposed { title, summary, left_out, .. } = proposed;
                 End::Made(Solution { patch, title, summary, left_out, unplanned, account })
             }
@@ -214,12 +233,12 @@ impl Cycle<'_> {
         Box::pin(self.choose(llm, &mut context, goal, &mut times)).await?;
         let mut talk = self.begin(llm, &context, goal);
         let answer = self.ask_and_look(&mut talk, &mut context, &mut times).await?;
-        let accepted = match accept_plan(&answer, &context.read) {
+        let accepted = match accept_plan(&answer, &context) {
             Ok(accepted) => accepted,
             Err(complaint) => {
                 let (answer, _) =
                     self.ask_corrected(&mut talk, &mut context, &answer, complaint, &mut times).await?;
-                accept_plan(&answer, &context.read).map_err(|complaint| complaint.failure(llm))?
+                accept_plan(&answer, &context).map_err(|complaint| talk.failure(&complaint))?
             }
         };
         let account = self.account(context, times);

@@ -33,7 +33,7 @@ use secrecy::SecretString;
 use shared::env::Environment;
 use tokio::time::{sleep, timeout};
 
-pub use budget::{Ceiling, Ledger, MoneyCeiling, Spent};
+pub use budget::{Ceiling, Ledger, MoneyCeiling, Scarce, Spent};
 pub(crate) use config::ConfigError;
 pub use config::{Effort, LlmConfig, ModelSpec, Retries};
 pub use error::{LlmError, Wait};
@@ -310,6 +310,9 @@ impl Llm {
                 // The next request is another one, so that it is no repetition, and there is nothing to wait for.
                 Err(error @ LlmError::Unsupported { part, .. }) if endpoint.parts.leave_out(part) => {
                     tracing::warn!(%error, "part of the request refused");
+                    if is_known && usage.total_tokens() == 0 {
+                        ledger.forget_refused();
+                    }
                     progress(Progress::Retrying { error: &error, pause: Duration::ZERO });
                 }
                 Err(error) => {
@@ -319,7 +322,7 @@ impl Llm {
                     let (asked, answered) = (prompt.estimated_tokens, prompt.max_output_tokens);
                     let name = self.name();
                     let is_affordable =
-                        ledger.affords(&name, endpoint.pricing, asked.into(), answered.into(), 1);
+                        ledger.lacks(&name, endpoint.pricing, asked.into(), answered.into(), 1).is_none();
                     if !is_known && !is_affordable {
                         return Err(error);
                     }

@@ -16,6 +16,9 @@ pub struct Failure {
     pub what: String,
     /// What to do next, a sentence.
     pub next: String,
+    /// Whether that is to raise a limit, which is the operator's to do.
+    #[serde(skip)]
+    pub is_limit: bool,
     /// What was spent until then, if a model was asked.
     #[serde(skip)]
     pub bill: Option<Box<Bill>>,
@@ -110,7 +113,14 @@ impl Reason {
 
 impl Failure {
     pub fn new(reason: Reason, what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { reason, what: what.into(), next: next.into(), bill: None, not_before: None, shortage: None }
+        let (what, next) = (what.into(), next.into());
+        Self { reason, what, next, is_limit: false, bill: None, not_before: None, shortage: None }
+    }
+
+    /// The same failure, where what to do next is to raise a limit.
+    #[must_use]
+    pub fn limited(self) -> Self {
+        Self { is_limit: true, ..self }
     }
 
     /// The same failure, with what it cost.

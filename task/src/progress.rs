@@ -1,10 +1,13 @@
 //! A *step* is what a run is doing, told to whoever watches: a terminal, a log, the status comment of an issue.
 
+mod no_more;
+
 use std::fmt;
 use std::time::Duration;
 
 use crate::llm::Usd;
 use crate::path::RepoPath;
+pub use no_more::NoMore;
 
 /// One thing that a run has begun or learned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub enum Step {
     Waiting { pause: Duration, why: String },
     /// The model asked to see these files, whether they are there or not, and searched so often.
     ReadingMore { paths: Vec<String>, searches: usize },
+    /// The model can ask to see no more.
+    NoMore(NoMore),
     /// The answer is resolved and checked.
     Checking,
     /// The answer could not be used and is asked for once more.
@@ -83,6 +88,10 @@ impl fmt::Display for Step {
                     [] => write!(f, "the model asked for {searches}"),
                     paths => write!(f, "the model asked for {} and {searches}", paths.join(", ")),
                 }
+            }
+            Self::NoMore(why) => {
+                let setting = why.setting().map_or_else(String::new, |setting| format!(" ({setting})"));
+                write!(f, "the model can look no further: {why}{setting}")
             }
             Self::Checking => write!(f, "resolving and checking the edits"),
             Self::Correcting { why } => write!(f, "asking for a correction: {why}"),

@@ -65,7 +65,7 @@ pub struct SolveArgs {
     /// anthropic, openai, ollama or builtin; a model may follow, as in ollama:qwen3-coder:30b [default: `AGENT_MODEL`, else builtin]
     #[arg(long, value_name = "PROVIDER[:MODEL]")]
     model: Option<String>,
-    /// Do everything but write to the repository.
+    /// Do everything but write to the repository; the file of `--out` is written.
     #[arg(long)]
     dry_run: bool,
     /// Print the messages that the model would be sent, and do not ask it: the choice of files, if there is one, and the first

@@ -79,6 +79,7 @@ impl Progress {
                     Step::Read { .. }
                         | Step::Chosen { .. }
                         | Step::ReadingMore { .. }
+                        | Step::NoMore(_)
                         | Step::Correcting { .. }
                 ) {
                     bar.println(format!("  {text}"));

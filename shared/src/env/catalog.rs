@@ -73,7 +73,7 @@ group! {
     RUST_LOG: String = text("log filter", "use a level, or levels by module, such as info,lapin=warn"), is("info"),
         "level of the logs, also by module: `info,lapin=warn`";
     AGENT_LOG_FORMAT: &'static str = choice(&["json", "text"]), of("`text` for a terminal, else `json`"),
-        "one JSON object a line, or text for a person";
+        "`json`, one object a line, or `text` for a person";
 }
 
 group! {
@@ -217,8 +217,8 @@ group! {
     AGENT_TEMPERATURE: String = TEMPERATURE, of("the model's"),
         "sampling temperature; current Claude models refuse any";
     AGENT_EFFORT: &'static str = choice(&["low", "medium", "high"]), of("the model's"),
-        "how much the model thinks before it answers, by its provider's own parameter (`effort`, `reasoning_effort`, \
-         `think`); left out where the server refuses it";
+        "how much the model thinks before it answers: `low`, `medium` or `high`, by its provider's own parameter (`effort`, \
+         `reasoning_effort`, `think`); left out where the server refuses it";
     AGENT_MODEL_TIMEOUT: Duration = timeout(), is("20min"), "longest time for one question, retries included";
     AGENT_MODEL_IDLE_TIMEOUT: Duration = timeout(), of("`3min`, `10min` for a private address"),
         "longest silence of the model";

@@ -3,6 +3,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::catalog::*;
+use super::setting::Form;
 use super::*;
 
 fn env(variables: &[(&str, &str)]) -> Environment {
@@ -11,6 +12,22 @@ fn env(variables: &[(&str, &str)]) -> Environment {
 
 fn error<T>(result: Result<T, SettingError>) -> String {
     result.err().expect("an error").to_string()
+}
+
+#[test]
+fn each_choice_is_named_where_it_is_described() {
+    for variable in variables() {
+        let Form::Choice(words) = variable.form else { continue };
+        let (Fallback::Value(default) | Fallback::Words(default)) = variable.fallback;
+        let text = format!("{} {default}", variable.meaning);
+        let has =
+            |word: &str| text.split(|c: char| !c.is_alphanumeric() && c != '/').any(|said| said == word);
+        let missing: Vec<&&str> = words.iter().filter(|word| !has(word)).collect();
+        // Of these no other value than the default does anything.
+        if variable.name != "OTEL_EXPORTER_OTLP_PROTOCOL" {
+            assert!(missing.is_empty(), "{}: {missing:?}", variable.name);
+        }
+    }
 }
 
 #[test]

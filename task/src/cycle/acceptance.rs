@@ -14,7 +14,6 @@ use super::{CHECK_TIME, Cycle, Times};
 use crate::bounds::Bounds;
 use crate::check::{self, CheckedPatch};
 use crate::context::pack::Context;
-use crate::context::read_set::ReadSet;
 use crate::outcome::Reason;
 use crate::patch::{self, ChangeKind, EditError, EditErrors, Patch, Refusal};
 use crate::path::RepoPath;
@@ -37,6 +36,8 @@ pub(super) struct Change {
     pub(super) proposed: Proposed,
     /// Files that it changes and the approved plan does not name.
     pub(super) unplanned: Vec<RepoPath>,
+    /// The refusal of those of them that the model was not told of.
+    pub(super) untold: Option<Box<Complaint>>,
 }
 
 /// Whether the model may correct its answer.
@@ -74,7 +75,7 @@ impl Cycle<'_> {
     ) -> Result<Accepted<Change>, Complaint> {
         (self.progress)(Step::Checking);
         let (started, span) = (Instant::now(), Span::start(&CHECK));
-        let accepted = match proof_of(answer, &context.read) {
+        let accepted = match proof_of(answer, context) {
             Some(proof) => proof.map(Accepted::Already),
             None => self.check_edits(context, answer, kept, measure).map(Accepted::Made),
         };
@@ -94,6 +95,8 @@ impl Cycle<'_> {
         kept: Proposed,
         measure: Measure<'_>,
     ) -> Result<Change, Complaint> {
+        let told: Vec<EditError> =
+            kept.refused.iter().filter(|error| error.refusal == Refusal::Unplanned).cloned().collect();
         let all = kept.joined(answer)?;
         copies_no_example(context, &all.edits)?;
         let base = Base::of(&context.walk);
@@ -114,10 +117,13 @@ impl Cycle<'_> {
         if bounds.is_some() && !unplanned.is_empty() {
             return Err(refused(outside(&patch, &unplanned, &all.edits), all));
         }
+        let untold = untold(&patch, &unplanned, &told);
+        let untold = (!untold.is_empty())
+            .then(|| Box::new(refused(outside(&patch, &untold, &all.edits), all.clone())));
         match check::check(context.parsers(), patch, Instant::now() + CHECK_TIME) {
             Ok(patch) => match kept_tests(measure.rule, &patch) {
                 Some(weakening) => Err(weakened(&weakening)),
-                None => Ok(Change { patch, proposed: all, unplanned }),
+                None => Ok(Change { patch, proposed: all, unplanned, untold }),
             },
             Err(errors) => Err(Complaint::new(Reason::Syntax, errors.to_string())),
         }
@@ -152,10 +158,12 @@ fn weakened(weakening: &Weakening) -> Complaint {
 }
 
 /// What an answer says of nothing having to change, if it says so and nothing else.
-fn proof_of(answer: &Answer, read: &ReadSet) -> Option<Result<Proof, Complaint>> {
+fn proof_of(answer: &Answer, context: &Context) -> Option<Result<Proof, Complaint>> {
     let solved = answer.solved.as_ref()?;
     match &answer.edits {
-        Ok(edits) if edits.is_empty() => Some(already::prove(solved, read)),
+        Ok(edits) if edits.is_empty() => {
+            Some(already::prove(solved, &context.read, |path| context.is_readable(path)))
+        }
         Ok(_) => Some(Err(Complaint::new(
             Reason::Unfounded,
             "It says that nothing has to change, and proposes a change. Send one of the two.",
@@ -166,12 +174,12 @@ fn proof_of(answer: &Answer, read: &ReadSet) -> Option<Result<Proof, Complaint>>
 }
 
 /// The plan in an answer.
-pub(super) fn accept_plan(answer: &Answer, read: &ReadSet) -> Result<Accepted<Plan>, Complaint> {
+pub(super) fn accept_plan(answer: &Answer, context: &Context) -> Result<Accepted<Plan>, Complaint> {
     let error = match Plan::of(answer) {
         Ok(plan) => return Ok(Accepted::Made(plan)),
         Err(error) => error,
     };
-    if let Some(proof) = proof_of(answer, read) {
+    if let Some(proof) = proof_of(answer, context) {
         return proof.map(Accepted::Already);
     }
     Err(match (&answer.cannot, error) {
@@ -240,6 +248,17 @@ fn outside(patch: &Patch, unplanned: &[RepoPath], edits: &[Edit]) -> EditErrors 
         }
     }
     EditErrors::Refused { errors, kept }
+}
+
+/// Files outside of the plan that none of these refusals was about.
+fn untold(patch: &Patch, unplanned: &[RepoPath], told: &[EditError]) -> Vec<RepoPath> {
+    let is_told = |path: &RepoPath| told.iter().any(|error| error.path == path.as_str());
+    let outside = patch.changes().iter().filter(|change| unplanned.contains(change.path()));
+    let new = outside.filter(|change| match change.kind() {
+        ChangeKind::Rename { from } | ChangeKind::Copy { from } => !is_told(change.path()) && !is_told(from),
+        _ => !is_told(change.path()),
+    });
+    new.map(|change| change.path().clone()).collect()
 }
 
 /// Refuses of the edits that are fine those whose path, as it is written, the plan does not name.

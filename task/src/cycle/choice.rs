@@ -119,6 +119,7 @@ impl Cycle<'_> {
             system,
             messages: vec![Message { role: Role::User, text }],
             rounds_left: 0,
+            no_more: None,
             max_output_tokens: llm.max_output_tokens().min(ANSWER_TOKENS),
         };
         Some(Choice { talk, paths: list.paths })

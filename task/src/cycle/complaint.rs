@@ -5,6 +5,7 @@ use crate::llm::Llm;
 use crate::outbound::markup::code_span;
 use crate::outcome::{Failure, Reason, sentence};
 use crate::patch::{EditError, EditErrors, Refusal};
+use crate::progress::NoMore;
 use crate::protocol::{Action, Answer, Edit, Misfit, Word};
 
 /// Why an answer cannot be used.
@@ -19,7 +20,7 @@ pub(super) struct Complaint {
 }
 
 /// What an answer proposes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Proposed {
     pub(super) title: Option<String>,
     pub(super) summary: Option<String>,
@@ -38,8 +39,28 @@ impl Complaint {
         Self { reason, account: text.clone(), text, kept: Box::default() }
     }
 
-    /// The words for people when there is no further try.
-    pub(super) fn failure(&self, llm: &Llm) -> Failure {
+    /// The words for people when there is no further try. `no_more` is why the model could look no further.
+    pub(super) fn failure(&self, llm: &Llm, no_more: Option<NoMore>) -> Failure {
+        let failure = self.plain_failure(llm);
+        let Some(why) = no_more.filter(|why| why.is_limit() && self.may_be_of_sight()) else {
+            return failure;
+        };
+        let gap = if self.reason == Reason::Declined || failure.what.contains('\n') { "\n\n" } else { " " };
+        let what = format!("{}{gap}It could look no further: {why}.", failure.what.trim_end());
+        Failure::new(failure.reason, what, why.next()).limited()
+    }
+
+    /// Whether a model that had seen more might have answered otherwise.
+    fn may_be_of_sight(&self) -> bool {
+        let is_unread = |error: &EditError| matches!(error.refusal, Refusal::Unread(_));
+        self.kept.refused.iter().any(is_unread)
+            || matches!(
+                self.reason,
+                Reason::Declined | Reason::NoEdits | Reason::NoPlan | Reason::BadAnswer | Reason::Unfounded
+            )
+    }
+
+    fn plain_failure(&self, llm: &Llm) -> Failure {
         let why = self.account.trim_end();
         let (what, next) = match self.reason {
             Reason::Declined => (
@@ -116,7 +137,9 @@ impl Proposed {
         let is_left_out = |error: &&EditError| {
             (may_stay_out(error) || edits.len() < failed) && edits.iter().all(|edit| edit.path != error.path)
         };
-        let left_out = self.refused.iter().filter(is_left_out).map(left_out).collect();
+        let comes_back = |said: &&String| edits.iter().any(|edit| said.contains(&code_span(&edit.path)));
+        let earlier = self.left_out.iter().filter(|said| !comes_back(said)).cloned();
+        let left_out = earlier.chain(self.refused.iter().filter(is_left_out).map(left_out)).collect();
         let words = self.words_with(answer);
         let kept = self.edits.into_iter().filter(|kept| !edits.iter().any(|edit| supersedes(edit, kept)));
         Ok(Self {

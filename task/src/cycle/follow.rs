@@ -60,7 +60,7 @@ impl Cycle<'_> {
                 let corrected = self.ask_corrected(&mut talk, &mut context, &answer, complaint, &mut times);
                 let (answer, kept) = corrected.await.map_err(elsewhere)?;
                 self.accept_words(&context, &answer, kept, follow.count, Try::Last, &mut times)
-                    .map_err(|complaint| elsewhere(complaint.failure(llm)))?
+                    .map_err(|complaint| elsewhere(talk.failure(&complaint)))?
             }
         };
         let account = self.account(context, times);
@@ -160,14 +160,16 @@ fn wordless(answer: &Answer, count: usize) -> Complaint {
 
 /// The reviewers are on the pull request, not on the issue.
 fn elsewhere(failure: Failure) -> Failure {
-    let is_ours = matches!(
-        failure.reason,
-        Reason::Declined
-            | Reason::NoEdits
-            | Reason::NoChange
-            | Reason::Syntax
-            | Reason::EditsDoNotApply
-            | Reason::BadAnswer
-    );
+    // A limit is the operator's, wherever it is told.
+    let is_ours = !failure.is_limit
+        && matches!(
+            failure.reason,
+            Reason::Declined
+                | Reason::NoEdits
+                | Reason::NoChange
+                | Reason::Syntax
+                | Reason::EditsDoNotApply
+                | Reason::BadAnswer
+        );
     if is_ours { Failure { next: NEXT.to_owned(), ..failure } } else { failure }
 }

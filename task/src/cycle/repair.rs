@@ -40,7 +40,7 @@ impl Cycle<'_> {
         let mut talk = self.begin(llm, &context, goal);
         let bounds = broken.plan.map(Bounds::of_text);
         let measure = |turn| Measure { bounds: bounds.as_ref(), rule: Rule::KeepsTests, turn };
-        let accepted = self.converse(llm, &mut talk, &mut context, measure, &mut times).await?;
+        let accepted = self.converse(&mut talk, &mut context, measure, &mut times).await?;
         Ok(self.solved(accepted, context, times))
     }
 }

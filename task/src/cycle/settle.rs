@@ -92,6 +92,7 @@ impl Cycle<'_> {
             system,
             messages: vec![Message { role: Role::User, text }],
             rounds_left: 0,
+            no_more: None,
             max_output_tokens: llm.max_output_tokens(),
         }
     }

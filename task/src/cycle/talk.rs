@@ -10,9 +10,9 @@ use super::failure::unanswered;
 use super::{Cycle, Times, first_line};
 use crate::context::pack::Context;
 use crate::context::tokens;
-use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role};
+use crate::llm::{Ledger, Llm, Message, Progress, Prompt, Role, Scarce};
 use crate::outcome::{Failure, Reason};
-use crate::progress::Step;
+use crate::progress::{NoMore, Step};
 use crate::prompt::{MAX_REQUESTS, More, Offer, Prompter};
 use crate::protocol::ask::{Broken, Follow, Goal};
 use crate::protocol::{Answer, Paths};
@@ -34,6 +34,8 @@ pub(super) struct Conversation<'a> {
     pub(super) messages: Vec<Message>,
     /// How often the model may yet ask to see more.
     pub(super) rounds_left: u32,
+    /// Why it may not.
+    pub(super) no_more: Option<NoMore>,
     pub(super) max_output_tokens: u32,
 }
 
@@ -41,6 +43,11 @@ impl Conversation<'_> {
     /// Tokens of all that was said.
     fn tokens(&self) -> u32 {
         tokens_of(&self.system, &self.messages)
+    }
+
+    /// The words for people when there is no further try.
+    pub(super) fn failure(&self, complaint: &Complaint) -> Failure {
+        complaint.failure(self.llm, self.no_more)
     }
 }
 
@@ -76,6 +83,7 @@ impl Cycle<'_> {
             system,
             messages,
             rounds_left: self.rounds,
+            no_more: None,
             max_output_tokens: llm.max_output_tokens(),
         }
     }
@@ -98,7 +106,17 @@ impl Cycle<'_> {
             talk.messages.push(Message { role: Role::User, text });
             answer = self.ask(talk, &paths(context), times).await?;
         }
+        if !answer.requests.is_empty() && talk.no_more.is_none() {
+            self.end_looking(talk, NoMore::Rounds(self.rounds));
+        }
         Ok(answer)
+    }
+
+    /// Notes why the model is shown no more, and says so.
+    fn end_looking(&mut self, talk: &mut Conversation<'_>, why: NoMore) {
+        talk.rounds_left = 0;
+        talk.no_more = Some(why);
+        (self.progress)(Step::NoMore(why));
     }
 
     /// What an answer asks to see, in words; ends the rounds where this is the last that can be paid for.
@@ -109,14 +127,28 @@ impl Cycle<'_> {
         paths.dedup();
         (self.progress)(Step::ReadingMore { paths, searches: found.searches });
         let (prompt, output) = (talk.tokens().saturating_add(budget), talk.max_output_tokens);
-        let is_affordable = self.affords(talk, prompt, output, CALLS_TO_COME);
-        let is_stale = !found.is_new && !found.is_left_out;
-        if is_stale || !is_affordable || self.round_tokens(talk) < SPARE_TOKENS.min(budget) {
-            talk.rounds_left = 0;
+        let mut last = None;
+        let no_more = if !found.is_new && !found.is_left_out {
+            Some(NoMore::Known)
+        } else if let Some(scarce) = self.lacks(talk, prompt, output, CALLS_TO_COME) {
+            Some(NoMore::Ceiling(scarce))
+        } else if talk.rounds_left == 0 {
+            Some(NoMore::Rounds(self.rounds))
+        } else {
+            // The next round would have less.
+            (budget < SPARE_TOKENS.min(self.room() / ROUND_SHARE)).then_some(NoMore::Window)
+        };
+        if let Some(why) = no_more {
+            self.end_looking(talk, why);
+            if why.is_limit() {
+                last = Some(format!("This is the last that can be looked up: {why}"));
+            }
         }
+        let mut answers = found.answers(talk.rounds_left == 0);
+        answers.extend(last);
         let more = More {
             files: &found.files,
-            answers: &found.answers(talk.rounds_left == 0),
+            answers: &answers,
             is_last: talk.rounds_left == 0,
             is_stale: found.is_had,
             has_edits: answer.edits.as_ref().map_or(true, |edits| !edits.is_empty()),
@@ -132,15 +164,15 @@ impl Cycle<'_> {
         let mut tokens = (self.room() / ROUND_SHARE).min(window);
         // Less, where that is what can be paid for.
         while tokens > SPARE_TOKENS
-            && !self.affords(talk, said.saturating_add(tokens), talk.max_output_tokens, 1)
+            && self.lacks(talk, said.saturating_add(tokens), talk.max_output_tokens, 1).is_some()
         {
             tokens /= 2;
         }
         tokens
     }
 
-    fn affords(&self, talk: &Conversation<'_>, prompt: u32, output: u32, calls: u64) -> bool {
-        self.ledger.affords(&talk.llm.name(), talk.llm.pricing(), prompt.into(), output.into(), calls)
+    fn lacks(&self, talk: &Conversation<'_>, prompt: u32, output: u32, calls: u64) -> Option<Scarce> {
+        self.ledger.lacks(&talk.llm.name(), talk.llm.pricing(), prompt.into(), output.into(), calls)
     }
 
     /// Asks once more, with what was wrong; returns the answer, and what stands of the one before.
@@ -154,7 +186,7 @@ impl Cycle<'_> {
     ) -> Result<(Answer, Proposed), Failure> {
         // A refusal is an answer.
         if complaint.reason == Reason::Declined {
-            return Err(complaint.failure(talk.llm));
+            return Err(talk.failure(&complaint));
         }
         self.complain(talk, answer, &complaint);
         let answer = self.ask_and_look(talk, context, times).await?;
@@ -166,10 +198,15 @@ impl Cycle<'_> {
         otlp::count(&CORRECTIONS, &[(&ERROR_TYPE, &complaint.reason.name())]);
         (self.progress)(Step::Correcting { why: first_line(&complaint.text).to_owned() });
         talk.messages.push(said(answer));
-        talk.messages.push(Message {
-            role: Role::User,
-            text: talk.prompter.correct(&complaint.text, complaint.kept.edits.len()),
-        });
+        let mut text = complaint.text.trim_end().to_owned();
+        // It asked for more, or is told to.
+        if let Some(why) = talk.no_more.filter(|why| why.is_limit())
+            && (!answer.requests.is_empty() || text.contains("`READ: "))
+        {
+            text = format!("{text}\nNothing more can be looked up: {why}.");
+        }
+        let text = talk.prompter.correct(&text, complaint.kept.edits.len());
+        talk.messages.push(Message { role: Role::User, text });
     }
 
     /// Asks, and reads the answer, in which these paths can be named.

@@ -26,7 +26,7 @@ pub(super) fn page(evaluation: &Evaluation) -> String {
         asked => evaluation.measure != Measure::Reading,
         already_fixed => evaluation.measure == Measure::AlreadyFixed,
         sentences => evaluation.sentences(),
-        cases => evaluation.cases.iter().map(row).collect::<Vec<_>>(),
+        cases => evaluation.cases.iter().map(|case| row(case, evaluation.measure)).collect::<Vec<_>>(),
         count => sums.cases,
         all_given => sums.all_given,
         all_whole => sums.all_whole,
@@ -35,7 +35,7 @@ pub(super) fn page(evaluation: &Evaluation) -> String {
     page::render(TEMPLATE, STYLE, &values)
 }
 
-fn row(case: &CaseFacts) -> Value {
+fn row(case: &CaseFacts, measure: Measure) -> Value {
     let files: Vec<Value> = case
         .files
         .iter()
@@ -56,6 +56,7 @@ fn row(case: &CaseFacts) -> Value {
         .collect();
     let answer = case.answer.as_ref().map(|answer| {
         let class = match answer.result {
+            ResultKind::Change if measure == Measure::AlreadyFixed => "other",
             ResultKind::Change if answer.same => "same",
             ResultKind::Change if answer.missed.is_empty() => "good",
             ResultKind::Change => "other",
@@ -63,12 +64,14 @@ fn row(case: &CaseFacts) -> Value {
             ResultKind::Failed => "failed",
             ResultKind::Interrupted | ResultKind::NotAsked => "open",
         };
+        // Of a fix that is in place nothing can be missed.
+        let missed = answer.missed.iter().filter(|_| measure != Measure::AlreadyFixed);
         let extra = answer.files.iter().filter(|path| case.files.iter().all(|file| file.path != **path));
         context! {
             class,
-            words => words(answer, case),
+            words => words(answer, case, measure),
             what => answer.what.as_deref().map(visible),
-            missed => answer.missed.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            missed => missed.map(ToString::to_string).collect::<Vec<_>>(),
             extra => extra.map(ToString::to_string).collect::<Vec<_>>(),
         }
     });

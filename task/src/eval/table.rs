@@ -33,7 +33,7 @@ impl Evaluation {
             width = TITLE + 6
         )));
         for case in &self.cases {
-            line(&row(case, colour));
+            line(&row(case, self.measure, colour));
         }
         if !self.left_out.is_empty() {
             line("");
@@ -85,7 +85,7 @@ impl Evaluation {
         let rest = |text: &mut String| {
             for (count, what) in [
                 (sums.interrupted, "interrupted before"),
-                (sums.unasked, "not asked, for the budget is spent"),
+                (sums.unasked, "not asked, because what is left does not cover one call at its most"),
             ] {
                 if count > 0 {
                     write!(text, ", {count} {what}").expect("a String takes any text");
@@ -93,6 +93,9 @@ impl Evaluation {
             }
         };
         let of_budget = self.budget_usd.map_or_else(String::new, |budget| format!(" of {budget}"));
+        let unasked = self.cases.iter().filter_map(|case| case.answer.as_ref());
+        let unasked = unasked.filter(|answer| answer.result == ResultKind::NotAsked);
+        let why = unasked.filter_map(|answer| answer.what.as_deref()).next();
         match self.measure {
             Measure::Reading => {
                 sentences.push("No model was asked. With `--model` and `--budget` it is.".to_owned());
@@ -120,11 +123,14 @@ impl Evaluation {
                 sentences.push(format!("{text}. Spent {}{of_budget}.", sums.spent_usd));
             }
         }
+        if let Some(why) = why {
+            sentences.push(format!("Not asked: {}.", visible(why)));
+        }
         sentences
     }
 }
 
-fn row(case: &CaseFacts, colour: Colour) -> String {
+fn row(case: &CaseFacts, measure: Measure, colour: Colour) -> String {
     let name = case.number.as_ref().map_or_else(String::new, |number| format!("{} ", number.reference()));
     let title = visible(&case.title);
     let shown: String = format!("{name}{title}").chars().take(TITLE + 6).collect();
@@ -137,7 +143,8 @@ fn row(case: &CaseFacts, colour: Colour) -> String {
         ranks = ranks.chars().take(7).chain(['…']).collect();
     }
     let cost = case.one_call_usd.map_or_else(|| "unknown".to_owned(), money);
-    let answer = case.answer.as_ref().map_or_else(String::new, |answer| format!("  {}", words(answer, case)));
+    let answer = case.answer.as_ref();
+    let answer = answer.map_or_else(String::new, |answer| format!("  {}", words(answer, case, measure)));
     format!(
         "{}{:pad$}  {:>5}  {given:>5}  {whole:>5}  {ranks:>8}  {:>7}  {cost:>9}{answer}",
         colour.bold(&shown),
@@ -152,10 +159,14 @@ pub(super) fn rank(file: &FileFacts) -> String {
 }
 
 /// What came of asking, in few words.
-pub(super) fn words(answer: &Answer, case: &CaseFacts) -> String {
+pub(super) fn words(answer: &Answer, case: &CaseFacts, measure: Measure) -> String {
     let cost =
         if answer.cost_usd == Usd::ZERO { String::new() } else { format!(", {}", money(answer.cost_usd)) };
     let what = match answer.result {
+        // The fix is in place, so there is nothing to miss and nothing to be the same as.
+        ResultKind::Change if measure == Measure::AlreadyFixed => {
+            format!("a change all the same: {}, {}", count(answer.files.len(), "file"), answer.size)
+        }
         ResultKind::Change if answer.same => format!("the same change ({})", answer.size),
         ResultKind::Change => {
             let files = match answer.missed.len() {
@@ -183,4 +194,34 @@ fn count(number: usize, what: &str) -> String {
 
 fn percent(part: usize, all: usize) -> String {
     format!("{} %", (100 * part + all / 2) / all.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::fix::Size;
+
+    #[test]
+    fn a_change_is_held_against_the_fix_only_where_that_is_not_in_place() {
+        let size = Size { added: 1, removed: 1 };
+        let case = CaseFacts {
+            number: None,
+            title: String::new(),
+            commit: String::new(),
+            base: String::new(),
+            files: Vec::new(),
+            tokens: 0,
+            one_call_usd: None,
+            size,
+            answer: None,
+        };
+        let path = crate::path::RepoPath::parse("a.py").unwrap();
+        let answer =
+            Answer { files: vec![path.clone()], missed: vec![path], size, ..Answer::of(ResultKind::Change) };
+        assert_eq!(
+            words(&answer, &case, Measure::Changes),
+            "a change: 1 of 0 files missed, +1 −1 beside +1 −1"
+        );
+        assert_eq!(words(&answer, &case, Measure::AlreadyFixed), "a change all the same: 1 file, +1 −1");
+    }
 }

@@ -34,6 +34,13 @@ pub enum MoneyCeiling {
     AtMostIfPriced(Usd),
 }
 
+/// What a ceiling may leave too little of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scarce {
+    Tokens,
+    Money,
+}
+
 impl Ceiling {
     /// What of it is left once so much was spent.
     #[must_use]
@@ -66,7 +73,7 @@ impl Ceiling {
 /// What a run has spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Calls that were made, failed ones included.
+    /// Calls that were made, failed ones included, but for those that were refused for a parameter and cost nothing.
     pub calls: u32,
     /// Of all prompts, cached ones included.
     pub input_tokens: u64,
@@ -170,24 +177,27 @@ impl Ledger {
         self.spent.plus(&self.reserved)
     }
 
-    /// Whether so many more calls of this size are within the ceilings, each at its most. The prompt's tokens are estimated.
-    pub(crate) fn affords(
+    /// Which ceiling so many more calls of this size could pass, each at its most; `None` where they are within both. The
+    /// prompt's tokens are estimated.
+    pub(crate) fn lacks(
         &self,
         model: &str,
         pricing: Pricing,
         prompt_tokens: u64,
         output_tokens: u64,
         calls: u64,
-    ) -> bool {
+    ) -> Option<Scarce> {
         let spent = self.spent();
         let prompt_tokens = self.margins.at_most(model, prompt_tokens);
         let tokens = prompt_tokens.saturating_add(output_tokens).saturating_mul(calls);
-        let is_within = spent.tokens().saturating_add(tokens) <= self.ceiling.tokens;
-        let Pricing::Known(price) = pricing else { return is_within };
+        if spent.tokens().saturating_add(tokens) > self.ceiling.tokens {
+            return Some(Scarce::Tokens);
+        }
+        let Pricing::Known(price) = pricing else { return None };
         let (MoneyCeiling::AtMost(ceiling) | MoneyCeiling::AtMostIfPriced(ceiling)) = self.ceiling.money;
         let one = price.at_most(prompt_tokens, output_tokens);
         let money = (0..calls).fold(spent.money, |sum, _| sum.plus(one));
-        is_within && money <= ceiling
+        (money > ceiling).then_some(Scarce::Money)
     }
 
     /// What the calls may cost together, where it is limited.
@@ -297,6 +307,12 @@ impl Ledger {
         is_known
     }
 
+    /// Takes a call out of the count that the server refused for a parameter: the same question follows without it, and whoever
+    /// reads a bill counts questions.
+    pub(super) fn forget_refused(&mut self) {
+        self.spent.calls = self.spent.calls.saturating_sub(1);
+    }
+
     /// Replaces a reservation by what the call used.
     pub(super) fn settle(&mut self, reservation: Reservation, usage: &Usage) {
         let Reservation { model, estimated, share, pricing } = reservation;
@@ -395,13 +411,13 @@ mod tests {
     fn calls_to_come_are_held_against_what_is_left() {
         let ceiling = Ceiling { tokens: 100_000, money: MoneyCeiling::AtMost(usd("0.40")) };
         let mut ledger = Ledger::new(ceiling);
-        assert!(ledger.affords("m", sonnet(), 26_000, 8_000, 2));
-        assert!(!ledger.affords("m", sonnet(), 26_000, 8_000, 3), "tokens");
-        assert!(!ledger.affords("m", sonnet(), 8_000, 37_000, 2), "money");
-        assert!(ledger.affords("m", Pricing::Free, 8_000, 37_000, 2));
+        assert_eq!(ledger.lacks("m", sonnet(), 26_000, 8_000, 2), None);
+        assert_eq!(ledger.lacks("m", sonnet(), 26_000, 8_000, 3), Some(Scarce::Tokens));
+        assert_eq!(ledger.lacks("m", sonnet(), 8_000, 37_000, 2), Some(Scarce::Money));
+        assert_eq!(ledger.lacks("m", Pricing::Free, 8_000, 37_000, 2), None);
         drop(ledger.reserve("m", sonnet(), 26_000, 8_000).unwrap());
-        assert!(ledger.affords("m", sonnet(), 26_000, 8_000, 1));
-        assert!(!ledger.affords("m", sonnet(), 26_000, 8_000, 2));
+        assert_eq!(ledger.lacks("m", sonnet(), 26_000, 8_000, 1), None);
+        assert_eq!(ledger.lacks("m", sonnet(), 26_000, 8_000, 2), Some(Scarce::Tokens));
     }
 
     #[test]

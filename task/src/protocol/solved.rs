@@ -22,6 +22,8 @@ const MAX_WHY: usize = 2_000;
 const MAX_QUOTES: usize = 20;
 /// Lines of one quotation that are kept.
 const MAX_LINES: usize = 40;
+/// Marks of lists and quotations before a place.
+const MAX_MARKS: usize = 4;
 
 /// See the module's documentation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +48,7 @@ impl Solved {
     /// Reads what stands behind the directive's colon, and the lines below it.
     pub(super) fn of(first: &str, below: &[&str], paths: &Paths<'_>) -> Self {
         let mut why: Vec<&str> = Vec::new();
+        let mut later: Vec<&str> = Vec::new();
         let mut quotes: Vec<Quote> = Vec::new();
         let lines: Vec<&str> = std::iter::once(first).chain(below.iter().copied()).collect();
         let mut at = 0;
@@ -65,12 +68,15 @@ impl Solved {
                         quotes.push(Quote { path, line: number, lines: found });
                     }
                 }
+                // The head of a table is no reason.
+                None if line.trim_start().starts_with('|') => {}
                 None if quotes.is_empty() => why.push(line),
-                // What is said between quotations, or after them, is no proof and no reason.
-                None => {}
+                None => later.push(line),
             }
         }
-        Self { why: clip(&why.join("\n"), MAX_WHY), quotes }
+        // What is said between quotations, or after them, is no proof, and a reason only where there is no other.
+        let why = [why, later].into_iter().map(|lines| clip(&lines.join("\n"), MAX_WHY));
+        Self { why: why.into_iter().find(|why| !why.trim().is_empty()).unwrap_or_default(), quotes }
     }
 }
 
@@ -95,43 +101,176 @@ fn lines_below(lines: &[&str], start: usize, paths: &Paths<'_>) -> (Vec<String>,
     (kept.iter().take(MAX_LINES).map(|line| (*line).to_owned()).collect(), next)
 }
 
-/// The path, the line number and the rest of a line that begins with a place: `path:12: text`, `path:12-14`.
+/// The path, the line number and the rest of a line that begins with a place, however it is spelled: `path:12: text`,
+/// `path:12-14`, `path#L12`, `path line 12`, as an item of a list, or as a row of a table.
 fn place(line: &str, paths: &Paths<'_>) -> Option<(String, usize, String)> {
-    let item = line.trim();
-    let item =
-        ["- ", "* ", "> "].iter().find_map(|mark| item.strip_prefix(mark)).unwrap_or(item).trim_start();
-    // The place, and perhaps the text, stand in back ticks of their own, or both in one pair.
-    let (head, behind) = match item.strip_prefix('`').and_then(|inner| inner.split_once('`')) {
-        Some((inner, behind)) if split(inner, paths).is_some() => (inner, Some(behind)),
-        Some(_) => return None,
-        None => (item.strip_prefix("**").unwrap_or(item), None),
+    let mut item = line.trim();
+    for _ in 0..MAX_MARKS {
+        let found = match item.strip_prefix('|') {
+            Some(row) => of_row(row, paths),
+            None => of_item(item, paths),
+        };
+        if found.is_some() {
+            return found;
+        }
+        item = without_mark(item)?;
+    }
+    None
+}
+
+/// A text without the mark of a list, a quotation or a heading before it.
+fn without_mark(item: &str) -> Option<&str> {
+    let unnumbered = item.trim_start_matches('(').trim_start_matches(|c: char| c.is_ascii_digit());
+    let rest = if unnumbered.len() < item.len() {
+        unnumbered.strip_prefix(['.', ')'])?
+    } else {
+        item.strip_prefix(['-', '*', '+', '•', '–', '>']).or_else(|| Some(item.trim_start_matches('#')))?
     };
-    let (path, number, rest) = split(head, paths)?;
-    let text = match behind {
-        Some(behind) if rest.is_empty() => behind,
-        Some(behind) if behind.trim().is_empty() => rest,
-        Some(_) => return None,
-        None => rest,
-    };
-    let text = text.trim_start_matches(['*', ')']);
-    let text = text.strip_prefix(':').or_else(|| text.strip_prefix(" –")).unwrap_or(text);
-    Some((path.to_owned(), number, unticked(text.trim()).to_owned()))
+    let text = rest.trim_start();
+    (text.len() < rest.len() || (item.starts_with('>') && text.len() < item.len())).then_some(text)
+}
+
+/// What stands around a name or a place, beginning and end.
+const PAIRS: [(&str, &str); 9] = [
+    ("**`", "`**"),
+    ("[`", "`]"),
+    ("`", "`"),
+    ("**", "**"),
+    ("__", "__"),
+    ("[", "]"),
+    ("<", ">"),
+    ("\"", "\""),
+    ("'", "'"),
+];
+
+fn of_item(item: &str, paths: &Paths<'_>) -> Option<(String, usize, String)> {
+    let found = |path: &str, number, text| Some((path.to_owned(), number, text));
+    for (open, close) in PAIRS {
+        let Some((inner, behind)) = item.strip_prefix(open).and_then(|rest| rest.split_once(close)) else {
+            continue;
+        };
+        // Where a link leads to, which may say the number.
+        let (target, behind) = match behind.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+            Some((target, rest)) if open.starts_with('[') => (Some(target), rest),
+            _ => (None, behind),
+        };
+        if let Some((path, number, rest)) = split(inner, paths) {
+            let (within, behind) = (text_of(rest), text_of(behind));
+            if within.is_empty() || behind.is_empty() {
+                return found(path, number, within + &behind);
+            }
+        } else if is_path(inner, paths) {
+            if let Some((number, rest)) = numbered(behind) {
+                return found(inner, number, text_of(rest));
+            }
+            let at = target.and_then(|target| target.find('#').map(|at| &target[at..]));
+            if let Some((number, "")) = at.and_then(numbered) {
+                return found(inner, number, text_of(behind));
+            }
+        }
+    }
+    let (path, number, rest) = split(item, paths)?;
+    found(path, number, text_of(rest))
+}
+
+/// The place and the text that stand in cells of a table's row.
+fn of_row(row: &str, paths: &Paths<'_>) -> Option<(String, usize, String)> {
+    let cells = cells(row);
+    for (at, cell) in cells.iter().enumerate() {
+        let text = |next: usize| {
+            // What shows it stands behind the place as a rule.
+            let before = at.checked_sub(1).and_then(|at| cells.get(at));
+            cells.get(next).or(before).map_or_else(String::new, |text| unticked(text).to_owned())
+        };
+        match of_item(cell, paths) {
+            Some((path, number, own)) if own.is_empty() => return Some((path, number, text(at + 1))),
+            Some(found) => return Some(found),
+            None => {}
+        }
+        let name = unticked(cell.trim_matches('*'));
+        let next = cells.get(at + 1).map(|next| unticked(next));
+        // A cell of its own needs no word before the number.
+        let number = next.and_then(|next| {
+            let number = numbered(next).or_else(|| counted(next.trim_start_matches('L')));
+            number.filter(|(_, rest)| rest.is_empty())
+        });
+        if let (true, Some((number, _))) = (is_path(name, paths), number) {
+            return Some((name.to_owned(), number, text(at + 2)));
+        }
+    }
+    None
+}
+
+/// The cells of a table's row, of which a stroke in code or behind a backslash ends none.
+fn cells(row: &str) -> Vec<String> {
+    let (mut cells, mut cell, mut in_code) = (Vec::new(), String::new(), false);
+    let mut chars = row.trim_end().chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if chars.peek() == Some(&'|') => cell.extend(chars.next()),
+            '|' if !in_code => cells.push(std::mem::take(&mut cell).trim().to_owned()),
+            _ => {
+                in_code ^= c == '`';
+                cell.push(c);
+            }
+        }
+    }
+    if !cell.trim().is_empty() {
+        cells.push(cell.trim().to_owned());
+    }
+    cells
 }
 
 /// A text apart at its first line number, if a path stands before it.
 fn split<'t>(text: &'t str, paths: &Paths<'_>) -> Option<(&'t str, usize, &'t str)> {
-    text.match_indices(':').find_map(|(at, _)| {
-        let (path, rest) = (&text[..at], text[at + 1..].trim_start_matches('L'));
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let number = rest[..digits].parse().ok().filter(|number| *number > 0)?;
-        let mut rest = &rest[digits..];
-        if let Some(end) = rest.strip_prefix(['-', '–']).map(|end| end.trim_start_matches('L')) {
-            let digits = end.bytes().take_while(u8::is_ascii_digit).count();
-            rest = if digits > 0 { &end[digits..] } else { rest };
-        }
-        let ends = rest.is_empty() || rest.starts_with([':', ' ', '*', '`', ')']);
-        (ends && is_path(path, paths)).then_some((path, number, rest))
+    text.match_indices([':', '#', ' ', ',', '(']).find_map(|(at, _)| {
+        let path = &text[..at];
+        let (number, rest) = is_path(path, paths).then(|| numbered(&text[at..])).flatten()?;
+        Some((path, number, rest))
     })
+}
+
+/// The line number that stands behind a path, and what follows: `:12`, `:L12-L14`, `#L12`, ` line 12`, ` (lines 12-14)`.
+fn numbered(text: &str) -> Option<(usize, &str)> {
+    if let Some(close) = text.strip_prefix([':', '#']) {
+        let found = counted(close.trim_start_matches('L'));
+        let ends = |rest: &str| {
+            rest.is_empty() || rest.starts_with([':', ' ', '\t', '*', '_', '`', ')', ']', '|', '"', '\''])
+        };
+        if let Some((number, rest)) = found.filter(|(_, rest)| ends(rest)) {
+            return Some((number, rest));
+        }
+    }
+    // In words, which a sentence may have as well: there it goes on with words.
+    let said = text.trim_start_matches([' ', ':', ',']);
+    let (inner, is_open) = said.strip_prefix('(').map_or((said, false), |inner| (inner, true));
+    let word = ["lines", "line", "Lines", "Line", "L"].iter().find_map(|word| inner.strip_prefix(word))?;
+    let (number, rest) = counted(word.trim_start_matches([' ', '.', '#']))?;
+    let rest = if is_open { rest.strip_prefix(')')? } else { rest };
+    let text = rest.trim_start();
+    let ends =
+        text.is_empty() || text.starts_with([':', '`', '"', '\'', '“', '«', '|', '–', '—', '=', '→', '*']);
+    let is_dash = text.starts_with("- ") || text.starts_with("->");
+    (ends || is_dash).then_some((number, rest))
+}
+
+/// A number, the first of a range or alone, and what follows it.
+fn counted(text: &str) -> Option<(usize, &str)> {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let number = text[..digits(text)].parse().ok().filter(|number| *number > 0)?;
+    let rest = &text[digits(text)..];
+    let end = ["-L", "–L", "-", "–", "—", "..", " to "].iter().find_map(|to| rest.strip_prefix(to));
+    let rest =
+        end.map(|end| &end[digits(end)..]).filter(|_| end.is_some_and(|end| digits(end) > 0)).unwrap_or(rest);
+    Some((number, rest))
+}
+
+/// What stands behind a place, without what parts the two.
+fn text_of(rest: &str) -> String {
+    let text = rest.trim_start_matches(['*', ')', ']', '_']);
+    let part = [":", " –", " —", " ->", " =>", " →", " - ", " = "].iter();
+    let text = part.into_iter().find_map(|mark| text.strip_prefix(mark)).unwrap_or(text);
+    unticked(text.trim()).to_owned()
 }
 
 /// Whether a text is a path of the tree, or can be nothing but a path.
@@ -193,7 +332,37 @@ mod tests {
             ("src/a.rs:12: let x = 1;", "", &["src/a.rs|12|let x = 1;"]),
             ("It is.\nsrc/a.rs:12", "It is.", &["src/a.rs|12|"]),
             ("It is\nin two lines.", "It is\nin two lines.", &[]),
+            // However a list, a table or a link spells it.
+            (
+                "It is.\n1. `src/a.rs:1`: `def f1(x):`\n2) src/b.rs:2: y",
+                "It is.",
+                &["src/a.rs|1|def f1(x):", "src/b.rs|2|y"],
+            ),
+            ("It is.\n`src/a.rs`:1: let x = 1;", "It is.", &["src/a.rs|1|let x = 1;"]),
+            ("It is.\n**`src/a.rs`** line 1: let x = 1;", "It is.", &["src/a.rs|1|let x = 1;"]),
+            ("It is.\nsrc/a.rs#L1: x\nsrc/a.rs#L1-L3: `y`", "It is.", &["src/a.rs|1|x", "src/a.rs|1|y"]),
+            ("It is.\nsrc/a.rs line 1: x\nsrc/a.rs, line 2 - y", "It is.", &["src/a.rs|1|x", "src/a.rs|2|y"]),
+            (
+                "It is.\n• src/a.rs (lines 1-2): `x`\n+ src/a.rs L7: y",
+                "It is.",
+                &["src/a.rs|1|x", "src/a.rs|7|y"],
+            ),
+            ("It is.\n> 1. src/a.rs:1: x\n### src/a.rs:2\ny", "It is.", &["src/a.rs|1|x", "src/a.rs|2|y"]),
+            (
+                "It is.\n[src/a.rs:1](src/a.rs#L1): x\n[src/a.rs](src/a.rs#L2): y",
+                "It is.",
+                &["src/a.rs|1|x", "src/a.rs|2|y"],
+            ),
+            (
+                "It is.\n\n| File | Line | Text |\n|---|---|---|\n| `src/a.rs` | 1 | `a \\| b` |\n| src/a.rs:2 | `c || d` |\n| x | src/a.rs line 3 |",
+                "It is.",
+                &["src/a.rs|1|a | b", "src/a.rs|2|c || d", "src/a.rs|3|x"],
+            ),
+            ("\nsrc/a.rs:1: x\nSo it is.", "So it is.", &["src/a.rs|1|x"]),
+            ("It is.\nsrc/a.rs:12: - item", "It is.", &["src/a.rs|12|- item"]),
             // None of these is a place.
+            ("src/a.rs line 12 has it.", "src/a.rs line 12 has it.", &[]),
+            ("The limit in src/a.rs (line 12) is it.", "The limit in src/a.rs (line 12) is it.", &[]),
             ("See http://example.org:80: x", "See http://example.org:80: x", &[]),
             ("At 12:30 it is: done", "At 12:30 it is: done", &[]),
             ("It is.\nsrc/a.rs:0: x", "It is.\nsrc/a.rs:0: x", &[]),

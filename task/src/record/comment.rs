@@ -31,6 +31,8 @@ const FOLD: &str = "\n\n<details><summary>The plan before</summary>\n\n";
 const FOLD_END: &str = "\n\n</details>";
 /// How options of the command line and the agent's settings begin.
 const SETTINGS: [&str; 5] = ["`--", "AGENT_", "ANTHROPIC_", "OPENAI_", "OLLAMA_"];
+/// What to do about a limit.
+const SMALLER: &str = "Make the issue smaller, or ask the agent's operator to raise the limit.";
 /// What stands between a plan and the words about it.
 const RULE: &str = "\n\n---\nCarrying it out costs ";
 /// Characters of a comment with a plan, so that its marker fits behind it.
@@ -236,9 +238,8 @@ pub fn next_of(failure: &Failure) -> String {
         return sentence(&failure.next);
     }
     let next = match failure.reason {
-        Reason::Budget | Reason::ContextWindow | Reason::Truncated => {
-            "Make the issue smaller, or ask the agent's operator to raise the limit."
-        }
+        Reason::Budget | Reason::ContextWindow | Reason::Truncated => SMALLER,
+        _ if failure.is_limit => SMALLER,
         _ => "Ask the agent's operator to check its log.",
     };
     next.to_owned()
@@ -246,7 +247,8 @@ pub fn next_of(failure: &Failure) -> String {
 
 /// Whether what to do next names an option or a setting. The rule-based engine quotes the issue, whatever that names.
 pub fn is_for_operator(failure: &Failure) -> bool {
-    failure.reason != Reason::Declined && SETTINGS.iter().any(|start| failure.next.contains(start))
+    failure.is_limit
+        || failure.reason != Reason::Declined && SETTINGS.iter().any(|start| failure.next.contains(start))
 }
 
 /// A run that will be tried again by itself.

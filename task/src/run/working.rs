@@ -77,6 +77,8 @@ pub(super) async fn show_progress(desk: &Desk<'_>, claim: &Claim, mut steps: Unb
             Step::Read { .. } | Step::Chosen { .. } | Step::ReadingMore { .. } | Step::Correcting { .. } => {
                 done.push(capitalized(&step.to_string()));
             }
+            // An issue names no setting.
+            Step::NoMore(why) => done.push(format!("The model can look no further: {why}")),
             Step::Asking { .. } if desk.task.mode.kind().is_asked_for() => {
                 let now = capitalized(&step.to_string());
                 let status = Status { since: claim.since, ..Status::of(desk.task, Phase::Working, None) };

@@ -28,7 +28,8 @@ pub(super) fn plan(
     let binding = Binding::new(&plan, &issue.digest(), &base, config.digest(), read);
     let document = crate::plan::to_document(&plan, &binding);
     let mut written_to = None;
-    if let Some(file) = args.out.as_ref().filter(|_| !args.dry_run) {
+    // Also with `--dry-run`: a file that the person names is nothing of the repository's history, and says all that would be done.
+    if let Some(file) = &args.out {
         std::fs::write(file, &document).map_err(|error| {
             let what = format!("the plan cannot be written to {}: {error}", file.display());
             Failure::new(Reason::Storage, what, "Give a place that can be written to with `--out`.")

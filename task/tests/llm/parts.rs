@@ -28,6 +28,8 @@ async fn ask_twice(wire: Wire, refusals: &[Step]) -> Vec<Request> {
         let reply = llm.complete(&prompt, &mut ledger, |_| {}).await;
         assert_eq!(reply.unwrap_or_else(|error| panic!("{wire:?}: {error}")).text, expect);
     }
+    // What was refused cost nothing and is in no bill.
+    assert_eq!(ledger.spent().calls, 2, "{wire:?}");
     model.finish()
 }
 

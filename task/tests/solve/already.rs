@@ -76,6 +76,29 @@ fn a_quotation_that_was_made_up_is_refused() {
     }
 }
 
+/// What only a search has shown is to be read first, and counts then.
+#[test]
+fn a_hit_of_a_search_is_no_proof() {
+    let world = World::new();
+    world.init("repo");
+    let names: Vec<String> = (10..40).map(|number| format!("a/sensor_{number}.py")).collect();
+    let mut files: Vec<(&str, &str)> =
+        names.iter().map(|name| (name.as_str(), "sensor = \"sensor\"\n# sensor sensor\n")).collect();
+    files.push(("z/deep.py", "fathom = 1\n"));
+    world.commit("repo", &files);
+    let issue = world.file("issue.md", "# #4: The sensor\n\nEach sensor is wrong.\n");
+    let solved = "SOLVED: it is so.\n\n1. `z/deep.py`:1: `fathom = 1`\n";
+    let model = Model::saying(&["FIND: fathom", solved, "READ: z/deep.py", solved]);
+    let run = model.solve(&world, &issue, &[], &[]).done();
+    let requests = model.finish();
+    let complaint = said(&requests[2]).pop().unwrap();
+    assert!(
+        complaint.contains("a hit of a search is no proof. Ask for it first: `READ: z/deep.py`"),
+        "{complaint}"
+    );
+    assert!(run.stdout.contains("z/deep.py:1: fathom = 1"), "{}", run.stdout);
+}
+
 #[test]
 fn the_rule_based_engine_finds_what_is_set_already() {
     let world = World::sample();

@@ -335,9 +335,9 @@ fn answers() {
                 play(world, Wire::OpenAi, reads)
             },
             COULD_NOT_SOLVE,
-            "error: The model answered without a change, also after a correction. |   Say in the \
-             issue which behavior or text should change, or choose a stronger model. |   \
-             Spent: openai:m, 10 calls, 12222 tokens in, 20 out, no cost.",
+            "error: The model answered without a change, also after a correction. It could look no further: all 8 \
+             rounds of looking are used. |   Raise AGENT_READ_ROUNDS, make the issue smaller, or choose another model. |   \
+             Spent: openai:m, 10 calls, 12275 tokens in, 20 out, no cost.",
         ),
         (
             "edits a file that was not read",

@@ -209,6 +209,13 @@ fn the_budget_is_a_ceiling_over_all_cases_and_all_evaluations() {
     // A call may cost about 10 cents for its answer alone: of these, none can be made.
     let (report, requests) = with(Model::saying(&[]), "0.05");
     assert_eq!((&report["summary"]["unasked"], requests.len()), (&2.into(), 0));
+    // A person is told what one would need.
+    let words = [&["--repo", "repo", "--cases", &cases, "--budget", "0.05"][..], &STATE].concat();
+    let nobody = Model::saying(&[]);
+    let text = nobody.eval(&world, &words, &prices).done().stdout;
+    nobody.finish();
+    assert!(text.contains("2 not asked, because what is left does not cover one call at its most"), "{text}");
+    assert!(text.contains("\nNot asked: the next call to the model may cost $0.1"), "{text}");
     // The first one uses 8 cents; what is left is too little for the second.
     let (report, _) = with(Model::new(Wire::OpenAi, [priced(&station(90), 1_000, 7_900)]), "0.15");
     assert_eq!(report["summary"]["spent_usd"], 0.08);

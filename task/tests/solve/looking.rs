@@ -158,6 +158,19 @@ fn rounds_end_by_number() {
         }
         let system = &said(&requests[0])[0];
         assert_eq!(system.contains("FIND: text"), rounds > 0, "{system}");
+        // Which limit it was is told to all of them.
+        let why = match rounds {
+            0 => "looking up more is turned off".to_owned(),
+            rounds => format!("all {rounds} rounds of looking are used"),
+        };
+        assert!(run.stderr.contains(&format!("the model can look no further: {why} (AGENT_READ_ROUNDS)\n")));
+        assert_eq!(last(&requests[rounds]).contains(&why), rounds > 0, "{}", last(&requests[rounds]));
+        let complaint = last(&requests[rounds + 1]);
+        assert!(complaint.contains(&format!("Nothing more can be looked up: {why}.")), "{complaint}");
+        let failure = &run.json()["failure"];
+        let what = failure["what"].as_str().unwrap();
+        assert!(what.ends_with(&format!("It could look no further: {why}.")), "{what}");
+        assert!(failure["next"].as_str().unwrap().starts_with("Raise AGENT_READ_ROUNDS, "), "{failure}");
     }
 }
 
@@ -165,9 +178,25 @@ fn rounds_end_by_number() {
 fn rounds_end_where_the_next_call_could_not_be_paid_for() {
     // Room for the first call and one more of its size, not for a third.
     let (_, run, requests) = solve(&["READ: z/deep.py", &good()], &[("AGENT_MAX_TOKENS", "34000")]);
-    run.done();
+    let run_said = run.done().stderr;
     let said = last(&requests[1]);
     assert!(said.contains("def fathom") && said.contains("Nothing more can be shown."), "{said}");
+    assert!(said.contains("another round could use more tokens than one run may"), "{said}");
+    assert!(
+        run_said.contains("the model can look no further: another round could use more tokens"),
+        "{run_said}"
+    );
+    assert!(run_said.contains("(AGENT_MAX_TOKENS)"), "{run_said}");
+
+    // A model that gives up then has the operator told which limit it was.
+    let (_, run, _) =
+        solve(&["READ: z/deep.py", "CANNOT: I see too little"], &[("AGENT_MAX_TOKENS", "34000")]);
+    let failure = &run.json()["failure"];
+    assert_eq!(failure["reason"], "declined");
+    assert!(failure["next"].as_str().unwrap().starts_with("Raise AGENT_MAX_TOKENS, "), "{failure}");
+    // Who had all of it is told nothing of a limit.
+    let (_, run, _) = solve(&["FIND: fathom", "FIND: fathom", "CANNOT: no"], &[]);
+    assert_eq!(run.json()["failure"]["next"], "Say more in the issue, or choose a stronger model.");
 }
 
 #[test]

@@ -58,6 +58,56 @@ fn a_plan_is_shown_written_and_carried_out() {
     assert_eq!(plan.split_once('\n').unwrap().1.get(..PLAN.len()), Some(PLAN));
 }
 
+/// There is nothing else that a dry run could leave out of a plan.
+#[test]
+fn a_dry_run_writes_the_plan_that_was_asked_for() {
+    let world = World::sample();
+    let issue = world.file("issue.md", ISSUE);
+    let (refs, before) = (world.refs(), world.snapshot("repo"));
+    let model = Model::saying(&[PLAN]);
+    let run = model.solve(&world, &issue, &["--mode", "plan", "--dry-run", "--out", "plan.md"], &[]).done();
+    model.finish();
+    assert!(run.stdout.contains("--approve plan.md\n"), "{}", run.stdout);
+    assert_eq!((world.refs(), world.snapshot("repo")), (refs, before));
+    approve(&world, &issue, "plan.md", &[&change()]).0.done();
+    assert_eq!(world.at(BRANCH, "src/station.py"), STATION.replace("30", "90"));
+}
+
+/// The one correction may have been used for something else.
+#[test]
+fn a_file_outside_of_the_plan_is_refused_once_whatever_was_corrected_before() {
+    let own = ("src/station.py", "    return now - seen <= 30", "    return now - seen <= 90");
+    let readme = ("README.md", "recieves", "receives");
+    let line = README.lines().find(|line| line.contains(readme.1)).unwrap();
+    let fixed = line.replace(readme.1, readme.2);
+    let both = blocks(&[own, (readme.0, line, &fixed)]);
+    let alone = blocks(&[(readme.0, line, &fixed)]);
+    let nothing = "SUMMARY:\nThe time-out alone.\nTITLE: Raise the time-out\n";
+    for (answers, changes_readme) in [
+        // Gives in.
+        (&["hello", &both, nothing][..], false),
+        // Insists.
+        (&["hello", &both, &alone], true),
+        // Says nothing that can be used: what there is stays, and is marked.
+        (&["hello", &both, "CANNOT: no"], true),
+        // It was told of that file already, and is not asked again.
+        (&[&both, &alone], true),
+    ] {
+        let (world, issue, plan) = planned();
+        let model = Model::saying(answers);
+        let report = model.solve(&world, &issue, &["--approve", &plan, "--json"], &[]).done().json();
+        let requests = model.finish();
+        assert_eq!(requests.len(), answers.len());
+        let last = said(requests.last().unwrap()).pop().unwrap();
+        assert!(last.contains("the approved plan does not name this file. Leave it out"), "{last}");
+        assert_eq!(world.at(BRANCH, "src/station.py"), STATION.replace("30", "90"), "{answers:?}");
+        let unplanned = if changes_readme { serde_json::json!(["README.md"]) } else { serde_json::json!([]) };
+        assert_eq!(report["unplanned"], unplanned, "{answers:?}");
+        let expected = if changes_readme { README.replace(line, &fixed) } else { README.to_owned() };
+        assert_eq!(world.at(BRANCH, "README.md"), expected, "{answers:?}");
+    }
+}
+
 /// Tokens of a prompt as the scripted model counts them: one for every four bytes.
 fn counted(request: &tests::model::Request) -> usize {
     said(request).iter().map(String::len).sum::<usize>().div_ceil(4)
