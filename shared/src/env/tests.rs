@@ -401,7 +401,7 @@ fn help_lists_names_meanings_and_defaults() {
         help::environment(&[&catalog::LOGS]),
         "Environment:\n  \
          RUST_LOG                  level of the logs, also by module: info,lapin=warn [default: info]\n  \
-         AGENT_LOG_FORMAT          one JSON object a line, or text for a person [default: text for a\n                            \
+         AGENT_LOG_FORMAT          json, one object a line, or text for a person [default: text for a\n                            \
          terminal, else json]\n\n  \
          Each AGENT_… and each key may be given as NAME_FILE, the path of a file that holds the value. NAME_FILE takes\n  \
          precedence over NAME. An empty value is an unset one."
