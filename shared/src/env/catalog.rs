@@ -11,7 +11,7 @@ use secrecy::SecretString;
 
 use super::setting::{
     Fallback, Grammar, Setting, Variable, address, choice, flag, headers, list, number, pairs, path, pause,
-    secret, secret_url, secrets, size, text, timeout,
+    secret, secret_url, secrets, size, text, timeout, token,
 };
 
 /// Variables that belong together.
@@ -229,11 +229,11 @@ group! {
 group! {
     /// Where providers are, and the keys to them.
     PROVIDERS;
-    ANTHROPIC_API_KEY: SecretString = secret(), NONE, "key of Claude";
+    ANTHROPIC_API_KEY: SecretString = token(), NONE, "key of Claude";
     ANTHROPIC_BASE_URL: String = HTTP_URL, is("https://api.anthropic.com"), "address of Claude";
-    OPENAI_API_KEY: SecretString = secret(), NONE, "key of OpenAI, or of a server that speaks chat completions";
+    OPENAI_API_KEY: SecretString = token(), NONE, "key of OpenAI, or of a server that speaks chat completions";
     OPENAI_BASE_URL: String = HTTP_URL, is("https://api.openai.com/v1"), "its address, which mostly ends in `/v1`";
-    OLLAMA_API_KEY: SecretString = secret(), NONE, "key of Ollama, if it has one";
+    OLLAMA_API_KEY: SecretString = token(), NONE, "key of Ollama, if it has one";
     OLLAMA_BASE_URL: String = HTTP_URL, of("OLLAMA_HOST"), "address of Ollama";
     OLLAMA_HOST: String = text("address", "use HOST:PORT or http://HOST:PORT"), is("http://127.0.0.1:11434"),
         "the same, as Ollama itself reads it";
@@ -270,7 +270,7 @@ group! {
     RUN;
     AGENT_GITHUB_APP_ID: u64 = number(1, u64::MAX), NONE, "id of the GitHub App";
     AGENT_GITHUB_APP_KEY: SecretString = secret(), NONE, "private key of the App in PEM";
-    AGENT_GITHUB_TOKEN: SecretString = secret(), NONE, "personal token, in place of an App";
+    AGENT_GITHUB_TOKEN: SecretString = token(), NONE, "personal token, in place of an App";
     AGENT_MARKER_KEY: SecretString = secret(), of("required"),
         "key that authenticates the agent's comments: 32 random bytes in hexadecimal";
     AGENT_UNAUTHORIZED_USERS: &'static str = choice(&["answer", "ignore"]), is("answer"),

@@ -169,6 +169,23 @@ fn what_is_wrong_is_told_with_how_it_is_written() {
 }
 
 #[test]
+fn a_token_is_one_word_that_a_header_can_carry() {
+    for setting in [&AGENT_GITHUB_TOKEN, &ANTHROPIC_API_KEY, &OPENAI_API_KEY, &OLLAMA_API_KEY] {
+        let name = setting.variable().name;
+        let read = |value: &str| env(&[(name, value)]).read(setting);
+        assert_eq!(read(" ghp_0aZ~!\r\n").unwrap().expose_secret(), "ghp_0aZ~!");
+        for value in ["ghp_1\nghp_2", "ghp_1 ghp_2", "ghp_1\tx", "ghp_\u{7f}", "gh\u{e9}", "\u{feff}ghp_1"] {
+            assert_eq!(
+                error(read(value)),
+                format!(
+                    "invalid secret for {name}: it has characters that no key has: was it copied whole, and nothing with it?"
+                )
+            );
+        }
+    }
+}
+
+#[test]
 fn every_default_is_a_value_of_its_setting() {
     for variable in catalog::variables() {
         assert!(!variable.meaning.is_empty(), "{}", variable.name);

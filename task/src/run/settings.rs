@@ -19,6 +19,7 @@ use shared::state::LabelNames;
 use crate::budget::Budgets;
 use crate::config::Config;
 use crate::engine::Engine;
+use crate::forge::github::is_app_key;
 use crate::forge::{Credentials, Login};
 use crate::lease::Lease;
 use crate::llm::{Ceiling, MoneyCeiling, Usd};
@@ -116,7 +117,12 @@ impl RunSettings {
 
     pub fn from_env(env: &Environment) -> Result<Self, SettingsError> {
         let token = env.find(&AGENT_GITHUB_TOKEN)?;
-        let credentials = match (env.find(&AGENT_GITHUB_APP_ID)?, env.find(&AGENT_GITHUB_APP_KEY)?, token) {
+        let app_key = env.find(&AGENT_GITHUB_APP_KEY)?;
+        if app_key.as_ref().is_some_and(|key| !is_app_key(key)) {
+            let hint = "it is not an RSA key in PEM: name the file that GitHub gave for the App in AGENT_GITHUB_APP_KEY_FILE";
+            return Err(env.refuse(&AGENT_GITHUB_APP_KEY, "", hint).into());
+        }
+        let credentials = match (env.find(&AGENT_GITHUB_APP_ID)?, app_key, token) {
             (Some(id), Some(private_key), _) => Credentials::App { id, private_key },
             (_, _, Some(token)) => Credentials::Token(token),
             (Some(_), None, None) => return Err(SettingsError::NoAppKey),
@@ -254,4 +260,28 @@ fn digest(parts: &[&str]) -> String {
         hash.update([0]);
     }
     hex::text(&hash.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: (&str, &str) = ("AGENT_MARKER_KEY", "0123456789abcdef");
+
+    fn error(variables: &[(&str, &str)]) -> String {
+        let env = Environment::of([KEY].iter().chain(variables).copied());
+        RunSettings::from_env(&env).err().expect("an error").to_string()
+    }
+
+    #[test]
+    fn a_key_of_the_app_that_cannot_sign_is_found_before_a_task_is() {
+        let forged = "-----BEGIN RSA PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END RSA PRIVATE KEY-----";
+        for key in ["nonsense", forged] {
+            assert_eq!(
+                error(&[("AGENT_GITHUB_APP_ID", "7"), ("AGENT_GITHUB_APP_KEY", key)]),
+                "invalid secret for AGENT_GITHUB_APP_KEY: it is not an RSA key in PEM: name the file that GitHub gave for \
+                 the App in AGENT_GITHUB_APP_KEY_FILE"
+            );
+        }
+    }
 }
