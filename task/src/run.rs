@@ -158,10 +158,9 @@ async fn on_forge(
     let jira::Place { tracker, unlabelled } = found;
     let marks = Marks::new(settings.marker_key.clone(), forge.repository().id);
     // A configuration that cannot be used is told as soon as there is a place to tell it.
-    let repo_config = RepoConfig::of(forge.repository().config.as_ref());
-    // Labels of another tracker are not the repository's to name.
-    let own = repo_config.as_ref().ok().filter(|_| tracker.counts_pull_requests());
-    let names = own.map_or_else(|| settings.labels.clone(), |own| own.labels(&settings.labels));
+    let file = forge.repository().config.as_ref();
+    let (repo_config, names) =
+        RepoConfig::with_labels(file, tracker.counts_pull_requests(), &settings.labels);
     let records = Records { tracker, marks: &marks, names: &names, help: settings.help.as_deref() };
     let place = Place { forge, records, unlabelled: unlabelled.as_ref() };
     let desk = match admission::open_desk(config, settings, task, place, attempt, lease).await {

@@ -147,7 +147,13 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
             "AGENT_REPO_BUDGETS" => vec!["octo/hello", "octo/hello=5", "octo=5/5", "octo/hello=five/5"],
             "AGENT_GITHUB_HOST" => vec!["not a host", "https://github.com/octo"],
             "AGENT_TRIGGER_LABEL" | "AGENT_QUICKFIX_LABEL" | "AGENT_GENERATED_LABEL" => {
-                vec!["a label of more than fifty characters is none that GitHub takes", "two\nlines"]
+                vec![
+                    "a label of more than fifty characters is none that GitHub takes",
+                    "two\nlines",
+                    "one,two",
+                    "AI-Working",
+                    "plan-pending",
+                ]
             }
             "OTEL_EXPORTER_OTLP_ENDPOINT"
             | "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"

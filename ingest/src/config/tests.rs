@@ -84,6 +84,12 @@ fn what_is_wrong_is_told_and_no_secret_with_it() {
             "invalid secret for AGENT_WEBHOOK_SECRETS: no webhook secret is configured",
         ),
         (
+            "AGENT_QUICKFIX_LABEL",
+            "ai-help",
+            "invalid label \"ai-help\" for AGENT_QUICKFIX_LABEL: the label that asks for work has the same name; give each \
+             label a name of its own",
+        ),
+        (
             "AGENT_GITHUB_HOST",
             "https://x.y",
             "invalid host name \"https://x.y\" for AGENT_GITHUB_HOST: use a name such as github.example.com",

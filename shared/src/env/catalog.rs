@@ -46,7 +46,7 @@ const fn of(words: &'static str) -> Fallback {
 
 const NONE: Fallback = Fallback::Words("");
 
-const LABEL: Grammar<String> = text("label", "use 1 to 50 characters, none of them a control character");
+const LABEL: Grammar<String> = text("label", "use 1 to 50 visible characters, and no comma");
 const HOST: Grammar<String> = text("host name", "use a name such as github.example.com");
 const ACCOUNT: Grammar<String> = text("login", "use the name of an account, such as octo-agent");
 const MODEL_SPEC: Grammar<String> =
