@@ -137,7 +137,7 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
         Form::Choice(_) => vec!["sometimes", "AUTO,NEVER"],
         Form::Address => vec!["nowhere", "127.0.0.1", "localhost:http", "127.0.0.1:99999"],
         Form::List | Form::Path | Form::Text { .. } | Form::Secret(_) => match variable.name {
-            "RUST_LOG" => vec!["info,lapin=loudest", "=="],
+            "RUST_LOG" => vec!["ifno", "info,lapin=loudest", "=="],
             "AGENT_BUDGET_DAY"
             | "AGENT_BUDGET_MONTH"
             | "AGENT_REPO_BUDGET_DAY"
