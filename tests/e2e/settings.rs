@@ -162,6 +162,7 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
             }
             "OTEL_EXPORTER_OTLP_HEADERS" => vec!["words alone", "two words=x", "host=example.com"],
             "OTEL_RESOURCE_ATTRIBUTES" => vec!["words alone", "=x"],
+            "AWS_LAMBDA_RUNTIME_API" => vec!["x", "127.0.0.1", ":9001", "127.0.0.1:9001"],
             "AGENT_LOGIN" => vec!["no login", "-dash-"],
             "AGENT_JIRA_WEBHOOK_SECRETS" => {
                 vec!["no name before this one", "ACME=one of more than sixteen characters"]
@@ -328,7 +329,8 @@ fn an_absurd_one_is_an_error_that_names_it() {
         "AGENT_TRANSCRIPT_DIR",
         "AGENT_WEBHOOK_SECRETS",
         "AGENT_WORK_DIR",
-        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
         "NO_COLOR",
         "NO_PROXY",
         "OTEL_SERVICE_NAME",

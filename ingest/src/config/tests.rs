@@ -47,6 +47,9 @@ fn every_variable_has_its_effect() {
         ("AGENT_DRAIN_TIMEOUT", "6s"),
         ("AGENT_KEEP_ALIVE", "true"),
         ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "ingest"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
     ])
     .unwrap();
     assert_eq!(
@@ -102,6 +105,41 @@ fn what_is_wrong_is_told_and_no_secret_with_it() {
     ] {
         let secret = if name == SECRET.0 { (name, value) } else { SECRET };
         assert_eq!(read(&[secret, (name, value)]).map(drop), Err(expect.to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn a_function_needs_all_that_its_runtime_reads() {
+    const API: (&str, &str) = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
+    let beside = [
+        ("AWS_LAMBDA_FUNCTION_NAME", "ingest"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+    ];
+    for (left_out, _) in beside {
+        let given = beside.into_iter().filter(|(name, _)| *name != left_out);
+        assert_eq!(
+            read(&[SECRET, API].into_iter().chain(given).collect::<Vec<_>>()).map(drop),
+            Err(format!(
+                "invalid address \"127.0.0.1:9001\" for AWS_LAMBDA_RUNTIME_API: {left_out} is not set beside it, as AWS \
+                 Lambda does; unset both to listen"
+            ))
+        );
+    }
+    let serve = |api: &str| {
+        let given = [SECRET, ("AWS_LAMBDA_RUNTIME_API", api)].into_iter().chain(beside);
+        read(&given.collect::<Vec<_>>()).map(|config| config.serve)
+    };
+    for api in ["127.0.0.1:9001", "localhost:9001", "[::1]:9001", "http://127.0.0.1:9001/.rt/ingest"] {
+        assert_eq!(serve(api), Ok(Serve::Lambda), "{api}");
+    }
+    for api in ["x", "127.0.0.1", ":9001", "localhost:http", "a b:1", "/path", "http://127.0.0.1/path"] {
+        assert_eq!(
+            serve(api),
+            Err(format!(
+                "invalid address {api:?} for AWS_LAMBDA_RUNTIME_API: use HOST:PORT, or leave it to AWS Lambda"
+            ))
+        );
     }
 }
 

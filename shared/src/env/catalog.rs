@@ -168,8 +168,16 @@ group! {
         "time for a body to arrive; one that comes slower than 32 KB a second is cut off after 2s";
     AGENT_DRAIN_TIMEOUT: Duration = timeout(), is("20s"), "time for requests to end after SIGTERM";
     AGENT_KEEP_ALIVE: bool = flag(), is("false"), "whether a connection serves more than one request";
-    /// Set by AWS Lambda.
-    AWS_LAMBDA_RUNTIME_API: String = ANY, NONE, "set by AWS Lambda: ingest serves this and listens to nothing";
+}
+
+group! {
+    /// What AWS Lambda sets for a function.
+    LAMBDA;
+    AWS_LAMBDA_RUNTIME_API: String = text("address", "use HOST:PORT, or leave it to AWS Lambda"), NONE,
+        "set by AWS Lambda: ingest serves this and listens to nothing";
+    AWS_LAMBDA_FUNCTION_NAME: String = ANY, NONE, "set by AWS Lambda with it";
+    AWS_LAMBDA_FUNCTION_VERSION: String = ANY, NONE, "the same";
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: u32 = number(1, i32::MAX as u64), NONE, "the same";
 }
 
 group! {
@@ -395,6 +403,7 @@ pub const GROUPS: &[&Group] = &[
     &BROKER,
     &BROKER_WAIT,
     &INGEST,
+    &LAMBDA,
     &JIRA_WEBHOOKS,
     &JIRA,
     &MODEL,

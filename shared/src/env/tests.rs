@@ -212,6 +212,9 @@ fn every_default_is_a_value_of_its_setting() {
 fn no_name_is_declared_twice_and_none_lacks_its_prefix() {
     let of_others = [
         "RUST_LOG",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
         "AWS_LAMBDA_RUNTIME_API",
         "ANTHROPIC_API_KEY",
         "ANTHROPIC_BASE_URL",
