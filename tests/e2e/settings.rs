@@ -199,7 +199,9 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
             }
             "OLLAMA_HOST" => vec!["ftp://127.0.0.1", "host:port"],
             "AGENT_COMMIT_NAME" | "AGENT_COMMIT_EMAIL" => vec!["A <a@b.example>", "two\nlines"],
-            "AGENT_MARKER_KEY" => vec!["tiny"],
+            "AGENT_MARKER_KEY" => {
+                vec!["tiny", "aaaaaaaaaaaaaaaa", "changemechangeme", "../../etc/passwd"]
+            }
             "AGENT_HELP_URL" | "AGENT_INGEST_URL" => vec![
                 "help",
                 "javascript:alert(1)",

@@ -1,5 +1,6 @@
 //! The *settings* of a run on GitHub: who we are there, and where the limits of the operator lie.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -95,8 +96,29 @@ pub enum SettingsError {
     NoMarkerKey,
 }
 
-/// The shortest key of the agent's comments, in bytes: one that can be guessed is none.
+/// The shortest key of the agent's comments, in characters, and how many of them differ: one that can be guessed is none.
 const MIN_MARKER_KEY: usize = 16;
+const MIN_DIFFERENT: usize = 8;
+
+/// Why this is no key of the agent's comments.
+fn no_marker_key(text: &str) -> Option<String> {
+    let different = text.chars().collect::<HashSet<_>>().len();
+    // Base64 has `/` as well, but no point, and capital letters.
+    let is_path = text.contains('/')
+        && !text.contains(char::is_whitespace)
+        && (text.starts_with(['.', '~'])
+            || text.starts_with('/') && text.contains('.')
+            || !text.contains(|letter: char| letter.is_ascii_uppercase()));
+    if text.chars().count() < MIN_MARKER_KEY {
+        Some(format!("it is shorter than {MIN_MARKER_KEY} characters"))
+    } else if different < MIN_DIFFERENT {
+        Some(format!("it has fewer than {MIN_DIFFERENT} different characters, and can be guessed"))
+    } else if is_path {
+        Some("it looks like a path, which belongs into AGENT_MARKER_KEY_FILE".to_owned())
+    } else {
+        None
+    }
+}
 
 impl RunSettings {
     /// How one logs in at a repository of which nothing but its address is known: what a task says may be out of date.
@@ -129,8 +151,8 @@ impl RunSettings {
             (None, _, None) => return Err(SettingsError::NoCredentials),
         };
         let marker_key = env.find(&AGENT_MARKER_KEY)?.ok_or(SettingsError::NoMarkerKey)?;
-        if marker_key.expose_secret().len() < MIN_MARKER_KEY {
-            let hint = format!("it is shorter than {MIN_MARKER_KEY} characters");
+        if let Some(why) = no_marker_key(marker_key.expose_secret()) {
+            let hint = format!("{why}; make one with `openssl rand -hex 32`");
             return Err(env.refuse(&AGENT_MARKER_KEY, "", hint).into());
         }
         let strangers = match env.read(&AGENT_UNAUTHORIZED_USERS)? {
@@ -271,6 +293,32 @@ mod tests {
     fn error(variables: &[(&str, &str)]) -> String {
         let env = Environment::of([KEY].iter().chain(variables).copied());
         RunSettings::from_env(&env).err().expect("an error").to_string()
+    }
+
+    #[test]
+    fn a_marker_key_that_can_be_guessed_is_none() {
+        for (key, why) in [
+            ("tiny", "it is shorter than 16 characters"),
+            ("0123456789abcde", "it is shorter than 16 characters"),
+            ("aaaaaaaaaaaaaaaa", "it has fewer than 8 different characters, and can be guessed"),
+            ("changemechangeme", "it has fewer than 8 different characters, and can be guessed"),
+            ("../../etc/passwd", "it looks like a path, which belongs into AGENT_MARKER_KEY_FILE"),
+            ("/run/secrets/Marker.key", "it looks like a path, which belongs into AGENT_MARKER_KEY_FILE"),
+            ("secrets/marker_key", "it looks like a path, which belongs into AGENT_MARKER_KEY_FILE"),
+        ] {
+            assert_eq!(
+                error(&[("AGENT_GITHUB_TOKEN", "t"), ("AGENT_MARKER_KEY", key)]),
+                format!("invalid secret for AGENT_MARKER_KEY: {why}; make one with `openssl rand -hex 32`")
+            );
+        }
+        for key in [
+            "0123456789abcdef",
+            "the key of the marks in these tests",
+            "5f2b9c1e8d7a4063b1c2d3e4f5a6978812345678abcdef90aabbccddeeff0011",
+            "/fKJ3pQzN0m8s1Yt7Xb2Vw9Rr5Lh6Gd4Cc+Aa/Ee1U=",
+        ] {
+            assert_eq!(no_marker_key(key), None, "{key}");
+        }
     }
 
     #[test]
