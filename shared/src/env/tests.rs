@@ -255,13 +255,40 @@ fn a_name_that_nobody_reads_is_refused_with_the_nearest_one() {
         ("AGENT_MAXCOST", "AGENT_MAX_COST"),
         ("agent_max_cost", "AGENT_MAX_COST"),
         ("AGENT_UNPRICE", "AGENT_UNKNOWN_PRICE"),
-        ("AGENT_HEADER_TIMEOUT_SECS", "AGENT_HEADER_TIMEOUT"),
+        ("AGENT_COST_MAX", "AGENT_MAX_COST"),
+        ("AGENT_BUDGET", "AGENT_BUDGET_DAY"),
+        ("AGENT_GH_TOKEN", "AGENT_GITHUB_TOKEN"),
+        ("AGENT_HOST", "AGENT_GITHUB_HOST"),
+        ("AGENT_MAX_OUTPUTTOKENS", "AGENT_MAX_OUTPUT_TOKENS"),
+        ("AGENT_MODEL_TIMOUT", "AGENT_MODEL_TIMEOUT"),
+        ("AGENT_CAS", "AGENT_CA"),
         ("AGENT_MARKR_KEY_FILE", "AGENT_MARKER_KEY_FILE"),
         ("AGENT_GITHUB_HOSTS", "AGENT_GITHUB_HOST"),
     ] {
         assert_eq!(
             error(env(&[(name, "0.10")]).check_names(SOLVE)),
-            format!("unknown setting {name}: did you mean {nearest}? Correct the name or unset it")
+            format!("unknown setting {name}: did you mean {nearest}?")
+        );
+    }
+    // Only what the program reads is suggested, and only what is near.
+    for (name, reads, nearest) in [
+        ("AGENT_HEADER_TIMEOUT_SECS", INGEST, Some("AGENT_HEADER_TIMEOUT")),
+        ("AGENT_HEADER_TIMEOUT_SECS", SOLVE, None),
+        ("AGENT_MAX_BODIES", SOLVE, None),
+        ("AGENT_TRIGGER_LABLE", INGEST, Some("AGENT_TRIGGER_LABEL")),
+        ("AGENT_MARKR_KEY", INGEST, None),
+        ("AGENT_FOO", SOLVE, None),
+        ("AGENT_FOO", INGEST, None),
+        ("AGENT_", SOLVE, None),
+    ] {
+        let told = nearest.map_or_else(
+            || "docs/CONFIGURATION.md lists all settings".to_owned(),
+            |nearest| format!("did you mean {nearest}?"),
+        );
+        assert_eq!(
+            error(env(&[(name, "x")]).check_names(reads)),
+            format!("unknown setting {name}: {told}"),
+            "{name}"
         );
     }
 }
