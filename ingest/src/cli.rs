@@ -65,6 +65,13 @@ pub fn refuse(argument: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
+/// Says in the log which setting is wrong.
+pub fn refuse_setting(error: &str) -> ExitCode {
+    let error = error.replace('\n', "; ");
+    tracing::error!(error, fix = "Correct the setting and start ingest again.", "ingest cannot start");
+    ExitCode::from(2)
+}
+
 /// Says why the program ends.
 pub fn tell(error: &anyhow::Error) {
     print_error(&format!("Error: {error:?}\n"));

@@ -42,9 +42,17 @@ impl Format {
     /// `AGENT_LOG_FORMAT` decides, if it is set; else text for a terminal, JSON for everything else.
     pub fn from_env(env: &Environment, terminal: Terminal) -> Result<Self, SettingError> {
         Ok(match (env.find(&AGENT_LOG_FORMAT)?, terminal) {
-            (Some("text"), _) | (None, Terminal::Yes) => Self::Text,
-            (_, _) => Self::Json,
+            (Some("text"), _) => Self::Text,
+            (Some(_), _) => Self::Json,
+            (None, terminal) => Self::of(terminal),
         })
+    }
+
+    fn of(terminal: Terminal) -> Self {
+        match terminal {
+            Terminal::Yes => Self::Text,
+            Terminal::No => Self::Json,
+        }
     }
 }
 
@@ -65,13 +73,22 @@ pub enum InitError {
 }
 
 /// Starts logging for the whole process: level and targets by `RUST_LOG`, format by `AGENT_LOG_FORMAT`. The lines of the
-/// [`QUIET`] libraries appear only if `RUST_LOG` names them.
+/// [`QUIET`] libraries appear only if `RUST_LOG` names them. Where one of both is wrong, its default holds and logging has
+/// started all the same: the error is told like that of any other setting.
 pub fn init(env: &Environment) -> Result<(), InitError> {
     let terminal = if io::stderr().is_terminal() { Terminal::Yes } else { Terminal::No };
-    let format = Format::from_env(env, terminal)?;
-    let filter = env.read_as(&RUST_LOG, filter)?;
+    let (format, wrong_format) = or_else(Format::from_env(env, terminal), || Format::of(terminal));
+    let (filter, wrong_filter) =
+        or_else(env.read_as(&RUST_LOG, filter), || quiet(EnvFilter::new("info"), "info"));
     tracing_subscriber::registry().with(filter).with(Lines { format, write: to_stderr }).try_init()?;
-    Ok(())
+    wrong_format.or(wrong_filter).map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn or_else<T>(read: Result<T, SettingError>, default: impl FnOnce() -> T) -> (T, Option<SettingError>) {
+    match read {
+        Ok(value) => (value, None),
+        Err(error) => (default(), Some(error)),
+    }
 }
 
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];

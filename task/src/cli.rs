@@ -200,12 +200,14 @@ fn consume(args: &ConsumeArgs, env: &Environment) -> Exit {
     failure.reason.exit()
 }
 
-/// A failure before the queue is looked at is reported: in the log, if there is one by then.
+/// A failure before the queue is looked at is reported in the log.
 fn consume_with_settings(args: &ConsumeArgs, env: &Environment, started: Instant) -> Result<Exit, Failure> {
-    start_logging(env, CONSUME).inspect_err(tell)?;
-    let (settings, config, delivery) = consume_settings(args, env).inspect_err(|failure| {
-        tracing::error!(error = failure.what.as_str(), fix = failure.next.as_str(), "no task can be taken");
-    })?;
+    let begun = start_logging(env, CONSUME);
+    let (settings, config, delivery) =
+        begun.and_then(|()| consume_settings(args, env)).inspect_err(|failure| {
+            let error = failure.what.replace('\n', "; ");
+            tracing::error!(error, fix = failure.next.as_str(), "no task can be taken");
+        })?;
     let runtime = runtime().inspect_err(tell)?;
     let exit = runtime.block_on(delivery::consume(&config, &settings, &delivery, started));
     leave(runtime);
@@ -240,10 +242,10 @@ fn settings(model: Option<&str>, env: &Environment) -> Result<(RunSettings, Conf
     Ok((settings, config))
 }
 
-/// Starts logging, unless a variable is set that would have no effect.
+/// Starts logging, and refuses variables that would have no effect.
 fn start_logging(env: &Environment, reads: &[&[&Group]]) -> Result<(), Failure> {
-    env.check_names(&reads.concat()).map_err(|error| wrong_setting(&error))?;
     shared::telemetry::init(env).map_err(|error| wrong_setting(&error))?;
+    env.check_names(&reads.concat()).map_err(|error| wrong_setting(&error))?;
     for (old, new) in env.old_names(&reads.concat()) {
         tracing::warn!("{old} is now called {new}: rename it");
     }

@@ -152,3 +152,12 @@ fn a_misspelt_level_is_refused_with_the_nearest_one() {
         assert!(filter(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn logging_starts_whatever_is_wrong_with_its_settings() {
+    let wrong = Environment::of([("AGENT_LOG_FORMAT", "xml"), ("RUST_LOG", "ifno")]);
+    let told = init(&wrong).unwrap_err().to_string();
+    assert_eq!(told, "invalid value \"xml\" for AGENT_LOG_FORMAT: use json or text");
+    assert!(tracing::enabled!(Level::INFO) && !tracing::enabled!(Level::DEBUG));
+    assert!(matches!(init(&wrong), Err(InitError::Running(_))));
+}
