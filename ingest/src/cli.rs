@@ -41,7 +41,7 @@ impl Command {
 
 fn help() -> String {
     format!(
-        "Receives webhooks of GitHub and publishes the tasks that they ask for\n\n\
+        "Receives webhooks of GitHub and Jira and publishes the tasks that they ask for\n\n\
          Usage: ingest [OPTIONS]\n\n\
          Options:\n  \
          -h, --help     Print help\n  \

@@ -40,6 +40,7 @@ pub const READS: &[&Group] = &[
     &catalog::BROKER,
     &catalog::NETWORK,
     &catalog::TELEMETRY,
+    &catalog::REPORTS,
     &catalog::LOGS,
 ];
 

@@ -96,8 +96,8 @@ const RUN: &[&[&Group]] = &[config::READS, run::settings::READS, &[&catalog::TEL
 const CONSUME: &[&[&Group]] =
     &[config::READS, run::settings::READS, delivery::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const SWEEP: &[&[&Group]] =
-    &[run::settings::READS, sweep::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
-const REPORT: &[&[&Group]] = &[run::settings::READS, results::READS, &[&catalog::LOGS]];
+    &[run::settings::LOOKS, sweep::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
+const REPORT: &[&[&Group]] = &[run::settings::LOOKS, results::READS, &[&catalog::LOGS]];
 const LEARN: &[&[&Group]] =
     &[config::READS, run::settings::READS, learn::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const DOCTOR: &[&[&Group]] = doctor::READS;
@@ -300,7 +300,7 @@ fn run_task(args: &RunArgs, env: &Environment) -> Result<Ended, Failure> {
 
 fn sweep(args: SweepArgs, env: &Environment) -> Result<Swept, Failure> {
     start_logging(env, SWEEP)?;
-    let run = RunSettings::from_env(env).map_err(|error| wrong_setting(&error))?;
+    let run = RunSettings::of_looks(env).map_err(|error| wrong_setting(&error))?;
     let settings = SweepSettings::from_env(&run.hosts, env).map_err(|error| wrong_setting(&error))?;
     start_telemetry(env, &run)?;
     let mut lines = std::io::stdout().lock();
@@ -532,7 +532,7 @@ mod tests {
             DeliverySettings::from_env(env).map(drop).unwrap();
         };
         let sweep = |env: &Environment| {
-            let run = RunSettings::from_env(env).unwrap();
+            let run = RunSettings::of_looks(env).unwrap();
             SweepSettings::from_env(&run.hosts, env).map(drop).unwrap();
         };
         let probe = |env: &Environment| probe::path(env).map(drop).unwrap();
@@ -551,6 +551,15 @@ mod tests {
             let later = names(&[&[&catalog::LOGS, &catalog::TELEMETRY]]);
             let listed: BTreeSet<&str> = names(reads).difference(&later).copied().collect();
             assert_eq!(asked, listed);
+        }
+        for (reads, name) in [
+            (SWEEP, "AGENT_CI"),
+            (SWEEP, "AGENT_REPAIRS"),
+            (REPORT, "AGENT_TRANSCRIPT_DIR"),
+            (RUN, "OTEL_METRIC_EXPORT_INTERVAL"),
+            (DOCTOR, "OTEL_METRIC_EXPORT_INTERVAL"),
+        ] {
+            assert!(!names(reads).contains(name), "{name}");
         }
         // The doctor looks at what all the others read.
         let all: BTreeSet<&str> = [RUN, CONSUME, SWEEP]

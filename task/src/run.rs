@@ -1,4 +1,4 @@
-//! A *run* is one attempt at a task on GitHub, from asking who may ask to the last label.
+//! A *run* is one attempt at a task, for an issue of GitHub or Jira, from asking who may ask to the last label.
 //!
 //! The order of effects is branch, commit, pull request, comment, labels, status comment. Every prefix of it is a
 //! state that the next run of the same task recognizes and completes. What the model proposed is kept in the status

@@ -151,7 +151,7 @@ fn what_is_read_is_what_is_listed() {
     let listed: BTreeSet<&str> =
         READS.iter().flat_map(|group| group.settings).map(|variable| variable.name).collect();
     // These are read when logging and telemetry start, once in a process.
-    let later = [catalog::LOGS, catalog::TELEMETRY];
+    let later = [catalog::LOGS, catalog::TELEMETRY, catalog::REPORTS];
     let later: BTreeSet<&str> =
         later.iter().flat_map(|group| group.settings).map(|variable| variable.name).collect();
     let unread: BTreeSet<&str> = listed.difference(&env.asked()).copied().collect();

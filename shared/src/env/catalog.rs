@@ -116,9 +116,14 @@ group! {
     OTEL_SERVICE_NAME: String = ANY, of("`ai-agent`, and `ai-agent-ingest` for ingest"), "name of the service";
     OTEL_RESOURCE_ATTRIBUTES: String = text("attributes", "write NAME=VALUE, the value percent-encoded, separated by commas"), NONE,
         "more attributes of everything that is sent, as `NAME=VALUE`, separated by commas";
-    OTEL_METRIC_EXPORT_INTERVAL: u64 = number(1_000, u32::MAX as u64), is("60000"),
-        "milliseconds between two reports of ingest";
     OTEL_SDK_DISABLED: bool = flag(), is("false"), "whether nothing is sent, whatever else is set";
+}
+
+group! {
+    /// How often telemetry is sent by a program that goes on.
+    REPORTS;
+    OTEL_METRIC_EXPORT_INTERVAL: u64 = number(1_000, u32::MAX as u64), is("60000"),
+        "milliseconds between two reports";
 }
 
 group! {
@@ -274,13 +279,25 @@ group! {
 }
 
 group! {
-    /// A run on GitHub.
+    /// Who the agent is on GitHub, and what a look at its work needs.
     RUN;
     AGENT_GITHUB_APP_ID: u64 = number(1, u64::MAX), NONE, "id of the GitHub App";
     AGENT_GITHUB_APP_KEY: SecretString = secret(), NONE, "private key of the App in PEM";
     AGENT_GITHUB_TOKEN: SecretString = token(), NONE, "personal token, in place of an App";
     AGENT_MARKER_KEY: SecretString = secret(), of("required"),
         "key that authenticates the agent's comments: 32 random bytes in hexadecimal";
+    AGENT_HELP_URL: String = PAGE, NONE,
+        "page that the agent's comments link, with what people can write to it: docs/COMMANDS.md, wherever people can read it";
+    AGENT_CHECKS_WITHIN: Duration = timeout(), is("60min"),
+        "how long checks may run until it is told that they do not end";
+    AGENT_GITHUB_MAX_WAIT: Duration = pause(), is("3min"),
+        "longest time that rate limits and outages of GitHub may hold up one call";
+    AGENT_GITHUB_TIMEOUT: Duration = timeout(), is("15s"), "longest time for one call to GitHub";
+}
+
+group! {
+    /// What only a run reads that may change something.
+    CHANGES;
     AGENT_UNAUTHORIZED_USERS: &'static str = choice(&["answer", "ignore"]), is("answer"),
         "what someone without write access gets: `answer`, one comment, or `ignore`";
     AGENT_APPROVE_BY: &'static str = choice(&["anyone", "others"]), is("anyone"),
@@ -289,18 +306,11 @@ group! {
         "when CI starts on a change, unless a repository is stricter: `ask`, when somebody with write access comments `/ci`; \
          `trusted`, by itself if a person with write access wrote the issue and CI or build tools execute nothing of what \
          changed, else as `ask`; `auto`, by itself";
-    AGENT_HELP_URL: String = PAGE, NONE,
-        "page that the agent's comments link, with what people can write to it: docs/COMMANDS.md, wherever people can read it";
     AGENT_REPAIRS: u32 = number(0, 3), is("3"),
         "repairs of one pull request whose checks fail, at most; `0` for none: then it is only told what failed";
-    AGENT_CHECKS_WITHIN: Duration = timeout(), is("60min"),
-        "how long checks may run until it is told that they do not end";
     AGENT_WORK_DIR: PathBuf = path(), of("the system's temporary folder"), "folder for clones";
     AGENT_TRANSCRIPT_DIR: PathBuf = path(), NONE,
         "folder in which the conversation of each task with its model is kept, as `TASK.jsonl`; without it, none is";
-    AGENT_GITHUB_MAX_WAIT: Duration = pause(), is("3min"),
-        "longest time that rate limits and outages of GitHub may hold up one call";
-    AGENT_GITHUB_TIMEOUT: Duration = timeout(), is("15s"), "longest time for one call to GitHub";
     AGENT_RUN_TIMEOUT: Duration = timeout(), is("45min"), "longest time for one run";
 }
 
@@ -399,6 +409,7 @@ pub const GROUPS: &[&Group] = &[
     &HOSTS,
     &NETWORK,
     &TELEMETRY,
+    &REPORTS,
     &LABELS,
     &BROKER,
     &BROKER_WAIT,
@@ -410,6 +421,7 @@ pub const GROUPS: &[&Group] = &[
     &PROVIDERS,
     &CYCLE,
     &RUN,
+    &CHANGES,
     &BUDGETS,
     &CALLS_AT_ONCE,
     &AT_ONCE,

@@ -31,7 +31,18 @@ use crate::repo_config::{ApproveBy, Ci, PATH, RepoConfig, RepoConfigError};
 use crate::tracker::jira::{JiraConfig, Site};
 
 /// What [`RunSettings::from_env`] reads.
-pub const READS: &[&Group] =
+pub const READS: &[&Group] = &[
+    &catalog::RUN,
+    &catalog::CHANGES,
+    &catalog::BUDGETS,
+    &catalog::HOSTS,
+    &catalog::LABELS,
+    &catalog::NETWORK,
+    &catalog::JIRA,
+];
+
+/// What [`RunSettings::of_looks`] reads.
+pub const LOOKS: &[&Group] =
     &[&catalog::RUN, &catalog::BUDGETS, &catalog::HOSTS, &catalog::LABELS, &catalog::NETWORK, &catalog::JIRA];
 
 /// The longest that GitHub's lists are given to show what was written
@@ -138,6 +149,15 @@ impl RunSettings {
     }
 
     pub fn from_env(env: &Environment) -> Result<Self, SettingsError> {
+        Self::read(env, env)
+    }
+
+    /// The settings of what looks at the work of runs and changes no code; what only those read has its default.
+    pub fn of_looks(env: &Environment) -> Result<Self, SettingsError> {
+        Self::read(env, &Environment::of([("", ""); 0]))
+    }
+
+    fn read(env: &Environment, changes: &Environment) -> Result<Self, SettingsError> {
         let token = env.find(&AGENT_GITHUB_TOKEN)?;
         let app_key = env.find(&AGENT_GITHUB_APP_KEY)?;
         if app_key.as_ref().is_some_and(|key| !is_app_key(key)) {
@@ -155,7 +175,7 @@ impl RunSettings {
             let hint = format!("{why}; make one with `openssl rand -hex 32`");
             return Err(env.refuse(&AGENT_MARKER_KEY, "", hint).into());
         }
-        let strangers = match env.read(&AGENT_UNAUTHORIZED_USERS)? {
+        let strangers = match changes.read(&AGENT_UNAUTHORIZED_USERS)? {
             "ignore" => Strangers::Ignored,
             _ => Strangers::Answered,
         };
@@ -168,18 +188,18 @@ impl RunSettings {
             marker_key,
             labels: LabelNames::from_env(env)?,
             strangers,
-            approve_by: ApproveBy::named(env.read(&AGENT_APPROVE_BY)?),
-            ci: Ci::named(env.read(&AGENT_CI)?),
+            approve_by: ApproveBy::named(changes.read(&AGENT_APPROVE_BY)?),
+            ci: Ci::named(changes.read(&AGENT_CI)?),
             help: page(env, &AGENT_HELP_URL)?,
             budgets: Budgets::from_env(env)?,
-            repairs: env.read(&AGENT_REPAIRS)?,
+            repairs: changes.read(&AGENT_REPAIRS)?,
             checks_within: env.read(&AGENT_CHECKS_WITHIN)?,
             secrets: env.secrets(),
-            work_dir: env.find(&AGENT_WORK_DIR)?.unwrap_or_else(std::env::temp_dir),
-            transcripts: env.find(&AGENT_TRANSCRIPT_DIR)?,
+            work_dir: changes.find(&AGENT_WORK_DIR)?.unwrap_or_else(std::env::temp_dir),
+            transcripts: changes.find(&AGENT_TRANSCRIPT_DIR)?,
             patience: env.read(&AGENT_GITHUB_MAX_WAIT)?,
             timeout: env.read(&AGENT_GITHUB_TIMEOUT)?,
-            deadline: env.read(&AGENT_RUN_TIMEOUT)?,
+            deadline: changes.read(&AGENT_RUN_TIMEOUT)?,
         })
     }
 
