@@ -41,7 +41,7 @@ impl Command {
 
 fn help() -> String {
     format!(
-        "Receives webhooks of GitHub and publishes the tasks that they ask for\n\n\
+        "Receives webhooks of GitHub and Jira and publishes the tasks that they ask for\n\n\
          Usage: ingest [OPTIONS]\n\n\
          Options:\n  \
          -h, --help     Print help\n  \
@@ -62,6 +62,13 @@ pub fn say(text: &str) -> ExitCode {
 /// Says which argument is not understood.
 pub fn refuse(argument: &str) -> ExitCode {
     print_error(&format!("error: unexpected argument {argument:?}: see `ingest --help`\n"));
+    ExitCode::from(2)
+}
+
+/// Says in the log which setting is wrong.
+pub fn refuse_setting(error: &str) -> ExitCode {
+    let error = error.replace('\n', "; ");
+    tracing::error!(error, fix = "Correct the setting and start ingest again.", "ingest cannot start");
     ExitCode::from(2)
 }
 

@@ -4,6 +4,7 @@
 
 use std::{fmt, net::SocketAddr};
 
+use axum::http::Uri;
 use secrecy::ExposeSecret;
 use shared::{
     broker::Broker,
@@ -12,7 +13,8 @@ use shared::{
         catalog::{
             self, AGENT_BODY_MEMORY, AGENT_BODY_TIMEOUT, AGENT_DRAIN_TIMEOUT, AGENT_HEADER_TIMEOUT, AGENT_ID,
             AGENT_KEEP_ALIVE, AGENT_LISTEN, AGENT_LOGIN, AGENT_MAX_BODY, AGENT_MAX_CONNECTIONS,
-            AGENT_WEBHOOK_SECRETS, AWS_LAMBDA_RUNTIME_API, Group,
+            AGENT_WEBHOOK_SECRETS, AWS_LAMBDA_FUNCTION_MEMORY_SIZE, AWS_LAMBDA_FUNCTION_NAME,
+            AWS_LAMBDA_FUNCTION_VERSION, AWS_LAMBDA_RUNTIME_API, Group,
         },
     },
     network::Network,
@@ -31,12 +33,14 @@ use crate::{
 /// What the program reads.
 pub const READS: &[&Group] = &[
     &catalog::INGEST,
+    &catalog::LAMBDA,
     &catalog::JIRA_WEBHOOKS,
     &catalog::HOSTS,
     &catalog::LABELS,
     &catalog::BROKER,
     &catalog::NETWORK,
     &catalog::TELEMETRY,
+    &catalog::REPORTS,
     &catalog::LOGS,
 ];
 
@@ -65,7 +69,7 @@ impl Config {
     pub fn from_env(env: &Environment) -> Result<Self, SettingError> {
         env.check_names(READS)?;
         let listen = env.read(&AGENT_LISTEN)?;
-        let lambda = env.find(&AWS_LAMBDA_RUNTIME_API)?;
+        let serve = if is_function(env)? { Serve::Lambda } else { Serve::Http(listen) };
         let secrets = env.read(&AGENT_WEBHOOK_SECRETS)?;
         let secrets = Secrets::new(secrets.iter().map(ExposeSecret::expose_secret))
             .map_err(|error| env.refuse(&AGENT_WEBHOOK_SECRETS, "", error.to_string()))?;
@@ -88,7 +92,7 @@ impl Config {
             return Err(env.refuse(&AGENT_BODY_MEMORY, &limits.body_memory.to_string(), hint));
         }
         Ok(Self {
-            serve: if lambda.is_some() { Serve::Lambda } else { Serve::Http(listen) },
+            serve,
             secrets,
             jira: Sites::from_env(env)?,
             broker: Broker::from_env(env)?,
@@ -102,6 +106,32 @@ impl Config {
             limits,
             network: Network::from_env(env)?,
         })
+    }
+}
+
+/// Whether AWS Lambda started the program. What its runtime panics without is looked at here.
+fn is_function(env: &Environment) -> Result<bool, SettingError> {
+    let api = env.find_as(&AWS_LAMBDA_RUNTIME_API, |text| {
+        // The emulator of cargo-lambda writes an address with a path.
+        let address = text.parse::<Uri>().ok();
+        let authority = address.as_ref().and_then(Uri::authority);
+        match authority.filter(|authority| !authority.host().is_empty() && authority.port_u16().is_some()) {
+            Some(_) => Ok(text.to_owned()),
+            None => Err(AWS_LAMBDA_RUNTIME_API.variable().form.hint()),
+        }
+    })?;
+    let beside = [
+        ("AWS_LAMBDA_FUNCTION_NAME", env.find(&AWS_LAMBDA_FUNCTION_NAME)?.is_some()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", env.find(&AWS_LAMBDA_FUNCTION_VERSION)?.is_some()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", env.find(&AWS_LAMBDA_FUNCTION_MEMORY_SIZE)?.is_some()),
+    ];
+    let Some(api) = api else { return Ok(false) };
+    match beside.into_iter().find(|(_, is_set)| !is_set) {
+        None => Ok(true),
+        Some((name, _)) => {
+            let hint = format!("{name} is not set beside it, as AWS Lambda does; unset both to listen");
+            Err(env.refuse(&AWS_LAMBDA_RUNTIME_API, &api, hint))
+        }
     }
 }
 

@@ -21,7 +21,8 @@ fn main() -> ExitCode {
     match Command::parse(std::env::args_os().skip(1)) {
         Command::Serve => match run(&Environment::of_process()) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
+            Err(Failure::Setting(error)) => cli::refuse_setting(&error),
+            Err(Failure::Other(error)) => {
                 cli::tell(&error);
                 ExitCode::FAILURE
             }
@@ -31,10 +32,27 @@ fn main() -> ExitCode {
     }
 }
 
+/// Why the program ends.
+enum Failure {
+    /// A setting is wrong, as this says.
+    Setting(String),
+    Other(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+fn wrong(error: impl std::error::Error) -> Failure {
+    Failure::Setting(error.to_string())
+}
+
 #[tokio::main]
-async fn run(env: &Environment) -> anyhow::Result<()> {
-    let config = Config::from_env(env).context("reading the configuration")?;
-    shared::telemetry::init(env).context("reading the configuration")?;
+async fn run(env: &Environment) -> Result<(), Failure> {
+    shared::telemetry::init(env).map_err(wrong)?;
+    let config = Config::from_env(env).map_err(wrong)?;
     for (old, new) in env.old_names(ingest::config::READS) {
         tracing::warn!("{old} is now called {new}: rename it");
     }
@@ -45,13 +63,13 @@ async fn run(env: &Environment) -> anyhow::Result<()> {
         .context("choosing the TLS provider")?;
     // An environment of a function is one of many that come and go.
     let lifetime = if config.serve == Serve::Lambda { Lifetime::Short } else { Lifetime::Long };
-    otlp::start(Program::Ingest, lifetime, env, &config.network).context("reading the configuration")?;
+    otlp::start(Program::Ingest, lifetime, env, &config.network).map_err(wrong)?;
     let publisher = Arc::new(Publisher::new(config.broker));
     let webhooks = Webhooks::new(config.secrets, config.rules, config.limits, Arc::clone(&publisher))
         .with_jira(config.jira);
     let router = server::router(webhooks);
     let listen = match config.serve {
-        Serve::Lambda => return lambda::run(router).await,
+        Serve::Lambda => return Ok(lambda::run(router).await?),
         Serve::Http(listen) => listen,
     };
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;

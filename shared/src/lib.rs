@@ -16,5 +16,6 @@ pub mod repo;
 pub mod state;
 pub mod task;
 pub mod telemetry;
+pub mod text;
 pub mod trace;
 pub mod user;

@@ -10,6 +10,7 @@
 use crate::env::catalog::{AGENT_GENERATED_LABEL, AGENT_QUICKFIX_LABEL, AGENT_TRIGGER_LABEL};
 use crate::env::setting::Setting;
 use crate::env::{Environment, SettingError};
+use crate::text::is_hidden;
 
 /// What the labels are called. The defaults are this project's; a repository may have others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,24 +44,107 @@ impl Default for LabelNames {
 impl LabelNames {
     /// The names that the operator chose.
     pub fn from_env(env: &Environment) -> Result<Self, SettingError> {
-        let name = |setting: &Setting<String>| env.read_as(setting, parse_label);
-        Ok(Self {
+        let name = |setting: &Setting<String>| {
+            let hint = || setting.variable().form.hint();
+            env.read_as(setting, |text| is_label(text).then(|| text.to_owned()).ok_or_else(hint))
+        };
+        let names = Self {
             trigger: name(&AGENT_TRIGGER_LABEL)?,
             quick: name(&AGENT_QUICKFIX_LABEL)?,
             generated: name(&AGENT_GENERATED_LABEL)?,
             ..Self::default()
-        })
+        };
+        names.checked().map_err(|same| same.of_settings(env))
+    }
+
+    /// The names, if each is that of one label only: a label with two meanings starts work, or ends it, that nobody asked
+    /// for.
+    pub fn checked(self) -> Result<Self, SameLabel> {
+        let all = [
+            (Role::Trigger, &self.trigger),
+            (Role::Quick, &self.quick),
+            (Role::Generated, &self.generated),
+            (Role::Working, &self.working),
+            (Role::PlanPending, &self.plan_pending),
+            (Role::Done, &self.done),
+            (Role::Failed, &self.failed),
+        ];
+        for (at, (role, name)) in all.iter().enumerate() {
+            if let Some((other, _)) = all[at + 1..].iter().find(|(_, other)| same_label(name, other)) {
+                return Err(SameLabel { name: (*name).clone(), roles: [*role, *other] });
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// What a label is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Trigger,
+    Quick,
+    Generated,
+    Working,
+    PlanPending,
+    Done,
+    Failed,
+}
+
+impl Role {
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::Trigger => "the label that asks for work",
+            Self::Quick => "the label that asks for work without a plan",
+            Self::Generated => "the label of the agent's pull requests",
+            Self::Working => "the label of an issue that the agent works on",
+            Self::PlanPending => "the label of an issue whose plan waits for approval",
+            Self::Done => "the label of an issue that is done",
+            Self::Failed => "the label of an issue that failed",
+        }
+    }
+
+    /// The variable that the operator names it in.
+    fn setting(self) -> Option<&'static Setting<String>> {
+        match self {
+            Self::Trigger => Some(&AGENT_TRIGGER_LABEL),
+            Self::Quick => Some(&AGENT_QUICKFIX_LABEL),
+            Self::Generated => Some(&AGENT_GENERATED_LABEL),
+            Self::Working | Self::PlanPending | Self::Done | Self::Failed => None,
+        }
+    }
+}
+
+/// Two labels have one name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("two labels are called `{name}`: {}, and {}", .roles[0].meaning(), .roles[1].meaning())]
+pub struct SameLabel {
+    pub name: String,
+    pub roles: [Role; 2],
+}
+
+impl SameLabel {
+    /// The same, of the variable that the operator set.
+    fn of_settings(&self, env: &Environment) -> SettingError {
+        let [one, other] = self.roles;
+        let is_set =
+            |role: Role| role.setting().is_some_and(|setting| matches!(env.find(setting), Ok(Some(_))));
+        let (wrong, as_well) = if is_set(other) { (other, one) } else { (one, other) };
+        let setting = wrong.setting().unwrap_or(&AGENT_TRIGGER_LABEL);
+        let hint = format!("{} has the same name; give each label a name of its own", as_well.meaning());
+        let value = env.find(setting).ok().flatten();
+        env.refuse(setting, value.as_deref().unwrap_or(&self.name), hint)
     }
 }
 
 /// The longest name of a label that GitHub takes, in characters.
 const MAX_LABEL: usize = 50;
 
-fn parse_label(text: &str) -> Result<String, String> {
-    if text.chars().count() > MAX_LABEL || text.chars().any(char::is_control) {
-        return Err(AGENT_TRIGGER_LABEL.variable().form.hint());
-    }
-    Ok(text.to_owned())
+/// GitHub's rule for labels; it takes a comma, but lists of labels are separated by it.
+pub fn is_label(name: &str) -> bool {
+    (1..=MAX_LABEL).contains(&name.chars().count())
+        && name.trim() == name
+        && !name.contains(',')
+        && !name.chars().any(is_hidden)
 }
 
 /// Whether two names are those of one label.
@@ -190,6 +274,54 @@ mod tests {
             assert_eq!(same_label(a, b), expected, "{a:?} {b:?}");
             assert_eq!(same_label(b, a), expected, "{b:?} {a:?}");
         }
+    }
+
+    #[test]
+    fn no_two_labels_of_the_operator_have_one_name() {
+        let read = |variables: &[(&str, &str)]| {
+            LabelNames::from_env(&Environment::of(variables.iter().copied()))
+                .map_err(|error| error.to_string())
+        };
+        let (trigger, quick, made) = ("AGENT_TRIGGER_LABEL", "AGENT_QUICKFIX_LABEL", "AGENT_GENERATED_LABEL");
+        let end = "give each label a name of its own";
+        for (variables, expected) in [
+            (
+                &[(quick, "ai-help")][..],
+                format!("\"ai-help\" for {quick}: the label that asks for work has the same name; {end}"),
+            ),
+            (
+                &[(made, "QuickFix")],
+                format!(
+                    "\"QuickFix\" for {made}: the label that asks for work without a plan has the same name; {end}"
+                ),
+            ),
+            (
+                &[(trigger, "quickfix")],
+                format!(
+                    "\"quickfix\" for {trigger}: the label that asks for work without a plan has the same name; {end}"
+                ),
+            ),
+            (
+                &[(trigger, "AI-Working")],
+                format!(
+                    "\"AI-Working\" for {trigger}: the label of an issue that the agent works on has the same name; {end}"
+                ),
+            ),
+            (
+                &[(trigger, "robot"), (quick, "Robot")],
+                format!("\"Robot\" for {quick}: the label that asks for work has the same name; {end}"),
+            ),
+            (&[(quick, "a,b")], format!("\"a,b\" for {quick}: use 1 to 50 visible characters, and no comma")),
+            (
+                &[(made, "a\u{200b}b")],
+                format!("\"a\\u{{200b}}b\" for {made}: use 1 to 50 visible characters, and no comma"),
+            ),
+        ] {
+            assert_eq!(read(variables), Err(format!("invalid label {expected}")), "{variables:?}");
+        }
+        // Names that are exchanged are still one for each.
+        let names = read(&[(trigger, "quickfix"), (quick, "ai-help")]).unwrap();
+        assert_eq!((names.trigger.as_str(), names.quick.as_str()), ("quickfix", "ai-help"));
     }
 
     #[test]

@@ -42,9 +42,17 @@ impl Format {
     /// `AGENT_LOG_FORMAT` decides, if it is set; else text for a terminal, JSON for everything else.
     pub fn from_env(env: &Environment, terminal: Terminal) -> Result<Self, SettingError> {
         Ok(match (env.find(&AGENT_LOG_FORMAT)?, terminal) {
-            (Some("text"), _) | (None, Terminal::Yes) => Self::Text,
-            (_, _) => Self::Json,
+            (Some("text"), _) => Self::Text,
+            (Some(_), _) => Self::Json,
+            (None, terminal) => Self::of(terminal),
         })
+    }
+
+    fn of(terminal: Terminal) -> Self {
+        match terminal {
+            Terminal::Yes => Self::Text,
+            Terminal::No => Self::Json,
+        }
     }
 }
 
@@ -65,16 +73,72 @@ pub enum InitError {
 }
 
 /// Starts logging for the whole process: level and targets by `RUST_LOG`, format by `AGENT_LOG_FORMAT`. The lines of the
-/// [`QUIET`] libraries appear only if `RUST_LOG` names them.
+/// [`QUIET`] libraries appear only if `RUST_LOG` names them. Where one of both is wrong, its default holds and logging has
+/// started all the same: the error is told like that of any other setting.
 pub fn init(env: &Environment) -> Result<(), InitError> {
     let terminal = if io::stderr().is_terminal() { Terminal::Yes } else { Terminal::No };
-    let format = Format::from_env(env, terminal)?;
-    let filter = env.read_as(&RUST_LOG, |levels| {
-        let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(levels)?;
-        Ok::<_, tracing_subscriber::filter::ParseError>(quiet(filter, levels))
-    })?;
+    let (format, wrong_format) = or_else(Format::from_env(env, terminal), || Format::of(terminal));
+    let (filter, wrong_filter) =
+        or_else(env.read_as(&RUST_LOG, filter), || quiet(EnvFilter::new("info"), "info"));
     tracing_subscriber::registry().with(filter).with(Lines { format, write: to_stderr }).try_init()?;
-    Ok(())
+    wrong_format.or(wrong_filter).map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn or_else<T>(read: Result<T, SettingError>, default: impl FnOnce() -> T) -> (T, Option<SettingError>) {
+    match read {
+        Ok(value) => (value, None),
+        Err(error) => (default(), Some(error)),
+    }
+}
+
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
+/// Crates that log, which may stand in a filter without a level.
+const CRATES: [&str; 22] = [
+    "ai_agent",
+    "axum",
+    "gix",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "ingest",
+    "lambda_http",
+    "lambda_runtime",
+    "lapin",
+    "mio",
+    "octocrab",
+    "opentelemetry",
+    "opentelemetry_otlp",
+    "opentelemetry_sdk",
+    "reqwest",
+    "rustls",
+    "shared",
+    "task",
+    "tokio",
+    "tower",
+    "tower_http",
+];
+
+/// The filter that a text describes.
+fn filter(text: &str) -> Result<EnvFilter, String> {
+    // A word that is no level is a target to the parser, and everything else is silent.
+    for word in
+        text.split(',').map(str::trim).filter(|word| !word.is_empty() && !word.contains(['=', '[', '{']))
+    {
+        let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word))
+            || matches!(word.as_bytes(), [b'0'..=b'5']);
+        let named = word.split("::").next().unwrap_or_default();
+        if !is_level && !CRATES.contains(&named) {
+            let lower = word.to_ascii_lowercase();
+            let nearest = LEVELS.into_iter().min_by_key(|level| strsim::damerau_levenshtein(level, &lower));
+            return Err(format!(
+                "{word:?} is not a level: did you mean {}? For the logs of one module write MODULE=LEVEL",
+                nearest.unwrap_or("info")
+            ));
+        }
+    }
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(text);
+    filter.map(|filter| quiet(filter, text)).map_err(|error| error.to_string())
 }
 
 /// Adds that the [`QUIET`] libraries say nothing, unless the text of the filter names them.

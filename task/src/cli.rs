@@ -96,8 +96,8 @@ const RUN: &[&[&Group]] = &[config::READS, run::settings::READS, &[&catalog::TEL
 const CONSUME: &[&[&Group]] =
     &[config::READS, run::settings::READS, delivery::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const SWEEP: &[&[&Group]] =
-    &[run::settings::READS, sweep::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
-const REPORT: &[&[&Group]] = &[run::settings::READS, results::READS, &[&catalog::LOGS]];
+    &[run::settings::LOOKS, sweep::settings::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
+const REPORT: &[&[&Group]] = &[run::settings::LOOKS, results::READS, &[&catalog::LOGS]];
 const LEARN: &[&[&Group]] =
     &[config::READS, run::settings::READS, learn::READS, &[&catalog::TELEMETRY, &catalog::LOGS]];
 const DOCTOR: &[&[&Group]] = doctor::READS;
@@ -200,12 +200,14 @@ fn consume(args: &ConsumeArgs, env: &Environment) -> Exit {
     failure.reason.exit()
 }
 
-/// A failure before the queue is looked at is reported: in the log, if there is one by then.
+/// A failure before the queue is looked at is reported in the log.
 fn consume_with_settings(args: &ConsumeArgs, env: &Environment, started: Instant) -> Result<Exit, Failure> {
-    start_logging(env, CONSUME).inspect_err(tell)?;
-    let (settings, config, delivery) = consume_settings(args, env).inspect_err(|failure| {
-        tracing::error!(error = failure.what.as_str(), fix = failure.next.as_str(), "no task can be taken");
-    })?;
+    let begun = start_logging(env, CONSUME);
+    let (settings, config, delivery) =
+        begun.and_then(|()| consume_settings(args, env)).inspect_err(|failure| {
+            let error = failure.what.replace('\n', "; ");
+            tracing::error!(error, fix = failure.next.as_str(), "no task can be taken");
+        })?;
     let runtime = runtime().inspect_err(tell)?;
     let exit = runtime.block_on(delivery::consume(&config, &settings, &delivery, started));
     leave(runtime);
@@ -240,10 +242,10 @@ fn settings(model: Option<&str>, env: &Environment) -> Result<(RunSettings, Conf
     Ok((settings, config))
 }
 
-/// Starts logging, unless a variable is set that would have no effect.
+/// Starts logging, and refuses variables that would have no effect.
 fn start_logging(env: &Environment, reads: &[&[&Group]]) -> Result<(), Failure> {
-    env.check_names(&reads.concat()).map_err(|error| wrong_setting(&error))?;
     shared::telemetry::init(env).map_err(|error| wrong_setting(&error))?;
+    env.check_names(&reads.concat()).map_err(|error| wrong_setting(&error))?;
     for (old, new) in env.old_names(&reads.concat()) {
         tracing::warn!("{old} is now called {new}: rename it");
     }
@@ -298,7 +300,7 @@ fn run_task(args: &RunArgs, env: &Environment) -> Result<Ended, Failure> {
 
 fn sweep(args: SweepArgs, env: &Environment) -> Result<Swept, Failure> {
     start_logging(env, SWEEP)?;
-    let run = RunSettings::from_env(env).map_err(|error| wrong_setting(&error))?;
+    let run = RunSettings::of_looks(env).map_err(|error| wrong_setting(&error))?;
     let settings = SweepSettings::from_env(&run.hosts, env).map_err(|error| wrong_setting(&error))?;
     start_telemetry(env, &run)?;
     let mut lines = std::io::stdout().lock();
@@ -530,7 +532,7 @@ mod tests {
             DeliverySettings::from_env(env).map(drop).unwrap();
         };
         let sweep = |env: &Environment| {
-            let run = RunSettings::from_env(env).unwrap();
+            let run = RunSettings::of_looks(env).unwrap();
             SweepSettings::from_env(&run.hosts, env).map(drop).unwrap();
         };
         let probe = |env: &Environment| probe::path(env).map(drop).unwrap();
@@ -549,6 +551,15 @@ mod tests {
             let later = names(&[&[&catalog::LOGS, &catalog::TELEMETRY]]);
             let listed: BTreeSet<&str> = names(reads).difference(&later).copied().collect();
             assert_eq!(asked, listed);
+        }
+        for (reads, name) in [
+            (SWEEP, "AGENT_CI"),
+            (SWEEP, "AGENT_REPAIRS"),
+            (REPORT, "AGENT_TRANSCRIPT_DIR"),
+            (RUN, "OTEL_METRIC_EXPORT_INTERVAL"),
+            (DOCTOR, "OTEL_METRIC_EXPORT_INTERVAL"),
+        ] {
+            assert!(!names(reads).contains(name), "{name}");
         }
         // The doctor looks at what all the others read.
         let all: BTreeSet<&str> = [RUN, CONSUME, SWEEP]

@@ -9,6 +9,7 @@ use std::fmt;
 
 use gix::validate::path::component;
 use serde::{Deserialize, Serialize};
+pub(crate) use shared::text::is_hidden;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Longest path in bytes, the limit of most file systems (`PATH_MAX` of Linux).
@@ -133,17 +134,6 @@ pub(crate) fn fold(text: &str) -> String {
     }
     let upper: String = text.nfc().flat_map(char::to_uppercase).collect();
     upper.chars().flat_map(char::to_lowercase).nfc().collect()
-}
-
-/// Whether a character cannot be seen, or changes how its neighbors are shown.
-pub(crate) fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}'
-            | '\u{e0100}'..='\u{e01ef}')
 }
 
 impl fmt::Display for RepoPath {

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 
 use serde::Deserialize;
 use shared::issue::BRANCHES;
-use shared::state::{LabelNames, same_label};
+use shared::state::{LabelNames, is_label, same_label};
 
 use crate::forge::model::{Content, File};
 
@@ -166,10 +166,27 @@ impl RepoConfig {
         Ok(())
     }
 
+    /// The file, and what the labels are called. `names_labels` tells whether those are the repository's to name, which
+    /// those of another tracker are not. A file that cannot be used names none.
+    pub fn with_labels(
+        file: Option<&File>,
+        names_labels: bool,
+        operator: &LabelNames,
+    ) -> (Result<Self, RepoConfigError>, LabelNames) {
+        let config = Self::of(file);
+        if !names_labels {
+            return (config, operator.clone());
+        }
+        match config.and_then(|config| config.labels(operator).map(|names| (config, names))) {
+            Ok((config, names)) => (Ok(config), names),
+            Err(error) => (Err(error), operator.clone()),
+        }
+    }
+
     /// The operator's names of the labels, with the repository's in place of those that it has its own for.
-    pub fn labels(&self, operator: &LabelNames) -> LabelNames {
+    fn labels(&self, operator: &LabelNames) -> Result<LabelNames, RepoConfigError> {
         let own = |own: &Option<String>, operator: &String| own.as_ref().unwrap_or(operator).clone();
-        LabelNames {
+        let names = LabelNames {
             trigger: operator.trigger.clone(),
             quick: operator.quick.clone(),
             working: own(&self.labels.working, &operator.working),
@@ -177,7 +194,13 @@ impl RepoConfig {
             done: own(&self.labels.done, &operator.done),
             failed: own(&self.labels.failed, &operator.failed),
             generated: own(&self.labels.generated, &operator.generated),
-        }
+        };
+        // A pull request gets the operator's label for those of the agent as well.
+        let with_operators = LabelNames { generated: operator.generated.clone(), ..names.clone() };
+        with_operators
+            .checked()
+            .and_then(|_| names.checked())
+            .map_err(|same| RepoConfigError::Invalid(same.to_string()))
     }
 }
 
@@ -193,14 +216,6 @@ impl Labels {
 /// What git takes for a branch, and not one of ours: those are made and moved.
 fn is_branch(name: &str) -> bool {
     gix::validate::reference::name_partial(name.into()).is_ok() && !name.starts_with(BRANCHES)
-}
-
-/// GitHub's rule for labels; it takes a comma, but lists of labels are separated by it.
-fn is_label(name: &str) -> bool {
-    (1..=50).contains(&name.chars().count())
-        && name.trim() == name
-        && !name.contains(',')
-        && !name.chars().any(|c| c.is_control() || crate::path::is_hidden(c))
 }
 
 #[cfg(test)]
@@ -238,13 +253,55 @@ max-cost = 0.5
         assert_eq!(full.approve_by, Some(ApproveBy::Others));
         assert_eq!(full.repair, Some(false));
         assert!(full.resolve_threads);
-        let names = full.labels(&LabelNames::default());
+        let names = full.labels(&LabelNames::default()).unwrap();
         let expected = LabelNames {
             working: "bot: at work".to_owned(),
             done: "bot: done".to_owned(),
             ..LabelNames::default()
         };
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_label_of_the_operator_is_no_label_of_the_file() {
+        let operator = LabelNames { trigger: "robot".to_owned(), ..LabelNames::default() };
+        let read = |text: &str, names_labels: bool| {
+            let content = Content::Text(text.to_owned());
+            let file = File { content, bytes: text.len() as u64 };
+            RepoConfig::with_labels(Some(&file), names_labels, &operator)
+        };
+        for (text, expected) in [
+            (
+                "[labels]\ndone = \"Robot\"",
+                "two labels are called `robot`: the label that asks for work, and the label of an issue that is done",
+            ),
+            (
+                "[labels]\nfailed = \"ai-generated\"",
+                "two labels are called `ai-generated`: the label of the agent's pull requests, and the label of an issue \
+                 that failed",
+            ),
+            (
+                "[labels]\ndone = \"ai-generated\"\ngenerated = \"bot\"",
+                "two labels are called `ai-generated`: the label of the agent's pull requests, and the label of an issue \
+                 that is done",
+            ),
+            // The file has its own name for one of both, and leaves the other as it is.
+            (
+                "[labels]\nworking = \"plan-pending\"",
+                "two labels are called `plan-pending`: the label of an issue that the agent works on, and the label of an \
+                 issue whose plan waits for approval",
+            ),
+        ] {
+            let (config, names) = read(text, true);
+            assert_eq!(config, Err(RepoConfigError::Invalid(expected.to_owned())));
+            assert_eq!(names, operator);
+            let (config, names) = read(text, false);
+            assert!(config.is_ok());
+            assert_eq!(names, operator);
+        }
+        let (config, names) = read("[labels]\ndone = \"ai-help\"", true);
+        assert!(config.is_ok());
+        assert_eq!(names.done, "ai-help");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A *run* is one attempt at a task on GitHub, from asking who may ask to the last label.
+//! A *run* is one attempt at a task, for an issue of GitHub or Jira, from asking who may ask to the last label.
 //!
 //! The order of effects is branch, commit, pull request, comment, labels, status comment. Every prefix of it is a
 //! state that the next run of the same task recognizes and completes. What the model proposed is kept in the status
@@ -159,9 +159,9 @@ async fn on_forge(
     let jira::Place { tracker, unlabelled } = found;
     let marks = Marks::new(settings.marker_key.clone(), forge.repository().id);
     // A configuration that cannot be used is told as soon as there is a place to tell it.
-    let repo_config = RepoConfig::of(forge.repository().config.as_ref());
-    let own = repo_config.as_ref().ok().filter(|_| tracker.labels_are_the_repositorys());
-    let names = own.map_or_else(|| settings.labels.clone(), |own| own.labels(&settings.labels));
+    let file = forge.repository().config.as_ref();
+    let (repo_config, names) =
+        RepoConfig::with_labels(file, tracker.labels_are_the_repositorys(), &settings.labels);
     let records = Records { tracker, marks: &marks, names: &names, help: settings.help.as_deref() };
     let place = Place { forge, records, unlabelled: unlabelled.as_ref() };
     let desk = match admission::open_desk(config, settings, task, place, attempt, lease).await {

@@ -211,7 +211,7 @@ FAILED  Repository  octo/hello is archived
         variables: &[("AGENT_MAX_COSTS", "0.10"), ("AGENT_PATIENCE", "9s")],
         status: 2,
         said: "\
-FAILED  Settings    unknown setting AGENT_MAX_COSTS: did you mean AGENT_MAX_COST? Correct the name or unset it
+FAILED  Settings    unknown setting AGENT_MAX_COSTS: did you mean AGENT_MAX_COST?
 note    Settings    AGENT_PATIENCE is now called AGENT_GITHUB_MAX_WAIT
                       Rename it: a later version may not read the old name.
 ",

@@ -41,8 +41,18 @@ fn does_not_start_without_a_secret() -> anyhow::Result<()> {
             .envs(secrets.map(|secrets| ("AGENT_WEBHOOK_SECRETS", secrets)));
         let out = command.output()?;
         let told = String::from_utf8(out.stderr)?;
-        let expect = format!("Error: reading the configuration\n\nCaused by:\n    {why}\n");
-        assert_eq!((out.status.code(), told), (Some(1), expect), "{secrets:?}");
+        // One line of the log, and each cause once.
+        let line: Value = serde_json::from_str(&told)?;
+        assert_eq!(out.status.code(), Some(2), "{secrets:?}");
+        assert_eq!(
+            (&line["message"], &line["error"], &line["fix"]),
+            (
+                &json!("ingest cannot start"),
+                &json!(why),
+                &json!("Correct the setting and start ingest again.")
+            ),
+            "{secrets:?}"
+        );
     }
     Ok(())
 }

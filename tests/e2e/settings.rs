@@ -137,7 +137,7 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
         Form::Choice(_) => vec!["sometimes", "AUTO,NEVER"],
         Form::Address => vec!["nowhere", "127.0.0.1", "localhost:http", "127.0.0.1:99999"],
         Form::List | Form::Path | Form::Text { .. } | Form::Secret(_) => match variable.name {
-            "RUST_LOG" => vec!["info,lapin=loudest", "=="],
+            "RUST_LOG" => vec!["ifno", "info,lapin=loudest", "=="],
             "AGENT_BUDGET_DAY"
             | "AGENT_BUDGET_MONTH"
             | "AGENT_REPO_BUDGET_DAY"
@@ -147,7 +147,13 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
             "AGENT_REPO_BUDGETS" => vec!["octo/hello", "octo/hello=5", "octo=5/5", "octo/hello=five/5"],
             "AGENT_GITHUB_HOST" => vec!["not a host", "https://github.com/octo"],
             "AGENT_TRIGGER_LABEL" | "AGENT_QUICKFIX_LABEL" | "AGENT_GENERATED_LABEL" => {
-                vec!["a label of more than fifty characters is none that GitHub takes", "two\nlines"]
+                vec![
+                    "a label of more than fifty characters is none that GitHub takes",
+                    "two\nlines",
+                    "one,two",
+                    "AI-Working",
+                    "plan-pending",
+                ]
             }
             "OTEL_EXPORTER_OTLP_ENDPOINT"
             | "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
@@ -156,13 +162,25 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
             }
             "OTEL_EXPORTER_OTLP_HEADERS" => vec!["words alone", "two words=x", "host=example.com"],
             "OTEL_RESOURCE_ATTRIBUTES" => vec!["words alone", "=x"],
+            "AWS_LAMBDA_RUNTIME_API" => vec!["x", "127.0.0.1", ":9001", "127.0.0.1:9001"],
             "AGENT_LOGIN" => vec!["no login", "-dash-"],
             "AGENT_JIRA_WEBHOOK_SECRETS" => {
                 vec!["no name before this one", "ACME=one of more than sixteen characters"]
             }
             "AGENT_JIRA_ACCOUNTS" => vec!["557058:agent", "acme=557058:agent"],
             "AGENT_JIRA" => vec!["no table", "[sites.acme]\nurl = 3"],
-            "AGENT_JIRA_CREDENTIALS" => vec!["acme agent@example.com token", "acme: agent@example.com token"],
+            "AGENT_JIRA_CREDENTIALS" => vec![
+                "acme agent@example.com token",
+                "acme: agent@example.com token",
+                "acme: agent@example.com two words",
+            ],
+            "AGENT_GITHUB_TOKEN" | "ANTHROPIC_API_KEY" | "OLLAMA_API_KEY" | "OPENAI_API_KEY" => {
+                vec!["ghp_1\nghp_2", "two words", "ghp_\u{7f}", "cl\u{e9}"]
+            }
+            "AGENT_GITHUB_APP_KEY" => vec![
+                "nonsense",
+                "-----BEGIN RSA PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END RSA PRIVATE KEY-----",
+            ],
             "AGENT_AMQP_URL" => vec!["rabbitmq", "http://127.0.0.1", "amqp:///", "amqp://host:port/x"],
             "AGENT_AMQP_MANAGEMENT_URL" => vec!["rabbitmq", "ftp://127.0.0.1", "amqp://127.0.0.1"],
             "AGENT_AMQP_CA" | "AGENT_CA" => {
@@ -181,7 +199,9 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
             }
             "OLLAMA_HOST" => vec!["ftp://127.0.0.1", "host:port"],
             "AGENT_COMMIT_NAME" | "AGENT_COMMIT_EMAIL" => vec!["A <a@b.example>", "two\nlines"],
-            "AGENT_MARKER_KEY" => vec!["tiny"],
+            "AGENT_MARKER_KEY" => {
+                vec!["tiny", "aaaaaaaaaaaaaaaa", "changemechangeme", "../../etc/passwd"]
+            }
             "AGENT_HELP_URL" | "AGENT_INGEST_URL" => vec![
                 "help",
                 "javascript:alert(1)",
@@ -200,8 +220,11 @@ fn absurd(variable: &Variable) -> Vec<&'static str> {
 fn beside(name: &str) -> &'static [(&'static str, &'static str)] {
     match name {
         "ANTHROPIC_BASE_URL" => &[("AGENT_MODEL", "anthropic"), ("ANTHROPIC_API_KEY", "key")],
+        "ANTHROPIC_API_KEY" => &[("AGENT_MODEL", "anthropic")],
+        "OPENAI_API_KEY" => &[("AGENT_MODEL", "openai:some")],
         "OPENAI_BASE_URL" => &[("AGENT_MODEL", "openai:some"), ("OPENAI_API_KEY", "key")],
-        "OLLAMA_BASE_URL"
+        "OLLAMA_API_KEY"
+        | "OLLAMA_BASE_URL"
         | "OLLAMA_HOST"
         | "AGENT_CONTEXT_WINDOW"
         | "AGENT_MAX_OUTPUT_TOKENS"
@@ -293,17 +316,14 @@ fn an_absurd_one_is_an_error_that_names_it() {
         wrong.len(),
         wrong.join("\n")
     );
-    // Nothing is left out but what may have any value, what only scripts read, the App's key, which is looked at where it
-    // signs, a wait that is as long as a pod may start, whatever is wrong with it, and
+    // Nothing is left out but what may have any value, what only scripts read, a wait that is as long as a pod may start, whatever is wrong with it, and
     // a task and the repositories to learn from, which have tests of their own.
     let any = [
         "AGENT_ALLOW",
         "AGENT_AMQP_PASSWORD",
         "AGENT_AMQP_USERNAME",
         "AGENT_FAILED_START_WAIT",
-        "AGENT_GITHUB_APP_KEY",
         "AGENT_GITHUB_NETWORK",
-        "AGENT_GITHUB_TOKEN",
         "AGENT_LEARN_REPOSITORIES",
         "AGENT_LOCAL_STATE",
         "AGENT_PROTECT",
@@ -311,12 +331,10 @@ fn an_absurd_one_is_an_error_that_names_it() {
         "AGENT_TRANSCRIPT_DIR",
         "AGENT_WEBHOOK_SECRETS",
         "AGENT_WORK_DIR",
-        "ANTHROPIC_API_KEY",
-        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
         "NO_COLOR",
         "NO_PROXY",
-        "OLLAMA_API_KEY",
-        "OPENAI_API_KEY",
         "OTEL_SERVICE_NAME",
         "POD_NAME",
         "TASK_JSON",

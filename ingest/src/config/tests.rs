@@ -47,6 +47,9 @@ fn every_variable_has_its_effect() {
         ("AGENT_DRAIN_TIMEOUT", "6s"),
         ("AGENT_KEEP_ALIVE", "true"),
         ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "ingest"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
     ])
     .unwrap();
     assert_eq!(
@@ -84,6 +87,12 @@ fn what_is_wrong_is_told_and_no_secret_with_it() {
             "invalid secret for AGENT_WEBHOOK_SECRETS: no webhook secret is configured",
         ),
         (
+            "AGENT_QUICKFIX_LABEL",
+            "ai-help",
+            "invalid label \"ai-help\" for AGENT_QUICKFIX_LABEL: the label that asks for work has the same name; give each \
+             label a name of its own",
+        ),
+        (
             "AGENT_GITHUB_HOST",
             "https://x.y",
             "invalid host name \"https://x.y\" for AGENT_GITHUB_HOST: use a name such as github.example.com",
@@ -99,6 +108,41 @@ fn what_is_wrong_is_told_and_no_secret_with_it() {
     }
 }
 
+#[test]
+fn a_function_needs_all_that_its_runtime_reads() {
+    const API: (&str, &str) = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
+    let beside = [
+        ("AWS_LAMBDA_FUNCTION_NAME", "ingest"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+    ];
+    for (left_out, _) in beside {
+        let given = beside.into_iter().filter(|(name, _)| *name != left_out);
+        assert_eq!(
+            read(&[SECRET, API].into_iter().chain(given).collect::<Vec<_>>()).map(drop),
+            Err(format!(
+                "invalid address \"127.0.0.1:9001\" for AWS_LAMBDA_RUNTIME_API: {left_out} is not set beside it, as AWS \
+                 Lambda does; unset both to listen"
+            ))
+        );
+    }
+    let serve = |api: &str| {
+        let given = [SECRET, ("AWS_LAMBDA_RUNTIME_API", api)].into_iter().chain(beside);
+        read(&given.collect::<Vec<_>>()).map(|config| config.serve)
+    };
+    for api in ["127.0.0.1:9001", "localhost:9001", "[::1]:9001", "http://127.0.0.1:9001/.rt/ingest"] {
+        assert_eq!(serve(api), Ok(Serve::Lambda), "{api}");
+    }
+    for api in ["x", "127.0.0.1", ":9001", "localhost:http", "a b:1", "/path", "http://127.0.0.1/path"] {
+        assert_eq!(
+            serve(api),
+            Err(format!(
+                "invalid address {api:?} for AWS_LAMBDA_RUNTIME_API: use HOST:PORT, or leave it to AWS Lambda"
+            ))
+        );
+    }
+}
+
 /// What `--help` and the documentation list is what is read.
 #[test]
 fn what_is_read_is_what_is_listed() {
@@ -107,7 +151,7 @@ fn what_is_read_is_what_is_listed() {
     let listed: BTreeSet<&str> =
         READS.iter().flat_map(|group| group.settings).map(|variable| variable.name).collect();
     // These are read when logging and telemetry start, once in a process.
-    let later = [catalog::LOGS, catalog::TELEMETRY];
+    let later = [catalog::LOGS, catalog::TELEMETRY, catalog::REPORTS];
     let later: BTreeSet<&str> =
         later.iter().flat_map(|group| group.settings).map(|variable| variable.name).collect();
     let unread: BTreeSet<&str> = listed.difference(&env.asked()).copied().collect();

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 
 use super::setting::{
     Fallback, Grammar, Setting, Variable, address, choice, flag, headers, list, number, pairs, path, pause,
-    secret, secret_url, secrets, size, text, timeout,
+    secret, secret_url, secrets, size, text, timeout, token,
 };
 
 /// Variables that belong together.
@@ -46,7 +46,7 @@ const fn of(words: &'static str) -> Fallback {
 
 const NONE: Fallback = Fallback::Words("");
 
-const LABEL: Grammar<String> = text("label", "use 1 to 50 characters, none of them a control character");
+const LABEL: Grammar<String> = text("label", "use 1 to 50 visible characters, and no comma");
 const HOST: Grammar<String> = text("host name", "use a name such as github.example.com");
 const ACCOUNT: Grammar<String> = text("login", "use the name of an account, such as octo-agent");
 const MODEL_SPEC: Grammar<String> =
@@ -116,9 +116,14 @@ group! {
     OTEL_SERVICE_NAME: String = ANY, of("`ai-agent`, and `ai-agent-ingest` for ingest"), "name of the service";
     OTEL_RESOURCE_ATTRIBUTES: String = text("attributes", "write NAME=VALUE, the value percent-encoded, separated by commas"), NONE,
         "more attributes of everything that is sent, as `NAME=VALUE`, separated by commas";
-    OTEL_METRIC_EXPORT_INTERVAL: u64 = number(1_000, u32::MAX as u64), is("60000"),
-        "milliseconds between two reports of ingest";
     OTEL_SDK_DISABLED: bool = flag(), is("false"), "whether nothing is sent, whatever else is set";
+}
+
+group! {
+    /// How often telemetry is sent by a program that goes on.
+    REPORTS;
+    OTEL_METRIC_EXPORT_INTERVAL: u64 = number(1_000, u32::MAX as u64), is("60000"),
+        "milliseconds between two reports";
 }
 
 group! {
@@ -168,8 +173,16 @@ group! {
         "time for a body to arrive; one that comes slower than 32 KB a second is cut off after 2s";
     AGENT_DRAIN_TIMEOUT: Duration = timeout(), is("20s"), "time for requests to end after SIGTERM";
     AGENT_KEEP_ALIVE: bool = flag(), is("false"), "whether a connection serves more than one request";
-    /// Set by AWS Lambda.
-    AWS_LAMBDA_RUNTIME_API: String = ANY, NONE, "set by AWS Lambda: ingest serves this and listens to nothing";
+}
+
+group! {
+    /// What AWS Lambda sets for a function.
+    LAMBDA;
+    AWS_LAMBDA_RUNTIME_API: String = text("address", "use HOST:PORT, or leave it to AWS Lambda"), NONE,
+        "set by AWS Lambda: ingest serves this and listens to nothing";
+    AWS_LAMBDA_FUNCTION_NAME: String = ANY, NONE, "set by AWS Lambda with it";
+    AWS_LAMBDA_FUNCTION_VERSION: String = ANY, NONE, "the same";
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: u32 = number(1, i32::MAX as u64), NONE, "the same";
 }
 
 group! {
@@ -229,11 +242,11 @@ group! {
 group! {
     /// Where providers are, and the keys to them.
     PROVIDERS;
-    ANTHROPIC_API_KEY: SecretString = secret(), NONE, "key of Claude";
+    ANTHROPIC_API_KEY: SecretString = token(), NONE, "key of Claude";
     ANTHROPIC_BASE_URL: String = HTTP_URL, is("https://api.anthropic.com"), "address of Claude";
-    OPENAI_API_KEY: SecretString = secret(), NONE, "key of OpenAI, or of a server that speaks chat completions";
+    OPENAI_API_KEY: SecretString = token(), NONE, "key of OpenAI, or of a server that speaks chat completions";
     OPENAI_BASE_URL: String = HTTP_URL, is("https://api.openai.com/v1"), "its address, which mostly ends in `/v1`";
-    OLLAMA_API_KEY: SecretString = secret(), NONE, "key of Ollama, if it has one";
+    OLLAMA_API_KEY: SecretString = token(), NONE, "key of Ollama, if it has one";
     OLLAMA_BASE_URL: String = HTTP_URL, of("OLLAMA_HOST"), "address of Ollama";
     OLLAMA_HOST: String = text("address", "use HOST:PORT or http://HOST:PORT"), is("http://127.0.0.1:11434"),
         "the same, as Ollama itself reads it";
@@ -266,13 +279,25 @@ group! {
 }
 
 group! {
-    /// A run on GitHub.
+    /// Who the agent is on GitHub, and what a look at its work needs.
     RUN;
     AGENT_GITHUB_APP_ID: u64 = number(1, u64::MAX), NONE, "id of the GitHub App";
     AGENT_GITHUB_APP_KEY: SecretString = secret(), NONE, "private key of the App in PEM";
-    AGENT_GITHUB_TOKEN: SecretString = secret(), NONE, "personal token, in place of an App";
+    AGENT_GITHUB_TOKEN: SecretString = token(), NONE, "personal token, in place of an App";
     AGENT_MARKER_KEY: SecretString = secret(), of("required"),
         "key that authenticates the agent's comments: 32 random bytes in hexadecimal";
+    AGENT_HELP_URL: String = PAGE, NONE,
+        "page that the agent's comments link, with what people can write to it: docs/COMMANDS.md, wherever people can read it";
+    AGENT_CHECKS_WITHIN: Duration = timeout(), is("60min"),
+        "how long checks may run until it is told that they do not end";
+    AGENT_GITHUB_MAX_WAIT: Duration = pause(), is("3min"),
+        "longest time that rate limits and outages of GitHub may hold up one call";
+    AGENT_GITHUB_TIMEOUT: Duration = timeout(), is("15s"), "longest time for one call to GitHub";
+}
+
+group! {
+    /// What only a run reads that may change something.
+    CHANGES;
     AGENT_UNAUTHORIZED_USERS: &'static str = choice(&["answer", "ignore"]), is("answer"),
         "what someone without write access gets: `answer`, one comment, or `ignore`";
     AGENT_APPROVE_BY: &'static str = choice(&["anyone", "others"]), is("anyone"),
@@ -281,18 +306,11 @@ group! {
         "when CI starts on a change, unless a repository is stricter: `ask`, when somebody with write access comments `/ci`; \
          `trusted`, by itself if a person with write access wrote the issue and CI or build tools execute nothing of what \
          changed, else as `ask`; `auto`, by itself";
-    AGENT_HELP_URL: String = PAGE, NONE,
-        "page that the agent's comments link, with what people can write to it: docs/COMMANDS.md, wherever people can read it";
     AGENT_REPAIRS: u32 = number(0, 3), is("3"),
         "repairs of one pull request whose checks fail, at most; `0` for none: then it is only told what failed";
-    AGENT_CHECKS_WITHIN: Duration = timeout(), is("60min"),
-        "how long checks may run until it is told that they do not end";
     AGENT_WORK_DIR: PathBuf = path(), of("the system's temporary folder"), "folder for clones";
     AGENT_TRANSCRIPT_DIR: PathBuf = path(), NONE,
         "folder in which the conversation of each task with its model is kept, as `TASK.jsonl`; without it, none is";
-    AGENT_GITHUB_MAX_WAIT: Duration = pause(), is("3min"),
-        "longest time that rate limits and outages of GitHub may hold up one call";
-    AGENT_GITHUB_TIMEOUT: Duration = timeout(), is("15s"), "longest time for one call to GitHub";
     AGENT_RUN_TIMEOUT: Duration = timeout(), is("45min"), "longest time for one run";
 }
 
@@ -391,16 +409,19 @@ pub const GROUPS: &[&Group] = &[
     &HOSTS,
     &NETWORK,
     &TELEMETRY,
+    &REPORTS,
     &LABELS,
     &BROKER,
     &BROKER_WAIT,
     &INGEST,
+    &LAMBDA,
     &JIRA_WEBHOOKS,
     &JIRA,
     &MODEL,
     &PROVIDERS,
     &CYCLE,
     &RUN,
+    &CHANGES,
     &BUDGETS,
     &CALLS_AT_ONCE,
     &AT_ONCE,

@@ -73,7 +73,7 @@ pub struct NameError(Vec<Problem>);
 #[derive(Debug, PartialEq, Eq)]
 enum Problem {
     Renamed { old: String, new: String },
-    Unknown { name: String, nearest: String },
+    Unknown { name: String, nearest: Option<String> },
 }
 
 impl fmt::Display for NameError {
@@ -86,11 +86,11 @@ impl fmt::Display for NameError {
                 Problem::Renamed { old, new } => {
                     write!(f, "{old} is now called {new}, which has another value: unset {old}")?;
                 }
-                Problem::Unknown { name, nearest } => {
-                    write!(
-                        f,
-                        "unknown setting {name}: did you mean {nearest}? Correct the name or unset it"
-                    )?;
+                Problem::Unknown { name, nearest: Some(nearest) } => {
+                    write!(f, "unknown setting {name}: did you mean {nearest}?")?;
+                }
+                Problem::Unknown { name, nearest: None } => {
+                    write!(f, "unknown setting {name}: docs/CONFIGURATION.md lists all settings")?;
                 }
             }
         }
@@ -143,7 +143,7 @@ pub(super) fn check<'a>(
         if !is_ours || is_known() || is_of_others(name, value) {
             return None;
         }
-        Some(Problem::Unknown { name: name.to_owned(), nearest: nearest(&name.to_ascii_uppercase()) })
+        Some(Problem::Unknown { name: name.to_owned(), nearest: nearest(&name.to_ascii_uppercase(), reads) })
     };
     let problems: Vec<Problem> = names.filter_map(|(name, value)| problem(name, value)).collect();
     if problems.is_empty() { Ok(()) } else { Err(NameError(problems)) }
@@ -173,12 +173,62 @@ fn is_of_others(name: &str, value: &str) -> bool {
             && ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme)))
 }
 
-/// The known name that takes the fewest edits.
-fn nearest(name: &str) -> String {
+/// How near a name has to be to be suggested, of 1 for the same: a wrong suggestion is worse than none.
+const NEAR: f64 = 0.66;
+
+/// The name that is meant, if one of those that the program reads is near.
+fn nearest(name: &str, reads: &[&Group]) -> Option<String> {
     let (base, suffix) = parts(name);
-    let ours = catalog::variables().map(|known| known.name).filter(|known| known.starts_with(PREFIX));
-    let old = RENAMED.iter().filter(|(old, _)| old.starts_with(PREFIX)).copied();
-    let candidates = ours.map(|name| (name, name)).chain(old);
-    let best = candidates.min_by_key(|(known, _)| strsim::damerau_levenshtein(known, base));
-    best.map_or_else(String::new, |(_, name)| format!("{name}{suffix}"))
+    let base = base.strip_prefix(PREFIX)?;
+    let ours: Vec<&str> = of_program(reads)
+        .flat_map(|group| group.settings)
+        .map(|known| known.name)
+        .filter(|known| known.starts_with(PREFIX))
+        .collect();
+    let old = RENAMED.iter().filter(|(old, new)| old.starts_with(PREFIX) && ours.contains(new)).copied();
+    let candidates = ours.iter().map(|name| (*name, *name)).chain(old);
+    let (_, best) = candidates
+        .map(|(known, now)| (nearness(base, &known[PREFIX.len()..]), now))
+        .filter(|((score, _), _)| *score >= NEAR)
+        .max_by(|((a, at), _), ((b, bt), _)| a.total_cmp(b).then(at.total_cmp(bt)))?;
+    Some(format!("{best}{suffix}"))
+}
+
+/// The groups of the program that reads these: `ingest` is one command, `ai-agent` has many.
+fn of_program(reads: &[&Group]) -> impl Iterator<Item = &'static Group> {
+    let of_ingest = [catalog::INGEST.name, catalog::LAMBDA.name];
+    let names: Vec<&str> = reads.iter().map(|group| group.name).collect();
+    let is_ingest = names.contains(&catalog::INGEST.name);
+    catalog::GROUPS.iter().copied().filter(move |group| {
+        if is_ingest {
+            names.contains(&group.name)
+        } else {
+            !of_ingest.contains(&group.name) && group.name != catalog::SCRIPTS.name
+        }
+    })
+}
+
+/// How near two names are, without their prefix: by the words that they share, in any order, or by the edits from one
+/// to the other, whichever is more; and by both, where that is the same.
+#[expect(clippy::cast_precision_loss, reason = "names are short")]
+fn nearness(a: &str, b: &str) -> (f64, f64) {
+    let mut left: Vec<&str> = b.split('_').collect();
+    let all = (a.split('_').count() + left.len()) as f64;
+    let mut shared = 0.0;
+    for word in a.split('_') {
+        let same = left.iter().position(|other| *other == word).map(|at| (at, 1.0));
+        let alike = || left.iter().position(|other| is_alike(word, other)).map(|at| (at, 0.9));
+        if let Some((at, worth)) = same.or_else(alike) {
+            left.swap_remove(at);
+            shared += worth;
+        }
+    }
+    let words = 2.0 * shared / all;
+    let edits = strsim::normalized_damerau_levenshtein(a, b);
+    (words.max(edits), words + edits)
+}
+
+/// Whether one word is the other one misspelt, or its plural.
+fn is_alike(a: &str, b: &str) -> bool {
+    a.len().min(b.len()) > 3 && strsim::damerau_levenshtein(a, b) == 1
 }

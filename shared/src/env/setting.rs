@@ -70,6 +70,8 @@ pub enum Form {
 pub enum Secrecy {
     /// The value is the secret.
     Whole,
+    /// The value is a token, which a header carries.
+    Token,
     /// Several, separated by commas or line ends; each may hold spaces.
     Several,
     /// An address that may hold a password.
@@ -120,7 +122,7 @@ impl Form {
             Self::List => "list",
             Self::Address | Self::Secret(Secrecy::Url(_)) => "address",
             Self::Path => "path",
-            Self::Secret(Secrecy::Whole | Secrecy::Several) => "secret",
+            Self::Secret(Secrecy::Whole | Secrecy::Token | Secrecy::Several) => "secret",
             Self::Secret(Secrecy::Headers(_) | Secrecy::Pairs(_)) => "headers",
         }
     }
@@ -147,6 +149,7 @@ impl Form {
             Self::Address => "use ADDRESS:PORT, such as 0.0.0.0:8080".to_owned(),
             Self::Path => "use a path".to_owned(),
             Self::Secret(Secrecy::Whole) => "it was not copied whole, or more with it".to_owned(),
+            Self::Secret(Secrecy::Token) => NO_TOKEN.to_owned(),
             Self::Secret(Secrecy::Several) => "separate the secrets by commas or line ends".to_owned(),
         }
     }
@@ -164,7 +167,7 @@ impl Secrecy {
     /// The secrets in a value.
     pub(super) fn secrets_in(self, text: &str) -> Vec<String> {
         match self {
-            Self::Whole => vec![text.to_owned()],
+            Self::Whole | Self::Token => vec![text.to_owned()],
             Self::Several => lines(text),
             Self::Headers(_) => text
                 .lines()
@@ -306,6 +309,22 @@ pub const fn path() -> Grammar<PathBuf> {
 
 pub const fn secret() -> Grammar<SecretString> {
     Grammar { form: Form::Secret(Secrecy::Whole), parse: |text, _| Ok(SecretString::from(text)) }
+}
+
+/// A key or a token that a header carries.
+pub const fn token() -> Grammar<SecretString> {
+    Grammar {
+        form: Form::Secret(Secrecy::Token),
+        parse: |text, form| if is_token(text) { Ok(SecretString::from(text)) } else { Err(form.hint()) },
+    }
+}
+
+/// What is wrong with a token that is none.
+pub const NO_TOKEN: &str = "it has characters that no key has: was it copied whole, and nothing with it?";
+
+/// Whether this can be a token: a line end or a space inside would end the header that carries it, or split it.
+pub fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Several secrets, separated by commas or line ends.

@@ -186,6 +186,23 @@ fn what_is_wrong_is_told_with_how_it_is_written() {
 }
 
 #[test]
+fn a_token_is_one_word_that_a_header_can_carry() {
+    for setting in [&AGENT_GITHUB_TOKEN, &ANTHROPIC_API_KEY, &OPENAI_API_KEY, &OLLAMA_API_KEY] {
+        let name = setting.variable().name;
+        let read = |value: &str| env(&[(name, value)]).read(setting);
+        assert_eq!(read(" ghp_0aZ~!\r\n").unwrap().expose_secret(), "ghp_0aZ~!");
+        for value in ["ghp_1\nghp_2", "ghp_1 ghp_2", "ghp_1\tx", "ghp_\u{7f}", "gh\u{e9}", "\u{feff}ghp_1"] {
+            assert_eq!(
+                error(read(value)),
+                format!(
+                    "invalid secret for {name}: it has characters that no key has: was it copied whole, and nothing with it?"
+                )
+            );
+        }
+    }
+}
+
+#[test]
 fn every_default_is_a_value_of_its_setting() {
     for variable in catalog::variables() {
         assert!(!variable.meaning.is_empty(), "{}", variable.name);
@@ -212,6 +229,9 @@ fn every_default_is_a_value_of_its_setting() {
 fn no_name_is_declared_twice_and_none_lacks_its_prefix() {
     let of_others = [
         "RUST_LOG",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
         "AWS_LAMBDA_RUNTIME_API",
         "ANTHROPIC_API_KEY",
         "ANTHROPIC_BASE_URL",
@@ -252,13 +272,40 @@ fn a_name_that_nobody_reads_is_refused_with_the_nearest_one() {
         ("AGENT_MAXCOST", "AGENT_MAX_COST"),
         ("agent_max_cost", "AGENT_MAX_COST"),
         ("AGENT_UNPRICE", "AGENT_UNKNOWN_PRICE"),
-        ("AGENT_HEADER_TIMEOUT_SECS", "AGENT_HEADER_TIMEOUT"),
+        ("AGENT_COST_MAX", "AGENT_MAX_COST"),
+        ("AGENT_BUDGET", "AGENT_BUDGET_DAY"),
+        ("AGENT_GH_TOKEN", "AGENT_GITHUB_TOKEN"),
+        ("AGENT_HOST", "AGENT_GITHUB_HOST"),
+        ("AGENT_MAX_OUTPUTTOKENS", "AGENT_MAX_OUTPUT_TOKENS"),
+        ("AGENT_MODEL_TIMOUT", "AGENT_MODEL_TIMEOUT"),
+        ("AGENT_CAS", "AGENT_CA"),
         ("AGENT_MARKR_KEY_FILE", "AGENT_MARKER_KEY_FILE"),
         ("AGENT_GITHUB_HOSTS", "AGENT_GITHUB_HOST"),
     ] {
         assert_eq!(
             error(env(&[(name, "0.10")]).check_names(SOLVE)),
-            format!("unknown setting {name}: did you mean {nearest}? Correct the name or unset it")
+            format!("unknown setting {name}: did you mean {nearest}?")
+        );
+    }
+    // Only what the program reads is suggested, and only what is near.
+    for (name, reads, nearest) in [
+        ("AGENT_HEADER_TIMEOUT_SECS", INGEST, Some("AGENT_HEADER_TIMEOUT")),
+        ("AGENT_HEADER_TIMEOUT_SECS", SOLVE, None),
+        ("AGENT_MAX_BODIES", SOLVE, None),
+        ("AGENT_TRIGGER_LABLE", INGEST, Some("AGENT_TRIGGER_LABEL")),
+        ("AGENT_MARKR_KEY", INGEST, None),
+        ("AGENT_FOO", SOLVE, None),
+        ("AGENT_FOO", INGEST, None),
+        ("AGENT_", SOLVE, None),
+    ] {
+        let told = nearest.map_or_else(
+            || "docs/CONFIGURATION.md lists all settings".to_owned(),
+            |nearest| format!("did you mean {nearest}?"),
+        );
+        assert_eq!(
+            error(env(&[(name, "x")]).check_names(reads)),
+            format!("unknown setting {name}: {told}"),
+            "{name}"
         );
     }
 }

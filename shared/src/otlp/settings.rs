@@ -58,7 +58,11 @@ impl Settings {
         let given = env.find_as(&OTEL_RESOURCE_ATTRIBUTES, attributes_of)?.unwrap_or_default();
         let name = env.find(&OTEL_SERVICE_NAME)?;
         let limit = Duration::from_millis(env.read(&OTEL_EXPORTER_OTLP_TIMEOUT)?).min(LONGEST);
-        let interval = Duration::from_millis(env.read(&OTEL_METRIC_EXPORT_INTERVAL)?);
+        let interval = match program {
+            Program::Ingest => Duration::from_millis(env.read(&OTEL_METRIC_EXPORT_INTERVAL)?),
+            // It reports once, at its end.
+            Program::Task => Duration::MAX,
+        };
         let instance = match lifetime {
             Lifetime::Short => None,
             Lifetime::Long => Some(random_id()),

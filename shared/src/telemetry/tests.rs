@@ -121,3 +121,43 @@ fn the_format_follows_the_variable_then_the_terminal() {
         "invalid value \"xml\" for AGENT_LOG_FORMAT: use json or text"
     );
 }
+
+#[test]
+fn a_misspelt_level_is_refused_with_the_nearest_one() {
+    let end = "For the logs of one module write MODULE=LEVEL";
+    for (text, word, nearest) in [
+        ("ifno", "ifno", "info"),
+        ("wran", "wran", "warn"),
+        ("DEBUGG", "DEBUGG", "debug"),
+        ("tarce,lapin=warn", "tarce", "trace"),
+    ] {
+        let told = filter(text).map(drop);
+        assert_eq!(told, Err(format!("{word:?} is not a level: did you mean {nearest}? {end}")));
+    }
+    for text in [
+        "info",
+        " WARN ",
+        "3",
+        "off",
+        "info,lapin=warn",
+        "task",
+        "task::broker",
+        "my_target=debug",
+        "debug,,",
+        "[run]=debug",
+    ] {
+        assert!(filter(text).is_ok(), "{text}");
+    }
+    for text in ["info,lapin=loudest", "info,lapinn", "6"] {
+        assert!(filter(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn logging_starts_whatever_is_wrong_with_its_settings() {
+    let wrong = Environment::of([("AGENT_LOG_FORMAT", "xml"), ("RUST_LOG", "ifno")]);
+    let told = init(&wrong).unwrap_err().to_string();
+    assert_eq!(told, "invalid value \"xml\" for AGENT_LOG_FORMAT: use json or text");
+    assert!(tracing::enabled!(Level::INFO) && !tracing::enabled!(Level::DEBUG));
+    assert!(matches!(init(&wrong), Err(InitError::Running(_))));
+}

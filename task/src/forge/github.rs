@@ -35,8 +35,8 @@ use crate::causes::chain;
 use crate::lease::{Lease, Lost};
 use crate::patience::Patience;
 
-pub(crate) use auth::is_app;
 pub use auth::{Credentials, Login, Session};
+pub(crate) use auth::{is_app, is_app_key};
 pub use past::Past;
 pub(super) use past::of_organization;
 pub(crate) use repository::path_segment;

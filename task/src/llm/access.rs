@@ -64,7 +64,7 @@ impl Access {
         let headers = self.headers.as_ref().map(Source::now).transpose()?;
         self.compose(key, headers.as_ref()).map_err(|unusable| {
             let (source, why) = match unusable {
-                Unusable::Key => (&self.key, NO_HEADER.to_owned()),
+                Unusable::Key => (&self.key, env::setting::NO_TOKEN.to_owned()),
                 Unusable::Headers(why) => (&self.headers, why),
             };
             match source {
@@ -88,6 +88,10 @@ impl Access {
     ) -> Result<HeaderMap, Unusable> {
         let mut map = HeaderMap::new();
         if let Some(key) = key {
+            // Its file may hold another one by now.
+            if !env::setting::is_token(key.expose_secret()) {
+                return Err(Unusable::Key);
+            }
             let (name, text) = match self.provider {
                 Provider::Anthropic => (HeaderName::from_static("x-api-key"), key.expose_secret().to_owned()),
                 Provider::Ollama | Provider::OpenAi => {
@@ -125,8 +129,6 @@ enum Unusable {
     Key,
     Headers(String),
 }
-
-const NO_HEADER: &str = "it has characters that no key has; was it copied whole, and nothing with it?";
 
 impl Source {
     /// The present value.
@@ -206,6 +208,9 @@ mod tests {
             assert_eq!(access.headers().unwrap()["authorization"], format!("Bearer {key}"));
         }
         assert_eq!(access.redact("first, second"), "[key], [key]");
+        std::fs::write(&path, "two words\n").unwrap();
+        let error = access.headers().unwrap_err().to_string();
+        assert!(error.contains("it has characters that no key has"), "{error}");
         std::fs::write(&path, "").unwrap();
         let error = access.headers().unwrap_err();
         assert!(error.is_transient());

@@ -206,11 +206,6 @@ impl LlmConfig {
             None if config.headers.is_none() && config.base_url.host_str() == Some(provider.vendor()) => {
                 return Err(ConfigError::MissingKey { provider });
             }
-            // What no HTTP header could carry.
-            Some(key) if !key.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) => {
-                let hint = "it has characters that no key has: was it copied whole, and nothing with it?";
-                return Err(env.refuse(provider.key_setting(), "", hint).into());
-            }
             Some(_) if is_in_clear => {
                 return Err(ConfigError::KeyInClear { provider, url: config.base_url });
             }

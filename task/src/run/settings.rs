@@ -1,5 +1,6 @@
 //! The *settings* of a run on GitHub: who we are there, and where the limits of the operator lie.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use shared::state::LabelNames;
 use crate::budget::Budgets;
 use crate::config::Config;
 use crate::engine::Engine;
+use crate::forge::github::is_app_key;
 use crate::forge::{Credentials, Login};
 use crate::lease::Lease;
 use crate::llm::{Ceiling, MoneyCeiling, Usd};
@@ -29,7 +31,18 @@ use crate::repo_config::{ApproveBy, Ci, PATH, RepoConfig, RepoConfigError};
 use crate::tracker::jira::{JiraConfig, Site};
 
 /// What [`RunSettings::from_env`] reads.
-pub const READS: &[&Group] =
+pub const READS: &[&Group] = &[
+    &catalog::RUN,
+    &catalog::CHANGES,
+    &catalog::BUDGETS,
+    &catalog::HOSTS,
+    &catalog::LABELS,
+    &catalog::NETWORK,
+    &catalog::JIRA,
+];
+
+/// What [`RunSettings::of_looks`] reads.
+pub const LOOKS: &[&Group] =
     &[&catalog::RUN, &catalog::BUDGETS, &catalog::HOSTS, &catalog::LABELS, &catalog::NETWORK, &catalog::JIRA];
 
 /// The longest that GitHub's lists are given to show what was written
@@ -94,8 +107,29 @@ pub enum SettingsError {
     NoMarkerKey,
 }
 
-/// The shortest key of the agent's comments, in bytes: one that can be guessed is none.
+/// The shortest key of the agent's comments, in characters, and how many of them differ: one that can be guessed is none.
 const MIN_MARKER_KEY: usize = 16;
+const MIN_DIFFERENT: usize = 8;
+
+/// Why this is no key of the agent's comments.
+fn no_marker_key(text: &str) -> Option<String> {
+    let different = text.chars().collect::<HashSet<_>>().len();
+    // Base64 has `/` as well, but no point, and capital letters.
+    let is_path = text.contains('/')
+        && !text.contains(char::is_whitespace)
+        && (text.starts_with(['.', '~'])
+            || text.starts_with('/') && text.contains('.')
+            || !text.contains(|letter: char| letter.is_ascii_uppercase()));
+    if text.chars().count() < MIN_MARKER_KEY {
+        Some(format!("it is shorter than {MIN_MARKER_KEY} characters"))
+    } else if different < MIN_DIFFERENT {
+        Some(format!("it has fewer than {MIN_DIFFERENT} different characters, and can be guessed"))
+    } else if is_path {
+        Some("it looks like a path, which belongs into AGENT_MARKER_KEY_FILE".to_owned())
+    } else {
+        None
+    }
+}
 
 impl RunSettings {
     /// How one logs in at a repository of which nothing but its address is known: what a task says may be out of date.
@@ -115,19 +149,33 @@ impl RunSettings {
     }
 
     pub fn from_env(env: &Environment) -> Result<Self, SettingsError> {
+        Self::read(env, env)
+    }
+
+    /// The settings of what looks at the work of runs and changes no code; what only those read has its default.
+    pub fn of_looks(env: &Environment) -> Result<Self, SettingsError> {
+        Self::read(env, &Environment::of([("", ""); 0]))
+    }
+
+    fn read(env: &Environment, changes: &Environment) -> Result<Self, SettingsError> {
         let token = env.find(&AGENT_GITHUB_TOKEN)?;
-        let credentials = match (env.find(&AGENT_GITHUB_APP_ID)?, env.find(&AGENT_GITHUB_APP_KEY)?, token) {
+        let app_key = env.find(&AGENT_GITHUB_APP_KEY)?;
+        if app_key.as_ref().is_some_and(|key| !is_app_key(key)) {
+            let hint = "it is not an RSA key in PEM: name the file that GitHub gave for the App in AGENT_GITHUB_APP_KEY_FILE";
+            return Err(env.refuse(&AGENT_GITHUB_APP_KEY, "", hint).into());
+        }
+        let credentials = match (env.find(&AGENT_GITHUB_APP_ID)?, app_key, token) {
             (Some(id), Some(private_key), _) => Credentials::App { id, private_key },
             (_, _, Some(token)) => Credentials::Token(token),
             (Some(_), None, None) => return Err(SettingsError::NoAppKey),
             (None, _, None) => return Err(SettingsError::NoCredentials),
         };
         let marker_key = env.find(&AGENT_MARKER_KEY)?.ok_or(SettingsError::NoMarkerKey)?;
-        if marker_key.expose_secret().len() < MIN_MARKER_KEY {
-            let hint = format!("it is shorter than {MIN_MARKER_KEY} characters");
+        if let Some(why) = no_marker_key(marker_key.expose_secret()) {
+            let hint = format!("{why}; make one with `openssl rand -hex 32`");
             return Err(env.refuse(&AGENT_MARKER_KEY, "", hint).into());
         }
-        let strangers = match env.read(&AGENT_UNAUTHORIZED_USERS)? {
+        let strangers = match changes.read(&AGENT_UNAUTHORIZED_USERS)? {
             "ignore" => Strangers::Ignored,
             _ => Strangers::Answered,
         };
@@ -140,18 +188,18 @@ impl RunSettings {
             marker_key,
             labels: LabelNames::from_env(env)?,
             strangers,
-            approve_by: ApproveBy::named(env.read(&AGENT_APPROVE_BY)?),
-            ci: Ci::named(env.read(&AGENT_CI)?),
+            approve_by: ApproveBy::named(changes.read(&AGENT_APPROVE_BY)?),
+            ci: Ci::named(changes.read(&AGENT_CI)?),
             help: page(env, &AGENT_HELP_URL)?,
             budgets: Budgets::from_env(env)?,
-            repairs: env.read(&AGENT_REPAIRS)?,
+            repairs: changes.read(&AGENT_REPAIRS)?,
             checks_within: env.read(&AGENT_CHECKS_WITHIN)?,
             secrets: env.secrets(),
-            work_dir: env.find(&AGENT_WORK_DIR)?.unwrap_or_else(std::env::temp_dir),
-            transcripts: env.find(&AGENT_TRANSCRIPT_DIR)?,
+            work_dir: changes.find(&AGENT_WORK_DIR)?.unwrap_or_else(std::env::temp_dir),
+            transcripts: changes.find(&AGENT_TRANSCRIPT_DIR)?,
             patience: env.read(&AGENT_GITHUB_MAX_WAIT)?,
             timeout: env.read(&AGENT_GITHUB_TIMEOUT)?,
-            deadline: env.read(&AGENT_RUN_TIMEOUT)?,
+            deadline: changes.read(&AGENT_RUN_TIMEOUT)?,
         })
     }
 
@@ -254,4 +302,54 @@ fn digest(parts: &[&str]) -> String {
         hash.update([0]);
     }
     hex::text(&hash.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: (&str, &str) = ("AGENT_MARKER_KEY", "0123456789abcdef");
+
+    fn error(variables: &[(&str, &str)]) -> String {
+        let env = Environment::of([KEY].iter().chain(variables).copied());
+        RunSettings::from_env(&env).err().expect("an error").to_string()
+    }
+
+    #[test]
+    fn a_marker_key_that_can_be_guessed_is_none() {
+        for (key, why) in [
+            ("tiny", "it is shorter than 16 characters"),
+            ("0123456789abcde", "it is shorter than 16 characters"),
+            ("aaaaaaaaaaaaaaaa", "it has fewer than 8 different characters, and can be guessed"),
+            ("changemechangeme", "it has fewer than 8 different characters, and can be guessed"),
+            ("../../etc/passwd", "it looks like a path, which belongs into AGENT_MARKER_KEY_FILE"),
+            ("/run/secrets/Marker.key", "it looks like a path, which belongs into AGENT_MARKER_KEY_FILE"),
+            ("secrets/marker_key", "it looks like a path, which belongs into AGENT_MARKER_KEY_FILE"),
+        ] {
+            assert_eq!(
+                error(&[("AGENT_GITHUB_TOKEN", "t"), ("AGENT_MARKER_KEY", key)]),
+                format!("invalid secret for AGENT_MARKER_KEY: {why}; make one with `openssl rand -hex 32`")
+            );
+        }
+        for key in [
+            "0123456789abcdef",
+            "the key of the marks in these tests",
+            "5f2b9c1e8d7a4063b1c2d3e4f5a6978812345678abcdef90aabbccddeeff0011",
+            "/fKJ3pQzN0m8s1Yt7Xb2Vw9Rr5Lh6Gd4Cc+Aa/Ee1U=",
+        ] {
+            assert_eq!(no_marker_key(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_the_app_that_cannot_sign_is_found_before_a_task_is() {
+        let forged = "-----BEGIN RSA PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END RSA PRIVATE KEY-----";
+        for key in ["nonsense", forged] {
+            assert_eq!(
+                error(&[("AGENT_GITHUB_APP_ID", "7"), ("AGENT_GITHUB_APP_KEY", key)]),
+                "invalid secret for AGENT_GITHUB_APP_KEY: it is not an RSA key in PEM: name the file that GitHub gave for \
+                 the App in AGENT_GITHUB_APP_KEY_FILE"
+            );
+        }
+    }
 }

@@ -108,10 +108,8 @@ impl<'a> Site<'a> {
             }
         };
         let marks = Marks::new(run.marker_key.clone(), forge.repository().id);
-        // A run that finds a configuration that cannot be used takes the operator's names as well.
-        let own = RepoConfig::of(forge.repository().config.as_ref()).ok();
-        let own = own.filter(|_| tracker.counts_pull_requests());
-        let labels = own.map_or_else(|| run.labels.clone(), |own| own.labels(&run.labels));
+        let file = forge.repository().config.as_ref();
+        let (_, labels) = RepoConfig::with_labels(file, tracker.labels_are_the_repositorys(), &run.labels);
         Ok(Self { repo: forge.repo().clone(), tracker, forge, marks, labels, run })
     }
 

@@ -396,8 +396,8 @@ fn arguments_and_settings() {
             "a limit that is misspelt",
             |world| world.solve_with("issue.md", &[], &[("AGENT_MAX_COSTS", "0.10")]),
             USAGE,
-            "error: unknown setting AGENT_MAX_COSTS: did you mean AGENT_MAX_COST? Correct the name or \
-             unset it |   Correct the setting and run the command again.",
+            "error: unknown setting AGENT_MAX_COSTS: did you mean AGENT_MAX_COST? |   \
+             Correct the setting and run the command again.",
         ),
         (
             "a setting by its old name, beside its new one",

@@ -175,6 +175,25 @@ async fn without_a_model_no_message_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_wrong_setting_is_a_line_of_the_log() {
+    let broker = Broker::shared().await.unwrap();
+    let stage = Stage::set(&broker, vec![]).await;
+    for (name, value, error) in [
+        ("AGENT_MAX_COSTS", "1", "unknown setting AGENT_MAX_COSTS: did you mean AGENT_MAX_COST?"),
+        ("AGENT_LOG_FORMAT", "xml", "invalid value \"xml\" for AGENT_LOG_FORMAT: use json or text"),
+        (
+            "AGENT_MAX_TOKENS",
+            "many",
+            "invalid number \"many\" for AGENT_MAX_TOKENS: use a whole number of at least 1",
+        ),
+    ] {
+        let end = stage.consume(&[(name, value)]).await;
+        let line = end.log.iter().find(|line| line["message"] == "no task can be taken").unwrap();
+        assert_eq!((&line["error"], end.status), (&json!(error), 2), "{end:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ready_means_that_the_message_is_held() {
     let broker = Broker::shared().await.unwrap();
     let stage = Stage::set(&broker, vec![Step::Hang, Step::text(EDIT)]).await;

@@ -13,6 +13,7 @@ use octocrab::Octocrab;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use shared::env::setting::{NO_TOKEN, is_token};
 use shared::repo::{HostPolicy, Repo};
 
 use super::graphql::Opening;
@@ -130,12 +131,7 @@ impl Session {
             Credentials::App { id, private_key } => (mint(login, *id, private_key).await?, true),
         };
         let client = login.client()?;
-        let bearer = |api: &str| {
-            builder(api)?
-                .personal_token(token.clone())
-                .build_with_reqwest(client.clone())
-                .map_err(|error| unusable(&error))
-        };
+        let bearer = |api: &str| bearer(api, &token, client.clone());
         let mut github = GitHub::new(login, bearer(&login.api().rest)?, bearer(&login.api().graphql)?);
         github.plain = Some(client.clone());
         let Opening { viewer, repository } = github.opening(login.config_file).await?;
@@ -233,10 +229,7 @@ impl GitHub {
 
     /// A client that sends `token` with every call to the REST API.
     pub(super) fn with_token(login: &Login<'_>, token: impl Into<SecretString>) -> Result<Self, CallError> {
-        let client = builder(&login.api().rest)?
-            .personal_token(token)
-            .build_with_reqwest(login.client()?)
-            .map_err(|error| unusable(&error))?;
+        let client = bearer(&login.api().rest, &token.into(), login.client()?)?;
         Ok(Self::new(login, client.clone(), client))
     }
 
@@ -248,12 +241,10 @@ impl GitHub {
     ) -> Result<Self, CallError> {
         let api = Api::of(repo).rest;
         let http = http_client(network, &api, READER_TIMEOUT)?;
-        let client = builder(&api)?;
         let client = match token {
-            Some(token) => client.personal_token(token.clone()).build_with_reqwest(http),
-            None => client.build_with_reqwest(http),
+            Some(token) => bearer(&api, token, http)?,
+            None => builder(&api)?.build_with_reqwest(http).map_err(|error| unusable(&error))?,
         };
-        let client = client.map_err(|error| unusable(&error))?;
         let (_, lease) = Lease::new();
         Ok(Self {
             rest: client.clone(),
@@ -432,6 +423,23 @@ fn named(login: &Login<'_>, full_name: &str) -> Result<Repo, CallError> {
     })
 }
 
+/// A client that sends `token` with every call. Octocrab panics at one that no header can carry, and what GitHub minted
+/// was read by nobody before.
+fn bearer(api: &str, token: &SecretString, http: reqwest::Client) -> Result<Octocrab, CallError> {
+    if !is_token(token.expose_secret()) {
+        let message = format!("the token cannot be sent: {NO_TOKEN}");
+        return Err(CallError::Unauthorized { call: call("log in"), message });
+    }
+    let client = builder(api)?.personal_token(token.clone()).build_with_reqwest(http);
+    client.map_err(|error| unusable(&error))
+}
+
+/// Whether an App can sign with this key.
+pub(crate) fn is_app_key(pem: &SecretString) -> bool {
+    let claims = Claims { iat: 0, exp: 0, iss: String::new() };
+    jwt_key(pem).is_ok_and(|key| jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key).is_ok())
+}
+
 pub(super) fn jwt_key(pem: &SecretString) -> Result<EncodingKey, CallError> {
     EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes()).map_err(|_| CallError::Unauthorized {
         call: call("log in"),
@@ -487,6 +495,16 @@ mod tests {
             let hosts = HostPolicy::of(host).unwrap();
             let repo = Repo::parse(&format!("https://{host}/octo/hello"), &hosts).unwrap();
             assert_eq!(Api::of(&repo), Api { rest: rest.to_owned(), graphql: graphql.to_owned() });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_that_no_header_can_carry_is_an_error() {
+        for (token, is_sent) in [("ghp_1", true), ("ghp_1\nghp_2", false), ("ghp_\u{1b}", false), ("", false)]
+        {
+            let made = bearer("http://127.0.0.1:9", &token.into(), reqwest::Client::new());
+            assert_eq!(made.is_ok(), is_sent, "{token:?}");
+            assert_eq!(made.is_err_and(|error| matches!(error, CallError::Unauthorized { .. })), !is_sent);
         }
     }
 }

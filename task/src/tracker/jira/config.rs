@@ -28,6 +28,7 @@ use std::collections::{BTreeMap, HashMap};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use shared::env::catalog::{AGENT_JIRA, AGENT_JIRA_CREDENTIALS};
+use shared::env::setting::{NO_TOKEN, is_token};
 use shared::env::{Environment, SettingError};
 use shared::issue::IssueKey;
 use shared::jira::{AccountId, SiteName};
@@ -145,6 +146,9 @@ impl JiraConfig {
             }
             let (name, pair) = line.split_once(':').ok_or_else(wrong)?;
             let (who, secret) = pair.trim().split_once(' ').ok_or_else(wrong)?;
+            if !is_token(secret.trim()) {
+                return Err(env.refuse(&AGENT_JIRA_CREDENTIALS, "", NO_TOKEN));
+            }
             known.insert(name.trim().to_owned(), (who.to_owned(), SecretString::from(secret.trim())));
         }
         // The file with the credentials is named beside this one.

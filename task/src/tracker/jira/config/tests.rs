@@ -105,6 +105,11 @@ fn what_is_wrong_is_told_and_no_token_with_it() {
         (GOOD.to_owned(), "", "AGENT_JIRA_CREDENTIALS has no line for it"),
         (GOOD.to_owned(), "acme agent token-of-the-agent", "write one site a line"),
         (GOOD.to_owned(), "acme: token-of-the-agent", "write one site a line"),
+        (
+            GOOD.to_owned(),
+            "acme: agent@example.com token-of-the-agent x",
+            "it has characters that no key has",
+        ),
         (GOOD.to_owned(), "acme: id token-of-the-agent", "do not begin with an e-mail address"),
         (GOOD.to_owned(), both, "has a site `other` that is not configured"),
         (two, both, "the project PROJ of the sites `acme` and `other` has one repository, octo/backend"),
