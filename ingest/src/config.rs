@@ -67,7 +67,7 @@ pub enum Serve {
 
 impl Config {
     pub fn from_env(env: &Environment) -> Result<Self, SettingError> {
-        env.check_names(READS)?;
+        env.check(READS)?;
         let listen = env.read(&AGENT_LISTEN)?;
         let serve = if is_function(env)? { Serve::Lambda } else { Serve::Http(listen) };
         let secrets = env.read(&AGENT_WEBHOOK_SECRETS)?;

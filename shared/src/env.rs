@@ -146,6 +146,27 @@ impl Environment {
         }
     }
 
+    /// What [`Self::check_names`] and [`Self::check_values`] refuse.
+    pub fn check(&self, reads: &[&Group]) -> Result<(), SettingError> {
+        self.check_names(reads)?;
+        self.check_values(reads)
+    }
+
+    /// Refuses a value of `reads` that is not written as its form says, whether or not it is needed: it may be by the next
+    /// run. Files are left to who needs them: a manifest names those of every provider.
+    pub fn check_values(&self, reads: &[&Group]) -> Result<(), SettingError> {
+        for variable in reads.iter().flat_map(|group| group.settings) {
+            if self.is_set(&format!("{}_FILE", variable.name)) {
+                continue;
+            }
+            if let Some(text) = self.value(variable.name)? {
+                let name = || variable.name.to_owned();
+                variable.form.check(text).map_err(|hint| variable.refuse_from(name(), text, hint))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses variables that no program reads, and old names of those of `reads` that contradict the new ones.
     pub fn check_names(&self, reads: &[&Group]) -> Result<(), SettingError> {
         let value_of = |name: &str| self.variables.get(name)?.as_deref();

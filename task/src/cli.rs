@@ -245,7 +245,7 @@ fn settings(model: Option<&str>, env: &Environment) -> Result<(RunSettings, Conf
 /// Starts logging, and refuses variables that would have no effect.
 fn start_logging(env: &Environment, reads: &[&[&Group]]) -> Result<(), Failure> {
     shared::telemetry::init(env).map_err(|error| wrong_setting(&error))?;
-    env.check_names(&reads.concat()).map_err(|error| wrong_setting(&error))?;
+    env.check(&reads.concat()).map_err(|error| wrong_setting(&error))?;
     for (old, new) in env.old_names(&reads.concat()) {
         tracing::warn!("{old} is now called {new}: rename it");
     }

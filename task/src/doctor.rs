@@ -196,6 +196,13 @@ pub async fn examine(args: &DoctorArgs, env: &Environment) -> Findings {
     {
         findings.push(model::examine(config).await);
     }
+    // A value that nothing needs now.
+    if let Err(error) = env.check_values(&READS.concat()) {
+        let error = error.to_string();
+        if !findings.iter().any(|finding| finding.what == error) {
+            findings.push(wrong(error));
+        }
+    }
     Findings { findings }
 }
 

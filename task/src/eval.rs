@@ -159,7 +159,7 @@ pub async fn eval(
 
 /// The configuration; one that could not keep a budget is refused before anything is read.
 fn configured(args: &EvalArgs, env: &Environment) -> Result<Config, Failure> {
-    let config = env.check_names(config::READS).map_err(ConfigError::from);
+    let config = env.check(config::READS).map_err(ConfigError::from);
     let config = config.and_then(|()| Config::from_env_or_rules(args.model.as_deref(), env));
     let config = config.map_err(|error| {
         let next = "Correct the setting and run the command again.";

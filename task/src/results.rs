@@ -74,8 +74,7 @@ pub async fn report(
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Results, Failure> {
     let usage = |error: String| Failure::new(Reason::Usage, error, "Correct it and run the command again.");
-    env.check_names(&[crate::run::settings::LOOKS, READS].concat())
-        .map_err(|error| usage(error.to_string()))?;
+    env.check(&[crate::run::settings::LOOKS, READS].concat()).map_err(|error| usage(error.to_string()))?;
     let settings = RunSettings::of_looks(env).map_err(|error| usage(error.to_string()))?;
     let until = Timestamp::now();
     let since = since(&args.since, until).ok_or_else(|| usage(not_a_time(&args.since)))?;

@@ -293,7 +293,7 @@ pub(crate) async fn open(
     model: Option<&str>,
     known: &mut Known,
 ) -> Result<(Config, Issue, Workspace), Failure> {
-    let config = env.check_names(config::READS).map_err(ConfigError::from);
+    let config = env.check(config::READS).map_err(ConfigError::from);
     let config = config.and_then(|()| Config::from_env_or_rules(model, env));
     let config = config.map_err(|error| usage(&error, "Correct the setting and run the command again."))?;
     known.model = Some(config.engine.name());

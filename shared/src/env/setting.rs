@@ -154,6 +154,20 @@ impl Form {
         }
     }
 
+    /// Whether the value is written as its form says. What a text means is known only to who reads it.
+    pub(super) fn check(self, text: &str) -> Result<(), String> {
+        match self {
+            Self::Flag => (flag().parse)(text, self).map(drop),
+            Self::Duration { .. } => parse_duration(text, self).map(drop),
+            Self::Size => (size().parse)(text, self).map(drop),
+            Self::Number { .. } => parse_number::<u64>(text, self).map(drop),
+            Self::Choice(words) => (choice(words).parse)(text, self).map(drop),
+            Self::Address => (address().parse)(text, self).map(drop),
+            Self::Secret(Secrecy::Token) => (token().parse)(text, self).map(drop),
+            Self::Text { .. } | Self::List | Self::Path | Self::Secret(_) => Ok(()),
+        }
+    }
+
     /// How a secret stands in the value; `None` for what may be shown.
     pub fn secret(self) -> Option<Secrecy> {
         match self {

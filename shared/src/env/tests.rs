@@ -311,6 +311,38 @@ fn a_name_that_nobody_reads_is_refused_with_the_nearest_one() {
 }
 
 #[test]
+fn a_value_that_is_not_needed_is_looked_at() {
+    for (name, value, told) in [
+        (
+            "AGENT_MODEL_TIMEOUT",
+            "soon",
+            "invalid duration \"soon\" for AGENT_MODEL_TIMEOUT: use a number and a unit, such as 90s or 45min",
+        ),
+        (
+            "AGENT_MODEL_RETRIES",
+            "21",
+            "invalid number \"21\" for AGENT_MODEL_RETRIES: use a whole number from 0 to 20",
+        ),
+        ("AGENT_EFFORT", "some", "invalid value \"some\" for AGENT_EFFORT: use low, medium or high"),
+        (
+            "OPENAI_API_KEY",
+            "two words",
+            "invalid secret for OPENAI_API_KEY: it has characters that no key has: was it copied whole, and nothing with it?",
+        ),
+    ] {
+        assert_eq!(error(env(&[(name, value)]).check(SOLVE)), told);
+        // What another command reads is its own affair, and a file that of who needs it.
+        env(&[(name, value)]).check(&[&catalog::LOGS]).unwrap();
+        env(&[(name, value), (&format!("{name}_FILE"), "/no/such/file")]).check(SOLVE).unwrap();
+        env(&[(name, " ")]).check(SOLVE).unwrap();
+    }
+    assert_eq!(
+        error(env(&[("AGENT_MAX_COSTS", "1"), ("AGENT_MODEL_TIMEOUT", "soon")]).check(SOLVE)),
+        "unknown setting AGENT_MAX_COSTS: did you mean AGENT_MAX_COST?"
+    );
+}
+
+#[test]
 fn an_old_name_that_contradicts_the_new_one_is_refused() {
     for (variables, reads, expect) in [
         (
