@@ -147,7 +147,7 @@ fn servers() {
             PASSING,
             "error: openai cannot answer now (HTTP 500): The server had an error |   This passes by \
              itself, try again later. |   \
-             Spent: openai:m, 1 call, 2097 tokens in, 8192 out, no cost.",
+             Spent: openai:m, 1 call, N tokens in, 8192 out, no cost.",
         ),
         (
             "out of memory",
@@ -155,7 +155,7 @@ fn servers() {
             USAGE,
             "error: ollama refuses the request (HTTP 500): model requires more system memory (21.5 \
              GiB) than is available (7.1 GiB) |   Try again, or choose another model. |   \
-             Spent: ollama:m, 1 call, 2097 tokens in, 8192 out, no cost.",
+             Spent: ollama:m, 1 call, N tokens in, 8192 out, no cost.",
         ),
         (
             "529, then an answer that is no use",
@@ -166,14 +166,14 @@ fn servers() {
             COULD_NOT_SOLVE,
             "error: anthropic:m declined: there is no such word |   Say more in the issue, or \
              choose a stronger model. |   \
-             Spent: anthropic:m, 2 calls, 1080 tokens in, 8 out, no cost.",
+             Spent: anthropic:m, 2 calls, N tokens in, 8 out, no cost.",
         ),
         (
             "hang",
             |world| play_with(world, Wire::OpenAi, [Step::Hang], &[("AGENT_MODEL_IDLE_TIMEOUT", "200ms")]),
             PASSING,
             "error: openai sent nothing for 200ms |   Try again, or raise AGENT_MODEL_IDLE_TIMEOUT. |   \
-             Spent: openai:m, 1 call, 1398 tokens in, 0 out, no cost.",
+             Spent: openai:m, 1 call, N tokens in, 0 out, no cost.",
         ),
         (
             "hang in the answer",
@@ -182,14 +182,14 @@ fn servers() {
             },
             PASSING,
             "error: openai sent nothing for 200ms |   Try again, or raise AGENT_MODEL_IDLE_TIMEOUT. |   \
-             Spent: openai:m, 1 call, 1398 tokens in, 5 out, no cost.",
+             Spent: openai:m, 1 call, N tokens in, 5 out, no cost.",
         ),
         (
             "an answer that takes too long",
             |world| play_with(world, Wire::OpenAi, ending(End::Silence), &[("AGENT_MODEL_TIMEOUT", "200ms")]),
             PASSING,
             "error: openai did not finish within 200ms |   Try again, or raise AGENT_MODEL_TIMEOUT. |   \
-             Spent: openai:m, 1 call, 2097 tokens in, 8192 out, no cost.",
+             Spent: openai:m, 1 call, N tokens in, 8192 out, no cost.",
         ),
         (
             "100 MB",
@@ -197,7 +197,7 @@ fn servers() {
             COULD_NOT_SOLVE,
             "error: the answer of openai is larger than 16777216 bytes and is not used |   Try \
              again, or choose another model. |   \
-             Spent: openai:m, 1 call, 1398 tokens in, 5570560 out, no cost.",
+             Spent: openai:m, 1 call, N tokens in, 5570560 out, no cost.",
         ),
         (
             "100 MB on one line",
@@ -205,7 +205,7 @@ fn servers() {
             COULD_NOT_SOLVE,
             "error: the answer of anthropic is larger than 16777216 bytes and is not used |   Try \
              again, or choose another model. |   \
-             Spent: anthropic:m, 1 call, 1398 tokens in, 0 out, no cost.",
+             Spent: anthropic:m, 1 call, N tokens in, 0 out, no cost.",
         ),
         (
             "HTML",
@@ -213,7 +213,7 @@ fn servers() {
             USAGE,
             "error: the answer of openai cannot be read: it is a web page |   Is OPENAI_BASE_URL \
              the address of its interface? |   \
-             Spent: openai:m, 1 call, 1398 tokens in, 0 out, no cost.",
+             Spent: openai:m, 1 call, N tokens in, 0 out, no cost.",
         ),
         (
             "HTML with 502",
@@ -221,7 +221,7 @@ fn servers() {
             PASSING,
             "error: openai cannot answer now (HTTP 502): a web page |   This passes by itself, try \
              again later. |   \
-             Spent: openai:m, 1 call, 2097 tokens in, 8192 out, no cost.",
+             Spent: openai:m, 1 call, N tokens in, 8192 out, no cost.",
         ),
         (
             "no protocol",
@@ -229,7 +229,7 @@ fn servers() {
             USAGE,
             "error: the answer of openai cannot be read: it holds `hello [31m` |   Is \
              OPENAI_BASE_URL the address of its interface? |   \
-             Spent: openai:m, 1 call, 1398 tokens in, 0 out, no cost.",
+             Spent: openai:m, 1 call, N tokens in, 0 out, no cost.",
         ),
         (
             "a redirect",
@@ -237,7 +237,7 @@ fn servers() {
             USAGE,
             "error: openai at URL/chat/completions redirects to https://example.org/ |   Redirects \
              are not followed, set OPENAI_BASE_URL to the final address. |   \
-             Spent: openai:m, 1 call, 2097 tokens in, 8192 out, no cost.",
+             Spent: openai:m, 1 call, N tokens in, 8192 out, no cost.",
         ),
         (
             "ends early",
@@ -245,7 +245,7 @@ fn servers() {
             PASSING,
             "error: the answer of anthropic broke off: the connection was closed before its end |   \
              Try again. |   \
-             Spent: anthropic:m, 1 call, 1080 tokens in, 1 out, no cost.",
+             Spent: anthropic:m, 1 call, N tokens in, 1 out, no cost.",
         ),
         (
             "breaks off",
@@ -253,14 +253,14 @@ fn servers() {
             PASSING,
             "error: the answer of ollama broke off: unexpected EOF during chunk size line |   Try \
              again. |   \
-             Spent: ollama:m, 1 call, 1398 tokens in, 5 out, no cost.",
+             Spent: ollama:m, 1 call, N tokens in, 5 out, no cost.",
         ),
         (
             "empty",
             |world| play(world, Wire::OpenAi, [Step::text(" \n")]),
             COULD_NOT_SOLVE,
             "error: openai gave an empty answer |   Try again, or choose another model. |   \
-             Spent: openai:m, 1 call, 1080 tokens in, 1 out, no cost.",
+             Spent: openai:m, 1 call, N tokens in, 1 out, no cost.",
         ),
         (
             "refusal",
@@ -268,7 +268,7 @@ fn servers() {
             COULD_NOT_SOLVE,
             "error: the model refuses to answer: This could enable harm. |   Try again, or choose \
              another model. |   \
-             Spent: anthropic:m, 1 call, 1080 tokens in, 4 out, no cost.",
+             Spent: anthropic:m, 1 call, N tokens in, 4 out, no cost.",
         ),
         (
             "window full",
@@ -277,7 +277,7 @@ fn servers() {
             "error: the prompt does not fit the model: the window was full before the answer was \
              complete |   Choose a model with a larger context window, or set AGENT_CONTEXT_WINDOW \
              to what this one really holds. |   \
-             Spent: anthropic:m, 1 call, 1080 tokens in, 4 out, no cost.",
+             Spent: anthropic:m, 1 call, N tokens in, 4 out, no cost.",
         ),
         (
             "prompt too long",
@@ -316,7 +316,7 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model answered without a change, also after a correction. |   Say in the \
              issue which behavior or text should change, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2242 tokens in, 14 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 14 out, no cost.",
         ),
         (
             "declined",
@@ -324,7 +324,7 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: openai:m declined: the issue contradicts itself |   Say more in the issue, or \
              choose a stronger model. |   \
-             Spent: openai:m, 1 call, 1080 tokens in, 9 out, no cost.",
+             Spent: openai:m, 1 call, N tokens in, 9 out, no cost.",
         ),
         (
             "asks for files without end",
@@ -337,7 +337,7 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model answered without a change, also after a correction. It could look no further: all 8 \
              rounds of looking are used. |   Raise AGENT_READ_ROUNDS, make the issue smaller, or choose another model. |   \
-             Spent: openai:m, 10 calls, 12275 tokens in, 20 out, no cost.",
+             Spent: openai:m, 10 calls, N tokens in, 20 out, no cost.",
         ),
         (
             "edits a file that was not read",
@@ -354,7 +354,7 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model's edits do not fit the files, also after a correction. |  | \
              z/deep.py: the model changed it without having read it. |  |   Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 3410 tokens in, 62 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 62 out, no cost.",
         ),
         (
             "edits a file that is not there",
@@ -363,7 +363,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              src/nothing.py: there is no such file. |  \
              |   Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2286 tokens in, 60 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 60 out, no cost.",
         ),
         (
             "leaves the repository",
@@ -372,7 +372,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              ../outside.txt: the path has an empty, `.` or `..` component; it must stay inside the \
              repository. |  |   Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2290 tokens in, 60 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 60 out, no cost.",
         ),
         (
             "an absolute path",
@@ -381,7 +381,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              /etc/passwd: the path is absolute; paths are relative to the top of the repository. |  \
              |   Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2286 tokens in, 60 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 60 out, no cost.",
         ),
         (
             "writes into .git",
@@ -390,7 +390,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              .git/config: the path has a component that git reserves (`.git`). |  |   Try again, \
              make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2260 tokens in, 18 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 18 out, no cost.",
         ),
         (
             "writes a workflow",
@@ -399,7 +399,7 @@ fn answers() {
             "error: The change touches a protected path. |  | .github/workflows/ci.yml: the path is \
              protected: it is a GitHub Actions workflow. \
              |  |   Make that change by hand, or allow the path in the configuration. |   \
-             Spent: openai:m, 2 calls, 2275 tokens in, 26 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 26 out, no cost.",
         ),
         (
             "writes over a file with a new one",
@@ -408,7 +408,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              README.md: a file of that name exists. |  |   Try again, make the issue smaller, or choose a stronger \
              model. |   \
-             Spent: openai:m, 2 calls, 2270 tokens in, 18 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 18 out, no cost.",
         ),
         (
             "ambiguous",
@@ -420,7 +420,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              twice.txt: the lines to be replaced are in the file more than once, at lines 1, 3. |  |   Try again, make the issue smaller, or \
              choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2338 tokens in, 60 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 60 out, no cost.",
         ),
         (
             "does not match",
@@ -429,7 +429,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              README.md: the lines to be replaced are not in the file. |  |   Try again, make the issue smaller, or choose a \
              stronger model. |   \
-             Spent: openai:m, 2 calls, 2298 tokens in, 64 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 64 out, no cost.",
         ),
         (
             "breaks the syntax",
@@ -442,7 +442,7 @@ fn answers() {
              src/station.py: the edit breaks this file. |  | line 1, column 14: this `(` is never \
              closed | 1 | def is_online(seen, now |   |              ^ | 2 |     return now - seen \
              <= 30 | 3 | |  |  |   Try again, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2287 tokens in, 80 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 80 out, no cost.",
         ),
         (
             "changes nothing",
@@ -453,7 +453,7 @@ fn answers() {
             COULD_NOT_SOLVE,
             "error: The model proposed only what is there already; nothing would change. |   See \
              whether the issue is resolved, or say in it what is still missing. |   \
-             Spent: openai:m, 2 calls, 2300 tokens in, 92 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 92 out, no cost.",
         ),
         (
             "an unclosed block",
@@ -463,7 +463,7 @@ fn answers() {
              SEARCH/REPLACE block at line 2 of the reply never reaches `>>>>>>> REPLACE`. The reply \
              may have been cut; send all edits again, in fewer and shorter blocks. |  |   Try \
              again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2259 tokens in, 28 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 28 out, no cost.",
         ),
         (
             "no plan",
@@ -477,7 +477,7 @@ fn answers() {
             "error: The model's answer is not a plan, also after a correction. It has no section \"## \
              Summary\". The sections are Summary, Files, Steps, Tests, Risks and Questions, each a \
              heading of its own. |   Try again, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 1515 tokens in, 6 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 6 out, no cost.",
         ),
         (
             "follows a link out of the repository",
@@ -490,7 +490,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | link: \
              this is a symbolic link or a submodule. |  |   \
              Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2297 tokens in, 60 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 60 out, no cost.",
         ),
         (
             "writes through a link out of the repository",
@@ -502,7 +502,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              link/evil.txt: link is a file and cannot hold others. |  |   \
              Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2262 tokens in, 16 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 16 out, no cost.",
         ),
         (
             "new file beside one that was not read and differs in letter case only",
@@ -514,7 +514,7 @@ fn answers() {
             "error: The model's edits do not fit the files, also after a correction. |  | \
              logo.PNG: the path is that of Logo.png, letter case aside. |  |   \
              Try again, make the issue smaller, or choose a stronger model. |   \
-             Spent: openai:m, 2 calls, 2277 tokens in, 14 out, no cost.",
+             Spent: openai:m, 2 calls, N tokens in, 14 out, no cost.",
         ),
     ]);
 }

@@ -156,7 +156,7 @@ fn the_branch_stays_if_it_moves_while_the_model_thinks() {
             Some(1),
             format!(
                 "error: the branch {BRANCH} is at {main} with commits that ai-agent did not make |   Rename it \
-                 (`git branch -m {BRANCH} {BRANCH}-kept`) or delete it, then try again. |   Spent: openai:m, 1 call, 1398 \
+                 (`git branch -m {BRANCH} {BRANCH}-kept`) or delete it, then try again. |   Spent: openai:m, 1 call, N \
                  tokens in, 54 out, no cost."
             )
         )

@@ -50,10 +50,18 @@ impl Run {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{}", self.stdout))
     }
 
-    /// The exit status, and what standard error says from the error on, its lines joined by ` | `.
+    /// The exit status, and what standard error says from the error on, its lines joined by ` | `. How many tokens a prompt has
+    /// is `N`: each word of a prompt would change it.
     pub(crate) fn failure(&self) -> (Option<i32>, String) {
         let lines: Vec<&str> = self.stderr.lines().skip_while(|line| !line.starts_with("error: ")).collect();
-        (self.status, lines.join(" | "))
+        let said = lines.join(" | ");
+        let said = match said.split_once(" tokens in") {
+            Some((before, after)) => {
+                format!("{}N tokens in{after}", before.trim_end_matches(|c: char| c.is_ascii_digit()))
+            }
+            None => said,
+        };
+        (self.status, said)
     }
 }
 
