@@ -241,8 +241,12 @@ impl Prompter {
             _ => None,
         };
         let (diff, evidence) = broken.unzip();
-        let instructions: Vec<_> =
-            context.instructions.iter().map(|note| self.fences.around_file(&note.path, &note.text)).collect();
+        // Their paths are those of a list of ours. In the fence a small model takes them for files to change.
+        let instructions: Vec<_> = context
+            .instructions
+            .iter()
+            .map(|note| context! { path => note.path.as_str(), text => self.fence(&note.text) })
+            .collect();
         let map = context.map.as_str();
         let unreadable: Vec<String> =
             unreadable.iter().map(|(path, why)| format!("{path}: {}", why.clause())).collect();

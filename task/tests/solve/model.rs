@@ -140,7 +140,10 @@ fn the_model_is_shown_fenced_material_and_no_secret() {
     let fenced = |text: &str| format!("[{nonce}\n{text}{nonce}]\n");
     let file = |path: &str, text: &str| format!("[{nonce} {path}\n{text}{nonce}]\n");
     for part in [
-        format!("The project's own notes for contributors:\n{}", file("AGENTS.md", "Keep lines short.\n")),
+        format!(
+            "The project's own notes for contributors, from its AGENTS.md:\n{}",
+            fenced("Keep lines short.\n")
+        ),
         file("README.md", README),
         file("src/station.py", STATION),
         format!(
@@ -158,7 +161,7 @@ fn the_model_is_shown_fenced_material_and_no_secret() {
         rest = after.split_once(&format!("{nonce}]")).unwrap().1;
     }
     outside.push_str(rest);
-    for stranger in ["Keep lines", "recieves", "is_online", "offline", "seconds", "AGENTS.md", "station.py"] {
+    for stranger in ["Keep lines", "recieves", "is_online", "offline", "seconds", "README.md", "station.py"] {
         assert!(!outside.contains(stranger), "{stranger} is outside of every fence:\n{outside}");
     }
     // That no request holds the key is checked by the server.
