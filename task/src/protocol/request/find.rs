@@ -90,7 +90,7 @@ fn list(text: &str, paths: &Paths<'_>) -> Option<Vec<Request>> {
         // The first sign behind which the rest makes sense closes it.
         let (what, tail) = inner.match_indices(sign).map(|(at, _)| at).find_map(|at| {
             let is_escaped = sign == '/' && inner[..at].ends_with('\\') && !inner[..at].ends_with("\\\\");
-            // `"a" + "b"` is no text in quotation marks.
+            // `"a" + "b"` is code, with two texts in quotation marks.
             let has_ends = sign != '/'
                 && inner[..at]
                     .match_indices(sign)
