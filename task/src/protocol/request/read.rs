@@ -1,7 +1,7 @@
 //! What a line `READ: …` asks for: paths, each with lines of it or without, however they are written and whatever is said
 //! about them.
 //!
-//! The longest path of the tree that a text begins with goes before any other meaning of its characters.
+//! The longest path of the tree that a text begins with takes precedence over any other meaning of its characters.
 
 use super::{MAX_PARTS, Request, note};
 use crate::protocol::decoration::unquoted;
