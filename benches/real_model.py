@@ -140,7 +140,7 @@ def run(task, case, place, provider, recorder):
         "exit": done.returncode,
         "outcome": report.get("outcome"),
         "failure": report.get("failure"),
-        "gold_shown": all(f"\n{path}" in json.dumps(first_prompt).replace("\\n", "\n") for path in case["gold_files"]),
+        "gold_shown": all(f" {path}\n" in json.dumps(first_prompt).replace("\\n", "\n") for path in case["gold_files"]),
         "diff": "".join(file["diff"] for file in report.get("files") or []),
         "changed": [file["path"] for file in report.get("files") or []],
         "gold_files": case["gold_files"],
