@@ -297,9 +297,9 @@ impl Context {
             }
         }
         let needles: Vec<&Needle> = guesses.iter().map(|(.., needle)| needle).collect();
-        let guessed = search::search(repo, self, &needles);
+        let tried = search::search(repo, self, &needles);
         let mut notes: Vec<String> = vec![String::new(); requests.len()];
-        for ((request, how, other, _), search) in guesses.iter().zip(guessed) {
+        for ((request, how, other, _), search) in guesses.iter().zip(tried) {
             let hits = match search.lines() {
                 0 => continue,
                 1 => "1 hit".to_owned(),
@@ -423,7 +423,7 @@ fn other_readings(request: &Request) -> Vec<(&'static str, Request, Needle)> {
                 }
                 Pattern::Regex { ignores_case: true, .. } => {}
                 Pattern::Regex { text, .. } => {
-                    others.push(("where only letter case differs", any_case(text)))
+                    others.push(("where only letter case differs", any_case(text)));
                 }
             }
             within.clone()

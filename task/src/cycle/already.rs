@@ -110,10 +110,9 @@ pub(super) fn prove(
 fn find(quote: &Quote, read: &ReadSet, is_readable: &impl Fn(&RepoPath) -> bool) -> Result<Found, Unfound> {
     let name = quote.path.trim_start_matches("./").trim_start_matches('/');
     let path = RepoPath::parse(name).map_err(|_| Unfound::Unknown)?;
-    let file = read.get(&path).ok_or_else(|| match is_readable(&path) {
-        true => Unfound::Unread(path.clone()),
-        false => Unfound::Unknown,
-    })?;
+    let file = read
+        .get(&path)
+        .ok_or_else(|| if is_readable(&path) { Unfound::Unread(path.clone()) } else { Unfound::Unknown })?;
     if quote.lines.iter().all(|line| essence(without_number(line)).is_empty()) {
         return Err(Unfound::Empty);
     }

@@ -94,8 +94,8 @@ impl Evaluation {
         };
         let of_budget = self.budget_usd.map_or_else(String::new, |budget| format!(" of {budget}"));
         let unasked = self.cases.iter().filter_map(|case| case.answer.as_ref());
-        let unasked = unasked.filter(|answer| answer.result == ResultKind::NotAsked);
-        let why = unasked.filter_map(|answer| answer.what.as_deref()).next();
+        let mut unasked = unasked.filter(|answer| answer.result == ResultKind::NotAsked);
+        let why = unasked.find_map(|answer| answer.what.as_deref());
         match self.measure {
             Measure::Reading => {
                 sentences.push("No model was asked. With `--model` and `--budget` it is.".to_owned());

@@ -288,7 +288,7 @@ pub fn terms<'c>(config: &'c Config, settings: &RunSettings, repo: RepoConfig) -
 pub(super) fn unusable(error: &RepoConfigError) -> Failure {
     let what = match error {
         RepoConfigError::Invalid(why) => {
-            format!("`{}` cannot be used:\n\n```text\n{why}\n```\n", PATH)
+            format!("`{PATH}` cannot be used:\n\n```text\n{why}\n```\n")
         }
         other => format!("{other}."),
     };

@@ -117,7 +117,7 @@ fn no_hits(search: &Search) -> String {
 /// The first files by name, and how many more there are.
 fn named(names: impl ExactSizeIterator<Item = String>) -> String {
     let more = names.len().saturating_sub(NAMED_FILES);
-    let named: Vec<String> = names.take(NAMED_FILES).collect();
+    let first: Vec<String> = names.take(NAMED_FILES).collect();
     let and_more = if more > 0 { format!(" and {more} more files") } else { String::new() };
-    named.join(", ") + &and_more
+    first.join(", ") + &and_more
 }

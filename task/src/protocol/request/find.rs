@@ -156,16 +156,16 @@ fn tail<'t>(rest: &'t str, sign: char, paths: &Paths<'_>) -> Option<Tail<'t>> {
     let is_certain = matches!(sign, '/' | '`');
     let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text);
     if let Some(written) = inner.strip_prefix("in ").filter(|_| is_apart) {
-        if let Some(within) = place(written, is_certain, paths) {
-            return Some(Tail { flags, within, next: None });
+        if let Some(place) = place(written, is_certain, paths) {
+            return Some(Tail { flags, within: place.within(), next: None });
         }
         // What else is looked for stands behind the place.
         let parted = written.match_indices([',', ';', ' ']).map(|(at, _)| at).find_map(|at| {
             let next = next_of(&written[at..])?;
             Some((place(&written[..at], is_certain, paths)?, next))
         });
-        let (within, next) = parted?;
-        return Some(Tail { flags, within, next: Some(next) });
+        let (place, next) = parted?;
+        return Some(Tail { flags, within: place.within(), next: Some(next) });
     }
     let is_note = is_apart
         && !text.contains(sign)
@@ -194,27 +194,43 @@ fn plain(text: &str, paths: &Paths<'_>) -> Request {
     let known = bracketed.into_iter().chain(places()).filter(|(what, _)| !what.trim().is_empty());
     let parted =
         known.take(MAX_PARTS).find_map(|(what, written)| Some((what, place(written, false, paths)?)));
-    let (what, within) = parted.unwrap_or((text, None));
+    let (what, place) = parted.unwrap_or((text, Place::Everywhere));
     let what = note::stripped(what.trim());
-    Request::Find { what: Pattern::Text(what.to_owned()), within }
+    Request::Find { what: Pattern::Text(what.to_owned()), within: place.within() }
 }
 
-/// Where is looked, as patterns with commas between; `Some(None)` is everywhere. `None` where that is no place.
-fn place(written: &str, is_certain: bool, paths: &Paths<'_>) -> Option<Option<String>> {
+/// Where is looked.
+enum Place {
+    Everywhere,
+    /// Patterns, with commas between.
+    Within(String),
+}
+
+impl Place {
+    fn within(self) -> Option<String> {
+        match self {
+            Self::Everywhere => None,
+            Self::Within(patterns) => Some(patterns),
+        }
+    }
+}
+
+/// What stands behind ` in `; `None` where that is no place.
+fn place(written: &str, is_certain: bool, paths: &Paths<'_>) -> Option<Place> {
     let text = note::stripped(written.trim());
     let text = unquoted(text).unwrap_or(text);
     if let Some(known) = of_tree(text, paths) {
-        return Some(Some(known));
+        return Some(Place::Within(known));
     }
     let mut parts: Vec<String> = Vec::new();
     for item in items(text) {
         let item = bare(item);
         if item.trim_matches('/').is_empty() || EVERYWHERE.contains(&item.trim_end_matches('/')) {
-            return Some(None);
+            return Some(Place::Everywhere);
         }
         parts.push(of_tree(item, paths).or_else(|| pattern(item, is_certain, paths))?);
     }
-    (!parts.is_empty()).then(|| Some(parts.join(", ")))
+    (!parts.is_empty()).then(|| Place::Within(parts.join(", ")))
 }
 
 /// The parts of a list of places.
