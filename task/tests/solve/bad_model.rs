@@ -291,7 +291,7 @@ fn servers() {
             "tokens spent",
             |world| play_with(world, Wire::OpenAi, [], &[("AGENT_MAX_TOKENS", "100")]),
             COULD_NOT_SOLVE,
-            "error: the next call to the model may need 10289 tokens, and 0 of the 100 that a run may \
+            "error: the next call to the model may need 10325 tokens, and 0 of the 100 that a run may \
              use are gone |   Raise AGENT_MAX_TOKENS, or make the issue smaller.",
         ),
     ]);

@@ -224,7 +224,7 @@ fn opened(text: &str) -> &str {
 /// there.
 fn unknown(text: &str, is_first: bool, is_apart: bool) -> Option<(&str, &str)> {
     let text = opened(text);
-    let piece = &text[..text.find([',', ';']).unwrap_or(text.len())];
+    let piece = text[..text.find([',', ';']).unwrap_or(text.len())].trim_end();
     let last = piece.split_whitespace().next_back().unwrap_or("");
     let is_spaced = is_first
         && !has_extension(piece.split_whitespace().next().unwrap_or(""))
@@ -242,7 +242,7 @@ fn unknown(text: &str, is_first: bool, is_apart: bool) -> Option<(&str, &str)> {
     let path =
         path.strip_suffix('.').filter(|path| !path.is_empty() && !path.ends_with(['.', '/'])).unwrap_or(path);
     let is_path = is_spaced || path.contains('/') || has_extension(path);
-    let is_alone = word.len() == piece.trim_end().len();
+    let is_alone = word.len() == piece.len();
     if !path.is_empty() && (is_path || (is_apart && is_alone)) {
         return Some((path, &text[path.len()..]));
     }
