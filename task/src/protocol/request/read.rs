@@ -241,6 +241,7 @@ fn unknown(text: &str, is_first: bool, is_apart: bool) -> Option<(&str, &str)> {
     let path = word[..cut].trim_end_matches(CLOSING).trim_end_matches(':');
     let path =
         path.strip_suffix('.').filter(|path| !path.is_empty() && !path.ends_with(['.', '/'])).unwrap_or(path);
+    let path = path.trim_end();
     let is_path = is_spaced || path.contains('/') || has_extension(path);
     let is_alone = word.len() == piece.len();
     if !path.is_empty() && (is_path || (is_apart && is_alone)) {
