@@ -33,6 +33,10 @@ const START_WITHIN: Duration = Duration::from_mins(2);
 /// Each user can get in the way once.
 const IMPORT_TRIES: usize = 10;
 
+/// How often the management interface is asked that drops a request, and how long apart.
+const READ_TRIES: usize = 5;
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 /// The password of every user.
 pub const PASSWORD: &str = "for-tests-only";
 
@@ -213,11 +217,30 @@ impl Broker {
 
     async fn api(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
         let url = format!("http://127.0.0.1:{}/api/{path}", self.management);
+        let is_read = method == Method::GET;
         let mut request = self.http.request(method, url).basic_auth("guest", Some("guest"));
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let answer = request.send().await.with_context(|| format!("asking the broker for {path}"))?;
+        let mut tries = interval(LOOK_AGAIN);
+        let mut left = READ_TRIES;
+        let answer = loop {
+            tries.tick().await;
+            left -= 1;
+            let again = request.try_clone().filter(|_| is_read && left > 0);
+            match (request.send().await, again) {
+                (Ok(answer), _) => break answer,
+                // On a busy machine the interface drops what it cannot answer within some seconds.
+                (Err(error), Some(again))
+                    if error.is_request() && !error.is_connect() && !error.is_timeout() =>
+                {
+                    request = again
+                }
+                (Err(error), _) => {
+                    return Err(error).with_context(|| format!("asking the broker for {path}"));
+                }
+            }
+        };
         let status = answer.status();
         let text = answer.text().await?;
         ensure!(status.is_success(), "the broker answers {status} to {path}: {text}");
