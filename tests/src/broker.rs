@@ -234,7 +234,7 @@ impl Broker {
                 (Err(error), Some(again))
                     if error.is_request() && !error.is_connect() && !error.is_timeout() =>
                 {
-                    request = again
+                    request = again;
                 }
                 (Err(error), _) => {
                     return Err(error).with_context(|| format!("asking the broker for {path}"));
