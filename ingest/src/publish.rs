@@ -22,12 +22,15 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use shared::{
-    broker::{Broker, ConnectError, leads_to, message_properties, with_priority},
+    broker::{Broker, ConnectError, asking, leads_to, message_properties, with_priority},
     message::Message,
     queue,
     trace::TraceContext,
 };
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::{Mutex, OnceCell},
+    time::timeout,
+};
 
 /// Time for everything that publishing one message takes. GitHub gives up after ten seconds
 /// (<https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks>); the answer is to be on
@@ -56,6 +59,8 @@ pub struct Publisher {
 struct Link {
     connection: Connection,
     channel: Channel,
+    /// For questions about refusals. An exchange that is missing closes the channel that asked.
+    asking: OnceCell<Channel>,
     /// The broker has the definitions of an earlier release, which know no refusals.
     knows_none: AtomicBool,
 }
@@ -205,7 +210,7 @@ impl Link {
         let channel = connection.create_channel().await.map_err(PublishError::Lost)?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(PublishError::Lost)?;
         tracing::info!("connected to the broker");
-        Ok(Self { connection, channel, knows_none: AtomicBool::new(false) })
+        Ok(Self { connection, channel, asking: OnceCell::new(), knows_none: AtomicBool::new(false) })
     }
 
     fn is_usable(&self) -> bool {
@@ -235,7 +240,11 @@ impl Link {
         if self.connection.status().blocked() || self.knows_none.load(Ordering::Relaxed) {
             return None;
         }
-        match leads_to(&self.connection, name).await {
+        let asked = async {
+            let channel = self.asking.get_or_try_init(|| asking(&self.connection)).await?;
+            leads_to(channel, name).await
+        };
+        match asked.await {
             Ok(leads) => Some(leads),
             Err(error) => {
                 tracing::warn!(

@@ -8,7 +8,9 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::tcp::OwnedTLSConfig;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::{AMQPScheme, AMQPUri};
-use lapin::{BasicProperties, Confirmation, Connection, ConnectionBuilder, ConnectionProperties, ErrorKind};
+use lapin::{
+    BasicProperties, Channel, Confirmation, Connection, ConnectionBuilder, ConnectionProperties, ErrorKind,
+};
 use secrecy::ExposeSecret as _;
 use url::{Host, Url};
 
@@ -170,16 +172,21 @@ pub fn with_priority(properties: BasicProperties, priority: Option<u8>) -> Basic
     }
 }
 
-/// Whether a queue is bound by that name to the exchange of what runs share ([`queue::BUDGET`]). A question that stands in no
-/// log, and that closes no channel unless the exchange is missing: a message that nobody would keep comes back.
-pub async fn leads_to(connection: &Connection, name: &str) -> Result<bool, lapin::Error> {
+/// A channel for questions to the broker ([`leads_to`]).
+pub async fn asking(connection: &Connection) -> Result<Channel, lapin::Error> {
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    Ok(channel)
+}
+
+/// Whether a queue is bound by that name to the exchange of what runs share ([`queue::BUDGET`]). A question that stands in no
+/// log, and that closes no channel unless the exchange is missing: a message that nobody would keep comes back. The channel is
+/// one of [`asking`], which takes any number of questions at once.
+pub async fn leads_to(channel: &Channel, name: &str) -> Result<bool, lapin::Error> {
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let (exchange, key) = (queue::BUDGET.into(), name.into());
     let properties = BasicProperties::default();
     let confirmed = channel.basic_publish(exchange, key, options, b"", properties).await?.await?;
-    channel.close(200, "asked".into()).await?;
     Ok(matches!(confirmed, Confirmation::Ack(None)))
 }
 

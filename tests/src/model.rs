@@ -257,29 +257,41 @@ fn lock(journal: &Mutex<Journal>) -> MutexGuard<'_, Journal> {
 
 async fn handle(State(journal): State<Shared>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let wire = Wire::at(uri.path()).expect("only the paths of the interfaces are routed");
-    let (step, request, prefix) = {
-        let mut journal = lock(&journal);
-        let value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        let request = Request { wire, headers, body: value };
-        journal.violations.extend(check::violations(&request));
-        journal.requests.push(request.clone());
-        let next = journal.script.pop_front();
-        let Some(step) = next.or_else(|| journal.rule.as_ref().map(|rule| rule(&request))) else {
-            journal.violations.push(format!("{wire:?}: a request after the end of the script"));
-            return status(500, "the script is over");
-        };
-        let prefix = wire::cached_prefix(&request);
-        let prefix = prefix.map(|prefix| {
-            // The longest beginning that is there, as the vendor looks for it.
-            let known = journal.cached.iter().filter(|known| prefix.starts_with(known.as_str()));
-            let read = known.map(String::len).max().unwrap_or(0);
-            let written = prefix.len() - read;
-            journal.cached.insert(prefix);
-            wire::Prefix { read, written }
-        });
-        (step, request, prefix)
+    // A rule may wait for the test, and what a worker of the runtime has in hand would wait with it.
+    let next = tokio::task::spawn_blocking(move || next(&journal, wire, headers, &body));
+    match next.await.expect("a rule does not panic") {
+        Some((step, request, prefix)) => respond(&request, prefix, step).await,
+        None => status(500, "the script is over"),
+    }
+}
+
+/// Notes a request, and takes what comes next; `None` where the script is over.
+fn next(
+    journal: &Mutex<Journal>,
+    wire: Wire,
+    headers: HeaderMap,
+    body: &[u8],
+) -> Option<(Step, Request, Option<wire::Prefix>)> {
+    let mut journal = lock(journal);
+    let value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let request = Request { wire, headers, body: value };
+    journal.violations.extend(check::violations(&request));
+    journal.requests.push(request.clone());
+    let next = journal.script.pop_front();
+    let Some(step) = next.or_else(|| journal.rule.as_ref().map(|rule| rule(&request))) else {
+        journal.violations.push(format!("{wire:?}: a request after the end of the script"));
+        return None;
     };
-    respond(&request, prefix, step).await
+    let prefix = wire::cached_prefix(&request);
+    let prefix = prefix.map(|prefix| {
+        // The longest beginning that is there, as the vendor looks for it.
+        let known = journal.cached.iter().filter(|known| prefix.starts_with(known.as_str()));
+        let read = known.map(String::len).max().unwrap_or(0);
+        let written = prefix.len() - read;
+        journal.cached.insert(prefix);
+        wire::Prefix { read, written }
+    });
+    Some((step, request, prefix))
 }
 
 async fn respond(request: &Request, prefix: Option<wire::Prefix>, step: Step) -> Response {
