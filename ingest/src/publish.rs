@@ -18,11 +18,11 @@ use std::{
 
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection,
-    options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
+    options::{BasicPublishOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
 use shared::{
-    broker::{Broker, ConnectError, asking, leads_to, message_properties, with_priority},
+    broker::{Broker, ConnectError, confirming, leads_to, message_properties, with_priority},
     message::Message,
     queue,
     trace::TraceContext,
@@ -207,8 +207,7 @@ impl Publisher {
 impl Link {
     async fn open(broker: &Broker) -> Result<Self, PublishError> {
         let connection = broker.connect("ingest").await?;
-        let channel = connection.create_channel().await.map_err(PublishError::Lost)?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(PublishError::Lost)?;
+        let channel = confirming(&connection).await.map_err(PublishError::Lost)?;
         tracing::info!("connected to the broker");
         Ok(Self { connection, channel, asking: OnceCell::new(), knows_none: AtomicBool::new(false) })
     }
@@ -241,7 +240,7 @@ impl Link {
             return None;
         }
         let asked = async {
-            let channel = self.asking.get_or_try_init(|| asking(&self.connection)).await?;
+            let channel = self.asking.get_or_try_init(|| confirming(&self.connection)).await?;
             leads_to(channel, name).await
         };
         match asked.await {

@@ -172,8 +172,8 @@ pub fn with_priority(properties: BasicProperties, priority: Option<u8>) -> Basic
     }
 }
 
-/// A channel for questions to the broker ([`leads_to`]).
-pub async fn asking(connection: &Connection) -> Result<Channel, lapin::Error> {
+/// A channel in confirm mode: the broker tells of each message what became of it.
+pub async fn confirming(connection: &Connection) -> Result<Channel, lapin::Error> {
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     Ok(channel)
@@ -181,7 +181,7 @@ pub async fn asking(connection: &Connection) -> Result<Channel, lapin::Error> {
 
 /// Whether a queue is bound by that name to the exchange of what runs share ([`queue::BUDGET`]). A question that stands in no
 /// log, and that closes no channel unless the exchange is missing: a message that nobody would keep comes back. The channel is
-/// one of [`asking`], which takes any number of questions at once.
+/// one of [`confirming`], and takes any number of questions at once.
 pub async fn leads_to(channel: &Channel, name: &str) -> Result<bool, lapin::Error> {
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     let (exchange, key) = (queue::BUDGET.into(), name.into());

@@ -7,9 +7,9 @@
 
 use jiff::Timestamp;
 use lapin::Confirmation;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldTable};
-use shared::broker::message_properties;
+use shared::broker::{confirming, message_properties};
 use shared::queue::{
     self, HEADER_ATTEMPTS, HEADER_BUDGET_UNITS, HEADER_BUDGET_WAITS, HEADER_DELIVERIES, HEADER_NOT_BEFORE,
     HEADER_PAUSES, HEADER_TURNS,
@@ -149,8 +149,7 @@ impl Held {
         }
         let publishing = async {
             // Of its own: what is refused closes the channel, and the message is held by the other one.
-            let channel = self.connection.create_channel().await.map_err(BrokerError::Lost)?;
-            channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(BrokerError::Lost)?;
+            let channel = confirming(&self.connection).await.map_err(BrokerError::Lost)?;
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
             let (exchange, key) = (queue::LATER.into(), delay.queue.into());
             let sent = channel.basic_publish(exchange, key, options, self.body(), properties).await;

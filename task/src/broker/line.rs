@@ -11,7 +11,7 @@ use lapin::options::{QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection};
-use shared::broker::{Broker, asking, leads_to};
+use shared::broker::{Broker, confirming, leads_to};
 use shared::env::catalog::{AGENT_AMQP_URL, AGENT_BROKER_MAX_WAIT};
 use shared::env::{Environment, SettingError};
 use shared::queue::BUDGET;
@@ -86,7 +86,7 @@ impl Line {
     pub async fn remembers(&self, name: &str) -> Result<bool, BrokerError> {
         let connection = self.connection().await?;
         within(async {
-            let channel = asking(&connection).await?;
+            let channel = confirming(&connection).await?;
             let leads = leads_to(&channel, name).await?;
             channel.close(200, "asked".into()).await?;
             Ok(leads)

@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::options::{BasicGetOptions, BasicPublishOptions, QueueDeclareOptions};
 use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use shared::broker::confirming;
 use shared::queue::{self, BUDGET};
 
 use super::period::{Period, Span};
@@ -65,11 +66,7 @@ impl Book {
 impl Desk {
     pub(super) async fn open(line: &Line) -> Result<Self, BrokerError> {
         let connection = line.connection().await?;
-        let opening = async {
-            let channel = connection.create_channel().await?;
-            channel.confirm_select(ConfirmSelectOptions::default()).await?;
-            Ok(Self { channel })
-        };
+        let opening = async { Ok(Self { channel: confirming(&connection).await? }) };
         within(opening).await
     }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::options::{BasicPublishOptions, QueueDeclareOptions};
 use lapin::protocol::AMQPSoftError;
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection};
-use shared::broker::Broker;
+use shared::broker::{Broker, confirming};
 use shared::queue;
 use tokio::time::timeout;
 
@@ -90,8 +90,7 @@ async fn delays(connection: &Connection) -> Finding {
 /// A run publishes nothing but what it puts off; that its user cannot is what keeps a run from starting others.
 async fn publishing(connection: &Connection) -> Finding {
     let tried = async {
-        let channel = connection.create_channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        let channel = confirming(connection).await?;
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let (exchange, properties) = (queue::EXCHANGE.into(), BasicProperties::default());
         channel.basic_publish(exchange, NOWHERE.into(), options, b"", properties).await?.await
