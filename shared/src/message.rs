@@ -51,6 +51,14 @@ impl Message {
         }
     }
 
+    /// What it asks for, in a word. A request of Jira becomes a task only later, so its own word is told.
+    pub fn mode_name(&self) -> &'static str {
+        match self {
+            Self::Task(task) => task.mode.kind().name(),
+            Self::Jira(request) => request.asks.name(),
+        }
+    }
+
     pub fn id(&self) -> TaskId {
         match self {
             Self::Task(task) => task.id,

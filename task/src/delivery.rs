@@ -178,7 +178,7 @@ async fn deliver(means: Means<'_>, held: Held, lease: Lease, since: Instant) -> 
         task_id = %message.id(),
         repository = %repository_of(&message),
         issue = %issue_of(&message),
-        mode = mode_of(&message),
+        mode = message.mode_name(),
         attempt,
         traceparent = %trace,
     );
@@ -300,13 +300,6 @@ fn issue_of(message: &Message) -> IssueId {
     match message {
         Message::Task(task) => task.issue.clone(),
         Message::Jira(request) => request.issue_id(),
-    }
-}
-
-fn mode_of(message: &Message) -> &'static str {
-    match message {
-        Message::Task(task) => task.mode.kind().name(),
-        Message::Jira(request) => request.asks.name(),
     }
 }
 

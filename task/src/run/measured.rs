@@ -26,7 +26,7 @@ pub(super) struct Measured {
 
 impl Measured {
     pub(super) fn begin(message: &Message) -> Self {
-        let mode = mode_of(message);
+        let mode = message.mode_name();
         let name = format_args!("run {mode}");
         // Without a message there is nobody who began the trace.
         let span = match otlp::current() {
@@ -55,14 +55,6 @@ impl Measured {
             values.push((&ERROR_TYPE, error));
         }
         otlp::count(&RUNS, &values);
-    }
-}
-
-/// What a task asks for; of Jira, what its request does: it becomes a task only later.
-fn mode_of(message: &Message) -> &'static str {
-    match message {
-        Message::Task(task) => task.mode.kind().name(),
-        Message::Jira(request) => request.asks.name(),
     }
 }
 
