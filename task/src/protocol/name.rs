@@ -5,8 +5,10 @@
 
 use super::decoration::{Decoration, Stages, label, unquoted};
 use super::marker::{self, Directive, Fence};
-use super::paths::Paths;
-use super::spelling::{BARE_NAMES, has_extension, has_known_extension, is_pathlike, is_possible, is_prose};
+use super::paths::{Paths, relative};
+use super::spelling::{
+    BARE_NAMES, has_extension, has_known_extension, is_likely_path, is_pathlike, is_possible, is_prose,
+};
 
 /// Lines above a block, not counting blank ones and fences, in which its name may stand alone.
 const LOOK_BACK: usize = 6;
@@ -273,8 +275,7 @@ fn in_info(info: &str, paths: &Paths<'_>) -> Found {
         [one] => return Found::Path(one.to_owned()),
         [one, other, ..] => return Found::Two(one.to_owned(), other.to_owned()),
     }
-    let likely =
-        parts.iter().copied().filter(|part| is_pathlike(part) && (has_extension(part) || part.contains('/')));
+    let likely = parts.iter().copied().filter(|part| is_likely_path(part));
     match distinct(likely)[..] {
         [one] => Found::Path(one.to_owned()),
         _ => Found::Nothing,
@@ -297,15 +298,6 @@ fn is_meant(word: &str, line: &str) -> bool {
     let line = line.trim_end_matches([' ', '\t', '*', '`', '"']);
     let introduced = line.strip_suffix(':').map(|rest| rest.trim_end_matches(['*', '`', '"']));
     has_known_extension(word) || introduced.is_some_and(|rest| rest.ends_with(word))
-}
-
-/// Without what says only "from here".
-fn relative(text: &str) -> &str {
-    let mut text = text;
-    while let Some(rest) = text.strip_prefix("./") {
-        text = rest;
-    }
-    text
 }
 
 #[cfg(test)]

@@ -92,3 +92,12 @@ fn grouped<'a, K: Eq + Hash>(paths: &[&'a str], key: impl Fn(&'a str) -> K) -> H
 pub(super) fn last_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
+
+/// Without what says only "from here".
+pub(super) fn relative(text: &str) -> &str {
+    let mut text = text;
+    while let Some(rest) = text.strip_prefix("./") {
+        text = rest;
+    }
+    text
+}

@@ -17,6 +17,8 @@ pub(super) use dress::{Loose, bare_paths, below, is_mentioned, loose, reason};
 const MAX_KEPT: usize = 100;
 /// Longest text, pattern or name that is looked for, in characters.
 pub(crate) const MAX_TEXT: usize = 200;
+/// Bytes of a line that are read.
+const MAX_LINE: usize = 4_000;
 /// Names or paths of one line.
 const MAX_PARTS: usize = 20;
 

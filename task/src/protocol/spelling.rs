@@ -52,6 +52,11 @@ pub(super) fn is_pathlike(text: &str) -> bool {
         && !text.ends_with('/')
 }
 
+/// Whether a word that no tree is known for is likely a path: it has a folder or an extension.
+pub(super) fn is_likely_path(text: &str) -> bool {
+    is_pathlike(text) && (text.contains('/') || has_extension(text))
+}
+
 /// Whether a path could be spelled so at all.
 pub(super) fn is_possible(text: &str) -> bool {
     !text.is_empty()

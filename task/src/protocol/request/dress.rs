@@ -4,10 +4,10 @@
 //! A line in such a dress counts only in an answer that proposes nothing, so what is read here can be no reason to drop an
 //! edit. It never says what to write or delete.
 
-use super::{MAX_PARTS, Request, find, name, note, of, read};
+use super::{MAX_LINE, MAX_PARTS, Request, find, name, note, of, read};
 use crate::protocol::marker::{Directive, Fence, Marker};
 use crate::protocol::paths::Paths;
-use crate::protocol::spelling::{has_extension, is_pathlike};
+use crate::protocol::spelling::is_likely_path;
 
 /// The words of requests.
 const WORDS: [(&str, Directive); 5] = [
@@ -17,8 +17,6 @@ const WORDS: [(&str, Directive); 5] = [
     ("USES", Directive::Uses),
     ("LIST", Directive::List),
 ];
-/// Bytes of a line that can be a request.
-const MAX_LINE: usize = 4_000;
 /// Lines below a request that may belong to it.
 const MAX_BELOW: usize = 60;
 
@@ -204,8 +202,7 @@ fn is_meant(
     let is_word = |text: &str| !text.contains(char::is_whitespace);
     match (directive, form) {
         (Directive::Read, Form::Sure) => requests.iter().any(|request| {
-            request.is_of(paths)
-                || matches!(request, Request::Read { path, .. } if is_pathlike(path) && (path.contains('/') || has_extension(path)))
+            request.is_of(paths) || matches!(request, Request::Read { path, .. } if is_likely_path(path))
         }),
         (Directive::Read, Form::Vague { .. }) => is_plain(argument, paths),
         (Directive::Find, Form::Sure) => true,
@@ -218,9 +215,7 @@ fn is_meant(
         }),
         (Directive::List, form) => requests.iter().all(|request| match request {
             Request::List(folder) if folder.is_empty() => form == Form::Sure || is_top(argument),
-            Request::List(folder) => {
-                paths.has_folder(folder) || (form == Form::Sure && is_word(folder))
-            }
+            Request::List(folder) => paths.has_folder(folder) || (form == Form::Sure && is_word(folder)),
             _ => false,
         }),
         _ => false,
@@ -271,7 +266,7 @@ pub(in crate::protocol) fn below(directive: Directive, lines: &[&str], paths: &P
                 is_plain(text, paths)
                     || (is_marked
                         && requests.iter().all(|request| {
-                            matches!(request, Request::Read { path, .. } if is_pathlike(path) && (path.contains('/') || has_extension(path)))
+                            matches!(request, Request::Read { path, .. } if is_likely_path(path))
                         }))
             }
             Directive::Find => is_marked || find::is_quoted(text, paths),

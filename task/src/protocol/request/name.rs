@@ -1,12 +1,10 @@
 //! What lines `DEFINE: …`, `USES: …` and `LIST: …` ask for: names and folders.
 
-use super::{MAX_PARTS, note};
+use super::{MAX_LINE, MAX_PARTS, note};
 use crate::protocol::decoration::unquoted;
 use crate::protocol::marker;
 use crate::protocol::paths::Paths;
 
-/// Bytes of a line that are read.
-const MAX_LINE: usize = 4_000;
 /// What stands before a name where it is defined, and what models call it.
 const KINDS: [&str; 42] = [
     "abstract",

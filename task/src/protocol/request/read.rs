@@ -3,14 +3,12 @@
 //!
 //! The longest path of the tree that a text begins with takes precedence over any other meaning of its characters.
 
-use super::{MAX_PARTS, Request, note};
+use super::{MAX_LINE, MAX_PARTS, Request, note};
 use crate::protocol::decoration::unquoted;
 use crate::protocol::marker;
-use crate::protocol::paths::Paths;
+use crate::protocol::paths::{Paths, relative};
 use crate::protocol::spelling::{has_extension, is_pathlike};
 
-/// Bytes of a line that are read.
-const MAX_LINE: usize = 4_000;
 /// Bytes of a path.
 const MAX_PATH: usize = 512;
 /// Words that may stand before the first path.
@@ -369,13 +367,4 @@ fn number(text: &str) -> Option<(usize, &str)> {
         .bytes()
         .fold(0_usize, |number, digit| number.saturating_mul(10).saturating_add(usize::from(digit - b'0')));
     (digits > 0).then(|| (number, &text[digits..]))
-}
-
-/// Without what says only "from here".
-fn relative(text: &str) -> &str {
-    let mut text = text;
-    while let Some(rest) = text.strip_prefix("./") {
-        text = rest;
-    }
-    text
 }
