@@ -120,6 +120,8 @@ struct Reading {
     request: usize,
     path: RepoPath,
     wish: Wish,
+    /// The tokens of all of it that is not shown yet.
+    need: u32,
 }
 
 impl Context {
@@ -142,7 +144,10 @@ impl Context {
             let Request::Read { path, lines } = request else { continue };
             found.asked.push(label(path));
             match self.wish_of(&reader, path, *lines) {
-                Ok((path, wish)) => readings.push(Reading { request: at, path, wish }),
+                Ok((path, wish)) => {
+                    let need = self.need(&wish);
+                    readings.push(Reading { request: at, path, wish, need });
+                }
                 Err(text) => {
                     found.is_new |= self.told.requests.insert((*request).clone());
                     said[at].text = text;
@@ -150,14 +155,13 @@ impl Context {
             }
         }
         found.searches = chosen.len() - found.asked.len();
-        let files: u32 = readings.iter().map(|read| self.need(&read.wish)).fold(0, u32::saturating_add);
+        let files: u32 = readings.iter().map(|read| read.need).fold(0, u32::saturating_add);
         let pool = (budget / SEARCH_SHARE).max(budget.saturating_sub(files));
         let unsearched = self.search_all(repo, &chosen, pool, &mut said, &mut found);
         let notes = self.notes(&unsearched, repeated, dropped, most);
         let told = said.iter().chain(&notes).map(|said| tokens::estimate(&said.text));
         let left = budget.saturating_sub(told.fold(0, u32::saturating_add));
-        for (at, Answer { path, outcome }) in self.read_all_of(readings, left, budget) {
-            let answer = Answer { path, outcome };
+        for (at, answer) in self.read_all_of(readings, left, budget) {
             said[at] = Said { text: answer.to_string(), how: answer.how() };
             match answer.outcome {
                 Outcome::Added { shown, .. } => {
@@ -345,7 +349,7 @@ impl Context {
     /// Reads files for at most `left` tokens: those that need no more than their share, then all of others and parts of
     /// others, in the order that they were asked for.
     fn read_all_of(&mut self, readings: Vec<Reading>, mut left: u32, budget: u32) -> Vec<(usize, Answer)> {
-        let needs: Vec<u32> = readings.iter().map(|read| self.need(&read.wish)).collect();
+        let needs: Vec<u32> = readings.iter().map(|read| read.need).collect();
         let shares = shares(&needs, left);
         let mut outcomes: Vec<Option<Outcome>> = readings.iter().map(|_| None).collect();
         for is_share_enough in [true, false] {
@@ -355,10 +359,11 @@ impl Context {
                 }
             }
         }
-        let answers = readings.into_iter().zip(outcomes).map(|(Reading { request, path, wish }, outcome)| {
-            let outcome = outcome.unwrap_or_else(|| self.read_part(&wish, &mut left, budget));
-            (request, Answer { path, outcome })
-        });
+        let answers =
+            readings.into_iter().zip(outcomes).map(|(Reading { request, path, wish, .. }, outcome)| {
+                let outcome = outcome.unwrap_or_else(|| self.read_part(&wish, &mut left, budget));
+                (request, Answer { path, outcome })
+            });
         answers.collect()
     }
 

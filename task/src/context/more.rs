@@ -253,30 +253,30 @@ impl Context {
         self.read.get(&wish.entry.path).map_or_else(|| Shown::Lines(Vec::new()), |file| file.shown.clone())
     }
 
-    /// The tokens of all that is not shown yet of what is asked for; none where there is nothing.
-    pub(super) fn need(&self, wish: &Wish) -> u32 {
+    /// What is not shown yet of what is asked for; `None` where there is nothing.
+    fn lacking(&self, wish: &Wish) -> Option<Shown> {
         let known = self.shown(wish);
         let missing = known.missing(&[wish.wanted]);
         if known == Shown::Whole || (missing.is_empty() && wish.of > 0) {
-            0
+            None
         } else if wish.coverage == Coverage::Whole && known == Shown::Lines(Vec::new()) {
-            tokens::estimate(wish.text()).saturating_add(FRAME_TOKENS)
+            Some(Shown::Whole)
         } else {
-            excerpt::within(wish.text(), &missing, u32::MAX).tokens.saturating_add(FRAME_TOKENS)
+            Some(Shown::Lines(missing))
         }
+    }
+
+    /// The tokens of all that is not shown yet of what is asked for; none where there is nothing.
+    pub(super) fn need(&self, wish: &Wish) -> u32 {
+        self.lacking(wish).map_or(0, |lacking| tokens_of(wish, &lacking))
     }
 
     /// Reads all that is asked for, if there is room, of which it takes what it uses.
     pub(super) fn read_all(&mut self, wish: &Wish, left: &mut u32) -> Option<Outcome> {
-        let known = self.shown(wish);
-        let missing = known.missing(&[wish.wanted]);
-        if known == Shown::Whole || (missing.is_empty() && wish.of > 0) {
-            return Some(Outcome::AlreadyRead(wish.coverage));
-        }
-        let need = self.need(wish);
+        let Some(lacking) = self.lacking(wish) else { return Some(Outcome::AlreadyRead(wish.coverage)) };
+        let need = tokens_of(wish, &lacking);
         *left = left.checked_sub(need)?;
-        let is_whole = wish.coverage == Coverage::Whole && known == Shown::Lines(Vec::new());
-        Some(self.added(wish, if is_whole { Shown::Whole } else { Shown::Lines(missing) }, need))
+        Some(self.added(wish, lacking, need))
     }
 
     /// Reads the best part, where all of it does not fit; of `budget` tokens that all requests share, `left` are left.
@@ -342,6 +342,15 @@ impl Context {
         let source = Source { text, outline: &outline, shown };
         excerpt::choose(&source, &self.query, self.index.corpus(), wanted, budget)
     }
+}
+
+/// The tokens of what is not shown yet.
+fn tokens_of(wish: &Wish, lacking: &Shown) -> u32 {
+    let tokens = match lacking {
+        Shown::Whole => tokens::estimate(wish.text()),
+        Shown::Lines(missing) => excerpt::within(wish.text(), missing, u32::MAX).tokens,
+    };
+    tokens.saturating_add(FRAME_TOKENS)
 }
 
 /// The lines that are meant, of a file that has so many.

@@ -19,7 +19,7 @@ const PINGS: [&str; 5] = ["ping", "keepalive", "keep-alive", "keep_alive", "hear
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Lines<'a> {
-    server: &'a Words,
+    words: &'a Words,
     response: Response,
     /// The longest silence.
     idle: Duration,
@@ -44,9 +44,9 @@ pub(super) struct Event {
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(server: &'a Words, response: Response, idle: Duration, limit: u64) -> Self {
+    pub(super) fn new(words: &'a Words, response: Response, idle: Duration, limit: u64) -> Self {
         Self {
-            server,
+            words,
             response,
             idle,
             limit,
@@ -171,11 +171,11 @@ impl<'a> Lines<'a> {
     /// The error of what is not of the protocol. After a good beginning it was damaged on its way, and may come whole next
     /// time.
     pub(super) fn malformed(&self, line: &str) -> LlmError {
-        let provider = self.server.provider;
+        let provider = self.words.provider;
         let what = if looks_like_html(line) {
             "it is a web page".to_owned()
         } else {
-            format!("it holds `{}`", self.server.quote(line))
+            format!("it holds `{}`", self.words.quote(line))
         };
         if self.began {
             return LlmError::Interrupted {
@@ -189,7 +189,7 @@ impl<'a> Lines<'a> {
     /// The error of a response that ended before the answer did.
     pub(super) fn ended_early(&self) -> LlmError {
         let why = "the connection was closed before its end".to_owned();
-        LlmError::Interrupted { provider: self.server.provider, why }
+        LlmError::Interrupted { provider: self.words.provider, why }
     }
 
     /// As much of a body as has come when it ends, breaks off, or is longer than `most`.
@@ -208,17 +208,17 @@ impl<'a> Lines<'a> {
             if self.began {
                 return self.malformed(&String::from_utf8_lossy(error.as_bytes()));
             }
-            LlmError::Malformed { provider: self.server.provider, what: "it is not UTF-8".to_owned() }
+            LlmError::Malformed { provider: self.words.provider, what: "it is not UTF-8".to_owned() }
         })
     }
 
     /// Waits for more bytes; false at the end.
     async fn receive(&mut self) -> Result<bool, LlmError> {
-        let provider = self.server.provider;
+        let provider = self.words.provider;
         let chunk: Option<Bytes> = match timeout(self.idle, self.response.chunk()).await {
             Ok(Ok(chunk)) => chunk,
             Ok(Err(error)) => {
-                return Err(LlmError::Interrupted { provider, why: self.server.cause(&error) });
+                return Err(LlmError::Interrupted { provider, why: self.words.cause(&error) });
             }
             Err(_) => {
                 return Err(LlmError::Timeout { provider, wait: Wait::Answer, limit: self.idle });

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
 
-use super::Refused;
 use super::glob::Glob;
+use super::{Refused, is_of_name};
 use crate::context::index::in_parallel;
 use crate::context::pack::Context;
 use crate::context::role::{self, Omission};
@@ -106,8 +106,7 @@ impl Needle {
                 loop {
                     let at = from + finder.find(&text.as_bytes()[from..])?;
                     let end = at + finder.needle().len();
-                    let is_joined = |c: char| c.is_alphanumeric() || c == '_';
-                    if !text[..at].ends_with(is_joined) && !text[end..].starts_with(is_joined) {
+                    if !text[..at].ends_with(is_of_name) && !text[end..].starts_with(is_of_name) {
                         return Some((at, end));
                     }
                     from = end;
